@@ -1,0 +1,121 @@
+/**
+ * Every code that latchkey answers with: in `verify()` results, in thrown errors, in problem documents and in audit events.
+ *
+ * The value is the HTTP status that a code becomes at the edge (RFC 6750 §3.1, RFC 9110 §15).
+ */
+export const CODES = {
+  credential_missing: 401,
+  credential_malformed: 400,
+  token_malformed: 401,
+  token_unknown: 401,
+  secret_mismatch: 401,
+  token_invalid: 401,
+  token_inactive: 401,
+  token_expired: 401,
+  token_not_yet_valid: 401,
+  token_revoked: 401,
+  owner_denied: 401,
+  ip_denied: 403,
+  scope_insufficient: 403,
+  resource_denied: 403,
+  rate_limited: 429,
+  store_unavailable: 503,
+  actor_missing: 401,
+  grant_denied: 403,
+  cross_site: 403,
+  not_found: 404,
+  method_not_allowed: 405,
+  conflict: 409,
+  version_mismatch: 412,
+  idempotency_key_reused: 422,
+  payload_too_large: 413,
+  media_type_unsupported: 415,
+  invalid_input: 400,
+  closed: 503,
+} as const
+
+/** One of the lower-snake words of the code table. */
+export type Code = keyof typeof CODES
+
+/** Why a token was refused by `verify()`. */
+export type RefusalCode =
+  | 'token_malformed'
+  | 'token_unknown'
+  | 'secret_mismatch'
+  | 'token_inactive'
+  | 'token_expired'
+  | 'token_not_yet_valid'
+  | 'token_revoked'
+  | 'owner_denied'
+  | 'ip_denied'
+  | 'rate_limited'
+
+/** What an error may carry beside its message. */
+export type ErrorDetails = {
+  /** The input that was wrong, as a dotted path: `expiresAt`, `scopes.0`. */
+  readonly field?: string
+  /** After a version conflict: the version that the record has now. */
+  readonly version?: number
+  /** For 429 and 503: when it makes sense to try again, in seconds. */
+  readonly retryAfterSeconds?: number
+  /** What was underneath. Never holds a token, a secret, a digest or a pepper. */
+  readonly cause?: unknown
+}
+
+/** The one error class of latchkey: `switch (error.code)` narrows it, and each code has a named subclass for `instanceof`. */
+export class LatchkeyError<C extends Code = Code> extends Error {
+  readonly code: C
+  /** The HTTP status that this error becomes at the edge. */
+  readonly status: number
+  readonly field?: string
+  readonly version?: number
+  readonly retryAfterSeconds?: number
+
+  constructor(code: C, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    this.name = new.target.name
+    this.code = code
+    this.status = CODES[code]
+    if (details.field !== undefined) this.field = details.field
+    if (details.version !== undefined) this.version = details.version
+    if (details.retryAfterSeconds !== undefined) this.retryAfterSeconds = details.retryAfterSeconds
+  }
+}
+
+/** The input was refused; `field` names what was wrong with it, and nothing was changed. */
+export class InvalidInputError extends LatchkeyError<'invalid_input'> {
+  constructor(field: string, message: string, cause?: unknown) {
+    super('invalid_input', `${field}: ${message}`, { field, cause })
+  }
+}
+
+/** latchkey cannot decide: the store or a hook failed, hung or answered nonsense. Nothing was allowed. */
+export class StoreUnavailableError extends LatchkeyError<'store_unavailable'> {
+  constructor(message: string, cause?: unknown) {
+    super('store_unavailable', message, { cause, retryAfterSeconds: 1 })
+  }
+}
+
+/** There is no such token, or none that this actor may see. */
+export class NotFoundError extends LatchkeyError<'not_found'> {
+  constructor(id: string) {
+    super('not_found', `no token with id ${JSON.stringify(id.slice(0, 64))} that this actor may see`)
+  }
+}
+
+/** The change does not fit the state that the token is in. */
+export class ConflictError extends LatchkeyError<'conflict' | 'version_mismatch' | 'idempotency_key_reused'> {}
+
+/** The actor tried to hand out more than it has. */
+export class GrantDeniedError extends LatchkeyError<'grant_denied'> {
+  constructor(field: string, message: string) {
+    super('grant_denied', `${field}: ${message}`, { field })
+  }
+}
+
+/** The instance was closed; nothing was done. */
+export class ClosedError extends LatchkeyError<'closed'> {
+  constructor() {
+    super('closed', 'this latchkey instance is closed: create a new one with latchkey(options)')
+  }
+}

@@ -1,0 +1,261 @@
+/**
+ * The store port: the one interface between latchkey and a database.
+ *
+ * Rules for every method: instants are absolute, whole milliseconds since the Unix epoch, given by the caller (a store has no
+ * clock of its own); what is absent is `undefined`, never `null`; strings compare byte for byte; a failure is thrown, never swallowed.
+ * Methods may answer at once or with a promise. Prove an implementation with `storeContract` from `latchkey/testing`.
+ */
+
+/** A value, or a promise of it. */
+export type MaybePromise<T> = T | Promise<T>
+
+/** Plain JSON. */
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }
+
+/** A JSON object, as `metadata` is. */
+export type JsonObject = { readonly [key: string]: Json }
+
+/** What a token may touch, by dimension. An absent dimension is unrestricted, an empty list is nothing. */
+export type Resources = { readonly [dimension: string]: readonly string[] }
+
+/** A token as a store keeps it: everything but the secret. */
+export type StoredToken = {
+  /** 16 base62 characters, the primary key, case-sensitive. */
+  readonly id: string
+  /** 1 at insert, then one more with every change. */
+  readonly version: number
+  /** The prefix that the token was minted under; every query is bound to one. */
+  readonly prefix: string
+  /** SHA-256 or HMAC-SHA-256 of the token, 64 lower-case hexadecimal digits. */
+  readonly digest: string
+  /** Which pepper the digest leans on; absent without a pepper. */
+  readonly pepperId?: string
+  readonly name: string
+  readonly description?: string
+  /** Absent: good for every tenant. */
+  readonly tenantId?: string
+  readonly ownerId?: string
+  readonly scopes: readonly string[]
+  readonly resources?: Resources
+  /** Addresses or CIDR ranges. Absent: from anywhere; empty: from nowhere. */
+  readonly allowedIps?: readonly string[]
+  readonly metadata?: JsonObject
+  readonly createdAt: number
+  readonly createdBy: string
+  readonly updatedAt: number
+  readonly notBefore?: number
+  readonly expiresAt?: number
+  readonly deactivatedAt?: number
+  readonly deactivatedBy?: string
+  readonly revokedAt?: number
+  readonly revokedBy?: string
+  readonly revokedReason?: string
+  readonly rotateEverySeconds?: number
+  /** When the next rotation is due. Removed when the token is rotated. */
+  readonly rotationDueAt?: number
+  readonly replacesId?: string
+  readonly replacedById?: string
+  /** A fingerprint of the request that made this token under an idempotency key; its id is derived from the key. */
+  readonly requestHash?: string
+}
+
+/** A stored token with its last use, as `list` answers it. */
+export type ListedToken = StoredToken & { readonly lastUsedAt?: number; readonly lastUsedIp?: string }
+
+/** The status filter. Evaluate in this order at `now`: revoked, inactive, pending (`now < notBefore`), expired (`now >= expiresAt`), active. */
+export type TokenStatus = 'pending' | 'active' | 'inactive' | 'expired' | 'revoked'
+
+/** Which tokens: every given field must match; `prefix` always does. */
+export type TokenFilter = {
+  readonly prefix: string
+  readonly ids?: readonly string[]
+  /** Any of these tenants; a token without a tenant matches none of them. */
+  readonly tenantIds?: readonly string[]
+  readonly ownerId?: string
+  readonly createdBy?: string
+}
+
+/** Asks for one page of tokens, newest first: `createdAt` descending, then `id` descending (by bytes). */
+export type ListQuery = TokenFilter & {
+  /** Any of these statuses at `now`. */
+  readonly statuses?: readonly TokenStatus[]
+  /** Substring of the name, taken literally. Case: ASCII letters match in either case. */
+  readonly nameContains?: string
+  /** Tokens with `rotationDueAt <= now` that are not revoked, not expired, and not replaced. */
+  readonly rotationDue?: true
+  /** Tokens whose `expiresAt` lies before this instant. */
+  readonly expiresBefore?: number
+  /** Tokens that have no `expiresAt`. */
+  readonly neverExpires?: true
+  /** Tokens never used, or last used before this instant. */
+  readonly unusedSince?: number
+  /** Tokens never used at all. */
+  readonly neverUsed?: true
+  /** The caller's present instant, for `statuses` and `rotationDue`. */
+  readonly now: number
+  /** Only rows behind this one in the order of the list. The row itself need not exist any more. */
+  readonly after?: { readonly createdAt: number; readonly id: string }
+  /** At most this many rows, 1 to 1001. */
+  readonly limit: number
+}
+
+/** What happened. */
+export type AuditAction =
+  | 'create'
+  | 'update'
+  | 'activate'
+  | 'deactivate'
+  | 'rotate'
+  | 'revoke'
+  | 'revoke_all'
+  | 'prune'
+  | 'refuse'
+  | 'rotation_due'
+  | 'owner_changed'
+
+/** An audit event as a store keeps it. `id` is unique: inserting it a second time is a conflict. */
+export type StoredEvent = {
+  readonly id: string
+  readonly at: number
+  readonly action: AuditAction
+  readonly prefix: string
+  readonly actorId: string
+  readonly tokenId?: string
+  readonly tenantId?: string
+  readonly ownerId?: string
+  /** Who created the token, for events about one token: it decides who may see the event. */
+  readonly createdBy?: string
+  /** From where the actor acted, where known. */
+  readonly ip?: string
+  readonly reason?: string
+  /** For `refuse`: why. */
+  readonly code?: string
+  /** For coalesced or bulk events: how many. */
+  readonly count?: number
+  /** The fields that a change touched, as they were and as they are. */
+  readonly before?: JsonObject
+  readonly after?: JsonObject
+  /** Anything else, such as the filter of a bulk revocation. */
+  readonly details?: JsonObject
+}
+
+/** An event as `events` answers it: `seq` grows in commit order and is unique in the store. */
+export type ListedEvent = StoredEvent & { readonly seq: number }
+
+/** Asks for one page of audit events, newest first (`seq` descending). */
+export type EventQuery = {
+  readonly prefix: string
+  readonly tokenId?: string
+  /** Any of these tenants; an event without a tenant matches none of them. */
+  readonly tenantIds?: readonly string[]
+  readonly actions?: readonly AuditAction[]
+  /** Only events about tokens that this actor created. */
+  readonly createdBy?: string
+  /** Only events with a smaller `seq`. */
+  readonly after?: number
+  readonly limit: number
+}
+
+/** A compare-and-set: the whole new record, good only if the stored version is still `expectedVersion`. */
+export type Replacement = { readonly expectedVersion: number; readonly record: StoredToken }
+
+/** One atomic change: all of it happens, or none of it. */
+export type Change = {
+  readonly inserts?: readonly StoredToken[]
+  readonly updates?: readonly Replacement[]
+  /** Removes tokens (with their usage, not their events). Ids that are gone already are ignored. */
+  readonly removals?: readonly string[]
+  /** Owners whose permissions changed, told through the feed. */
+  readonly ownersChanged?: readonly string[]
+  readonly events: readonly StoredEvent[]
+}
+
+/** Whether a commit happened. `conflict` is the id whose insert existed, whose version was stale or that was gone, or of an event that existed. */
+export type CommitResult = { readonly ok: true } | { readonly ok: false; readonly conflict: string }
+
+/** What a bulk revocation writes into each token, which also gets `version + 1` and `updatedAt = revokedAt`. */
+export type RevocationStamp = { readonly revokedAt: number; readonly revokedBy: string; readonly revokedReason?: string }
+
+/** A page of the change feed. */
+export type FeedPage = {
+  /** Where to read on. Opaque. */
+  readonly cursor: string
+  /** Tokens changed since, in commit order (repeats allowed). */
+  readonly ids: readonly string[]
+  /** Owners whose permissions changed since. */
+  readonly ownerIds: readonly string[]
+  /** Anything may have changed: after a bulk revocation, or where the history behind `after` is gone. */
+  readonly everything: boolean
+  /** There is more to read now. */
+  readonly more: boolean
+}
+
+/** Uses counted since the last flush. A batch with the same `nodeId` and a `seq` not above one already recorded is ignored, whole. */
+export type UsageBatch = {
+  /** Unique to one running instance. */
+  readonly nodeId: string
+  /** 1, 2, 3 … within a node. */
+  readonly seq: number
+  readonly at: number
+  readonly counts: readonly UsageCount[]
+  readonly addresses: readonly UsageAddress[]
+  readonly lastUses: readonly LastUse[]
+}
+
+/** Adds `count` to the counter with this key. */
+export type UsageCount = {
+  readonly tokenId: string
+  /** Start of the hour, UTC. */
+  readonly bucketAt: number
+  /** The route's pattern with its method, `GET /stock/:id`, or the empty string where unknown. */
+  readonly endpoint: string
+  /** `allowed`, or the code of the refusal. */
+  readonly outcome: string
+  readonly count: number
+}
+
+/** Adds `count` to an address of a token; `lastAt` only grows. */
+export type UsageAddress = { readonly tokenId: string; readonly ip: string; readonly count: number; readonly lastAt: number }
+
+/** The last allowed use; an older one than the stored one changes nothing. */
+export type LastUse = { readonly tokenId: string; readonly at: number; readonly ip?: string }
+
+/** Asks for the usage of tokens. `from` is inclusive, `to` exclusive, on `bucketAt`; addresses are not cut by time. */
+export type UsageQuery = { readonly tokenIds: readonly string[]; readonly from?: number; readonly to?: number }
+
+/** Counters by key, in ascending order of bucket, endpoint and outcome; addresses, most recent first, at most 1000. */
+export type UsageRows = {
+  readonly counts: readonly UsageCount[]
+  readonly addresses: readonly UsageAddress[]
+}
+
+/** A running node: how far it has followed the feed, and until when it counts as alive. */
+export type NodeLease = { readonly nodeId: string; readonly cursor: string; readonly expiresAt: number }
+
+/** The port that a store implements. */
+export interface TokenStore {
+  /** What messages call this store: `sqlite`, `postgres`. */
+  readonly name: string
+  /** The records of up to 500 ids, read from the primary, in any order; unknown ids are left out. */
+  find(ids: readonly string[]): MaybePromise<readonly StoredToken[]>
+  list(query: ListQuery): MaybePromise<readonly ListedToken[]>
+  commit(change: Change): MaybePromise<CommitResult>
+  /** Revokes every token that matches and is not revoked yet, writes `event` with its `count`, and answers the count. */
+  revokeWhere(filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): MaybePromise<number>
+  events(query: EventQuery): MaybePromise<readonly ListedEvent[]>
+  /** The changes behind a cursor, gap-free and in commit order. Without a cursor: the present end of the feed, and nothing in it. */
+  changes(after: string | undefined, limit: number): MaybePromise<FeedPage>
+  /** Calls `wake` soon after the feed has grown. A hint only: it may be late, doubled or lost. Answers how to stop. */
+  subscribe?(wake: () => void): MaybePromise<() => MaybePromise<void>>
+  recordUsage(batch: UsageBatch): MaybePromise<void>
+  usage(query: UsageQuery): MaybePromise<UsageRows>
+  /** Registers or renews a node's lease. */
+  renewLease(lease: NodeLease): MaybePromise<void>
+  /** The leases that have not run out at `now`. */
+  leases(now: number): MaybePromise<readonly NodeLease[]>
+  /** Is the feed position `cursor` at or past `target`? Both came from `changes`. */
+  reached(cursor: string, target: string): boolean
+  /** Creates or upgrades what the store needs. Called once before the first use; must be safe to race and to repeat. */
+  migrate?(): MaybePromise<void>
+  close?(): MaybePromise<void>
+}

@@ -1,0 +1,21 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig, type ViteUserConfig } from "vitest/config"
+
+const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+
+const config: ViteUserConfig = defineConfig({
+  resolve: {
+    alias: [
+      { find: /^latchkey$/, replacement: at('./src/index.ts') },
+      { find: /^latchkey\/testing$/, replacement: at('./src/testing/index.ts') },
+      { find: /^latchkey\/(.+)$/, replacement: at('./adapters/$1.ts') },
+    ],
+  },
+  test: {
+    include: ['test/**/*.test.ts'],
+    testTimeout: 20_000,
+    hookTimeout: 30_000,
+  },
+})
+
+export default config
