@@ -1,0 +1,145 @@
+import type { Change, CommitResult, ListedEvent, NodeLease, StoredEvent, StoredToken, TokenFilter, TokenStore } from '../../src/store.js'
+import { createFeed, type FeedEntry } from './memory/feed.js'
+import { frozenCopy } from './memory/frozen-copy.js'
+import { matchesEventQuery, matchesFilter, matchesQuery } from './memory/match.js'
+import { createRecords } from './memory/records.js'
+import { createUsage } from './memory/usage.js'
+
+/** Entries of the change feed that are kept. A follower further behind is told that everything may have changed. */
+const FEED_HISTORY = 50_000
+
+/** A lease that ran out this long before the one being renewed is forgotten, in milliseconds. */
+const FORGET_LEASES_AFTER = 3_600_000
+
+/**
+ * A store in the memory of this process, for tests and for trying things out.
+ *
+ * It keeps everything that the other stores keep, answers at once, and loses all of it when the process ends. `close()` keeps
+ * the data: another instance made over the same store goes on with it.
+ *
+ * @example
+ * ```ts
+ * const tokens = latchkey({ prefix: 'acme_test', store: memoryStore(), scopes: { 'inventory:read': 'See stock' } })
+ * ```
+ */
+export function memoryStore(): TokenStore {
+  const records = createRecords()
+  const usage = createUsage()
+  const feed = createFeed(FEED_HISTORY)
+  const events: ListedEvent[] = []
+  const eventIds = new Set<string>()
+  const leases = new Map<string, NodeLease>()
+
+  const writeEvent = (event: StoredEvent): void => {
+    eventIds.add(event.id)
+    events.push(frozenCopy({ ...event, seq: events.length + 1 }))
+  }
+
+  /** The first id that stands in the way of a change. */
+  function conflictOf(change: Change): string | undefined {
+    const inserted = new Set<string>()
+    for (const { id } of change.inserts ?? []) {
+      if (inserted.has(id) || records.get(id) !== undefined) return id
+      inserted.add(id)
+    }
+    const updated = new Set<string>()
+    for (const { expectedVersion, record } of change.updates ?? []) {
+      if (updated.has(record.id) || records.get(record.id)?.version !== expectedVersion) return record.id
+      updated.add(record.id)
+    }
+    const told = new Set<string>()
+    for (const { id } of change.events) {
+      if (told.has(id) || eventIds.has(id)) return id
+      told.add(id)
+    }
+    return undefined
+  }
+
+  function commit(change: Change): CommitResult {
+    const conflict = conflictOf(change)
+    if (conflict !== undefined) return { ok: false, conflict }
+    // Copied first: what cannot be copied throws before anything is changed.
+    const written = [...(change.inserts ?? []), ...(change.updates ?? []).map(({ record }) => record)].map((token) => frozenCopy(token))
+    const told = change.events.map((event) => frozenCopy(event))
+    const gone = (change.removals ?? []).filter((id) => records.get(id) !== undefined)
+    for (const token of written) records.put(token)
+    for (const id of gone) {
+      records.remove(id)
+      usage.remove(id)
+    }
+    for (const event of told) writeEvent(event)
+    feed.append([
+      ...written.map(({ id }): FeedEntry => ({ tokenId: id })),
+      ...gone.map((id): FeedEntry => ({ tokenId: id })),
+      ...(change.ownersChanged ?? []).map((ownerId): FeedEntry => ({ ownerId })),
+    ])
+    return { ok: true }
+  }
+
+  /** By id where ids are given, else all of the prefix. */
+  function candidates(filter: TokenFilter): Iterable<StoredToken> {
+    if (filter.ids === undefined) return records.newestFirst(filter.prefix)
+    return [...new Set(filter.ids)].flatMap((id) => records.get(id) ?? [])
+  }
+
+  return {
+    name: 'memory',
+
+    find: (ids) => [...new Set(ids)].flatMap((id) => records.get(id) ?? []),
+
+    list(query) {
+      const page = []
+      for (const token of records.newestFirst(query.prefix, query.after)) {
+        if (page.length >= query.limit) break
+        const use = usage.lastUse(token.id)
+        if (!matchesQuery(token, use, query)) continue
+        if (use === undefined) page.push(token)
+        else page.push({ ...token, lastUsedAt: use.at, ...(use.ip === undefined ? {} : { lastUsedIp: use.ip }) })
+      }
+      return page
+    },
+
+    commit,
+
+    revokeWhere(filter, stamp, event) {
+      if (eventIds.has(event.id)) throw new Error(`memory store: there is an event with the id ${event.id} already, nothing was revoked`)
+      const matching = [...candidates(filter)].filter((token) => token.revokedAt === undefined && matchesFilter(token, filter))
+      for (const token of matching) {
+        records.put(frozenCopy({ ...token, ...stamp, updatedAt: stamp.revokedAt, version: token.version + 1 }))
+      }
+      writeEvent({ ...event, count: matching.length })
+      if (matching.length > 0) feed.append([{ everything: true }])
+      return matching.length
+    },
+
+    events(query) {
+      const page: ListedEvent[] = []
+      // Seqs are 1, 2, 3 …, so the event with seq n stands at index n - 1.
+      const start = query.after === undefined ? events.length : Math.min(events.length, query.after - 1)
+      for (let index = start - 1; index >= 0 && page.length < query.limit; index -= 1) {
+        const event = events[index]
+        if (event !== undefined && matchesEventQuery(event, query)) page.push(event)
+      }
+      return page
+    },
+
+    changes: (after, limit) => feed.read(after, limit),
+    subscribe: (wake) => feed.subscribe(wake),
+    reached: (cursor, target) => feed.reached(cursor, target),
+    recordUsage: (batch) => usage.record(batch, (id) => records.get(id) !== undefined),
+    usage: (query) => usage.report(query),
+
+    renewLease(lease) {
+      leases.set(lease.nodeId, Object.freeze({ ...lease }))
+      for (const { nodeId, expiresAt } of leases.values()) {
+        if (expiresAt < lease.expiresAt - FORGET_LEASES_AFTER) leases.delete(nodeId)
+      }
+    },
+
+    leases: (now) => [...leases.values()].filter(({ expiresAt }) => now < expiresAt),
+
+    close() {
+      feed.quiet()
+    },
+  }
+}

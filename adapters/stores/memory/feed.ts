@@ -1,0 +1,87 @@
+import type { FeedPage } from '../../../src/store.js'
+
+/** What the feed tells: a token or an owner changed, or anything may have. */
+export type FeedEntry = { readonly tokenId: string } | { readonly ownerId: string } | { readonly everything: true }
+
+/** The change feed: positions count up from 0, of which the newest `history` entries are kept. */
+export type Feed = {
+  append(entries: readonly FeedEntry[]): void
+  read(after: string | undefined, limit: number): FeedPage
+  reached(cursor: string, target: string): boolean
+  subscribe(wake: () => void): () => void
+  /** Forgets those who subscribed. */
+  quiet(): void
+}
+
+let feeds = 0
+
+export function createFeed(history: number): Feed {
+  // Cursors carry the feed's own name, so that one of another store is not mistaken for a position in this one.
+  feeds += 1
+  const name = `m${feeds}`
+  const entries: FeedEntry[] = []
+  const wakes = new Set<{ readonly wake: () => void }>()
+  let floor = 0
+  let wakeQueued = false
+
+  const end = (): number => floor + entries.length
+  const cursorAt = (position: number): string => `${name}.${position}`
+
+  function positionOf(cursor: string): number | undefined {
+    const [owner, digits = '', ...rest] = cursor.split('.')
+    if (owner !== name || rest.length > 0 || !/^\d{1,15}$/.test(digits)) return undefined
+    return Number(digits)
+  }
+
+  function wakeAll(): void {
+    if (wakeQueued || wakes.size === 0) return
+    wakeQueued = true
+    // Not inside the commit: who is woken reads the feed at once and must find the whole change.
+    queueMicrotask(() => {
+      wakeQueued = false
+      for (const { wake } of wakes) queueMicrotask(wake)
+    })
+  }
+
+  return {
+    append(added) {
+      if (added.length === 0) return
+      for (const entry of added) entries.push(entry)
+      // Trimmed at twice the history, so that the cost of moving the array is spread over many appends.
+      if (entries.length > 2 * history) floor += entries.splice(0, entries.length - history).length
+      wakeAll()
+    },
+
+    read(after, limit) {
+      const position = after === undefined ? end() : positionOf(after)
+      if (position === undefined || position < floor || position > end()) {
+        return { cursor: cursorAt(end()), ids: [], ownerIds: [], everything: true, more: false }
+      }
+      const page = entries.slice(position - floor, position - floor + limit)
+      const next = position + page.length
+      return {
+        cursor: cursorAt(next),
+        ids: page.flatMap((entry) => ('tokenId' in entry ? [entry.tokenId] : [])),
+        ownerIds: page.flatMap((entry) => ('ownerId' in entry ? [entry.ownerId] : [])),
+        everything: page.some((entry) => 'everything' in entry),
+        more: next < end(),
+      }
+    },
+
+    reached(cursor, target) {
+      const here = positionOf(cursor)
+      const there = positionOf(target)
+      return here !== undefined && there !== undefined && here >= there
+    },
+
+    subscribe(wake) {
+      const subscription = { wake }
+      wakes.add(subscription)
+      return () => void wakes.delete(subscription)
+    },
+
+    quiet() {
+      wakes.clear()
+    },
+  }
+}

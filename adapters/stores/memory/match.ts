@@ -1,0 +1,60 @@
+import type { EventQuery, LastUse, ListQuery, StoredEvent, StoredToken, TokenFilter, TokenStatus } from '../../../src/store.js'
+
+/** Does a token match the filter that bulk revocation and lists share? An empty list matches nothing. */
+export function matchesFilter(token: StoredToken, filter: TokenFilter): boolean {
+  return (
+    token.prefix === filter.prefix &&
+    (filter.ids === undefined || filter.ids.includes(token.id)) &&
+    (filter.tenantIds === undefined || (token.tenantId !== undefined && filter.tenantIds.includes(token.tenantId))) &&
+    (filter.ownerId === undefined || token.ownerId === filter.ownerId) &&
+    (filter.createdBy === undefined || token.createdBy === filter.createdBy)
+  )
+}
+
+/** Does a token match everything but the position of a list query? */
+export function matchesQuery(token: StoredToken, lastUse: LastUse | undefined, query: ListQuery): boolean {
+  return (
+    matchesFilter(token, query) &&
+    (query.statuses === undefined || query.statuses.includes(statusAt(token, query.now))) &&
+    (query.nameContains === undefined || foldAscii(token.name).includes(foldAscii(query.nameContains))) &&
+    (query.rotationDue === undefined || isRotationDue(token, query.now)) &&
+    (query.expiresBefore === undefined || (token.expiresAt !== undefined && token.expiresAt < query.expiresBefore)) &&
+    (query.neverExpires === undefined || token.expiresAt === undefined) &&
+    (query.unusedSince === undefined || lastUse === undefined || lastUse.at < query.unusedSince) &&
+    (query.neverUsed === undefined || lastUse === undefined)
+  )
+}
+
+/** Does an event match everything but the position of a query? */
+export function matchesEventQuery(event: StoredEvent, query: EventQuery): boolean {
+  return (
+    event.prefix === query.prefix &&
+    (query.tokenId === undefined || event.tokenId === query.tokenId) &&
+    (query.tenantIds === undefined || (event.tenantId !== undefined && query.tenantIds.includes(event.tenantId))) &&
+    (query.actions === undefined || query.actions.includes(event.action)) &&
+    (query.createdBy === undefined || event.createdBy === query.createdBy)
+  )
+}
+
+function statusAt(token: StoredToken, now: number): TokenStatus {
+  if (token.revokedAt !== undefined) return 'revoked'
+  if (token.deactivatedAt !== undefined) return 'inactive'
+  if (token.notBefore !== undefined && now < token.notBefore) return 'pending'
+  if (token.expiresAt !== undefined && !(now < token.expiresAt)) return 'expired'
+  return 'active'
+}
+
+function isRotationDue(token: StoredToken, now: number): boolean {
+  return (
+    token.rotationDueAt !== undefined &&
+    token.rotationDueAt <= now &&
+    token.revokedAt === undefined &&
+    (token.expiresAt === undefined || now < token.expiresAt) &&
+    token.replacedById === undefined
+  )
+}
+
+/** ASCII letters in lower case, everything else as it is: what every database can do alike. */
+function foldAscii(text: string): string {
+  return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
+}

@@ -1,0 +1,99 @@
+import type { LastUse, UsageAddress, UsageBatch, UsageCount, UsageQuery, UsageRows } from '../../../src/store.js'
+
+/** How many addresses are answered for a query, most recent first. Of one token, up to twice as many are kept. */
+const MAX_ADDRESSES = 1000
+
+/** For how many nodes the last batch is remembered: the ones heard of longest ago are forgotten first. */
+const MAX_NODES = 10_000
+
+type TokenUsage = {
+  readonly counts: Map<string, UsageCount>
+  readonly addresses: Map<string, UsageAddress>
+  lastUse: LastUse | undefined
+}
+
+/** The counted uses of each token. */
+export type Usage = {
+  /** Adds a batch, unless it was added before. Tokens that `exists` does not know are left out. */
+  record(batch: UsageBatch, exists: (tokenId: string) => boolean): void
+  report(query: UsageQuery): UsageRows
+  lastUse(tokenId: string): LastUse | undefined
+  remove(tokenId: string): void
+}
+
+export function createUsage(): Usage {
+  const byToken = new Map<string, TokenUsage>()
+  const lastSeqs = new Map<string, number>()
+
+  function usageOf(tokenId: string): TokenUsage {
+    const known = byToken.get(tokenId)
+    if (known !== undefined) return known
+    const created: TokenUsage = { counts: new Map(), addresses: new Map(), lastUse: undefined }
+    byToken.set(tokenId, created)
+    return created
+  }
+
+  return {
+    record(batch, exists) {
+      if (batch.seq <= (lastSeqs.get(batch.nodeId) ?? 0)) return
+      remember(lastSeqs, batch)
+      for (const count of batch.counts) if (exists(count.tokenId)) addCount(usageOf(count.tokenId), count)
+      for (const address of batch.addresses) if (exists(address.tokenId)) addAddress(usageOf(address.tokenId), address)
+      for (const use of batch.lastUses) {
+        if (!exists(use.tokenId)) continue
+        const usage = usageOf(use.tokenId)
+        if (usage.lastUse === undefined || use.at > usage.lastUse.at) usage.lastUse = Object.freeze({ ...use })
+      }
+    },
+
+    report({ tokenIds, from = -Infinity, to = Infinity }) {
+      const found = [...new Set(tokenIds)].flatMap((id) => byToken.get(id) ?? [])
+      const counts = found.flatMap(({ counts }) => [...counts.values()].filter(({ bucketAt }) => bucketAt >= from && bucketAt < to))
+      const addresses = found.flatMap(({ addresses }) => [...addresses.values()])
+      return { counts: counts.sort(byKey), addresses: addresses.sort(mostRecentFirst).slice(0, MAX_ADDRESSES) }
+    },
+
+    lastUse: (tokenId) => byToken.get(tokenId)?.lastUse,
+
+    remove(tokenId) {
+      byToken.delete(tokenId)
+    },
+  }
+}
+
+function remember(lastSeqs: Map<string, number>, { nodeId, seq }: UsageBatch): void {
+  lastSeqs.delete(nodeId)
+  lastSeqs.set(nodeId, seq)
+  for (const oldest of lastSeqs.keys()) {
+    if (lastSeqs.size <= MAX_NODES) break
+    lastSeqs.delete(oldest)
+  }
+}
+
+function addCount({ counts }: TokenUsage, added: UsageCount): void {
+  const key = JSON.stringify([added.bucketAt, added.endpoint, added.outcome])
+  const known = counts.get(key)
+  counts.set(key, Object.freeze({ ...added, count: added.count + (known?.count ?? 0) }))
+}
+
+function addAddress({ addresses }: TokenUsage, added: UsageAddress): void {
+  const known = addresses.get(added.ip)
+  const sum = { ...added, count: added.count + (known?.count ?? 0), lastAt: Math.max(added.lastAt, known?.lastAt ?? added.lastAt) }
+  addresses.set(added.ip, Object.freeze(sum))
+  if (addresses.size <= 2 * MAX_ADDRESSES) return
+  for (const { ip } of [...addresses.values()].sort(mostRecentFirst).slice(MAX_ADDRESSES)) addresses.delete(ip)
+}
+
+function byKey(a: UsageCount, b: UsageCount): number {
+  return (
+    a.bucketAt - b.bucketAt || compareText(a.endpoint, b.endpoint) || compareText(a.outcome, b.outcome) || compareText(a.tokenId, b.tokenId)
+  )
+}
+
+function mostRecentFirst(a: UsageAddress, b: UsageAddress): number {
+  return b.lastAt - a.lastAt || compareText(a.ip, b.ip)
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
