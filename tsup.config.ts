@@ -1,0 +1,20 @@
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { defineConfig } from 'tsup'
+import { entriesOf } from './test/tools/entries.js'
+
+// One list of entries: the package's `exports`. Code splitting keeps a single copy of the error classes behind all of them.
+const manifest: unknown = JSON.parse(await readFile(new URL('package.json', import.meta.url), 'utf8'))
+
+export default defineConfig({
+  entry: Object.fromEntries([...entriesOf(manifest)].filter(([, source]) => existsSync(source))),
+  format: 'esm',
+  target: 'node20',
+  platform: 'node',
+  // `node:sqlite` exists under this name only.
+  removeNodeProtocol: false,
+  splitting: true,
+  treeshake: true,
+  clean: true,
+  dts: { compilerOptions: { ignoreDeprecations: '6.0', paths: {} } },
+})
