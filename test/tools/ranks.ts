@@ -1,0 +1,95 @@
+import { posix } from 'node:path'
+import ts from 'typescript'
+
+/** The layers of the layout, lowest first: a file imports its own rank or lower. */
+const RANKS: readonly (readonly string[])[] = [
+  ['src/errors.ts', 'src/model.ts', 'src/store.ts'],
+  ['src/token/', 'src/policy/'],
+  ['src/options.ts', 'src/operations/', 'src/records/', 'src/cache/'],
+  ['src/latchkey.ts'],
+  ['src/http/'],
+  ['src/management/', 'src/dashboard/', 'src/jwt/', 'src/testing/'],
+  ['src/index.ts'],
+  ['adapters/'],
+]
+
+/** The packages that a place may import; the longest place that fits counts. Everything else is refused. */
+const PACKAGES: { readonly [place: string]: readonly string[] } = {
+  'src/': [],
+  'src/token/': ['@noble/hashes'],
+  'src/policy/': ['ipaddr.js', 'zod'],
+  'src/options.ts': ['zod'],
+  'src/operations/': ['zod'],
+  'src/management/': ['hono', 'zod'],
+  'src/dashboard/': ['hono'],
+  'src/jwt/': ['jose'],
+  'src/testing/': ['node:'],
+  'adapters/': ['node:'],
+  'adapters/express.ts': ['node:', 'express'],
+  'adapters/koa.ts': ['node:', 'koa'],
+  'adapters/fastify.ts': ['node:', 'fastify'],
+  'adapters/hono.ts': ['hono'],
+  'adapters/web.ts': [],
+  'adapters/stores/memory': [],
+  'adapters/stores/sql': ['node:', 'kysely', 'pg', 'mysql2', 'libsql', 'better-sqlite3'],
+  'adapters/stores/sqlite': ['node:', 'kysely', 'libsql', 'better-sqlite3'],
+  'adapters/stores/postgres': ['node:', 'kysely', 'pg'],
+  'adapters/stores/mysql': ['node:', 'kysely', 'mysql2'],
+  'adapters/stores/redis': ['node:', 'ioredis', 'redis'],
+}
+
+const stands = (path: string, place: string): boolean => path === place || path.startsWith(place)
+
+/** The rank of a file of `src` or `adapters`; `undefined` where the layout has no place for it. */
+export const rankOf = (path: string): number | undefined => {
+  const rank = RANKS.findIndex((places) => places.some((place) => stands(path, place)))
+  return rank === -1 ? undefined : rank
+}
+
+const allowedPackages = (path: string): readonly string[] => {
+  const places = Object.keys(PACKAGES).filter((place) => stands(path, place))
+  const nearest = places.sort((a, b) => b.length - a.length)[0]
+  return (nearest === undefined ? undefined : PACKAGES[nearest]) ?? []
+}
+
+const isAllowed = (specifier: string, allowed: readonly string[]): boolean =>
+  allowed.some((name) => (name === 'node:' ? specifier.startsWith(name) : specifier === name || specifier.startsWith(`${name}/`)))
+
+/** Every module that a source text names: static, type-only, re-exported, dynamic, and `import('x')` in a type. */
+export const importsOf = (text: string): readonly string[] => {
+  const found: string[] = []
+  const visit = (node: ts.Node): void => {
+    if (
+      (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) &&
+      node.moduleSpecifier &&
+      ts.isStringLiteral(node.moduleSpecifier)
+    ) {
+      found.push(node.moduleSpecifier.text)
+    } else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument) && ts.isStringLiteral(node.argument.literal)) {
+      // The type of a platform module costs nothing at run time, so `typeof import('node:crypto')` is fine.
+      if (!node.argument.literal.text.startsWith('node:')) found.push(node.argument.literal.text)
+    } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
+      const [target] = node.arguments
+      if (target && ts.isStringLiteralLike(target)) found.push(target.text)
+    }
+    ts.forEachChild(node, visit)
+  }
+  visit(ts.createSourceFile('file.ts', text, ts.ScriptTarget.Latest))
+  return found
+}
+
+/** What is wrong with the imports of one file, one sentence each. */
+export const violationsOf = (path: string, text: string): readonly string[] => {
+  const rank = rankOf(path)
+  if (rank === undefined) return [`${path} has no place in the layout`]
+  return importsOf(text).flatMap((specifier) => {
+    if (!specifier.startsWith('.')) {
+      return isAllowed(specifier, allowedPackages(path)) ? [] : [`${path} must not know the package ${specifier}`]
+    }
+    if (!specifier.endsWith('.js')) return [`${path} imports ${specifier} without its .js ending`]
+    const target = posix.join(posix.dirname(path), specifier).replace(/\.js$/, '.ts')
+    const targetRank = rankOf(target)
+    if (targetRank === undefined) return [`${path} imports ${target}, which has no place in the layout`]
+    return targetRank > rank ? [`${path} (rank ${rank}) imports ${target} (rank ${targetRank})`] : []
+  })
+}
