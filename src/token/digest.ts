@@ -1,0 +1,32 @@
+import { InvalidInputError } from '../errors.js'
+import { defaultEngine, type HashEngine } from './hash.js'
+
+/** Turns the text `prefix_id_secret` into what a store keeps. */
+export type Digester = {
+  /** Which pepper this digester leans on; absent without a pepper. Tells nothing about it. */
+  readonly pepperId?: string
+  /** 64 lower-case hexadecimal digits. */
+  digest(body: string): string
+}
+
+/** Holds characters that no token has, so that a pepper's id can never be the digest of a token. */
+const PEPPER_ID_LABEL = 'latchkey: pepper id'
+
+/**
+ * One digester per pepper, newest first: the first mints, all verify. Without a pepper: one, plain SHA-256.
+ *
+ * @throws InvalidInputError (`invalid_input`) when a pepper stands in the list twice.
+ */
+export function createDigesters(peppers: readonly string[], engine: HashEngine = defaultEngine): readonly [Digester, ...Digester[]] {
+  const plain: Digester = { digest: (body) => engine.sha256(body) }
+  const [newest, ...older] = peppers.map((pepper): Digester => {
+    const digest = engine.hmacSha256(pepper)
+    return { pepperId: digest(PEPPER_ID_LABEL).slice(0, 8), digest }
+  })
+  if (newest === undefined) return [plain]
+  const digesters: readonly [Digester, ...Digester[]] = [newest, ...older]
+  const ids = digesters.map((digester) => digester.pepperId)
+  const repeated = ids.findIndex((id, at) => ids.indexOf(id) !== at)
+  if (repeated !== -1) throw new InvalidInputError(`pepper.${repeated}`, 'stands in the list twice')
+  return digesters
+}

@@ -1,0 +1,4 @@
+/** What may be shown of a token: `acme_live_4kQ0…`, the prefix and the first four characters of the id, nothing of the secret. */
+export function hintOf(prefix: string, id: string): string {
+  return `${prefix}_${id.slice(0, 4)}…`
+}

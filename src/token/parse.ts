@@ -1,0 +1,56 @@
+import { isBase62 } from './alphabet.js'
+import { CHECKSUM_LENGTH } from './checksum.js'
+
+/** Characters of an id. */
+export const ID_LENGTH = 16
+/** Characters of a secret: 43 base62 digits hold 256 bits. */
+export const SECRET_LENGTH = 43
+/** A prefix is at most this long. */
+export const MAX_PREFIX_LENGTH = 24
+
+/** What follows the prefix: `_id_secret` and the checksum. */
+const TAIL_LENGTH: number = 1 + ID_LENGTH + 1 + SECRET_LENGTH + CHECKSUM_LENGTH
+const UNDERSCORE = 95
+
+/** A token that has the right form. Whether it is genuine is for the checksum and the store to say. */
+export type ParsedToken = {
+  readonly id: string
+  /** `prefix_id_secret`: what is digested. */
+  readonly body: string
+  readonly token: string
+}
+
+/**
+ * Makes the parser of one prefix: the token's parts, or `undefined` for anything that is not a token of this prefix.
+ *
+ * Looks at the length first, then at the prefix, the underscores and the alphabet; never throws, and never hashes.
+ */
+export function createParser(prefix: string): (token: unknown) => ParsedToken | undefined {
+  const length = prefix.length + TAIL_LENGTH
+  return function parse(token: unknown): ParsedToken | undefined {
+    if (typeof token !== 'string' || token.length !== length || !token.startsWith(prefix)) return undefined
+    return parseTail(token, prefix.length)
+  }
+}
+
+/** Reads a token of any prefix, from the right: for scanners and for telling a token of another prefix from junk. */
+export function parseAnyToken(token: unknown): (ParsedToken & { readonly prefix: string }) | undefined {
+  if (typeof token !== 'string' || token.length <= TAIL_LENGTH || token.length > MAX_PREFIX_LENGTH + TAIL_LENGTH) return undefined
+  const prefix = token.slice(0, token.length - TAIL_LENGTH)
+  if (!isPrefix(prefix)) return undefined
+  const parsed = parseTail(token, prefix.length)
+  return parsed && { prefix, ...parsed }
+}
+
+/** Is this a prefix: words of lower-case letters and digits joined by single underscores, starting with a letter, at most 24 characters? */
+export function isPrefix(text: unknown): text is string {
+  return typeof text === 'string' && text.length <= MAX_PREFIX_LENGTH && /^[a-z][a-z0-9]*(?:_[a-z0-9]+)*$/.test(text)
+}
+
+/** The length is right already; `at` is the end of the prefix. */
+function parseTail(token: string, at: number): ParsedToken | undefined {
+  const idEnd = at + 1 + ID_LENGTH
+  if (token.charCodeAt(at) !== UNDERSCORE || token.charCodeAt(idEnd) !== UNDERSCORE) return undefined
+  if (!isBase62(token, at + 1, idEnd) || !isBase62(token, idEnd + 1, token.length)) return undefined
+  return { id: token.slice(at + 1, idEnd), body: token.slice(0, token.length - CHECKSUM_LENGTH), token }
+}

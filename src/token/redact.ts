@@ -1,0 +1,11 @@
+/**
+ * `_`, 16 digits of an id, `_`, and 20 or more digits of a secret, so that one cut short by a log line goes too.
+ *
+ * Starts at the underscore in front of the id, where little can match: time stays linear in the text, whatever the text.
+ */
+const TOKEN_TAIL = /(_|%5[Ff])([0-9A-Za-z]{4})[0-9A-Za-z]{12}(?:_|%5[Ff])[0-9A-Za-z]{20,}/g
+
+/** Replaces everything in a text that looks like a token, of any prefix, with its hint: `acme_live_4kQ0…`. */
+export function redact(text: string): string {
+  return text.replace(TOKEN_TAIL, '$1$2…')
+}
