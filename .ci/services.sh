@@ -1,0 +1,139 @@
+# Finds, or starts and later stops, the servers that the stores are tested against. Sourced by .ci/run.
+#
+# A server that answers at LATCHKEY_TEST_POSTGRES_URL, LATCHKEY_TEST_MYSQL_URL or LATCHKEY_TEST_REDIS_URL, else at its default
+# loopback port, is used as it is. Otherwise one of our own is started on a free port, in a folder that goes away at the end;
+# where its program is missing it is installed with apt-get, given the rights. LATCHKEY_CI_OWN_SERVICES=1 starts our own in any case.
+
+services_folder=''
+services_pids=()
+
+answers() {
+  LATCHKEY_REQUIRE_SERVICES= npx --no-install tsx .ci/probe.ts "$1" >/dev/null 2>&1
+}
+
+free_port() {
+  node -e "const s = require('node:net').createServer(); s.listen(0, '127.0.0.1', () => { console.log(s.address().port); s.close() })"
+}
+
+# A program by name, also where Debian keeps it out of the PATH.
+program() {
+  local place
+  for place in "$(command -v "$1" || true)" /usr/lib/postgresql/*/bin/"$1" /usr/sbin/"$1" /usr/local/bin/"$1"; do
+    if [ -n "$place" ] && [ -x "$place" ]; then
+      echo "$place"
+      return 0
+    fi
+  done
+  return 1
+}
+
+install_packages() {
+  local as_root=()
+  if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null || return 1
+    as_root=(sudo -n)
+  fi
+  command -v apt-get >/dev/null || return 1
+  echo "installing $*"
+  # RUNLEVEL=1 keeps the packages from starting servers of their own.
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq >/dev/null &&
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+need_program() {
+  program "$1" >/dev/null || install_packages "$2" || {
+    echo "$1 is not installed and could not be: install $2, or set the test URL of a running server" >&2
+    return 1
+  }
+}
+
+# Runs a server in the background under its own user where we are root; remembers its pid.
+launch() {
+  local user=$1 log=$2
+  shift 2
+  if [ "$(id -u)" = 0 ] && [ "$user" != root ]; then
+    setpriv --reuid="$user" --regid="$user" --init-groups "$@" >"$log" 2>&1 </dev/null &
+  else
+    "$@" >"$log" 2>&1 </dev/null &
+  fi
+  services_pids+=($!)
+}
+
+as_user() {
+  local user=$1
+  shift
+  if [ "$(id -u)" = 0 ]; then setpriv --reuid="$user" --regid="$user" --init-groups "$@"; else "$@"; fi
+}
+
+own_folder() {
+  local folder=$services_folder/$1
+  mkdir -p "$folder"
+  if [ "$(id -u)" = 0 ]; then chown "$2" "$folder"; fi
+  echo "$folder"
+}
+
+start_postgres() {
+  need_program initdb postgresql && need_program postgres postgresql || return 1
+  local folder port
+  folder=$(own_folder postgres postgres)
+  port=$(free_port)
+  as_user postgres "$(program initdb)" -D "$folder/data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 >"$services_folder/postgres-init.log" 2>&1 || return 1
+  launch postgres "$services_folder/postgres.log" "$(program postgres)" -D "$folder/data" -p "$port" -k "$folder" -h 127.0.0.1
+  export LATCHKEY_TEST_POSTGRES_URL="postgres://postgres@127.0.0.1:$port/postgres"
+}
+
+start_mysql() {
+  need_program mariadbd mariadb-server && need_program mariadb-install-db mariadb-server || return 1
+  local folder port
+  folder=$(own_folder mysql mysql)
+  port=$(free_port)
+  as_user mysql "$(program mariadb-install-db)" --no-defaults --datadir="$folder/data" --auth-root-authentication-method=normal \
+    >"$services_folder/mysql-init.log" 2>&1 || return 1
+  launch mysql "$services_folder/mysql.log" "$(program mariadbd)" --no-defaults --datadir="$folder/data" --port="$port" \
+    --socket="$folder/mysql.sock" --pid-file="$folder/mysql.pid" --bind-address=127.0.0.1
+  export LATCHKEY_TEST_MYSQL_URL="mysql://root@127.0.0.1:$port/test"
+}
+
+start_redis() {
+  need_program redis-server redis-server || return 1
+  local folder port
+  folder=$(own_folder redis "$(id -un)")
+  port=$(free_port)
+  launch root "$services_folder/redis.log" "$(program redis-server)" --port "$port" --bind 127.0.0.1 --dir "$folder" --save '' --appendonly yes
+  export LATCHKEY_TEST_REDIS_URL="redis://127.0.0.1:$port"
+}
+
+find_or_start() {
+  local name=$1 waited
+  if [ "${LATCHKEY_CI_OWN_SERVICES:-}" != 1 ] && answers "$name"; then
+    echo "$name: using the server that is there"
+    return 0
+  fi
+  if ! "start_$name"; then
+    cat "$services_folder/$name-init.log" 2>/dev/null
+    return 1
+  fi
+  for waited in $(seq 60); do
+    if answers "$name"; then
+      echo "$name: started one for this run"
+      return 0
+    fi
+    sleep 1
+  done
+  echo "$name: started, but did not answer within $waited tries" >&2
+  tail -n 30 "$services_folder/$name.log" >&2
+  return 1
+}
+
+start_services() {
+  services_folder=$(mktemp -d)
+  chmod 711 "$services_folder"
+  find_or_start postgres && find_or_start mysql && find_or_start redis
+}
+
+stop_services() {
+  local pid
+  for pid in "${services_pids[@]}"; do kill "$pid" 2>/dev/null || true; done
+  for pid in "${services_pids[@]}"; do wait "$pid" 2>/dev/null || true; done
+  if [ -n "$services_folder" ]; then rm -rf "$services_folder"; fi
+}
