@@ -1,0 +1,95 @@
+import { expand, flatten } from './expand.js'
+import { problemWithGrant } from './problem.js'
+import { readDefinitions } from './read-definitions.js'
+import { coversGrant, isScopeName } from './scope.js'
+import { intersect, NO_SCOPES, type ScopeSet } from './scope-set.js'
+
+export type { ScopeSet } from './scope-set.js'
+
+/** The scopes that exist, and what grants mean in them. */
+export type Catalogue = {
+  /** Every scope, in the order of the options. */
+  readonly names: readonly string[]
+  /**
+   * What a token with these grants may do now: plain names in the order given, wildcards and groups in the order of the catalogue, then what
+   * those imply. A name that does not exist (any more) gives nothing. Equal grants get the same object.
+   */
+  resolve(grants: readonly string[]): ScopeSet
+  /** What stands in both sets, in the order of the first. */
+  intersect(a: ScopeSet, b: ScopeSet): ScopeSet
+  /** Why this cannot be given to a token, for people; `undefined` when it can. */
+  problemWith(grant: unknown): string | undefined
+  /**
+   * The first of the wanted grants that someone with `actorGrants` may not hand out; `undefined` when all may be.
+   *
+   * A grant that stands in `kept` already is fine. Others must lie within the actor's own, now and in whatever the catalogue and the groups
+   * become: who holds `inventory:read` cannot give `inventory:*`, also where that is all there is today, and a group can be given by who holds
+   * that group or `*`.
+   */
+  grantable(actorGrants: readonly string[], wanted: readonly string[], kept: readonly string[]): string | undefined
+}
+
+/** What `compileCatalogue` reads: the options of the same names. */
+export type CatalogueOptions = {
+  readonly scopes: unknown
+  readonly groups?: unknown
+  readonly implies?: unknown
+  readonly allowWildcard?: unknown
+}
+
+/** Sets of scopes that are kept, and how many grants one may have to be: together they bound the memory. */
+const MAX_KEPT = 1000
+const MAX_KEPT_GRANTS = 64
+
+/**
+ * Checks the scopes, groups and implications of the options, and answers what can be asked of them.
+ *
+ * @throws InvalidInputError (`invalid_input`) that names the entry: `scopes.inventory:Read`, `groups.staff.0`.
+ */
+export function compileCatalogue(options: CatalogueOptions): Catalogue {
+  const definitions = readDefinitions(options)
+  const kept = new Map<string, ScopeSet>()
+
+  function resolve(grants: readonly string[]): ScopeSet {
+    const clean = textsOf(grants)
+    if (clean.length === 0) return NO_SCOPES
+    if (clean.length > MAX_KEPT_GRANTS) return expand(definitions, clean)
+    const key = JSON.stringify(clean)
+    let set = kept.get(key)
+    if (set === undefined) {
+      set = expand(definitions, clean)
+      if (kept.size >= MAX_KEPT) dropOldest(kept)
+      kept.set(key, set)
+    }
+    return set
+  }
+
+  return Object.freeze({
+    names: definitions.names,
+    resolve,
+    intersect,
+    problemWith: (grant: unknown) => problemWithGrant(definitions, grant),
+    grantable(actorGrants: readonly string[], wanted: readonly string[], keptGrants: readonly string[]): string | undefined {
+      const held = resolve(actorGrants)
+      const patterns = flatten(definitions, textsOf(actorGrants))
+      return wanted.find((grant) => {
+        if (keptGrants.includes(grant)) return false
+        if (isScopeName(grant)) return !held.has(grant)
+        return !patterns.some((pattern) => coversGrant(pattern, grant))
+      })
+    },
+  })
+}
+
+/** Only text counts as a grant, whatever a store answered. */
+function textsOf(grants: unknown): readonly string[] {
+  return Array.isArray(grants) ? grants.filter((grant: unknown): grant is string => typeof grant === 'string') : []
+}
+
+/** A Map is walked in order of insertion. Sets that are in use live on with who holds them. */
+function dropOldest(kept: Map<string, ScopeSet>): void {
+  for (const key of kept.keys()) {
+    kept.delete(key)
+    return
+  }
+}

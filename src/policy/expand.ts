@@ -1,0 +1,31 @@
+import type { Definitions } from './definitions.js'
+import { covers, isGroupReference, isWildcard } from './scope.js'
+import { type ScopeSet, scopeSet } from './scope-set.js'
+
+/** What grants mean now: plain names in the order given, what wildcards and groups cover in the order of the catalogue, then what is implied. */
+export function expand(definitions: Definitions, grants: readonly string[]): ScopeSet {
+  const names = new Set<string>()
+  for (const grant of grants) {
+    if (definitions.known.has(grant)) names.add(grant)
+    else for (const name of coveredBy(definitions, grant)) names.add(name)
+  }
+  // A Set is walked in order of insertion, also what is added on the way: this closes over chains and cycles alike.
+  for (const name of names) for (const implied of definitions.implies.get(name) ?? []) names.add(implied)
+  return scopeSet([...names])
+}
+
+/** Grants, with the members of their groups beside them; what gives nothing here is left out. */
+export function flatten(definitions: Definitions, grants: readonly string[]): readonly string[] {
+  return grants.flatMap((grant) => [grant, ...membersOf(definitions, grant)]).filter((grant) => grant !== '*' || definitions.allowWildcard)
+}
+
+function coveredBy(definitions: Definitions, grant: string): readonly string[] {
+  const patterns = flatten(definitions, [grant])
+  return patterns.some((pattern) => isWildcard(pattern) || isGroupReference(pattern))
+    ? definitions.names.filter((name) => patterns.some((pattern) => covers(pattern, name)))
+    : []
+}
+
+function membersOf(definitions: Definitions, grant: string): readonly string[] {
+  return isGroupReference(grant) ? (definitions.groups.get(grant.slice(1)) ?? []) : []
+}

@@ -1,0 +1,126 @@
+import ipaddr from 'ipaddr.js'
+import { InvalidInputError } from '../errors.js'
+import { quote } from './quote.js'
+
+type Address = ipaddr.IPv4 | ipaddr.IPv6
+type Network = { readonly address: Address; readonly bits: number }
+
+const MAX_NETWORKS = 1000
+/** `0000:0000:0000:0000:0000:ffff:255.255.255.255` */
+const MAX_ADDRESS_LENGTH = 45
+/** The form of IPv4 that every program reads alike: no octal `010.0.0.1`, no short `10.1`. */
+const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/
+const IPV6 = /^[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*$/
+/** `::ffff:0:0/96`: IPv4 addresses as a dual-stack socket shows them (RFC 4291 §2.5.5.2). */
+const MAPPED_BITS = 96
+
+/**
+ * Reads addresses and CIDR ranges into one canonical form each: `10.0.0.0/8`, `2001:db8::1`. Bits behind a range's length are cleared,
+ * IPv4-mapped IPv6 becomes IPv4, repeated entries are kept once.
+ *
+ * @throws InvalidInputError (`invalid_input`) that names the entry: `allowedIps.0`.
+ */
+export function readNetworks(field: string, input: unknown): readonly string[] {
+  if (!Array.isArray(input)) throw new InvalidInputError(field, `must be a list of addresses and CIDR ranges, not ${quote(input)}`)
+  if (input.length > MAX_NETWORKS) throw new InvalidInputError(field, `has ${input.length} entries; at most ${MAX_NETWORKS} are kept`)
+  const networks = Array.from(input, (entry: unknown, at) => {
+    const network = parseNetwork(entry)
+    if (network === undefined) {
+      throw new InvalidInputError(
+        `${field}.${at}`,
+        `${quote(entry)} is not an IP address or CIDR range, such as 203.0.113.7, 10.0.0.0/8 or 2001:db8::/32`,
+      )
+    }
+    return format(network)
+  })
+  return Object.freeze([...new Set(networks)])
+}
+
+/** Prepares the question whether an address is in one of the networks. No address, or none that can be read, is in none; so is all in a corrupt entry. */
+export function compileNetworks(list: readonly string[]): (ip: string | undefined) => boolean {
+  const networks = Array.isArray(list) ? list.map(parseNetwork).filter((network) => network !== undefined) : []
+  return (ip) => {
+    const address = parseClient(ip)
+    return address !== undefined && networks.some((network) => contains(network, address))
+  }
+}
+
+/** An address in canonical form, IPv4-mapped IPv6 as IPv4, without a zone; `undefined` for anything else. */
+export function normalizeIp(ip: unknown): string | undefined {
+  const address = parseClient(ip)
+  return address && formatAddress(address)
+}
+
+/**
+ * Does every address that `inner` lets in also pass `outer`? Absent means from anywhere.
+ *
+ * Each range must lie in a single one of `outer`: two halves that together cover it do not count.
+ */
+export function networksWithin(inner: readonly string[] | undefined, outer: readonly string[] | undefined): boolean {
+  if (outer === undefined) return true
+  if (!Array.isArray(inner) || !Array.isArray(outer)) return false
+  const around = outer.map(parseNetwork).filter((network) => network !== undefined)
+  return inner.every((entry: unknown) => {
+    const network = parseNetwork(entry)
+    return network !== undefined && around.some((wide) => wide.bits <= network.bits && contains(wide, network.address))
+  })
+}
+
+function parseNetwork(entry: unknown): Network | undefined {
+  if (typeof entry !== 'string') return undefined
+  const slash = entry.indexOf('/')
+  const address = parseAddress(slash === -1 ? entry : entry.slice(0, slash))
+  if (address === undefined) return undefined
+  const most = address.kind() === 'ipv4' ? 32 : 128
+  if (slash === -1) return unmap({ address, bits: most })
+  const bits = entry.slice(slash + 1)
+  if (!/^(?:0|[1-9]\d{0,2})$/.test(bits) || Number(bits) > most) return undefined
+  return unmap({ address: masked(address, Number(bits)), bits: Number(bits) })
+}
+
+/** A socket's address may carry the zone of a link-local address (`fe80::1%eth0`, RFC 4007 §11); lists cannot. */
+function parseClient(ip: unknown): Address | undefined {
+  if (typeof ip !== 'string') return undefined
+  const zone = ip.indexOf('%')
+  const address = parseAddress(zone > 0 && ip.length <= 2 * MAX_ADDRESS_LENGTH ? ip.slice(0, zone) : ip)
+  if (address === undefined || (zone > 0 && address.kind() === 'ipv4')) return undefined
+  return unmap({ address, bits: address.kind() === 'ipv4' ? 32 : 128 }).address
+}
+
+function parseAddress(text: string): Address | undefined {
+  if (text.length > MAX_ADDRESS_LENGTH) return undefined
+  try {
+    if (IPV4.test(text)) return ipaddr.IPv4.parse(text)
+    if (!IPV6.test(text)) return undefined
+    const tail = text.slice(text.lastIndexOf(':') + 1)
+    return tail.includes('.') && !IPV4.test(tail) ? undefined : ipaddr.IPv6.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function unmap(network: Network): Network {
+  const { address, bits } = network
+  if (!(address instanceof ipaddr.IPv6) || bits < MAPPED_BITS || !address.isIPv4MappedAddress()) return network
+  return { address: address.toIPv4Address(), bits: bits - MAPPED_BITS }
+}
+
+function contains(network: Network, address: Address): boolean {
+  if (network.address.kind() !== address.kind()) return false
+  return address.match(network.address, network.bits)
+}
+
+function masked(address: Address, bits: number): Address {
+  const bytes = address.toByteArray().map((byte, at) => byte & (0xff00 >> Math.min(8, Math.max(0, bits - at * 8))))
+  return ipaddr.fromByteArray(bytes)
+}
+
+function format({ address, bits }: Network): string {
+  const text = formatAddress(address)
+  return bits === (address.kind() === 'ipv4' ? 32 : 128) ? text : `${text}/${bits}`
+}
+
+/** RFC 5952 for IPv6. */
+function formatAddress(address: Address): string {
+  return address instanceof ipaddr.IPv6 ? address.toRFC5952String() : address.toString()
+}

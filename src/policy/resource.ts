@@ -1,0 +1,102 @@
+import { InvalidInputError } from '../errors.js'
+import type { Resources } from '../store.js'
+import { quote } from './quote.js'
+
+/** What a route asks about: one value or several in each dimension. */
+export type AskedResources = { readonly [dimension: string]: string | readonly string[] }
+
+/** Starts with a letter, so `__proto__` is none. */
+const DIMENSION = /^[A-Za-z][A-Za-z0-9_.:-]{0,63}$/
+const MAX_DIMENSIONS = 50
+const MAX_VALUES = 1000
+const MAX_VALUE_LENGTH = 256
+
+/** Control characters, and halves of surrogate pairs: two that differ become the same replacement character in a database. */
+const UNKEEPABLE = /[\p{Cc}\p{Surrogate}]/u
+
+/**
+ * May a token with these resources touch what is asked about?
+ *
+ * A dimension that the token does not name is unrestricted, an empty list is nothing. All values that are asked about must be granted. A question
+ * without a value (`undefined`, `''`, an empty list) is refused even to an unrestricted token: it means that the route did not find what to ask.
+ */
+export function resourcesAllow(granted: Resources | undefined, asked: AskedResources | undefined): boolean {
+  if (asked === undefined) return true
+  try {
+    return isObject(asked) && Object.keys(asked).every((dimension) => dimensionAllows(granted, dimension, asked[dimension]))
+  } catch {
+    return false
+  }
+}
+
+/** Is everything that `inner` allows also allowed by `outer`, whatever dimensions are asked about? */
+export function resourcesWithin(inner: Resources | undefined, outer: Resources | undefined): boolean {
+  if (outer === undefined) return true
+  if (!isObject(outer)) return false
+  return Object.keys(outer).every((dimension) => {
+    if (!isObject(inner) || !Object.hasOwn(inner, dimension)) return false
+    const values: unknown = inner[dimension]
+    return Array.isArray(values) && values.every((value: unknown) => includes(outer[dimension], value))
+  })
+}
+
+/**
+ * Reads resources: at most 50 dimensions, 1000 values in all, values of 1 to 256 characters. Repeated values are kept once; the answer is frozen.
+ *
+ * @throws InvalidInputError (`invalid_input`) that names the entry: `resources.warehouse.0`.
+ */
+export function readResources(field: string, input: unknown): Resources {
+  if (!isObject(input) || !isPlain(input)) throw new InvalidInputError(field, `must be an object of lists of strings, not ${quote(input)}`)
+  const dimensions = Reflect.ownKeys(input)
+  if (dimensions.length > MAX_DIMENSIONS)
+    throw new InvalidInputError(field, `has ${dimensions.length} dimensions; at most ${MAX_DIMENSIONS} are kept`)
+  const resources: Record<string, readonly string[]> = {}
+  let count = 0
+  for (const dimension of dimensions) {
+    if (typeof dimension !== 'string' || !DIMENSION.test(dimension)) {
+      throw new InvalidInputError(
+        field,
+        `${quote(dimension)} is not a dimension: a letter, then letters, digits, "_", "-", "." or ":", at most 64 characters`,
+      )
+    }
+    const values = readValues(`${field}.${dimension}`, input[dimension])
+    count += values.length
+    if (count > MAX_VALUES) throw new InvalidInputError(field, `has more than ${MAX_VALUES} values`)
+    resources[dimension] = values
+  }
+  return Object.freeze(resources)
+}
+
+function readValues(field: string, input: unknown): readonly string[] {
+  if (!Array.isArray(input)) throw new InvalidInputError(field, `must be a list of strings, not ${quote(input)}`)
+  if (input.length > MAX_VALUES) throw new InvalidInputError(field, `has more than ${MAX_VALUES} values`)
+  const values = Array.from(input, (value: unknown, at) => {
+    if (typeof value !== 'string' || value === '')
+      throw new InvalidInputError(`${field}.${at}`, `must be a string that is not empty, not ${quote(value)}`)
+    if (value.length > MAX_VALUE_LENGTH) throw new InvalidInputError(`${field}.${at}`, `must be at most ${MAX_VALUE_LENGTH} characters`)
+    if (UNKEEPABLE.test(value)) throw new InvalidInputError(`${field}.${at}`, 'must be well-formed Unicode without control characters')
+    return value
+  })
+  return Object.freeze([...new Set(values)])
+}
+
+function dimensionAllows(granted: unknown, dimension: string, asked: unknown): boolean {
+  const values: readonly unknown[] = Array.isArray(asked) ? Array.from(asked) : [asked]
+  if (values.length === 0 || !values.every((value) => typeof value === 'string' && value !== '')) return false
+  if (granted === undefined) return true
+  if (!isObject(granted)) return false
+  return !Object.hasOwn(granted, dimension) || values.every((value) => includes(granted[dimension], value))
+}
+
+function includes(list: unknown, value: unknown): boolean {
+  return Array.isArray(list) && typeof value === 'string' && list.includes(value)
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === null || Object.getPrototypeOf(prototype) === null
+}

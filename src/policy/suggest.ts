@@ -1,0 +1,34 @@
+/** More edits than this are another word, not a slip. */
+const MAX_EDITS = 2
+/** Bounds the work that one wrong name can cause. */
+const MAX_LENGTH = 64
+const MAX_CANDIDATES = 1000
+
+/** The candidate that a misspelt name most likely meant, at most two edits away; `undefined` when there is none. */
+export function closest(text: string, candidates: readonly string[]): string | undefined {
+  if (text.length > MAX_LENGTH) return undefined
+  const wanted = text.toLowerCase()
+  let best: string | undefined
+  let fewest = MAX_EDITS + 1
+  for (const candidate of candidates.slice(0, MAX_CANDIDATES)) {
+    if (Math.abs(candidate.length - wanted.length) >= fewest) continue
+    const edits = editDistance(wanted, candidate, fewest)
+    if (edits < fewest) [best, fewest] = [candidate, edits]
+  }
+  return best
+}
+
+/** Levenshtein's distance, row by row; gives up, answering `limit`, once it cannot come out below. */
+function editDistance(a: string, b: string, limit: number): number {
+  let above = Array.from({ length: b.length + 1 }, (_, at) => at)
+  for (let row = 1; row <= a.length; row++) {
+    const current = [row]
+    for (let column = 1; column <= b.length; column++) {
+      const replaced = (above[column - 1] ?? 0) + (a[row - 1] === b[column - 1] ? 0 : 1)
+      current.push(Math.min(replaced, (above[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1))
+    }
+    if (Math.min(...current) >= limit) return limit
+    above = current
+  }
+  return above[b.length] ?? limit
+}
