@@ -1,0 +1,16 @@
+import type { Engine } from './engine.js'
+import type { Builder, Quirks } from './quirks.js'
+import type { Names } from './table-names.js'
+
+/** What every verb of a SQL store works with. */
+export type Sql = { readonly builder: Builder; readonly quirks: Quirks; readonly names: Names; readonly engine: Engine }
+
+/** Rows to a statement: SQLite takes 32,766 parameters, the others twice as many. */
+const CHUNK = 500
+
+/** A list in pieces that fit a statement. */
+export const chunks = <T>(list: readonly T[], size: number = CHUNK): readonly (readonly T[])[] => {
+  const pieces: (readonly T[])[] = []
+  for (let at = 0; at < list.length; at += size) pieces.push(list.slice(at, at + size))
+  return pieces
+}

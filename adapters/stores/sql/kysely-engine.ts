@@ -1,0 +1,103 @@
+import { CompiledQuery, type QueryResult } from 'kysely'
+import { driveAsync, type Engine, type Steps } from './engine.js'
+import { isUpToDate, migrationSteps } from './migrate.js'
+import type { Quirks } from './quirks.js'
+import type { Names } from './table-names.js'
+
+/** The part of a Kysely instance that is used. */
+export type KyselyHandle = {
+  executeQuery<R>(query: CompiledQuery<R>): Promise<QueryResult<R>>
+  connection(): { execute<T>(work: (connection: KyselyHandle) => Promise<T>): Promise<T> }
+  withoutPlugins(): KyselyHandle
+}
+
+/** What a dialect adds to the engine. */
+export type KyselyEngineOptions = Pick<Engine, 'find' | 'subscribe'> & { close?(): Promise<void> }
+
+/** Times that a transaction is begun anew after a deadlock, a serialization failure or a locked file. */
+const MOST_ATTEMPTS = 12
+
+const pause = (attempt: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, Math.min(2 ** attempt, 200) * (0.5 + Math.random())))
+
+const say = (text: string): CompiledQuery => CompiledQuery.raw(text)
+
+/** Runs steps through Kysely: a pool that we made, a pool of the host's, or the host's Kysely instance. */
+export const kyselyEngine = (given: KyselyHandle, quirks: Quirks, names: Names, options: KyselyEngineOptions): Engine => {
+  // A plugin of the host's, such as one that turns columns into camel case, would change our rows too.
+  const db = given.withoutPlugins()
+
+  const once = <T>(begin: string, steps: () => Steps<T>): Promise<T> =>
+    db.connection().execute(async (connection) => {
+      await connection.executeQuery(say(begin))
+      try {
+        const result = await driveAsync(steps(), (query) => connection.executeQuery(query))
+        await connection.executeQuery(say('commit'))
+        return result
+      } catch (error) {
+        // A connection that is gone cannot roll back: the server does it when it notices.
+        await connection.executeQuery(say('rollback')).catch(() => {})
+        throw error
+      }
+    })
+
+  const patiently = async <T>(work: () => Promise<T>): Promise<T> => {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await work()
+      } catch (error) {
+        if (attempt === MOST_ATTEMPTS || quirks.faultOf(error) !== 'contention') throw error
+        await pause(attempt)
+      }
+    }
+  }
+
+  /** Reads may be done again when the pool hands out a connection that died while it was idle. */
+  const again = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work()
+    } catch (error) {
+      const fault = quirks.faultOf(error)
+      if (fault !== 'connection' && fault !== 'contention') throw error
+      return await work()
+    }
+  }
+
+  const migrateUnderLock = async (): Promise<void> => {
+    const lock = quirks.migrationLock(names)
+    if (lock.transactional) {
+      await patiently(() =>
+        once(quirks.begin, function* () {
+          if (lock.take !== undefined) yield lock.take
+          yield* migrationSteps(quirks, names)
+        }),
+      )
+      return
+    }
+    await db.connection().execute(async (connection) => {
+      if (lock.take !== undefined) await connection.executeQuery(lock.take)
+      try {
+        await driveAsync(migrationSteps(quirks, names), (query) => connection.executeQuery(query))
+      } finally {
+        if (lock.release !== undefined) await connection.executeQuery(lock.release).catch(() => {})
+      }
+    })
+  }
+
+  return {
+    run: <R>(query: CompiledQuery<R>) => again(() => db.executeQuery(query)),
+    transaction: <T>(steps: () => Steps<T>) => patiently(() => once(quirks.begin, steps)),
+    async migrate(): Promise<void> {
+      try {
+        if (await driveAsync(isUpToDate(quirks, names), (query) => db.executeQuery(query))) return
+      } catch (error) {
+        const fault = quirks.faultOf(error)
+        if (fault !== 'tables_missing' && fault !== 'database_missing' && fault !== 'contention') throw error
+      }
+      await migrateUnderLock()
+    },
+    close: async () => options.close?.(),
+    ...(options.find === undefined ? {} : { find: options.find }),
+    ...(options.subscribe === undefined ? {} : { subscribe: options.subscribe }),
+  }
+}

@@ -1,0 +1,76 @@
+import { StoreUnavailableError } from '../../../src/errors.js'
+import type { TokenStore } from '../../../src/store.js'
+import type { OpenStore } from './store.js'
+
+/** What opening a store gives: the verbs, and how to read what its driver throws. */
+export type Opened = { readonly store: OpenStore; unavailable(error: unknown): Error }
+
+/** What `lazyStore` needs to know. */
+export type Lazy = {
+  readonly name: string
+  /** For the message when a package is missing: `kysely pg`. */
+  readonly packages: string
+  open(): Promise<Opened>
+}
+
+const missingPackage = (error: unknown): boolean => {
+  const { code } = (typeof error === 'object' && error !== null ? error : {}) as { readonly code?: unknown }
+  return code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND'
+}
+
+const CURSOR = /^\d{1,16}$/
+
+/** Positions of the feed are places in one sequence. */
+const reached = (cursor: string, target: string): boolean => CURSOR.test(cursor) && CURSOR.test(target) && Number(cursor) >= Number(target)
+
+/**
+ * A store that opens at its first call, once for all calls that come at the same time, and again after `close()` or a failure.
+ *
+ * Until then nothing is imported: the packages that a store needs are looked for only by those who use it.
+ */
+export const lazyStore = ({ name, packages, open }: Lazy): Required<Omit<TokenStore, 'subscribe'>> & { opened(): Promise<Opened> } => {
+  let opening: Promise<Opened> | undefined
+  const opened = (): Promise<Opened> => {
+    if (opening !== undefined) return opening
+    const mine = open().catch((error: unknown) => {
+      if (opening === mine) opening = undefined
+      if (missingPackage(error)) {
+        throw new StoreUnavailableError(`${name} store: a package that it needs is missing: run "npm install ${packages}"`)
+      }
+      throw error
+    })
+    opening = mine
+    return mine
+  }
+  const call = async <T>(work: (store: OpenStore) => T | Promise<T>): Promise<T> => {
+    const { store, unavailable } = await opened()
+    try {
+      return await work(store)
+    } catch (error) {
+      throw unavailable(error)
+    }
+  }
+  return {
+    name,
+    opened,
+    find: (ids) => call((store) => store.find(ids)),
+    list: (query) => call((store) => store.list(query)),
+    commit: (change) => call((store) => store.commit(change)),
+    revokeWhere: (filter, stamp, event) => call((store) => store.revokeWhere(filter, stamp, event)),
+    events: (query) => call((store) => store.events(query)),
+    changes: (after, limit) => call((store) => store.changes(after, limit)),
+    recordUsage: (batch) => call((store) => store.recordUsage(batch)),
+    usage: (query) => call((store) => store.usage(query)),
+    renewLease: (lease) => call((store) => store.renewLease(lease)),
+    leases: (now) => call((store) => store.leases(now)),
+    reached,
+    migrate: () => call((store) => store.migrate()),
+    async close(): Promise<void> {
+      const closing = opening
+      opening = undefined
+      if (closing === undefined) return
+      const { store } = await closing.catch(() => ({ store: undefined }))
+      await store?.close()
+    },
+  }
+}

@@ -1,0 +1,62 @@
+import type { CompiledQuery, Expression, Kysely, SqlBool } from 'kysely'
+import type { Steps } from './engine.js'
+import type { Tables, TokenRow } from './schema.js'
+import type { Names } from './table-names.js'
+
+/** The builder of queries: it compiles, and runs nothing. */
+export type Builder = Kysely<Tables>
+
+/** What went wrong underneath, as far as it matters to what happens next. */
+export type Fault =
+  /** A row with this key is there already. */
+  | 'duplicate'
+  /** Another transaction was in the way: the same work will succeed when it is done again. */
+  | 'contention'
+  /** The connection is gone or was never made. */
+  | 'connection'
+  | 'authentication'
+  | 'tables_missing'
+  | 'database_missing'
+  | 'read_only'
+  | 'full'
+  | 'locked'
+  | 'permission'
+  | 'damaged'
+  | 'driver_missing'
+  | 'closed'
+  | 'unknown'
+
+/** One versioned upgrade of the schema. Each statement can be run again after a process died half-way. */
+export type Migration = { readonly version: number; readonly name: string; readonly statements: readonly string[] }
+
+/** How the upgrade of a schema is guarded: in one transaction, or by a lock that is taken and released on one connection. */
+export type MigrationLock = { readonly transactional: boolean; readonly take?: CompiledQuery; readonly release?: CompiledQuery }
+
+/** What differs between the dialects. */
+export type Quirks = {
+  readonly dialect: 'sqlite' | 'postgres' | 'mysql'
+  builder(names: Names): Builder
+  /** Takes the row lock of the feed, moves its head on by so many places, and answers the new head. */
+  bump(builder: Builder, by: number): Steps<{ readonly head: number; readonly floor: number }>
+  /** Compiles `find` once; the function only puts the ids in. */
+  finder(builder: Builder): (ids: readonly string[]) => CompiledQuery<TokenRow>
+  /** Is this text part of the folded name? Taken literally. */
+  nameContains(folded: string): Expression<SqlBool>
+  /** `$1` or `?`. */
+  placeholder(position: number): string
+  /** The value that an insert brought along, in what follows `onClash`. */
+  incoming(column: string): string
+  /** What to do with a row whose key is there already. */
+  onClash(keys: readonly string[], assignments: string): string
+  /** How a transaction begins. */
+  readonly begin: string
+  /** What keeps two processes from upgrading the schema at once. */
+  migrationLock(names: Names): MigrationLock
+  /** After a commit, in its transaction: tells the subscribers. */
+  announce?(names: Names): CompiledQuery
+  /** Reads what a driver threw. */
+  faultOf(error: unknown): Fault
+  /** The quoted name of a table. */
+  table(names: Names, table: keyof Tables | 'migrations'): string
+  migrations(names: Names): readonly Migration[]
+}

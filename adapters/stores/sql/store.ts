@@ -1,0 +1,62 @@
+import type {
+  Change,
+  CommitResult,
+  EventQuery,
+  FeedPage,
+  ListedEvent,
+  ListedToken,
+  ListQuery,
+  NodeLease,
+  RevocationStamp,
+  StoredEvent,
+  StoredToken,
+  TokenFilter,
+  TokenStore,
+  UsageBatch,
+  UsageQuery,
+  UsageRows,
+} from '../../../src/store.js'
+import { commit } from './commit.js'
+import type { Sql } from './context.js'
+import type { Engine } from './engine.js'
+import { events } from './events.js'
+import { changes } from './feed.js'
+import { leases, renewLease } from './leases.js'
+import { list } from './list.js'
+import type { Quirks } from './quirks.js'
+import { revokeWhere } from './revoke-where.js'
+import { rowToToken } from './rows.js'
+import type { TokenRow } from './schema.js'
+import type { Names } from './table-names.js'
+import { recordUsage, usage } from './usage.js'
+
+/** The verbs of a SQL store over an engine that is open. */
+export type OpenStore = Required<Omit<TokenStore, 'name' | 'subscribe' | 'reached'>> & Pick<TokenStore, 'subscribe'>
+
+/** Puts the verbs together: the same ones for every dialect. */
+export const openStore = (engine: Engine, quirks: Quirks, names: Names): OpenStore => {
+  const builder = quirks.builder(names)
+  const sql: Sql = { builder, quirks, names, engine }
+  const finder = quirks.finder(builder)
+  return {
+    async find(ids: readonly string[]): Promise<readonly StoredToken[]> {
+      if (ids.length === 0) return []
+      const query = finder(ids)
+      const rows = engine.find === undefined ? (await engine.run(query)).rows : ((await engine.find(query)) as readonly TokenRow[])
+      return rows.map(rowToToken)
+    },
+    list: (query: ListQuery): Promise<readonly ListedToken[]> => list(sql, query),
+    commit: (change: Change): Promise<CommitResult> => commit(sql, change),
+    revokeWhere: (filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): Promise<number> =>
+      revokeWhere(sql, filter, stamp, event),
+    events: (query: EventQuery): Promise<readonly ListedEvent[]> => events(sql, query),
+    changes: (after: string | undefined, limit: number): Promise<FeedPage> => changes(sql, after, limit),
+    recordUsage: (batch: UsageBatch): Promise<void> => recordUsage(sql, batch),
+    usage: (query: UsageQuery): Promise<UsageRows> => usage(sql, query),
+    renewLease: (lease: NodeLease): Promise<void> => renewLease(sql, lease),
+    leases: (now: number): Promise<readonly NodeLease[]> => leases(sql, now),
+    migrate: () => engine.migrate(),
+    close: () => engine.close(),
+    ...(engine.subscribe === undefined ? {} : { subscribe: engine.subscribe }),
+  }
+}

@@ -1,0 +1,150 @@
+import { CompiledQuery } from 'kysely'
+import type { LastUse, UsageAddress, UsageBatch, UsageCount, UsageQuery, UsageRows } from '../../../src/store.js'
+import { chunks, type Sql } from './context.js'
+import { affected, ask, type Steps } from './engine.js'
+import { wide } from './rows.js'
+import type { Tables } from './schema.js'
+
+/** Rows to a statement: five columns each stay below every server's number of parameters. */
+const ROWS = 4_000
+/** How long a node that stopped flushing is remembered. */
+const FORGET_AFTER_MS = 30 * 24 * 3_600_000
+/** Addresses in a report. */
+const MOST_ADDRESSES = 1_000
+
+type Upsert = {
+  readonly table: keyof Tables
+  readonly columns: readonly string[]
+  readonly keys: readonly string[]
+  readonly assignments: string
+}
+
+/** One statement for many rows. Plain text: building thousands of rows as a syntax tree would block the event loop. */
+function* upsert({ quirks, names }: Sql, into: Upsert, rows: readonly (readonly unknown[])[]): Steps<void> {
+  for (const piece of chunks(rows, ROWS)) {
+    let position = 0
+    const tuples = piece.map((row) => `(${row.map(() => quirks.placeholder(++position)).join(', ')})`)
+    const head = `insert into ${quirks.table(names, into.table)} (${into.columns.join(', ')}) values ${tuples.join(', ')}`
+    yield CompiledQuery.raw(`${head} ${quirks.onClash(into.keys, into.assignments)}`, piece.flat())
+  }
+}
+
+/** Adds up what has the same key, and sorts by it: no row twice in a statement, and the same order of locks everywhere. */
+const merged = <T>(list: readonly T[], keyOf: (item: T) => string, merge: (a: T, b: T) => T): readonly T[] => {
+  const byKey = new Map<string, T>()
+  for (const item of list) {
+    const key = keyOf(item)
+    const known = byKey.get(key)
+    byKey.set(key, known === undefined ? item : merge(known, item))
+  }
+  return [...byKey].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, item]) => item)
+}
+
+const key = (...parts: readonly unknown[]): string => JSON.stringify(parts)
+
+/** Is this batch new? Remembers it, in the transaction that counts it. */
+function* isNew({ builder }: Sql, batch: UsageBatch): Steps<boolean> {
+  const { nodeId: node_id, seq, at: seen_at } = batch
+  const moved = yield* ask(builder.updateTable('usage_sources').set({ seq, seen_at }).where('node_id', '=', node_id).where('seq', '<', seq))
+  if (affected(moved) > 0) return true
+  const known = yield* ask(builder.selectFrom('usage_sources').select('seq').where('node_id', '=', node_id))
+  if (known.rows.length > 0) return false
+  yield* ask(builder.insertInto('usage_sources').values({ node_id, seq, seen_at }))
+  yield* ask(builder.deleteFrom('usage_sources').where('seen_at', '<', seen_at - FORGET_AFTER_MS))
+  return true
+}
+
+function* steps(sql: Sql, batch: UsageBatch): Steps<void> {
+  if (!(yield* isNew(sql, batch))) return
+  const { incoming, table } = sql.quirks
+  const current = (of: keyof Tables, column: string): string => `${table(sql.names, of)}.${column}`
+  const addUses = (of: keyof Tables): string => `uses = ${current(of, 'uses')} + ${incoming('uses')}`
+  const later = (of: keyof Tables, by: string, column: string): string =>
+    `${column} = case when ${incoming(by)} > ${current(of, by)} then ${incoming(column)} else ${current(of, column)} end`
+  yield* upsert(
+    sql,
+    {
+      table: 'usage_counts',
+      columns: ['token_id', 'bucket_at', 'endpoint', 'outcome', 'uses'],
+      keys: ['token_id', 'bucket_at', 'endpoint', 'outcome'],
+      assignments: addUses('usage_counts'),
+    },
+    merged<UsageCount>(
+      batch.counts,
+      (item) => key(item.tokenId, item.bucketAt, item.endpoint, item.outcome),
+      (a, b) => ({ ...a, count: a.count + b.count }),
+    ).map((item) => [item.tokenId, item.bucketAt, item.endpoint, item.outcome, item.count]),
+  )
+  yield* upsert(
+    sql,
+    {
+      table: 'usage_addresses',
+      columns: ['token_id', 'ip', 'uses', 'last_at'],
+      keys: ['token_id', 'ip'],
+      assignments: `${addUses('usage_addresses')}, ${later('usage_addresses', 'last_at', 'last_at')}`,
+    },
+    merged<UsageAddress>(
+      batch.addresses,
+      (item) => key(item.tokenId, item.ip),
+      (a, b) => ({ ...a, count: a.count + b.count, lastAt: Math.max(a.lastAt, b.lastAt) }),
+    ).map((item) => [item.tokenId, item.ip, item.count, item.lastAt]),
+  )
+  yield* upsert(
+    sql,
+    {
+      table: 'last_uses',
+      columns: ['token_id', 'last_used_at', 'last_used_ip'],
+      keys: ['token_id'],
+      // The address first: MySQL assigns from left to right and would compare with the new instant already.
+      assignments: `${later('last_uses', 'last_used_at', 'last_used_ip')}, ${later('last_uses', 'last_used_at', 'last_used_at')}`,
+    },
+    merged<LastUse>(
+      batch.lastUses,
+      (item) => item.tokenId,
+      (a, b) => (b.at >= a.at ? b : a),
+    ).map((item) => [item.tokenId, item.at, item.ip ?? null]),
+  )
+}
+
+/** Counts a batch once, however often it is sent. */
+export const recordUsage = async (sql: Sql, batch: UsageBatch): Promise<void> => {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await sql.engine.transaction(() => steps(sql, batch))
+    } catch (error) {
+      // Two first batches of one node at once: the second try finds the first one's row.
+      if (sql.quirks.faultOf(error) !== 'duplicate' || attempt === 3) throw error
+    }
+  }
+}
+
+/** The counters and addresses of some tokens. */
+export const usage = async (sql: Sql, query: UsageQuery): Promise<UsageRows> => {
+  const { builder, engine } = sql
+  if (query.tokenIds.length === 0) return { counts: [], addresses: [] }
+  const tokenIds = [...query.tokenIds]
+  let counting = builder.selectFrom('usage_counts').selectAll().where('token_id', 'in', tokenIds)
+  if (query.from !== undefined) counting = counting.where('bucket_at', '>=', query.from)
+  if (query.to !== undefined) counting = counting.where('bucket_at', '<', query.to)
+  const counted = counting.orderBy('bucket_at').orderBy('endpoint').orderBy('outcome').orderBy('token_id').compile()
+  const addressed = builder
+    .selectFrom('usage_addresses')
+    .selectAll()
+    .where('token_id', 'in', tokenIds)
+    .orderBy('last_at', 'desc')
+    .orderBy('ip')
+    .limit(MOST_ADDRESSES)
+    .compile()
+  const counts = await engine.run(counted)
+  const addresses = await engine.run(addressed)
+  return {
+    counts: counts.rows.map((row) => ({
+      tokenId: row.token_id,
+      bucketAt: wide(row.bucket_at),
+      endpoint: row.endpoint,
+      outcome: row.outcome,
+      count: wide(row.uses),
+    })),
+    addresses: addresses.rows.map((row) => ({ tokenId: row.token_id, ip: row.ip, count: wide(row.uses), lastAt: wide(row.last_at) })),
+  }
+}

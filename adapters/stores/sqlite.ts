@@ -1,0 +1,67 @@
+import { InvalidInputError } from '../../src/errors.js'
+import type { TokenStore } from '../../src/store.js'
+import type { KyselyHandle } from './sql/kysely-engine.js'
+import { type Lazy, lazyStore } from './sql/lazy.js'
+import type { NodeDatabase, SyncDatabase } from './sql/sqlite-handle.js'
+import type { SqliteDriver } from './sql/sqlite-open.js'
+import { DEFAULT_TABLE_PREFIX, readNames } from './sql/table-names.js'
+
+export type { KyselyHandle, NodeDatabase, SqliteDriver, SyncDatabase }
+
+/** A file that the store opens, or a database that the host has open and keeps. */
+export type SqliteStoreOptions = {
+  /** The file; its folder must exist. Or `:memory:`. */
+  readonly path?: string | undefined
+  /** A `DatabaseSync` of `node:sqlite`, a `Database` of `better-sqlite3` or `libsql`, or a Kysely instance. Never closed by the store. */
+  readonly database?: SyncDatabase | NodeDatabase | KyselyHandle | undefined
+  /** Which driver opens `path`. @default the first that is there: `node:sqlite`, `libsql`, `better-sqlite3` */
+  readonly driver?: SqliteDriver | undefined
+  /** What the names of the tables begin with. @default 'latchkey_' */
+  readonly tablePrefix?: string | undefined
+  /** How long a lock that another process holds on the file is waited for, in milliseconds. @default 1500 */
+  readonly busyTimeoutMs?: number | undefined
+}
+
+const KNOWN: ReadonlySet<string> = new Set(['path', 'database', 'driver', 'tablePrefix', 'busyTimeoutMs'])
+
+const DEFAULT_BUSY_MS = 1_500
+
+/**
+ * Keeps tokens in a SQLite file: durable, shared by any number of processes of one machine, with nothing to run.
+ *
+ * A path is opened at the first call, with `node:sqlite` where Node has it (22.13 and newer), else with `libsql` or `better-sqlite3`,
+ * in WAL mode, each commit synced to the disk, readable by the file's owner only.
+ *
+ * @throws `invalid_input` for unknown or unsound options
+ * @example
+ * ```ts
+ * const tokens = latchkey({ prefix: 'acme_live', store: sqliteStore('tokens.db'), scopes: { 'inventory:read': 'See stock' } })
+ * ```
+ */
+export const sqliteStore = (input: string | SqliteStoreOptions): TokenStore => {
+  const options = typeof input === 'string' ? { path: input } : input
+  if (typeof options !== 'object' || options === null) throw new InvalidInputError('options', 'must be a path or an object')
+  for (const key of Object.keys(options)) {
+    if (!KNOWN.has(key)) throw new InvalidInputError(key, `is not an option of sqliteStore: ${[...KNOWN].join(', ')} are`)
+  }
+  const { path, database, driver, busyTimeoutMs = DEFAULT_BUSY_MS, tablePrefix = DEFAULT_TABLE_PREFIX } = options
+  const names = readNames({ tablePrefix })
+  if (!Number.isFinite(busyTimeoutMs) || busyTimeoutMs < 0) throw new InvalidInputError('busyTimeoutMs', 'must be milliseconds, 0 or more')
+  if ((path === undefined) === (database === undefined)) throw new InvalidInputError('path', 'give either path or database')
+  if (path !== undefined && (typeof path !== 'string' || path === '' || path.includes('\0'))) {
+    throw new InvalidInputError('path', 'must be the path of a file')
+  }
+  const source = path !== undefined ? { path, ...(driver === undefined ? {} : { driver }) } : readDatabase(database)
+  const lazy: Lazy = {
+    name: 'sqlite',
+    packages: 'kysely libsql',
+    open: async () => (await import('./sql/sqlite-store.js')).openSqliteStore(source, names, busyTimeoutMs),
+  }
+  const { opened, ...store } = lazyStore(lazy)
+  return store
+}
+
+const readDatabase = (database: SqliteStoreOptions['database']): { readonly database: SyncDatabase | NodeDatabase | KyselyHandle } => {
+  if (typeof database === 'object' && database !== null && ('prepare' in database || 'executeQuery' in database)) return { database }
+  throw new InvalidInputError('database', 'must be a database of node:sqlite, better-sqlite3 or libsql, or a Kysely instance')
+}
