@@ -68,7 +68,7 @@ const compile = async (folder: string, resolution: keyof typeof RESOLUTIONS, fil
   }
   const config = `tsconfig.${resolution}.json`
   await writeFile(join(folder, config), JSON.stringify({ compilerOptions, files }))
-  const { code, output } = await run('npx', ['--no-install', 'tsc', '-p', config], folder)
+  const { code, output } = await run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', config], folder)
   return code === 0 ? '' : output
 }
 
