@@ -22,16 +22,18 @@ export const CODES = {
   store_unavailable: 503,
   actor_missing: 401,
   grant_denied: 403,
+  token_cannot_manage: 403,
   cross_site: 403,
   not_found: 404,
   method_not_allowed: 405,
+  not_acceptable: 406,
   conflict: 409,
-  version_mismatch: 412,
   idempotency_key_reused: 422,
   payload_too_large: 413,
   media_type_unsupported: 415,
   invalid_input: 400,
   closed: 503,
+  misconfigured: 500,
 } as const
 
 /** One of the lower-snake words of the code table. */
@@ -103,8 +105,8 @@ export class NotFoundError extends LatchkeyError<'not_found'> {
   }
 }
 
-/** The change does not fit the state that the token is in. */
-export class ConflictError extends LatchkeyError<'conflict' | 'version_mismatch' | 'idempotency_key_reused'> {}
+/** The change does not fit the state that the token is in. After a stale `version`, `error.version` is the present one. */
+export class ConflictError extends LatchkeyError<'conflict' | 'idempotency_key_reused'> {}
 
 /** The actor tried to hand out more than it has. */
 export class GrantDeniedError extends LatchkeyError<'grant_denied'> {

@@ -1,127 +1,89 @@
-import type {
-  ActorInput,
-  AuditAction,
-  AuditEvent,
-  CreateInput,
-  MaybePromise,
-  Minted,
-  Page,
-  Principal,
-  Replayed,
-  TokenRecord,
-  TokenStatus,
-  UpdateInput,
-  UsageReport,
-  Verification,
-  VerifyContext,
-} from './model.js'
-import type { TokenStore } from './store.js'
+import { ClosedError } from './errors.js'
+import type { Latchkey } from './instance.js'
+import { activate } from './operations/activate.js'
+import { buildContext } from './operations/build-context.js'
+import { close, share } from './operations/close.js'
+import { create } from './operations/create.js'
+import { deactivate } from './operations/deactivate.js'
+import { events } from './operations/events.js'
+import { get } from './operations/get.js'
+import { list } from './operations/list.js'
+import { ownerChanged } from './operations/owner-changed.js'
+import { prune } from './operations/prune.js'
+import { revoke } from './operations/revoke.js'
+import { revokeAll } from './operations/revoke-all.js'
+import { rotate } from './operations/rotate.js'
+import { update } from './operations/update.js'
+import { usage } from './operations/usage.js'
+import { countUse, decide, verify } from './operations/verify.js'
+import { type LatchkeyOptions, readOptions } from './options.js'
 
-/** Who does it. Required: `'system'` is the application itself; a person is limited to its tenants and scopes. */
-export type By = { readonly actor: ActorInput }
+/**
+ * Makes an instance over a store: the verbs of a token's life.
+ *
+ * Does no I/O itself; the store is opened and set up by the first call.
+ *
+ * @throws InvalidInputError `invalid_input`, for options that are unknown or unsound
+ * @example
+ * ```ts
+ * const tokens = latchkey({
+ *   prefix: 'acme_live',
+ *   store: sqliteStore('tokens.db'),
+ *   scopes: { 'inventory:read': 'See stock' },
+ * })
+ * const { token } = await tokens.create({ name: 'ERP', scopes: ['inventory:read'] }, { actor: 'system' })
+ * ```
+ */
+export function latchkey<const S extends string>(options: LatchkeyOptions<S>): Latchkey<S> {
+  const settings = readOptions(options)
+  const context = buildContext(settings)
+  share(settings.store)
+  let closing: Promise<void> | undefined
 
-/** For reads: without an actor, the application itself asks. An actor that is `undefined` or incomplete is an error. */
-export type MaybeBy = { readonly actor?: ActorInput }
-
-/** What `list` filters by. */
-export type ListInput = {
-  readonly tenantId?: string | undefined
-  readonly ownerId?: string | undefined
-  readonly createdBy?: string | undefined
-  readonly status?: TokenStatus | readonly TokenStatus[] | undefined
-  /** Substring of the name, taken literally, ASCII letters in either case. */
-  readonly name?: string | undefined
-  readonly rotationDue?: boolean | undefined
-  readonly expiresWithinSeconds?: number | undefined
-  readonly neverExpires?: boolean | undefined
-  readonly unusedForSeconds?: number | undefined
-  readonly neverUsed?: boolean | undefined
-  /** 1 to 1000. @default 50 */
-  readonly limit?: number | undefined
-  readonly cursor?: string | undefined
-}
-
-/** What `events` filters by. */
-export type EventsInput = {
-  readonly tokenId?: string | undefined
-  readonly tenantId?: string | undefined
-  readonly action?: AuditAction | readonly AuditAction[] | undefined
-  /** 1 to 1000. @default 50 */
-  readonly limit?: number | undefined
-  readonly cursor?: string | undefined
-}
-
-/** Which tokens `revokeAll` ends: one field at least. */
-export type RevokeAllInput = {
-  readonly tenantId?: string | undefined
-  readonly ownerId?: string | undefined
-  readonly all?: true | undefined
-  readonly reason?: string | undefined
-}
-
-/** What `rotate` takes. */
-export type RotateInput = {
-  /** How long the old token goes on beside the new one. @default 0 */
-  readonly overlapSeconds?: number | undefined
-  readonly idempotencyKey?: string | undefined
-}
-
-/** An instance: the verbs of a token's life over one store. */
-export interface Latchkey<S extends string = string> {
-  readonly prefix: string
-  /** The scopes that exist, with their descriptions. */
-  readonly catalogue: { readonly [Name in S]: string }
-  readonly groups: { readonly [group: string]: readonly string[] }
-  /** What the options allow at creation. */
-  readonly limits: {
-    readonly defaultTtlSeconds?: number
-    readonly maxTtlSeconds?: number
-    readonly requireExpiry: boolean
-    readonly allowWildcard: boolean
+  // Every verb but close passes here, so that nothing works on a closed instance.
+  const open = (): typeof context => {
+    if (closing !== undefined) throw new ClosedError()
+    return context
   }
-  create(input: CreateInput<S> & { readonly idempotencyKey?: undefined }, by: By): Promise<Minted>
-  create(input: CreateInput<S>, by: By): Promise<Minted | Replayed>
-  /** Decides and counts one use. Never throws for a bad token; throws `StoreUnavailableError` when it cannot decide. */
-  verify(token: string, context?: VerifyContext): Promise<Verification<S>>
-  /** As `verify`, but answers at once where no I/O is needed, and leaves the count of an allowed use to `countUse`. For adapters. */
-  decide(token: unknown, context?: VerifyContext): MaybePromise<Verification<S>>
-  /** Counts one use that `decide` allowed. A refusal that followed (`scope_insufficient`, `resource_denied`) is named in `outcome`. */
-  countUse(principal: Principal, use: { readonly endpoint?: string; readonly ip?: string; readonly outcome?: 'allowed' | 'scope_insufficient' | 'resource_denied' | 'rate_limited' }): void
-  get(id: string, by?: MaybeBy): Promise<TokenRecord | undefined>
-  list(input?: ListInput, by?: MaybeBy): Promise<Page<TokenRecord>>
-  update(id: string, changes: UpdateInput<S>, by: By & { readonly version?: number | undefined }): Promise<TokenRecord>
-  activate(id: string, by: By & { readonly version?: number | undefined }): Promise<TokenRecord>
-  deactivate(id: string, by: By & { readonly version?: number | undefined }): Promise<TokenRecord>
-  rotate(id: string, input: RotateInput & { readonly idempotencyKey?: undefined }, by: By): Promise<Minted>
-  rotate(id: string, input: RotateInput, by: By): Promise<Minted | Replayed>
-  revoke(id: string, input: { readonly reason?: string | undefined }, by: By): Promise<TokenRecord>
-  revokeAll(input: RevokeAllInput, by: By): Promise<{ readonly count: number }>
-  events(input?: EventsInput, by?: MaybeBy): Promise<Page<AuditEvent>>
-  usage(id: string, range?: { readonly from?: Date | number | string; readonly to?: Date | number | string }, by?: MaybeBy): Promise<UsageReport>
-  /** Removes tokens that were revoked or expired before the instant, with their usage; their audit stays. */
-  prune(input: { readonly before: Date | number | string }, by?: MaybeBy): Promise<{ readonly count: number }>
-  /** Writes what is buffered, stops, and closes the store when no other instance uses it. */
-  close(): Promise<void>
+  const { prefix, scopes, groups, requireExpiry, allowWildcard, defaultTtlSeconds, maxTtlSeconds } = settings
+  const verbs: Untyped<Latchkey> = {
+    prefix,
+    catalogue: scopes,
+    groups,
+    limits: Object.freeze({
+      requireExpiry,
+      allowWildcard,
+      ...(defaultTtlSeconds !== undefined && { defaultTtlSeconds }),
+      ...(maxTtlSeconds !== undefined && { maxTtlSeconds }),
+    }),
+    create: async (input: unknown, by: unknown) => create(open(), input, by),
+    verify: async (token, request) => verify(open(), token, request),
+    decide: (token, request) => decide(open(), token, request),
+    countUse: (principal, use) => {
+      if (closing === undefined) countUse(context, principal, use)
+    },
+    get: async (id, by) => get(open(), id, by),
+    list: async (input, by) => list(open(), input, by),
+    update: async (id, changes, by) => update(open(), id, changes, by),
+    activate: async (id, by) => activate(open(), id, by),
+    deactivate: async (id, by) => deactivate(open(), id, by),
+    rotate: async (id: unknown, input: unknown, by: unknown) => rotate(open(), id, input, by),
+    revoke: async (id, input, by) => revoke(open(), id, input, by),
+    revokeAll: async (input, by) => revokeAll(open(), input, by),
+    events: async (input, by) => events(open(), input, by),
+    usage: async (id, range, by) => usage(open(), id, range, by),
+    prune: async (input, by) => prune(open(), input, by),
+    ownerChanged: async (ownerId, by) => ownerChanged(open(), ownerId, by),
+    close: () => {
+      closing ??= close(context)
+      return closing
+    },
+  }
+  return Object.freeze(verbs) as Latchkey<S>
 }
 
-/** The options of `latchkey()`. */
-export type LatchkeyOptions<S extends string = string> = {
-  readonly prefix: string
-  readonly store: TokenStore
-  readonly scopes: { readonly [Name in S]: string }
-  readonly groups?: { readonly [group: string]: readonly string[] }
-  readonly implies?: { readonly [Name in S]?: readonly NoInfer<S>[] }
-  readonly allowWildcard?: boolean
-  readonly pepper?: string | readonly string[]
-  readonly ownerScopes?: (owner: { readonly ownerId: string; readonly tenantId?: string }) => MaybePromise<readonly string[] | null>
-  readonly defaultTtlSeconds?: number
-  readonly maxTtlSeconds?: number
-  readonly requireExpiry?: boolean
-  readonly cache?: false | { readonly maxStalenessSeconds?: number; readonly maxEntries?: number; readonly ownerStalenessSeconds?: number }
-  readonly usage?: false | { readonly flushIntervalSeconds?: number }
-  readonly deadlineSeconds?: number
-  readonly onEvent?: (event: AuditEvent) => unknown
-  readonly clock?: () => number
-  readonly random?: (size: number) => Uint8Array
-}
+// Overloads narrow what callers see; the implementation answers the union.
+type Untyped<T> = { readonly [K in keyof T]: K extends 'create' | 'rotate' ? (...args: never[]) => Promise<unknown> : T[K] }
 
+export type * from './instance.js'
+export type { LatchkeyOptions } from './options.js'

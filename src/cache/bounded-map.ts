@@ -1,0 +1,49 @@
+/** What a bounded map keeps must carry its second-chance bit. */
+export type Visited = { visited: boolean }
+
+/**
+ * A map of at most `capacity` entries with second-chance (CLOCK) eviction.
+ *
+ * A hit costs one `Map.get` and one write to the entry: no reordering, no clock, no allocation.
+ */
+export class BoundedMap<V extends Visited> {
+  readonly #entries: Map<string, V> = new Map()
+  readonly #capacity: number
+
+  constructor(capacity: number) {
+    this.#capacity = capacity
+  }
+
+  get size(): number {
+    return this.#entries.size
+  }
+
+  get(key: string): V | undefined {
+    const entry = this.#entries.get(key)
+    if (entry !== undefined) entry.visited = true
+    return entry
+  }
+
+  set(key: string, entry: V): void {
+    if (!this.#entries.has(key) && this.#entries.size >= this.#capacity) this.#evict()
+    this.#entries.set(key, entry)
+  }
+
+  delete(key: string): void {
+    this.#entries.delete(key)
+  }
+
+  clear(): void {
+    this.#entries.clear()
+  }
+
+  // The map's own insertion order is the clock's face: a visited entry goes to the back once, an unvisited one goes.
+  #evict(): void {
+    for (const [key, entry] of this.#entries) {
+      this.#entries.delete(key)
+      if (!entry.visited) return
+      entry.visited = false
+      this.#entries.set(key, entry)
+    }
+  }
+}

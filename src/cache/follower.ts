@@ -1,0 +1,177 @@
+import type { GuardedStore } from '../records/guarded-store.js'
+import { unref } from '../records/timer.js'
+import type { FeedPage, MaybePromise } from '../store.js'
+
+const PAGE = 1000
+const LEASE_MS = 90_000
+const LEASE_RENEWAL_MS = 30_000
+
+/** Who is told what the feed says. */
+export type FeedListener = {
+  changed(id: string): void
+  ownerChanged(ownerId: string): void
+  everythingChanged(): void
+  /** A read of the feed failed, or none succeeded within the bound. */
+  lost(): void
+}
+
+/**
+ * Follows the store's change feed, so that cached records can be believed.
+ *
+ * What is cached counts only while the last successful read of the feed began less than `maxStalenessMs` ago on the monotonic clock.
+ * The timer and the store's wake-up decide nothing: they only make the next read happen.
+ */
+export class Follower {
+  /** Grows whenever following starts anew; 0 until it has started. A read begun in another epoch must not fill the cache. */
+  epoch = 0
+  readonly #store: GuardedStore
+  readonly #listener: FeedListener
+  readonly #nodeId: string
+  readonly #maxStalenessMs: number
+  readonly #clock: () => number
+  readonly #monotonic: () => number
+  #cursor: string | undefined
+  #freshUntil = Number.NEGATIVE_INFINITY
+  #running = false
+  #reading: Promise<void> | undefined
+  #again = false
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #unsubscribe: (() => MaybePromise<void>) | undefined
+  #subscribing = false
+  #leaseCursor: string | undefined
+  #leaseUntil = Number.NEGATIVE_INFINITY
+
+  constructor(
+    store: GuardedStore,
+    listener: FeedListener,
+    options: { nodeId: string; maxStalenessMs: number; clock: () => number; monotonic: () => number },
+  ) {
+    this.#store = store
+    this.#listener = listener
+    this.#nodeId = options.nodeId
+    this.#maxStalenessMs = options.maxStalenessMs
+    this.#clock = options.clock
+    this.#monotonic = options.monotonic
+  }
+
+  /** May what is cached be believed now? */
+  get fresh(): boolean {
+    return this.#monotonic() < this.#freshUntil
+  }
+
+  /** Has the bound been exceeded by no more than `graceMs`? */
+  freshWithin(graceMs: number): boolean {
+    return this.#monotonic() < this.#freshUntil + graceMs
+  }
+
+  /** Starts following, if it has not started yet. */
+  start(): void {
+    if (this.#running) return
+    this.#running = true
+    void this.#round()
+  }
+
+  /** Reads the feed now, or once more when a read is under way. */
+  wake(): void {
+    if (!this.#running) return
+    if (this.#reading === undefined) void this.#round()
+    else this.#again = true
+  }
+
+  async stop(): Promise<void> {
+    this.#running = false
+    this.#freshUntil = Number.NEGATIVE_INFINITY
+    clearTimeout(this.#timer)
+    await this.#reading
+    try {
+      await this.#unsubscribe?.()
+    } catch {
+      // The subscription is only a hint; the store is being closed anyway.
+    }
+  }
+
+  #round(): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#reading = this.#follow().then(() => {
+      this.#reading = undefined
+      if (!this.#running) return
+      if (this.#again) {
+        this.#again = false
+        void this.#round()
+        return
+      }
+      this.#timer = setTimeout(() => void this.#round(), this.#maxStalenessMs / 4)
+      unref(this.#timer)
+    })
+    return this.#reading
+  }
+
+  async #follow(): Promise<void> {
+    try {
+      await this.#subscribe()
+      if (this.#cursor === undefined) await this.#begin()
+      await this.#catchUp()
+      await this.#renewLease()
+    } catch {
+      this.#listener.lost()
+    }
+  }
+
+  // Subscribe first, then catch up, then trust: a wake-up between the two is never missed.
+  async #subscribe(): Promise<void> {
+    if (this.#unsubscribe !== undefined || this.#subscribing) return
+    this.#subscribing = true
+    try {
+      this.#unsubscribe = await this.#store.subscribe(() => this.wake())
+    } catch {
+      // Without wake-ups the timer still reads the feed within the bound.
+    } finally {
+      this.#subscribing = false
+    }
+  }
+
+  // The lease stands before anything is trusted, so that no barrier can overlook this node.
+  async #begin(): Promise<void> {
+    const head = await this.#store.changes(undefined, 1)
+    await this.#writeLease(head.cursor)
+    this.#cursor = head.cursor
+    this.epoch += 1
+    this.#listener.everythingChanged()
+  }
+
+  async #catchUp(): Promise<void> {
+    for (;;) {
+      if (this.#monotonic() >= this.#leaseUntil) await this.#writeLease(this.#cursor ?? '')
+      const began = this.#monotonic()
+      const page = await this.#store.changes(this.#cursor, PAGE)
+      this.#apply(page)
+      if (page.more) continue
+      if (this.#running) this.#freshUntil = began + this.#maxStalenessMs
+      return
+    }
+  }
+
+  #apply(page: FeedPage): void {
+    this.#cursor = page.cursor
+    if (page.everything) {
+      this.#listener.everythingChanged()
+      return
+    }
+    for (const id of page.ids) this.#listener.changed(id)
+    for (const ownerId of page.ownerIds) this.#listener.ownerChanged(ownerId)
+  }
+
+  async #renewLease(): Promise<void> {
+    if (this.#cursor === undefined || this.#cursor === this.#leaseCursor) {
+      if (this.#monotonic() < this.#leaseUntil - LEASE_RENEWAL_MS) return
+    }
+    await this.#writeLease(this.#cursor ?? '')
+  }
+
+  async #writeLease(cursor: string): Promise<void> {
+    const began = this.#monotonic()
+    await this.#store.renewLease({ nodeId: this.#nodeId, cursor, expiresAt: this.#clock() + LEASE_MS })
+    this.#leaseCursor = cursor
+    this.#leaseUntil = began + LEASE_MS / 2
+  }
+}

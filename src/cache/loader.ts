@@ -1,0 +1,123 @@
+import { isThenable } from '../records/deadline.js'
+import type { GuardedStore } from '../records/guarded-store.js'
+import type { StoredToken } from '../store.js'
+
+const MAX_IDS_A_READ = 200
+
+/** One read of one id that has not come back yet. */
+export type Load<T> = {
+  readonly id: string
+  readonly result: Promise<T>
+  readonly resolve: (result: T) => void
+  readonly reject: (error: unknown) => void
+  /** Has the read been sent to the store? Until then anyone may join; afterwards only those who may see its age. */
+  sent: boolean
+  /** The follower's epoch when the read was sent. */
+  epoch: number
+  /** A change to this id became known after the read was sent: its answer serves those who wait already, and no one else. */
+  outdated: boolean
+}
+
+/** Reads records: misses of one tick share one `find`, misses of one id share one read, what comes back is handled once. */
+export class Loader<T> {
+  readonly #store: GuardedStore
+  readonly #epoch: () => number
+  readonly #arrive: (load: Load<T>, record: StoredToken | undefined) => T
+  readonly #loads: Map<string, Load<T>> = new Map()
+  #queue: Load<T>[] = []
+
+  constructor(store: GuardedStore, epoch: () => number, arrive: (load: Load<T>, record: StoredToken | undefined) => T) {
+    this.#store = store
+    this.#epoch = epoch
+    this.#arrive = arrive
+  }
+
+  /** Joins the read of `id` that is waiting to be sent or, where `joinSent`, one that is under way; else starts one. */
+  load(id: string, joinSent: boolean): Promise<T> {
+    const current = this.#loads.get(id)
+    if (current !== undefined && (joinSent || !current.sent)) return current.result
+    return this.#enqueue(id).result
+  }
+
+  /** A change to `id` is known: a read that was sent before it is of no use to anyone who comes from now on. */
+  outdate(id: string): void {
+    const load = this.#loads.get(id)
+    if (load === undefined || !load.sent) return
+    load.outdated = true
+    this.#loads.delete(id)
+  }
+
+  /** As `outdate`, for every id. */
+  outdateAll(): void {
+    for (const id of [...this.#loads.keys()]) this.outdate(id)
+  }
+
+  #enqueue(id: string): Load<T> {
+    const { promise: result, resolve, reject } = deferred<T>()
+    const load: Load<T> = { id, result, resolve, reject, sent: false, epoch: 0, outdated: false }
+    // A read that may no longer be joined stays known to those who wait for it, and can still be outdated only through them.
+    const previous = this.#loads.get(id)
+    if (previous !== undefined) previous.outdated = true
+    this.#loads.set(id, load)
+    if (this.#queue.length === 0) queueMicrotask(() => this.#send())
+    this.#queue.push(load)
+    return load
+  }
+
+  #send(): void {
+    const queue = this.#queue
+    this.#queue = []
+    for (let from = 0; from < queue.length; from += MAX_IDS_A_READ) this.#read(queue.slice(from, from + MAX_IDS_A_READ))
+  }
+
+  #read(batch: readonly Load<T>[]): void {
+    const epoch = this.#epoch()
+    for (const load of batch) {
+      load.sent = true
+      load.epoch = epoch
+    }
+    try {
+      const found = this.#store.find(batch.map((load) => load.id))
+      if (isThenable(found))
+        found.then(
+          (records) => this.#settle(batch, records),
+          (error: unknown) => this.#fail(batch, error),
+        )
+      else this.#settle(batch, found)
+    } catch (error) {
+      this.#fail(batch, error)
+    }
+  }
+
+  #settle(batch: readonly Load<T>[], records: ReadonlyMap<string, StoredToken>): void {
+    for (const load of batch) {
+      this.#forget(load)
+      try {
+        load.resolve(this.#arrive(load, records.get(load.id)))
+      } catch (error) {
+        load.reject(error)
+      }
+    }
+  }
+
+  #fail(batch: readonly Load<T>[], error: unknown): void {
+    for (const load of batch) {
+      this.#forget(load)
+      load.reject(error)
+    }
+  }
+
+  #forget(load: Load<T>): void {
+    if (this.#loads.get(load.id) === load) this.#loads.delete(load.id)
+  }
+}
+
+function deferred<T>(): Pick<Load<T>, 'resolve' | 'reject'> & { promise: Promise<T> } {
+  let resolve: (result: T) => void = () => undefined
+  let reject: (error: unknown) => void = () => undefined
+  const promise = new Promise<T>((yes, no) => {
+    resolve = yes
+    reject = no
+  })
+  return { promise, resolve, reject }
+}

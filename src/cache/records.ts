@@ -1,0 +1,140 @@
+import { LatchkeyError } from '../errors.js'
+import type { Catalogue } from '../policy/catalogue.js'
+import { compileEntry, type Entry } from '../records/entry.js'
+import type { GuardedStore } from '../records/guarded-store.js'
+import { BoundedMap } from './bounded-map.js'
+import { Follower } from './follower.js'
+import { GuessingBudget } from './guessing.js'
+import { Loader } from './loader.js'
+
+const MAX_MISSES = 10_000
+
+/** What the record cache is told about. */
+export type RecordListener = {
+  /** This token may have changed; the cache no longer answers what it held. */
+  changed(id: string): void
+  everythingChanged(): void
+  ownerChanged(ownerId: string): void
+  /** The feed cannot be read. */
+  lost(): void
+}
+
+/** How the cache is set up. */
+export type RecordCacheOptions = {
+  readonly nodeId: string
+  readonly catalogue: Catalogue
+  /** Absent: nothing is kept, and every verification reads the store. */
+  readonly maxEntries: number | undefined
+  readonly maxStalenessMs: number
+  readonly serveStaleMs: number
+  readonly clock: () => number
+  readonly monotonic: () => number
+}
+
+/**
+ * The records that verification decides by: from memory while the change feed has been followed recently enough, else from the store.
+ *
+ * Records are kept, never verdicts and never token text. Ids that do not exist are kept apart, so that junk cannot push out good entries.
+ */
+export class RecordCache {
+  readonly follower: Follower
+  readonly #entries: BoundedMap<Entry>
+  readonly #misses: BoundedMap<{ visited: boolean }> = new BoundedMap(MAX_MISSES)
+  readonly #loader: Loader<Entry | undefined>
+  readonly #guessing: GuessingBudget
+  readonly #options: RecordCacheOptions
+  readonly #listener: RecordListener
+  readonly #keeps: boolean
+
+  constructor(store: GuardedStore, options: RecordCacheOptions, listener: RecordListener) {
+    this.#options = options
+    this.#listener = listener
+    this.#keeps = options.maxEntries !== undefined
+    this.#entries = new BoundedMap(options.maxEntries ?? 1)
+    this.#guessing = new GuessingBudget(options.monotonic)
+    this.follower = new Follower(
+      store,
+      {
+        changed: (id) => this.changed(id),
+        ownerChanged: (ownerId) => listener.ownerChanged(ownerId),
+        everythingChanged: () => this.everythingChanged(),
+        lost: () => listener.lost(),
+      },
+      options,
+    )
+    this.#loader = new Loader(
+      store,
+      () => this.follower.epoch,
+      (load, record) => {
+        const entry = record === undefined ? undefined : compileEntry(record, options.catalogue)
+        // A read that began before this node followed the feed, or before a change that is known by now, must not fill the cache.
+        if (this.#keeps && load.epoch !== 0 && load.epoch === this.follower.epoch && !load.outdated) {
+          if (entry === undefined) this.#misses.set(flat(load.id), { visited: false })
+          else this.#entries.set(entry.id, entry)
+        }
+        return entry
+      },
+    )
+  }
+
+  /** The entry, where it may be answered from memory now. */
+  get(id: string): Entry | undefined {
+    return this.#keeps && this.follower.fresh ? this.#entries.get(id) : undefined
+  }
+
+  /**
+   * The entry from the store, or `undefined` where there is no such token.
+   *
+   * @throws StoreUnavailableError `store_unavailable`
+   * @throws LatchkeyError `rate_limited`, when this address has asked for too many tokens that do not exist
+   */
+  async read(id: string, ip: string | undefined): Promise<Entry | undefined> {
+    const fresh = this.#keeps && this.follower.fresh
+    if (fresh && this.#misses.get(id) !== undefined) return undefined
+    if (this.#keeps) this.follower.start()
+    if (this.#guessing.spent(ip))
+      throw new LatchkeyError('rate_limited', 'too many unknown tokens from this address', { retryAfterSeconds: 1 })
+    try {
+      const entry = await this.#loader.load(id, fresh)
+      if (entry === undefined) this.#guessing.spend(ip)
+      return entry
+    } catch (error) {
+      const entry =
+        this.#options.serveStaleMs > 0 && this.follower.freshWithin(this.#options.serveStaleMs) ? this.#entries.get(id) : undefined
+      if (entry !== undefined) return entry
+      throw error
+    }
+  }
+
+  /** Reads the entry past everything that is cached or under way. */
+  readAgain(id: string): Promise<Entry | undefined> {
+    return this.#loader.load(id, false)
+  }
+
+  /** From now on no verification sees what this token was before. */
+  changed(id: string): void {
+    this.#entries.delete(id)
+    this.#misses.delete(id)
+    this.#loader.outdate(id)
+    this.#listener.changed(id)
+  }
+
+  /** From now on no verification sees what any token was before. */
+  everythingChanged(): void {
+    this.#entries.clear()
+    this.#misses.clear()
+    this.#loader.outdateAll()
+    this.#listener.everythingChanged()
+  }
+
+  async stop(): Promise<void> {
+    await this.follower.stop()
+    this.#entries.clear()
+    this.#misses.clear()
+  }
+}
+
+// The id was cut out of a token, and engines keep the whole string alive behind such a cut: copy it, so that no token text stays in memory.
+function flat(id: string): string {
+  return String.fromCharCode(...Array.from(id, (char) => char.charCodeAt(0)))
+}

@@ -1,0 +1,22 @@
+import { ConflictError } from '../errors.js'
+import type { TokenRecord } from '../model.js'
+import { readActor } from './actor.js'
+import { auditEvent } from './audit.js'
+import { changeToken, withChanges } from './change.js'
+import type { Context } from './context.js'
+
+/**
+ * Ends a deactivation. A token that is not inactive is answered as it is.
+ *
+ * @throws NotFoundError `not_found`
+ * @throws ConflictError `conflict`, when the token is revoked or `version` is stale
+ */
+export async function activate(context: Context, id: unknown, by: unknown): Promise<TokenRecord> {
+  const actor = readActor(by)
+  return changeToken(context, id, actor, Reflect.get(Object(by), 'version'), (current, now) => {
+    if (current.revokedAt !== undefined) throw new ConflictError('conflict', 'this token is revoked, which cannot be undone')
+    if (current.deactivatedAt === undefined) return undefined
+    const record = withChanges(current, now, { deactivatedAt: undefined, deactivatedBy: undefined })
+    return { record, event: auditEvent('activate', actor, now, { before: current, after: record }) }
+  })
+}

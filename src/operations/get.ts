@@ -1,0 +1,27 @@
+import { InvalidInputError } from '../errors.js'
+import type { TokenRecord } from '../model.js'
+import { viewRecord } from '../records/view-record.js'
+import type { ListedToken } from '../store.js'
+import { canSee, readReader } from './actor.js'
+import type { Context } from './context.js'
+import { withLastUse } from './last-use.js'
+
+/**
+ * The record of a token, or `undefined` where there is none that this actor may see.
+ *
+ * @throws StoreUnavailableError `store_unavailable`
+ */
+export async function get(context: Context, id: unknown, by: unknown): Promise<TokenRecord | undefined> {
+  const actor = readReader(by)
+  const stored = await findListed(context, id)
+  if (stored === undefined || !canSee(actor, stored)) return undefined
+  return viewRecord(withLastUse(context, stored), context.settings.clock())
+}
+
+/** The stored token with its last use. */
+export async function findListed(context: Context, id: unknown): Promise<ListedToken | undefined> {
+  if (typeof id !== 'string') throw new InvalidInputError('id', 'must be the id of a token, a string')
+  if (id.length === 0 || id.length > 64) return undefined
+  const rows = await context.store.list({ prefix: context.settings.prefix, ids: [id], now: context.settings.clock(), limit: 1 })
+  return rows.find((row) => row.id === id)
+}

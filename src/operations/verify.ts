@@ -1,0 +1,133 @@
+import type { RefusalCode } from '../errors.js'
+import { LatchkeyError } from '../errors.js'
+import type { Principal, Verification, VerifyContext } from '../model.js'
+import type { ScopeSet } from '../policy/catalogue.js'
+import { normalizeIp } from '../policy/network.js'
+import { refusalOf } from '../policy/status.js'
+import { isThenable } from '../records/deadline.js'
+import type { Entry } from '../records/entry.js'
+import { TokenPrincipal } from '../records/principal.js'
+import type { MaybePromise } from '../store.js'
+import { checksumMatches } from '../token/checksum.js'
+import { equalDigests } from '../token/compare.js'
+import type { Context } from './context.js'
+
+type Refused = Extract<Verification, { ok: false }>
+
+// Refusals that carry nothing of the token are made once.
+const MALFORMED: Refused = Object.freeze({ ok: false, code: 'token_malformed' })
+const UNKNOWN: Refused = Object.freeze({ ok: false, code: 'token_unknown' })
+
+/**
+ * The decision, in its one place and order: parse, digest, checksum, record, compare, revoked, inactive, not before, expired, address,
+ * owner, principal. Answers at once where the record is in memory and no owner has to be asked.
+ *
+ * @throws StoreUnavailableError `store_unavailable`, when it cannot decide (thrown or rejected)
+ */
+export function decide(context: Context, token: unknown, request: VerifyContext | undefined): MaybePromise<Verification> {
+  const parsed = context.settings.parse(token)
+  if (parsed === undefined) return MALFORMED
+  const digest = digestOf(context, parsed.token, parsed.body)
+  if (digest === undefined) return MALFORMED
+  const entry = context.records.get(parsed.id)
+  if (entry !== undefined) return judge(context, entry, digest, request)
+  return context.records
+    .read(parsed.id, request?.ip)
+    .then((read) => (read === undefined ? UNKNOWN : judge(context, read, digest, request)), limited)
+}
+
+// The digest by the pepper that the checksum was made with; without one, this token was never minted here.
+function digestOf(context: Context, token: string, body: string): string | undefined {
+  for (const digester of context.settings.digesters) {
+    const digest = digester.digest(body)
+    if (checksumMatches(token, digest)) return digest
+  }
+  return undefined
+}
+
+function judge(context: Context, entry: Entry, digest: string, request: VerifyContext | undefined): MaybePromise<Verification> {
+  const now = context.settings.clock()
+  if (!equalDigests(entry.digest, digest)) return refuse(context, entry, 'secret_mismatch', now, request)
+  const code = refusalOf(entry.lifecycle, now)
+  if (code !== undefined) return refuse(context, entry, code, now, request)
+  const allowsIp = entry.rare?.allowsIp
+  if (allowsIp !== undefined && !allowsIp(request?.ip)) return refuse(context, entry, 'ip_denied', now, request)
+  if (context.owners === undefined || entry.ownerId === undefined) return allow(context, entry, entry.scopes, now, request)
+  const owned = context.owners.of(entry.ownerId, entry.tenantId)
+  return isThenable(owned)
+    ? owned.then((scopes) => delegate(context, entry, scopes, now, request))
+    : delegate(context, entry, owned, now, request)
+}
+
+function delegate(context: Context, entry: Entry, owned: ScopeSet | null, now: number, request: VerifyContext | undefined): Verification {
+  if (owned === null) return refuse(context, entry, 'owner_denied', now, request)
+  return allow(context, entry, context.settings.catalogue.intersect(entry.scopes, owned), now, request)
+}
+
+function allow(context: Context, entry: Entry, granted: ScopeSet, now: number, request: VerifyContext | undefined): Verification {
+  context.usage?.touch(entry, now, request?.ip)
+  const dueAt = entry.rare?.rotationDueAt
+  if (dueAt !== undefined && now >= dueAt) void tellDue(context, entry, dueAt, now)
+  return { ok: true, principal: new TokenPrincipal(entry, granted, context.signalOf) }
+}
+
+function refuse(context: Context, entry: Entry, code: RefusalCode, now: number, request: VerifyContext | undefined): Refused {
+  const ip = normalizeIp(request?.ip)
+  context.refusals.note(entry, code, now, ip)
+  context.usage?.count(entry, now, endpointOf(request), code, ip)
+  context.stir()
+  return { ok: false, code }
+}
+
+function limited(error: unknown): Refused {
+  if (!(error instanceof LatchkeyError) || error.code !== 'rate_limited') throw error
+  return { ok: false, code: 'rate_limited', retryAfterSeconds: error.retryAfterSeconds ?? 1 }
+}
+
+async function tellDue(context: Context, entry: Entry, rotationDueAt: number, now: number): Promise<void> {
+  const { id, tenantId, ownerId, createdBy } = entry
+  try {
+    await context.rotations.tell(
+      { id, rotationDueAt, createdBy, ...(tenantId !== undefined && { tenantId }), ...(ownerId !== undefined && { ownerId }) },
+      now,
+    )
+  } catch {
+    // The sweep comes by again; a notice never fails a request.
+  }
+}
+
+/** Counts one use of a token that `decide` allowed. */
+export function countUse(
+  context: Context,
+  principal: Principal,
+  use: {
+    readonly endpoint?: string
+    readonly ip?: string
+    readonly outcome?: 'allowed' | 'scope_insufficient' | 'resource_denied' | 'rate_limited'
+  },
+): void {
+  const entry = TokenPrincipal.entryOf(principal)
+  if (entry === undefined) return
+  const now = context.settings.clock()
+  const outcome = use.outcome ?? 'allowed'
+  context.usage?.count(entry, now, use.endpoint ?? '', outcome, use.ip)
+  if (outcome !== 'allowed') context.refusals.note(entry, outcome, now, use.ip)
+  context.stir()
+}
+
+/** The decision, and one use counted when it is allowed. */
+export async function verify(context: Context, token: string, request: VerifyContext | undefined): Promise<Verification> {
+  const verification = await decide(context, token, request)
+  if (verification.ok) {
+    countUse(context, verification.principal, {
+      endpoint: endpointOf(request),
+      ...(request?.ip !== undefined && { ip: request.ip }),
+    })
+  }
+  return verification
+}
+
+function endpointOf(request: VerifyContext | undefined): string {
+  if (request?.endpoint === undefined) return ''
+  return request.method === undefined ? request.endpoint : `${request.method} ${request.endpoint}`
+}

@@ -1,0 +1,19 @@
+import type { AuditEvent } from '../model.js'
+import type { StoredEvent } from '../store.js'
+import { isThenable } from './deadline.js'
+import { viewEvent } from './view-event.js'
+
+/** Tells the host of events that are durable. What the host's callback does wrong changes nothing. */
+export function createAnnouncer(onEvent: ((event: AuditEvent) => unknown) | undefined): (events: readonly StoredEvent[]) => void {
+  if (onEvent === undefined) return () => undefined
+  return function announce(events) {
+    for (const event of events) {
+      try {
+        const answer = onEvent(viewEvent(event))
+        if (isThenable(answer)) answer.then(undefined, () => undefined)
+      } catch {
+        // The change is durable already; the callback is only told.
+      }
+    }
+  }
+}

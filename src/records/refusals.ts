@@ -1,0 +1,142 @@
+import type { RefusalCode } from '../errors.js'
+import type { StoredEvent } from '../store.js'
+import { generateId } from '../token/generate.js'
+import { platformRandom } from '../token/random.js'
+import type { Entry } from './entry.js'
+import type { GuardedStore } from './guarded-store.js'
+
+/** One token and one code make at most one event in this time. */
+const WINDOW_MS = 60_000
+/** All tokens of a node together make at most this many events in that time. */
+const BUDGET = 120
+const MAX_KEYS = 2000
+/** What a refused use may be called. */
+export type UseRefusal = RefusalCode | 'scope_insufficient' | 'resource_denied'
+
+type Tally = {
+  readonly code: UseRefusal
+  readonly entry: Pick<Entry, 'id' | 'tenantId' | 'ownerId' | 'createdBy'>
+  count: number
+  ip: string | undefined
+  lastAt: number
+  /** On the monotonic clock; before it, further refusals are only counted. */
+  quietUntil: number
+}
+
+/**
+ * Puts refused uses of known tokens into the audit, coalesced: a flood makes a handful of events with large counts.
+ *
+ * Their budget is their own, so they can never hold up or drown the events of changes.
+ */
+export class RefusalRecorder {
+  readonly #store: GuardedStore
+  readonly #prefix: string
+  readonly #monotonic: () => number
+  readonly #announce: (events: readonly StoredEvent[]) => void
+  readonly #tallies: Map<string, Tally> = new Map()
+  #overflow = 0
+  #windowEndsAt = 0
+  #left = BUDGET
+  #unsent: readonly StoredEvent[] = []
+
+  constructor(options: {
+    store: GuardedStore
+    prefix: string
+    monotonic: () => number
+    announce: (events: readonly StoredEvent[]) => void
+  }) {
+    this.#store = options.store
+    this.#prefix = options.prefix
+    this.#monotonic = options.monotonic
+    this.#announce = options.announce
+  }
+
+  /** Is there an event to write now? */
+  get pending(): boolean {
+    return this.#unsent.length > 0 || this.#overflow > 0 || [...this.#tallies.values()].some((tally) => tally.count > 0)
+  }
+
+  note(entry: Entry, code: UseRefusal, now: number, ip: string | undefined): void {
+    const key = `${entry.id} ${code}`
+    let tally = this.#tallies.get(key)
+    if (tally === undefined) {
+      if (this.#tallies.size >= MAX_KEYS) {
+        this.#overflow += 1
+        return
+      }
+      const { id, tenantId, ownerId, createdBy } = entry
+      tally = { code, entry: { id, tenantId, ownerId, createdBy }, count: 0, ip, lastAt: now, quietUntil: 0 }
+      this.#tallies.set(key, tally)
+    }
+    tally.count += 1
+    tally.ip = ip
+    tally.lastAt = now
+  }
+
+  /**
+   * Writes the events that are due; with `all`, also those whose window is still open.
+   *
+   * @throws StoreUnavailableError `store_unavailable`; the same events are tried again by the next flush
+   */
+  async flush(now: number, all: boolean): Promise<void> {
+    if (this.#unsent.length === 0) this.#unsent = this.#due(now, all)
+    const events = this.#unsent
+    if (events.length === 0) return
+    const result = await this.#store.commit({ events })
+    this.#unsent = []
+    // A conflict means that an earlier try, whose answer was lost, wrote them.
+    if (result.ok) this.#announce(events)
+  }
+
+  #due(now: number, all: boolean): StoredEvent[] {
+    const tick = this.#monotonic()
+    if (tick >= this.#windowEndsAt) {
+      this.#windowEndsAt = tick + WINDOW_MS
+      this.#left = BUDGET
+    }
+    const events: StoredEvent[] = []
+    for (const [key, tally] of this.#tallies) {
+      if (!all && tick < tally.quietUntil) continue
+      if (tally.count === 0) this.#tallies.delete(key)
+      else if (this.#left > 0 || all) events.push(this.#event(tally, tick))
+    }
+    if (this.#overflow > 0 && (this.#left > 0 || all)) events.push(this.#overflowEvent(now))
+    return events
+  }
+
+  #event(tally: Tally, tick: number): StoredEvent {
+    const { code, count, ip, entry, lastAt } = tally
+    this.#left -= 1
+    tally.count = 0
+    tally.quietUntil = tick + WINDOW_MS
+    return {
+      id: generateId(platformRandom),
+      at: lastAt,
+      action: 'refuse',
+      prefix: this.#prefix,
+      actorId: `token:${entry.id}`,
+      tokenId: entry.id,
+      ...(entry.tenantId !== undefined && { tenantId: entry.tenantId }),
+      ...(entry.ownerId !== undefined && { ownerId: entry.ownerId }),
+      createdBy: entry.createdBy,
+      ...(ip !== undefined && { ip }),
+      code,
+      count,
+    }
+  }
+
+  #overflowEvent(at: number): StoredEvent {
+    const count = this.#overflow
+    this.#overflow = 0
+    this.#left -= 1
+    return {
+      id: generateId(platformRandom),
+      at,
+      action: 'refuse',
+      prefix: this.#prefix,
+      actorId: 'system',
+      count,
+      details: { tokens: 'various' },
+    }
+  }
+}
