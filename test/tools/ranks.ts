@@ -3,7 +3,7 @@ import ts from 'typescript'
 
 /** The layers of the layout, lowest first: a file imports its own rank or lower. */
 const RANKS: readonly (readonly string[])[] = [
-  ['src/errors.ts', 'src/model.ts', 'src/store.ts'],
+  ['src/errors.ts', 'src/instance.ts', 'src/model.ts', 'src/store.ts'],
   ['src/token/', 'src/policy/'],
   ['src/options.ts', 'src/operations/', 'src/records/', 'src/cache/'],
   ['src/latchkey.ts'],

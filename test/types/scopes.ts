@@ -1,0 +1,62 @@
+import { type Latchkey, latchkey, type Principal, type ScopeName } from 'latchkey'
+import { memoryStore } from 'latchkey/stores/memory'
+
+// Compiled, never run: a line marked with @ts-expect-error has to be an error, every other line must not be.
+const tokens = latchkey({
+  prefix: 'acme_test',
+  store: memoryStore(),
+  scopes: { 'inventory:read': 'See stock', 'inventory:write': 'Change stock' },
+  groups: { staff: ['inventory:read'] },
+  implies: { 'inventory:write': ['inventory:read'] },
+})
+
+declare module 'latchkey' {
+  interface Register {
+    tokens: typeof tokens
+  }
+}
+
+export const known: ScopeName = 'inventory:read'
+// @ts-expect-error: not in the catalogue
+export const unknown: ScopeName = 'inventory:raed'
+
+export const instance: Latchkey<'inventory:read' | 'inventory:write'> = tokens
+
+export const created = [
+  tokens.create({ name: 'a', scopes: ['inventory:read', 'inventory:*', '@staff'] }, { actor: 'system' }),
+  // @ts-expect-error: not in the catalogue
+  tokens.create({ name: 'a', scopes: ['inventory:raed'] }, { actor: 'system' }),
+  // @ts-expect-error: an actor is required
+  tokens.create({ name: 'a', scopes: [] }),
+  // @ts-expect-error: an actor that may be undefined is not an actor
+  tokens.create({ name: 'a', scopes: [] }, { actor: undefined }),
+  // @ts-expect-error: unknown fields are refused
+  tokens.create({ name: 'a', scopes: [], colour: 'red' }, { actor: 'system' }),
+]
+
+export const allowed = (principal: Principal<ScopeName>): boolean => principal.allows('inventory:write', { warehouse: 'w1' })
+// @ts-expect-error: not in the catalogue
+export const misspelt = (principal: Principal<ScopeName>): boolean => principal.allows('inventory:wriet')
+
+export const implied = () =>
+  latchkey({
+    prefix: 'acme',
+    store: memoryStore(),
+    scopes: { 'a:read': 'Read', 'a:write': 'Write' },
+    // @ts-expect-error: implies only what the catalogue has
+    implies: { 'a:write': ['a:raed'] },
+  })
+
+export const narrowed = async (token: string): Promise<string> => {
+  const outcome = await tokens.verify(token)
+  return outcome.ok ? outcome.principal.name : outcome.code
+}
+
+export const shown = async (): Promise<string | undefined> => {
+  const minted = await tokens.create({ name: 'a', scopes: [] }, { actor: 'system' })
+  const always: string = minted.token
+  const perhaps = await tokens.create({ name: 'a', scopes: [], idempotencyKey: 'k' }, { actor: 'system' })
+  // @ts-expect-error: a replay has no token
+  const never: string = perhaps.token
+  return always ?? never
+}
