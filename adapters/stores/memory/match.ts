@@ -1,4 +1,5 @@
-import type { EventQuery, LastUse, ListQuery, StoredEvent, StoredToken, TokenFilter, TokenStatus } from '../../../src/store.js'
+import { statusOf } from '../../../src/policy/status.js'
+import type { EventQuery, LastUse, ListQuery, StoredEvent, StoredToken, TokenFilter } from '../../../src/store.js'
 
 /** Does a token match the filter that bulk revocation and lists share? An empty list matches nothing. */
 export function matchesFilter(token: StoredToken, filter: TokenFilter): boolean {
@@ -15,7 +16,7 @@ export function matchesFilter(token: StoredToken, filter: TokenFilter): boolean 
 export function matchesQuery(token: StoredToken, lastUse: LastUse | undefined, query: ListQuery): boolean {
   return (
     matchesFilter(token, query) &&
-    (query.statuses === undefined || query.statuses.includes(statusAt(token, query.now))) &&
+    (query.statuses === undefined || query.statuses.includes(statusOf(token, query.now))) &&
     (query.nameContains === undefined || foldAscii(token.name).includes(foldAscii(query.nameContains))) &&
     (query.rotationDue === undefined || isRotationDue(token, query.now)) &&
     (query.expiresBefore === undefined || (token.expiresAt !== undefined && token.expiresAt < query.expiresBefore)) &&
@@ -34,14 +35,6 @@ export function matchesEventQuery(event: StoredEvent, query: EventQuery): boolea
     (query.actions === undefined || query.actions.includes(event.action)) &&
     (query.createdBy === undefined || event.createdBy === query.createdBy)
   )
-}
-
-function statusAt(token: StoredToken, now: number): TokenStatus {
-  if (token.revokedAt !== undefined) return 'revoked'
-  if (token.deactivatedAt !== undefined) return 'inactive'
-  if (token.notBefore !== undefined && now < token.notBefore) return 'pending'
-  if (token.expiresAt !== undefined && !(now < token.expiresAt)) return 'expired'
-  return 'active'
 }
 
 function isRotationDue(token: StoredToken, now: number): boolean {

@@ -1,0 +1,2 @@
+export { storeContract } from './store-contract/index.js'
+export type { ContractRunner, StoreContractOptions, StoreSubject } from './store-contract/types.js'

@@ -1,0 +1,112 @@
+import type { AuditAction, ListedToken, ListQuery, StoredEvent, StoredToken, TokenStore, UsageBatch } from '../../store.js'
+import { ensureEqual } from '../assert.js'
+import { randomText } from '../random.js'
+import type { Stage } from './types.js'
+
+/** The instant at which the stories of the cases begin. */
+export const START = 1_700_000_000_000
+
+/** A prefix that no other case has. */
+export function newPrefix(): string {
+  return `t${randomText(15).toLowerCase()}`
+}
+
+/** A token with what every token has, and with `fields`. */
+export function token(prefix: string, fields: Partial<StoredToken> = {}): StoredToken {
+  const createdAt = fields.createdAt ?? START
+  return {
+    id: randomText(16),
+    version: 1,
+    prefix,
+    digest: Array.from({ length: 64 }, () => Math.floor(Math.random() * 16).toString(16)).join(''),
+    name: 'Warehouse integration',
+    scopes: ['inventory:read'],
+    createdAt,
+    createdBy: 'alice',
+    updatedAt: createdAt,
+    ...fields,
+  }
+}
+
+/** An audit event with what every event has, and with `fields`. */
+export function event(prefix: string, fields: Partial<StoredEvent> = {}): StoredEvent {
+  const action: AuditAction = 'create'
+  return { id: randomText(20), at: START, action, prefix, actorId: 'alice', ...fields }
+}
+
+/** The next version of a token. */
+export function changed(old: StoredToken, fields: Partial<StoredToken>): StoredToken {
+  return { ...old, version: old.version + 1, updatedAt: old.updatedAt + 1, ...fields }
+}
+
+/** Puts tokens into a store, a hundred with each commit, each with its event. */
+export async function insert(store: TokenStore, tokens: readonly StoredToken[]): Promise<void> {
+  for (let start = 0; start < tokens.length; start += 100) {
+    const inserts = tokens.slice(start, start + 100)
+    const events = inserts.map((made) => event(made.prefix, { tokenId: made.id, at: made.createdAt }))
+    ensureEqual(await store.commit({ inserts, events }), { ok: true }, 'commit must accept new tokens with new ids')
+  }
+}
+
+/** Makes one token and puts it into the stage's store. */
+export async function inserted(stage: Stage, fields: Partial<StoredToken> = {}): Promise<StoredToken> {
+  const made = token(stage.prefix, fields)
+  await insert(stage.store, [made])
+  return made
+}
+
+/** Commits one update with its event. */
+export async function replace(store: TokenStore, old: StoredToken, fields: Partial<StoredToken>): Promise<StoredToken> {
+  const record = changed(old, fields)
+  const events = [event(old.prefix, { action: 'update', tokenId: old.id })]
+  const result = await store.commit({ updates: [{ expectedVersion: old.version, record }], events })
+  ensureEqual(result, { ok: true }, 'commit must accept an update that expects the present version')
+  return record
+}
+
+/** The stored record with this id, if there is one. */
+export async function findOne(store: TokenStore, id: string): Promise<StoredToken | undefined> {
+  const [found, ...more] = await store.find([id])
+  ensureEqual(more.length, 0, 'find([id]) must answer one record at most')
+  return found
+}
+
+/** Lists with what every query has. */
+export async function list(stage: Stage, query: Partial<ListQuery> = {}): Promise<readonly ListedToken[]> {
+  return stage.store.list({ prefix: stage.prefix, now: START, limit: 1000, ...query })
+}
+
+/** The names of a list, in its order. */
+export async function listNames(stage: Stage, query: Partial<ListQuery> = {}): Promise<string[]> {
+  return (await list(stage, query)).map(({ name }) => name)
+}
+
+/** The ids of the prefix's events, newest first. */
+export async function eventIds(stage: Stage, store: TokenStore = stage.store): Promise<string[]> {
+  return (await store.events({ prefix: stage.prefix, limit: 1000 })).map(({ id }) => id)
+}
+
+/** A batch of usage with what every batch has. */
+export function batch(fields: Partial<UsageBatch>): UsageBatch {
+  return { nodeId: randomText(12), seq: 1, at: START, counts: [], addresses: [], lastUses: [], ...fields }
+}
+
+/** Everything that the feed says behind a cursor, read to its end. */
+export async function readFeed(
+  store: TokenStore,
+  after: string,
+  limit = 100,
+): Promise<{ readonly ids: string[]; readonly ownerIds: string[]; readonly everything: boolean; readonly cursor: string }> {
+  const ids: string[] = []
+  const ownerIds: string[] = []
+  let everything = false
+  let cursor = after
+  for (;;) {
+    const page = await store.changes(cursor, limit)
+    ids.push(...page.ids)
+    ownerIds.push(...page.ownerIds)
+    everything ||= page.everything
+    cursor = page.cursor
+    if (!page.more) return { ids, ownerIds, everything, cursor }
+  }
+}

@@ -1,0 +1,175 @@
+import type { Change, StoredToken } from '../../../store.js'
+import { ensureEqual, ensureSameMembers } from '../../assert.js'
+import { randomText } from '../../random.js'
+import { batch, changed, event, eventIds, findOne, inserted, list, readFeed, replace, START, token } from '../build.js'
+import type { Stage, StoreCases } from '../types.js'
+
+/** Commits a change that must be refused because of `conflict`, and shows that nothing of it happened. */
+async function ensureRefused(stage: Stage, change: Change, conflict: string, what: string): Promise<void> {
+  const tokensBefore = await list(stage)
+  const eventsBefore = await eventIds(stage)
+  const { cursor } = await stage.store.changes(undefined, 10)
+  ensureEqual(await stage.store.commit(change), { ok: false, conflict }, `commit must refuse ${what} and name the id`)
+  ensureEqual(await list(stage), tokensBefore, `${what}: a refused change must leave every token as it was`)
+  ensureEqual(await eventIds(stage), eventsBefore, `${what}: a refused change must not leave an event`)
+  for (const { id } of change.inserts ?? []) {
+    const before = tokensBefore.find((each) => each.id === id)
+    if (before === undefined && id !== conflict) {
+      ensureEqual(await findOne(stage.store, id), undefined, `${what}: a refused change must not leave its other inserts`)
+    }
+  }
+  const { ids, ownerIds, everything } = await readFeed(stage.store, cursor)
+  ensureEqual(
+    { ids, ownerIds, everything },
+    { ids: [], ownerIds: [], everything: false },
+    `${what}: the feed must not tell a refused change`,
+  )
+}
+
+export const commitCases: StoreCases = {
+  title: 'commit',
+  cases: [
+    {
+      title: 'an insert whose id exists is a conflict and changes nothing',
+      async run(stage) {
+        const first = await inserted(stage)
+        const again = token(stage.prefix, { id: first.id, name: 'Impostor' })
+        await ensureRefused(stage, { inserts: [again], events: [event(stage.prefix)] }, first.id, 'an id that exists')
+        const other = token(`${stage.prefix}x`, { id: first.id })
+        await ensureRefused(stage, { inserts: [other], events: [] }, first.id, 'an id that exists under another prefix')
+      },
+    },
+    {
+      title: 'an update that expects another version is a conflict and changes nothing',
+      async run(stage) {
+        const old = await inserted(stage)
+        const present = await replace(stage.store, old, { name: 'Second' })
+        const events = [event(stage.prefix, { action: 'update' })]
+        for (const expectedVersion of [1, 3]) {
+          const record = changed(present, { name: 'Third', version: expectedVersion + 1 })
+          await ensureRefused(
+            stage,
+            { updates: [{ expectedVersion, record }], events },
+            old.id,
+            `version ${expectedVersion} where 2 is stored`,
+          )
+        }
+      },
+    },
+    {
+      title: 'an update of a token that is gone is a conflict',
+      async run(stage) {
+        const never = token(stage.prefix)
+        const updates = [{ expectedVersion: 1, record: changed(never, {}) }]
+        await ensureRefused(stage, { updates, events: [event(stage.prefix)] }, never.id, 'an update of an unknown token')
+      },
+    },
+    {
+      title: 'an event whose id exists is a conflict and changes nothing',
+      async run(stage) {
+        const old = await inserted(stage)
+        const [known = ''] = await eventIds(stage)
+        const change = {
+          inserts: [token(stage.prefix)],
+          updates: [{ expectedVersion: 1, record: changed(old, {}) }],
+          events: [event(stage.prefix), event(stage.prefix, { id: known })],
+        }
+        await ensureRefused(stage, change, known, 'an event that exists')
+      },
+    },
+    {
+      title: 'a change with one bad part leaves nothing of its good parts',
+      async run(stage) {
+        const [stale, good, doomed] = [await inserted(stage), await inserted(stage), await inserted(stage)]
+        const present = await replace(stage.store, stale, { name: 'Moved on' })
+        const good2 = { expectedVersion: 1, record: changed(good, { name: 'Not to be' }) }
+        const stale2 = { expectedVersion: 1, record: changed(stale, { name: 'Stale' }) }
+        const parts = {
+          removals: [doomed.id],
+          ownersChanged: [`owner-${stage.prefix}`],
+          events: [event(stage.prefix), event(stage.prefix)],
+        }
+        await ensureRefused(
+          stage,
+          { ...parts, inserts: [token(stage.prefix)], updates: [good2, stale2] },
+          stale.id,
+          'a stale update after a good one',
+        )
+        await ensureRefused(
+          stage,
+          { ...parts, inserts: [token(stage.prefix)], updates: [stale2, good2] },
+          stale.id,
+          'a stale update before a good one',
+        )
+        const inserts = [token(stage.prefix), token(stage.prefix, { id: present.id })]
+        await ensureRefused(stage, { ...parts, inserts, updates: [good2] }, present.id, 'a known id among good inserts')
+      },
+    },
+    {
+      title: 'all parts of a change happen together',
+      async run(stage) {
+        const [kept, removed] = [await inserted(stage), await inserted(stage)]
+        const made = token(stage.prefix, { createdAt: START + 1 })
+        const record = changed(kept, { name: 'New name' })
+        const told = [event(stage.prefix, { action: 'update' }), event(stage.prefix, { action: 'prune' })]
+        const before = await eventIds(stage)
+        const { cursor } = await stage.store.changes(undefined, 10)
+        const ownersChanged = [`owner-${stage.prefix}`]
+        const change = { inserts: [made], updates: [{ expectedVersion: 1, record }], removals: [removed.id], ownersChanged, events: told }
+        ensureEqual(await stage.store.commit(change), { ok: true }, 'commit must accept a change with all parts')
+
+        ensureEqual(await list(stage), [made, record], 'insert, update and removal must all have happened')
+        const added = (await eventIds(stage)).filter((id) => !before.includes(id))
+        ensureSameMembers(
+          added,
+          told.map(({ id }) => id),
+          'the events must be there',
+        )
+        const feed = await readFeed(stage.store, cursor)
+        ensureSameMembers([...new Set(feed.ids)], [made.id, kept.id, removed.id], 'the feed must tell each token of the change')
+        ensureEqual([...new Set(feed.ownerIds)], ownersChanged, 'the feed must tell the owner')
+      },
+    },
+    {
+      title: 'a removal takes the token with its usage, keeps its events, and ignores ids that are gone',
+      async run(stage) {
+        const [gone, kept] = [await inserted(stage), await inserted(stage)]
+        const uses = [gone.id, kept.id].map((tokenId) => ({ tokenId, bucketAt: START, endpoint: '', outcome: 'allowed', count: 2 }))
+        const addresses = [{ tokenId: gone.id, ip: '192.0.2.1', count: 1, lastAt: START }]
+        await stage.store.recordUsage(batch({ counts: uses, addresses, lastUses: [{ tokenId: gone.id, at: START }] }))
+        const removals = [gone.id, randomText(16)]
+        for (const round of ['first', 'second']) {
+          const result = await stage.store.commit({ removals, events: [event(stage.prefix, { action: 'prune' })] })
+          ensureEqual(result, { ok: true }, `the ${round} removal of an id must be accepted`)
+        }
+        ensureEqual(await findOne(stage.store, gone.id), undefined, 'a removed token must not be found')
+        ensureEqual(
+          (await list(stage)).map(({ id }) => id),
+          [kept.id],
+          'a removed token must not be listed',
+        )
+        ensureEqual(
+          await stage.store.usage({ tokenIds: [gone.id] }),
+          { counts: [], addresses: [] },
+          'the usage of a removed token must be gone',
+        )
+        ensureEqual((await stage.store.usage({ tokenIds: [kept.id] })).counts, uses.slice(1), 'the usage of other tokens must stay')
+        const events = await stage.store.events({ prefix: stage.prefix, tokenId: gone.id, limit: 10 })
+        ensureEqual(events.length, 1, 'the events of a removed token must stay')
+      },
+    },
+    {
+      title: 'a change of a hundred tokens is one change',
+      async run(stage) {
+        const made: StoredToken[] = Array.from({ length: 100 }, (_, index) => token(stage.prefix, { createdAt: START + index }))
+        const last = made[99] ?? token(stage.prefix)
+        const good = { inserts: made.slice(0, 99), events: made.map(({ id }) => event(stage.prefix, { tokenId: id })) }
+        await stage.store.commit({ inserts: [last], events: [] })
+        await ensureRefused(stage, { ...good, inserts: made }, last.id, 'the hundredth insert exists')
+        ensureEqual(await stage.store.commit(good), { ok: true }, 'commit must accept a hundred parts')
+        ensureEqual((await list(stage)).length, 100, 'every insert must be there')
+        ensureEqual((await eventIds(stage)).length, 100, 'every event must be there')
+      },
+    },
+  ],
+}

@@ -1,0 +1,145 @@
+import type { AuditAction, EventQuery, ListedEvent, StoredEvent } from '../../../store.js'
+import { ensure, ensureEqual, ensureSameMembers } from '../../assert.js'
+import { event, START } from '../build.js'
+import type { Stage, StoreCases } from '../types.js'
+
+const everyField: Partial<StoredEvent> = {
+  at: START + 123,
+  action: 'update',
+  actorId: 'älice 😀',
+  tokenId: 'aAbBcCdDeEfF0123',
+  tenantId: 'tenant-1',
+  ownerId: 'owner-1',
+  createdBy: 'bob',
+  ip: '2001:db8::1',
+  reason: 'leaked; "see ticket" \\ \u2028',
+  code: 'token_expired',
+  count: 42,
+  before: { name: 'Old', scopes: [], nothing: null },
+  after: { name: 'New 😀', scopes: ['a:b'], resources: {} },
+  details: { tenantId: 'tenant-1', deep: { n: 1.5, list: [1, [], {}] } },
+}
+
+async function read(stage: Stage, query: Partial<EventQuery> = {}): Promise<readonly ListedEvent[]> {
+  return stage.store.events({ prefix: stage.prefix, limit: 1000, ...query })
+}
+
+async function commitOneByOne(stage: Stage, events: readonly StoredEvent[]): Promise<void> {
+  for (const each of events) ensureEqual(await stage.store.commit({ events: [each] }), { ok: true }, 'commit must accept a new event')
+}
+
+export const eventCases: StoreCases = {
+  title: 'audit events',
+  cases: [
+    {
+      title: 'every field comes back as it was stored, absent fields stay absent',
+      async run(stage) {
+        const [full, bare] = [event(stage.prefix, everyField), event(stage.prefix)]
+        await commitOneByOne(stage, [full, bare])
+        const [second, first] = await read(stage)
+        ensureEqual(first, { ...full, seq: first?.seq }, 'an event with every field')
+        ensureEqual(second, { ...bare, seq: second?.seq }, 'an event with no optional field')
+        const empty = event(stage.prefix, { reason: '', count: 0, before: {}, after: {}, details: {} })
+        await commitOneByOne(stage, [empty])
+        const [newest] = await read(stage)
+        ensureEqual(newest, { ...empty, seq: newest?.seq }, 'an event with empty values')
+      },
+    },
+    {
+      title: 'newest first by commit, whatever their instants say',
+      async run(stage) {
+        const events = [5, 1, 9, 9, 2].map((offset) => event(stage.prefix, { at: START + offset }))
+        await commitOneByOne(stage, events)
+        const rows = await read(stage)
+        ensureEqual(
+          rows.map(({ id }) => id),
+          events.map(({ id }) => id).reverse(),
+          'the order must be that of the commits',
+        )
+        const seqs = rows.map(({ seq }) => seq)
+        ensure(
+          seqs.every((seq, index) => Number.isSafeInteger(seq) && (index === 0 || seq < (seqs[index - 1] ?? 0))),
+          'seq must grow with every event',
+        )
+      },
+    },
+    {
+      title: 'pages behind a seq hold each event exactly once while more are written',
+      async run(stage) {
+        const events = Array.from({ length: 25 }, () => event(stage.prefix))
+        await stage.store.commit({ events: events.slice(0, 10) })
+        await commitOneByOne(stage, events.slice(10))
+        const seen: string[] = []
+        let page = await read(stage, { limit: 4 })
+        while (page.length > 0) {
+          ensure(page.length <= 4, 'a page must not hold more rows than its limit')
+          seen.push(...page.map(({ id }) => id))
+          await commitOneByOne(stage, [event(stage.prefix), event(stage.prefix)])
+          const after = page.at(-1)?.seq
+          page = after === undefined ? [] : await read(stage, { limit: 4, after })
+        }
+        ensureSameMembers(
+          seen,
+          events.map(({ id }) => id),
+          'each event that was there at the start exactly once',
+        )
+      },
+    },
+    {
+      title: 'every given field of a query must match, and an empty list matches nothing',
+      async run(stage) {
+        const actions: readonly AuditAction[] = ['create', 'update', 'rotate', 'refuse']
+        const events = actions.flatMap((action) => [
+          event(stage.prefix, { action, tokenId: 'token1', tenantId: 'a', createdBy: 'bob' }),
+          event(stage.prefix, { action, tokenId: 'token2', tenantId: 'b', createdBy: 'eve' }),
+          event(stage.prefix, { action }),
+        ])
+        await stage.store.commit({ events })
+        const queries: readonly [Partial<EventQuery>, (each: StoredEvent) => boolean][] = [
+          [{}, () => true],
+          [{ tokenId: 'token1' }, ({ tokenId }) => tokenId === 'token1'],
+          [{ tenantIds: ['a', 'zz'] }, ({ tenantId }) => tenantId === 'a'],
+          [{ tenantIds: ['a', 'b'] }, ({ tenantId }) => tenantId !== undefined],
+          [{ tenantIds: [] }, () => false],
+          [{ actions: ['rotate', 'refuse'] }, ({ action }) => action === 'rotate' || action === 'refuse'],
+          [{ actions: [] }, () => false],
+          [{ createdBy: 'eve' }, ({ createdBy }) => createdBy === 'eve'],
+          [
+            { tenantIds: ['a'], actions: ['create'], createdBy: 'bob', tokenId: 'token1' },
+            ({ tenantId, action }) => tenantId === 'a' && action === 'create',
+          ],
+          [{ tenantIds: ['a'], createdBy: 'eve' }, () => false],
+        ]
+        for (const [query, matches] of queries) {
+          const ids = (await read(stage, query)).map(({ id }) => id)
+          ensureSameMembers(
+            ids,
+            events.filter(matches).map(({ id }) => id),
+            `events of ${JSON.stringify(query)}`,
+          )
+        }
+        const [, second] = await read(stage, { tenantIds: ['a'], limit: 2 })
+        const behind = await read(stage, { tenantIds: ['a'], after: second?.seq ?? 0 })
+        ensureEqual(behind.length, 2, 'a filter must hold behind a position too')
+      },
+    },
+    {
+      title: 'events of 32 concurrent writers are all there, each with its own seq',
+      async run(stage) {
+        const events = Array.from({ length: 96 }, (_, index) => event(stage.prefix, { count: index }))
+        await Promise.all(
+          Array.from({ length: 32 }, async (_, writer) => {
+            for (const each of events.slice(writer * 3, writer * 3 + 3)) await stage.handle(writer).commit({ events: [each] })
+          }),
+        )
+        const rows = await read(stage)
+        ensureSameMembers(
+          rows.map(({ id }) => id),
+          events.map(({ id }) => id),
+          'every acknowledged event must be there',
+        )
+        ensureEqual(new Set(rows.map(({ seq }) => seq)).size, 96, 'no two events may have the same seq')
+      },
+    },
+  ],
+}

@@ -1,0 +1,236 @@
+import type { TokenStore } from '../../../store.js'
+import { ensure, ensureEqual, ensureSameMembers } from '../../assert.js'
+import { pause } from '../../pause.js'
+import { event, insert, inserted, readFeed, replace, token } from '../build.js'
+import type { Stage, StoreCases } from '../types.js'
+
+const WRITERS = 32
+const ROUNDS = 8
+
+/** Follows the feed until `done`, then to its end, and answers each id at its first appearance. */
+async function follow(stage: Stage, after: string, limit: number, done: () => boolean): Promise<string[]> {
+  const seen = new Set<string>()
+  let cursor = after
+  for (let turn = 0; ; turn += 1) {
+    const last = done()
+    // A cursor is good on every handle: that of one process tells another how far it has come.
+    const page = await stage.handle(turn).changes(cursor, limit)
+    ensure(!page.everything, 'the feed must not say everything where nothing was revoked in bulk and no history is gone')
+    ensure(page.ids.length + page.ownerIds.length <= limit, `a page of the feed must not hold more than ${limit} changes`)
+    for (const id of page.ids) seen.add(id)
+    cursor = page.cursor
+    if (last && !page.more) return [...seen]
+    if (!page.more) await pause(0)
+  }
+}
+
+async function end(store: TokenStore): Promise<string> {
+  const page = await store.changes(undefined, 10)
+  const { ids, ownerIds, everything, more } = page
+  ensureEqual(
+    { ids, ownerIds, everything, more },
+    { ids: [], ownerIds: [], everything: false, more: false },
+    'changes(undefined) must be empty',
+  )
+  return page.cursor
+}
+
+export const feedCases: StoreCases = {
+  title: 'change feed',
+  cases: [
+    {
+      title: 'without a cursor it answers its end, from which every later change is told in commit order',
+      async run(stage) {
+        await inserted(stage)
+        const start = await end(stage.store)
+        const [a, b] = [await inserted(stage), await inserted(stage)]
+        await replace(stage.second, a, { name: 'New' })
+        const c = await inserted(stage)
+        await stage.store.commit({ removals: [b.id], events: [event(stage.prefix, { action: 'prune' })] })
+        await stage.store.commit({ ownersChanged: ['owner-1', 'owner-2'], events: [] })
+        for (const limit of [1, 2, 100]) {
+          const feed = await readFeed(stage.store, start, limit)
+          ensureEqual(feed.ids, [a.id, b.id, a.id, c.id, b.id], `ids in commit order, in pages of ${limit}`)
+          ensureSameMembers(feed.ownerIds, ['owner-1', 'owner-2'], `owners, in pages of ${limit}`)
+          ensureEqual(feed.everything, false, 'no change here concerns everything')
+          const again = await stage.second.changes(feed.cursor, limit)
+          ensureEqual(
+            [again.ids, again.ownerIds, again.everything, again.more],
+            [[], [], false, false],
+            'behind its end the feed must be empty',
+          )
+        }
+      },
+    },
+    {
+      title: 'an event alone is no change',
+      async run(stage) {
+        const start = await end(stage.store)
+        await stage.store.commit({ events: [event(stage.prefix, { action: 'refuse' })] })
+        const { ids, ownerIds, everything } = await readFeed(stage.store, start)
+        ensureEqual({ ids, ownerIds, everything }, { ids: [], ownerIds: [], everything: false }, 'an event must not empty caches')
+      },
+    },
+    {
+      title: 'owners keep every byte of their names',
+      async run(stage) {
+        const start = await end(stage.store)
+        const owners = ['a', 'A', 'a ', 'a:b', '__proto__', '%', '😀', '"', "'", '\\', '0', 'null']
+        await stage.store.commit({ ownersChanged: owners, events: [] })
+        ensureSameMembers((await readFeed(stage.store, start, 5)).ownerIds, owners, 'owners as they were given')
+      },
+    },
+    {
+      title: `readers that follow ${WRITERS} concurrent writers miss nothing and agree on the order`,
+      async run(stage) {
+        const start = await end(stage.store)
+        const work = Array.from({ length: WRITERS }, () => Array.from({ length: ROUNDS }, () => token(stage.prefix)))
+        let writing = true
+        const readers = [1, 7, 100].map((limit) => follow(stage, start, limit, () => !writing))
+        try {
+          await Promise.all(
+            work.map(async (tokens, writer) => {
+              for (const each of tokens) await insert(stage.handle(writer), [each])
+            }),
+          )
+        } finally {
+          writing = false
+        }
+        const orders = await Promise.all(readers)
+        const all = work.flat().map(({ id }) => id)
+        for (const order of orders) {
+          const seen = new Set(order)
+          ensureEqual(
+            all.filter((id) => !seen.has(id)),
+            [],
+            'a reader that follows the feed must see every acknowledged change',
+          )
+          for (const tokens of work) {
+            const mine = new Set(tokens.map(({ id }) => id))
+            const told = order.filter((id) => mine.has(id))
+            ensureEqual(
+              told,
+              tokens.map(({ id }) => id),
+              'changes of one writer must come in the order of its commits',
+            )
+          }
+        }
+        const later = (await readFeed(stage.store, start)).ids.filter((id, index, ids) => ids.indexOf(id) === index)
+        for (const order of orders) ensureEqual(order, later, 'the order must be the same for those who follow and those who read later')
+      },
+    },
+    {
+      title: 'a cursor that is not understood, or lies beyond the end, answers everything and goes on from there',
+      async run(stage) {
+        const cursor = await end(stage.store)
+        const beyond = cursor.replace(/\d(?=\D*$)/, (digit) => `${digit}99999999`)
+        for (const strange of [
+          '',
+          'x',
+          'undefined',
+          'NaN',
+          '-1',
+          '1.5',
+          '1e3',
+          ' ',
+          '%',
+          "' OR 1=1 --",
+          `${'9'.repeat(30)}`,
+          '😀',
+          'x'.repeat(10_000),
+          beyond,
+        ]) {
+          if (strange === cursor) continue
+          const page = await stage.store.changes(strange, 10)
+          const what = `the cursor ${JSON.stringify(strange.slice(0, 40))}`
+          ensure(page.everything, `${what} must be answered with everything: what came before cannot be told`)
+          const { ids, everything } = await readFeed(stage.store, page.cursor)
+          ensureEqual(
+            { ids, everything },
+            { ids: [], everything: false },
+            `${what}: behind the answered cursor the feed must be in order again`,
+          )
+        }
+      },
+    },
+    {
+      title: 'a cursor whose history is gone answers everything, and a present one goes on',
+      async run(stage) {
+        const old = await end(stage.store)
+        await inserted(stage)
+        const trim = stage.trimFeed
+        // A store that keeps its whole history has nothing to lose: the old cursor must then tell all.
+        if (trim === undefined) {
+          ensureEqual((await readFeed(stage.store, old)).ids.length, 1, 'a cursor must stay good as long as its history is kept')
+          return
+        }
+        await trim()
+        const page = await stage.store.changes(old, 10)
+        ensure(page.everything, 'where the history behind a cursor is gone the feed must answer everything')
+        const present = await end(stage.store)
+        const made = await inserted(stage)
+        for (const cursor of [page.cursor, present]) {
+          const feed = await readFeed(stage.second, cursor)
+          ensureEqual([feed.ids, feed.everything], [[made.id], false], 'from a present cursor the feed must go on as before')
+        }
+      },
+    },
+    {
+      title: 'reached compares positions, not texts',
+      async run(stage) {
+        const cursors = [await end(stage.store)]
+        for (let round = 0; round < 24; round += 1) {
+          // Ten changes at a time, so that the positions soon differ in their number of digits.
+          await stage.store.commit({ ownersChanged: Array.from({ length: 10 }, (_, index) => `owner-${index}`), events: [] })
+          cursors.push(await end(stage.handle(round)))
+        }
+        for (const [i, cursor] of cursors.entries()) {
+          for (const [j, target] of cursors.entries()) {
+            ensureEqual(stage.second.reached(cursor, target), i >= j, `reached(${JSON.stringify(cursor)}, ${JSON.stringify(target)})`)
+          }
+        }
+      },
+    },
+    {
+      title: 'a position in the middle of a change has not reached its end',
+      async run(stage) {
+        const start = await end(stage.store)
+        await stage.store.commit({ inserts: [token(stage.prefix), token(stage.prefix), token(stage.prefix)], events: [] })
+        const target = await end(stage.store)
+        let page = await stage.store.changes(start, 1)
+        while (page.more) {
+          ensure(!stage.store.reached(page.cursor, target), 'a reader that has more to read has not reached the end')
+          page = await stage.store.changes(page.cursor, 1)
+        }
+        ensure(stage.store.reached(page.cursor, target), 'a reader that has read all has reached the end')
+      },
+    },
+    {
+      title: 'subscribe, where there is one, wakes after changes through any handle, until it is stopped',
+      async run(stage) {
+        if (stage.store.subscribe === undefined) return
+        for (const writer of [stage.store, stage.second]) {
+          let wakes = 0
+          const stop = await stage.store.subscribe(() => {
+            wakes += 1
+          })
+          try {
+            // A hint may get lost: one of twenty must arrive.
+            for (let attempt = 0; attempt < 20 && wakes === 0; attempt += 1) {
+              await insert(writer, [token(stage.prefix)])
+              for (let wait = 0; wait < 25 && wakes === 0; wait += 1) await pause(10)
+            }
+            ensure(wakes > 0, 'subscribe must wake after a change')
+          } finally {
+            await stop()
+          }
+          await pause(50)
+          wakes = 0
+          await insert(writer, [token(stage.prefix)])
+          await pause(100)
+          ensureEqual(wakes, 0, 'a stopped subscription must not wake')
+        }
+      },
+    },
+  ],
+}

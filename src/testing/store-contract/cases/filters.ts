@@ -1,0 +1,207 @@
+import type { StoredToken, TokenStatus } from '../../../store.js'
+import { ensureEqual, ensureSameMembers } from '../../assert.js'
+import { randomText } from '../../random.js'
+import { batch, insert, inserted, list, listNames, START, token } from '../build.js'
+import type { Stage, StoreCases } from '../types.js'
+
+const STATUSES: readonly TokenStatus[] = ['pending', 'active', 'inactive', 'expired', 'revoked']
+
+async function insertNamed(stage: Stage, byName: { readonly [name: string]: Partial<StoredToken> }): Promise<Map<string, StoredToken>> {
+  const made = Object.entries(byName).map(([name, fields]) => token(stage.prefix, { name, ...fields }))
+  await insert(stage.store, made)
+  return new Map(made.map((each) => [each.name, each]))
+}
+
+/** Shows for each status which tokens have it at `now`, and that every token has exactly one. */
+async function ensureStatuses(
+  stage: Stage,
+  now: number,
+  expected: { readonly [status in TokenStatus]?: readonly string[] },
+): Promise<void> {
+  for (const status of STATUSES) {
+    const names = await listNames(stage, { statuses: [status], now })
+    ensureSameMembers(names, expected[status] ?? [], `tokens that are ${status} at ${now - START} ms`)
+  }
+}
+
+export const filterCases: StoreCases = {
+  title: 'list filters',
+  cases: [
+    {
+      title: 'status is exact at the millisecond',
+      async run(stage) {
+        await insertNamed(stage, {
+          later: { notBefore: START + 10 },
+          ends: { expiresAt: START + 10 },
+          window: { notBefore: START + 10, expiresAt: START + 20 },
+          always: {},
+        })
+        await ensureStatuses(stage, START + 9, { pending: ['later', 'window'], active: ['ends', 'always'] })
+        await ensureStatuses(stage, START + 10, { active: ['later', 'window', 'always'], expired: ['ends'] })
+        await ensureStatuses(stage, START + 19, { active: ['later', 'window', 'always'], expired: ['ends'] })
+        await ensureStatuses(stage, START + 20, { active: ['later', 'always'], expired: ['window', 'ends'] })
+      },
+    },
+    {
+      title: 'status goes by revoked, inactive, pending, expired, active, in this order',
+      async run(stage) {
+        const past = { expiresAt: START - 1 }
+        const future = { notBefore: START + 1 }
+        const off = { deactivatedAt: START - 5, deactivatedBy: 'bob' }
+        const ended = { revokedAt: START - 5, revokedBy: 'bob' }
+        await insertNamed(stage, {
+          'revoked first': { ...ended, ...off, ...future, ...past },
+          // Revocation and deactivation are facts, not schedules: they count also where a clock elsewhere ran ahead.
+          'revoked ahead': { revokedAt: START + 5000, revokedBy: 'bob' },
+          'inactive next': { ...off, ...future, ...past },
+          'pending next': { ...future, ...past },
+          'expired next': past,
+          'active last': {},
+        })
+        await ensureStatuses(stage, START, {
+          revoked: ['revoked first', 'revoked ahead'],
+          inactive: ['inactive next'],
+          pending: ['pending next'],
+          expired: ['expired next'],
+          active: ['active last'],
+        })
+        ensureSameMembers(
+          await listNames(stage, { statuses: ['pending', 'active'] }),
+          ['pending next', 'active last'],
+          'any of two statuses',
+        )
+        ensureEqual((await listNames(stage, { statuses: STATUSES })).length, 6, 'all statuses together must answer every token')
+        ensureEqual(await listNames(stage, { statuses: [] }), [], 'an empty list of statuses must match nothing')
+      },
+    },
+    {
+      title: 'tenant, owner, creator and ids each narrow the list, and an empty list matches nothing',
+      async run(stage) {
+        const byName = await insertNamed(stage, {
+          one: { tenantId: 'a', ownerId: 'o', createdBy: 'bob' },
+          two: { tenantId: 'b', ownerId: 'o' },
+          three: { tenantId: 'c', ownerId: 'p', createdBy: 'bob' },
+          none: {},
+        })
+        const idOf = (name: string): string => byName.get(name)?.id ?? ''
+        ensureSameMembers(await listNames(stage, { tenantIds: ['a', 'c', 'zz'] }), ['one', 'three'], 'tokens of two tenants')
+        ensureEqual(await listNames(stage, { tenantIds: [] }), [], 'an empty list of tenants must match nothing')
+        ensureSameMembers(await listNames(stage, { ownerId: 'o' }), ['one', 'two'], 'tokens of an owner')
+        ensureSameMembers(await listNames(stage, { createdBy: 'bob' }), ['one', 'three'], 'tokens of a creator')
+        ensureSameMembers(await listNames(stage, { ids: [idOf('two'), randomText(16), idOf('none')] }), ['two', 'none'], 'tokens by ids')
+        ensureEqual(await listNames(stage, { ids: [] }), [], 'an empty list of ids must match nothing')
+        ensureEqual(
+          await listNames(stage, { tenantIds: ['a', 'b', 'c'], ownerId: 'o', createdBy: 'bob' }),
+          ['one'],
+          'all fields must match',
+        )
+        ensureSameMembers(await listNames(stage), ['one', 'two', 'three', 'none'], 'no filter must answer every token of the prefix')
+      },
+    },
+    {
+      title: 'expiresBefore and neverExpires',
+      async run(stage) {
+        await insertNamed(stage, {
+          soon: { expiresAt: START + 10 },
+          later: { expiresAt: START + 11 },
+          past: { expiresAt: START - 1 },
+          never: {},
+        })
+        ensureSameMembers(await listNames(stage, { expiresBefore: START + 11 }), ['soon', 'past'], 'expiresAt must lie before the instant')
+        ensureSameMembers(
+          await listNames(stage, { expiresBefore: START + 12 }),
+          ['soon', 'later', 'past'],
+          'expiresAt must lie before the instant',
+        )
+        ensureEqual(await listNames(stage, { neverExpires: true }), ['never'], 'tokens without an expiry')
+        const upcoming = await listNames(stage, { expiresBefore: START + 12, statuses: ['active'] })
+        ensureSameMembers(upcoming, ['soon', 'later'], 'expiresBefore together with a status')
+      },
+    },
+    {
+      title: 'rotationDue answers tokens that are due and can still be rotated',
+      async run(stage) {
+        const due = { rotateEverySeconds: 60, rotationDueAt: START }
+        await insertNamed(stage, {
+          due,
+          'due and inactive': { ...due, deactivatedAt: START - 1, deactivatedBy: 'bob' },
+          'a millisecond away': { ...due, rotationDueAt: START + 1 },
+          'expires now': { ...due, expiresAt: START },
+          'expires next': { ...due, expiresAt: START + 1 },
+          revoked: { ...due, revokedAt: START - 1, revokedBy: 'bob' },
+          replaced: { ...due, replacedById: randomText(16) },
+          unscheduled: {},
+        })
+        const names = await listNames(stage, { rotationDue: true })
+        ensureSameMembers(names, ['due', 'due and inactive', 'expires next'], 'tokens due for rotation')
+      },
+    },
+    {
+      title: 'neverUsed, unusedSince, and the last use in the list',
+      async run(stage) {
+        const byName = await insertNamed(stage, { never: {}, early: {}, late: {} })
+        const [early, late] = ['early', 'late'].map((name) => byName.get(name)?.id ?? '')
+        await stage.store.recordUsage(
+          batch({
+            lastUses: [
+              { tokenId: early ?? '', at: START + 10, ip: '192.0.2.7' },
+              { tokenId: late ?? '', at: START + 20 },
+            ],
+          }),
+        )
+        ensureEqual(await listNames(stage, { neverUsed: true }), ['never'], 'tokens never used')
+        ensureSameMembers(await listNames(stage, { unusedSince: START + 10 }), ['never'], 'a use at the instant is not before it')
+        ensureSameMembers(await listNames(stage, { unusedSince: START + 11 }), ['never', 'early'], 'never used, or last used before')
+        ensureSameMembers(
+          await listNames(stage, { unusedSince: START + 21 }),
+          ['never', 'early', 'late'],
+          'never used, or last used before',
+        )
+        const uses = (await list(stage)).map(({ name, lastUsedAt, lastUsedIp }) => [name, lastUsedAt, lastUsedIp]).sort()
+        const expected = [
+          ['early', START + 10, '192.0.2.7'],
+          ['late', START + 20, undefined],
+          ['never', undefined, undefined],
+        ]
+        ensureEqual(uses, expected, 'list must answer the last use')
+        ensureEqual((await stage.store.find([early ?? '']))[0]?.version, 1, 'a use must not change the record')
+      },
+    },
+    {
+      title: 'the limit cuts the list, from 1 to 1001 rows',
+      async run(stage) {
+        const made = Array.from({ length: 1002 }, (_, index) => token(stage.prefix, { createdAt: START + index }))
+        await insert(stage.store, made)
+        for (const limit of [1, 2, 1001]) {
+          const newest = made.slice(-limit).reverse()
+          ensureEqual(
+            (await list(stage, { limit })).map(({ id }) => id),
+            newest.map(({ id }) => id),
+            `the newest ${limit}`,
+          )
+        }
+      },
+    },
+    {
+      title: 'filters see an update at once',
+      async run(stage) {
+        const old = await inserted(stage, { ownerId: 'o', name: 'Before', rotationDueAt: START })
+        const { rotationDueAt: _, ...rest } = old
+        const record = { ...rest, version: 2, name: 'After', ownerId: 'p', tenantId: 'a', expiresAt: START - 1 }
+        await stage.store.commit({ updates: [{ expectedVersion: 1, record }], events: [] })
+        for (const gone of [
+          { ownerId: 'o' },
+          { nameContains: 'before' },
+          { rotationDue: true },
+          { neverExpires: true },
+          { statuses: ['active'] },
+        ] as const) {
+          ensureEqual(await listNames(stage, gone), [], `after the update nothing matches ${JSON.stringify(gone)}`)
+        }
+        for (const now of [{ ownerId: 'p' }, { nameContains: 'after' }, { tenantIds: ['a'] }, { statuses: ['expired'] }] as const) {
+          ensureEqual(await listNames(stage, now), ['After'], `after the update the token matches ${JSON.stringify(now)}`)
+        }
+      },
+    },
+  ],
+}

@@ -1,0 +1,60 @@
+import type { NodeLease } from '../../../store.js'
+import { ensureEqual } from '../../assert.js'
+import { inserted, START } from '../build.js'
+import type { Stage, StoreCases } from '../types.js'
+
+async function leases(stage: Stage, now: number): Promise<NodeLease[]> {
+  // Leases are not bound to a prefix, so those of other instances are left out here.
+  const all = await stage.second.leases(now)
+  return all.filter(({ nodeId }) => nodeId.startsWith(stage.prefix)).toSorted((a, b) => (a.nodeId < b.nodeId ? -1 : 1))
+}
+
+export const leaseCases: StoreCases = {
+  title: 'leases',
+  cases: [
+    {
+      title: 'a lease is alive until its instant and not at it',
+      async run(stage) {
+        const { cursor } = await stage.store.changes(undefined, 1)
+        const short = { nodeId: `${stage.prefix}-a`, cursor, expiresAt: START + 10 }
+        const long = { nodeId: `${stage.prefix}-b`, cursor, expiresAt: START + 20 }
+        await stage.store.renewLease(short)
+        await stage.second.renewLease(long)
+        ensureEqual(await leases(stage, START + 9), [short, long], 'both are alive a millisecond before')
+        ensureEqual(await leases(stage, START + 10), [long], 'one has run out at its instant')
+        ensureEqual(await leases(stage, START + 20), [], 'both have run out')
+      },
+    },
+    {
+      title: 'a renewal moves the lease and its position in the feed',
+      async run(stage) {
+        const nodeId = `${stage.prefix}-a`
+        const before = await stage.store.changes(undefined, 1)
+        await stage.store.renewLease({ nodeId, cursor: before.cursor, expiresAt: START + 10 })
+        await inserted(stage)
+        const { cursor } = await stage.store.changes(undefined, 1)
+        await stage.store.renewLease({ nodeId, cursor, expiresAt: START + 30 })
+        ensureEqual(await leases(stage, START + 20), [{ nodeId, cursor, expiresAt: START + 30 }], 'one lease, as renewed')
+        await stage.store.renewLease({ nodeId, cursor, expiresAt: START })
+        ensureEqual(await leases(stage, START), [], 'a node that leaves gives its lease an instant that has passed')
+      },
+    },
+    {
+      title: 'nodes are told apart byte for byte, also when they renew at once',
+      async run(stage) {
+        const { cursor } = await stage.store.changes(undefined, 1)
+        const nodes = ['n', 'N', 'n ', 'n:1', '%', '__proto__', 'ñ'].map((name) => ({
+          nodeId: `${stage.prefix}${name}`,
+          cursor,
+          expiresAt: START + 10,
+        }))
+        await Promise.all([...nodes, ...nodes].map(async (lease, turn) => stage.handle(turn).renewLease(lease)))
+        ensureEqual(
+          await leases(stage, START),
+          nodes.toSorted((a, b) => (a.nodeId < b.nodeId ? -1 : 1)),
+          'one lease for each node',
+        )
+      },
+    },
+  ],
+}

@@ -1,0 +1,197 @@
+import type { ListedToken, ListQuery, StoredToken } from '../../../store.js'
+import { ensure, ensureEqual } from '../../assert.js'
+import { event, insert, list, replace, START, token } from '../build.js'
+import type { Stage, StoreCases } from '../types.js'
+
+type Position = { readonly createdAt: number; readonly id: string }
+
+function positionOf({ createdAt, id }: Position): Position {
+  return { createdAt, id }
+}
+
+/** Reads a list to its end in pages; `between` runs after each page but the last. */
+async function readPages(
+  stage: Stage,
+  query: Partial<ListQuery>,
+  between: (page: readonly ListedToken[], round: number) => Promise<void> = async () => {},
+): Promise<ListedToken[]> {
+  const limit = query.limit ?? 7
+  const rows: ListedToken[] = []
+  let page = await list(stage, { ...query, limit })
+  for (let round = 0; round < 1000; round += 1) {
+    ensure(page.length <= limit, `a page must not hold more than ${limit} rows`)
+    rows.push(...page)
+    const last = page.at(-1)
+    if (page.length < limit || last === undefined) return rows
+    await between(page, round)
+    page = await list(stage, { ...query, limit, after: positionOf(last) })
+  }
+  throw new Error('the list never ends')
+}
+
+/** Forty tokens in four instants, with ids of which the order by bytes is not that of a dictionary. */
+function sameInstants(stage: Stage): StoredToken[] {
+  return Array.from({ length: 40 }, (_, index) => {
+    const made = token(stage.prefix, { createdAt: START + (index % 4), name: `Stable ${index}` })
+    return { ...made, id: `${'aAbB019zZx'[index % 10] ?? ''}${made.id.slice(1)}` }
+  })
+}
+
+function newestFirst(a: Position, b: Position): number {
+  return a.createdAt === b.createdAt ? (a.id < b.id ? 1 : -1) : b.createdAt - a.createdAt
+}
+
+export const pagingCases: StoreCases = {
+  title: 'list pages',
+  cases: [
+    {
+      title: 'newest first, and by the bytes of the id where instants are equal',
+      async run(stage) {
+        const made = sameInstants(stage)
+        await insert(stage.store, made)
+        const order = made.toSorted(newestFirst).map(({ id }) => id)
+        ensureEqual(
+          (await list(stage)).map(({ id }) => id),
+          order,
+          'createdAt descending, then id descending by bytes',
+        )
+        for (const limit of [1, 3, 10, 40]) {
+          const rows = await readPages(stage, { limit })
+          ensureEqual(
+            rows.map(({ id }) => id),
+            order,
+            `pages of ${limit} must add up to the list`,
+          )
+        }
+      },
+    },
+    {
+      title: 'each stable row comes exactly once while others are inserted, revoked and removed between pages',
+      async run(stage) {
+        const stable = sameInstants(stage)
+        const doomed = Array.from({ length: 20 }, (_, index) => token(stage.prefix, { createdAt: START + (index % 4), name: 'Doomed' }))
+        await insert(stage.store, [...stable, ...doomed])
+        const left = [...doomed]
+        const rows = await readPages(stage, {}, async (page, round) => {
+          const instants = [START - 1, START, START + 1, START + 2, START + 3, START + 4]
+          await insert(
+            stage.store,
+            instants.map((createdAt) => token(stage.prefix, { createdAt, name: 'Newcomer' })),
+          )
+          // The row that the next page starts behind may itself be gone by then.
+          const last = page.at(-1)
+          const victim = left.find(({ id }) => id === last?.id) ?? left[round % Math.max(1, left.length)]
+          if (victim === undefined) return
+          left.splice(left.indexOf(victim), 1)
+          await stage.store.commit({ removals: [victim.id], events: [event(stage.prefix, { action: 'prune' })] })
+        })
+        const seen = rows.filter(({ name }) => name.startsWith('Stable')).map(({ id }) => id)
+        ensureEqual(
+          seen,
+          stable.toSorted(newestFirst).map(({ id }) => id),
+          'each stable row exactly once and in order',
+        )
+        ensureEqual(new Set(rows.map(({ id }) => id)).size, rows.length, 'no row twice')
+      },
+    },
+    {
+      title: 'a filtered list keeps its place while rows leave the filter between pages',
+      async run(stage) {
+        const made = Array.from({ length: 30 }, (_, index) =>
+          token(stage.prefix, { createdAt: START + Math.floor(index / 5), tenantId: 'a' }),
+        )
+        await insert(stage.store, made)
+        const revoked = new Set<string>()
+        const rows = await readPages(stage, { tenantIds: ['a'], statuses: ['active'], limit: 4 }, async (page) => {
+          const victim = page[0]
+          if (victim === undefined) return
+          revoked.add(victim.id)
+          await replace(stage.store, made.find(({ id }) => id === victim.id) ?? victim, { revokedAt: START, revokedBy: 'bob' })
+        })
+        ensureEqual(
+          rows.map(({ id }) => id),
+          made.toSorted(newestFirst).map(({ id }) => id),
+          'rows behind the place must not move',
+        )
+        const active = await readPages(stage, { statuses: ['active'] })
+        ensureEqual(active.length, 30 - revoked.size, 'a new list must not show rows that left the filter')
+      },
+    },
+    {
+      title: 'every filter works behind a position',
+      async run(stage) {
+        const common = { tenantId: 'a', ownerId: 'o', createdBy: 'bob', name: 'Pick me', expiresAt: START + 60, rotationDueAt: START }
+        const made = Array.from({ length: 24 }, (_, index) => token(stage.prefix, { ...common, createdAt: START - (index % 3) }))
+        const others = Array.from({ length: 24 }, (_, index) =>
+          token(stage.prefix, { createdAt: START - (index % 3), name: 'Other', expiresAt: START - 1 }),
+        )
+        await insert(stage.store, [...made, ...others])
+        const order = made.toSorted(newestFirst).map(({ id }) => id)
+        const queries: readonly Partial<ListQuery>[] = [
+          { tenantIds: ['a', 'b'] },
+          { ownerId: 'o' },
+          { createdBy: 'bob' },
+          { nameContains: 'pick' },
+          { nameContains: 'k' },
+          { statuses: ['active'] },
+          { statuses: ['active', 'pending'], tenantIds: ['a'] },
+          { ids: order },
+          { rotationDue: true },
+          { expiresBefore: START + 61, statuses: ['active'] },
+          { neverUsed: true, ownerId: 'o' },
+          { unusedSince: START, nameContains: 'me' },
+        ]
+        for (const query of queries) {
+          const rows = await readPages(stage, { ...query, limit: 5 })
+          ensureEqual(
+            rows.map(({ id }) => id),
+            order,
+            `pages of ${JSON.stringify(Object.keys(query))} must add up to the list`,
+          )
+        }
+      },
+    },
+    {
+      title: 'a position belongs to no query: behind it every query answers its own rows',
+      async run(stage) {
+        const made = Array.from({ length: 30 }, (_, index) =>
+          token(stage.prefix, {
+            createdAt: START + Math.floor(index / 3),
+            tenantId: index % 2 === 0 ? 'a' : 'b',
+            ownerId: index % 3 === 0 ? 'o' : 'p',
+          }),
+        )
+        await insert(stage.store, made)
+        const last = (await list(stage, { tenantIds: ['a'], limit: 5 })).at(-1)
+        if (last === undefined) throw new Error('the first page is empty')
+        const after = positionOf(last)
+        const behind = made.toSorted(newestFirst).filter((each) => newestFirst(each, after) > 0)
+        for (const [query, rows] of [
+          [{ tenantIds: ['b'] }, behind.filter(({ tenantId }) => tenantId === 'b')],
+          [{ ownerId: 'o' }, behind.filter(({ ownerId }) => ownerId === 'o')],
+          [{}, behind],
+        ] as const) {
+          const answered = (await list(stage, { ...query, after })).map(({ id }) => id)
+          ensureEqual(
+            answered,
+            rows.map(({ id }) => id),
+            `a position taken from tenant a’s list, used with ${JSON.stringify(query)}`,
+          )
+        }
+      },
+    },
+    {
+      title: 'a position need not be that of a row',
+      async run(stage) {
+        const made = Array.from({ length: 6 }, (_, index) => token(stage.prefix, { createdAt: START + 10 * index }))
+        await insert(stage.store, made)
+        const names = async (after: Position): Promise<number[]> => (await list(stage, { after })).map(({ createdAt }) => createdAt - START)
+        ensureEqual(await names({ createdAt: START + 25, id: '0'.repeat(16) }), [20, 10, 0], 'behind an instant between rows')
+        ensureEqual(await names({ createdAt: START - 1, id: 'z'.repeat(16) }), [], 'behind the oldest')
+        ensureEqual((await names({ createdAt: START + 1e9, id: '0' })).length, 6, 'before the newest')
+        ensureEqual(await names({ createdAt: START + 20, id: '~' }), [20, 10, 0], 'behind a higher id of the same instant')
+        ensureEqual(await names({ createdAt: START + 20, id: '' }), [10, 0], 'behind a lower id of the same instant')
+      },
+    },
+  ],
+}

@@ -1,0 +1,88 @@
+import type { ListQuery } from '../../../store.js'
+import { ensureEqual, ensureSameMembers } from '../../assert.js'
+import { event, findOne, insert, inserted, list, START, token } from '../build.js'
+import type { Stage, StoreCases } from '../types.js'
+
+/** Names that careless stores mix up with one another, or with something of their own. */
+const NAMES = [
+  ...['a', 'A', 'a ', ' a', 'a  ', 'á', 'a\u0301', 'aa', 'ａ', 'a:b', 'a', 'a/b', 'a|b', 'a,b', 'a.b', 'a b', 'a%b', 'a\\b', 'ab'],
+  ...['%', '_', '*', '?', '\\', "'", '"', '[', '{a}', '{', '}', '$1', '0', '00', 'null', 'undefined', 'true', 'NaN', '-1', '1e0'],
+  ...['__proto__', 'constructor', 'prototype', 'toString', 'hasOwnProperty', 'ß', 'ss', 'SS', 'ı', 'i', 'I', 'İ', '😀', '😁', 'æ', 'ae'],
+].filter((name, index, all) => all.indexOf(name) === index)
+
+type Field = 'tenantId' | 'ownerId' | 'createdBy'
+
+function only(field: Field, name: string): Partial<ListQuery> {
+  return field === 'tenantId' ? { tenantIds: [name] } : { [field]: name }
+}
+
+async function ensureApart(stage: Stage, field: Field): Promise<void> {
+  const made = NAMES.map((name) => token(stage.prefix, { [field]: name }))
+  await insert(stage.store, made)
+  for (const [index, name] of NAMES.entries()) {
+    const rows = await list(stage, only(field, name))
+    ensureEqual(rows, [made[index]], `${field} ${JSON.stringify(name)} must list its own token only`)
+  }
+  for (const [index, name] of NAMES.entries()) {
+    if (index % 5 !== 0) continue
+    const filter = { prefix: stage.prefix, ...only(field, name) }
+    const count = await stage.store.revokeWhere(filter, { revokedAt: START + index, revokedBy: 'x' }, event(stage.prefix))
+    ensureEqual(count, 1, `revoking by ${field} ${JSON.stringify(name)} must revoke its own token only`)
+  }
+  const revoked = (await list(stage, { statuses: ['revoked'] })).map(({ id }) => id)
+  const expected = made.filter((_, index) => index % 5 === 0).map(({ id }) => id)
+  ensureSameMembers(revoked, expected, `revoking by ${field} must leave the tokens of similar names alone`)
+}
+
+export const separationCases: StoreCases = {
+  title: 'separation',
+  cases: [
+    { title: 'tenants are told apart byte for byte, whatever they are called', run: (stage) => ensureApart(stage, 'tenantId') },
+    { title: 'owners are told apart byte for byte', run: (stage) => ensureApart(stage, 'ownerId') },
+    { title: 'creators are told apart byte for byte', run: (stage) => ensureApart(stage, 'createdBy') },
+    {
+      title: 'tenants, actors and tokens of events are told apart byte for byte',
+      async run(stage) {
+        const events = NAMES.map((name) => event(stage.prefix, { tenantId: name, createdBy: name, tokenId: name }))
+        await stage.store.commit({ events })
+        for (const [index, name] of NAMES.entries()) {
+          for (const query of [{ tenantIds: [name] }, { createdBy: name }, { tokenId: name }]) {
+            const found = (await stage.store.events({ prefix: stage.prefix, limit: 100, ...query })).map(({ id }) => id)
+            ensureEqual(found, [events[index]?.id], `events of ${JSON.stringify(query)} must be its own only`)
+          }
+        }
+      },
+    },
+    {
+      title: 'prefixes that share a store do not see each other',
+      async run(stage) {
+        const other = `${stage.prefix}_x`
+        const mine = await inserted(stage, { tenantId: 'a', ownerId: 'o' })
+        const theirs = token(other, { tenantId: 'a', ownerId: 'o' })
+        await insert(stage.store, [theirs])
+        for (const query of [
+          {},
+          { tenantIds: ['a'] },
+          { ownerId: 'o' },
+          { createdBy: 'alice' },
+          { nameContains: 'ware' },
+          { ids: [mine.id, theirs.id] },
+        ]) {
+          const what = `a list by ${JSON.stringify(Object.keys(query))} must be bound to its prefix`
+          ensureEqual(await list(stage, query), [mine], what)
+          ensureEqual(await list(stage, { ...query, prefix: other }), [theirs], what)
+        }
+        const told = await stage.store.events({ prefix: other, limit: 10 })
+        ensureEqual(
+          told.map(({ tokenId }) => tokenId),
+          [theirs.id],
+          'events must be bound to their prefix',
+        )
+        const byTenant = { prefix: stage.prefix, tenantIds: ['a'], ids: [mine.id, theirs.id] }
+        const count = await stage.store.revokeWhere(byTenant, { revokedAt: START, revokedBy: 'x' }, event(stage.prefix))
+        ensureEqual(count, 1, 'revokeWhere must be bound to its prefix')
+        ensureEqual(await findOne(stage.store, theirs.id), theirs, 'a token of another prefix must stay as it is')
+      },
+    },
+  ],
+}

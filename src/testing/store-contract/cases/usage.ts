@@ -1,0 +1,202 @@
+import type { UsageBatch, UsageCount } from '../../../store.js'
+import { ensure, ensureEqual } from '../../assert.js'
+import { batch, insert, inserted, list, START, token } from '../build.js'
+import type { Stage, StoreCases } from '../types.js'
+
+const HOUR = 3_600_000
+const BUCKET = START - (START % HOUR)
+
+function use(tokenId: string, fields: Partial<UsageCount> = {}): UsageCount {
+  return { tokenId, bucketAt: BUCKET, endpoint: 'GET /stock', outcome: 'allowed', count: 1, ...fields }
+}
+
+async function counts(
+  stage: Stage,
+  tokenId: string,
+  range: { readonly from?: number; readonly to?: number } = {},
+): Promise<readonly UsageCount[]> {
+  return (await stage.store.usage({ tokenIds: [tokenId], ...range })).counts
+}
+
+async function lastUse(stage: Stage, id: string): Promise<readonly unknown[]> {
+  const [row] = await list(stage, { ids: [id] })
+  return [row?.lastUsedAt, row?.lastUsedIp]
+}
+
+export const usageCases: StoreCases = {
+  title: 'usage',
+  cases: [
+    {
+      title: 'counts add up by token, hour, endpoint and outcome, and come in that order',
+      async run(stage) {
+        const { id } = await inserted(stage)
+        const keys: readonly Partial<UsageCount>[] = [
+          { bucketAt: BUCKET, endpoint: '' },
+          { bucketAt: BUCKET, endpoint: 'GET /stock' },
+          { bucketAt: BUCKET, endpoint: 'GET /stock ' },
+          { bucketAt: BUCKET, endpoint: 'GET /stock', outcome: 'token_expired' },
+          { bucketAt: BUCKET, endpoint: 'GET /Stock' },
+          { bucketAt: BUCKET, endpoint: 'get /stock' },
+          { bucketAt: BUCKET, endpoint: 'GET /:käse/😀/*' },
+          { bucketAt: BUCKET + HOUR, endpoint: 'GET /stock' },
+          { bucketAt: BUCKET - HOUR, endpoint: 'POST /stock' },
+        ]
+        for (const seq of [1, 2]) {
+          await stage
+            .handle(seq)
+            .recordUsage(
+              batch({ nodeId: `node-${stage.prefix}`, seq, counts: keys.map((key, index) => use(id, { ...key, count: index + 1 })) }),
+            )
+        }
+        const expected = keys.map((key, index) => use(id, { ...key, count: 2 * (index + 1) }))
+        const order = (each: UsageCount): readonly (string | number)[] => [each.bucketAt, each.endpoint, each.outcome]
+        const compare = (a: UsageCount, b: UsageCount): number => {
+          for (const [index, part] of order(a).entries()) {
+            const other = order(b)[index] ?? part
+            if (part !== other) return part < other ? -1 : 1
+          }
+          return 0
+        }
+        ensureEqual((await counts(stage, id)).toSorted(compare), expected.toSorted(compare), 'counts by key')
+        const ascii = (await counts(stage, id)).filter(({ endpoint }) => !endpoint.includes('😀'))
+        ensureEqual(ascii, ascii.toSorted(compare), 'rows must come in ascending order of bucket, endpoint and outcome')
+      },
+    },
+    {
+      title: 'from is inclusive and to exclusive',
+      async run(stage) {
+        const { id } = await inserted(stage)
+        const hours = [0, 1, 2, 3].map((hour) => use(id, { bucketAt: BUCKET + hour * HOUR }))
+        await stage.store.recordUsage(batch({ counts: hours }))
+        ensureEqual(await counts(stage, id, { from: BUCKET + HOUR }), hours.slice(1), 'from')
+        ensureEqual(await counts(stage, id, { to: BUCKET + 2 * HOUR }), hours.slice(0, 2), 'to')
+        ensureEqual(await counts(stage, id, { from: BUCKET + HOUR, to: BUCKET + 2 * HOUR }), hours.slice(1, 2), 'from and to')
+        ensureEqual(await counts(stage, id, { from: BUCKET + HOUR, to: BUCKET + HOUR }), [], 'an empty range')
+      },
+    },
+    {
+      title: 'tokens are reported apart, unknown ones not at all',
+      async run(stage) {
+        const [a, b, c] = [await inserted(stage), await inserted(stage), await inserted(stage)]
+        const addresses = [a, b].map(({ id }) => ({ tokenId: id, ip: '192.0.2.1', count: 3, lastAt: START }))
+        await stage.store.recordUsage(batch({ counts: [use(a.id), use(b.id, { count: 5 })], addresses }))
+        const both = await stage.store.usage({ tokenIds: [a.id, b.id, c.id] })
+        ensureEqual(both.counts.map(({ count }) => count).sort(), [1, 5], 'counts of two tokens')
+        ensureEqual(both.addresses.length, 2, 'addresses of two tokens')
+        const { id } = token(stage.prefix)
+        for (const tokenIds of [[c.id], [id], []]) {
+          ensureEqual(await stage.store.usage({ tokenIds }), { counts: [], addresses: [] }, 'tokens without usage')
+        }
+      },
+    },
+    {
+      title: 'a batch is counted once, however often it is sent, and a late one with a lower seq not at all',
+      async run(stage) {
+        const { id } = await inserted(stage)
+        const nodeId = `node-${stage.prefix}`
+        const send = async (seq: number, handle = stage.store, node = nodeId): Promise<void> => {
+          const addresses = [{ tokenId: id, ip: '192.0.2.1', count: 1, lastAt: START }]
+          await handle.recordUsage(batch({ nodeId: node, seq, counts: [use(id)], addresses }))
+        }
+        await send(1)
+        await send(1)
+        await send(1, stage.second)
+        await send(3)
+        await send(2)
+        await send(3, stage.second)
+        await Promise.all(Array.from({ length: 10 }, (_, turn) => send(4, stage.handle(turn))))
+        ensureEqual((await counts(stage, id))[0]?.count, 3, 'batches 1, 3 and 4 must count once each, 2 came late')
+        const { addresses } = await stage.store.usage({ tokenIds: [id] })
+        ensureEqual(addresses[0]?.count, 3, 'the same for addresses')
+        for (const node of [`${nodeId}-b`, `${nodeId} `, nodeId.toUpperCase()]) await send(1, stage.store, node)
+        ensureEqual((await counts(stage, id))[0]?.count, 6, 'the same seq of other nodes must count')
+      },
+    },
+    {
+      title: 'counts are exact under 100 parallel writers from two instances that send every batch twice',
+      async run(stage) {
+        const tokens = [token(stage.prefix), token(stage.prefix), token(stage.prefix)]
+        await insert(stage.store, tokens)
+        await Promise.all(
+          Array.from({ length: 100 }, async (_, writer) => {
+            for (const seq of [1, 2]) {
+              const counted: UsageBatch = batch({
+                nodeId: `node-${stage.prefix}-${writer}`,
+                seq,
+                // Each writer in an order of its own, as maps fill.
+                counts: tokens.map((_each, index) => use(tokens[(index + writer) % 3]?.id ?? '', { count: writer + 1 })),
+                addresses: tokens.map(({ id }) => ({ tokenId: id, ip: '192.0.2.1', count: 1, lastAt: START + writer })),
+                lastUses: tokens.map(({ id }) => ({ tokenId: id, at: START + writer })),
+              })
+              await Promise.all([stage.handle(writer).recordUsage(counted), stage.handle(writer + 1).recordUsage(counted)])
+            }
+          }),
+        )
+        for (const { id } of tokens) {
+          const { counts: counted, addresses } = await stage.store.usage({ tokenIds: [id] })
+          ensureEqual(counted, [use(id, { count: 10_100 })], '2 batches of 1 to 100 must add up to 10,100')
+          ensureEqual(addresses, [{ tokenId: id, ip: '192.0.2.1', count: 200, lastAt: START + 99 }], 'addresses must add up too')
+          ensureEqual((await lastUse(stage, id))[0], START + 99, 'the last use must be the latest of all')
+        }
+      },
+    },
+    {
+      title: 'the last use never goes back, and its address goes with it',
+      async run(stage) {
+        const { id } = await inserted(stage)
+        const record = async (at: number, ip?: string): Promise<void> => {
+          await stage.store.recordUsage(batch({ lastUses: [{ tokenId: id, at, ...(ip === undefined ? {} : { ip }) }] }))
+        }
+        await record(START + 20, '192.0.2.20')
+        await record(START + 10, '192.0.2.10')
+        ensureEqual(await lastUse(stage, id), [START + 20, '192.0.2.20'], 'an older use must change nothing')
+        await record(START + 30, '192.0.2.30')
+        ensureEqual(await lastUse(stage, id), [START + 30, '192.0.2.30'], 'a later use must be kept')
+        await record(START + 40)
+        ensureEqual(await lastUse(stage, id), [START + 40, undefined], 'a later use from an unknown address must not keep the old address')
+      },
+    },
+    {
+      title: 'addresses come most recent first, at most 1,000, and their instant only grows',
+      async run(stage) {
+        const { id } = await inserted(stage)
+        const made = Array.from({ length: 1050 }, (_, index) => ({
+          tokenId: id,
+          ip: `2001:db8::${index.toString(16)}`,
+          count: 1,
+          lastAt: START + index,
+        }))
+        for (let start = 0; start < made.length; start += 150)
+          await stage.store.recordUsage(batch({ addresses: made.slice(start, start + 150) }))
+        const { addresses } = await stage.store.usage({ tokenIds: [id] })
+        ensureEqual(addresses.length, 1000, 'at most 1,000 addresses are answered')
+        ensureEqual(addresses[0], made.at(-1), 'the most recent comes first')
+        ensure(
+          addresses.every(({ lastAt }, index) => index === 0 || lastAt <= (addresses[index - 1]?.lastAt ?? 0)),
+          'most recent first',
+        )
+        await stage.store.recordUsage(batch({ addresses: [{ tokenId: id, ip: made.at(-1)?.ip ?? '', count: 4, lastAt: START }] }))
+        const [newest] = (await stage.store.usage({ tokenIds: [id] })).addresses
+        ensureEqual(newest, { ...made.at(-1), count: 5 }, 'an older sighting must be counted and must not move the instant back')
+      },
+    },
+    {
+      title: 'counts of one batch with the same key add up',
+      async run(stage) {
+        const { id } = await inserted(stage)
+        const address = { tokenId: id, ip: '192.0.2.1', count: 2, lastAt: START }
+        const lastUses = [
+          { tokenId: id, at: START + 2 },
+          { tokenId: id, at: START + 1 },
+        ]
+        await stage.store.recordUsage(
+          batch({ counts: [use(id), use(id, { count: 4 })], addresses: [address, { ...address, lastAt: START + 9 }], lastUses }),
+        )
+        ensureEqual(await counts(stage, id), [use(id, { count: 5 })], 'one row with the sum')
+        const { addresses } = await stage.store.usage({ tokenIds: [id] })
+        ensureEqual(addresses, [{ ...address, count: 4, lastAt: START + 9 }], 'one address with the sum and the later instant')
+        ensureEqual((await lastUse(stage, id))[0], START + 2, 'the later of two last uses')
+      },
+    },
+  ],
+}

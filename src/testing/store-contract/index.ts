@@ -1,0 +1,63 @@
+import { commitCases } from './cases/commit.js'
+import { eventCases } from './cases/events.js'
+import { feedCases } from './cases/feed.js'
+import { filterCases } from './cases/filters.js'
+import { leaseCases } from './cases/leases.js'
+import { lifeCases } from './cases/life.js'
+import { loadCases } from './cases/load.js'
+import { pagingCases } from './cases/paging.js'
+import { raceCases } from './cases/races.js'
+import { recordCases } from './cases/records.js'
+import { revokeWhereCases } from './cases/revoke-where.js'
+import { separationCases } from './cases/separation.js'
+import { textCases } from './cases/text.js'
+import { usageCases } from './cases/usage.js'
+import { runCase } from './stage.js'
+import type { ContractRunner, StoreCases, StoreContractOptions } from './types.js'
+
+const GROUPS: readonly StoreCases[] = [
+  recordCases,
+  commitCases,
+  raceCases,
+  revokeWhereCases,
+  filterCases,
+  textCases,
+  pagingCases,
+  separationCases,
+  eventCases,
+  feedCases,
+  usageCases,
+  leaseCases,
+  lifeCases,
+  loadCases,
+]
+
+/**
+ * Declares the tests that a store must pass to be a `TokenStore`.
+ *
+ * The runner is passed in, so that the suite runs in any. It takes some seconds, more on a store that syncs to a disk.
+ *
+ * @example
+ * ```ts
+ * import { storeContract } from 'latchkey/testing'
+ * import { describe, it } from 'vitest'
+ *
+ * storeContract({ describe, it }, {
+ *   name: 'my store',
+ *   async create() {
+ *     const database = await emptyDatabase()
+ *     return { store: myStore(database), second: myStore(database), reopen: () => myStore(database), dispose: () => database.drop() }
+ *   },
+ * })
+ * ```
+ */
+export function storeContract({ describe, it }: ContractRunner, options: StoreContractOptions): void {
+  const timeout = (options.timeoutSeconds ?? 60) * 1000
+  describe(`${options.name} keeps the store contract`, () => {
+    for (const { title, cases } of GROUPS) {
+      describe(title, () => {
+        for (const each of cases) it(each.title, () => runCase(each, options), timeout)
+      })
+    }
+  })
+}

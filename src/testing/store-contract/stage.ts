@@ -1,0 +1,44 @@
+import type { TokenStore } from '../../store.js'
+import { newPrefix } from './build.js'
+import type { Stage, StoreCase, StoreContractOptions, StoreSubject } from './types.js'
+
+const DEFAULT_OPERATIONS = 2000
+
+/** Runs one case over a store made for it, and puts the store away whatever happens. */
+export async function runCase(subjectCase: StoreCase, options: StoreContractOptions): Promise<void> {
+  const subject = await options.create()
+  const { store } = subject
+  const second = subject.second ?? store
+  const opened = new Set([store, second])
+  const stage: Stage = {
+    store,
+    second,
+    handle: (turn) => (turn % 2 === 0 ? store : second),
+    async reopen() {
+      const handle = await subject.reopen()
+      await handle.migrate?.()
+      opened.add(handle)
+      return handle
+    },
+    trimFeed: subject.trimFeed?.bind(subject),
+    prefix: newPrefix(),
+    operations: options.operations ?? DEFAULT_OPERATIONS,
+  }
+  try {
+    for (const handle of opened) await handle.migrate?.()
+    await subjectCase.run(stage)
+  } catch (failure) {
+    // What the case found matters more than what goes wrong while the store is put away after it.
+    await putAway(opened, subject).catch(() => {})
+    throw failure
+  }
+  await putAway(opened, subject)
+}
+
+async function putAway(opened: ReadonlySet<TokenStore>, subject: StoreSubject): Promise<void> {
+  try {
+    for (const handle of opened) await handle.close?.()
+  } finally {
+    await subject.dispose?.()
+  }
+}

@@ -1,0 +1,53 @@
+import type { MaybePromise, TokenStore } from '../../store.js'
+
+/** What the suite needs of a test runner; those of vitest, Jest, Mocha, `node:test` and Bun fit. */
+export type ContractRunner = {
+  describe(name: string, body: () => void): unknown
+  /** `timeout` is in milliseconds, for runners that take it as the third argument. */
+  it(name: string, body: () => Promise<void>, timeout?: number): unknown
+}
+
+/** A store under test. */
+export type StoreSubject = {
+  readonly store: TokenStore
+  /** Another handle on the same data, as a second process would have. Left out: `store` plays both parts. */
+  readonly second?: TokenStore
+  /** Opens a fresh handle on the same data, after `store` was closed. */
+  reopen(): MaybePromise<TokenStore>
+  /** Drops the history of the change feed up to now, as the store does by itself once it has grown long. */
+  trimFeed?(): MaybePromise<unknown>
+  /** Called after the case, also when it failed. The handles are closed before. */
+  dispose?(): MaybePromise<unknown>
+}
+
+/** How to make the stores under test. */
+export type StoreContractOptions = {
+  /** What the suite is called in the report. */
+  readonly name: string
+  /** Called once for each case. It need not be empty: every case works under a prefix and with ids of its own. */
+  create(): MaybePromise<StoreSubject>
+  /** For each case. @default 60 */
+  readonly timeoutSeconds?: number
+  /** Operations of the long random history. @default 2000 */
+  readonly operations?: number
+}
+
+/** One behaviour that a store must have. */
+export type StoreCase = { readonly title: string; run(stage: Stage): MaybePromise<void> }
+
+/** Cases about one part of the port. */
+export type StoreCases = { readonly title: string; readonly cases: readonly StoreCase[] }
+
+/** What a case works with. */
+export type Stage = {
+  readonly store: TokenStore
+  /** The second handle, or the first again. */
+  readonly second: TokenStore
+  /** Both handles in turn, for work that several processes do at once. */
+  handle(turn: number): TokenStore
+  reopen(): Promise<TokenStore>
+  readonly trimFeed: (() => MaybePromise<unknown>) | undefined
+  /** No other case works under this prefix. */
+  readonly prefix: string
+  readonly operations: number
+}
