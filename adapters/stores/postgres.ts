@@ -1,0 +1,61 @@
+import { InvalidInputError } from '../../src/errors.js'
+import type { TokenStore } from '../../src/store.js'
+import type { KyselyHandle } from './sql/kysely-engine.js'
+import { lazyStore } from './sql/lazy.js'
+import { knownOptions, oneOf, readUrl } from './sql/options.js'
+import type { PostgresClient, PostgresPool, PostgresSource } from './sql/postgres-store.js'
+import { readNames } from './sql/table-names.js'
+
+export type { KyselyHandle, PostgresClient, PostgresPool }
+
+/** Where the database is: exactly one of `url`, `pool` and `kysely`. */
+export type PostgresStoreOptions = {
+  /** `postgres://user:password@host:5432/database`. The store makes a pool of its own, and closes it. */
+  readonly url?: string | undefined
+  /** A `Pool` of `pg` that the host keeps. Listening for changes holds one of its connections, unless it has only one. */
+  readonly pool?: PostgresPool | undefined
+  /** A Kysely instance on Postgres that the host keeps. Changes of other nodes are then found by polling. */
+  readonly kysely?: KyselyHandle | undefined
+  /** How many connections the pool for `url` has at most. @default 10 */
+  readonly poolSize?: number | undefined
+  /** The schema of the tables; it must exist. @default the first of the connection's search path */
+  readonly schema?: string | undefined
+  /** What the names of the tables begin with. @default 'latchkey_' */
+  readonly tablePrefix?: string | undefined
+}
+
+/**
+ * Keeps tokens in Postgres (12 or newer), for any number of nodes.
+ *
+ * A change is announced by NOTIFY in its own transaction, so that other nodes know within milliseconds.
+ *
+ * @throws `invalid_input` for unknown or unsound options
+ * @example
+ * ```ts
+ * const store = postgresStore({ url: process.env.DATABASE_URL })
+ * ```
+ */
+export const postgresStore = (options: PostgresStoreOptions): TokenStore => {
+  knownOptions('postgresStore', options, ['url', 'pool', 'kysely', 'poolSize', 'schema', 'tablePrefix'])
+  const { url, pool, kysely, poolSize = 10, schema, tablePrefix } = options
+  const names = readNames({ schema, tablePrefix })
+  oneOf({ url, pool, kysely })
+  if (!Number.isInteger(poolSize) || poolSize < 1) throw new InvalidInputError('poolSize', 'must be a whole number, 1 or more')
+  let source: PostgresSource
+  if (pool !== undefined) source = { pool }
+  else if (kysely !== undefined) source = { kysely }
+  else source = { url: readUrl(url, ['postgres:', 'postgresql:']), poolSize }
+  const { opened, ...store } = lazyStore({
+    name: 'postgres',
+    packages: 'kysely pg',
+    open: async () => (await import('./sql/postgres-store.js')).openPostgresStore(source, names),
+  })
+  if (kysely !== undefined || pool?.options?.max === 1) return store
+  return {
+    ...store,
+    async subscribe(wake) {
+      const { store: inner } = await opened()
+      return (await inner.subscribe?.(wake)) ?? (() => {})
+    },
+  }
+}

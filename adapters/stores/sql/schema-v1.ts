@@ -1,0 +1,178 @@
+/**
+ * What a column holds: `word` and `id` are short keys, `key` is a name that somebody else gave (at most 512 characters where a server
+ * wants a limit for an index), `text` is anything, `int` has 64 bits.
+ */
+export type ColumnKind = 'id' | 'word' | 'key' | 'text' | 'int'
+
+/** One column; a question mark behind the kind allows it to be absent. */
+export type Column = readonly [name: string, kind: ColumnKind | `${ColumnKind}?`]
+
+/** One index; `present` names the column that must not be null, for servers that can leave the others out of the index. */
+export type Index = { readonly name: string; readonly columns: readonly string[]; readonly present?: string }
+
+/** One table, in words that every dialect can render. */
+export type Table = {
+  readonly name: string
+  readonly columns: readonly Column[]
+  readonly key: readonly string[]
+  readonly unique?: readonly string[]
+  readonly indexes: readonly Index[]
+  /** Has the derived column `state`. */
+  readonly derivesState?: true
+}
+
+/** The derived column: it cannot disagree with the instants that it is made from. */
+export const STATE_EXPRESSION =
+  "case when revoked_at is not null then 'revoked' when deactivated_at is not null then 'inactive' else 'live' end"
+
+/** The tables of version 1, as they were released: a later version adds to them in a migration of its own. */
+export const SCHEMA_V1: readonly Table[] = [
+  {
+    name: 'tokens',
+    columns: [
+      ['id', 'id'],
+      ['version', 'int'],
+      ['prefix', 'word'],
+      ['digest', 'word'],
+      ['pepper_id', 'word?'],
+      ['name', 'text'],
+      ['name_folded', 'text'],
+      ['description', 'text?'],
+      ['tenant_id', 'key?'],
+      ['owner_id', 'key?'],
+      ['scopes', 'text'],
+      ['resources', 'text?'],
+      ['allowed_ips', 'text?'],
+      ['metadata', 'text?'],
+      ['created_at', 'int'],
+      ['created_by', 'key'],
+      ['updated_at', 'int'],
+      ['not_before', 'int?'],
+      ['expires_at', 'int?'],
+      ['deactivated_at', 'int?'],
+      ['deactivated_by', 'text?'],
+      ['revoked_at', 'int?'],
+      ['revoked_by', 'text?'],
+      ['revoked_reason', 'text?'],
+      ['rotate_every_seconds', 'int?'],
+      ['rotation_due_at', 'int?'],
+      ['replaces_id', 'id?'],
+      ['replaced_by_id', 'id?'],
+      ['request_hash', 'text?'],
+    ],
+    key: ['id'],
+    derivesState: true,
+    indexes: [
+      { name: 'newest', columns: ['prefix', 'created_at', 'id'] },
+      { name: 'state', columns: ['prefix', 'state', 'created_at', 'id'] },
+      { name: 'tenant', columns: ['prefix', 'tenant_id', 'created_at', 'id'], present: 'tenant_id' },
+      { name: 'owner', columns: ['prefix', 'owner_id', 'created_at', 'id'], present: 'owner_id' },
+      { name: 'creator', columns: ['prefix', 'created_by', 'created_at', 'id'] },
+      { name: 'rotation', columns: ['prefix', 'rotation_due_at'], present: 'rotation_due_at' },
+      { name: 'expiry', columns: ['prefix', 'expires_at'], present: 'expires_at' },
+    ],
+  },
+  {
+    name: 'events',
+    columns: [
+      ['seq', 'int'],
+      ['id', 'id'],
+      ['at', 'int'],
+      ['action', 'word'],
+      ['prefix', 'word'],
+      ['actor_id', 'text'],
+      ['token_id', 'id?'],
+      ['tenant_id', 'key?'],
+      ['owner_id', 'key?'],
+      ['created_by', 'key?'],
+      ['ip', 'text?'],
+      ['reason', 'text?'],
+      ['code', 'word?'],
+      ['event_count', 'int?'],
+      ['before_fields', 'text?'],
+      ['after_fields', 'text?'],
+      ['details', 'text?'],
+    ],
+    key: ['seq'],
+    unique: ['id'],
+    indexes: [
+      { name: 'token', columns: ['prefix', 'token_id', 'seq'], present: 'token_id' },
+      { name: 'tenant', columns: ['prefix', 'tenant_id', 'seq'], present: 'tenant_id' },
+      { name: 'action', columns: ['prefix', 'action', 'seq'] },
+      { name: 'creator', columns: ['prefix', 'created_by', 'seq'], present: 'created_by' },
+    ],
+  },
+  {
+    name: 'changes',
+    columns: [
+      ['seq', 'int'],
+      ['kind', 'word'],
+      ['changed_id', 'key'],
+    ],
+    key: ['seq'],
+    indexes: [],
+  },
+  {
+    name: 'feed',
+    columns: [
+      ['id', 'int'],
+      ['head', 'int'],
+      ['floor', 'int'],
+    ],
+    key: ['id'],
+    indexes: [],
+  },
+  {
+    name: 'usage_counts',
+    columns: [
+      ['token_id', 'id'],
+      ['bucket_at', 'int'],
+      ['endpoint', 'key'],
+      ['outcome', 'word'],
+      ['uses', 'int'],
+    ],
+    key: ['token_id', 'bucket_at', 'endpoint', 'outcome'],
+    indexes: [],
+  },
+  {
+    name: 'usage_addresses',
+    columns: [
+      ['token_id', 'id'],
+      ['ip', 'word'],
+      ['uses', 'int'],
+      ['last_at', 'int'],
+    ],
+    key: ['token_id', 'ip'],
+    indexes: [],
+  },
+  {
+    name: 'last_uses',
+    columns: [
+      ['token_id', 'id'],
+      ['last_used_at', 'int'],
+      ['last_used_ip', 'word?'],
+    ],
+    key: ['token_id'],
+    indexes: [],
+  },
+  {
+    name: 'usage_sources',
+    columns: [
+      ['node_id', 'key'],
+      ['seq', 'int'],
+      ['seen_at', 'int'],
+    ],
+    key: ['node_id'],
+    indexes: [],
+  },
+  {
+    name: 'leases',
+    columns: [
+      ['node_id', 'key'],
+      ['feed_cursor', 'word'],
+      ['expires_at', 'int'],
+    ],
+    key: ['node_id'],
+    indexes: [],
+  },
+]
