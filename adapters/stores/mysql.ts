@@ -1,0 +1,50 @@
+import { InvalidInputError } from '../../src/errors.js'
+import type { TokenStore } from '../../src/store.js'
+import type { KyselyHandle } from './sql/kysely-engine.js'
+import { lazyStore } from './sql/lazy.js'
+import type { MysqlConnection, MysqlPool, MysqlPromisePool, MysqlSource } from './sql/mysql-store.js'
+import { knownOptions, oneOf, readUrl } from './sql/options.js'
+import { readNames } from './sql/table-names.js'
+
+export type { KyselyHandle, MysqlConnection, MysqlPool, MysqlPromisePool }
+
+/** Where the database is: exactly one of `url`, `pool` and `kysely`. */
+export type MysqlStoreOptions = {
+  /** `mysql://user:password@host:3306/database`. The store makes a pool of its own, and closes it. */
+  readonly url?: string | undefined
+  /** A pool of `mysql2` or `mysql2/promise` that the host keeps. */
+  readonly pool?: MysqlPool | MysqlPromisePool | undefined
+  /** A Kysely instance on MySQL that the host keeps. */
+  readonly kysely?: KyselyHandle | undefined
+  /** How many connections the pool for `url` has at most. @default 10 */
+  readonly poolSize?: number | undefined
+  /** What the names of the tables begin with. @default 'latchkey_' */
+  readonly tablePrefix?: string | undefined
+}
+
+/**
+ * Keeps tokens in MySQL (8.0.17 or newer) or MariaDB (10.4 or newer), for any number of nodes, which find each other's changes by polling.
+ *
+ * @throws `invalid_input` for unknown or unsound options
+ * @example
+ * ```ts
+ * const store = mysqlStore({ url: process.env.DATABASE_URL })
+ * ```
+ */
+export const mysqlStore = (options: MysqlStoreOptions): TokenStore => {
+  knownOptions('mysqlStore', options, ['url', 'pool', 'kysely', 'poolSize', 'tablePrefix'])
+  const { url, pool, kysely, poolSize = 10, tablePrefix } = options
+  const names = readNames({ tablePrefix })
+  oneOf({ url, pool, kysely })
+  if (!Number.isInteger(poolSize) || poolSize < 1) throw new InvalidInputError('poolSize', 'must be a whole number, 1 or more')
+  let source: MysqlSource
+  if (pool !== undefined) source = { pool: 'pool' in pool ? pool.pool : pool }
+  else if (kysely !== undefined) source = { kysely }
+  else source = { url: readUrl(url, ['mysql:', 'mariadb:']), poolSize }
+  const { opened, ...store } = lazyStore({
+    name: 'mysql',
+    packages: 'kysely mysql2',
+    open: async () => (await import('./sql/mysql-store.js')).openMysqlStore(source, names),
+  })
+  return store
+}
