@@ -17,6 +17,7 @@ import { update } from './operations/update.js'
 import { usage } from './operations/usage.js'
 import { countUse, decide, verify } from './operations/verify.js'
 import { type LatchkeyOptions, readOptions } from './options.js'
+import { isThenable } from './records/deadline.js'
 
 /**
  * Makes an instance over a store: the verbs of a token's life.
@@ -57,7 +58,15 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
       ...(maxTtlSeconds !== undefined && { maxTtlSeconds }),
     }),
     create: async (input: unknown, by: unknown) => create(open(), input, by),
-    verify: async (token, request) => verify(open(), token, request),
+    // One promise and no more: this is the call that hosts make for every request.
+    verify: (token, request) => {
+      try {
+        const verification = verify(open(), token, request)
+        return isThenable(verification) ? verification : Promise.resolve(verification)
+      } catch (error) {
+        return Promise.reject(error)
+      }
+    },
     decide: (token, request) => decide(open(), token, request),
     countUse: (principal, use) => {
       if (closing === undefined) countUse(context, principal, use)

@@ -96,38 +96,48 @@ async function tellDue(context: Context, entry: Entry, rotationDueAt: number, no
   }
 }
 
+/** What became of a use that `decide` allowed. */
+export type UseOutcome = 'allowed' | 'scope_insufficient' | 'resource_denied' | 'rate_limited'
+
 /** Counts one use of a token that `decide` allowed. */
 export function countUse(
   context: Context,
   principal: Principal,
-  use: {
-    readonly endpoint?: string
-    readonly ip?: string
-    readonly outcome?: 'allowed' | 'scope_insufficient' | 'resource_denied' | 'rate_limited'
-  },
+  use: { readonly endpoint?: string; readonly ip?: string; readonly outcome?: UseOutcome },
 ): void {
+  note(context, principal, use.endpoint ?? '', use.ip, use.outcome ?? 'allowed')
+}
+
+function note(context: Context, principal: Principal, endpoint: string, ip: string | undefined, outcome: UseOutcome): void {
   const entry = TokenPrincipal.entryOf(principal)
   if (entry === undefined) return
   const now = context.settings.clock()
-  const outcome = use.outcome ?? 'allowed'
-  context.usage?.count(entry, now, use.endpoint ?? '', outcome, use.ip)
-  if (outcome !== 'allowed') context.refusals.note(entry, outcome, now, use.ip)
+  context.usage?.count(entry, now, endpoint, outcome, ip)
+  if (outcome !== 'allowed') context.refusals.note(entry, outcome, now, ip)
   context.stir()
 }
 
 /** The decision, and one use counted when it is allowed. */
-export async function verify(context: Context, token: string, request: VerifyContext | undefined): Promise<Verification> {
-  const verification = await decide(context, token, request)
-  if (verification.ok) {
-    countUse(context, verification.principal, {
-      endpoint: endpointOf(request),
-      ...(request?.ip !== undefined && { ip: request.ip }),
-    })
-  }
+export function verify(context: Context, token: unknown, request: VerifyContext | undefined): MaybePromise<Verification> {
+  const verification = decide(context, token, request)
+  return isThenable(verification)
+    ? verification.then((late) => counted(context, late, request))
+    : counted(context, verification, request)
+}
+
+function counted(context: Context, verification: Verification, request: VerifyContext | undefined): Verification {
+  if (verification.ok) note(context, verification.principal, endpointOf(request), request?.ip, 'allowed')
   return verification
 }
 
+// The same route is asked for again and again: its name is put together once.
+let joined = { method: '', endpoint: '', name: '' }
+
 function endpointOf(request: VerifyContext | undefined): string {
-  if (request?.endpoint === undefined) return ''
-  return request.method === undefined ? request.endpoint : `${request.method} ${request.endpoint}`
+  const endpoint = request?.endpoint
+  if (endpoint === undefined) return ''
+  const method = request?.method
+  if (method === undefined) return endpoint
+  if (joined.method !== method || joined.endpoint !== endpoint) joined = { method, endpoint, name: `${method} ${endpoint}` }
+  return joined.name
 }

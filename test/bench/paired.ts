@@ -1,0 +1,66 @@
+/** Something to measure: runs its work `count` times. */
+export type Variant = { readonly name: string; readonly run: (count: number) => void | Promise<void> }
+
+/** CPU time of one call, in microseconds, and its ratio to the first variant in the same round. */
+export type Measured = {
+  readonly name: string
+  readonly p10: number
+  readonly median: number
+  readonly ratioP10: number
+  readonly ratioMedian: number
+}
+
+/**
+ * Measures variants against the first one by CPU time in short slices that alternate, so that whatever else the machine does hits all alike.
+ *
+ * Ratios are firmer than the microseconds beside them.
+ */
+export async function measurePaired(variants: readonly Variant[], options: { rounds: number; count: number }): Promise<Measured[]> {
+  const { rounds, count } = options
+  const times = variants.map((): number[] => [])
+  for (const variant of variants) {
+    await variant.run(count)
+    await breathe()
+  }
+  for (let round = 0; round < rounds; round += 1) {
+    // Another order each round: no variant always runs behind the same neighbour.
+    for (let offset = 0; offset < variants.length; offset += 1) {
+      const at = (round + offset) % variants.length
+      const variant = variants[at]
+      const began = process.cpuUsage()
+      await variant?.run(count)
+      const { user, system } = process.cpuUsage(began)
+      times[at]?.push((user + system) / count)
+      await breathe()
+    }
+  }
+  const base = times[0] ?? []
+  return variants.map(({ name }, at) => {
+    const own = times[at] ?? []
+    const ratios = own.map((time, round) => time / (base[round] ?? Number.NaN))
+    return {
+      name,
+      p10: quantile(own, 0.1),
+      median: quantile(own, 0.5),
+      ratioP10: quantile(own, 0.1) / quantile(base, 0.1),
+      ratioMedian: quantile(ratios, 0.5),
+    }
+  })
+}
+
+// Timers run between the slices, as they do between requests: the feed follower among them.
+function breathe(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 1))
+}
+
+/** The value below which this share of the samples lies. */
+export function quantile(samples: readonly number[], share: number): number {
+  const sorted = [...samples].sort((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
+}
+
+/** A markdown table. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
+}
