@@ -1,0 +1,47 @@
+import { createHash, createHmac } from 'node:crypto'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { defaultEngine, type HashEngine, nativeEngine, portableEngine } from '../../src/token/hash.js'
+import vectors from './vectors.json' with { type: 'json' }
+
+const engines: HashEngine[] = nativeEngine === undefined ? [portableEngine] : [portableEngine, nativeEngine]
+
+test('takes the one-shot hash of the platform where there is one', () => {
+  const available = typeof process.getBuiltinModule === 'function' && 'hash' in process.getBuiltinModule('node:crypto')
+  expect(defaultEngine).toBe(available ? nativeEngine : portableEngine)
+  expect(defaultEngine.name).toBe(available ? 'native' : 'noble')
+})
+
+describe.each(engines)('$name', (engine) => {
+  test('gives the digests of the frozen vectors', () => {
+    expect(vectors.plain.length + vectors.peppered.length).toBe(10)
+    for (const vector of vectors.plain) expect(engine.sha256(vector.token.slice(0, -6))).toBe(vector.digest)
+    for (const vector of vectors.peppered) expect(engine.hmacSha256(vector.pepper)(vector.token.slice(0, -6))).toBe(vector.digest)
+  })
+
+  test('agrees with node:crypto for every ASCII text and every key', () => {
+    const ascii = fc.string({ unit: 'binary-ascii', maxLength: 400 })
+    const keys = fc.oneof(
+      fc.string({ unit: 'binary', maxLength: 90 }),
+      fc.constantFrom('k'.repeat(63), 'k'.repeat(64), 'k'.repeat(65), 'ß'.repeat(33)),
+    )
+    fc.assert(
+      fc.property(keys, fc.array(ascii, { minLength: 1, maxLength: 5 }), (key, texts) => {
+        const hmac = engine.hmacSha256(key)
+        // One prepared key digests many texts, of falling and rising length: nothing of one may stay for the next.
+        for (const text of [...texts, ...texts.reverse()]) {
+          expect(hmac(text)).toBe(createHmac('sha256', key).update(text).digest('hex'))
+          expect(engine.sha256(text)).toBe(createHash('sha256').update(text).digest('hex'))
+        }
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  test('keeps prepared keys apart', () => {
+    const [one, two] = [engine.hmacSha256('one'), engine.hmacSha256('two')]
+    const before = one('text')
+    expect(two('text')).not.toBe(before)
+    expect(one('text')).toBe(before)
+  })
+})

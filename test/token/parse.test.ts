@@ -1,0 +1,96 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { createParser, isPrefix, parseAnyToken } from '../../src/token/parse.js'
+import vectors from './vectors.json' with { type: 'json' }
+
+const all = [...vectors.plain, ...vectors.peppered]
+const parse = createParser('acme_live')
+const token = vectors.plain[0]?.token ?? ''
+
+test('reads the parts of the frozen vectors', () => {
+  for (const { prefix, id, secret, token } of all) {
+    const expected = { id, body: `${prefix}_${id}_${secret}`, token }
+    expect(createParser(prefix)(token)).toEqual(expected)
+    expect(parseAnyToken(token)).toEqual({ prefix, ...expected })
+  }
+})
+
+test('refuses tokens of other prefixes, also of those that begin or end alike', () => {
+  for (const prefix of ['acme', 'acme_liv', 'acme_lives', 'acme_live_x', 'live', 'x_acme_live', 'acmeXlive', 'acme_test']) {
+    expect(createParser(prefix)(token), prefix).toBeUndefined()
+  }
+})
+
+test('parses from the right: the parts may look like each other', () => {
+  // The prefix ends like an id, and the id and the secret are made of the letters of the prefix.
+  const prefix = 'a_aaaaaaaaaaaaaaaa'
+  const text = `${prefix}_${'a'.repeat(16)}_${'a'.repeat(49)}`
+  expect(createParser(prefix)(text)?.id).toBe('a'.repeat(16))
+  expect(parseAnyToken(text)?.prefix).toBe(prefix)
+})
+
+describe('hostile input', () => {
+  const getter = Object.defineProperty({}, 'length', {
+    get: () => {
+      throw new Error('do not look')
+    },
+  })
+  const proxy = new Proxy(() => token, {
+    get: () => {
+      throw new Error('do not look')
+    },
+  })
+  const { proxy: revoked, revoke } = Proxy.revocable({}, {})
+  revoke()
+  const inputs: [string, unknown][] = [
+    ['undefined', undefined],
+    ['null', null],
+    ['a number', 76],
+    ['NaN', Number.NaN],
+    ['a bigint', 1n],
+    ['a boolean', true],
+    ['a symbol', Symbol('token')],
+    ['a String object', new String(token)],
+    ['a list with the token', [token]],
+    ['an object that turns into the token', { toString: () => token, length: token.length }],
+    ['an object with a throwing getter', getter],
+    ['a throwing proxy', proxy],
+    ['a revoked proxy', revoked],
+    ['a Buffer', Buffer.from(token)],
+    ['nothing', ''],
+    ['a huge text', 'acme_live_'.repeat(1_000_000)],
+    ['a space in front', ` ${token}`],
+    ['a line break behind', `${token}\n`],
+    ['a NUL inside', token.replace('_live_', '_live\u0000')],
+    ['a hyphen for an underscore', token.replace('acme_live_', 'acme_live-')],
+    ['full-width letters', token.replace('c6w4', 'ｃ6w4')],
+    ['a letter that only folds to ASCII', token.replace('k', '\u212a')],
+    ['a lone surrogate', `${token.slice(0, -1)}\ud800`],
+    ['upper case', token.toUpperCase()],
+    ['base64url characters', `${token.slice(0, -3)}-_=`],
+  ]
+  test.each(inputs)('%s is no token, and no error', (_name, input) => {
+    expect(parse(input)).toBeUndefined()
+    expect(parseAnyToken(input)).toBeUndefined()
+  })
+
+  test('nothing that fast-check comes up with is a token or an error', () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(fc.anything({ withNullPrototype: true, withSparseArray: true }), fc.string({ unit: 'binary', maxLength: 120 })),
+        (input) => {
+          expect(parse(input)).toBeUndefined()
+          expect(parseAnyToken(input)).toBeUndefined()
+        },
+      ),
+      { numRuns: 2000 },
+    )
+  })
+})
+
+test('knows what a prefix is', () => {
+  const good = ['a', 'acme', 'acme_live', 'x9_y8_z7', 'v2', 'acme_2', 'a_b_c_d', 'a'.repeat(24)]
+  const bad = ['', '_', '_a', 'a_', 'a__b', 'A', 'acmeLive', '9a', 'a-b', 'a b', 'a\n', 'é', 'a'.repeat(25), undefined, null, 7, ['a']]
+  expect(good.filter((prefix) => !isPrefix(prefix))).toEqual([])
+  expect(bad.filter((prefix) => isPrefix(prefix))).toEqual([])
+})

@@ -1,0 +1,98 @@
+import { inspect } from 'node:util'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { createDigesters } from '../../src/token/digest.js'
+import { generateId, mintToken } from '../../src/token/generate.js'
+import { hintOf } from '../../src/token/hint.js'
+import { platformRandom } from '../../src/token/random.js'
+import { redact } from '../../src/token/redact.js'
+import vectors from './vectors.json' with { type: 'json' }
+
+const { prefix, id, secret, token } = vectors.plain[0] ?? { prefix: '', id: '', secret: '', token: '' }
+const hint = hintOf(prefix, id)
+
+test('a hint is the prefix and four characters of the id', () => {
+  expect(hint).toBe('acme_live_c6w4…')
+  expect(hintOf('a', 'vg5EzFsyKALaJdXL')).toBe('a_vg5E…')
+})
+
+test('a token becomes its hint', () => {
+  for (const vector of [...vectors.plain, ...vectors.peppered]) expect(redact(vector.token)).toBe(hintOf(vector.prefix, vector.id))
+})
+
+const around: [string, (token: string) => string][] = [
+  ['a header', (text) => `authorization: Bearer ${text}\r\nhost: x`],
+  ['a query', (text) => `/stock?access_token=${text}&page=2`],
+  ['JSON', (text) => JSON.stringify({ token: text, more: [text] })],
+  ['JSON in JSON', (text) => JSON.stringify(JSON.stringify({ token: text }))],
+  ['an encoded URL', (text) => `https://x/?next=${encodeURIComponent(`/login?token=${text}&a=b`)}`],
+  ['an encoded quote', (text) => `%22${text}%22`],
+  ['an inspected error', (text) => inspect(new Error(`bad token "${text}"`), { depth: null })],
+  ['lower-case words', (text) => `the_token_is_${text}`],
+  ['letters right in front', (text) => `Token${text}`],
+  ['letters right behind', (text) => `${text}n`],
+  ['two in a row', (text) => `${text}${text}`],
+  ['two with an underscore', (text) => `${text}_${text}`],
+  ['lines', (text) => `${text}\n${text}\n`],
+]
+test.each(around)('inside of %s', (_name, write) => {
+  const shown = redact(write(token))
+  expect(shown).toContain('_c6w4…')
+  for (let at = 0; at + 8 <= secret.length; at++) expect(shown).not.toContain(secret.slice(at, at + 8))
+})
+
+test('the text around it stays', () => {
+  expect(redact(`a ${token}, b "${token}"`)).toBe(`a ${hint}, b "${hint}"`)
+})
+
+test('a token cut short by a log line shows less than twenty characters of its secret', () => {
+  for (let length = token.length; length >= 0; length--) {
+    const shown = redact(token.slice(0, length))
+    expect(shown.includes(secret.slice(0, 20))).toBe(false)
+  }
+})
+
+test('a token whose underscores were encoded too', () => {
+  expect(redact(token.replaceAll('_', '%5F'))).not.toContain(secret.slice(0, 12))
+  expect(redact(token.replaceAll('_', '%5f'))).not.toContain(secret.slice(0, 12))
+})
+
+test('what is no token stays as it is', () => {
+  for (const text of [
+    '',
+    hint,
+    id,
+    'inventory_stock_read',
+    'a_very_long_snake_case_name_that_goes_on_and_on_without_being_a_token',
+    '550e8400-e29b-41d4-a716-446655440000',
+    'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
+    'aaaaaaaaaaaaaaaa_bbbbbbbbbbbbbbbb_cccc',
+  ]) {
+    expect(redact(text)).toBe(text)
+  }
+})
+
+test('no token of any prefix survives in any text', () => {
+  const [digester] = createDigesters([])
+  fc.assert(
+    fc.property(
+      fc.string({ unit: 'binary' }),
+      fc.string({ unit: 'binary' }),
+      fc.constantFrom('a', 'acme_live', 'x9_y8_z7'),
+      (before, after, name) => {
+        const made = mintToken(name, generateId(platformRandom), digester, platformRandom).token
+        expect(redact(before + made + after)).not.toContain(made.slice(-45, -25))
+      },
+    ),
+    { numRuns: 500 },
+  )
+})
+
+test('a hostile text costs no more than its length', () => {
+  const size = 2_000_000
+  const texts = ['_', 'a', '_a', `_${'a'.repeat(16)}`, `_${'a'.repeat(16)}_${'b'.repeat(19)}`, '%5F'].map((piece) =>
+    piece.repeat(size / piece.length),
+  )
+  // A quadratic search would need hours; the runner's own limit is what fails the test.
+  for (const text of texts) expect(redact(text).length).toBeLessThanOrEqual(text.length)
+})
