@@ -1,0 +1,76 @@
+import type { Context, MiddlewareHandler } from 'hono'
+import { routePath } from 'hono/route'
+import { createGuard } from '../src/http/authenticate.js'
+import type { AuthenticateOptions as Options } from '../src/http/options.js'
+import type { PlainResponse } from '../src/http/problem.js'
+import { createScopeCheck } from '../src/http/require-scopes.js'
+import type { ScopeArguments } from '../src/http/requirement.js'
+import type { Latchkey } from '../src/latchkey.js'
+import type { Principal } from '../src/model.js'
+
+declare module 'hono' {
+  interface ContextVariableMap {
+    /** Who the token speaks for: set by `authenticate`, `undefined` where it is optional and no token was sent. */
+    principal: Principal | undefined
+  }
+}
+
+/** The options of `authenticate` on Hono. */
+export type AuthenticateOptions = Options<Context> & {
+  /**
+   * Gives the client's address. Hono runs where there is no such thing, so it must be said: on Node `(c) => getConnInfo(c).remote.address`,
+   * behind a proxy the header that the proxy sets. Without it, tokens with `allowedIps` are refused.
+   */
+  readonly ip?: ((c: Context) => string | undefined) | undefined
+}
+
+/**
+ * Middleware that lets in only requests with a good token, and sets the variable `principal`.
+ *
+ * @throws InvalidInputError `invalid_input` when an option is unknown or unsound.
+ * @example
+ * ```ts
+ * app.use('/api/*', authenticate(tokens))
+ * ```
+ */
+export function authenticate(tokens: Latchkey, { ip, ...options }: AuthenticateOptions = {}): MiddlewareHandler {
+  const decide = createGuard<Context>(tokens, options, {
+    read: (c) => ({ method: c.req.method, headers: c.req.raw.headers, ip: ip?.(c) }),
+    trustsProxy: () => undefined,
+  })
+  const { vary } = decide.guard
+  return async function authenticateRequest(c, next) {
+    const { response, principal, use } = await decide(c)
+    if (response !== undefined) return toResponse(response)
+    c.set('principal', principal)
+    if (vary !== undefined) c.header('vary', vary, { append: true })
+    try {
+      await next()
+    } finally {
+      // The pattern that matched last, never the path that was asked for.
+      use?.done(`${c.req.method} ${routePath(c)}`)
+    }
+  }
+}
+
+/**
+ * Middleware that lets an authenticated request through only with all of these scopes (or any, with `{ any: [...] }`) and for these resources.
+ *
+ * @throws InvalidInputError `invalid_input` when the arguments are unsound.
+ * @example
+ * ```ts
+ * app.get('/api/warehouses/:id', requireScopes('inventory:read', { warehouse: (c) => c.req.param('id') }), handler)
+ * ```
+ */
+export function requireScopes(...args: ScopeArguments<Context>): MiddlewareHandler {
+  const check = createScopeCheck(args)
+  return async function requireScopesOfRequest(c, next) {
+    const refusal = await check(c)
+    if (refusal !== undefined) return toResponse(refusal)
+    await next()
+  }
+}
+
+function toResponse({ status, headers, body }: PlainResponse): Response {
+  return new Response(body, { status, headers })
+}

@@ -1,0 +1,81 @@
+import type { Context, Middleware, Next } from 'koa'
+import { createGuard } from '../src/http/authenticate.js'
+import type { AuthenticateOptions as Options } from '../src/http/options.js'
+import type { PlainResponse } from '../src/http/problem.js'
+import type { Platform } from '../src/http/request.js'
+import { createScopeCheck } from '../src/http/require-scopes.js'
+import type { ScopeArguments } from '../src/http/requirement.js'
+import type { Latchkey } from '../src/latchkey.js'
+import type { Principal } from '../src/model.js'
+import { onClose } from './node/close.js'
+
+declare module 'koa' {
+  interface DefaultState {
+    /** Who the token speaks for: set by `authenticate`, `undefined` where it is optional and no token was sent. */
+    principal?: Principal | undefined
+  }
+}
+
+/** The options of `authenticate` on Koa. */
+export type AuthenticateOptions = Options<Context>
+
+const platform: Platform<Context> = {
+  read: (ctx) => ({ method: ctx.method, headers: ctx.req.rawHeaders, ip: ctx.ip }),
+  trustsProxy: (ctx) => Boolean(ctx.app.proxy),
+}
+
+/**
+ * Middleware that lets in only requests with a good token, and sets `ctx.state.principal`.
+ *
+ * The client's address is `ctx.ip`, so it follows the app's `proxy` setting.
+ *
+ * @throws InvalidInputError `invalid_input` when an option is unknown or unsound.
+ * @example
+ * ```ts
+ * router.use(authenticate(tokens))
+ * ```
+ */
+export function authenticate(tokens: Latchkey, options: AuthenticateOptions = {}): Middleware {
+  const decide = createGuard(tokens, options, platform)
+  const { vary } = decide.guard
+  return async function authenticateRequest(ctx: Context, next: Next) {
+    const { response, principal, use } = await decide(ctx)
+    if (response !== undefined) return send(ctx, response)
+    ctx.state.principal = principal
+    if (vary !== undefined) ctx.vary(vary)
+    if (use !== undefined) onClose(ctx.res, () => use.done(endpointOf(ctx)))
+    return next()
+  }
+}
+
+/**
+ * Middleware that lets an authenticated request through only with all of these scopes (or any, with `{ any: [...] }`) and for these resources.
+ *
+ * @throws InvalidInputError `invalid_input` when the arguments are unsound.
+ * @example
+ * ```ts
+ * router.get('/warehouses/:id', requireScopes('inventory:read', { warehouse: (ctx) => ctx.params.id }), handler)
+ * ```
+ */
+export function requireScopes(...args: ScopeArguments<Context>): Middleware {
+  const check = createScopeCheck(args)
+  return async function requireScopesOfRequest(ctx: Context, next: Next) {
+    const refusal = await check(ctx)
+    if (refusal !== undefined) return send(ctx, refusal)
+    return next()
+  }
+}
+
+function send(ctx: Context, response: PlainResponse): void {
+  // Somebody has begun an answer already: cutting it off is the only refusal left.
+  if (ctx.headerSent) return void ctx.res.destroy()
+  ctx.status = response.status
+  ctx.body = response.body
+  ctx.set(response.headers)
+}
+
+// `_matchedRoute` is what @koa/router leaves: the pattern that matched, never the path that was asked for.
+function endpointOf(ctx: Context): string {
+  const path: unknown = Reflect.get(ctx, '_matchedRoute')
+  return typeof path === 'string' ? `${ctx.method} ${path}` : ''
+}

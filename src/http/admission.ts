@@ -1,0 +1,61 @@
+import type { Latchkey } from '../latchkey.js'
+import type { Principal } from '../model.js'
+import type { OnWarning } from './diagnostics.js'
+import type { Refuse } from './refuse.js'
+
+/** One `authenticate(tokens, options)`: it decides, and adapters translate. */
+export type Guard = {
+  readonly tokens: Latchkey
+  readonly optional: boolean
+  /** The field that answers depend on and that shared caches do not know: set where the token stands in a header of its own. */
+  readonly vary: string | undefined
+  readonly onWarning: OnWarning | undefined
+  readonly refuse: Refuse<unknown>
+}
+
+/** One admitted use of a token, counted once when its response is over. */
+export type Use = {
+  readonly tokenId: string
+  /** Names the refusal that followed the admission. */
+  refused(code: 'scope_insufficient' | 'resource_denied'): void
+  /** Counts, the first time only. `endpoint` is the route's pattern with its method, or empty where unknown. */
+  done(endpoint: string): void
+}
+
+/** That a guard let a request in, and as whom; without a principal the guard was optional and nothing was presented. */
+export type Admission = { readonly guard: Guard; readonly principal: Principal | undefined; readonly use: Use | undefined }
+
+// What a request or an earlier middleware claims is worth nothing: only what a guard wrote here counts.
+const admissions = new WeakMap<object, Admission>()
+
+/** Remembers an admission, or with `undefined` forgets the one before. */
+export function admit(request: object, admission: Admission | undefined): void {
+  if (admission === undefined) admissions.delete(request)
+  else admissions.set(request, admission)
+}
+
+/** The admission of a request, if a guard of this library gave one. */
+export function admissionOf(request: object): Admission | undefined {
+  return admissions.get(request)
+}
+
+/** Starts a use of a token. */
+export function startUse(tokens: Latchkey, principal: Principal, ip: string | undefined): Use {
+  let outcome: 'allowed' | 'scope_insufficient' | 'resource_denied' = 'allowed'
+  let counted = false
+  return {
+    tokenId: principal.tokenId,
+    refused(code) {
+      outcome = code
+    },
+    done(endpoint) {
+      if (counted) return
+      counted = true
+      try {
+        tokens.countUse(principal, ip === undefined ? { endpoint, outcome } : { endpoint, outcome, ip })
+      } catch {
+        // Usage never fails a request.
+      }
+    },
+  }
+}

@@ -1,0 +1,129 @@
+import type { Latchkey } from '../latchkey.js'
+import type { MaybePromise, Principal } from '../model.js'
+import { isThenable } from '../records/deadline.js'
+import { type Admission, admissionOf, admit, type Guard, startUse, type Use } from './admission.js'
+import { createCredentialReader } from './credential.js'
+import { warn } from './diagnostics.js'
+import { type AuthenticateOptions, checkTokens, readOptions } from './options.js'
+import { type PlainResponse, publicCode } from './problem.js'
+import { createRefusals } from './refuse.js'
+import { fieldValues, type Platform, type RequestLike } from './request.js'
+
+/** What a guard says of a request: let in as somebody, let in as nobody, or the answer that refuses it. */
+export type GuardOutcome =
+  | { readonly principal: Principal; readonly use: Use; readonly anonymous?: undefined; readonly response?: undefined }
+  | { readonly anonymous: true; readonly principal?: undefined; readonly use?: undefined; readonly response?: undefined }
+  | { readonly response: PlainResponse; readonly principal?: undefined; readonly use?: undefined; readonly anonymous?: undefined }
+
+/** Decides about a request. Never throws, never rejects. */
+export type Authenticate<R> = ((request: R) => MaybePromise<GuardOutcome>) & { readonly guard: Guard }
+
+/**
+ * Makes the guard that every adapter calls: request → credential → decision → principal or refusal.
+ *
+ * Whatever goes wrong on the way, foreign errors and falsy rejections included, is a 503: an outage is neither a 401 nor an open door.
+ *
+ * @throws InvalidInputError `invalid_input` when an option is unknown or unsound.
+ */
+export function createGuard<R extends object>(tokens: Latchkey, options: AuthenticateOptions<R>, platform: Platform<R>): Authenticate<R> {
+  checkTokens(tokens)
+  const { optional = false, credential, realm, errorBody, onWarning } = readOptions(options)
+  const reader = createCredentialReader(credential)
+  const { header } = reader
+  const refuse = createRefusals<R>({ realm, header, errorBody })
+  const guard: Guard = Object.freeze({
+    tokens,
+    optional,
+    vary: header === 'authorization' ? undefined : header,
+    onWarning,
+    // An admission is keyed by the request that it came from, so what comes back in is the same framework's.
+    refuse: refuse as Guard['refuse'],
+  })
+
+  const fault = (request: R, error: unknown): GuardOutcome => ({
+    response: refuse('store_unavailable', request, { retryAfterSeconds: retryAfterOf(error) }),
+  })
+
+  const settle = (request: R, seen: RequestLike, before: Admission | undefined, answer: unknown): GuardOutcome => {
+    const verification = readVerification(answer)
+    if (verification === undefined) return fault(request, undefined)
+    if (verification.ok) {
+      const { principal } = verification
+      const use = useOf(guard, before, principal, seen.ip)
+      admit(request, { guard, principal, use })
+      return { principal, use }
+    }
+    if (verification.code === 'ip_denied' && platform.trustsProxy(request) === false && isForwarded(seen)) warn('LATCHKEY_W003', onWarning)
+    return { response: refuse(publicCode(verification.code), request, { retryAfterSeconds: verification.retryAfterSeconds }) }
+  }
+
+  const decide = (request: R): MaybePromise<GuardOutcome> => {
+    const before = admissionOf(request)
+    admit(request, undefined)
+    const seen = platform.read(request)
+    const presented = reader.read(seen.headers)
+    if (presented.kind === 'malformed') return { response: refuse('credential_malformed', request) }
+    if (presented.kind === 'missing') {
+      if (!optional) return { response: refuse('credential_missing', request) }
+      admit(request, { guard, principal: undefined, use: undefined })
+      return { anonymous: true }
+    }
+    const answer: unknown = tokens.decide(presented.token, { ip: seen.ip, method: seen.method })
+    if (!isThenable(answer)) return settle(request, seen, before, answer)
+    return Promise.resolve(answer)
+      .then((value: unknown) => settle(request, seen, before, value))
+      .catch((error: unknown) => fault(request, error))
+  }
+
+  const authenticate = (request: R): MaybePromise<GuardOutcome> => {
+    try {
+      return decide(request)
+    } catch (error) {
+      return fault(request, error)
+    }
+  }
+  return Object.assign(authenticate, { guard })
+}
+
+// A second guard of the same instance counts no second use. That is a mistake, except where an optional guard comes before a strict one.
+function useOf(guard: Guard, before: Admission | undefined, principal: Principal, ip: string | undefined): Use {
+  if (before?.use !== undefined && before.guard.tokens === guard.tokens) {
+    if (before.guard === guard || !before.guard.optional) warn('LATCHKEY_W001', guard.onWarning)
+    if (before.use.tokenId === principal.tokenId) return before.use
+  }
+  return startUse(guard.tokens, principal, ip)
+}
+
+type Answer =
+  | { readonly ok: true; readonly principal: Principal }
+  | { readonly ok: false; readonly code: string; readonly retryAfterSeconds: number | undefined }
+
+// Read as if it came from a stranger: only the exact shape of a verification lets anybody in.
+function readVerification(answer: unknown): Answer | undefined {
+  if (typeof answer !== 'object' || answer === null) return undefined
+  const ok: unknown = Reflect.get(answer, 'ok')
+  if (ok === true) {
+    const principal: unknown = Reflect.get(answer, 'principal')
+    return isPrincipal(principal) ? { ok, principal } : undefined
+  }
+  const code: unknown = Reflect.get(answer, 'code')
+  if (ok !== false || typeof code !== 'string') return undefined
+  const seconds: unknown = Reflect.get(answer, 'retryAfterSeconds')
+  return { ok, code, retryAfterSeconds: typeof seconds === 'number' ? seconds : undefined }
+}
+
+function isPrincipal(value: unknown): value is Principal {
+  if (typeof value !== 'object' || value === null) return false
+  const tokenId: unknown = Reflect.get(value, 'tokenId')
+  return typeof tokenId === 'string' && tokenId !== '' && typeof Reflect.get(value, 'allows') === 'function'
+}
+
+function isForwarded(seen: RequestLike): boolean {
+  return fieldValues(seen.headers, 'x-forwarded-for').length > 0 || fieldValues(seen.headers, 'forwarded').length > 0
+}
+
+function retryAfterOf(error: unknown): number | undefined {
+  if (typeof error !== 'object' || error === null) return undefined
+  const seconds: unknown = Reflect.get(error, 'retryAfterSeconds')
+  return typeof seconds === 'number' ? seconds : undefined
+}

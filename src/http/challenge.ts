@@ -1,0 +1,42 @@
+import { InvalidInputError } from '../errors.js'
+import type { Problem } from './problem.js'
+
+/** Makes the value of `WWW-Authenticate` for a problem, or `undefined` where none belongs. */
+export type ChallengeWriter = (problem: Problem, scopes?: readonly string[]) => string | undefined
+
+// RFC 9110 §5.6.4: what a quoted-string may hold, kept to printable ASCII
+const QUOTABLE = /^[\x20-\x7e]{1,128}$/
+
+/**
+ * Makes the challenges of a realm (RFC 6750 §3).
+ *
+ * A 401 must carry a challenge (RFC 9110 §15.5.2). Where the token stands in a header of its own, `Bearer` would send callers to the wrong
+ * place, so the challenge then is `ApiKey realm="…", header="x-api-key"`, with the same parameters behind it.
+ *
+ * @throws InvalidInputError `invalid_input`
+ */
+export function createChallenges(realm: unknown, header: string): ChallengeWriter {
+  if (typeof realm !== 'string' || !QUOTABLE.test(realm)) {
+    throw new InvalidInputError('realm', 'must be 1 to 128 printable ASCII characters')
+  }
+  const scheme = header === 'authorization' ? `Bearer realm=${quoted(realm)}` : `ApiKey realm=${quoted(realm)}, header=${quoted(header)}`
+  return (problem, scopes) => {
+    const error = errorOf(problem)
+    if (error === undefined) return undefined
+    // RFC 6750 §3.1: without authentication information there is no error code.
+    if (error === '') return scheme
+    const scope = scopes === undefined ? '' : `, scope=${quoted(scopes.join(' '))}`
+    return `${scheme}, error="${error}", error_description=${quoted(problem.detail)}${scope}`
+  }
+}
+
+function errorOf(problem: Problem): string | undefined {
+  if (problem.code === 'credential_missing') return ''
+  if (problem.code === 'scope_insufficient' || problem.code === 'resource_denied') return 'insufficient_scope'
+  if (problem.status === 400) return 'invalid_request'
+  return problem.status === 401 ? 'invalid_token' : undefined
+}
+
+function quoted(text: string): string {
+  return `"${text.replace(/["\\]/g, '\\$&')}"`
+}

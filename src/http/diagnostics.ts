@@ -1,0 +1,62 @@
+/** A mistake in how the library is used, told once. */
+export type Warning = {
+  /** Stable: it can be searched for and muted by. */
+  readonly code: WarningCode
+  readonly message: string
+  /** Where the mistake and its remedy are described. */
+  readonly docs: string
+}
+
+/** The codes of the warnings, as in docs/diagnostics.md. */
+export type WarningCode = keyof typeof MESSAGES
+
+/** Is told of warnings in place of the console. Its faults change nothing. */
+export type OnWarning = (warning: Warning) => unknown
+
+const MESSAGES = {
+  LATCHKEY_W001: 'authenticate() ran twice for one request: it is mounted twice, which costs a second decision for each request',
+  LATCHKEY_W002: 'requireScopes() ran where no authenticate() ran before: the request was answered 500 and the handler did not run',
+  LATCHKEY_W003:
+    'a token with allowedIps was refused for its address while X-Forwarded-For is present and the framework trusts no proxy: the address seen is the proxy’s',
+  LATCHKEY_W004: 'requireScopes() asks for a scope that is not in the catalogue, which no token can hold',
+} as const
+
+const told = new WeakMap<object, Set<string>>()
+const console_ = {}
+
+/** Tells of a mistake, once for each code and subject. */
+export function warn(code: WarningCode, onWarning?: OnWarning, subject = ''): void {
+  const seen = seenBy(onWarning ?? console_)
+  const key = `${code} ${subject}`
+  if (seen.has(key) || seen.size >= MAX_TOLD) return
+  seen.add(key)
+  const message = subject === '' ? MESSAGES[code] : `${MESSAGES[code]}: ${subject}`
+  try {
+    if (onWarning === undefined) toConsole({ code, message, docs: docsOf(code) })
+    else Promise.resolve(onWarning({ code, message, docs: docsOf(code) })).catch(() => undefined)
+  } catch {
+    // a listener's fault is the listener's
+  }
+}
+
+/** Bounds what one process can be told, whatever it asks for. */
+const MAX_TOLD = 100
+
+function docsOf(code: WarningCode): string {
+  return `docs/diagnostics.md#${code.toLowerCase()}`
+}
+
+function seenBy(listener: object): Set<string> {
+  const seen = told.get(listener) ?? new Set<string>()
+  told.set(listener, seen)
+  return seen
+}
+
+// Node can mute or raise a warning by its code; other platforms have the console.
+function toConsole(warning: Warning): void {
+  const text = `${warning.message} (see ${warning.docs})`
+  const process: unknown = Reflect.get(globalThis, 'process')
+  const emit: unknown = typeof process === 'object' && process !== null ? Reflect.get(process, 'emitWarning') : undefined
+  if (typeof emit === 'function') Reflect.apply(emit, process, [text, { type: 'LatchkeyWarning', code: warning.code }])
+  else console.warn(`${warning.code}: ${text}`)
+}

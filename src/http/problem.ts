@@ -1,0 +1,71 @@
+import { CODES, type Code } from '../errors.js'
+
+/** A problem document (RFC 9457). Its `type` is left out, which means `about:blank`: the title is the phrase of the status. */
+export type Problem = {
+  readonly title: string
+  readonly status: number
+  readonly detail: string
+  /** One word of the code table, for programs. */
+  readonly code: Code
+}
+
+/** An answer before any framework has seen it. */
+export type PlainResponse = {
+  readonly status: number
+  /** Names are lower-case. */
+  readonly headers: { readonly [name: string]: string }
+  readonly body: string
+}
+
+/** What an adapter's caller can be refused with. */
+export type RefusedCode = keyof typeof DETAILS
+
+const TITLES: { readonly [status: number]: string } = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  429: 'Too Many Requests',
+  500: 'Internal Server Error',
+  503: 'Service Unavailable',
+}
+
+const DETAILS = {
+  credential_missing: 'This resource needs a token.',
+  credential_malformed: 'The request carries a malformed credential, or more than one.',
+  token_invalid: 'The token is not valid.',
+  token_inactive: 'The token is deactivated.',
+  token_expired: 'The token has expired.',
+  token_not_yet_valid: 'The token is not valid yet.',
+  token_revoked: 'The token was revoked.',
+  owner_denied: 'The owner of the token has no access any more.',
+  ip_denied: 'The token may not be used from this address.',
+  scope_insufficient: 'The token does not have a scope that this needs.',
+  resource_denied: 'The token does not reach this resource.',
+  rate_limited: 'Too many requests with this token.',
+  store_unavailable: 'Access cannot be decided at the moment.',
+  misconfigured: 'The server is not set up correctly.',
+} as const satisfies { readonly [Name in Code]?: string }
+
+/** What a stranger may not tell apart becomes one code: malformed, unknown, wrong secret. */
+const PUBLIC_CODES: { readonly [code: string]: RefusedCode } = {
+  token_malformed: 'token_invalid',
+  token_unknown: 'token_invalid',
+  secret_mismatch: 'token_invalid',
+}
+
+/** The code that goes out for a code that came from within; anything foreign means that nothing was decided. */
+export function publicCode(code: unknown): RefusedCode {
+  if (typeof code !== 'string') return 'store_unavailable'
+  if (Object.hasOwn(PUBLIC_CODES, code)) return PUBLIC_CODES[code] ?? 'store_unavailable'
+  return isRefusedCode(code) ? code : 'store_unavailable'
+}
+
+/** The problem document of a code. */
+export function problemOf(code: RefusedCode): Problem {
+  const status = CODES[code]
+  return { title: TITLES[status] ?? '', status, detail: DETAILS[code], code }
+}
+
+function isRefusedCode(code: string): code is RefusedCode {
+  return Object.hasOwn(DETAILS, code)
+}

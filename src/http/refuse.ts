@@ -1,0 +1,63 @@
+import { isThenable } from '../records/deadline.js'
+import { createChallenges } from './challenge.js'
+import type { PlainResponse, Problem, RefusedCode } from './problem.js'
+import { problemOf } from './problem.js'
+
+/** Makes the host's own body for a problem. It gets the framework's own request or context. */
+export type ErrorBody<R> = (problem: Problem, request: R) => object
+
+/** What a refusal may add. */
+export type RefusalDetails = { readonly scopes?: readonly string[] | undefined; readonly retryAfterSeconds?: number | undefined }
+
+/** Turns a code into an answer. Never throws. */
+export type Refuse<R> = (code: RefusedCode, request: R, details?: RefusalDetails) => PlainResponse
+
+/** How the refusals of one guard look. */
+export type RefusalOptions<R> = { readonly realm?: unknown; readonly header?: string; readonly errorBody?: ErrorBody<R> | undefined }
+
+const MAX_RETRY_SECONDS = 86_400
+
+/**
+ * Makes the refusals of one guard: status, challenge, `Retry-After`, and a body in problem+json or of the host's own shape.
+ *
+ * @throws InvalidInputError `invalid_input`
+ */
+export function createRefusals<R>(options: RefusalOptions<R> = {}): Refuse<R> {
+  const challenge = createChallenges(options.realm ?? 'api', options.header ?? 'authorization')
+  const { errorBody } = options
+  return (code, request, details) => {
+    const problem = problemOf(code)
+    const own = errorBody === undefined ? undefined : ownBody(errorBody, problem, request)
+    const headers: Record<string, string> = {
+      'content-type': own === undefined ? 'application/problem+json' : 'application/json',
+      'cache-control': 'no-store',
+    }
+    const authenticate = challenge(problem, details?.scopes)
+    if (authenticate !== undefined) headers['www-authenticate'] = authenticate
+    if (problem.status === 503 || problem.status === 429) headers['retry-after'] = String(wholeSeconds(details?.retryAfterSeconds))
+    // draft-ietf-httpapi-ratelimit-headers: nothing remains until then. The quota itself is not known here.
+    if (problem.status === 429) headers.ratelimit = `"token";r=0;t=${headers['retry-after']}`
+    return { status: problem.status, headers, body: own ?? JSON.stringify(problem) }
+  }
+}
+
+// A host's function that fails must not keep a refusal from going out, so its faults fall back to the default body.
+function ownBody<R>(errorBody: ErrorBody<R>, problem: Problem, request: R): string | undefined {
+  try {
+    const body: unknown = errorBody({ ...problem }, request)
+    if (isThenable(body)) {
+      Promise.resolve(body).catch(() => undefined)
+      return undefined
+    }
+    if (typeof body !== 'object' || body === null) return undefined
+    const text: unknown = JSON.stringify(body)
+    return typeof text === 'string' && /^[{[]/.test(text) ? text : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function wholeSeconds(seconds: unknown): number {
+  if (typeof seconds !== 'number' || Number.isNaN(seconds)) return 1
+  return Math.min(Math.max(Math.ceil(seconds), 1), MAX_RETRY_SECONDS)
+}

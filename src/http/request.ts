@@ -1,0 +1,41 @@
+/** The header fields of a request: Node's flat list of names and values as they came, or a web `Headers`. */
+export type HeaderSource = readonly string[] | { get(name: string): string | null }
+
+/** What latchkey reads of a request, of whatever framework: never its URL, never its body. */
+export type RequestLike = {
+  readonly method: string
+  readonly headers: HeaderSource
+  /** The client's address, as the framework's own trust-proxy setting gives it. */
+  readonly ip?: string | undefined
+}
+
+/** How an adapter reads its framework's request. */
+export type Platform<R> = {
+  readonly read: (request: R) => RequestLike
+  /** Does the framework believe forwarding headers? `undefined` where it has no such setting. */
+  readonly trustsProxy: (request: R) => boolean | undefined
+}
+
+/** The values of one field. A web `Headers` joins repeated fields with a comma, which no credential may contain. */
+export function fieldValues(headers: HeaderSource, lowerCaseName: string): readonly string[] {
+  if (!isFlatList(headers)) {
+    const value = headers.get(lowerCaseName)
+    return value === null ? [] : [value]
+  }
+  let values: string[] | undefined
+  for (let index = 0; index + 1 < headers.length; index += 2) {
+    const name = headers[index]
+    const value = headers[index + 1]
+    if (name === undefined || value === undefined || name.length !== lowerCaseName.length) continue
+    if (name !== lowerCaseName && name.toLowerCase() !== lowerCaseName) continue
+    if (values === undefined) values = [value]
+    else values.push(value)
+  }
+  return values ?? NONE
+}
+
+const NONE: readonly string[] = []
+
+function isFlatList(headers: HeaderSource): headers is readonly string[] {
+  return Array.isArray(headers)
+}

@@ -1,0 +1,98 @@
+import type { Latchkey } from '../latchkey.js'
+import type { MaybePromise, Principal } from '../model.js'
+import { callOut, isThenable } from '../records/deadline.js'
+import { type Admission, admissionOf } from './admission.js'
+import { warn } from './diagnostics.js'
+import type { PlainResponse } from './problem.js'
+import { createRefusals } from './refuse.js'
+import { type Requirement, type ResourceSource, readRequirement, resourceValues, type ScopeArguments } from './requirement.js'
+
+/** Checks an admitted request: `undefined` when it may go on, else the answer that refuses it. Never throws, never rejects. */
+export type ScopeCheck<R> = (request: R) => MaybePromise<PlainResponse | undefined>
+
+/** How long a resource function may take. */
+const DEADLINE_MS = 2000
+
+const refuseUnguarded = createRefusals<unknown>()
+
+/**
+ * Makes the check behind `requireScopes`.
+ *
+ * It trusts only what a guard of this library remembered of the request, never a property that somebody set on it.
+ *
+ * @throws InvalidInputError `invalid_input` when the arguments are unsound.
+ */
+export function createScopeCheck<R extends object>(args: ScopeArguments<R>): ScopeCheck<R> {
+  const requirement = readRequirement(args)
+  return (request) => {
+    const admission = admissionOf(request)
+    if (admission === undefined) {
+      warn('LATCHKEY_W002')
+      return refuseUnguarded('misconfigured', request)
+    }
+    const unavailable = (): PlainResponse => admission.guard.refuse('store_unavailable', request)
+    try {
+      const answer = check(requirement, admission, request)
+      return isThenable(answer) ? Promise.resolve(answer).catch(unavailable) : answer
+    } catch {
+      return unavailable()
+    }
+  }
+}
+
+function check<R>(requirement: Requirement<R>, admission: Admission, request: R): MaybePromise<PlainResponse | undefined> {
+  const { guard, principal } = admission
+  if (principal === undefined) return guard.refuse('credential_missing', request)
+  const held = heldScope(requirement, admission, principal)
+  if (held === undefined) return refusal('scope_insufficient', requirement, admission, request)
+  if (requirement.resources.length === 0) return undefined
+  const found = requirement.resources.map(([dimension, source]) => [dimension, find(source, dimension, request)] as const)
+  const values = found.map(([, value]) => value)
+  const finish = (settled: readonly unknown[]): PlainResponse | undefined => {
+    const asked = found.map(([dimension], index) => [dimension, resourceValues(settled[index])] as const)
+    const allowed = asked.every(([dimension, list]) => list !== undefined && reaches(principal, held, dimension, list))
+    return allowed ? undefined : refusal('resource_denied', requirement, admission, request)
+  }
+  return values.some(isThenable) ? Promise.all(values).then(finish) : finish(values)
+}
+
+// What is thrown becomes a rejection, so that another dimension's promise is never left without a listener.
+function find<R>(source: ResourceSource<R>, dimension: string, request: R): unknown {
+  if (typeof source !== 'function') return source
+  try {
+    return callOut<unknown>(`the resource function for ${dimension}`, DEADLINE_MS, () => source(request))
+  } catch (error) {
+    return Promise.reject(error)
+  }
+}
+
+// The name comes from the requirement, so a dimension that is called like a property of objects is an ordinary one.
+function reaches(principal: Principal, scope: string, dimension: string, values: readonly string[]): boolean {
+  return principal.allows(scope, Object.fromEntries([[dimension, values]])) === true
+}
+
+/** The scope in whose name the resources are asked for: the first that is held, if what is held is enough. */
+function heldScope<R>(requirement: Requirement<R>, admission: Admission, principal: Principal): string | undefined {
+  const { scopes, any } = requirement
+  const { tokens, onWarning } = admission.guard
+  const held = scopes.filter((scope) => {
+    if (isKnown(tokens, scope)) return principal.allows(scope) === true
+    warn('LATCHKEY_W004', onWarning, scope)
+    return false
+  })
+  return held.length === scopes.length || any ? held[0] : undefined
+}
+
+function isKnown(tokens: Latchkey, scope: string): boolean {
+  return Object.hasOwn(tokens.catalogue, scope)
+}
+
+function refusal<R>(
+  code: 'scope_insufficient' | 'resource_denied',
+  requirement: Requirement<R>,
+  admission: Admission,
+  request: R,
+): PlainResponse {
+  admission.use?.refused(code)
+  return admission.guard.refuse(code, request, { scopes: requirement.scopes })
+}

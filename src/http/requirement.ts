@@ -1,0 +1,81 @@
+import { InvalidInputError } from '../errors.js'
+import type { MaybePromise, ScopeName } from '../model.js'
+import { isScopeName } from '../policy/scope.js'
+
+/** What a dimension is compared with: fixed values, or a function of the framework's own request. */
+export type ResourceSource<R> = string | readonly string[] | ((request: R) => MaybePromise<string | readonly string[] | undefined>)
+
+/** The resources that a route touches, by dimension. A dimension for which no value is found is denied. */
+export type ResourceSources<R> = { readonly [dimension: string]: ResourceSource<R> }
+
+/** Any one of these scopes. */
+export type AnyScope = { readonly any: readonly [ScopeName, ...ScopeName[]] }
+
+/** The arguments of `requireScopes`: all of some scopes or any of some, then the resources. */
+export type ScopeArguments<R> =
+  | readonly [ScopeName, ...ScopeName[]]
+  | readonly [AnyScope]
+  | readonly [ScopeName, ...ScopeName[], ResourceSources<R>]
+  | readonly [AnyScope, ResourceSources<R>]
+
+/** What the arguments say. */
+export type Requirement<R> = {
+  readonly scopes: readonly string[]
+  readonly any: boolean
+  readonly resources: readonly (readonly [dimension: string, source: ResourceSource<R>])[]
+}
+
+const DIMENSION = /^[A-Za-z][A-Za-z0-9_.:-]{0,63}$/
+
+/**
+ * Reads the arguments of `requireScopes`, once, when the route is made.
+ *
+ * @throws InvalidInputError `invalid_input`
+ */
+export function readRequirement<R>(args: ScopeArguments<R>): Requirement<R> {
+  const rest: unknown[] = [...args]
+  const last = rest.at(-1)
+  const resources = rest.length > 1 && typeof last === 'object' && last !== null ? readSources<R>(rest.pop()) : []
+  const [first] = rest
+  const any = rest.length === 1 && typeof first === 'object' && first !== null
+  const scopes: readonly unknown[] = any ? readAny(first) : rest
+  if (scopes.length === 0) throw new InvalidInputError('scopes', 'requireScopes needs a scope at least')
+  return { scopes: scopes.map(readScope), any, resources }
+}
+
+function readScope(scope: unknown, index: number): string {
+  if (isScopeName(scope)) return scope
+  throw new InvalidInputError(`scopes.${index}`, 'must be the plain name of a scope, such as inventory:read')
+}
+
+function readAny(input: object): readonly unknown[] {
+  const any: unknown = Reflect.get(input, 'any')
+  if (Object.keys(input).length !== 1 || !Array.isArray(any)) {
+    throw new InvalidInputError('scopes', "must be names of scopes, or { any: ['a:b', 'c:d'] }")
+  }
+  return any
+}
+
+function readSources<R>(input: unknown): readonly (readonly [string, ResourceSource<R>])[] {
+  const entries: [string, unknown][] = Array.isArray(input) ? [] : Object.entries(Object(input))
+  if (entries.length === 0) throw new InvalidInputError('resources', 'must be an object that names a resource at least')
+  return entries.map(([dimension, source]) => {
+    if (!DIMENSION.test(dimension)) throw new InvalidInputError(`resources.${dimension}`, 'is not the name of a resource')
+    if (!isSource<R>(source)) {
+      throw new InvalidInputError(`resources.${dimension}`, 'must be a string, a list of strings, or a function of the request')
+    }
+    return [dimension, Array.isArray(source) ? [...source] : source] as const
+  })
+}
+
+function isSource<R>(source: unknown): source is ResourceSource<R> {
+  return typeof source === 'function' || resourceValues(source) !== undefined
+}
+
+/** The values of a dimension as a list; `undefined` for anything that is no value. */
+export function resourceValues(found: unknown): readonly string[] | undefined {
+  if (typeof found === 'string') return found === '' ? undefined : [found]
+  if (!Array.isArray(found) || found.length === 0) return undefined
+  const values: readonly unknown[] = Array.from(found)
+  return values.every((value): value is string => typeof value === 'string' && value !== '') ? values : undefined
+}
