@@ -1,0 +1,117 @@
+import { InvalidInputError } from '../../src/errors.js'
+import type { TokenStore } from '../../src/store.js'
+import { hasReached, readEvents, readFeed, readLeases, recordUsage, renewLease, reportUsage } from './redis/activity.js'
+import { begin, type RedisWarning } from './redis/begin.js'
+import { createBulk } from './redis/bulk.js'
+import { type IoredisClient, isRedisClient, type NodeRedisClient, type RedisClient } from './redis/client.js'
+import { givenConnection, ownConnection } from './redis/connection.js'
+import { rootOf } from './redis/keys.js'
+import { commitChange, findTokens, listTokens } from './redis/tokens.js'
+import { createWaker } from './redis/waker.js'
+
+export type { IoredisClient, NodeRedisClient, RedisClient, RedisWarning }
+
+/** The options of `redisStore`: a `url`, or a `client` of the host's. */
+export type RedisStoreOptions = {
+  /** `redis://user:password@host:6379/0`, or `rediss://` for TLS. The store connects with `ioredis`, or else `redis`, and closes it again. */
+  readonly url?: string
+  /** An `ioredis` or node-redis client, or a cluster of either. It is never closed here. A node-redis client must be connected by the host. */
+  readonly client?: RedisClient
+  /**
+   * What all keys begin with. Without a hash tag (`{…}`), one is put around it, so that a cluster keeps all keys in one slot.
+   *
+   * @default '{latchkey}:'
+   */
+  readonly keyPrefix?: string
+  /**
+   * How many entries of the change feed are kept. A node further behind drops its whole cache.
+   *
+   * @default 100_000
+   */
+  readonly feedHistory?: number
+  /** Told how the server is set up for less than latchkey promises. @default `process.emitWarning` */
+  readonly onWarning?: (warning: RedisWarning) => void
+}
+
+const KNOWN: ReadonlySet<string> = new Set(['url', 'client', 'keyPrefix', 'feedHistory', 'onWarning'])
+
+/**
+ * A store in Redis 7 or later, or Valkey, alone or as a cluster.
+ *
+ * Each change is one Lua script with its audit events: all of it happens, or none. What survives a crash of the server is what its
+ * persistence keeps: run it with `appendonly yes`, `appendfsync always` and `maxmemory-policy noeviction`; `migrate()`, which
+ * latchkey calls once at the start, warns where that is not so, and says which promise it weakens.
+ *
+ * @throws {InvalidInputError} `invalid_input` for options that are unknown or do not fit.
+ * @example
+ * ```ts
+ * const store = redisStore({ url: process.env.REDIS_URL ?? 'redis://127.0.0.1:6379' })
+ * const tokens = latchkey({ prefix: 'acme_live', store, scopes: { 'inventory:read': 'See stock' } })
+ * ```
+ */
+export function redisStore(options: RedisStoreOptions): TokenStore {
+  const { url, client, keyPrefix, feedHistory, onWarning } = readOptions(options)
+  const root = rootOf(keyPrefix)
+  const connection = client === undefined ? ownConnection(url ?? '', root) : givenConnection(client, root)
+  const place = { history: feedHistory ?? 100_000, channel: `${root}wake` }
+  const bulk = createBulk(connection, place)
+  const waker = createWaker(connection, place.channel)
+  const warn = onWarning ?? emitWarning
+
+  return {
+    name: 'redis',
+    async find(ids) {
+      if (ids.length === 0) return []
+      const { tokens, pending } = await findTokens(connection, ids)
+      if (pending) bulk.resume()
+      return tokens
+    },
+    list: (query) => listTokens(connection, query),
+    commit: (change) => commitChange(connection, change, place),
+    revokeWhere: (filter, stamp, event) => bulk.revoke(filter, stamp, event),
+    events: (query) => readEvents(connection, query),
+    changes: (after, limit) => readFeed(connection, after, limit),
+    subscribe: (wake) => waker.subscribe(wake),
+    recordUsage: (batch) => recordUsage(connection, batch),
+    usage: (query) => reportUsage(connection, query),
+    renewLease: (lease) => renewLease(connection, lease),
+    leases: (now) => readLeases(connection, now),
+    reached: hasReached,
+    async migrate() {
+      for (const warning of await begin(connection)) warn(warning)
+      bulk.resume()
+    },
+    async close() {
+      await bulk.stop()
+      waker.close()
+      connection.close()
+    },
+  }
+}
+
+function readOptions(options: RedisStoreOptions): RedisStoreOptions {
+  if (typeof options !== 'object' || options === null) throw new InvalidInputError('options', 'give { url } or { client }')
+  const unknown = Object.keys(options).find((key) => !KNOWN.has(key))
+  if (unknown !== undefined) throw new InvalidInputError(unknown.slice(0, 64), `unknown option: there are ${[...KNOWN].join(', ')}`)
+  const { url, client, feedHistory, onWarning } = options
+  if ((url === undefined) === (client === undefined)) throw new InvalidInputError('url', 'give either a url or a client')
+  // The url may hold a password: it is never part of a message.
+  if (url !== undefined && !isRedisUrl(url)) throw new InvalidInputError('url', 'this is not a url that begins with redis:// or rediss://')
+  if (client !== undefined && !isRedisClient(client))
+    throw new InvalidInputError('client', 'this is neither an ioredis nor a node-redis client')
+  if (feedHistory !== undefined && !(Number.isSafeInteger(feedHistory) && feedHistory >= 1)) {
+    throw new InvalidInputError('feedHistory', 'give a whole number from 1')
+  }
+  if (onWarning !== undefined && typeof onWarning !== 'function') throw new InvalidInputError('onWarning', 'give a function')
+  return options
+}
+
+function isRedisUrl(url: unknown): boolean {
+  if (typeof url !== 'string' || !URL.canParse(url)) return false
+  const { protocol, hostname } = new URL(url)
+  return (protocol === 'redis:' || protocol === 'rediss:') && hostname !== ''
+}
+
+function emitWarning({ code, message }: RedisWarning): void {
+  process.emitWarning(message, { type: 'LatchkeyWarning', code })
+}

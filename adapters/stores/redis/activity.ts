@@ -1,0 +1,149 @@
+import type { EventQuery, FeedPage, ListedEvent, NodeLease, StoredEvent, UsageBatch, UsageQuery, UsageRows } from '../../../src/store.js'
+import type { Connection } from './connection.js'
+import { decodeEvent, groupsOf, listOf } from './encode.js'
+import { eventIndex } from './keys.js'
+import { scripts } from './scripts.js'
+
+/** Events read in one step: at least, for the filter may drop most of them, and at most. */
+const EVENT_STEP = { least: 100, most: 1_000 }
+
+/** Counters are kept in one hash for every 30 days, so that a range reads no more than it has to. */
+const PERIOD = 30 * 86_400_000
+
+/** How many addresses are answered, most recent first. */
+const MAX_ADDRESSES = 1_000
+
+/** Ids reported in one script. */
+const REPORT_STEP = 50
+
+/** A lease that ran out this long before the one being renewed is forgotten, in milliseconds. */
+const FORGET_LEASES_AFTER = 3_600_000
+
+/** One page of the audit, from the smallest index that covers the query. */
+export async function readEvents(connection: Connection, query: EventQuery): Promise<readonly ListedEvent[]> {
+  const { prefix, tokenId, tenantIds, actions, createdBy, limit } = query
+  const choices = [
+    ...(tokenId === undefined ? [] : [[eventIndex(prefix, 'token', tokenId)]]),
+    ...(createdBy === undefined ? [] : [[eventIndex(prefix, 'creator', createdBy)]]),
+    ...(tenantIds === undefined ? [] : [[...new Set(tenantIds)].map((tenantId) => eventIndex(prefix, 'tenant', tenantId))]),
+    ...(actions === undefined ? [] : [[...new Set(actions)].map((action) => eventIndex(prefix, 'action', action))]),
+    [eventIndex(prefix)],
+  ]
+  const page: ListedEvent[] = []
+  let after = query.after
+  while (page.length < limit) {
+    const wanted = Math.min(Math.max(limit - page.length, EVENT_STEP.least), EVENT_STEP.most)
+    const rows = groupsOf(listOf(await connection.run(scripts.events, [JSON.stringify(choices), after ?? '', wanted])), 2)
+    for (const [seq, body] of rows) {
+      after = Number(seq)
+      // A body may be gone where the host removes old events by itself.
+      const event = body === '' ? undefined : decodeEvent(body)
+      if (event !== undefined && page.length < limit && matches(event, query)) page.push({ ...event, seq: after })
+    }
+    if (rows.length < wanted) break
+  }
+  return page
+}
+
+function matches(event: StoredEvent, { tokenId, tenantIds, actions, createdBy }: EventQuery): boolean {
+  return (
+    (tokenId === undefined || event.tokenId === tokenId) &&
+    (tenantIds === undefined || (event.tenantId !== undefined && tenantIds.includes(event.tenantId))) &&
+    (actions === undefined || actions.includes(event.action)) &&
+    (createdBy === undefined || event.createdBy === createdBy)
+  )
+}
+
+/** A page of the change feed. Its cursor is the server's run and a position: `4f1c….17`. */
+export async function readFeed(connection: Connection, after: string | undefined, limit: number): Promise<FeedPage> {
+  // What is not a cursor of ours is a position in a run that never was.
+  const place = after === undefined ? { position: '', run: '' } : (placeOf(after) ?? { position: '0', run: 'none' })
+  const answer = listOf(await connection.run(scripts.feed, [place.position, place.run, limit]))
+  const [run, position, everything, more, ...rows] = answer
+  const entries = rows.map((row) => String(row).replace(/^\d+:/, ''))
+  return {
+    cursor: `${run}.${position}`,
+    ids: entries.filter((entry) => entry.startsWith('t')).map((entry) => entry.slice(1)),
+    ownerIds: entries.filter((entry) => entry.startsWith('o')).map((entry) => entry.slice(1)),
+    everything: Number(everything) === 1 || entries.includes('a'),
+    more: Number(more) === 1,
+  }
+}
+
+/** Positions of different runs have no order: the answer is then no, and whoever waits for a node waits until its lease runs out. */
+export function hasReached(cursor: string, target: string): boolean {
+  const here = placeOf(cursor)
+  const there = placeOf(target)
+  return here !== undefined && there !== undefined && here.run === there.run && Number(here.position) >= Number(there.position)
+}
+
+function placeOf(cursor: string): { readonly run: string; readonly position: string } | undefined {
+  const [, run, position] = /^([0-9a-z]{1,64})\.(\d{1,15})$/.exec(cursor) ?? []
+  return run === undefined || position === undefined ? undefined : { run, position }
+}
+
+export async function recordUsage(connection: Connection, { nodeId, seq, counts, addresses, lastUses }: UsageBatch): Promise<void> {
+  await connection.run(scripts.recordUsage, [
+    nodeId,
+    seq,
+    counts.length,
+    addresses.length,
+    lastUses.length,
+    ...counts.flatMap(({ tokenId, bucketAt, endpoint, outcome, count }) => [
+      tokenId,
+      Math.floor(bucketAt / PERIOD),
+      JSON.stringify([bucketAt, endpoint, outcome]),
+      count,
+    ]),
+    ...addresses.flatMap(({ tokenId, ip, count, lastAt }) => [tokenId, ip, count, lastAt]),
+    ...lastUses.flatMap(({ tokenId, at, ip }) => [tokenId, at, ip ?? '']),
+  ])
+}
+
+export async function reportUsage(connection: Connection, { tokenIds, from, to }: UsageQuery): Promise<UsageRows> {
+  const ids = [...new Set(tokenIds)]
+  const first = from === undefined ? '-inf' : Math.floor(from / PERIOD)
+  const last = to === undefined ? '+inf' : Math.floor(to / PERIOD)
+  const rows = []
+  for (let start = 0; start < ids.length; start += REPORT_STEP) {
+    rows.push(...listOf(await connection.run(scripts.reportUsage, [first, last, ...ids.slice(start, start + REPORT_STEP)])))
+  }
+  const counts = []
+  const addresses = []
+  for (const row of rows) {
+    const [id, counters, places] = listOf(row)
+    const tokenId = String(id)
+    for (const [field, count] of groupsOf(listOf(counters), 2)) {
+      const [bucketAt, endpoint, outcome]: [number, string, string] = JSON.parse(String(field))
+      if ((from === undefined || bucketAt >= from) && (to === undefined || bucketAt < to)) {
+        counts.push({ tokenId, bucketAt, endpoint, outcome, count: Number(count) })
+      }
+    }
+    for (const [ip, lastAt, count] of groupsOf(listOf(places), 3)) {
+      addresses.push({ tokenId, ip: String(ip), count: Number(count), lastAt: Number(lastAt) })
+    }
+  }
+  return {
+    counts: counts.sort(
+      (a, b) =>
+        a.bucketAt - b.bucketAt || byBytes(a.endpoint, b.endpoint) || byBytes(a.outcome, b.outcome) || byBytes(a.tokenId, b.tokenId),
+    ),
+    addresses: addresses.sort((a, b) => b.lastAt - a.lastAt || byBytes(a.ip, b.ip)).slice(0, MAX_ADDRESSES),
+  }
+}
+
+function byBytes(a: string, b: string): number {
+  return a === b ? 0 : Buffer.compare(Buffer.from(a), Buffer.from(b))
+}
+
+export async function renewLease(connection: Connection, { nodeId, cursor, expiresAt }: NodeLease): Promise<void> {
+  await connection.run(scripts.renewLease, [nodeId, cursor, expiresAt, expiresAt - FORGET_LEASES_AFTER])
+}
+
+export async function readLeases(connection: Connection, now: number): Promise<readonly NodeLease[]> {
+  return groupsOf(listOf(await connection.run(scripts.readLeases, [now])), 3).map(([nodeId, expiresAt, cursor]) => ({
+    nodeId: String(nodeId),
+    cursor: String(cursor),
+    expiresAt: Number(expiresAt),
+  }))
+}

@@ -1,0 +1,76 @@
+import { LatchkeyError, StoreUnavailableError } from '../../../src/errors.js'
+import type { RevocationStamp, StoredEvent, TokenFilter } from '../../../src/store.js'
+import type { Connection } from './connection.js'
+import { encodeEvent, listOf } from './encode.js'
+import { indexFilter } from './filter.js'
+import { scripts } from './scripts.js'
+import type { FeedPlace } from './tokens.js'
+
+/** Up to this many candidates are revoked in one script; more become a job. */
+const AT_ONCE = 2_000
+
+/** How many tokens one step of a job writes, and how many steps the caller waits for before the rest goes on behind its back. */
+const JOB_STEP = 500
+const FOREGROUND_STEPS = 20
+
+/** Bulk revocations, and the writing out of those that were too large for one script. */
+export type Bulk = {
+  revoke(filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): Promise<number>
+  /** Writes out a pending one, unless that is under way here already. */
+  resume(): void
+  /** Leaves the rest of what is under way here to whoever touches the store next. */
+  stop(): Promise<void>
+}
+
+export function createBulk(connection: Connection, { history, channel }: FeedPlace): Bulk {
+  let driving: Promise<void> | undefined
+  let stopped = false
+
+  const step = async (): Promise<boolean> => Number(await connection.run(scripts.drive, [JOB_STEP])) === 1
+
+  async function drive(): Promise<void> {
+    while (!stopped && (await step()));
+  }
+
+  function resume(): void {
+    stopped = false
+    // Whoever touches the store next goes on after a failure, so that nothing is lost by ignoring one here.
+    driving ??= drive()
+      .catch(() => {})
+      .finally(() => {
+        driving = undefined
+      })
+  }
+
+  async function revoke(filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): Promise<number> {
+    const spec = JSON.stringify({ ...indexFilter(filter), stamp: JSON.stringify(stamp), at: String(stamp.revokedAt) })
+    for (;;) {
+      const [outcome, count] = listOf(await connection.run(scripts.revoke, [spec, ...encodeEvent(event), history, channel, AT_ONCE]))
+      if (outcome === 'known') throw new LatchkeyError('conflict', 'redis: there is an event with this id already, and nothing was revoked')
+      if (outcome === 'busy') {
+        while (await step());
+        continue
+      }
+      if (outcome === 'job') await begin()
+      else if (outcome !== 'done') throw new StoreUnavailableError('redis: the client answered something unexpected')
+      return Number(count)
+    }
+  }
+
+  /** The revocation is in force already: a failure from here on must not look as if it were not. */
+  async function begin(): Promise<void> {
+    try {
+      for (let steps = 0; steps < FOREGROUND_STEPS; steps += 1) if (!(await step())) return
+    } catch {
+      return
+    }
+    resume()
+  }
+
+  async function stop(): Promise<void> {
+    stopped = true
+    await driving
+  }
+
+  return { revoke, resume, stop }
+}

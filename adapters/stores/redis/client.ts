@@ -1,0 +1,95 @@
+import { createHash } from 'node:crypto'
+
+/** The commands of an `ioredis` client or cluster that are used. */
+export type IoredisClient = {
+  evalsha(sha: string, keyCount: number, ...args: string[]): Promise<unknown>
+  eval(script: string, keyCount: number, ...args: string[]): Promise<unknown>
+  /** For the check of `appendfsync` at the start. */
+  config?(subcommand: 'GET', parameter: string): Promise<unknown>
+  readonly status: string
+  /** For the wake-up channel. */
+  duplicate?(): object
+}
+
+/** The commands of a node-redis client, cluster or pool that are used. */
+export type NodeRedisClient = {
+  evalSha(sha: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
+  eval(script: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
+  configGet?(parameter: string): Promise<unknown>
+  readonly isReady?: boolean
+  duplicate?(): object
+}
+
+/** What `redisStore({ client })` takes. */
+export type RedisClient = IoredisClient | NodeRedisClient
+
+/** A Lua script and the name that Redis caches it under. */
+export type Script = { readonly source: string; readonly sha: string }
+
+export function script(...parts: readonly string[]): Script {
+  const source = parts.join('\n')
+  return { source, sha: createHash('sha1').update(source).digest('hex') }
+}
+
+/** Runs scripts on either client. `isReady` is false while the client knows that it has no connection. */
+export type Runner = {
+  run(script: Script, root: string, args: string[]): Promise<unknown>
+  isReady(): boolean
+  /** The value of a server setting. Throws where the server does not allow to ask. */
+  setting(name: string): Promise<unknown>
+  readonly client: RedisClient
+}
+
+export function isIoredis(client: RedisClient): client is IoredisClient {
+  return 'evalsha' in client && typeof client.evalsha === 'function'
+}
+
+export function isRedisClient(client: unknown): client is RedisClient {
+  if (typeof client !== 'object' || client === null) return false
+  const has = (name: string): boolean => name in client && typeof Reflect.get(client, name) === 'function'
+  return has('eval') && (has('evalsha') || has('evalSha'))
+}
+
+export function runnerOf(client: RedisClient): Runner {
+  return isIoredis(client) ? ioredisRunner(client) : nodeRedisRunner(client)
+}
+
+/** EVALSHA, and EVAL where the server does not know the script: after a restart, a failover or SCRIPT FLUSH. Nothing was run then. */
+async function withFallback(evalsha: Promise<unknown>, evaluate: () => Promise<unknown>): Promise<unknown> {
+  try {
+    return await evalsha
+  } catch (error) {
+    if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error
+    return evaluate()
+  }
+}
+
+function ioredisRunner(client: IoredisClient): Runner {
+  return {
+    client,
+    run: ({ sha, source }, root, args) => withFallback(client.evalsha(sha, 1, root, ...args), () => client.eval(source, 1, root, ...args)),
+    isReady: () => client.status === 'ready',
+    async setting(name) {
+      const answer = await client.config?.('GET', name)
+      return Array.isArray(answer) ? answer[1] : settingOf(answer, name)
+    },
+  }
+}
+
+function nodeRedisRunner(client: NodeRedisClient): Runner {
+  return {
+    client,
+    run({ sha, source }, root, args) {
+      const options = { keys: [root], arguments: args }
+      return withFallback(client.evalSha(sha, options), () => client.eval(source, options))
+    },
+    // Clusters and pools have no such property and look after themselves.
+    isReady: () => client.isReady ?? true,
+    setting: async (name) => settingOf(await client.configGet?.(name), name),
+  }
+}
+
+function settingOf(answer: unknown, name: string): unknown {
+  if (answer instanceof Map) return answer.get(name)
+  return typeof answer === 'object' && answer !== null ? Reflect.get(answer, name) : undefined
+}

@@ -1,0 +1,103 @@
+import { ClosedError, type LatchkeyError, StoreUnavailableError } from '../../../src/errors.js'
+import { type RedisClient, type Runner, runnerOf, type Script } from './client.js'
+import { redisFailure } from './failure.js'
+import { openClient } from './open.js'
+
+/** A command that has no answer after this long has failed, in milliseconds: a server that hangs holds nobody up for ever. */
+const COMMAND_TIMEOUT = 5_000
+
+/** Where the store's scripts run. */
+export type Connection = {
+  run(script: Script, args: readonly (string | number)[]): Promise<unknown>
+  setting(name: string): Promise<unknown>
+  /** The client, connected once. */
+  client(): Promise<RedisClient>
+  /** Closes a client that was opened here; the next call opens another. */
+  close(): void
+}
+
+type Opened = { readonly runner: Runner; readonly close: () => void; failure(): LatchkeyError }
+
+/** A connection of our own, opened at the first call. */
+export function ownConnection(url: string, root: string): Connection {
+  let opening: Promise<Opened> | undefined
+  let current: Opened | undefined
+
+  async function open(): Promise<Opened> {
+    const { client, close, lastError } = await openClient(url)
+    return { runner: runnerOf(client), close, failure: () => redisFailure(lastError()) }
+  }
+
+  const opened = async (): Promise<Opened> => {
+    if (current !== undefined) return current
+    const attempt = opening ?? open()
+    opening = attempt
+    try {
+      const made = await attempt
+      if (opening === attempt) current = made
+      else throw new ClosedError()
+      return made
+    } catch (error) {
+      if (opening === attempt) opening = undefined
+      throw redisFailure(error)
+    }
+  }
+
+  return {
+    async run(script, args) {
+      const { runner, failure } = current ?? (await opened())
+      // While the client reconnects, which it goes on doing at a bounded rate, calls fail at once and nothing queues up.
+      if (!runner.isReady()) throw failure()
+      return guarded(runner.run(script, root, args.map(String)))
+    },
+    setting: async (name) => guarded((await opened()).runner.setting(name)),
+    client: async () => (await opened()).runner.client,
+    close() {
+      const made = current
+      const pending = opening
+      current = undefined
+      opening = undefined
+      if (made !== undefined) made.close()
+      else void pending?.then(({ close }) => close()).catch(() => {})
+    },
+  }
+}
+
+/** A connection of the host's, which opens, configures and closes it. */
+export function givenConnection(client: RedisClient, root: string): Connection {
+  const runner = runnerOf(client)
+  let wasReady = false
+
+  return {
+    async run(script, args) {
+      if (runner.isReady()) wasReady = true
+      // A client that has never been ready may still be connecting: it queues. One that has lost its connection would queue without end.
+      else if (wasReady) throw new StoreUnavailableError('redis: the client has lost its connection')
+      return guarded(runner.run(script, root, args.map(String)))
+    },
+    setting: async (name) => guarded(runner.setting(name)),
+    client: async () => client,
+    close() {},
+  }
+}
+
+/** The answer, or the one error of this store, after the timeout at the latest. */
+function guarded(answer: Promise<unknown>): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      reject(
+        new StoreUnavailableError(`redis: no answer within ${COMMAND_TIMEOUT / 1000} seconds: check that the server is not overloaded`),
+      )
+    }, COMMAND_TIMEOUT)
+    answer.then(
+      (value) => {
+        clearTimeout(timer)
+        resolve(value)
+      },
+      (error: unknown) => {
+        clearTimeout(timer)
+        reject(redisFailure(error))
+      },
+    )
+  })
+}

@@ -1,0 +1,70 @@
+import { StoreUnavailableError } from '../../../src/errors.js'
+import type { RevocationStamp, StoredEvent, StoredToken } from '../../../src/store.js'
+import { indexesOf, indexesOfEvent } from './keys.js'
+
+/** Fields in a row, as the scripts answer them. Clients differ in whether a number comes as a number or as text. */
+export type Row = readonly unknown[]
+
+/** A token as a script's arguments: the record as opaque JSON, and beside it the few fields that scripts look at. Absent is empty. */
+export function encodeToken(token: StoredToken): readonly (string | number)[] {
+  return [
+    token.id,
+    JSON.stringify(token),
+    token.version,
+    token.createdAt,
+    `\n${indexesOf(token).join('\n')}\n`,
+    foldAscii(token.name),
+    token.revokedAt ?? '',
+    token.deactivatedAt ?? '',
+    token.notBefore ?? '',
+    token.expiresAt ?? '',
+    token.rotationDueAt ?? '',
+    token.replacedById ?? '',
+  ]
+}
+
+/** A token from its record, its version, and the stamp of a bulk revocation or nothing. */
+export function decodeToken(record: unknown, version: unknown, stamp: unknown): StoredToken {
+  const token = parse<StoredToken>(record)
+  if (stamp === '') return token
+  const { revokedAt, ...by } = parse<RevocationStamp>(stamp)
+  return { ...token, ...by, revokedAt, updatedAt: revokedAt, version: Number(version) }
+}
+
+/** An event as a script's arguments: id, body, index keys. */
+export function encodeEvent(event: StoredEvent): readonly string[] {
+  return [event.id, JSON.stringify(event), `\n${indexesOfEvent(event).join('\n')}\n`]
+}
+
+/** An event from its body; a bulk revocation's is preceded by its count. */
+export function decodeEvent(body: unknown): StoredEvent {
+  const [, count, json] = /^#(\d+)#(.*)$/s.exec(String(body)) ?? []
+  return json === undefined ? parse<StoredEvent>(body) : { ...parse<StoredEvent>(json), count: Number(count) }
+}
+
+/** What this store wrote itself. Whether a record is sound is for the caller to check. */
+function parse<T>(text: unknown): T {
+  try {
+    return JSON.parse(String(text))
+  } catch (error) {
+    throw new StoreUnavailableError('redis: a stored value is damaged', error instanceof Error ? new Error(error.name) : undefined)
+  }
+}
+
+/** The rows of a script's answer. */
+export function listOf(answer: unknown): Row {
+  if (Array.isArray(answer)) return answer
+  throw new StoreUnavailableError('redis: the client answered something else than a list')
+}
+
+/** A flat answer in groups of `size`, from the `from`th on. */
+export function groupsOf(row: Row, size: number, from = 0): readonly Row[] {
+  return Array.from({ length: Math.floor((row.length - from) / size) }, (_, index) =>
+    row.slice(from + index * size, from + (index + 1) * size),
+  )
+}
+
+/** ASCII letters in lower case, everything else as it is: what every database can do alike. */
+export function foldAscii(text: string): string {
+  return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
+}

@@ -1,0 +1,41 @@
+import { LatchkeyError, StoreUnavailableError } from '../../../src/errors.js'
+
+/** What the first word of a reply, or the code of a socket error, means to whoever runs the server. */
+const ADVICE: readonly (readonly [RegExp, string])[] = [
+  [/^(NOAUTH|WRONGPASS)|invalid (username-)?password/i, 'the server refused the credentials: check the user and password in the url'],
+  [/^NOPERM/, 'the user lacks a permission: it needs EVAL, EVALSHA, INFO and all keys and channels under the key prefix (see the docs)'],
+  [/^READONLY/, 'this is a read-only replica: connect to the primary'],
+  [/^OOM/, 'the server is out of memory and refused the write: raise maxmemory'],
+  [/^MISCONF/, 'the server cannot save to its disk and refuses writes: check the disk'],
+  [/^LOADING/, 'the server is still loading its data'],
+  [/^(BUSY|TRYAGAIN|CLUSTERDOWN|MASTERDOWN|NOREPLICAS|MOVED|ASK|CROSSSLOT)/, 'the server cannot answer at the moment'],
+  [/unknown (redis )?command/i, 'the server is too old: Redis 7 or Valkey is needed'],
+  [/^WRONGTYPE/, 'a key under the key prefix belongs to something else: give the store a key prefix of its own'],
+  [/ENOTFOUND|EAI_AGAIN/, 'the name of its host is not known: check the url'],
+  [/ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ENOENT/, 'nothing answers there: check the url, and that the server runs'],
+  [/self.signed|certificate|SSL|TLS/i, 'the encrypted connection failed: check the certificate, or redis:// against rediss://'],
+  [/Script|user_script|ERR/, 'the server refused the request'],
+]
+
+const UNREACHED = 'no connection: check that the server runs and can be reached'
+
+/**
+ * The one error of this store for whatever went wrong underneath.
+ *
+ * Clients hang the command with all its arguments on their errors, and some servers quote arguments back, so that only the first
+ * words of the message go on, never the error itself.
+ */
+export function redisFailure(error: unknown): LatchkeyError {
+  if (error instanceof LatchkeyError) return error
+  const text = describe(error)
+  const advice = ADVICE.find(([pattern]) => pattern.test(text))?.[1] ?? UNREACHED
+  return new StoreUnavailableError(`redis: ${advice}`, new Error(text))
+}
+
+function describe(error: unknown): string {
+  // Node collects the attempts at several addresses of one host into an AggregateError without a message.
+  if (error instanceof AggregateError && error.errors.length > 0) return describe(error.errors[0])
+  if (!(error instanceof Error)) return 'the client failed without an error'
+  const [text = ''] = (error.message || error.name).split(/,? with args/)
+  return text.replace(/\/\/[^@\s/]*@/g, '//').slice(0, 200)
+}

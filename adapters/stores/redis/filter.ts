@@ -1,0 +1,32 @@
+import type { TokenFilter } from '../../../src/store.js'
+import { creatorIndex, ownerIndex, prefixIndex, tenantIndex } from './keys.js'
+
+/** Above this many tenants, merging their indexes costs more than walking that of the prefix. */
+const MERGED_TENANTS = 64
+
+/** A filter as the scripts take it. */
+export type IndexFilter = {
+  /** A matching token stands in all of these indexes; the prefix's comes first. */
+  readonly all: readonly string[]
+  /** And in one of these. */
+  readonly any?: readonly string[]
+  /** Lists of indexes, each of which holds every matching token. */
+  readonly choices: readonly (readonly string[])[]
+  readonly ids?: readonly string[]
+}
+
+export function indexFilter({ prefix, ids, tenantIds, ownerId, createdBy }: TokenFilter): IndexFilter {
+  const all = [
+    prefixIndex(prefix),
+    ...(ownerId === undefined ? [] : [ownerIndex(prefix, ownerId)]),
+    ...(createdBy === undefined ? [] : [creatorIndex(prefix, createdBy)]),
+  ]
+  const any = tenantIds === undefined ? undefined : [...new Set(tenantIds)].map((tenantId) => tenantIndex(prefix, tenantId))
+  const choices = [...(any === undefined || any.length > MERGED_TENANTS ? [] : [any]), ...all.map((index) => [index])]
+  return { all, choices, ...(any === undefined ? {} : { any }), ...(ids === undefined ? {} : { ids: [...new Set(ids)].map(wellFormed) }) }
+}
+
+/** As UTF-8 carries it: half a surrogate pair, which Lua's JSON reader refuses, becomes U+FFFD, as it does on the wire. */
+export function wellFormed(text: string): string {
+  return Buffer.from(text, 'utf8').toString('utf8')
+}

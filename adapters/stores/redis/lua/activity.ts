@@ -1,0 +1,133 @@
+/** A step through the audit events. ARGV: lists of index keys as JSON, `seq` to start behind or empty, how many. Answers seq, body … */
+export const eventStep: string = `
+local keys = narrowest(cjson.decode(ARGV[1]), '')
+local out = {}
+walk(keys, ARGV[2] ~= '' and tonumber(ARGV[2]) or nil, '', tonumber(ARGV[3]), function(id, seq)
+  out[#out + 1] = num(seq)
+  out[#out + 1] = call('GET', P .. 'ev:' .. id) or ''
+  return false
+end)
+return out
+`
+
+/**
+ * A page of the change feed. ARGV: the position or empty, the run id that came with it, how many entries.
+ * Answers the run id, the position to go on from, `everything`, `more`, and the entries.
+ *
+ * The run id changes with a restart or a failover, where acknowledged writes may have been lost and positions given out twice.
+ */
+export const readFeed: string = `
+local info = redis.pcall('INFO', 'server')
+local run = type(info) == 'string' and string.match(info, 'run_id:(%w+)') or 'unknown'
+local head = call('GET', P .. 'feed:head') or '0'
+if ARGV[1] == '' then return { run, head, 0, 0 } end
+local after = tonumber(ARGV[1])
+local floor = tonumber(call('GET', P .. 'feed:floor') or '0')
+if ARGV[2] ~= run or after > tonumber(head) or after < floor then return { run, head, 1, 0 } end
+local rows = call('ZRANGEBYSCORE', P .. 'feed', '(' .. ARGV[1], '+inf', 'LIMIT', 0, tonumber(ARGV[3]))
+local last = rows[#rows] and string.match(rows[#rows], '^%d+') or head
+local out = { run, last, 0, tonumber(last) < tonumber(head) and 1 or 0 }
+for i, row in ipairs(rows) do out[i + 4] = row end
+return out
+`
+
+/**
+ * One usage batch. ARGV: node, seq, the numbers of counts, addresses and last uses; then token, period, field, count of each count;
+ * token, address, count, instant of each address; token, instant, address of each last use.
+ */
+export const recordUsage: string = `
+local node = P .. 'node:' .. ARGV[1]
+if tonumber(ARGV[2]) <= tonumber(call('GET', node) or '0') then return 0 end
+-- A week: far longer than any node goes on retrying a flush.
+call('SET', node, ARGV[2], 'EX', 604800)
+local at = 6
+local function take() at = at + 1 return ARGV[at - 1] end
+local exists = {}
+local function known(id)
+  if exists[id] == nil then exists[id] = call('EXISTS', P .. 't:' .. id) == 1 end
+  return exists[id]
+end
+for i = 1, tonumber(ARGV[3]) do
+  local id, period, field, count = take(), take(), take(), take()
+  if known(id) then
+    call('ZADD', P .. 'us:' .. id, period, period)
+    call('HINCRBY', P .. 'uc:' .. period .. ':' .. id, field, count)
+  end
+end
+for i = 1, tonumber(ARGV[4]) do
+  local id, ip, count, last = take(), take(), take(), take()
+  if known(id) then
+    call('ZADD', P .. 'ua:' .. id, 'GT', last, ip)
+    call('HINCRBY', P .. 'un:' .. id, ip, count)
+    local many = call('ZCARD', P .. 'ua:' .. id)
+    if many > 2000 then
+      local oldest = call('ZRANGE', P .. 'ua:' .. id, 0, many - 1001)
+      call('ZREMRANGEBYRANK', P .. 'ua:' .. id, 0, many - 1001)
+      call('HDEL', P .. 'un:' .. id, unpack(oldest))
+    end
+  end
+end
+for i = 1, tonumber(ARGV[5]) do
+  local id, last, ip = take(), take(), take()
+  if known(id) and tonumber(last) > tonumber(call('HGET', P .. 'ul:' .. id, 'at') or '-1') then
+    call('DEL', P .. 'ul:' .. id)
+    call('HSET', P .. 'ul:' .. id, 'at', last)
+    if ip ~= '' then call('HSET', P .. 'ul:' .. id, 'ip', ip) end
+  end
+end
+return 1
+`
+
+/** ARGV: the first and last period, then ids. Answers for each id its counts (field, count) and addresses (address, instant, count). */
+export const reportUsage: string = `
+local out = {}
+for i = 3, #ARGV do
+  local id, counts, addresses = ARGV[i], {}, {}
+  for _, period in ipairs(call('ZRANGEBYSCORE', P .. 'us:' .. id, ARGV[1], ARGV[2])) do
+    for _, text in ipairs(call('HGETALL', P .. 'uc:' .. period .. ':' .. id)) do counts[#counts + 1] = text end
+  end
+  local recent = call('ZREVRANGE', P .. 'ua:' .. id, 0, 999, 'WITHSCORES')
+  for j = 1, #recent, 2 do
+    addresses[#addresses + 1] = recent[j]
+    addresses[#addresses + 1] = num(tonumber(recent[j + 1]))
+    addresses[#addresses + 1] = call('HGET', P .. 'un:' .. id, recent[j]) or '0'
+  end
+  out[#out + 1] = { id, counts, addresses }
+end
+return out
+`
+
+/** ARGV: node, cursor, the instant it runs out, and the instant before which forgotten nodes ran out. */
+export const renewLease: string = `
+call('ZADD', P .. 'leases', ARGV[3], ARGV[1])
+call('HSET', P .. 'leases:at', ARGV[1], ARGV[2])
+local forgotten = call('ZRANGEBYSCORE', P .. 'leases', '-inf', '(' .. ARGV[4], 'LIMIT', 0, 100)
+for _, node in ipairs(forgotten) do
+  call('ZREM', P .. 'leases', node)
+  call('HDEL', P .. 'leases:at', node)
+end
+return 1
+`
+
+/** ARGV: the present instant. Answers node, instant, cursor of each lease that has not run out. */
+export const readLeases: string = `
+local live = call('ZRANGEBYSCORE', P .. 'leases', '(' .. ARGV[1], '+inf', 'WITHSCORES')
+local out = {}
+for i = 1, #live, 2 do
+  out[#out + 1] = live[i]
+  out[#out + 1] = num(tonumber(live[i + 1]))
+  out[#out + 1] = call('HGET', P .. 'leases:at', live[i]) or ''
+end
+return out
+`
+
+/** ARGV: the version of the layout. Marks the layout and answers the one in place, and what the server says about itself. */
+export const beginStore: string = `
+call('SET', P .. 'layout', ARGV[1], 'NX')
+local info = {}
+for _, section in ipairs({ 'server', 'memory', 'persistence', 'replication' }) do
+  local text = redis.pcall('INFO', section)
+  if type(text) == 'string' then info[#info + 1] = text end
+end
+return { call('GET', P .. 'layout'), table.concat(info, '\\n') }
+`

@@ -1,0 +1,96 @@
+/**
+ * One step of a list: ARGV[1] is the query as JSON (`ListStep`), whose instants are exact as doubles. Answers where to go on (score
+ * and id, empty at the end), then record, version, stamp, last use and its address of each token that matches.
+ *
+ * A step looks at `budget` tokens at most, so that Redis is never held up for long, and starts from the smallest index that covers
+ * the query. Indexes ordered by another instant (expiry, rotation due …) serve where they hold few tokens, which are then sorted here.
+ */
+export const listStep: string = `
+local q = cjson.decode(ARGV[1])
+local job = loadJob()
+local out = { '', '' }
+local found = 0
+local statuses, only = nil, nil
+if q.statuses then
+  statuses = {}
+  for _, status in ipairs(q.statuses) do statuses[status] = true end
+  if #q.statuses == 1 then only = q.statuses[1] end
+end
+
+local function statusOf(revoked, t)
+  if revoked then return 'revoked' end
+  if t[6] then return 'inactive' end
+  if t[7] and q.now < tonumber(t[7]) then return 'pending' end
+  if t[8] and not (q.now < tonumber(t[8])) then return 'expired' end
+  return 'active'
+end
+
+local function visit(id)
+  local t = call('HMGET', P .. 't:' .. id, 'v', 'q', 'x', 'n', 'ra', 'da', 'nb', 'ex', 'du', 'rp')
+  if not t[1] or not within(t[3], q) then return false end
+  local pending = job and revokedBy(job, t[2], t[3], t[5])
+  local revoked = pending or t[5]
+  if statuses and not statuses[statusOf(revoked, t)] then return false end
+  if q.name and not string.find(t[4], q.name, 1, true) then return false end
+  if q.expiresBefore and not (t[8] and tonumber(t[8]) < q.expiresBefore) then return false end
+  if q.neverExpires and t[8] then return false end
+  if q.rotationDue then
+    if revoked or t[10] or not t[9] or tonumber(t[9]) > q.now then return false end
+    if t[8] and not (q.now < tonumber(t[8])) then return false end
+  end
+  local use = call('HMGET', P .. 'ul:' .. id, 'at', 'ip')
+  if q.neverUsed and use[1] then return false end
+  if q.unusedSince and use[1] and tonumber(use[1]) >= q.unusedSince then return false end
+  local record = call('HMGET', P .. 't:' .. id, 'r', 's')
+  out[#out + 1] = record[1]
+  out[#out + 1] = pending and num(tonumber(t[1]) + 1) or t[1]
+  out[#out + 1] = pending and job.stamp or record[2] or ''
+  out[#out + 1] = use[1] or ''
+  out[#out + 1] = use[2] or ''
+  found = found + 1
+  return found >= q.limit
+end
+
+-- A few tokens in no useful order: put in the order of the list, then visited.
+local function visitAll(ids)
+  local rows = {}
+  for from = 1, #ids, 1000 do
+    local scores = call('ZMSCORE', P .. q.all[1], unpack(ids, from, math.min(from + 999, #ids)))
+    for i, text in ipairs(scores) do
+      local score, id = text and tonumber(text), ids[from + i - 1]
+      if score and (not q.score or score < q.score or (score == q.score and less(id, q.id))) then rows[#rows + 1] = { score, id } end
+    end
+  end
+  table.sort(rows, function(a, b) return a[1] > b[1] or (a[1] == b[1] and less(b[2], a[2])) end)
+  for i, row in ipairs(rows) do
+    if visit(row[2]) then break end
+  end
+end
+
+if q.ids then
+  visitAll(q.ids)
+  return out
+end
+
+local twin = (only == 'revoked' and not job) and 'r' or ''
+local keys, size = narrowest(q.choices, twin)
+local set, low, high
+local now = num(q.now)
+if q.rotationDue then set, low, high = 'due', '-inf', now
+elseif only == 'inactive' then set, low, high = 'off', '-inf', '+inf'
+elseif only == 'pending' then set, low, high = 'nb', '(' .. now, '+inf'
+elseif only == 'expired' then set, low, high = 'exp', '-inf', now
+elseif q.expiresBefore then set, low, high = 'exp', '-inf', '(' .. num(q.expiresBefore) end
+if set then
+  local key = P .. set .. q.all[1]
+  local count = call('ZCOUNT', key, low, high)
+  if count <= q.budget and count < size then
+    visitAll(call('ZRANGEBYSCORE', key, low, high))
+    return out
+  end
+end
+for i, key in ipairs(keys) do keys[i] = twin .. key end
+local score, id = walk(keys, q.score, q.id, q.budget, visit)
+if score then out[1], out[2] = score, id end
+return out
+`

@@ -1,0 +1,141 @@
+/**
+ * What every script starts with. KEYS[1] is the root of all key names (the part with the hash tag); the scripts derive every other
+ * key from it, so that all of them live in one slot of a cluster.
+ *
+ * Lua's `<` on strings follows the server's locale, `tostring` writes large numbers with an exponent, and cjson turns an empty
+ * list into an empty object: hence the comparison by bytes, `%.0f`, and records that pass through as opaque text.
+ */
+export const prelude: string = `
+local P = KEYS[1]
+local call = redis.call
+
+local function num(value) return string.format('%.0f', value) end
+
+local function less(a, b)
+  local n = math.min(#a, #b)
+  for i = 1, n do
+    local x, y = string.byte(a, i), string.byte(b, i)
+    if x ~= y then return x < y end
+  end
+  return #a < #b
+end
+
+-- The bulk revocation that is not written into every token yet. Readers apply it; writers apply it to what they touch.
+local function loadJob()
+  local stored = call('HMGET', P .. 'job', 'seq', 'spec')
+  if not stored[1] then return nil end
+  local job = cjson.decode(stored[2])
+  job.seq = tonumber(stored[1])
+  return job
+end
+
+local function within(indexes, spec)
+  for _, key in ipairs(spec.all) do
+    if not string.find(indexes, '\\n' .. key .. '\\n', 1, true) then return false end
+  end
+  if not spec.any then return true end
+  for _, key in ipairs(spec.any) do
+    if string.find(indexes, '\\n' .. key .. '\\n', 1, true) then return true end
+  end
+  return false
+end
+
+-- Does the job revoke this token? touched: the feed position at which the token was last written.
+local function revokedBy(job, touched, indexes, revokedAt)
+  return job and not revokedAt and tonumber(touched) < job.seq and within(indexes, job)
+end
+
+local function firstIndex(indexes) return string.match(indexes, '[^\\n]+') end
+
+local function stampToken(id, version, indexes, createdAt, stamp, at)
+  call('HSET', P .. 't:' .. id, 'v', num(version + 1), 's', stamp, 'ra', at)
+  for key in string.gmatch(indexes, '[^\\n]+') do call('ZADD', P .. 'r' .. key, createdAt, id) end
+  call('ZREM', P .. 'due' .. firstIndex(indexes), id)
+  call('ZREM', P .. 'off' .. firstIndex(indexes), id)
+end
+
+-- Writes a pending bulk revocation into one token, and answers its fields as they are then: v, q, x, ca, ra.
+local function settle(job, id)
+  local t = call('HMGET', P .. 't:' .. id, 'v', 'q', 'x', 'ca', 'ra')
+  if t[1] and revokedBy(job, t[2], t[3], t[5]) then
+    stampToken(id, tonumber(t[1]), t[3], t[4], job.stamp, job.at)
+    t[1], t[5] = num(tonumber(t[1]) + 1), job.at
+  end
+  return t
+end
+
+-- The rank, in descending order, of the first member behind a position that need not exist any more.
+local function rankBehind(key, score, id)
+  local own = call('ZSCORE', key, id)
+  if own and tonumber(own) == score then return call('ZREVRANK', key, id) + 1 end
+  local low, high = 0, call('ZCARD', key)
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    local found = call('ZREVRANGE', key, middle, middle, 'WITHSCORES')
+    local there = tonumber(found[2])
+    if there < score or (there == score and less(found[1], id)) then high = middle else low = middle + 1 end
+  end
+  return low
+end
+
+-- Visits the members of sorted sets, merged, in descending order of score and then of bytes, behind a position, at most budget
+-- of them, until visit answers true. Answers the position reached, or nil at the end.
+local function walk(keys, score, id, budget, visit)
+  local size = math.max(8, math.floor(budget / math.max(1, #keys)))
+  local heads = {}
+  for i, key in ipairs(keys) do
+    heads[i] = { key = P .. key, rank = score and rankBehind(P .. key, score, id) or 0, page = {}, at = 1 }
+  end
+  local seen, score, member = 0, nil, nil
+  while seen < budget do
+    local best
+    score, member = nil, nil
+    for _, head in ipairs(heads) do
+      if head.at > #head.page and not head.ended then
+        head.page, head.at = call('ZREVRANGE', head.key, head.rank, head.rank + size - 1, 'WITHSCORES'), 1
+        head.rank = head.rank + size
+        head.ended = #head.page < 2 * size
+      end
+      if head.at <= #head.page then
+        local m, s = head.page[head.at], tonumber(head.page[head.at + 1])
+        if not best or s > score or (s == score and less(member, m)) then best, score, member = head, s, m end
+      end
+    end
+    if not best then return nil end
+    best.at = best.at + 2
+    seen = seen + 1
+    if visit(member, score) then break end
+  end
+  return num(score), member
+end
+
+-- Of several lists of keys that all hold what is looked for, the one with the fewest members.
+local function narrowest(choices, twin)
+  local best, fewest
+  for _, keys in ipairs(choices) do
+    local count = 0
+    for _, key in ipairs(keys) do count = count + call('ZCARD', P .. twin .. key) end
+    if not fewest or count < fewest then best, fewest = keys, count end
+  end
+  return best or {}, fewest or 0
+end
+
+local function writeEvent(seq, id, body, keys)
+  call('SET', P .. 'ev:' .. id, body)
+  for key in string.gmatch(keys, '[^\\n]+') do call('ZADD', P .. key, num(seq), id) end
+end
+
+-- Appends to the change feed, keeps its history bounded in small steps, and wakes who follows it.
+local function appendFeed(last, entries, history, channel)
+  local first = last - #entries
+  for i, entry in ipairs(entries) do call('ZADD', P .. 'feed', num(first + i), num(first + i) .. ':' .. entry) end
+  local surplus = call('ZCARD', P .. 'feed') - history
+  if surplus > math.min(1000, history) then
+    surplus = math.min(surplus, 2000 + #entries)
+    local edge = call('ZRANGE', P .. 'feed', surplus - 1, surplus - 1, 'WITHSCORES')
+    call('SET', P .. 'feed:floor', num(tonumber(edge[2])))
+    call('ZREMRANGEBYRANK', P .. 'feed', 0, surplus - 1)
+  end
+  redis.pcall('PUBLISH', channel, '')
+end
+`

@@ -1,0 +1,118 @@
+/** ARGV: ids. Answers whether a bulk revocation is pending, then record, version and stamp of each that exists. */
+export const findTokens: string = `
+local job = loadJob()
+local out = { job and 1 or 0 }
+for _, id in ipairs(ARGV) do
+  local t = call('HMGET', P .. 't:' .. id, 'r', 'v', 's', 'q', 'x', 'ra')
+  if t[1] then
+    local version, stamp = t[2], t[3] or ''
+    if job and revokedBy(job, t[4], t[5], t[6]) then version, stamp = num(tonumber(version) + 1), job.stamp end
+    out[#out + 1] = t[1]
+    out[#out + 1] = version
+    out[#out + 1] = stamp
+  end
+end
+return out
+`
+
+/**
+ * One commit. ARGV: the counts of inserts, updates, removals, owners and events, the length of the feed's history, the channel;
+ * then the inserts (12 arguments each, as `encodeToken` writes them), the updates (each with the version that it expects in front), ids, owners, and events (id, body, index keys).
+ *
+ * Everything is checked before anything is written, and the first write is one that a full server refuses: Redis does not roll back.
+ */
+export const commitChange: string = `
+local at = 8
+local function take() at = at + 1 return ARGV[at - 1] end
+local function takeToken()
+  local t = { id = take(), r = take(), v = take(), ca = take(), x = take(), n = take() }
+  t.ra, t.da, t.nb, t.ex, t.du, t.rp = take(), take(), take(), take(), take(), take()
+  return t
+end
+local inserts, updates, removals, owners, events = {}, {}, {}, {}, {}
+for i = 1, tonumber(ARGV[1]) do inserts[i] = takeToken() end
+for i = 1, tonumber(ARGV[2]) do local expected = take() updates[i] = takeToken() updates[i].expected = expected end
+for i = 1, tonumber(ARGV[3]) do removals[i] = take() end
+for i = 1, tonumber(ARGV[4]) do owners[i] = take() end
+for i = 1, tonumber(ARGV[5]) do events[i] = { id = take(), body = take(), keys = take() } end
+
+local job = loadJob()
+local inserted, seen = {}, {}
+for _, t in ipairs(inserts) do
+  if inserted[t.id] or call('EXISTS', P .. 't:' .. t.id) == 1 then return t.id end
+  inserted[t.id] = true
+end
+for _, t in ipairs(updates) do
+  local old = call('HMGET', P .. 't:' .. t.id, 'v', 'q', 'x', 'ra', 'ca')
+  local version = tonumber(old[1])
+  if version and revokedBy(job, old[2], old[3], old[4]) then version = version + 1 end
+  if seen[t.id] or not version or version ~= tonumber(t.expected) then return t.id end
+  seen[t.id], t.oldX, t.oldCa = true, old[3], old[5]
+end
+seen = {}
+for _, event in ipairs(events) do
+  if seen[event.id] or call('EXISTS', P .. 'ev:' .. event.id) == 1 then return event.id end
+  seen[event.id] = true
+end
+
+local feed = {}
+for _, t in ipairs(inserts) do feed[#feed + 1] = 't' .. t.id end
+for _, t in ipairs(updates) do feed[#feed + 1] = 't' .. t.id end
+local gone = {}
+for _, id in ipairs(removals) do
+  if not gone[id] and (inserted[id] or call('EXISTS', P .. 't:' .. id) == 1) then
+    gone[#gone + 1] = id
+    gone[id] = true
+    feed[#feed + 1] = 't' .. id
+  end
+end
+for _, owner in ipairs(owners) do feed[#feed + 1] = 'o' .. owner end
+
+local head = 0
+if #feed > 0 then head = call('INCRBY', P .. 'feed:head', #feed) end
+
+local function unindex(id, indexes)
+  for key in string.gmatch(indexes, '[^\\n]+') do
+    call('ZREM', P .. key, id)
+    call('ZREM', P .. 'r' .. key, id)
+  end
+  for _, set in ipairs({ 'exp', 'nb', 'due', 'off' }) do call('ZREM', P .. set .. firstIndex(indexes), id) end
+end
+local function place(set, t, score, member)
+  local key = P .. set .. firstIndex(t.x)
+  if member then call('ZADD', key, score, t.id) elseif t.expected then call('ZREM', key, t.id) end
+end
+local function write(t)
+  if t.expected and (t.oldX ~= t.x or t.oldCa ~= t.ca) then unindex(t.id, t.oldX) end
+  local fields = { 'r', t.r, 'v', t.v, 'q', num(head), 'x', t.x, 'ca', t.ca, 'n', t.n }
+  for _, name in ipairs({ 'ra', 'da', 'nb', 'ex', 'du', 'rp' }) do
+    if t[name] ~= '' then
+      fields[#fields + 1] = name
+      fields[#fields + 1] = t[name]
+    end
+  end
+  if t.expected then call('DEL', P .. 't:' .. t.id) end
+  call('HSET', P .. 't:' .. t.id, unpack(fields))
+  for key in string.gmatch(t.x, '[^\\n]+') do
+    call('ZADD', P .. key, t.ca, t.id)
+    if t.ra ~= '' then call('ZADD', P .. 'r' .. key, t.ca, t.id) elseif t.expected then call('ZREM', P .. 'r' .. key, t.id) end
+  end
+  place('exp', t, t.ex, t.ex ~= '')
+  place('nb', t, t.nb, t.nb ~= '')
+  place('due', t, t.du, t.du ~= '' and t.ra == '' and t.rp == '')
+  place('off', t, t.ca, t.da ~= '' and t.ra == '')
+end
+for _, t in ipairs(inserts) do write(t) end
+for _, t in ipairs(updates) do write(t) end
+for _, id in ipairs(gone) do
+  unindex(id, call('HGET', P .. 't:' .. id, 'x'))
+  for _, period in ipairs(call('ZRANGE', P .. 'us:' .. id, 0, -1)) do call('UNLINK', P .. 'uc:' .. period .. ':' .. id) end
+  call('UNLINK', P .. 't:' .. id, P .. 'us:' .. id, P .. 'ul:' .. id, P .. 'ua:' .. id, P .. 'un:' .. id)
+end
+if #events > 0 then
+  local seq = call('INCRBY', P .. 'ev:head', #events) - #events
+  for i, event in ipairs(events) do writeEvent(seq + i, event.id, event.body, event.keys) end
+end
+if #feed > 0 then appendFeed(head, feed, tonumber(ARGV[6]), ARGV[7]) end
+return ''
+`

@@ -1,0 +1,36 @@
+import { type Script, script } from './client.js'
+import { beginStore, eventStep, readFeed, readLeases, recordUsage, renewLease, reportUsage } from './lua/activity.js'
+import { listStep } from './lua/list.js'
+import { prelude } from './lua/prelude.js'
+import { driveJob, revokeTokens } from './lua/revoke.js'
+import { commitChange, findTokens } from './lua/tokens.js'
+
+/** Every script of the store, with what they share in front. */
+export const scripts: { readonly [Name in ScriptName]: Script } = {
+  begin: script(prelude, beginStore),
+  find: script(prelude, findTokens),
+  list: script(prelude, listStep),
+  commit: script(prelude, commitChange),
+  revoke: script(prelude, revokeTokens),
+  drive: script(prelude, driveJob),
+  events: script(prelude, eventStep),
+  feed: script(prelude, readFeed),
+  recordUsage: script(prelude, recordUsage),
+  reportUsage: script(prelude, reportUsage),
+  renewLease: script(prelude, renewLease),
+  readLeases: script(prelude, readLeases),
+}
+
+type ScriptName =
+  | 'begin'
+  | 'find'
+  | 'list'
+  | 'commit'
+  | 'revoke'
+  | 'drive'
+  | 'events'
+  | 'feed'
+  | 'recordUsage'
+  | 'reportUsage'
+  | 'renewLease'
+  | 'readLeases'

@@ -1,0 +1,69 @@
+import type { Change, CommitResult, ListedToken, ListQuery, StoredToken } from '../../../src/store.js'
+import type { Connection } from './connection.js'
+import { decodeToken, encodeEvent, encodeToken, foldAscii, groupsOf, listOf } from './encode.js'
+import { indexFilter, wellFormed } from './filter.js'
+import { scripts } from './scripts.js'
+
+/** How many tokens one step of a list looks at: about a millisecond of the server's time. */
+const LIST_STEP = 1_000
+
+/** Where changes are told, and how many of them are kept. */
+export type FeedPlace = { readonly history: number; readonly channel: string }
+
+/** The tokens with these ids, and whether a bulk revocation is still to be written into its tokens. */
+export async function findTokens(connection: Connection, ids: readonly string[]): Promise<{ tokens: StoredToken[]; pending: boolean }> {
+  const answer = listOf(await connection.run(scripts.find, [...new Set(ids)]))
+  return {
+    tokens: groupsOf(answer, 3, 1).map(([record, version, stamp]) => decodeToken(record, version, stamp)),
+    pending: Number(answer[0]) === 1,
+  }
+}
+
+export async function commitChange(connection: Connection, change: Change, { history, channel }: FeedPlace): Promise<CommitResult> {
+  const { inserts = [], updates = [], removals = [], ownersChanged = [], events } = change
+  const answer = await connection.run(scripts.commit, [
+    inserts.length,
+    updates.length,
+    removals.length,
+    ownersChanged.length,
+    events.length,
+    history,
+    channel,
+    ...inserts.flatMap(encodeToken),
+    ...updates.flatMap(({ expectedVersion, record }) => [expectedVersion, ...encodeToken(record)]),
+    ...removals,
+    ...ownersChanged,
+    ...events.flatMap(encodeEvent),
+  ])
+  return answer === '' ? { ok: true } : { ok: false, conflict: String(answer) }
+}
+
+/** One page, in steps that each look at a bounded number of tokens and go on where the last one stopped. */
+export async function listTokens(connection: Connection, query: ListQuery): Promise<readonly ListedToken[]> {
+  const { statuses, nameContains, rotationDue, expiresBefore, neverExpires, unusedSince, neverUsed, now, limit } = query
+  const name = nameContains === undefined ? undefined : foldAscii(nameContains)
+  const filter = {
+    ...indexFilter(query),
+    ...{ statuses, rotationDue, expiresBefore, neverExpires, unusedSince, neverUsed, now, budget: LIST_STEP },
+    name: name === undefined ? undefined : wellFormed(name),
+  }
+  const page: ListedToken[] = []
+  let behind: { score?: number; id?: string } =
+    query.after === undefined ? {} : { score: query.after.createdAt, id: wellFormed(query.after.id) }
+  while (page.length < limit) {
+    const answer = listOf(await connection.run(scripts.list, [JSON.stringify({ ...filter, ...behind, limit: limit - page.length })]))
+    for (const [record, version, stamp, lastUsedAt, lastUsedIp] of groupsOf(answer, 5, 2)) {
+      const token = decodeToken(record, version, stamp)
+      // The script compares UTF-8, in which halves of surrogate pairs are all alike.
+      if (name !== undefined && !foldAscii(token.name).includes(name)) continue
+      page.push({
+        ...token,
+        ...(lastUsedAt === '' ? {} : { lastUsedAt: Number(lastUsedAt) }),
+        ...(lastUsedIp === '' ? {} : { lastUsedIp: String(lastUsedIp) }),
+      })
+    }
+    if (answer[0] === '') break
+    behind = { score: Number(answer[0]), id: String(answer[1]) }
+  }
+  return page
+}

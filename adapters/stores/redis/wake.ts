@@ -1,0 +1,87 @@
+import { isIoredis, type RedisClient } from './client.js'
+
+/** How long to wait for the first subscription before going on without it, in milliseconds. It is a hint: followers also poll. */
+const FIRST_SUBSCRIPTION = 1_000
+
+/** One dedicated connection on the wake-up channel. */
+export type Listener = { close(): void }
+
+type IoredisSubscriber = {
+  on(event: string, listener: () => void): unknown
+  subscribe(channel: string): Promise<unknown>
+  connect(): Promise<unknown>
+  disconnect(): void
+  readonly status: string
+}
+
+type NodeRedisSubscriber = {
+  on(event: string, listener: () => void): unknown
+  subscribe(channel: string, listener: () => void): Promise<unknown>
+  connect(): Promise<unknown>
+  /** node-redis 5 and later; `disconnect` before. */
+  destroy?(): unknown
+  disconnect?(): unknown
+}
+
+/** Calls `wake` when something is published, and whenever the connection is back, since what was published meanwhile is lost. */
+export async function listen(client: RedisClient, channel: string, wake: () => void): Promise<Listener> {
+  const subscriber = client.duplicate?.()
+  if (subscriber === undefined) return { close() {} }
+  if (isIoredis(client)) return listenIoredis(subscriber, channel, wake)
+  return listenNodeRedis(subscriber, channel, wake)
+}
+
+async function listenIoredis(subscriber: object, channel: string, wake: () => void): Promise<Listener> {
+  if (!hasMethods<IoredisSubscriber>(subscriber, ['on', 'subscribe', 'connect', 'disconnect'])) return { close() {} }
+  const joined = new Promise<void>((resolve) => {
+    subscriber.on('error', resolve)
+    subscriber.on('message', wake)
+    subscriber.on('ready', () => {
+      subscriber.subscribe(channel).then(() => {
+        resolve()
+        wake()
+      }, resolve)
+    })
+  })
+  if (subscriber.status === 'wait') subscriber.connect().catch(() => {})
+  await within(FIRST_SUBSCRIPTION, joined)
+  return { close: () => subscriber.disconnect() }
+}
+
+async function listenNodeRedis(subscriber: object, channel: string, wake: () => void): Promise<Listener> {
+  if (!hasMethods<NodeRedisSubscriber>(subscriber, ['on', 'subscribe', 'connect'])) return { close() {} }
+  const joined = new Promise<void>((resolve) => {
+    subscriber.on('error', resolve)
+    // It subscribes again by itself after a reconnection.
+    subscriber.on('ready', wake)
+    subscriber
+      .connect()
+      .then(() => subscriber.subscribe(channel, wake))
+      .then(() => {
+        resolve()
+        wake()
+      })
+      .catch(resolve)
+  })
+  await within(FIRST_SUBSCRIPTION, joined)
+  return {
+    close() {
+      if (subscriber.destroy !== undefined) subscriber.destroy()
+      // A client that is not connected any more refuses to disconnect.
+      else Promise.resolve(subscriber.disconnect?.()).catch(() => {})
+    },
+  }
+}
+
+function hasMethods<T extends object>(value: object, names: readonly (keyof T & string)[]): value is T {
+  return names.every((name) => typeof Reflect.get(value, name) === 'function')
+}
+
+async function within(milliseconds: number, event: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const timeout = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, milliseconds)
+  })
+  await Promise.race([event, timeout])
+  clearTimeout(timer)
+}

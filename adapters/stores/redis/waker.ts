@@ -1,0 +1,50 @@
+import type { Connection } from './connection.js'
+import { type Listener, listen } from './wake.js'
+
+/** How long to wait before trying again where the server could not be reached at first, in milliseconds. */
+const RETRY_AFTER = 1_000
+
+/** Those who want to know that the feed has grown, on one dedicated connection for all of them. */
+export type Waker = { subscribe(wake: () => void): Promise<() => void>; close(): void }
+
+export function createWaker(connection: Connection, channel: string): Waker {
+  const subscriptions = new Set<{ readonly wake: () => void }>()
+  let listening: Promise<Listener | undefined> | undefined
+
+  const wakeAll = (): void => {
+    for (const { wake } of subscriptions) wake()
+  }
+
+  async function start(): Promise<Listener | undefined> {
+    try {
+      return await listen(await connection.client(), channel, wakeAll)
+    } catch {
+      setTimeout(() => {
+        if (subscriptions.size > 0) listening = start()
+      }, RETRY_AFTER).unref()
+      return undefined
+    }
+  }
+
+  function stop(): void {
+    const stopping = listening
+    listening = undefined
+    void stopping?.then((listener) => listener?.close())
+  }
+
+  return {
+    async subscribe(wake) {
+      const subscription = { wake }
+      subscriptions.add(subscription)
+      listening ??= start()
+      await listening
+      return () => {
+        if (subscriptions.delete(subscription) && subscriptions.size === 0) stop()
+      }
+    },
+    close() {
+      subscriptions.clear()
+      stop()
+    },
+  }
+}
