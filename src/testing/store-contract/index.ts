@@ -2,6 +2,7 @@ import { commitCases } from './cases/commit.js'
 import { eventCases } from './cases/events.js'
 import { feedCases } from './cases/feed.js'
 import { filterCases } from './cases/filters.js'
+import { historyCases } from './cases/history.js'
 import { leaseCases } from './cases/leases.js'
 import { lifeCases } from './cases/life.js'
 import { loadCases } from './cases/load.js'
@@ -30,6 +31,7 @@ const GROUPS: readonly StoreCases[] = [
   leaseCases,
   lifeCases,
   loadCases,
+  historyCases,
 ]
 
 /**

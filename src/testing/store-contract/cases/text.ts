@@ -1,4 +1,4 @@
-import { ensureEqual, ensureSameMembers } from '../../assert.js'
+import { ensureSameMembers } from '../../assert.js'
 import { insert, listNames, token } from '../build.js'
 import type { Stage, StoreCases } from '../types.js'
 

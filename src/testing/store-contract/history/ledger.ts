@@ -1,0 +1,134 @@
+import { ConflictError, NotFoundError } from '../../../errors.js'
+import type { Latchkey } from '../../../instance.js'
+import { ensure, ensureEqual } from '../../assert.js'
+import type { Dice } from '../../random.js'
+
+/** An owner of tokens. After a bulk revocation of its tokens has begun, new tokens get another owner. */
+export type Owner = { readonly id: string; revoking: boolean }
+
+/** What the clients know of one token: facts that were acknowledged, and attempts that may still come true. */
+export type Known = {
+  readonly id: string
+  readonly token: string
+  readonly owner: Owner
+  /** A revocation or rotation of it has begun: it may be refused from then on. */
+  ending: boolean
+  /** A revocation or rotation of it was acknowledged: it must be refused from then on. */
+  dead: boolean
+  /** Acknowledged updates, each of which added one to `count` in the metadata. */
+  updates: number
+  successors: number
+}
+
+/** What 64 clients share while they work. */
+export type Ledger = {
+  readonly instances: readonly [Latchkey, Latchkey]
+  readonly dice: Dice
+  readonly tokens: Known[]
+  owner: Owner
+  owners: number
+  /** Acknowledged operations that leave one event each. */
+  readonly told: { create: number; update: number; rotate: number; revoke_all: number }
+}
+
+const REASON = 'history'
+
+const by = { actor: 'system' } as const
+
+/** A conflict, or a token that is gone, is an answer; anything else is a fault of the store. */
+async function refused(work: Promise<unknown>): Promise<boolean> {
+  try {
+    await work
+    return false
+  } catch (error) {
+    if (error instanceof ConflictError || error instanceof NotFoundError) return true
+    throw error
+  }
+}
+
+/** Verifies and holds the answer against what was acknowledged before it began and begun before it ended. */
+export async function verify(tokens: Latchkey, known: Known): Promise<void> {
+  const wasDead = known.dead
+  const { ok } = await tokens.verify(known.token)
+  ensure(!(ok && wasDead), `${known.id} was accepted by a verification that began after its revocation or rotation was acknowledged`)
+  ensure(ok || known.ending || known.owner.revoking, `${known.id} was refused although nobody had begun to revoke or rotate it`)
+}
+
+export async function create(ledger: Ledger, tokens: Latchkey): Promise<void> {
+  const { owner } = ledger
+  const input = { name: 'History', scopes: ['stock:read'], ownerId: owner.id, metadata: { count: 0 } }
+  const { token, record } = await tokens.create(input, by)
+  ledger.told.create += 1
+  ledger.tokens.push({ id: record.id, token, owner, ending: false, dead: false, updates: 0, successors: 0 })
+}
+
+/** Reads, adds one, and writes only if the version is still the one that was read. */
+export async function update(ledger: Ledger, tokens: Latchkey, known: Known): Promise<void> {
+  const wasDead = known.dead
+  const record = await tokens.get(known.id)
+  ensure(record !== undefined, `${known.id} was created and cannot be found`)
+  const count = record.metadata?.count
+  ensure(typeof count === 'number', `${known.id} has lost its metadata`)
+  if (await refused(tokens.update(known.id, { metadata: { count: count + 1 } }, { ...by, version: record.version }))) return
+  ensure(!wasDead, `${known.id} was updated although its revocation had been acknowledged before`)
+  known.updates += 1
+  ledger.told.update += 1
+}
+
+export async function rotate(ledger: Ledger, tokens: Latchkey, known: Known): Promise<void> {
+  known.ending = true
+  let successor: Awaited<ReturnType<Latchkey['rotate']>> | undefined
+  const work = tokens.rotate(known.id, {}, by).then((minted) => {
+    successor = minted
+  })
+  if ((await refused(work)) || successor?.token === undefined) return
+  known.dead = true
+  known.successors += 1
+  ledger.told.rotate += 1
+  ledger.told.create += 1
+  const { record, token } = successor
+  const count = record.metadata?.count
+  ensure(typeof count === 'number', `${record.id} did not get the metadata of the token that it replaces`)
+  ledger.tokens.push({ id: record.id, token, owner: known.owner, ending: false, dead: false, updates: count, successors: 0 })
+}
+
+export async function revoke(tokens: Latchkey, known: Known): Promise<void> {
+  known.ending = true
+  await tokens.revoke(known.id, { reason: REASON }, by)
+  known.dead = true
+}
+
+/** Revokes all tokens of the present owner; those created from now on get a new one. */
+export async function revokeAll(ledger: Ledger, tokens: Latchkey): Promise<void> {
+  const { owner } = ledger
+  ledger.owners += 1
+  ledger.owner = { id: `owner-${ledger.owners}`, revoking: false }
+  owner.revoking = true
+  const acknowledged = ledger.tokens.filter((known) => known.owner === owner)
+  await tokens.revokeAll({ ownerId: owner.id }, by)
+  for (const known of acknowledged) known.dead = true
+  ledger.told.revoke_all += 1
+}
+
+/** What must hold when all clients are done. */
+export async function settle(ledger: Ledger): Promise<void> {
+  const [tokens, other] = ledger.instances
+  let revoked = 0
+  for (const known of ledger.tokens) {
+    await verify(tokens, known)
+    await verify(other, known)
+    const record = await other.get(known.id)
+    ensureEqual(record?.metadata, { count: known.updates }, `${known.id}: every acknowledged update must have counted, and no other`)
+    ensure(known.successors <= 1, `${known.id} was rotated twice`)
+    if (record?.revokedReason === REASON) revoked += 1
+    if (known.dead) ensureEqual(record?.status, 'revoked', `${known.id} was revoked or rotated`)
+  }
+  const found = { create: 0, update: 0, rotate: 0, revoke: 0, revoke_all: 0 }
+  let cursor: string | undefined
+  do {
+    const page: Awaited<ReturnType<Latchkey['events']>> = await tokens.events({ limit: 1000, cursor })
+    for (const { action } of page.items) if (action in found) found[action as keyof typeof found] += 1
+    cursor = page.nextCursor
+  } while (cursor !== undefined)
+  ensureEqual(found, { ...ledger.told, revoke: revoked }, 'every acknowledged change must have left exactly one event')
+}
