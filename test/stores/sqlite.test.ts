@@ -1,0 +1,43 @@
+import { sqliteStore } from 'latchkey/stores/sqlite'
+import { storeContract } from 'latchkey/testing'
+import { describe, it } from 'vitest'
+import { findDriver, type SqliteDriver } from '../../adapters/stores/sql/sqlite-open.js'
+import { ownFolder, TRIM } from './sql/databases.js'
+
+const drivers: readonly SqliteDriver[] = ['node:sqlite', 'libsql', 'better-sqlite3']
+
+const loads = async (driver: SqliteDriver): Promise<boolean> => {
+  try {
+    await findDriver(driver)
+    return true
+  } catch {
+    return false
+  }
+}
+
+// libsql comes with the development dependencies; the others are tried where Node or the machine has them.
+for (const driver of drivers) {
+  if (driver !== 'libsql' && !(await loads(driver))) continue
+  storeContract(
+    { describe, it },
+    {
+      name: `sqlite through ${driver}`,
+      async create() {
+        const folder = await ownFolder()
+        const open = () => sqliteStore({ path: folder.path('tokens.db'), driver })
+        return {
+          store: open(),
+          second: open(),
+          reopen: open,
+          async trimFeed() {
+            const Driver = await findDriver(driver)
+            const database = new Driver(folder.path('tokens.db'))
+            for (const statement of TRIM) database.exec(statement)
+            database.close()
+          },
+          dispose: folder.remove,
+        }
+      },
+    },
+  )
+}
