@@ -85,9 +85,15 @@ export class Follower {
     await this.#reading
     try {
       await this.#unsubscribe?.()
+      if (this.#leaseCursor !== undefined) await this.#release(this.#leaseCursor)
     } catch {
-      // The subscription is only a hint; the store is being closed anyway.
+      // The subscription is only a hint, and a lease runs out by itself.
     }
+  }
+
+  // A node that has gone for good holds up no barrier.
+  async #release(cursor: string): Promise<void> {
+    await this.#store.renewLease({ nodeId: this.#nodeId, cursor, expiresAt: 0 })
   }
 
   #round(): Promise<void> {
