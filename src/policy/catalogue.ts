@@ -74,6 +74,7 @@ export function compileCatalogue(options: CatalogueOptions): Catalogue {
       const patterns = flatten(definitions, textsOf(actorGrants))
       return wanted.find((grant) => {
         if (keptGrants.includes(grant)) return false
+        if (problemWithGrant(definitions, grant) !== undefined) return true
         if (isScopeName(grant)) return !held.has(grant)
         return !patterns.some((pattern) => coversGrant(pattern, grant))
       })

@@ -1,6 +1,7 @@
 import ipaddr from 'ipaddr.js'
 import { InvalidInputError } from '../errors.js'
 import { quote } from './quote.js'
+import { reading } from './reading.js'
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6
 type Network = { readonly address: Address; readonly bits: number }
@@ -21,6 +22,10 @@ const MAPPED_BITS = 96
  * @throws InvalidInputError (`invalid_input`) that names the entry: `allowedIps.0`.
  */
 export function readNetworks(field: string, input: unknown): readonly string[] {
+  return reading(field, () => readList(field, input))
+}
+
+function readList(field: string, input: unknown): readonly string[] {
   if (!Array.isArray(input)) throw new InvalidInputError(field, `must be a list of addresses and CIDR ranges, not ${quote(input)}`)
   if (input.length > MAX_NETWORKS) throw new InvalidInputError(field, `has ${input.length} entries; at most ${MAX_NETWORKS} are kept`)
   const networks = Array.from(input, (entry: unknown, at) => {
@@ -92,11 +97,19 @@ function parseAddress(text: string): Address | undefined {
   try {
     if (IPV4.test(text)) return ipaddr.IPv4.parse(text)
     if (!IPV6.test(text)) return undefined
-    const tail = text.slice(text.lastIndexOf(':') + 1)
-    return tail.includes('.') && !IPV4.test(tail) ? undefined : ipaddr.IPv6.parse(text)
+    const colon = text.lastIndexOf(':')
+    const tail = text.slice(colon + 1)
+    if (!tail.includes('.')) return ipaddr.IPv6.parse(text)
+    // The library reads `::10.0.0.1` as if it were mapped, so the dotted tail (RFC 4291 §2.2) goes in as the groups that it stands for.
+    return IPV4.test(tail) ? ipaddr.IPv6.parse(text.slice(0, colon + 1) + asGroups(tail)) : undefined
   } catch {
     return undefined
   }
+}
+
+function asGroups(ipv4: string): string {
+  const [a = 0, b = 0, c = 0, d = 0] = ipv4.split('.').map(Number)
+  return `${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`
 }
 
 function unmap(network: Network): Network {

@@ -10,5 +10,14 @@ export function quote(input: unknown): string {
     return JSON.stringify(shown.length > MAX_QUOTED || input.length > 4 * MAX_QUOTED ? `${shown.slice(0, MAX_QUOTED)}…` : shown)
   }
   if (input === null || input === undefined || typeof input === 'boolean' || typeof input === 'number') return String(input)
-  return Array.isArray(input) ? 'a list' : `a value of type ${typeof input}`
+  return isList(input) ? 'a list' : `a value of type ${typeof input}`
+}
+
+/** A proxy that was revoked throws even here. */
+function isList(input: unknown): boolean {
+  try {
+    return Array.isArray(input)
+  } catch {
+    return false
+  }
 }

@@ -2,6 +2,7 @@ import { InvalidInputError } from '../errors.js'
 import type { Definitions } from './definitions.js'
 import { problemWithGrant } from './problem.js'
 import { quote } from './quote.js'
+import { reading } from './reading.js'
 import { isScopeName } from './scope.js'
 import { closest } from './suggest.js'
 
@@ -16,10 +17,14 @@ export function readDefinitions(options: {
 }): Definitions {
   const allowWildcard = options.allowWildcard ?? false
   if (typeof allowWildcard !== 'boolean') throw new InvalidInputError('allowWildcard', 'must be true or false')
-  const names = readNames(options.scopes)
+  const names = reading('scopes', () => readNames(options.scopes))
   const known = new Set(names)
   const plain = { names, known, groups: new Map<string, readonly string[]>(), implies: new Map<string, readonly string[]>(), allowWildcard }
-  return { ...plain, groups: readGroups(options.groups, plain), implies: readImplies(options.implies, plain) }
+  return {
+    ...plain,
+    groups: reading('groups', () => readGroups(options.groups, plain)),
+    implies: reading('implies', () => readImplies(options.implies, plain)),
+  }
 }
 
 function readNames(input: unknown): readonly string[] {

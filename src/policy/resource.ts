@@ -1,6 +1,7 @@
 import { InvalidInputError } from '../errors.js'
 import type { Resources } from '../store.js'
 import { quote } from './quote.js'
+import { reading } from './reading.js'
 
 /** What a route asks about: one value or several in each dimension. */
 export type AskedResources = { readonly [dimension: string]: string | readonly string[] }
@@ -46,6 +47,10 @@ export function resourcesWithin(inner: Resources | undefined, outer: Resources |
  * @throws InvalidInputError (`invalid_input`) that names the entry: `resources.warehouse.0`.
  */
 export function readResources(field: string, input: unknown): Resources {
+  return reading(field, () => readDimensions(field, input))
+}
+
+function readDimensions(field: string, input: unknown): Resources {
   if (!isObject(input) || !isPlain(input)) throw new InvalidInputError(field, `must be an object of lists of strings, not ${quote(input)}`)
   const dimensions = Reflect.ownKeys(input)
   if (dimensions.length > MAX_DIMENSIONS)

@@ -1,0 +1,141 @@
+import { describe, expect, test } from 'vitest'
+import { type CatalogueOptions, compileCatalogue } from '../../src/policy/catalogue.js'
+
+const scopes = { 'inventory:read': 'See stock', 'inventory:write': 'Change stock' }
+const own = (name: string, value: unknown): object =>
+  JSON.parse(JSON.stringify({ name: 0 }).replace('"name":0', `${JSON.stringify(name)}:${JSON.stringify(value)}`))
+const refused = (field: string, message: RegExp = /./) =>
+  expect.objectContaining({ code: 'invalid_input', field, message: expect.stringMatching(message) })
+
+describe('options that are not sound are refused, and the entry named', () => {
+  const bad: [string, CatalogueOptions, string, RegExp?][] = [
+    ['no scopes', { scopes: undefined }, 'scopes'],
+    ['null', { scopes: null }, 'scopes'],
+    ['a list of scopes', { scopes: ['inventory:read'] }, 'scopes', /must be an object/],
+    ['a Map of scopes', { scopes: new Map([['inventory:read', 'x']]) }, 'scopes', /must be an object/],
+    [
+      'a class instance',
+      {
+        scopes: new (class {
+          a = 'x'
+        })(),
+      },
+      'scopes',
+    ],
+    ['text', { scopes: 'inventory:read' }, 'scopes'],
+    ['upper case', { scopes: { 'inventory:Read': 'x' } }, 'scopes.inventory:Read', /segments/],
+    ['a wildcard in the catalogue', { scopes: { 'inventory:*': 'x' } }, 'scopes.inventory:*'],
+    ['the bare wildcard in the catalogue', { scopes: { '*': 'x' } }, 'scopes.*'],
+    ['an empty name', { scopes: { '': 'x' } }, 'scopes.'],
+    ['an empty segment', { scopes: { 'a::b': 'x' } }, 'scopes.a::b'],
+    ['a name of 129 characters', { scopes: { ['a'.repeat(129)]: 'x' } }, `scopes.${'a'.repeat(64)}…`],
+    ['a description that is none', { scopes: { a: 7 } }, 'scopes.a', /description/],
+    ['a nested catalogue', { scopes: { inventory: { read: 'x' } } }, 'scopes.inventory', /description/],
+    ['a list of groups', { scopes, groups: [] }, 'groups'],
+    ['a group that is text', { scopes, groups: { staff: 'inventory:read' } }, 'groups.staff', /list/],
+    ['a group with @ in its name', { scopes, groups: { '@staff': [] } }, 'groups.@staff', /the @ belongs/],
+    [
+      'a group with an unknown scope',
+      { scopes, groups: { staff: ['inventory:read', 'billing:read'] } },
+      'groups.staff.1',
+      /not in the catalogue/,
+    ],
+    ['a group with a slip', { scopes, groups: { staff: ['inventory:raed'] } }, 'groups.staff.0', /did you mean "inventory:read"/],
+    ['a group with a wildcard that covers nothing', { scopes, groups: { staff: ['billing:*'] } }, 'groups.staff.0', /covers no scope/],
+    ['a group in a group', { scopes, groups: { all: ['inventory:*'], staff: ['@all'] } }, 'groups.staff.0', /not other groups/],
+    ['a group in itself', { scopes, groups: { staff: ['@staff'] } }, 'groups.staff.0', /not other groups/],
+    ['a group with * that is not allowed', { scopes, groups: { staff: ['*'] } }, 'groups.staff.0', /allowWildcard/],
+    ['a group with a number', { scopes, groups: { staff: [7] } }, 'groups.staff.0'],
+    ['a sparse group', { scopes, groups: { staff: new Array(1) } }, 'groups.staff.0'],
+    ['a list of implications', { scopes, implies: [] }, 'implies'],
+    [
+      'an unknown scope that implies',
+      { scopes, implies: { 'inventory:wriet': ['inventory:read'] } },
+      'implies.inventory:wriet',
+      /did you mean "inventory:write"/,
+    ],
+    [
+      'an unknown scope that is implied',
+      { scopes, implies: { 'inventory:write': ['billing:read'] } },
+      'implies.inventory:write.0',
+      /not a scope/,
+    ],
+    ['an implied wildcard', { scopes, implies: { 'inventory:write': ['inventory:*'] } }, 'implies.inventory:write.0', /not a scope/],
+    ['a wildcard that implies', { scopes, implies: { 'inventory:*': ['inventory:read'] } }, 'implies.inventory:*'],
+    ['an implied group', { scopes, groups: { all: [] }, implies: { 'inventory:write': ['@all'] } }, 'implies.inventory:write.0'],
+    ['an implication that is text', { scopes, implies: { 'inventory:write': 'inventory:read' } }, 'implies.inventory:write', /list/],
+    ['an implication by __proto__', { scopes, implies: own('__proto__', ['inventory:read']) }, 'implies.__proto__'],
+    ['an implication by constructor', { scopes, implies: { constructor: ['inventory:read'] } }, 'implies.constructor'],
+    ['allowWildcard that is text', { scopes, allowWildcard: 'false' }, 'allowWildcard'],
+  ]
+  test.each(bad)('%s', (_name, options, field, message) => {
+    expect(() => compileCatalogue(options)).toThrow(refused(field, message))
+  })
+})
+
+test('names that objects inherit are ordinary scopes and groups', () => {
+  const odd = { ...scopes, constructor: 'x', ...own('__proto__', 'x') }
+  const names = Object.assign(Object.create(null), scopes, { constructor: 'x' })
+  Object.defineProperty(names, '__proto__', { value: 'x', enumerable: true })
+  expect(Object.keys(odd)).toContain('constructor')
+  const catalogue = compileCatalogue({
+    scopes: names,
+    groups: own('__proto__', ['inventory:read', '__proto__']),
+    implies: own('__proto__', ['constructor']),
+  })
+  expect(catalogue.resolve(['__proto__']).names).toEqual(['__proto__', 'constructor'])
+  expect(catalogue.resolve(['@__proto__']).names).toEqual(['inventory:read', '__proto__', 'constructor'])
+  expect(catalogue.resolve(['@constructor']).names).toEqual([])
+})
+
+test('an empty catalogue is one: tokens that say who, and nothing more', () => {
+  expect(compileCatalogue({ scopes: {} }).names).toEqual([])
+})
+
+test('the options can change afterwards without changing the catalogue', () => {
+  const options = { scopes: { ...scopes } as Record<string, string>, groups: { staff: ['inventory:read'] } }
+  const catalogue = compileCatalogue(options)
+  options.groups.staff.push('inventory:write')
+  options.scopes.more = 'x'
+  expect(catalogue.resolve(['@staff', 'more']).names).toEqual(['inventory:read'])
+})
+
+describe('problemWith says why a grant cannot be given', () => {
+  const catalogue = compileCatalogue({ scopes, groups: { staff: ['inventory:*'] } })
+  test.each(['inventory:read', 'inventory:*', '@staff'])('%s can', (grant) => {
+    expect(catalogue.problemWith(grant)).toBeUndefined()
+  })
+  const problems: [unknown, RegExp][] = [
+    ['inventory:raed', /not in the catalogue; did you mean "inventory:read"\?/],
+    ['Inventory:Read', /not written like a scope.*did you mean "inventory:read"\?/],
+    ['inventory:delete-everything', /not in the catalogue$/],
+    ['billing:*', /covers no scope/],
+    ['inventory:read:*', /covers no scope/],
+    ['@stuff', /no group "@stuff"; did you mean "@staff"\?/],
+    ['@__proto__', /no group/],
+    ['__proto__', /not in the catalogue/],
+    ['constructor', /not in the catalogue/],
+    ['*', /allowWildcard/],
+    ['', /not written like a scope/],
+    ['inventory:', /not written like a scope/],
+    [null, /not null/],
+    [undefined, /not undefined/],
+    [7, /not 7/],
+    [Symbol('a'), /type symbol/],
+    [['inventory:read'], /a list/],
+    [{ toString: () => 'inventory:read' }, /type object/],
+  ]
+  test.each(problems)('%s: %s', (grant, message) => {
+    expect(catalogue.problemWith(grant)).toMatch(message)
+  })
+
+  test('in few words, however long the grant, and without the token that was pasted there', () => {
+    expect(catalogue.problemWith('a'.repeat(5_000_000))?.length).toBeLessThan(250)
+    const secret = 'pHk82J7SdVbmHv2PCggppN3U4PmcgphSGMXr3CJoeuf3CYcSx'
+    expect(catalogue.problemWith(`acme_live_c6w4G5BC9wx2juOQ_${secret}`)).not.toContain(secret.slice(0, 12))
+  })
+
+  test('* can be given where the options allow it', () => {
+    expect(compileCatalogue({ scopes, allowWildcard: true }).problemWith('*')).toBeUndefined()
+  })
+})

@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest'
+import { quote } from '../../src/policy/quote.js'
+
+test('names an input on one line, and says only what kind the large ones are', () => {
+  expect(quote('two\nlines "quoted"')).toBe('"two\\nlines \\"quoted\\""')
+  expect([quote(7), quote(Number.NaN), quote(null), quote(undefined), quote(false)]).toEqual(['7', 'NaN', 'null', 'undefined', 'false'])
+  expect([quote([1]), quote({}), quote(Symbol('x')), quote(1n), quote(() => 1)]).toEqual([
+    'a list',
+    'a value of type object',
+    'a value of type symbol',
+    'a value of type bigint',
+    'a value of type function',
+  ])
+})
+
+test('cuts long text', () => {
+  expect(quote('x'.repeat(64))).toBe(`"${'x'.repeat(64)}"`)
+  for (const length of [65, 255, 256, 257, 1_000_000]) expect(quote('x'.repeat(length))).toBe(`"${'x'.repeat(64)}…"`)
+})
+
+test('shows no secret, wherever in the text the token stands', () => {
+  const secret = 'pHk82J7SdVbmHv2PCggppN3U4PmcgphSGMXr3CJoeuf3CYcSx'
+  for (let before = 0; before < 300; before++) {
+    const shown = quote(`${' '.repeat(before)}acme_live_c6w4G5BC9wx2juOQ_${secret}`)
+    expect(shown).not.toContain(secret.slice(0, 12))
+  }
+})
+
+test('hostile objects are named without being touched', () => {
+  const { proxy, revoke } = Proxy.revocable({}, {})
+  const throwing = new Proxy(
+    {},
+    {
+      get: () => {
+        throw new Error('no')
+      },
+    },
+  )
+  expect(quote(throwing)).toBe('a value of type object')
+  revoke()
+  expect(quote(proxy)).toBe('a value of type object')
+})
