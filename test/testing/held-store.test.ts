@@ -1,0 +1,61 @@
+import { memoryStore } from 'latchkey/stores/memory'
+import { heldStore } from 'latchkey/testing'
+import { expect, it } from 'vitest'
+import { findOne, insert, replace, token } from '../../src/testing/store-contract/build.js'
+
+const prefix = 'acme'
+
+it('keeps back an answer that was read before a change', async () => {
+  const store = heldStore(memoryStore())
+  const old = token(prefix)
+  await insert(store, [old])
+  store.hold('find')
+  const slow = store.find([old.id])
+  const call = await store.next('find')
+  expect(call.args).toEqual([[old.id]])
+  await call.reach()
+  await replace(store, old, { name: 'New' })
+  await call.release()
+  expect(await slow).toEqual([old])
+})
+
+it('lets a change overtake a call that has not reached the store', async () => {
+  const store = heldStore(memoryStore())
+  const old = token(prefix)
+  await insert(store, [old])
+  store.hold('find')
+  const slow = store.find([old.id])
+  const present = await replace(store, old, { name: 'New' })
+  await (await store.next('find')).release()
+  expect(await slow).toEqual([present])
+})
+
+it('answers each waiting call once, waits for those to come, and fails one when told', async () => {
+  const store = heldStore(memoryStore())
+  store.hold('find', 'usage')
+  const third = store.next('usage')
+  const calls = [store.find(['1']), store.find(['2'])]
+  const [first, second] = [await store.next('find'), await store.next('find')]
+  expect([first.args, second.args]).toEqual([[['1']], [['2']]])
+  expect(store.waiting.length).toBe(2)
+  second.fail(undefined)
+  await expect(calls[1]).rejects.toBe(undefined)
+  const report = store.usage({ tokenIds: [] })
+  expect((await third).method).toBe('usage')
+  await store.resume()
+  expect(await calls[0]).toEqual([])
+  expect(await report).toEqual({ counts: [], addresses: [] })
+  expect(store.waiting).toEqual([])
+  expect(store.find([])).toEqual([])
+})
+
+it('resumes the methods it is told and holds the others', async () => {
+  const store = heldStore(memoryStore())
+  store.hold('find', 'usage')
+  const find = store.find([])
+  void store.usage({ tokenIds: [] })
+  await store.resume('find')
+  expect(await find).toEqual([])
+  expect(store.waiting.map(({ method }) => method)).toEqual(['usage'])
+  expect(await findOne(store, 'x')).toBe(undefined)
+})
