@@ -101,7 +101,9 @@ export class StoreUnavailableError extends LatchkeyError<'store_unavailable'> {
 /** There is no such token, or none that this actor may see. */
 export class NotFoundError extends LatchkeyError<'not_found'> {
   constructor(id: string) {
-    super('not_found', `no token with id ${JSON.stringify(id.slice(0, 64))} that this actor may see`)
+    // Somebody may have given the token where its id belongs: only what has the form of an id is repeated.
+    const shown = /^[0-9A-Za-z]{16}$/.test(id) ? `id ${JSON.stringify(id)}` : 'such an id'
+    super('not_found', `no token with ${shown} that this actor may see`)
   }
 }
 

@@ -83,11 +83,11 @@ export class Follower {
     this.#freshUntil = Number.NEGATIVE_INFINITY
     clearTimeout(this.#timer)
     await this.#reading
+    await this.#endSubscription()
     try {
-      await this.#unsubscribe?.()
       if (this.#leaseCursor !== undefined) await this.#release(this.#leaseCursor)
     } catch {
-      // The subscription is only a hint, and a lease runs out by itself.
+      // A lease runs out by itself.
     }
   }
 
@@ -114,7 +114,7 @@ export class Follower {
 
   async #follow(): Promise<void> {
     try {
-      await this.#subscribe()
+      this.#subscribe()
       if (this.#cursor === undefined) await this.#begin()
       await this.#catchUp()
       await this.#renewLease()
@@ -123,16 +123,31 @@ export class Follower {
     }
   }
 
-  // Subscribe first, then catch up, then trust: a wake-up between the two is never missed.
-  async #subscribe(): Promise<void> {
+  // One attempt at a time, which nobody waits for: wake-ups decide nothing, so a channel that hangs must not hold up the feed.
+  #subscribe(): void {
     if (this.#unsubscribe !== undefined || this.#subscribing) return
     this.#subscribing = true
+    this.#store
+      .subscribe(() => this.wake())
+      .then(async (unsubscribe) => {
+        this.#unsubscribe = unsubscribe
+        if (!this.#running) return await this.#endSubscription()
+        // What was committed while there was no channel yet.
+        this.wake()
+      })
+      .catch(() => undefined)
+      .finally(() => {
+        this.#subscribing = false
+      })
+  }
+
+  async #endSubscription(): Promise<void> {
+    const unsubscribe = this.#unsubscribe
+    this.#unsubscribe = undefined
     try {
-      this.#unsubscribe = await this.#store.subscribe(() => this.wake())
+      await unsubscribe?.()
     } catch {
-      // Without wake-ups the timer still reads the feed within the bound.
-    } finally {
-      this.#subscribing = false
+      // The subscription was only a hint.
     }
   }
 

@@ -1,4 +1,5 @@
 import { isThenable } from '../records/deadline.js'
+import type { FoundRecords } from '../records/found-records.js'
 import type { GuardedStore } from '../records/guarded-store.js'
 import type { StoredToken } from '../store.js'
 
@@ -89,7 +90,7 @@ export class Loader<T> {
     }
   }
 
-  #settle(batch: readonly Load<T>[], records: ReadonlyMap<string, StoredToken>): void {
+  #settle(batch: readonly Load<T>[], records: FoundRecords): void {
     for (const load of batch) {
       this.#forget(load)
       try {

@@ -72,8 +72,12 @@ export class OwnerScopes {
 
   #ask(ownerId: string, tenantId: string | undefined): MaybePromise<ScopeSet | null> {
     const owner = tenantId === undefined ? { ownerId } : { ownerId, tenantId }
-    const answer = callOut('the ownerScopes hook', this.#deadlineMs, () => this.#hook(owner))
-    return isThenable(answer) ? answer.then((scopes) => this.#read(scopes)) : this.#read(answer)
+    return callOut(
+      'the ownerScopes hook',
+      this.#deadlineMs,
+      () => this.#hook(owner),
+      (answer) => this.#read(answer),
+    )
   }
 
   #read(answer: unknown): ScopeSet | null {

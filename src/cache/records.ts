@@ -1,7 +1,8 @@
-import { LatchkeyError } from '../errors.js'
+import { LatchkeyError, StoreUnavailableError } from '../errors.js'
 import type { Catalogue } from '../policy/catalogue.js'
 import { compileEntry, type Entry } from '../records/entry.js'
 import type { GuardedStore } from '../records/guarded-store.js'
+import type { StoredToken } from '../store.js'
 import { BoundedMap } from './bounded-map.js'
 import { Follower } from './follower.js'
 import { GuessingBudget } from './guessing.js'
@@ -66,7 +67,7 @@ export class RecordCache {
       store,
       () => this.follower.epoch,
       (load, record) => {
-        const entry = record === undefined ? undefined : compileEntry(record, options.catalogue)
+        const entry = record === undefined ? undefined : compile(record, options.catalogue)
         // A read that began before this node followed the feed, or before a change that is known by now, must not fill the cache.
         if (this.#keeps && load.epoch !== 0 && load.epoch === this.follower.epoch && !load.outdated) {
           if (entry === undefined) this.#misses.set(flat(load.id), { visited: false })
@@ -131,6 +132,14 @@ export class RecordCache {
     await this.follower.stop()
     this.#entries.clear()
     this.#misses.clear()
+  }
+}
+
+function compile(record: StoredToken, catalogue: Catalogue): Entry {
+  try {
+    return compileEntry(record, catalogue)
+  } catch {
+    throw new StoreUnavailableError('the store answered a record that cannot be decided by')
   }
 }
 

@@ -43,13 +43,13 @@ export function readActor(by: unknown): ReadActor {
   const manages = field(actor, 'manages', 'actor.manages')
   if (manages !== 'own' && manages !== 'all') throw new InvalidInputError('actor.manages', "must be 'own' or 'all'")
   const ip = field(actor, 'ip', 'actor.ip')
-  const resources = field(actor, 'resources', 'actor.resources')
+  const resources = 'resources' in actor ? readResources('actor.resources', field(actor, 'resources', 'actor.resources')) : undefined
   return {
     id,
     tenants: readTenants(field(actor, 'tenants', 'actor.tenants')),
     manages,
     scopes: readScopes(actor),
-    resources: resources === undefined ? undefined : readResources('actor.resources', resources),
+    resources,
     ip: typeof ip === 'string' ? ip.slice(0, 64) : undefined,
   }
 }
@@ -57,7 +57,7 @@ export function readActor(by: unknown): ReadActor {
 /** As `readActor` for reads: without an `actor` key, the application itself asks. */
 export function readReader(by: unknown): ReadActor {
   if (by === undefined) return SYSTEM
-  if (typeof by === 'object' && by !== null && !Object.hasOwn(by, 'actor')) return SYSTEM
+  if (typeof by === 'object' && by !== null && !('actor' in by)) return SYSTEM
   return readActor(by)
 }
 
@@ -108,7 +108,7 @@ function readTenants(tenants: unknown): readonly string[] | undefined {
 
 function readScopes(actor: object): readonly string[] | undefined {
   const scopes = field(actor, 'scopes', 'actor.scopes')
-  if (scopes === undefined && !Object.hasOwn(actor, 'scopes')) return undefined
+  if (scopes === undefined && !('scopes' in actor)) return undefined
   if (Array.isArray(scopes) && scopes.every((scope) => typeof scope === 'string')) return [...scopes]
   throw new InvalidInputError('actor.scopes', 'must be a list of scopes; leave it out for an actor that may grant every scope')
 }

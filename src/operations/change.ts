@@ -2,6 +2,7 @@ import { ConflictError, InvalidInputError, NotFoundError } from '../errors.js'
 import type { TokenRecord } from '../model.js'
 import { viewRecord } from '../records/view-record.js'
 import type { Change, CommitResult, StoredEvent, StoredToken } from '../store.js'
+import { isTokenId } from '../token/parse.js'
 import { canSee, type ReadActor } from './actor.js'
 import type { Context } from './context.js'
 
@@ -32,9 +33,11 @@ export async function commit(context: Context, change: Change): Promise<CommitRe
  */
 export async function findVisible(context: Context, id: unknown, actor: ReadActor): Promise<StoredToken> {
   if (typeof id !== 'string') throw new InvalidInputError('id', 'must be the id of a token, a string')
-  if (id.length === 0 || id.length > 64) throw new NotFoundError(id)
+  if (!isTokenId(id)) throw new NotFoundError(id)
   const found = (await context.store.find([id])).get(id)
   if (found === undefined || found.prefix !== context.settings.prefix || !canSee(actor, found)) throw new NotFoundError(id)
+  // Another node may have changed it since it was cached here: what this call answers by, later verifications see too.
+  context.records.changed(id)
   return found
 }
 

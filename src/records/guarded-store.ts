@@ -11,7 +11,6 @@ import type {
   NodeLease,
   RevocationStamp,
   StoredEvent,
-  StoredToken,
   TokenFilter,
   TokenStore,
   UsageBatch,
@@ -19,7 +18,8 @@ import type {
   UsageRows,
 } from '../store.js'
 import { Breaker } from './breaker.js'
-import { callOut, isThenable } from './deadline.js'
+import { callOut } from './deadline.js'
+import { FoundRecords } from './found-records.js'
 import { readStored } from './read-stored.js'
 
 const SETUP_DEADLINE_MS = 60_000
@@ -42,67 +42,107 @@ export class GuardedStore {
   }
 
   /** The records among `ids` that exist. Bounded in number of calls at once; refused at once while the store is known to hang. */
-  find(ids: readonly string[]): MaybePromise<ReadonlyMap<string, StoredToken>> {
-    const answer = this.#breaker.run(() => this.#call('find', this.#deadlineMs, () => this.#store.find(ids)))
-    return isThenable(answer) ? answer.then((rows) => this.#index(ids, rows)) : this.#index(ids, answer)
+  find(ids: readonly string[]): MaybePromise<FoundRecords> {
+    return this.#breaker.run(() =>
+      this.#call(
+        'find',
+        () => this.#store.find(ids),
+        (answer) => new FoundRecords(this.#rows(answer, 'find'), ids, this.name),
+      ),
+    )
   }
 
   async list(query: ListQuery): Promise<readonly ListedToken[]> {
-    const rows = this.#rows(await this.#manage('list', () => this.#store.list(query)), 'list')
-    return rows.map((row) => readStored<ListedToken>(row, this.name))
+    return await this.#manage(
+      'list',
+      () => this.#store.list(query),
+      (answer) => this.#rows(answer, 'list').map((row) => readStored<ListedToken>(row, this.name)),
+    )
   }
 
   async commit(change: Change): Promise<CommitResult> {
-    const result: unknown = await this.#manage('commit', () => this.#store.commit(change))
-    const { ok, conflict } = Object(result) as { ok?: unknown; conflict?: unknown }
-    if (ok === true) return { ok: true }
-    if (ok === false && typeof conflict === 'string') return { ok: false, conflict }
-    throw this.#nonsense('commit')
+    return await this.#manage(
+      'commit',
+      () => this.#store.commit(change),
+      (answer): CommitResult => {
+        const { ok, conflict } = Object(answer) as { ok?: unknown; conflict?: unknown }
+        if (ok === true) return { ok: true }
+        if (ok === false && typeof conflict === 'string') return { ok: false, conflict }
+        throw this.#nonsense('commit')
+      },
+    )
   }
 
   async revokeWhere(filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): Promise<number> {
-    const count: unknown = await this.#manage('revokeWhere', () => this.#store.revokeWhere(filter, stamp, event), SETUP_DEADLINE_MS)
-    if (typeof count === 'number' && Number.isSafeInteger(count) && count >= 0) return count
-    throw this.#nonsense('revokeWhere')
+    const read = (count: unknown): number => {
+      if (typeof count === 'number' && Number.isSafeInteger(count) && count >= 0) return count
+      throw this.#nonsense('revokeWhere')
+    }
+    return await this.#manage('revokeWhere', () => this.#store.revokeWhere(filter, stamp, event), read, SETUP_DEADLINE_MS)
   }
 
   async events(query: EventQuery): Promise<readonly ListedEvent[]> {
-    return this.#rows(await this.#manage('events', () => this.#store.events(query)), 'events') as readonly ListedEvent[]
+    return await this.#manage(
+      'events',
+      () => this.#store.events(query),
+      (answer) => this.#rows(answer, 'events') as readonly ListedEvent[],
+    )
   }
 
   async changes(after: string | undefined, limit: number): Promise<FeedPage> {
-    const page: unknown = await this.#call('changes', this.#deadlineMs, () => this.#store.changes(after, limit))
-    if (isFeedPage(page)) return page
-    throw this.#nonsense('changes')
+    return await this.#call(
+      'changes',
+      () => this.#store.changes(after, limit),
+      (page) => {
+        // A page that leads nowhere, with more behind it, would be read for ever.
+        if (isFeedPage(page) && !(page.more && page.cursor === after)) return page
+        throw this.#nonsense('changes')
+      },
+    )
   }
 
+  /** Takes as long as the store takes: nobody waits for it, and a subscription that comes late is still one. */
   async subscribe(wake: () => void): Promise<() => MaybePromise<void>> {
-    if (this.#store.subscribe === undefined) return () => undefined
-    const stop: unknown = await this.#call('subscribe', this.#deadlineMs, () => this.#store.subscribe?.(wake))
+    if (!this.#ready) await this.#prepare()
+    const stop: unknown = await this.#store.subscribe?.(wake)
     return typeof stop === 'function' ? (stop as () => MaybePromise<void>) : () => undefined
   }
 
   async recordUsage(batch: UsageBatch): Promise<void> {
-    await this.#manage('recordUsage', () => this.#store.recordUsage(batch))
+    await this.#manage('recordUsage', () => this.#store.recordUsage(batch), ignored)
   }
 
   async usage(query: UsageQuery): Promise<UsageRows> {
-    const rows: unknown = await this.#manage('usage', () => this.#store.usage(query))
-    const { counts, addresses } = Object(rows) as Partial<UsageRows>
-    if (Array.isArray(counts) && Array.isArray(addresses)) return { counts, addresses }
-    throw this.#nonsense('usage')
+    return await this.#manage(
+      'usage',
+      () => this.#store.usage(query),
+      (answer): UsageRows => {
+        const { counts, addresses } = Object(answer) as Partial<UsageRows>
+        if (Array.isArray(counts) && Array.isArray(addresses)) return { counts, addresses }
+        throw this.#nonsense('usage')
+      },
+    )
   }
 
   async renewLease(lease: NodeLease): Promise<void> {
-    await this.#call('renewLease', this.#deadlineMs, () => this.#store.renewLease(lease))
+    await this.#call('renewLease', () => this.#store.renewLease(lease), ignored)
   }
 
   async leases(now: number): Promise<readonly NodeLease[]> {
-    return this.#rows(await this.#manage('leases', () => this.#store.leases(now)), 'leases') as readonly NodeLease[]
+    return await this.#manage(
+      'leases',
+      () => this.#store.leases(now),
+      (answer) => this.#rows(answer, 'leases') as readonly NodeLease[],
+    )
   }
 
+  /** Where the store cannot compare them, the answer is no. */
   reached(cursor: string, target: string): boolean {
-    return this.#store.reached(cursor, target) === true
+    try {
+      return this.#store.reached(cursor, target) === true
+    } catch {
+      return false
+    }
   }
 
   /** The object that was given, to count who shares it. */
@@ -115,15 +155,14 @@ export class GuardedStore {
   }
 
   // Management waits for the set-up as long as that takes; a verification waits for it only within its own deadline.
-  async #manage<T>(method: string, call: () => MaybePromise<T>, deadlineMs: number = this.#deadlineMs): Promise<T> {
+  async #manage<T>(method: string, call: () => unknown, read: (answer: unknown) => T, deadlineMs?: number): Promise<T> {
     if (!this.#ready) await this.#prepare()
-    return await this.#call(method, deadlineMs, call)
+    return await this.#call(method, call, read, deadlineMs)
   }
 
-  #call<T>(method: string, deadlineMs: number, call: () => MaybePromise<T>): MaybePromise<T> {
+  #call<T>(method: string, call: () => unknown, read: (answer: unknown) => T, deadlineMs: number = this.#deadlineMs): MaybePromise<T> {
     const what = `the ${this.name} store's ${method}()`
-    if (this.#ready) return callOut(what, deadlineMs, call)
-    return callOut(what, deadlineMs, () => this.#prepare().then(call))
+    return callOut(what, deadlineMs, this.#ready ? call : () => this.#prepare().then(call), read)
   }
 
   #prepare(): Promise<void> {
@@ -139,17 +178,6 @@ export class GuardedStore {
     return this.#setup
   }
 
-  #index(ids: readonly string[], answer: unknown): ReadonlyMap<string, StoredToken> {
-    const found = new Map<string, StoredToken>()
-    for (const row of this.#rows(answer, 'find')) {
-      const record = readStored<StoredToken>(row, this.name)
-      // A record that was not asked for means that the store cannot be believed about the others either.
-      if (!ids.includes(record.id)) throw this.#nonsense('find')
-      found.set(record.id, record)
-    }
-    return found
-  }
-
   #rows(answer: unknown, method: string): readonly unknown[] {
     if (Array.isArray(answer)) return answer
     throw this.#nonsense(method)
@@ -159,6 +187,8 @@ export class GuardedStore {
     return new StoreUnavailableError(`the ${this.name} store's ${method}() answered something that the store port does not allow`)
   }
 }
+
+const ignored = (): undefined => undefined
 
 function isFeedPage(value: unknown): value is FeedPage {
   const page = Object(value) as Partial<FeedPage>

@@ -47,6 +47,11 @@ export function isPrefix(text: unknown): text is string {
   return typeof text === 'string' && text.length <= MAX_PREFIX_LENGTH && /^[a-z][a-z0-9]*(?:_[a-z0-9]+)*$/.test(text)
 }
 
+/** Is this the id of a token: 16 base62 digits? Anything else names none, and no store need be asked. */
+export function isTokenId(text: unknown): text is string {
+  return typeof text === 'string' && text.length === ID_LENGTH && isBase62(text, 0, ID_LENGTH)
+}
+
 /** The length is right already; `at` is the end of the prefix. */
 function parseTail(token: string, at: number): ParsedToken | undefined {
   const idEnd = at + 1 + ID_LENGTH
