@@ -1,0 +1,81 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createServer } from 'node:net'
+import { fileURLToPath } from 'node:url'
+
+export const root: string = fileURLToPath(new URL('..', import.meta.url))
+
+/** A port that was free a moment ago. */
+export const freePort = (): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() => (typeof address === 'object' && address !== null ? resolve(address.port) : reject(new Error('no port'))))
+    })
+  })
+
+/** A program under way: what it said so far, and how it ends. */
+export type Started = {
+  /** Waits until its output matches; fails where it ends first, or is silent for too long. */
+  says(pattern: RegExp): Promise<string>
+  /** Waits for its end, and answers its exit code and everything that it said. */
+  ended(): Promise<{ readonly code: number | null; readonly output: string }>
+  /** What a terminal does on Ctrl-C: the signal goes to the whole process group. */
+  interrupt(): void
+  kill(): void
+}
+
+const PATIENCE_MS = 30_000
+
+/** Starts a program in a process group of its own. */
+export const start = (command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Started => {
+  const child: ChildProcess = spawn(command, args, {
+    cwd: root,
+    detached: true,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let output = ''
+  const listeners = new Set<() => void>()
+  const add = (text: Buffer): void => {
+    output += text
+    for (const listener of listeners) listener()
+  }
+  child.stdout?.on('data', add)
+  child.stderr?.on('data', add)
+  const end = new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', resolve)
+  })
+  const signal = (name: NodeJS.Signals): void => {
+    if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) process.kill(-child.pid, name)
+  }
+  return {
+    says(pattern) {
+      return new Promise((resolve, reject) => {
+        const timer = setTimeout(() => reject(new Error(`did not say ${pattern}:\n${output}`)), PATIENCE_MS)
+        const look = (): void => {
+          if (!pattern.test(output)) return
+          clearTimeout(timer)
+          listeners.delete(look)
+          resolve(output)
+        }
+        listeners.add(look)
+        look()
+        end.then((code) => {
+          clearTimeout(timer)
+          reject(new Error(`ended with ${code} before it said ${pattern}:\n${output}`))
+        }, reject)
+      })
+    },
+    async ended() {
+      const timer = setTimeout(() => signal('SIGKILL'), PATIENCE_MS)
+      const code = await end
+      clearTimeout(timer)
+      return { code, output }
+    },
+    interrupt: () => signal('SIGINT'),
+    kill: () => signal('SIGKILL'),
+  }
+}
