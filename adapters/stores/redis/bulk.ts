@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { LatchkeyError, StoreUnavailableError } from '../../../src/errors.js'
 import type { RevocationStamp, StoredEvent, TokenFilter } from '../../../src/store.js'
 import type { Connection } from './connection.js'
@@ -6,12 +7,17 @@ import { indexFilter } from './filter.js'
 import { scripts } from './scripts.js'
 import type { FeedPlace } from './tokens.js'
 
-/** Up to this many candidates are revoked in one script; more become a job. */
-const AT_ONCE = 2_000
+/** How a bulk revocation is cut into scripts, so that none holds the server up. */
+type BulkSteps = {
+  /** Up to this many candidates are revoked in one script; more become a job. */
+  readonly atOnce: number
+  /** How many tokens one step of a job writes. */
+  readonly stepSize: number
+  /** How many steps the caller waits for before the rest goes on behind its back. */
+  readonly awaited: number
+}
 
-/** How many tokens one step of a job writes, and how many steps the caller waits for before the rest goes on behind its back. */
-const JOB_STEP = 500
-const FOREGROUND_STEPS = 20
+const STEPS: BulkSteps = { atOnce: 2_000, stepSize: 500, awaited: 20 }
 
 /** Bulk revocations, and the writing out of those that were too large for one script. */
 export type Bulk = {
@@ -22,11 +28,15 @@ export type Bulk = {
   stop(): Promise<void>
 }
 
-export function createBulk(connection: Connection, { history, channel }: FeedPlace): Bulk {
+export function createBulk(
+  connection: Connection,
+  { history, channel }: FeedPlace,
+  { atOnce, stepSize, awaited }: BulkSteps = STEPS,
+): Bulk {
   let driving: Promise<void> | undefined
   let stopped = false
 
-  const step = async (): Promise<boolean> => Number(await connection.run(scripts.drive, [JOB_STEP])) === 1
+  const step = async (): Promise<boolean> => Number(await connection.run(scripts.drive, [stepSize])) === 1
 
   async function drive(): Promise<void> {
     while (!stopped && (await step()));
@@ -43,9 +53,10 @@ export function createBulk(connection: Connection, { history, channel }: FeedPla
   }
 
   async function revoke(filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): Promise<number> {
+    const call = randomUUID()
     const spec = JSON.stringify({ ...indexFilter(filter), stamp: JSON.stringify(stamp), at: String(stamp.revokedAt) })
     for (;;) {
-      const [outcome, count] = listOf(await connection.run(scripts.revoke, [spec, ...encodeEvent(event), history, channel, AT_ONCE]))
+      const [outcome, count] = listOf(await connection.run(scripts.revoke, [spec, ...encodeEvent(event), history, channel, atOnce, call]))
       if (outcome === 'known') throw new LatchkeyError('conflict', 'redis: there is an event with this id already, and nothing was revoked')
       if (outcome === 'busy') {
         while (await step());
@@ -60,7 +71,7 @@ export function createBulk(connection: Connection, { history, channel }: FeedPla
   /** The revocation is in force already: a failure from here on must not look as if it were not. */
   async function begin(): Promise<void> {
     try {
-      for (let steps = 0; steps < FOREGROUND_STEPS; steps += 1) if (!(await step())) return
+      for (let steps = 0; steps < awaited; steps += 1) if (!(await step())) return
     } catch {
       return
     }

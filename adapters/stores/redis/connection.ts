@@ -1,7 +1,7 @@
-import { ClosedError, type LatchkeyError, StoreUnavailableError } from '../../../src/errors.js'
+import { type LatchkeyError, StoreUnavailableError } from '../../../src/errors.js'
 import { type RedisClient, type Runner, runnerOf, type Script } from './client.js'
 import { redisFailure } from './failure.js'
-import { openClient } from './open.js'
+import type { OpenedClient } from './open.js'
 
 /** A command that has no answer after this long has failed, in milliseconds: a server that hangs holds nobody up for ever. */
 const COMMAND_TIMEOUT = 5_000
@@ -19,12 +19,12 @@ export type Connection = {
 type Opened = { readonly runner: Runner; readonly close: () => void; failure(): LatchkeyError }
 
 /** A connection of our own, opened at the first call. */
-export function ownConnection(url: string, root: string): Connection {
+export function ownConnection(openClient: () => Promise<OpenedClient>, root: string): Connection {
   let opening: Promise<Opened> | undefined
   let current: Opened | undefined
 
   async function open(): Promise<Opened> {
-    const { client, close, lastError } = await openClient(url)
+    const { client, close, lastError } = await openClient()
     return { runner: runnerOf(client), close, failure: () => redisFailure(lastError()) }
   }
 
@@ -35,7 +35,7 @@ export function ownConnection(url: string, root: string): Connection {
     try {
       const made = await attempt
       if (opening === attempt) current = made
-      else throw new ClosedError()
+      else throw new StoreUnavailableError('redis: the store was closed meanwhile')
       return made
     } catch (error) {
       if (opening === attempt) opening = undefined

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { Change, CommitResult, ListedToken, ListQuery, StoredToken } from '../../../src/store.js'
 import type { Connection } from './connection.js'
 import { decodeToken, encodeEvent, encodeToken, foldAscii, groupsOf, listOf } from './encode.js'
@@ -29,6 +30,7 @@ export async function commitChange(connection: Connection, change: Change, { his
     events.length,
     history,
     channel,
+    randomUUID(),
     ...inserts.flatMap(encodeToken),
     ...updates.flatMap(({ expectedVersion, record }) => [expectedVersion, ...encodeToken(record)]),
     ...removals,

@@ -20,6 +20,11 @@ local function less(a, b)
   return #a < #b
 end
 
+-- Some clients send a script again when the connection broke before its answer came. The answer of one that changed something is
+-- kept for a minute under a name that only this call has.
+local function answered(name) return call('GET', P .. 'done:' .. name) end
+local function remember(name, answer) call('SET', P .. 'done:' .. name, answer, 'EX', 60) end
+
 -- The bulk revocation that is not written into every token yet. Readers apply it; writers apply it to what they touch.
 local function loadJob()
   local stored = call('HMGET', P .. 'job', 'seq', 'spec')

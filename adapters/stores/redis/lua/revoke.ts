@@ -1,6 +1,6 @@
 /**
  * A bulk revocation. ARGV: the filter and stamp as JSON (`RevocationSpec`), the event's id, body and index keys, the length of the
- * feed's history, the channel, and how many tokens may be looked at in one go.
+ * feed's history, the channel, how many tokens may be looked at in one go, and the call's own name.
  *
  * A small one is written into every token here and now. A large one would hold Redis up: its exact count is taken from the sizes of
  * the indexes and a job is written, which takes effect at once, since every reader applies it, and is written into the tokens by
@@ -8,6 +8,8 @@
  */
 export const revokeTokens: string = `
 local spec = cjson.decode(ARGV[1])
+local done = answered(ARGV[8])
+if done then return { 'done', tonumber(done) } end
 if call('EXISTS', P .. 'ev:' .. ARGV[2]) == 1 then return { 'known', 0 } end
 local limit = tonumber(ARGV[7])
 local job = loadJob()
@@ -15,6 +17,7 @@ local keys, size = narrowest(spec.choices, '')
 
 local function finish(count)
   writeEvent(call('INCR', P .. 'ev:head'), ARGV[2], '#' .. num(count) .. '#' .. ARGV[3], ARGV[4])
+  remember(ARGV[8], num(count))
   if count == 0 then return nil end
   local head = call('INCR', P .. 'feed:head')
   appendFeed(head, { 'a' }, tonumber(ARGV[5]), ARGV[6])

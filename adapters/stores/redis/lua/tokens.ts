@@ -16,13 +16,16 @@ return out
 `
 
 /**
- * One commit. ARGV: the counts of inserts, updates, removals, owners and events, the length of the feed's history, the channel;
- * then the inserts (12 arguments each, as `encodeToken` writes them), the updates (each with the version that it expects in front), ids, owners, and events (id, body, index keys).
+ * One commit. ARGV: the counts of inserts, updates, removals, owners and events, the length of the feed's history, the channel,
+ * the call's own name; then the inserts (12 arguments each, as `encodeToken` writes them), the updates (each with the version that it expects in front), ids, owners, and events (id, body, index keys).
  *
  * Everything is checked before anything is written, and the first write is one that a full server refuses: Redis does not roll back.
  */
 export const commitChange: string = `
-local at = 8
+local done = answered(ARGV[8])
+if done then return done end
+
+local at = 9
 local function take() at = at + 1 return ARGV[at - 1] end
 local function takeToken()
   local t = { id = take(), r = take(), v = take(), ca = take(), x = take(), n = take() }
@@ -114,5 +117,6 @@ if #events > 0 then
   for i, event in ipairs(events) do writeEvent(seq + i, event.id, event.body, event.keys) end
 end
 if #feed > 0 then appendFeed(head, feed, tonumber(ARGV[6]), ARGV[7]) end
+remember(ARGV[8], '')
 return ''
 `

@@ -1,0 +1,273 @@
+import { Redis } from 'ioredis'
+import { type IoredisClient, type RedisStoreOptions, redisStore } from 'latchkey/stores/redis'
+import { createClient } from 'redis'
+import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import type { ListQuery, TokenStore } from '../../src/store.js'
+import { storedEvent, storedToken } from '../support/records.js'
+import { newKeyPrefix, removeKeys, withRedis } from '../support/redis.js'
+import { service } from '../support/services.js'
+
+describe('the options of redisStore', () => {
+  const refused: readonly (readonly [string, unknown, string])[] = [
+    ['neither url nor client', {}, 'url'],
+    ['both url and client', { url: 'redis://localhost', client: { eval() {}, evalsha() {} } }, 'url'],
+    ['another kind of url', { url: 'http://localhost:6379' }, 'url'],
+    ['a url that is none', { url: 'localhost:6379' }, 'url'],
+    ['a client of something else', { client: { query() {} } }, 'client'],
+    ['an unknown option', { url: 'redis://localhost', prefix: 'x' }, 'prefix'],
+    ['an empty key prefix', { url: 'redis://localhost', keyPrefix: '' }, 'keyPrefix'],
+    ['a hash tag that is not closed', { url: 'redis://localhost', keyPrefix: '{acme' }, 'keyPrefix'],
+    ['no history', { url: 'redis://localhost', feedHistory: 0 }, 'feedHistory'],
+    ['a listener that is none', { url: 'redis://localhost', onWarning: 'log' }, 'onWarning'],
+    ['nothing', undefined, 'options'],
+  ]
+  it.each(refused)('refuse %s and name the field', (_title, options, field) => {
+    expect(() => redisStore(options as RedisStoreOptions)).toThrow(expect.objectContaining({ code: 'invalid_input', field }))
+  })
+
+  it('never repeat a password', () => {
+    expect(() => redisStore({ url: 'https://me:hunter2hunter2@localhost' })).toThrow(
+      expect.objectContaining({ message: expect.not.stringContaining('hunter2') }),
+    )
+  })
+})
+
+const redis = await service('redis')
+
+describe.skipIf(redis.skip)(`redis store ${redis.skip ?? ''}`, () => {
+  const url = redis.url ?? ''
+  const admin = new Redis(url, { lazyConnect: true })
+  const cleanups: (() => unknown)[] = []
+  const onWarning = (): void => {}
+
+  afterEach(async () => {
+    for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
+  })
+  afterAll(() => admin.disconnect())
+
+  function open(options: Partial<RedisStoreOptions> = {}): { store: TokenStore; keyPrefix: string } {
+    const keyPrefix = options.keyPrefix ?? newKeyPrefix()
+    const store = redisStore({ ...('client' in options ? {} : { url }), keyPrefix, onWarning, ...options })
+    cleanups.push(() => removeKeys(admin, keyPrefix))
+    cleanups.push(() => store.close?.())
+    return { store, keyPrefix }
+  }
+
+  /** With connections that can be told from those of others. */
+  function openNamed(): { store: TokenStore; connections: () => Promise<number> } {
+    const name = `latchkey-${newKeyPrefix().slice(6, 22)}`
+    const { store } = open({ url: `${url}${url.includes('?') ? '&' : '?'}connectionName=${name}` })
+    return { store, connections: async () => String(await admin.call('CLIENT', 'LIST')).split(`name=${name} `).length - 1 }
+  }
+
+  it('keeps all keys in one slot of a cluster, whatever names are in them', async () => {
+    const keyPrefix = newKeyPrefix().slice(1, -2)
+    const { store } = open({ keyPrefix })
+    cleanups.push(() => removeKeys(admin, `{${keyPrefix}}:`))
+    const token = storedToken({ tenantId: 'a}b{c', ownerId: '{other}', createdBy: 'x\ny' })
+    await store.commit({ inserts: [token], events: [storedEvent({ tokenId: token.id, tenantId: 'a}b{c', createdBy: 'x\ny' })] })
+    await store.recordUsage({
+      nodeId: '{n}',
+      seq: 1,
+      at: 1,
+      counts: [{ tokenId: token.id, bucketAt: 0, endpoint: '{e}', outcome: 'allowed', count: 1 }],
+      addresses: [{ tokenId: token.id, ip: '::1', count: 1, lastAt: 1 }],
+      lastUses: [{ tokenId: token.id, at: 1 }],
+    })
+    await store.renewLease({ nodeId: '{n}', cursor: 'x.1', expiresAt: 1 })
+    const keys = await admin.keys(`{${keyPrefix}}:*`)
+    expect(keys.length).toBeGreaterThan(12)
+    // Redis hashes what stands in the first braces of a key.
+    expect(new Set(keys.map((key) => /\{([^}]+)\}/.exec(key)?.[1]))).toEqual(new Set([keyPrefix]))
+    expect(await store.list({ prefix: 'acme', createdBy: 'x\ny', tenantIds: ['a}b{c'], now: 0, limit: 5 })).toHaveLength(1)
+  })
+
+  it('leaves nothing behind of removed tokens but their events', async () => {
+    const { store, keyPrefix } = open()
+    const before = await admin.keys(`${keyPrefix}*`)
+    const tokens = Array.from({ length: 5 }, (_, index) =>
+      storedToken({
+        tenantId: 't',
+        ownerId: 'o',
+        expiresAt: 5,
+        notBefore: 1,
+        rotationDueAt: 3,
+        ...(index % 2 ? { revokedAt: 5 } : { deactivatedAt: 1 }),
+      }),
+    )
+    const tokenIds = tokens.map(({ id }) => id)
+    await store.commit({ inserts: tokens, events: [] })
+    await store.recordUsage({
+      nodeId: 'n',
+      seq: 1,
+      at: 1,
+      counts: tokenIds.flatMap((tokenId) =>
+        [0, 90].map((days) => ({ tokenId, bucketAt: days * 86_400_000, endpoint: '', outcome: 'allowed', count: 1 })),
+      ),
+      addresses: tokenIds.map((tokenId) => ({ tokenId, ip: '::1', count: 1, lastAt: 1 })),
+      lastUses: tokenIds.map((tokenId) => ({ tokenId, at: 1 })),
+    })
+    await store.commit({ removals: tokenIds, events: [] })
+    const left = (await admin.keys(`${keyPrefix}*`)).map((key) => key.slice(keyPrefix.length).replace(/^done:.*/, 'done'))
+    expect(before).toEqual([])
+    expect(new Set(left)).toEqual(new Set(['done', 'feed', 'feed:head', 'node:n']))
+  })
+
+  it('goes on after the server has forgotten the scripts', async () => {
+    const { store } = open()
+    const token = storedToken()
+    await store.commit({ inserts: [token], events: [storedEvent()] })
+    await admin.script('FLUSH')
+    expect(await store.find([token.id])).toEqual([token])
+    await admin.script('FLUSH')
+    expect(await store.commit({ removals: [token.id], events: [storedEvent()] })).toEqual({ ok: true })
+  })
+
+  it.each(['ioredis', 'node-redis'] as const)('answers a change that an %s client sent twice as what it was: done', async (kind) => {
+    const client = new Redis(url)
+    cleanups.push(() => client.disconnect())
+    const twice: IoredisClient = {
+      status: 'ready',
+      // As a client does that resends what was unanswered when its connection broke.
+      async evalsha(sha, count, ...args) {
+        await client.evalsha(sha, count, ...args)
+        return client.evalsha(sha, count, ...args)
+      },
+      eval: (source, count, ...args) => client.eval(source, count, ...args),
+    }
+    const doubling =
+      kind === 'ioredis'
+        ? twice
+        : {
+            evalSha: (sha: string, { keys, arguments: args }: { keys: string[]; arguments: string[] }) =>
+              twice.evalsha(sha, 1, ...keys, ...args),
+            eval: (source: string, { keys, arguments: args }: { keys: string[]; arguments: string[] }) =>
+              twice.eval(source, 1, ...keys, ...args),
+          }
+    const { store } = open({ client: doubling })
+    const token = storedToken()
+    expect(await store.commit({ inserts: [token], events: [storedEvent()] })).toEqual({ ok: true })
+    const update = { expectedVersion: 1, record: { ...token, version: 2, name: 'second' } }
+    expect(await store.commit({ updates: [update], events: [storedEvent()] })).toEqual({ ok: true })
+    expect(await store.commit({ updates: [update], events: [storedEvent()] })).toEqual({ ok: false, conflict: token.id })
+    expect(await store.revokeWhere({ prefix: 'acme' }, { revokedAt: 9, revokedBy: 'bob' }, storedEvent({ action: 'revoke_all' }))).toBe(1)
+    expect(await store.events({ prefix: 'acme', limit: 10 })).toHaveLength(3)
+    expect(await store.find([token.id])).toMatchObject([{ version: 3, name: 'second', revokedAt: 9 }])
+  })
+
+  it('works through clients that put a prefix of their own before every key', async () => {
+    const mark = newKeyPrefix().slice(1, -2)
+    const prefixed = new Redis(url, { keyPrefix: `${mark}-io:` })
+    const other = createClient({ url, keyPrefix: `${mark}-node:` })
+    await other.connect()
+    cleanups.push(() => removeKeys(admin, mark))
+    cleanups.push(() => prefixed.disconnect())
+    cleanups.push(() => other.destroy())
+    for (const client of [prefixed, other]) {
+      const { store } = open({ client, keyPrefix: '{k}:' })
+      const token = storedToken()
+      let wakes = 0
+      const stop = await store.subscribe?.(() => {
+        wakes += 1
+      })
+      await expect.poll(() => wakes).toBeGreaterThan(0)
+      const before = wakes
+      await store.commit({ inserts: [token], events: [storedEvent()] })
+      await expect.poll(() => wakes).toBeGreaterThan(before)
+      expect(await store.find([token.id])).toEqual([token])
+      expect(await store.list({ prefix: 'acme', now: 0, limit: 5 })).toHaveLength(1)
+      await stop?.()
+    }
+    expect(await admin.keys('{k}:*')).toEqual([])
+    expect((await admin.keys(`${mark}*`)).length).toBeGreaterThan(10)
+  })
+
+  it('keeps the history of the feed bounded, and tells those further behind that everything may have changed', async () => {
+    const { store, keyPrefix } = open({ feedHistory: 20 })
+    const start = (await store.changes(undefined, 10)).cursor
+    for (let index = 0; index < 100; index += 1) await store.commit({ inserts: [storedToken()], events: [] })
+    expect(await admin.zcard(`${keyPrefix}feed`)).toBeLessThanOrEqual(40)
+    expect(await store.changes(start, 10)).toMatchObject({ everything: true, ids: [], more: false })
+    const present = (await store.changes(undefined, 10)).cursor
+    const token = storedToken()
+    await store.commit({ inserts: [token], events: [] })
+    expect(await store.changes(present, 10)).toMatchObject({ everything: false, ids: [token.id] })
+  })
+
+  it('takes a cursor of another run of the server for one that may have missed changes', async () => {
+    const { store } = open()
+    await store.commit({ inserts: [storedToken()], events: [] })
+    const { cursor } = await store.changes(undefined, 10)
+    const ofAnotherRun = cursor.replace(/^[0-9a-z]+/, '0'.repeat(40))
+    expect(await store.changes(ofAnotherRun, 10)).toMatchObject({ everything: true, cursor })
+    expect(store.reached(cursor, ofAnotherRun)).toBe(false)
+    expect(store.reached(cursor, cursor)).toBe(true)
+  })
+
+  it('uses one connection for any number of parallel calls, half of which nobody waits for', async () => {
+    const { store, connections } = openNamed()
+    const tokens = Array.from({ length: 50 }, () => storedToken())
+    await store.commit({ inserts: tokens, events: [] })
+    const finds = Array.from({ length: 500 }, async (_, index) => store.find([tokens[index % 50]?.id ?? '']))
+    await Promise.all(finds.filter((_, index) => index % 2 === 0))
+    expect(await connections()).toBe(1)
+    expect((await Promise.all(finds)).every((found) => found.length === 1)).toBe(true)
+  })
+
+  it('does not close a client that it was given, and closes its own', async () => {
+    await withRedis(url, async (client) => {
+      const { store } = open({ client })
+      await store.subscribe?.(() => {})
+      await store.close?.()
+      expect(await client.ping()).toBe('PONG')
+    })
+    const { store, connections } = openNamed()
+    await store.find(['x'])
+    await store.subscribe?.(() => {})
+    expect(await connections()).toBe(2)
+    await store.close?.()
+    await expect.poll(connections).toBe(0)
+  })
+
+  it('finds the few tokens of a status among many others without looking at all of them', async () => {
+    const client = new Redis(url)
+    cleanups.push(() => client.disconnect())
+    let steps = 0
+    const counting: IoredisClient = {
+      status: 'ready',
+      evalsha(sha, count, ...args) {
+        steps += 1
+        return client.evalsha(sha, count, ...args)
+      },
+      eval: (source, count, ...args) => client.eval(source, count, ...args),
+    }
+    const { store } = open({ client: counting })
+    const many = Array.from({ length: 3_000 }, (_, index) => storedToken({ createdAt: 1_700_000_000_000 + (index % 40) }))
+    const rare = [
+      storedToken({ createdAt: 1, name: 'pending', notBefore: 900 }),
+      storedToken({ createdAt: 2, name: 'expired', expiresAt: 400 }),
+      storedToken({ createdAt: 3, name: 'inactive', deactivatedAt: 4 }),
+      storedToken({ createdAt: 4, name: 'revoked', revokedAt: 4 }),
+      storedToken({ createdAt: 5, name: 'due', rotationDueAt: 400 }),
+    ]
+    for (let start = 0; start < many.length; start += 500) {
+      await store.commit({ inserts: many.slice(start, start + 500), events: [] })
+    }
+    await store.commit({ inserts: rare, events: [] })
+    const names = async (query: Partial<ListQuery>): Promise<string[]> => {
+      steps = 0
+      return (await store.list({ prefix: 'acme', now: 500, limit: 10, ...query })).map(({ name }) => name)
+    }
+    for (const status of ['pending', 'expired', 'inactive', 'revoked'] as const) {
+      expect(await names({ statuses: [status] })).toEqual([status])
+      expect(steps).toBe(1)
+    }
+    expect(await names({ rotationDue: true })).toEqual(['due'])
+    expect(steps).toBe(1)
+    expect(await names({ expiresBefore: 401 })).toEqual(['expired'])
+    expect(steps).toBe(1)
+    // A search by name has no index: it looks at all of them, a thousand in each step.
+    expect(await names({ nameContains: 'PEND' })).toEqual(['pending'])
+    expect(steps).toBe(4)
+  })
+})

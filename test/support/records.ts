@@ -1,0 +1,26 @@
+import { randomBytes } from 'node:crypto'
+import type { StoredEvent, StoredToken } from '../../src/store.js'
+
+/** A stored token with what every token has. */
+export const storedToken = (fields: Partial<StoredToken> = {}): StoredToken => ({
+  id: randomBytes(8).toString('hex'),
+  version: 1,
+  prefix: 'acme',
+  digest: randomBytes(32).toString('hex'),
+  name: 'Warehouse',
+  scopes: ['inventory:read'],
+  createdAt: 1_700_000_000_000,
+  createdBy: 'alice',
+  updatedAt: 1_700_000_000_000,
+  ...fields,
+})
+
+/** A stored audit event with what every event has. */
+export const storedEvent = (fields: Partial<StoredEvent> = {}): StoredEvent => ({
+  id: randomBytes(8).toString('hex'),
+  at: 1_700_000_000_000,
+  action: 'create',
+  prefix: 'acme',
+  actorId: 'alice',
+  ...fields,
+})

@@ -1,0 +1,98 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Redis } from 'ioredis'
+
+/** Why no server of one's own can be started here, if that is so. With `LATCHKEY_REQUIRE_SERVICES=1` that is an error. */
+export function redisServerMissing(): string | undefined {
+  if (spawnSync('redis-server', ['--version']).status === 0) return undefined
+  const skip = 'there is no redis-server on the path to start one for this test'
+  if (process.env.LATCHKEY_REQUIRE_SERVICES === '1') throw new Error(`LATCHKEY_REQUIRE_SERVICES=1, but ${skip}`)
+  console.warn(`skipped: ${skip}`)
+  return skip
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer()
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  return address.port
+}
+
+/** A Redis server of the test's own, with every change synced to its disk. */
+export type RedisServer = {
+  readonly port: number
+  readonly url: string
+  /** Starts it, again after a `kill`, on the same port and data, and answers once it does. */
+  start(): Promise<void>
+  /** Ends it in the middle of whatever it is doing. */
+  kill(): Promise<void>
+  /** Stops it in its tracks, connections and all, or lets it go on. */
+  signal(name: 'SIGSTOP' | 'SIGCONT'): void
+  /** A command on a connection of its own. */
+  ask(command: string, ...args: string[]): Promise<unknown>
+  dispose(): Promise<void>
+}
+
+export async function createRedisServer(args: readonly string[] = [], password?: string): Promise<RedisServer> {
+  const port = await freePort()
+  const folder = await mkdtemp(join(tmpdir(), 'latchkey-redis-'))
+  let child: ChildProcess | undefined
+
+  const connect = (): Redis =>
+    new Redis({ port, host: '127.0.0.1', lazyConnect: true, retryStrategy: () => null, ...(password === undefined ? {} : { password }) })
+
+  async function ask(command: string, ...parts: string[]): Promise<unknown> {
+    const client = connect()
+    client.on('error', () => {})
+    try {
+      await client.connect()
+      return await client.call(command, ...parts)
+    } finally {
+      client.disconnect()
+    }
+  }
+
+  async function start(): Promise<void> {
+    const durable = ['--save', '', '--appendonly', 'yes', '--appendfsync', 'always', '--maxmemory-policy', 'noeviction']
+    const secret = password === undefined ? [] : ['--requirepass', password]
+    const started = spawn('redis-server', ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder, ...durable, ...secret, ...args], {
+      stdio: 'ignore',
+    })
+    child = started
+    for (;;) {
+      if (started.exitCode !== null) throw new Error(`redis-server ended with ${started.exitCode}`)
+      if ((await ask('PING').catch(() => undefined)) === 'PONG') return
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+  }
+
+  async function kill(): Promise<void> {
+    const ending = child
+    child = undefined
+    if (ending === undefined || ending.exitCode !== null || ending.signalCode !== null) return
+    const exited = once(ending, 'exit')
+    ending.kill('SIGKILL')
+    await exited
+  }
+
+  return {
+    port,
+    url: `redis://127.0.0.1:${port}`,
+    start,
+    kill,
+    signal: (name) => void child?.kill(name),
+    ask,
+    async dispose() {
+      await kill()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
