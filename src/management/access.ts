@@ -1,0 +1,140 @@
+import { createGuard, type GuardOutcome } from '../http/authenticate.js'
+import type { PlainResponse } from '../http/problem.js'
+import type { Latchkey } from '../instance.js'
+import type { Actor, Principal } from '../model.js'
+import { readActor } from '../operations/actor.js'
+import { callOut } from '../records/deadline.js'
+import { createParser } from '../token/parse.js'
+import { Refusal } from './fault.js'
+import type { ManagementSettings } from './options.js'
+
+/** Who sends a request, as an adapter says. */
+export type Caller = {
+  /** What the host's `actor` callback answers, or a function that asks it. Anything but a whole actor is nobody. */
+  readonly actor: unknown
+  /** Set where a guard of this library already let the request in by its token. */
+  readonly principal?: Principal | undefined
+  /** The client's address, as the framework's trust-proxy setting gives it. */
+  readonly ip?: string | undefined
+  /** What the host's own body parser made of the body, where one came before. */
+  readonly parsedBody?: unknown
+}
+
+/** Decides who a request is from. */
+export type Access = {
+  /**
+   * The person who asks.
+   *
+   * @throws Refusal `actor_missing`, `token_cannot_manage`, `store_unavailable`
+   */
+  actor(request: Request, caller: Caller): Promise<Actor>
+  /** The token that asks, or the answer that refuses it. `done` counts the use. */
+  holder(request: Request, caller: Caller): Promise<Holder>
+  /** The answer to a token that lacks a scope. */
+  lacks(request: Request, scope: string): Response
+}
+
+/** The holder of a token, or why there is none. */
+export type Holder =
+  | {
+      readonly principal: Principal
+      readonly done: (endpoint: string, refused?: 'scope_insufficient') => void
+      readonly refusal?: undefined
+    }
+  | { readonly refusal: Response; readonly principal?: undefined; readonly done?: undefined }
+
+type Seen = { readonly request: Request; readonly ip: string | undefined }
+
+/** Makes the access rules of one instance. */
+export function createAccess(tokens: Latchkey, settings: ManagementSettings): Access {
+  const carriesToken = createTokenDetector(tokens.prefix)
+  const guard = createGuard<Seen>(
+    tokens,
+    { credential: settings.credential, realm: settings.realm },
+    { read: ({ request, ip }) => ({ method: request.method, headers: request.headers, ip }), trustsProxy: () => undefined },
+  )
+  return {
+    async actor(request, caller) {
+      const { headers } = request
+      if (
+        caller.principal !== undefined ||
+        carriesToken(headers.get('authorization')) ||
+        carriesToken(headers.get(settings.credentialHeader))
+      ) {
+        throw new Refusal('token_cannot_manage', 'a request that carries a token manages nothing but /self: let a person sign in')
+      }
+      return completeActor(await ask(caller.actor, settings.deadlineMs), caller.ip)
+    },
+    async holder(request, caller) {
+      if (caller.principal !== undefined) return { principal: caller.principal, done: () => undefined }
+      return readOutcome(await guard({ request, ip: caller.ip }))
+    },
+    lacks: (request, scope) => toResponse(guard.guard.refuse('scope_insufficient', { request, ip: undefined }, { scopes: [scope] })),
+  }
+}
+
+function readOutcome(outcome: GuardOutcome): Holder {
+  if (outcome.response !== undefined) return { refusal: toResponse(outcome.response) }
+  const { principal, use } = outcome
+  // The guard is not optional, so nobody comes through anonymously.
+  if (principal === undefined) throw new Refusal('store_unavailable', 'nothing was decided')
+  return {
+    principal,
+    done(endpoint, refused) {
+      if (refused !== undefined) use.refused(refused)
+      use.done(endpoint)
+    },
+  }
+}
+
+function toResponse({ status, headers, body }: PlainResponse): Response {
+  return new Response(body, { status, headers })
+}
+
+// Whatever the scheme, and however many stand in one field: a token of ours anywhere in it counts, good or bad.
+function createTokenDetector(prefix: string): (value: string | null) => boolean {
+  const parse = createParser(prefix)
+  return (value) => value !== null && (value.match(/[0-9A-Za-z_]+/g) ?? []).some((word) => parse(word) !== undefined)
+}
+
+async function ask(actor: unknown, deadlineMs: number): Promise<unknown> {
+  try {
+    return await callOut(
+      'the actor callback',
+      deadlineMs,
+      () => (typeof actor === 'function' ? actor() : actor),
+      (answer) => answer,
+    )
+  } catch (error) {
+    throw new Refusal('store_unavailable', 'who is asking cannot be decided at the moment', { cause: error, retryAfterSeconds: 1 })
+  }
+}
+
+/** Only a whole actor counts, and what is used from here on is a copy of it. */
+function completeActor(answer: unknown, ip: string | undefined): Actor {
+  const actor = isSomebody(answer) ? tryRead(answer) : undefined
+  if (actor === undefined || actor.tenants?.length === 0) throw new Refusal('actor_missing', 'sign in to manage tokens')
+  const { id, tenants, manages, scopes, resources } = actor
+  const from = actor.ip ?? ip
+  return {
+    id,
+    tenants: tenants ?? '*',
+    manages,
+    ...(scopes !== undefined && { scopes }),
+    ...(resources !== undefined && { resources }),
+    ...(from !== undefined && { ip: from }),
+  }
+}
+
+// The word 'system' is for the application's own code. It never comes from a request.
+function isSomebody(answer: unknown): answer is object {
+  return typeof answer === 'object' && answer !== null
+}
+
+function tryRead(answer: object): ReturnType<typeof readActor> | undefined {
+  try {
+    return readActor({ actor: answer })
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,155 @@
+import { type Context, Hono } from 'hono'
+import { LatchkeyError } from '../errors.js'
+import type { Latchkey } from '../instance.js'
+import type { Access, Caller } from './access.js'
+import { readBody } from './body.js'
+import { corsHeaders, preflightHeaders, refuseCrossSite } from './cross-site.js'
+import { fault, Refusal } from './fault.js'
+import { wanted } from './negotiate.js'
+import { openapiRoute } from './openapi.js'
+import type { ManagementSettings } from './options.js'
+import { problemResponse } from './problem.js'
+import { readQuery } from './read-part.js'
+import type { Call, Reply, Route } from './route.js'
+import { ROUTES } from './routes.js'
+
+type Env = { Bindings: { readonly caller: Caller; readonly mountPath: string; readonly path: string } }
+type Here = Context<Env>
+
+/** Matches no route: for requests outside of the mount path. */
+const NOWHERE = '//'
+const ID = /^[0-9A-Za-z]{16}$/
+
+/** Makes the handler of all routes. What it answers depends on the request and its caller only. */
+export function createApp(
+  tokens: Latchkey,
+  settings: ManagementSettings,
+  access: Access,
+): (request: Request, caller: Caller, mountPath: string) => Promise<Response> {
+  const app = new Hono<Env>({ getPath: (_request, options) => (options?.env as Env['Bindings'] | undefined)?.path ?? NOWHERE })
+
+  const answer = async (route: Route, here: Here): Promise<Response> => {
+    const request = here.req.raw
+    try {
+      if (route.method !== 'GET') refuseCrossSite(request, settings)
+      if (route.access === 'holder') return await answerHolder(route, here)
+      const actor = await access.actor(request, here.env.caller)
+      if (route.path === '/' && route.method === 'GET') {
+        const html = await dashboardFor(here)
+        if (html !== undefined) return html
+      }
+      return json(await route.run(await callOf(route, here), actor))
+    } catch (error) {
+      return problemResponse(error, route.query === undefined ? 'body' : 'query')
+    }
+  }
+
+  const answerHolder = async (route: Route & { readonly access: 'holder' }, here: Here): Promise<Response> => {
+    const request = here.req.raw
+    const holder = await access.holder(request, here.env.caller)
+    if (holder.refusal !== undefined) return holder.refusal
+    const endpoint = `${route.method} ${here.env.mountPath}${route.path}`
+    try {
+      const reply = await route.run(await callOf(route, here), holder.principal)
+      holder.done(endpoint)
+      return json(reply)
+    } catch (error) {
+      const lacks = error instanceof LatchkeyError && error.code === 'scope_insufficient' ? error.field : undefined
+      holder.done(endpoint, lacks === undefined ? undefined : 'scope_insufficient')
+      if (lacks !== undefined) return access.lacks(request, lacks)
+      throw error
+    }
+  }
+
+  const callOf = async (route: Route, here: Here): Promise<Call<unknown, unknown>> => {
+    const request = here.req.raw
+    const id = route.path.startsWith('/:id') ? (here.req.param('id') ?? '') : ''
+    if (route.path.startsWith('/:id') && !ID.test(id)) throw new Refusal('not_found', 'there is no such token')
+    const { searchParams } = new URL(request.url)
+    if (route.query === undefined && searchParams.size > 0)
+      throw fault('query', [...searchParams.keys()].slice(0, 1), 'there is no such parameter here')
+    return {
+      tokens,
+      mountPath: here.env.mountPath,
+      id,
+      headers: request.headers,
+      query: readQuery(searchParams),
+      body: route.method === 'GET' ? undefined : await readBody(request, here.env.caller.parsedBody, settings.maxBodyBytes),
+    }
+  }
+
+  const dashboardFor = async (here: Here): Promise<Response | undefined> => {
+    const { dashboard } = settings
+    const choice = wanted(here.req.raw.headers.get('accept'), dashboard !== undefined)
+    if (choice === undefined) throw new Refusal('not_acceptable', 'this is offered as application/json only')
+    return choice === 'html' ? dashboard?.(here.req.raw, here.env.mountPath) : undefined
+  }
+
+  // Whoever is nobody learns nothing, not even which paths there are.
+  const elsewhere = async (here: Here, refuse: () => Response): Promise<Response> => {
+    try {
+      if (here.req.method !== 'GET' && here.req.method !== 'HEAD') refuseCrossSite(here.req.raw, settings)
+      await access.actor(here.req.raw, here.env.caller)
+      return refuse()
+    } catch (error) {
+      return problemResponse(error)
+    }
+  }
+
+  for (const [path, routes] of byPath([openapiRoute(settings.credential), ...ROUTES])) {
+    const allow = [...routes.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method])), 'OPTIONS'].join(', ')
+    for (const route of routes) app.on(route.method, path, (here) => answer(route, here))
+    app.options(path, (here) => {
+      const cors = corsHeaders(here.req.raw, settings)
+      return new Response(null, { status: 204, headers: { allow, ...('access-control-allow-origin' in cors && preflightHeaders(allow)) } })
+    })
+    app.all(path, (here) => elsewhere(here, () => notAllowed(allow)))
+  }
+  app.notFound((here) => elsewhere(here, () => problemResponse(new Refusal('not_found', ''))))
+  app.onError((error) => problemResponse(error))
+
+  return async (request, caller, mountPath) => {
+    const mount = mountPath.replace(/\/+$/, '')
+    try {
+      const response = await app.fetch(request, { caller, mountPath: mount, path: pathBelow(request, mount) })
+      return finish(response, request, settings)
+    } catch (error) {
+      return finish(problemResponse(error), request, settings)
+    }
+  }
+}
+
+// Hosts differ in whether the mount path keeps its slash at the end.
+function pathBelow(request: Request, mount: string): string {
+  const { pathname } = new URL(request.url)
+  if (!pathname.startsWith(mount)) return NOWHERE
+  const path = pathname.slice(mount.length)
+  if (path === '') return '/'
+  return path.startsWith('/') ? path : NOWHERE
+}
+
+function byPath(routes: readonly Route[]): Map<string, Route[]> {
+  const paths = new Map<string, Route[]>()
+  for (const route of routes) paths.set(route.path, [...(paths.get(route.path) ?? []), route])
+  return paths
+}
+
+function json({ status, body, headers }: Reply): Response {
+  return new Response(JSON.stringify(body), { status, headers: { 'content-type': 'application/json', ...headers } })
+}
+
+function notAllowed(allow: string): Response {
+  const response = problemResponse(new Refusal('method_not_allowed', `this takes ${allow}`))
+  response.headers.set('allow', allow)
+  return response
+}
+
+function finish(response: Response, request: Request, settings: ManagementSettings): Response {
+  const headers = new Headers(response.headers)
+  headers.set('cache-control', 'no-store')
+  headers.set('x-content-type-options', 'nosniff')
+  headers.set('referrer-policy', 'no-referrer')
+  for (const [name, value] of Object.entries(corsHeaders(request, settings))) headers.append(name, value)
+  if (!headers.has('access-control-allow-origin')) headers.set('cross-origin-resource-policy', 'same-origin')
+  return new Response(response.body, { status: response.status, headers })
+}

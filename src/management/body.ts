@@ -1,0 +1,105 @@
+import { fault, RequestFault } from './fault.js'
+import { checkParsed, parseStrictJson } from './json.js'
+
+// RFC 8259 §8.1 and §11: JSON is UTF-8, and the type has no parameters; clients send this one all the same.
+const JSON_TYPE = /^application\/json[ \t]*(?:;[ \t]*charset[ \t]*=[ \t]*(?:utf-8|"utf-8")[ \t]*)?$/i
+
+/**
+ * Refuses a body that is not declared as JSON, and a mutation that a form of another site could have sent: without a body it needs the
+ * JSON content type all the same, or an `X-Requested-With` header, which no form can set.
+ *
+ * @throws RequestFault `media_type_unsupported`
+ */
+export function checkMediaType(headers: Headers): void {
+  const type = headers.get('content-type')
+  if (type === null ? !headers.has('x-requested-with') : !JSON_TYPE.test(type.trim())) {
+    throw unsupported('content-type', 'send Content-Type: application/json; a request without a body may send X-Requested-With instead')
+  }
+  const coding = headers.get('content-encoding')
+  if (coding !== null && coding.trim().toLowerCase() !== 'identity') throw unsupported('content-encoding', 'send the body uncompressed')
+}
+
+/**
+ * Reads the JSON body of a request, or `undefined` where there is none.
+ *
+ * `parsed` is what the host's own body parser made of it, where one came before; a string or bytes are still parsed here.
+ *
+ * @throws RequestFault `payload_too_large`, before the whole body is read
+ * @throws RequestFault `invalid_input`
+ */
+export async function readBody(request: Request, parsed: unknown, maxBytes: number): Promise<unknown> {
+  checkMediaType(request.headers)
+  const text = parsed === undefined ? await readText(request, maxBytes) : textOf(parsed, maxBytes)
+  if (text !== undefined) return text === '' ? undefined : checkDeclared(request.headers, parseStrictJson(text))
+  const size = sizeOf(parsed)
+  if (size > maxBytes) throw tooLarge(maxBytes)
+  checkParsed(parsed)
+  return parsed
+}
+
+function checkDeclared(headers: Headers, value: unknown): unknown {
+  if (!headers.has('content-type')) throw unsupported('content-type', 'send Content-Type: application/json with a body')
+  return value
+}
+
+async function readText(request: Request, maxBytes: number): Promise<string | undefined> {
+  const declared = request.headers.get('content-length')
+  if (declared !== null && Number(declared) > maxBytes) throw tooLarge(maxBytes)
+  if (request.bodyUsed) throw fault('body', [], 'the body was read before it came here')
+  if (request.body === null) return ''
+  const reader = request.body.getReader()
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for (;;) {
+    const chunk = await readChunk(reader)
+    if (chunk === undefined) return decode(chunks)
+    size += chunk.byteLength
+    if (size > maxBytes) {
+      reader.cancel().catch(() => undefined)
+      throw tooLarge(maxBytes)
+    }
+    chunks.push(chunk)
+  }
+}
+
+async function readChunk(reader: { read(): Promise<{ done: boolean; value?: Uint8Array | undefined }> }): Promise<Uint8Array | undefined> {
+  try {
+    const { value } = await reader.read()
+    return value
+  } catch {
+    throw fault('body', [], 'the body broke off')
+  }
+}
+
+function decode(chunks: readonly Uint8Array[]): string {
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+  try {
+    return chunks.map((chunk) => decoder.decode(chunk, { stream: true })).join('') + decoder.decode()
+  } catch {
+    throw fault('body', [], 'the body is not UTF-8')
+  }
+}
+
+// Hosts that parse bodies as text or bytes leave the strict parsing to us.
+function textOf(parsed: unknown, maxBytes: number): string | undefined {
+  const bytes = typeof parsed === 'string' ? new TextEncoder().encode(parsed) : parsed
+  if (!(bytes instanceof Uint8Array)) return undefined
+  if (bytes.byteLength > maxBytes) throw tooLarge(maxBytes)
+  return decode([bytes])
+}
+
+function sizeOf(parsed: unknown): number {
+  try {
+    return new TextEncoder().encode(JSON.stringify(parsed) ?? '').length
+  } catch {
+    throw fault('body', [], 'must be plain JSON')
+  }
+}
+
+function tooLarge(maxBytes: number): RequestFault {
+  return new RequestFault([{ in: 'body', pointer: '#', detail: `the body is larger than ${maxBytes} bytes` }], 'payload_too_large')
+}
+
+function unsupported(header: string, detail: string): RequestFault {
+  return new RequestFault([{ in: 'header', pointer: `#/${header}`, detail }], 'media_type_unsupported')
+}

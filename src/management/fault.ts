@@ -1,0 +1,48 @@
+import { type Code, LatchkeyError } from '../errors.js'
+
+/** The part of a request that a fault stands in. */
+export type Part = 'body' | 'query' | 'path' | 'header'
+
+/** One thing that is wrong with a request. */
+export type Fault = {
+  readonly in: Part
+  /** A JSON pointer as a URI fragment (RFC 6901 §6): `#/scopes/0`. For a header, its name. */
+  readonly pointer: string
+  readonly detail: string
+}
+
+/** A request that is refused for what stands in it; each fault names its field. */
+export class RequestFault extends LatchkeyError<'invalid_input' | 'payload_too_large' | 'media_type_unsupported'> {
+  readonly faults: readonly Fault[]
+
+  constructor(
+    faults: readonly [Fault, ...Fault[]],
+    code: 'invalid_input' | 'payload_too_large' | 'media_type_unsupported' = 'invalid_input',
+  ) {
+    super(code, faults[0].detail)
+    this.faults = faults
+  }
+}
+
+/** Makes the error for one fault. */
+export function fault(part: Part, path: readonly PropertyKey[], detail: string): RequestFault {
+  return new RequestFault([{ in: part, pointer: pointerTo(path), detail }])
+}
+
+/** A JSON pointer as a URI fragment. */
+export function pointerTo(path: readonly PropertyKey[]): string {
+  return `#${path.map((step) => `/${escapeStep(String(step))}`).join('')}`
+}
+
+/** An answer that is not a success and has nothing to do with one field. */
+export class Refusal extends LatchkeyError<Code> {}
+
+// RFC 6901 §3 and §6. A lone surrogate cannot be percent-encoded, so it becomes the replacement character first.
+function escapeStep(step: string): string {
+  return encodeURIComponent(
+    step
+      .replace(/~/g, '~0')
+      .replace(/\//g, '~1')
+      .replace(/\p{Surrogate}/gu, '\ufffd'),
+  )
+}

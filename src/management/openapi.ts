@@ -1,0 +1,82 @@
+import * as z from 'zod'
+import type { CredentialSource } from '../http/credential.js'
+import type { Latchkey } from '../instance.js'
+import type { JsonObject } from '../model.js'
+import { operationOf } from './operation.js'
+import { defineRoute, type Route, type Sample } from './route.js'
+import { ROUTES } from './routes.js'
+import * as inputs from './schemas/inputs.js'
+import * as outputs from './schemas/outputs.js'
+
+/** An OpenAPI 3.1 document. */
+export type OpenApiDocument = JsonObject
+
+const DAY_SECONDS = 86_400
+const SCHEMA_PATH = '#/components/schemas/'
+
+/**
+ * Describes the API as it is mounted, from the schemas that read its requests.
+ *
+ * The examples use the instance's own scopes and limits, so each of them works as it stands.
+ */
+export function describeApi(tokens: Latchkey, mountPath: string, credential: CredentialSource): OpenApiDocument {
+  const sample: Sample = {
+    scope: Object.keys(tokens.catalogue)[0] ?? '',
+    ttlSeconds: Math.min(90 * DAY_SECONDS, tokens.limits.maxTtlSeconds ?? Number.POSITIVE_INFINITY),
+  }
+  const paths: Record<string, Record<string, unknown>> = {}
+  for (const route of [openapiRoute(credential), ...ROUTES]) {
+    const path = route.path.replace(':id', '{id}')
+    paths[path] = { ...paths[path], [route.method.toLowerCase()]: operationOf(route, sample) }
+  }
+  return plain({
+    openapi: '3.1.1',
+    info: {
+      title: 'Token management',
+      version: '1',
+      description:
+        'Create, find, edit, rotate and revoke API tokens. Who is asking is for the host to say, by its own session; only `/self` is authenticated by a token. What you may not see does not exist for you.',
+    },
+    servers: [{ url: mountPath === '' ? '/' : mountPath }],
+    paths,
+    components: { schemas: components(), securitySchemes: { token: securityScheme(credential) } },
+  })
+}
+
+/** `GET /openapi.json` */
+export function openapiRoute(credential: CredentialSource): Route {
+  return defineRoute({
+    access: 'actor',
+    method: 'GET',
+    path: '/openapi.json',
+    operationId: 'getOpenApi',
+    summary: 'Read this document',
+    answers: [{ status: 200, description: 'OpenAPI 3.1.', schema: outputs.openapiDocument }],
+    refusals: [],
+    run: async ({ tokens, mountPath }) => ({ status: 200, body: describeApi(tokens, mountPath, credential) }),
+  })
+}
+
+function securityScheme(credential: CredentialSource): JsonObject {
+  return credential === 'bearer' ? { type: 'http', scheme: 'bearer' } : { type: 'apiKey', in: 'header', name: credential.header }
+}
+
+function components(): JsonObject {
+  const registry = z.registry<{ id?: string | undefined }>()
+  for (const schema of [...Object.values(inputs), ...Object.values(outputs)]) {
+    const id = z.globalRegistry.get(schema)?.id
+    if (id !== undefined) registry.add(schema, { id })
+  }
+  const { schemas } = z.toJSONSchema(registry, { uri: (id) => `${SCHEMA_PATH}${id}` })
+  return plain(Object.fromEntries(Object.entries(schemas).map(([id, schema]) => [id, withoutAddress(schema)])))
+}
+
+// Inside of an OpenAPI document a schema is found by its place; an address of its own would move its references elsewhere.
+function withoutAddress({ $id: _, $schema: __, ...schema }: { readonly $id?: unknown; readonly $schema?: unknown }): object {
+  return schema
+}
+
+// What is undefined is left out, and what comes out is plain JSON.
+function plain(value: object): JsonObject {
+  return JSON.parse(JSON.stringify(value)) as JsonObject
+}

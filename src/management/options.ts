@@ -1,0 +1,69 @@
+import * as z from 'zod'
+import { type CredentialSource, createCredentialReader } from '../http/credential.js'
+import type { MaybePromise } from '../model.js'
+import { readShape } from '../policy/shape.js'
+
+/** The options of `management`, beside `actor`, which the adapters add. */
+export type ManagementOptions = {
+  /** The largest body that is read, in bytes. @default 65536 */
+  readonly maxBodyBytes?: number | undefined
+  /** How long the `actor` callback may take. @default 2 */
+  readonly deadlineSeconds?: number | undefined
+  /** Origins whose pages may call the API, such as `https://admin.example.com`: they get CORS headers, and their changes are accepted. @default [] */
+  readonly allowedOrigins?: readonly string[] | undefined
+  /** Where tokens stand, as `authenticate` reads them, for `/self` and for refusing tokens everywhere else. @default 'bearer' */
+  readonly credential?: CredentialSource | undefined
+  /** Names the protected space in the challenges of `/self`. @default 'api' */
+  readonly realm?: string | undefined
+  /** Answers `GET /` for those who prefer `text/html`. */
+  readonly dashboard?: ((request: Request, mountPath: string) => MaybePromise<Response>) | undefined
+}
+
+/** The options as the rest reads them. */
+export type ManagementSettings = {
+  readonly maxBodyBytes: number
+  readonly deadlineMs: number
+  readonly allowedOrigins: ReadonlySet<string>
+  readonly credential: CredentialSource
+  readonly credentialHeader: string
+  readonly realm: string | undefined
+  readonly dashboard: ((request: Request, mountPath: string) => MaybePromise<Response>) | undefined
+}
+
+const origin = z
+  .string({ error: 'must be a string' })
+  .refine(isOrigin, { error: 'must be an origin: scheme and host, such as https://admin.example.com' })
+
+const schema = z.strictObject({
+  maxBodyBytes: z.number({ error: 'must be a number of bytes' }).int({ error: 'must be whole bytes' }).min(1024).max(16_777_216).optional(),
+  deadlineSeconds: z.number({ error: 'must be a number of seconds' }).min(0.01).max(300).optional(),
+  allowedOrigins: z.array(origin, { error: 'must be a list of origins' }).optional(),
+  credential: z.unknown().optional(),
+  realm: z.string({ error: 'must be a string' }).optional(),
+  dashboard: z
+    .custom<NonNullable<ManagementOptions['dashboard']>>((value) => typeof value === 'function', { error: 'must be a function' })
+    .optional(),
+})
+
+/**
+ * Checks and completes the options.
+ *
+ * @throws InvalidInputError `invalid_input`, with the option as `field`
+ */
+export function readManagementOptions(options: unknown): ManagementSettings {
+  const given = readShape(schema, options, 'options')
+  const credential = (given.credential ?? 'bearer') as CredentialSource
+  return Object.freeze({
+    maxBodyBytes: given.maxBodyBytes ?? 65_536,
+    deadlineMs: (given.deadlineSeconds ?? 2) * 1000,
+    allowedOrigins: new Set(given.allowedOrigins ?? []),
+    credential,
+    credentialHeader: createCredentialReader(credential).header,
+    realm: given.realm,
+    dashboard: given.dashboard,
+  })
+}
+
+function isOrigin(value: string): boolean {
+  return URL.canParse(value) && new URL(value).origin === value && /^https?:/.test(value)
+}

@@ -1,0 +1,78 @@
+import { CODES, type Code, LatchkeyError } from '../errors.js'
+import { type Fault, type Part, pointerTo, RequestFault } from './fault.js'
+import { tagOf } from './preconditions.js'
+
+/** The body of every refusal: a problem document (RFC 9457). */
+export type ProblemBody = {
+  readonly title: string
+  readonly status: number
+  readonly detail: string
+  readonly code: Code
+  /** The fields that are wrong. */
+  readonly errors?: readonly Fault[]
+  /** After a precondition that failed: the version that the token has now. */
+  readonly version?: number
+}
+
+const TITLES: { readonly [status: number]: string } = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  406: 'Not Acceptable',
+  409: 'Conflict',
+  412: 'Precondition Failed',
+  413: 'Content Too Large',
+  415: 'Unsupported Media Type',
+  422: 'Unprocessable Content',
+  429: 'Too Many Requests',
+  500: 'Internal Server Error',
+  503: 'Service Unavailable',
+}
+
+/** The title of a status, as RFC 9110 calls it. */
+export function titleOf(status: number): string {
+  return TITLES[status] ?? ''
+}
+
+/**
+ * Turns whatever was thrown into an answer. What is foreign means that nothing was decided, and its text stays inside.
+ *
+ * `part` is where the fields that the core's own errors name stand in this request.
+ */
+export function problemResponse(error: unknown, part: Part = 'body'): Response {
+  const problem = problemOf(error, part)
+  const headers = new Headers({ 'content-type': 'application/problem+json' })
+  // RFC 9110 §15.5.2: a 401 carries a challenge. Signing in is the host's matter, so the scheme names none of HTTP's own.
+  if (problem.status === 401) headers.set('www-authenticate', 'Session realm="tokens"')
+  if (problem.status === 503) headers.set('retry-after', String(retryAfter(error)))
+  if (problem.status === 412 && problem.version !== undefined) headers.set('etag', tagOf(problem.version))
+  return new Response(JSON.stringify(problem), { status: problem.status, headers })
+}
+
+function problemOf(error: unknown, part: Part): ProblemBody {
+  if (!(error instanceof LatchkeyError)) return about('store_unavailable', 503, 'nothing was decided: try again')
+  if (error instanceof RequestFault) return { ...about(error.code, error.status, error.message), errors: error.faults }
+  // What is not visible and what does not exist are the same, byte for byte.
+  if (error.code === 'not_found') return about('not_found', 404, 'there is no such token, or none that you may see')
+  if (error.code === 'store_unavailable' || error.code === 'closed') return about(error.code, 503, 'nothing was decided: try again')
+  if (error.code === 'conflict' && error.version !== undefined) return { ...about('conflict', 412, error.message), version: error.version }
+  const { code, field, message }: LatchkeyError = error
+  const problem = about(code, CODES[code], message)
+  return field === undefined ? problem : { ...problem, errors: [faultOf(field, message, part)] }
+}
+
+function about(code: Code, status: number, detail: string): ProblemBody {
+  return { title: titleOf(status), status, detail, code }
+}
+
+function faultOf(field: string, message: string, part: Part): Fault {
+  const detail = message.replace(`${field}: `, '')
+  if (field === 'idempotencyKey') return { in: 'header', pointer: '#/idempotency-key', detail }
+  return { in: part, pointer: pointerTo(field.split('.')), detail }
+}
+
+function retryAfter(error: unknown): number {
+  return error instanceof LatchkeyError && error.retryAfterSeconds !== undefined ? Math.max(1, Math.ceil(error.retryAfterSeconds)) : 1
+}

@@ -1,0 +1,24 @@
+import type { Route } from './route.js'
+import { listEvents, listScopes, tokenEvents, tokenUsage } from './routes/activity.js'
+import { createToken, listTokens, revokeAllTokens } from './routes/collection.js'
+import { getSelf, rotateSelf } from './routes/self.js'
+import { activateToken, deactivateToken, getToken, revokeToken, rotateToken, updateToken } from './routes/token.js'
+
+/** Every route but that of the OpenAPI document. Fixed words come before `:id`: the first that matches answers. */
+export const ROUTES: readonly Route[] = [
+  createToken,
+  listTokens,
+  revokeAllTokens,
+  listEvents,
+  listScopes,
+  getSelf,
+  rotateSelf,
+  getToken,
+  updateToken,
+  rotateToken,
+  revokeToken,
+  activateToken,
+  deactivateToken,
+  tokenUsage,
+  tokenEvents,
+]

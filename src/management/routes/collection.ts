@@ -1,0 +1,108 @@
+import type { Minted, Replayed } from '../../model.js'
+import { readIdempotencyKey, refuseIfMatch, tagOf } from '../preconditions.js'
+import { defineRoute, type Reply, type Route } from '../route.js'
+import { createBody, revokeAllBody } from '../schemas/inputs.js'
+import { minted, replayed, revokedCount, tokenPage } from '../schemas/outputs.js'
+import { listQuery } from '../schemas/queries.js'
+
+/** `POST /` */
+export const createToken: Route = defineRoute({
+  access: 'actor',
+  method: 'POST',
+  path: '/',
+  operationId: 'createToken',
+  summary: 'Create a token',
+  description:
+    'The answer is the only place where the token ever stands. A retry under the same `Idempotency-Key` makes no second token: it answers 200 with the record and without the token. Whoever lost the first answer rotates that record to get a token.',
+  body: createBody,
+  bodyRequired: true,
+  headers: ['Idempotency-Key'],
+  answers: [
+    { status: 201, description: 'The new token.', schema: minted, headers: ['Location', 'ETag'] },
+    { status: 200, description: 'The key was used before for the same request.', schema: replayed, headers: ['Location', 'ETag'] },
+  ],
+  refusals: ['grant_denied', 'idempotency_key_reused'],
+  examples: ({ scope, ttlSeconds }) => [
+    {
+      name: 'integration',
+      summary: 'A token for an integration',
+      body: {
+        name: 'Warehouse sync',
+        tenantId: 'acme',
+        scopes: [scope],
+        resources: { warehouse: ['w1'] },
+        ttlSeconds,
+        metadata: { contact: 'ops@example.com' },
+      },
+    },
+    {
+      name: 'retryable',
+      summary: 'A creation that is safe to send again',
+      headers: { 'Idempotency-Key': 'f2b7a1f0-warehouse' },
+      body: {
+        name: 'Warehouse sync',
+        tenantId: 'acme',
+        scopes: [scope],
+        ttlSeconds,
+        allowedIps: ['192.0.2.0/24'],
+        rotateEverySeconds: 86_400,
+      },
+    },
+  ],
+  async run({ tokens, body, headers, mountPath }, actor) {
+    const idempotencyKey = readIdempotencyKey(headers)
+    return mintedReply(await tokens.create(idempotencyKey === undefined ? body : { ...body, idempotencyKey }, { actor }), mountPath)
+  },
+})
+
+/** `GET /` */
+export const listTokens: Route = defineRoute({
+  access: 'actor',
+  method: 'GET',
+  path: '/',
+  operationId: 'listTokens',
+  summary: 'List tokens',
+  description: 'Newest first, only what you may see. Every filter that is given must match.',
+  query: listQuery,
+  answers: [{ status: 200, description: 'One page.', schema: tokenPage }],
+  refusals: [],
+  examples: () => [
+    { name: 'all', summary: 'The newest', query: { limit: 20 } },
+    {
+      name: 'search',
+      summary: 'By name, tenant and status',
+      query: { name: 'warehouse', tenantId: 'acme', status: ['active', 'inactive'] },
+    },
+    { name: 'stale', summary: 'Not used for 30 days', query: { unusedForSeconds: 2_592_000, status: ['active'] } },
+  ],
+  run: async ({ tokens, query }, actor) => ({ status: 200, body: await tokens.list(query, { actor }) }),
+})
+
+/** `POST /revoke-all` */
+export const revokeAllTokens: Route = defineRoute({
+  access: 'actor',
+  method: 'POST',
+  path: '/revoke-all',
+  operationId: 'revokeAllTokens',
+  summary: 'Revoke many tokens',
+  description: 'Of a tenant, of an owner, or all of them; never more than you may see. It cannot be undone.',
+  body: revokeAllBody,
+  bodyRequired: true,
+  answers: [{ status: 200, description: 'How many were revoked now.', schema: revokedCount }],
+  refusals: [],
+  examples: () => [
+    { name: 'tenant', summary: 'All of one tenant', body: { tenantId: 'acme', reason: 'contract ended' } },
+    { name: 'owner', summary: 'All of one owner', body: { ownerId: 'user-17', reason: 'left the company' } },
+  ],
+  async run({ tokens, body, headers }, actor) {
+    refuseIfMatch(headers)
+    return { status: 200, body: await tokens.revokeAll(body, { actor }) }
+  },
+})
+
+/** The answer to a creation or a rotation, the first time or again. */
+export function mintedReply(result: Minted | Replayed, mountPath: string, location = `${mountPath}/${result.record.id}`): Reply {
+  const headers = { location, etag: tagOf(result.record.version) }
+  if (result.replayed === true) return { status: 200, body: { record: result.record, replayed: true }, headers }
+  return { status: 201, body: { token: result.token, record: result.record }, headers }
+}

@@ -1,0 +1,67 @@
+import { NotFoundError } from '../../errors.js'
+import type { Actor, Principal } from '../../model.js'
+import { Refusal } from '../fault.js'
+import { readIdempotencyKey, refuseIfMatch } from '../preconditions.js'
+import { defineRoute, type Route } from '../route.js'
+import { rotateBody } from '../schemas/inputs.js'
+import { minted, replayed, self } from '../schemas/outputs.js'
+import { mintedReply } from './collection.js'
+
+/** The scope that a token needs to rotate itself. It must stand in the catalogue to be granted. */
+export const ROTATE_SELF = 'tokens:rotate-self'
+
+/** `GET /self` */
+export const getSelf: Route = defineRoute({
+  access: 'holder',
+  method: 'GET',
+  path: '/self',
+  operationId: 'getSelf',
+  summary: 'Read the token that asks',
+  answers: [{ status: 200, description: 'The token of this request.', schema: self }],
+  refusals: ['credential_missing', 'credential_malformed', 'token_invalid', 'ip_denied', 'rate_limited'],
+  async run({ tokens }, principal) {
+    const record = await tokens.get(principal.tokenId)
+    if (record === undefined) throw new NotFoundError(principal.tokenId)
+    return { status: 200, body: { record, effectiveScopes: principal.scopes } }
+  },
+})
+
+/** `POST /self/rotate` */
+export const rotateSelf: Route = defineRoute({
+  access: 'holder',
+  method: 'POST',
+  path: '/self/rotate',
+  operationId: 'rotateSelf',
+  summary: 'Replace the token that asks by a successor',
+  description:
+    'Needs the scope `tokens:rotate-self`. Give an overlap that is long enough to put the new token in place everywhere. Keep the answer before anything else: a retry under the same `Idempotency-Key`, while the old token still works, tells that the rotation happened, but cannot show the new token again; a person then rotates the successor.',
+  body: rotateBody,
+  headers: ['Idempotency-Key'],
+  answers: [
+    { status: 201, description: 'The successor.', schema: minted, headers: ['Location', 'ETag'] },
+    { status: 200, description: 'The key was used before for the same request.', schema: replayed, headers: ['Location', 'ETag'] },
+  ],
+  refusals: [
+    'credential_missing',
+    'credential_malformed',
+    'token_invalid',
+    'ip_denied',
+    'rate_limited',
+    'scope_insufficient',
+    'conflict',
+    'idempotency_key_reused',
+  ],
+  examples: () => [{ name: 'overlap', summary: 'Both work for five minutes', body: { overlapSeconds: 300 } }],
+  async run({ tokens, body, headers, mountPath }, principal) {
+    if (!principal.allows(ROTATE_SELF)) throw new Refusal('scope_insufficient', 'the token may not rotate itself', { field: ROTATE_SELF })
+    refuseIfMatch(headers)
+    const idempotencyKey = readIdempotencyKey(headers)
+    const result = await tokens.rotate(principal.tokenId, { ...body, idempotencyKey }, { actor: actorOf(principal) })
+    return mintedReply(result, mountPath, `${mountPath}/self`)
+  },
+})
+
+// The token acts for itself: in its own tenant, and for nothing but what it has.
+function actorOf({ tokenId, tenantId }: Principal): Actor {
+  return { id: `token:${tokenId}`, tenants: tenantId === undefined ? '*' : [tenantId], manages: 'all' }
+}

@@ -1,0 +1,145 @@
+import * as z from 'zod'
+import { CODES } from '../../errors.js'
+
+// These describe what is answered, for the OpenAPI document; the tests hold every answer against them.
+const id = z.string().regex(/^[0-9A-Za-z]{16}$/)
+const instant = z.string().meta({ format: 'date-time' })
+const json = z.record(z.string(), z.any())
+const count = z.int().min(0)
+
+/** A token without its secret. */
+export const tokenRecord: z.ZodType = z
+  .strictObject({
+    id,
+    version: z.int().min(1),
+    prefix: z.string(),
+    hint: z.string(),
+    name: z.string(),
+    description: z.string().optional(),
+    tenantId: z.string().optional(),
+    ownerId: z.string().optional(),
+    scopes: z.array(z.string()),
+    resources: z.record(z.string(), z.array(z.string())).optional(),
+    allowedIps: z.array(z.string()).optional(),
+    metadata: json.optional(),
+    status: z.enum(['pending', 'active', 'inactive', 'expired', 'revoked']),
+    createdAt: instant,
+    createdBy: z.string(),
+    updatedAt: instant,
+    notBefore: instant.optional(),
+    expiresAt: instant.optional(),
+    deactivatedAt: instant.optional(),
+    deactivatedBy: z.string().optional(),
+    revokedAt: instant.optional(),
+    revokedBy: z.string().optional(),
+    revokedReason: z.string().optional(),
+    rotateEverySeconds: z.int().optional(),
+    rotationDueAt: instant.optional(),
+    replacesId: id.optional(),
+    replacedById: id.optional(),
+    lastUsedAt: instant.optional(),
+    lastUsedIp: z.string().optional(),
+    pepperId: z.string().optional(),
+  })
+  .meta({ id: 'TokenRecord', description: 'A token without its secret.' })
+
+/** The answer to a creation or a rotation. */
+export const minted: z.ZodType = z
+  .strictObject({ token: z.string().meta({ description: 'The token. It is shown here once and kept nowhere.' }), record: tokenRecord })
+  .meta({ id: 'Minted' })
+
+/** The answer to a repeated creation or rotation. */
+export const replayed: z.ZodType = z
+  .strictObject({ record: tokenRecord, replayed: z.literal(true) })
+  .meta({ id: 'Replayed', description: 'What the first request under this key made. Its token cannot be shown again.' })
+
+/** One page of tokens. */
+export const tokenPage: z.ZodType = z
+  .strictObject({ items: z.array(tokenRecord), nextCursor: z.string().optional() })
+  .meta({ id: 'TokenPage', description: 'Newest first. Without `nextCursor` it is the last page.' })
+
+const auditEvent: z.ZodType = z
+  .strictObject({
+    id: z.string(),
+    at: instant,
+    action: z.string(),
+    actorId: z.string(),
+    tokenId: id.optional(),
+    tenantId: z.string().optional(),
+    ownerId: z.string().optional(),
+    ip: z.string().optional(),
+    reason: z.string().optional(),
+    code: z.string().optional(),
+    count: count.optional(),
+    before: json.optional(),
+    after: json.optional(),
+    details: json.optional(),
+  })
+  .meta({ id: 'AuditEvent' })
+
+/** One page of the audit. */
+export const eventPage: z.ZodType = z
+  .strictObject({ items: z.array(auditEvent), nextCursor: z.string().optional() })
+  .meta({ id: 'EventPage' })
+
+/** What a token was used for. */
+export const usageReport: z.ZodType = z
+  .strictObject({
+    tokenId: id,
+    total: count,
+    refused: count,
+    lastUsedAt: instant.optional(),
+    lastUsedIp: z.string().optional(),
+    buckets: z.array(z.strictObject({ at: instant, endpoint: z.string(), outcome: z.string(), count })),
+    endpoints: z.array(z.strictObject({ endpoint: z.string(), count })),
+    outcomes: z.array(z.strictObject({ outcome: z.string(), count })),
+    addresses: z.array(z.strictObject({ ip: z.string(), count, lastAt: instant })),
+  })
+  .meta({ id: 'UsageReport', description: 'Counts by hour and endpoint, by outcome and by address.' })
+
+/** How many tokens a bulk revocation ended. */
+export const revokedCount: z.ZodType = z.strictObject({ count }).meta({ id: 'RevokedCount' })
+
+/** What can be granted here. */
+export const scopeList: z.ZodType = z
+  .strictObject({
+    items: z.array(z.strictObject({ name: z.string(), description: z.string() })),
+    groups: z.array(
+      z.strictObject({ name: z.string().meta({ description: 'As it stands among scopes: `@staff`.' }), scopes: z.array(z.string()) }),
+    ),
+    limits: z.strictObject({
+      defaultTtlSeconds: z.int().optional(),
+      maxTtlSeconds: z.int().optional(),
+      requireExpiry: z.boolean(),
+      allowWildcard: z.boolean(),
+    }),
+  })
+  .meta({ id: 'ScopeList', description: 'The scopes that exist, the groups, and what the server asks of new tokens.' })
+
+/** The caller's own token. */
+export const self: z.ZodType = z
+  .strictObject({
+    record: tokenRecord,
+    effectiveScopes: z
+      .array(z.string())
+      .meta({ description: 'What the token may do now: groups and wildcards resolved, cut to its owner.' }),
+  })
+  .meta({ id: 'Self' })
+
+/** A refusal. */
+export const problem: z.ZodType = z
+  .object({
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    code: z.enum(Object.keys(CODES) as [string, ...string[]]),
+    errors: z
+      .array(z.strictObject({ in: z.enum(['body', 'query', 'path', 'header']), pointer: z.string(), detail: z.string() }))
+      .meta({ description: 'The fields that are wrong, each with a JSON pointer as a URI fragment.' })
+      .optional(),
+    version: z.int().meta({ description: 'With 412: the version that the token has now.' }).optional(),
+  })
+  .meta({ id: 'Problem', description: 'A problem document (RFC 9457).' })
+
+/** The document itself. */
+export const openapiDocument: z.ZodType = z.record(z.string(), z.any()).meta({ id: 'OpenApiDocument' })

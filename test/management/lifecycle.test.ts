@@ -1,0 +1,129 @@
+import { describe, expect, it } from 'vitest'
+import { admin, harness, MOUNT } from './support.js'
+
+describe('a token through the management API', () => {
+  it('is created once, with its address, its tag and its text', async () => {
+    const { call, tokens } = harness()
+    const made = await call('POST', '/', {
+      actor: admin,
+      body: { name: 'Sync', tenantId: 'acme', scopes: ['inventory:read'], metadata: { a: [1, null] } },
+    })
+    expect(made.status).toBe(201)
+    expect(made.headers.get('location')).toBe(`${MOUNT}/${made.body.record.id}`)
+    expect(made.headers.get('etag')).toBe('"1"')
+    expect(made.headers.get('cache-control')).toBe('no-store')
+    const read = await call('GET', `/${made.body.record.id}`, { actor: admin })
+    expect(read.body).toEqual(made.body.record)
+    expect(read.text).not.toContain(made.body.token.slice(27, 60))
+    expect(await tokens.verify(made.body.token)).toMatchObject({ ok: true })
+  })
+
+  it('takes the token from the mount path of the request, also at the root and with a slash at its end', async () => {
+    const { call } = harness()
+    for (const mount of ['', '/x', '/x/']) {
+      const path = mount.endsWith('/') ? '' : '/'
+      const made = await call('POST', path, { actor: admin, mount, body: { name: 'n', tenantId: 'acme', scopes: [] } })
+      expect([made.status, made.headers.get('location')]).toEqual([201, `${mount.replace(/\/$/, '')}/${made.body.record.id}`])
+    }
+  })
+
+  it('is edited, stopped, started, rotated with an overlap and at once, and revoked', async () => {
+    const { call, create, tokens } = harness()
+    const { id, token } = await create(admin)
+    const edited = await call('PATCH', `/${id}`, {
+      actor: admin,
+      body: {
+        name: 'Renamed',
+        scopes: ['billing:read'],
+        resources: { w: ['1'] },
+        expiresAt: '2099-01-01T00:00:00Z',
+        allowedIps: ['192.0.2.0/24'],
+        metadata: { k: 1 },
+      },
+    })
+    expect(edited.body).toMatchObject({
+      name: 'Renamed',
+      scopes: ['billing:read'],
+      resources: { w: ['1'] },
+      expiresAt: '2099-01-01T00:00:00.000Z',
+      version: 2,
+    })
+    const cleared = await call('PATCH', `/${id}`, {
+      actor: admin,
+      body: { expiresAt: null, allowedIps: null, metadata: null, resources: null },
+    })
+    expect(cleared.body).not.toHaveProperty('expiresAt')
+    expect((await call('POST', `/${id}/deactivate`, { actor: admin })).body.status).toBe('inactive')
+    expect(await tokens.verify(token)).toEqual({ ok: false, code: 'token_inactive' })
+    expect((await call('POST', `/${id}/activate`, { actor: admin })).body.status).toBe('active')
+    const second = await call('POST', `/${id}/rotate`, { actor: admin, body: { overlapSeconds: 60 } })
+    expect(second.status).toBe(201)
+    expect(second.body.record.replacesId).toBe(id)
+    expect((await tokens.verify(token)).ok && (await tokens.verify(second.body.token)).ok).toBe(true)
+    const third = await call('POST', `/${second.body.record.id}/rotate`, { actor: admin })
+    expect(await tokens.verify(second.body.token)).toEqual({ ok: false, code: 'token_revoked' })
+    const revoked = await call('POST', `/${third.body.record.id}/revoke`, { actor: admin, body: { reason: 'leak' } })
+    expect(revoked.body).toMatchObject({ status: 'revoked', revokedBy: 'ada', revokedReason: 'leak' })
+    expect((await call('POST', `/${third.body.record.id}/revoke`, { actor: admin, body: { reason: 'again' } })).text).toBe(revoked.text)
+    expect((await call('PATCH', `/${third.body.record.id}`, { actor: admin, body: { name: 'x' } })).status).toBe(409)
+    expect((await call('POST', `/${third.body.record.id}/rotate`, { actor: admin })).status).toBe(409)
+  })
+
+  it('is found by name, tenant, owner, status and the presets, newest first, in pages', async () => {
+    const { call, create, tokens } = harness()
+    const ids: string[] = []
+    for (const name of ['alpha one', 'beta', 'Alpha two']) ids.unshift((await create(admin, { name })).id)
+    await create(admin, { name: 'alpha owned', ownerId: 'o1', ttlSeconds: 60 })
+    const search = async (query: string): Promise<string[]> =>
+      (await call('GET', `/?${query}`, { actor: admin })).body.items.map((item: { name: string }) => item.name)
+    expect(await search('name=ALPHA')).toEqual(['alpha owned', 'Alpha two', 'alpha one'])
+    expect(await search('ownerId=o1&tenantId=acme&status=active&status=pending')).toEqual(['alpha owned'])
+    expect(await search('tenantId=acme&status=revoked')).toEqual([])
+    expect(await search('neverExpires=true')).toEqual(['Alpha two', 'beta', 'alpha one'])
+    expect(await search('expiresWithinSeconds=120')).toEqual(['alpha owned'])
+    expect(await search('neverUsed=true&createdBy=ada&limit=2')).toEqual(['alpha owned', 'Alpha two'])
+    expect(await search('unusedForSeconds=1&name=beta')).toEqual(['beta'])
+    expect(await search('rotationDue=true')).toEqual([])
+    const first = await call('GET', '/?limit=3', { actor: admin })
+    const second = await call('GET', `/?limit=3&cursor=${first.body.nextCursor}`, { actor: admin })
+    expect([...first.body.items, ...second.body.items].map((item) => item.id).slice(1)).toEqual(ids)
+    expect(second.body).not.toHaveProperty('nextCursor')
+    await tokens.close()
+  })
+
+  it('tells its use by endpoint and address, and what happened to it', async () => {
+    const { call, create, tokens } = harness()
+    const { id, token } = await create(admin)
+    await Promise.all([1, 2, 3].map(() => tokens.verify(token, { ip: '192.0.2.7', endpoint: 'GET /stock' })))
+    await call('POST', `/${id}/revoke`, { actor: admin, ip: '198.51.100.4', body: { reason: 'done' } })
+    const usage = await call('GET', `/${id}/usage`, { actor: admin })
+    expect(usage.body).toMatchObject({
+      total: 3,
+      endpoints: [{ endpoint: 'GET /stock', count: 3 }],
+      addresses: [{ ip: '192.0.2.7', count: 3 }],
+    })
+    expect((await call('GET', `/${id}/usage?from=2001-01-01T00:00:00Z&to=2001-01-02T00:00:00Z`, { actor: admin })).body.total).toBe(0)
+    const events = await call('GET', `/${id}/events`, { actor: admin })
+    expect(events.body.items.map((event: { action: string }) => event.action)).toEqual(['revoke', 'create'])
+    expect(events.body.items[0]).toMatchObject({ actorId: 'ada', reason: 'done', ip: '198.51.100.4' })
+    expect((await call('GET', '/events?action=create&limit=1', { actor: admin })).body.items).toHaveLength(1)
+    await tokens.close()
+  })
+
+  it('is revoked with all of its tenant or owner, and the count is told', async () => {
+    const { call, create, tokens } = harness()
+    const made = await Promise.all([create(admin), create(admin, { ownerId: 'o1' }), create(admin, { ownerId: 'o1' })])
+    expect((await call('POST', '/revoke-all', { actor: admin, body: { ownerId: 'o1' } })).body).toEqual({ count: 2 })
+    expect((await call('POST', '/revoke-all', { actor: admin, body: { all: true, reason: 'r' } })).body).toEqual({ count: 1 })
+    for (const { token } of made) expect(await tokens.verify(token)).toEqual({ ok: false, code: 'token_revoked' })
+    expect((await call('POST', '/revoke-all', { actor: admin, body: {} })).status).toBe(400)
+  })
+
+  it('can hold what the catalogue route lists', async () => {
+    const { call } = harness({ maxTtlSeconds: 3600 })
+    const { body } = await call('GET', '/scopes', { actor: admin })
+    expect(body.items).toContainEqual({ name: 'inventory:read', description: 'See stock' })
+    expect(body.groups).toEqual([{ name: '@staff', scopes: ['inventory:read', 'billing:read'] }])
+    expect(body.limits).toEqual({ requireExpiry: false, allowWildcard: false, maxTtlSeconds: 3600 })
+  })
+})

@@ -1,0 +1,231 @@
+import { type Actor, latchkey } from 'latchkey'
+import { memoryStore } from 'latchkey/stores/memory'
+import { describe, expect, it } from 'vitest'
+import { admin, bearer, type Harness, harness, partner, superadmin, user } from './support.js'
+
+// Whose token it is: its creator, its tenant.
+const OWNERS = {
+  'the user’s own': { actor: user, tenantId: 'acme' },
+  'another user’s of the tenant': { actor: { ...user, id: 'vic' }, tenantId: 'acme' },
+  'the administrator’s of the tenant': { actor: admin, tenantId: 'acme' },
+  'one of the other tenant of the partner': { actor: partner, tenantId: 'bolt' },
+  'one of a foreign tenant': { actor: superadmin, tenantId: 'corp' },
+  'one without a tenant': { actor: superadmin, tenantId: undefined },
+} as const satisfies { readonly [whose: string]: { readonly actor: Actor; readonly tenantId: string | undefined } }
+type Whose = keyof typeof OWNERS
+
+const ACTORS: readonly { readonly who: string; readonly actor: Actor; readonly sees: readonly Whose[] }[] = [
+  { who: 'a client’s user', actor: user, sees: ['the user’s own'] },
+  {
+    who: 'an administrator of one tenant',
+    actor: admin,
+    sees: ['the user’s own', 'another user’s of the tenant', 'the administrator’s of the tenant'],
+  },
+  {
+    who: 'a partner of two',
+    actor: partner,
+    sees: ['the user’s own', 'another user’s of the tenant', 'the administrator’s of the tenant', 'one of the other tenant of the partner'],
+  },
+  { who: 'a superadmin', actor: superadmin, sees: Object.keys(OWNERS) as Whose[] },
+]
+
+// Every route that names a token, with the status of success.
+const ROUTES = [
+  { method: 'GET', below: '', status: 200 },
+  { method: 'PATCH', below: '', body: { name: 'edited' }, status: 200 },
+  { method: 'POST', below: '/deactivate', body: {}, status: 200 },
+  { method: 'POST', below: '/activate', body: {}, status: 200 },
+  { method: 'GET', below: '/usage', status: 200 },
+  { method: 'GET', below: '/events', status: 200 },
+  { method: 'POST', below: '/rotate', body: { overlapSeconds: 60 }, status: 201 },
+  { method: 'POST', below: '/revoke', body: { reason: 'r' }, status: 200 },
+] as const
+
+const COLLECTION = [
+  { method: 'GET', path: '/', status: 200 },
+  { method: 'POST', path: '/', body: { name: 'n', tenantId: 'acme', scopes: [] }, status: 201 },
+  { method: 'GET', path: '/events', status: 200 },
+  { method: 'GET', path: '/scopes', status: 200 },
+  { method: 'GET', path: '/openapi.json', status: 200 },
+  { method: 'POST', path: '/revoke-all', body: { tenantId: 'acme' }, status: 200 },
+] as const
+
+async function populate({ create }: Harness): Promise<ReadonlyMap<Whose, { id: string; token: string }>> {
+  const made = new Map<Whose, { id: string; token: string }>()
+  for (const [whose, { actor, tenantId }] of Object.entries(OWNERS))
+    made.set(whose as Whose, await create(actor, { name: whose, tenantId }))
+  return made
+}
+
+describe.each(ACTORS)('$who', ({ actor, sees }) => {
+  it.each(Object.keys(OWNERS) as Whose[])('does everything with %s where it may, and else finds nothing', async (whose) => {
+    const h = harness()
+    const target = (await populate(h)).get(whose)
+    for (const { method, below, status, ...rest } of ROUTES) {
+      const body = 'body' in rest ? { body: rest.body } : {}
+      const answer = await h.call(method, `/${target?.id}${below}`, { actor, ...body })
+      const missing = await h.call(method, `/AAAAAAAAAAAAAAAA${below}`, { actor, ...body })
+      expect(missing.status).toBe(404)
+      if (sees.includes(whose)) expect([method, below, answer.status]).toEqual([method, below, status])
+      else {
+        expect([method, below, answer.status, answer.text]).toEqual([method, below, 404, missing.text])
+        expect([...answer.headers]).toEqual([...missing.headers])
+      }
+    }
+    if (!sees.includes(whose)) expect(await h.tokens.get(target?.id ?? '')).toMatchObject({ version: 1, status: 'active' })
+  })
+
+  it('lists, counts and revokes exactly what it sees', async () => {
+    const h = harness()
+    await populate(h)
+    const { body } = await h.call('GET', '/?limit=1000', { actor })
+    expect(body.items.map((item: { name: string }) => item.name).sort()).toEqual([...sees].sort())
+    const events = await h.call('GET', '/events?action=create', { actor })
+    expect(events.body.items).toHaveLength(sees.length)
+    expect((await h.call('POST', '/revoke-all', { actor, body: { all: true } })).body).toEqual({ count: sees.length })
+  })
+
+  it.each(COLLECTION)('may call $method $path', async ({ method, path, status, ...rest }) => {
+    const { call } = harness()
+    const answer = await call(method, path, { actor, ...('body' in rest && { body: rest.body }) })
+    expect(answer.status).toBe(status)
+  })
+})
+
+const EVERY = [...ROUTES.map(({ below, ...route }) => ({ ...route, path: `/:id${below}` })), ...COLLECTION]
+
+describe('nobody', () => {
+  const NOBODIES: readonly (readonly [string, unknown])[] = [
+    ['undefined', undefined],
+    ['null', null],
+    ['false', false],
+    ['an empty string', ''],
+    ['zero', 0],
+    ['true', true],
+    ['the word system', 'system'],
+    ['an empty object', {}],
+    ['a list', [admin]],
+    ['no id', { tenants: ['acme'], manages: 'all' }],
+    ['an empty id', { ...admin, id: '' }],
+    ['an id that is no string', { ...admin, id: 7 }],
+    ['the id of the application', { ...admin, id: 'system' }],
+    ['no tenants', { id: 'ada', manages: 'all' }],
+    ['undefined tenants', { id: 'ada', manages: 'all', tenants: undefined }],
+    ['an empty list of tenants', { ...admin, tenants: [] }],
+    ['a list with the word for all', { ...admin, tenants: [null] }],
+    ['tenants that are no list', { ...admin, tenants: 'acme' }],
+    ['nothing that it manages', { id: 'ada', tenants: '*' }],
+    ['something else that it manages', { ...admin, manages: 'everything' }],
+    ['scopes that got lost', { ...admin, scopes: undefined }],
+    ['scopes of null', { ...admin, scopes: null }],
+    ['resources of null', { ...admin, resources: null }],
+    ['a promise of nothing', Promise.resolve(undefined)],
+    ['a function', () => undefined],
+    ['a function of a function', () => () => admin],
+    ['an error as answer', () => new Error('x')],
+  ]
+
+  it.each(NOBODIES)('gets 401 from every route when the actor is %s', async (_, actor) => {
+    const h = harness()
+    const { id, token } = await h.create(admin)
+    for (const { method, path, ...rest } of EVERY) {
+      const answer = await h.call(method, path.replace(':id', id), { actor, ...('body' in rest && { body: rest.body }) })
+      expect([method, path, answer.status, answer.body?.code]).toEqual([method, path, 401, 'actor_missing'])
+      expect(answer.headers.get('www-authenticate')).toBeTruthy()
+    }
+    expect((await h.call('GET', '/nowhere', { actor })).status).toBe(401)
+    expect((await h.tokens.verify(token)).ok).toBe(true)
+    expect((await h.tokens.list()).items).toHaveLength(1)
+  })
+
+  const FAULTS: readonly (readonly [string, unknown])[] = [
+    ...[new Error('x'), undefined, null, '', 0, 'route'].map(
+      (thrown) =>
+        [
+          `throws ${String(thrown)}`,
+          () => {
+            throw thrown
+          },
+        ] as const,
+    ),
+    ...[new Error('x'), undefined, null, false].map((reason) => [`rejects with ${String(reason)}`, () => Promise.reject(reason)] as const),
+    ['never settles', () => new Promise(() => undefined)],
+    [
+      'has a then that throws',
+      () => ({
+        // biome-ignore lint/suspicious/noThenProperty: a hostile answer
+        get then() {
+          throw new Error('x')
+        },
+      }),
+    ],
+    // Another instance's verdict about something else is no verdict about who is asking.
+    [
+      'throws an error of this library',
+      async () => latchkey({ prefix: 'x', store: memoryStore(), scopes: { a: 'A' } }).create({} as never, { actor: 'system' }),
+    ],
+  ]
+
+  it.each(FAULTS)('gets 503 from every route when the actor callback %s', async (_, actor) => {
+    const h = harness({}, { deadlineSeconds: 0.02 })
+    const { id } = await h.create(admin)
+    for (const { method, path, ...rest } of EVERY) {
+      const answer = await h.call(method, path.replace(':id', id), { actor, ...('body' in rest && { body: rest.body }) })
+      expect([method, path, answer.status, answer.body?.code]).toEqual([method, path, 503, 'store_unavailable'])
+      expect(answer.headers.get('retry-after')).toBe('1')
+    }
+    expect((await h.tokens.list()).items).toHaveLength(1)
+  })
+
+  it('is also an actor whose fields cannot be read', async () => {
+    const { call } = harness()
+    const hostile = {
+      get id(): string {
+        throw new Error('x')
+      },
+      tenants: '*',
+      manages: 'all',
+    }
+    expect((await call('GET', '/', { actor: hostile })).status).toBe(401)
+  })
+})
+
+describe('a request that carries a token', () => {
+  it('manages nothing, even where a person is signed in too', async () => {
+    const h = harness()
+    const { id, token } = await h.create(admin, { scopes: ['inventory:read', 'tokens:rotate-self'] })
+    const verified = await h.tokens.verify(token)
+    if (!verified.ok) throw new Error('the token should be good')
+    const ways = [
+      { headers: bearer(token) },
+      { headers: { authorization: `bearer   ${token}` } },
+      { headers: { authorization: `Basic eA==, Bearer ${token}` } },
+      { headers: bearer(`${token.slice(0, -6)}000000`) },
+      { principal: verified.principal },
+    ]
+    for (const way of ways) {
+      for (const { method, path, ...rest } of EVERY) {
+        const answer = await h.call(method, path.replace(':id', id), {
+          ...way,
+          actor: superadmin,
+          ...('body' in rest && { body: rest.body }),
+        })
+        expect([method, path, answer.status, answer.body?.code]).toEqual([method, path, 403, 'token_cannot_manage'])
+      }
+    }
+    expect(await h.tokens.get(id)).toMatchObject({ version: 1, status: 'active' })
+  })
+
+  it('is recognised by the header that the options name', async () => {
+    const { call, create } = harness({}, { credential: { header: 'x-api-key' } })
+    const { token } = await create(admin)
+    expect((await call('GET', '/', { actor: admin, headers: { 'x-api-key': token } })).status).toBe(403)
+    expect((await call('GET', '/self', { headers: { 'x-api-key': token } })).status).toBe(200)
+    expect((await call('GET', '/self', { headers: bearer(token) })).status).toBe(401)
+  })
+
+  it('leaves other bearer credentials to the host', async () => {
+    const { call } = harness()
+    expect((await call('GET', '/', { actor: admin, headers: { authorization: 'Bearer eyJhbGciOiJub25lIn0.e30.' } })).status).toBe(200)
+  })
+})
