@@ -8,7 +8,9 @@ storeContract(
     name: 'memory',
     create() {
       const store = memoryStore()
-      return { store, reopen: () => store }
+      // More owners at once than the feed keeps of its history.
+      const ownersChanged = Array.from({ length: 100_001 }, (_, index) => `owner-${index}`)
+      return { store, reopen: () => store, trimFeed: () => store.commit({ ownersChanged, events: [] }) }
     },
   },
 )

@@ -116,6 +116,7 @@ storeContract(
   { describe, it },
   {
     name: 'memory, answering late',
+    operations: 500,
     create() {
       const honest = memoryStore()
       const late = () => faultyStore(honest, () => ({ do: 'delay', milliseconds: Math.random() < 0.5 ? 0 : 1 }))

@@ -1,0 +1,49 @@
+import { memoryStore } from 'latchkey/stores/memory'
+import { type StoreContractOptions, type StoreSubject, storeContract } from 'latchkey/testing'
+import { describe, expect, it } from 'vitest'
+import { commitLiars } from './liars/commits.js'
+import { feedLiars } from './liars/feeds.js'
+import { single } from './liars/liar.js'
+import { listLiars } from './liars/lists.js'
+import { readLiars } from './liars/reads.js'
+import { usageLiars } from './liars/usages.js'
+
+const LIARS = [...commitLiars, ...feedLiars, ...readLiars, ...listLiars, ...usageLiars]
+
+type Case = { readonly title: string; readonly run: () => Promise<void> }
+
+/** The suite takes any runner: this one only collects. */
+function casesOf(create: () => StoreSubject): readonly Case[] {
+  const cases: Case[] = []
+  const options: StoreContractOptions = { name: 'a store', create, operations: 300 }
+  storeContract({ describe: (_, body) => body(), it: (title, run) => cases.push({ title, run }) }, options)
+  return cases
+}
+
+/** What went wrong, by case. */
+async function failures(create: () => StoreSubject): Promise<Map<string, unknown>> {
+  const found = new Map<string, unknown>()
+  for (const { title, run } of casesOf(create)) await run().catch((error: unknown) => found.set(title, error))
+  return found
+}
+
+describe('the store contract', () => {
+  it('accepts an honest store', async () => {
+    expect(await failures(() => single(memoryStore()))).toEqual(new Map())
+  })
+
+  it('tells its cases apart by title', () => {
+    const titles = casesOf(() => single(memoryStore())).map(({ title }) => title)
+    expect(new Set(titles).size).toBe(titles.length)
+  })
+
+  it.concurrent.each(LIARS)(
+    'rejects $name: $caughtBy',
+    async ({ caughtBy, create }) => {
+      const found = await failures(create)
+      expect([...found.keys()]).toContain(caughtBy)
+      expect(found.get(caughtBy)).toMatchObject({ name: 'ContractError' })
+    },
+    60_000,
+  )
+})

@@ -1,0 +1,148 @@
+import { memoryStore } from 'latchkey/stores/memory'
+import type { Change, CommitResult, StoredToken, TokenStore } from '../../../src/store.js'
+import { pause } from '../../../src/testing/pause.js'
+import { type Liar, single } from './liar.js'
+
+function versionNow(store: TokenStore, id: string, expected: number): number {
+  const [found] = store.find([id]) as readonly StoredToken[]
+  return found?.version ?? expected
+}
+
+export const commitLiars: readonly Liar[] = [
+  {
+    name: 'no compare in compare-and-set',
+    caughtBy: 'of 100 parallel rotations of one token exactly one wins, and only its successor and event exist',
+    create() {
+      const honest = memoryStore()
+      const blind = ({ updates = [], ...change }: Change): Change => ({
+        ...change,
+        updates: updates.map(({ record, expectedVersion }) => ({
+          record,
+          expectedVersion: versionNow(honest, record.id, expectedVersion),
+        })),
+      })
+      return single({ ...honest, commit: (change) => honest.commit(blind(change)) })
+    },
+  },
+  {
+    name: 'compare and set in two steps',
+    caughtBy: 'no update is lost among writers that retry',
+    create() {
+      const honest = memoryStore()
+      return single({
+        ...honest,
+        async commit(change) {
+          for (const { record, expectedVersion } of change.updates ?? []) {
+            if (versionNow(honest, record.id, -1) !== expectedVersion) return { ok: false, conflict: record.id }
+          }
+          await pause(0)
+          const updates = (change.updates ?? []).map(({ record }) => ({ record, expectedVersion: versionNow(honest, record.id, 0) }))
+          return honest.commit({ ...change, updates })
+        },
+      })
+    },
+  },
+  {
+    name: 'event outside the transaction',
+    caughtBy: 'an update that expects another version is a conflict and changes nothing',
+    create() {
+      const honest = memoryStore()
+      return single({
+        ...honest,
+        async commit({ events, ...change }) {
+          const told = await honest.commit({ events })
+          return told.ok ? honest.commit({ ...change, events: [] }) : told
+        },
+      })
+    },
+  },
+  {
+    name: 'event after the answer',
+    caughtBy: 'of 100 parallel rotations of one token exactly one wins, and only its successor and event exist',
+    create() {
+      const honest = memoryStore()
+      return single({
+        ...honest,
+        async commit({ events, ...change }) {
+          const result = await honest.commit({ ...change, events: [] })
+          if (result.ok) void pause(5).then(() => honest.commit({ events }))
+          return result
+        },
+      })
+    },
+  },
+  {
+    name: 'parts of a change one after another',
+    caughtBy: 'a change with one bad part leaves nothing of its good parts',
+    create() {
+      const honest = memoryStore()
+      return single({
+        ...honest,
+        async commit({ inserts = [], updates = [], removals = [], ownersChanged = [], events }) {
+          const parts: readonly Change[] = [
+            ...inserts.map((each) => ({ inserts: [each], events: [] })),
+            ...updates.map((each) => ({ updates: [each], events: [] })),
+            { removals, ownersChanged, events },
+          ]
+          let result: CommitResult = { ok: true }
+          for (const part of parts) if (result.ok) result = await honest.commit(part)
+          return result
+        },
+      })
+    },
+  },
+  {
+    name: 'revoke that forgets half',
+    caughtBy: 'revokes every one of 1,100 tokens',
+    create() {
+      const honest = memoryStore()
+      return single({
+        ...honest,
+        async revokeWhere(filter, stamp, event) {
+          const statuses = ['pending', 'active', 'inactive', 'expired'] as const
+          const matching = await honest.list({ ...filter, statuses, now: stamp.revokedAt, limit: 10_000 })
+          const half = matching.slice(0, Math.ceil(matching.length / 2))
+          await honest.revokeWhere({ ...filter, ids: half.map(({ id }) => id) }, stamp, event)
+          return matching.length
+        },
+      })
+    },
+  },
+  {
+    name: 'delete instead of revoke',
+    caughtBy: 'revokes what matches, stamps it, counts it, and leaves the rest alone',
+    create() {
+      const honest = memoryStore()
+      return single({
+        ...honest,
+        async revokeWhere(filter, stamp, event) {
+          const matching = await honest.list({ ...filter, now: stamp.revokedAt, limit: 10_000 })
+          await honest.commit({ removals: matching.map(({ id }) => id), events: [{ ...event, count: matching.length }] })
+          return matching.length
+        },
+      })
+    },
+  },
+  {
+    name: 'bulk revocation read first and written later',
+    caughtBy: 'an update that raced with a bulk revocation cannot undo it',
+    create() {
+      const honest = memoryStore()
+      return single({
+        ...honest,
+        async revokeWhere(filter, stamp, event) {
+          const matching = (await honest.list({ ...filter, now: stamp.revokedAt, limit: 10_000 })).filter(
+            ({ revokedAt }) => revokedAt === undefined,
+          )
+          await pause(1)
+          for (const { lastUsedAt: _, lastUsedIp: __, ...old } of matching) {
+            const record = { ...old, ...stamp, version: old.version + 1, updatedAt: stamp.revokedAt }
+            await honest.commit({ updates: [{ expectedVersion: old.version, record }], events: [] })
+          }
+          await honest.revokeWhere({ ...filter, ids: [] }, stamp, event)
+          return matching.length
+        },
+      })
+    },
+  },
+]

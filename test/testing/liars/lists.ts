@@ -1,0 +1,102 @@
+import { memoryStore } from 'latchkey/stores/memory'
+import type { ListQuery } from '../../../src/store.js'
+import { type Liar, single } from './liar.js'
+
+function withoutPosition({ after: _, ...query }: ListQuery): ListQuery {
+  return query
+}
+
+export const listLiars: readonly Liar[] = [
+  {
+    name: 'offset paging',
+    caughtBy: 'each stable row comes exactly once while others are inserted, revoked and removed between pages',
+    create() {
+      const honest = memoryStore()
+      const offsets = new Map<string, number>()
+      return single({
+        ...honest,
+        async list(query) {
+          const offset = query.after === undefined ? 0 : (offsets.get(JSON.stringify(query.after)) ?? 0)
+          const rows = await honest.list({ ...withoutPosition(query), limit: 10_000 })
+          const page = rows.slice(offset, offset + query.limit)
+          const last = page.at(-1)
+          if (last !== undefined) offsets.set(JSON.stringify({ createdAt: last.createdAt, id: last.id }), offset + page.length)
+          return page
+        },
+      })
+    },
+  },
+  {
+    name: 'cursor not bound to its tenant',
+    caughtBy: 'a position belongs to no query: behind it every query answers its own rows',
+    create() {
+      const honest = memoryStore()
+      const queries = new Map<string, ListQuery>()
+      return single({
+        ...honest,
+        async list(query) {
+          // Goes on with the query that the position was first answered to.
+          const begun = query.after === undefined ? query : (queries.get(JSON.stringify(query.after)) ?? query)
+          const page = await honest.list({ ...begun, limit: query.limit, ...(query.after !== undefined && { after: query.after }) })
+          const last = page.at(-1)
+          const key = JSON.stringify({ createdAt: last?.createdAt, id: last?.id })
+          if (!queries.has(key)) queries.set(key, withoutPosition(begun))
+          return page
+        },
+      })
+    },
+  },
+  {
+    name: 'search text taken for a pattern',
+    caughtBy: 'every character stands for itself alone',
+    create() {
+      const honest = memoryStore()
+      return single({
+        ...honest,
+        async list({ nameContains, ...query }) {
+          const rows = await honest.list({ ...query, limit: 10_000 })
+          if (nameContains === undefined) return rows.slice(0, query.limit)
+          const escaped = nameContains.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+          const pattern = new RegExp(escaped.replaceAll('%', '.*').replaceAll('_', '.'), 'i')
+          return rows.filter(({ name }) => pattern.test(name)).slice(0, query.limit)
+        },
+      })
+    },
+  },
+  {
+    name: 'an empty list taken for no filter',
+    caughtBy: 'every given field of the filter must match, and an empty list matches nothing',
+    create() {
+      const honest = memoryStore()
+      return single({
+        ...honest,
+        revokeWhere({ tenantIds, ids, ...filter }, stamp, event) {
+          const given = { ...(tenantIds?.length && { tenantIds }), ...(ids?.length && { ids }) }
+          return honest.revokeWhere({ ...filter, ...given }, stamp, event)
+        },
+      })
+    },
+  },
+  {
+    name: 'expiry a millisecond late',
+    caughtBy: 'status is exact at the millisecond',
+    create() {
+      const honest = memoryStore()
+      return single({ ...honest, list: (query) => honest.list({ ...query, now: query.now - 1 }) })
+    },
+  },
+  {
+    name: 'padded tenants',
+    caughtBy: 'tenants are told apart byte for byte, whatever they are called',
+    create() {
+      const honest = memoryStore()
+      return single({
+        ...honest,
+        list({ tenantIds, ...query }) {
+          const padded = tenantIds?.flatMap((tenant) => [tenant.trimEnd(), `${tenant.trimEnd()} `, `${tenant.trimEnd()}  `])
+          return honest.list({ ...query, ...(padded !== undefined && { tenantIds: padded }) })
+        },
+      })
+    },
+  },
+]

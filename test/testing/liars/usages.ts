@@ -1,0 +1,75 @@
+import { memoryStore } from 'latchkey/stores/memory'
+import type { UsageCount } from '../../../src/store.js'
+import { pause } from '../../../src/testing/pause.js'
+import { type Liar, single } from './liar.js'
+
+export const usageLiars: readonly Liar[] = [
+  {
+    name: 'usage that loses parallel increments',
+    caughtBy: 'counts are exact under 100 parallel writers from two instances that send every batch twice',
+    create() {
+      const honest = memoryStore()
+      const rows = new Map<string, UsageCount>()
+      const seen = new Map<string, number>()
+      return single({
+        ...honest,
+        async recordUsage(batch) {
+          await honest.recordUsage({ ...batch, counts: [] })
+          if (batch.seq <= (seen.get(batch.nodeId) ?? 0)) return
+          seen.set(batch.nodeId, batch.seq)
+          for (const count of batch.counts) {
+            const key = JSON.stringify({ ...count, count: 0 })
+            const before = rows.get(key)?.count ?? 0
+            await pause(0)
+            rows.set(key, { ...count, count: before + count.count })
+          }
+        },
+        async usage({ tokenIds, from = 0, to = Number.POSITIVE_INFINITY }) {
+          const { addresses } = await honest.usage({ tokenIds })
+          const order = ({ bucketAt, endpoint, outcome }: UsageCount): string => JSON.stringify([bucketAt, endpoint, outcome])
+          const counts = [...rows.values()]
+            .filter(({ tokenId, bucketAt }) => tokenIds.includes(tokenId) && bucketAt >= from && bucketAt < to)
+            .toSorted((a, b) => (order(a) < order(b) ? -1 : 1))
+          return { counts, addresses }
+        },
+      })
+    },
+  },
+  {
+    name: 'usage that counts a repeated batch again',
+    caughtBy: 'a batch is counted once, however often it is sent, and a late one with a lower seq not at all',
+    create() {
+      const honest = memoryStore()
+      let batches = 0
+      return single({
+        ...honest,
+        recordUsage(batch) {
+          batches += 1
+          return honest.recordUsage({ ...batch, nodeId: `${batches}` })
+        },
+      })
+    },
+  },
+  {
+    name: 'last use that goes back',
+    caughtBy: 'the last use never goes back, and its address goes with it',
+    create() {
+      const honest = memoryStore()
+      const latest = new Map<string, { readonly at: number; readonly ip?: string }>()
+      return single({
+        ...honest,
+        recordUsage(batch) {
+          for (const { tokenId, at, ip } of batch.lastUses) latest.set(tokenId, { at, ...(ip !== undefined && { ip }) })
+          return honest.recordUsage(batch)
+        },
+        async list(query) {
+          return (await honest.list(query)).map(({ lastUsedAt: _, lastUsedIp: __, ...row }) => {
+            const use = latest.get(row.id)
+            if (use === undefined) return row
+            return { ...row, lastUsedAt: use.at, ...(use.ip !== undefined && { lastUsedIp: use.ip }) }
+          })
+        },
+      })
+    },
+  },
+]
