@@ -1,0 +1,112 @@
+import type { Actor } from 'latchkey'
+import { describe, expect, it } from 'vitest'
+import { admin, bearer, harness, partner, superadmin, user } from './support.js'
+
+const reader: Actor = { id: 'rea', tenants: ['acme'], manages: 'all', scopes: ['inventory:read'], resources: { warehouse: ['w1'] } }
+const GOOD = { name: 'n', tenantId: 'acme', scopes: ['inventory:read'], resources: { warehouse: ['w1'] } }
+
+describe('what an actor hands out on creation', () => {
+  const BEYOND: readonly (readonly [string, Actor, object])[] = [
+    ['#/scopes', reader, { scopes: ['inventory:write'] }],
+    ['#/scopes', reader, { scopes: ['inventory:read', 'billing:read'] }],
+    ['#/scopes', reader, { scopes: ['inventory:*'] }],
+    ['#/scopes', reader, { scopes: ['@staff'] }],
+    ['#/scopes', { ...reader, scopes: [] }, {}],
+    ['#/scopes', { ...reader, scopes: ['inventory:raed'] }, {}],
+    ['#/resources', reader, { resources: { warehouse: ['w1', 'w2'] } }],
+    ['#/resources', reader, { resources: undefined }],
+    ['#/resources', reader, { resources: { shelf: ['w1'] } }],
+    ['#/tenantId', reader, { tenantId: 'bolt' }],
+    ['#/tenantId', reader, { tenantId: undefined }],
+    ['#/tenantId', partner, { tenantId: 'corp' }],
+    ['#/ownerId', user, { ownerId: 'somebody-else' }],
+  ]
+  it.each(BEYOND)('is refused at %s for %j with %j', async (pointer, actor, changes) => {
+    const { call, tokens } = harness()
+    const answer = await call('POST', '/', { actor, body: { ...GOOD, ...changes } })
+    expect([answer.status, answer.body.code, answer.body.errors[0].pointer]).toEqual([403, 'grant_denied', pointer])
+    expect((await tokens.list()).items).toEqual([])
+    expect((await tokens.events()).items).toEqual([])
+  })
+
+  it('is granted up to exactly what it has', async () => {
+    const { call } = harness()
+    expect((await call('POST', '/', { actor: reader, body: GOOD })).status).toBe(201)
+    expect((await call('POST', '/', { actor: user, body: GOOD })).body.record).toMatchObject({ ownerId: 'uma', createdBy: 'uma' })
+    expect((await call('POST', '/', { actor: superadmin, body: { ...GOOD, tenantId: undefined } })).status).toBe(201)
+  })
+
+  it('never lives longer than the options allow, nor without an end where they ask for one', async () => {
+    const { call } = harness({ maxTtlSeconds: 3600, requireExpiry: true })
+    for (const life of [{}, { ttlSeconds: 3601 }, { expiresAt: '2099-01-01T00:00:00Z' }]) {
+      expect((await call('POST', '/', { actor: admin, body: { ...GOOD, ...life } })).status).toBe(400)
+    }
+    const made = await call('POST', '/', { actor: admin, body: { ...GOOD, ttlSeconds: 3600 } })
+    const path = `/${made.body.record.id}`
+    expect((await call('PATCH', path, { actor: admin, body: { expiresAt: null } })).status).toBe(400)
+    expect((await call('PATCH', path, { actor: admin, body: { expiresAt: '2099-01-01T00:00:00Z' } })).status).toBe(400)
+  })
+})
+
+describe('what an actor hands out on editing and rotating', () => {
+  it('never exceeds what it has, while it may leave what is there', async () => {
+    const { call, create, tokens } = harness()
+    const { id } = await create(admin, { scopes: ['inventory:read', 'billing:read'] })
+    const before = await tokens.get(id)
+    for (const body of [{ scopes: ['inventory:read', 'inventory:write'] }, { scopes: ['*'] }, { scopes: ['@staff'] }]) {
+      expect((await call('PATCH', `/${id}`, { actor: reader, body })).status).toBeGreaterThanOrEqual(400)
+    }
+    expect((await call('POST', `/${id}/rotate`, { actor: reader })).body.code).toBe('grant_denied')
+    expect(await tokens.get(id)).toEqual(before)
+    expect((await call('PATCH', `/${id}`, { actor: reader, body: { scopes: ['inventory:read'] } })).status).toBe(200)
+  })
+
+  it('gives a successor the same terms, and an overlap never more time', async () => {
+    const { call, tokens } = harness()
+    const terms = { ...GOOD, allowedIps: ['192.0.2.0/24'], expiresAt: '2099-01-01T00:00:00.000Z', metadata: { a: 1 } }
+    const made = await call('POST', '/', { actor: user, body: terms })
+    const path = `/${made.body.record.id}`
+    const { body } = await call('POST', `${path}/rotate`, { actor: admin, body: { overlapSeconds: 60 } })
+    expect(body.record).toMatchObject({ ...terms, ownerId: 'uma', createdBy: 'uma' })
+    const old = await tokens.get(made.body.record.id)
+    expect((old?.expiresAt?.getTime() ?? 0) - (old?.updatedAt.getTime() ?? 0)).toBe(60_000)
+    expect((await call('PATCH', path, { actor: admin, body: { expiresAt: null } })).status).toBe(400)
+    expect((await call('PATCH', path, { actor: admin, body: { expiresAt: '2099-01-01T00:00:00Z' } })).status).toBe(400)
+  })
+
+  it('does not bring back what is revoked, expired or inactive', async () => {
+    let now = Date.now()
+    const { call, create, tokens } = harness({ clock: () => now })
+    const [revoked, expired, inactive] = await Promise.all([create(admin), create(admin, { ttlSeconds: 10 }), create(admin)])
+    await call('POST', `/${revoked.id}/revoke`, { actor: admin })
+    await call('POST', `/${inactive.id}/deactivate`, { actor: admin })
+    now += 20_000
+    for (const { id } of [revoked, expired, inactive]) {
+      expect((await call('POST', `/${id}/rotate`, { actor: admin, body: { overlapSeconds: 60 } })).status).toBe(409)
+    }
+    for (const action of ['activate', 'deactivate'])
+      expect((await call('POST', `/${revoked.id}/${action}`, { actor: admin })).status).toBe(409)
+    expect(await tokens.verify(revoked.token)).toEqual({ ok: false, code: 'token_revoked' })
+  })
+})
+
+describe('a token that rotates itself', () => {
+  it('gets the same terms and nothing that the body asks for', async () => {
+    const { call, create, tokens } = harness()
+    const { id, token } = await create(user, {
+      scopes: ['tokens:rotate-self', 'inventory:read'],
+      ttlSeconds: 3600,
+      allowedIps: ['192.0.2.0/24'],
+      resources: { w: [] },
+    })
+    const before = await tokens.get(id)
+    const ask = { headers: bearer(token), ip: '192.0.2.9' }
+    for (const body of [{ scopes: ['*'] }, { expiresAt: null }, { tenantId: 'bolt' }, { overlapSeconds: -1 }, { overlapSeconds: 1e9 }]) {
+      expect((await call('POST', '/self/rotate', { ...ask, body })).status).toBe(400)
+    }
+    const { body } = await call('POST', '/self/rotate', { ...ask, body: { overlapSeconds: 30 } })
+    const { scopes, expiresAt, allowedIps, resources, tenantId, ownerId, createdBy } = before ?? {}
+    const same = { scopes, expiresAt: expiresAt?.toISOString(), allowedIps, resources, tenantId, ownerId, createdBy }
+    expect(body.record).toMatchObject(JSON.parse(JSON.stringify(same)))
+  })
+})
