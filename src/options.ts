@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { InvalidInputError } from './errors.js'
 import type { AuditEvent } from './model.js'
 import { type Catalogue, compileCatalogue } from './policy/catalogue.js'
@@ -180,7 +180,7 @@ export function readOptions(options: LatchkeyOptions): Settings {
     prefix: given.prefix,
     store: given.store,
     scopes: Object.freeze({ ...(given.scopes as LatchkeyOptions['scopes']) }),
-    groups: Object.freeze({ ...(given.groups as { readonly [group: string]: readonly string[] }) }),
+    groups: frozenLists(given.groups as { readonly [group: string]: readonly string[] }),
     catalogue,
     allowWildcard: given.allowWildcard,
     digesters: createDigesters(given.pepper === undefined ? [] : [given.pepper].flat()),
@@ -202,6 +202,10 @@ export function readOptions(options: LatchkeyOptions): Settings {
   })
 }
 
+function frozenLists(groups: { readonly [group: string]: readonly string[] }): { readonly [group: string]: readonly string[] } {
+  return Object.freeze(Object.fromEntries(Object.entries(groups).map(([name, members]) => [name, Object.freeze([...members])])))
+}
+
 function refuseUnsoundLifetimes(given: { defaultTtlSeconds?: number | undefined; maxTtlSeconds?: number | undefined }): void {
   if (given.defaultTtlSeconds === undefined || given.maxTtlSeconds === undefined) return
   if (given.defaultTtlSeconds > given.maxTtlSeconds) {
@@ -209,11 +213,16 @@ function refuseUnsoundLifetimes(given: { defaultTtlSeconds?: number | undefined;
   }
 }
 
-// An option that is spelled out as `undefined` counts as left out, except a store, prefix or pepper that silently vanished.
+/** Without these, more tokens are good: one that got lost on its way must not go unnoticed. */
+const NEVER_UNDEFINED = ['pepper', 'ownerScopes', 'maxTtlSeconds', 'requireExpiry'] as const
+
+// An option that is spelled out as `undefined` counts as left out, except where that would loosen what is checked.
 function withoutUndefined(options: unknown): unknown {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) return options
-  if (Object.hasOwn(options, 'pepper') && Reflect.get(options, 'pepper') === undefined) {
-    throw new InvalidInputError('pepper', 'is undefined: leave it out to go without a pepper, or check where it comes from')
+  for (const name of NEVER_UNDEFINED) {
+    if (name in options && Reflect.get(options, name) === undefined) {
+      throw new InvalidInputError(name, 'is undefined: leave it out to go without it, or check where it comes from')
+    }
   }
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
 }

@@ -9,6 +9,10 @@ import { GuessingBudget } from './guessing.js'
 import { Loader } from './loader.js'
 
 const MAX_MISSES = 10_000
+/** How long "there is no such token" counts. Short, so that nothing negative sticks where a store answered wrongly for a moment. */
+const MISS_MS = 500
+
+type Miss = { visited: boolean; readonly until: number }
 
 /** What the record cache is told about. */
 export type RecordListener = {
@@ -40,7 +44,7 @@ export type RecordCacheOptions = {
 export class RecordCache {
   readonly follower: Follower
   readonly #entries: BoundedMap<Entry>
-  readonly #misses: BoundedMap<{ visited: boolean }> = new BoundedMap(MAX_MISSES)
+  readonly #misses: BoundedMap<Miss> = new BoundedMap(MAX_MISSES)
   readonly #loader: Loader<Entry | undefined>
   readonly #guessing: GuessingBudget
   readonly #options: RecordCacheOptions
@@ -70,7 +74,7 @@ export class RecordCache {
         const entry = record === undefined ? undefined : compile(record, options.catalogue)
         // A read that began before this node followed the feed, or before a change that is known by now, must not fill the cache.
         if (this.#keeps && load.epoch !== 0 && load.epoch === this.follower.epoch && !load.outdated) {
-          if (entry === undefined) this.#misses.set(flat(load.id), { visited: false })
+          if (entry === undefined) this.#misses.set(flat(load.id), { visited: false, until: options.monotonic() + MISS_MS })
           else this.#entries.set(entry.id, entry)
         }
         return entry
@@ -91,7 +95,7 @@ export class RecordCache {
    */
   async read(id: string, ip: string | undefined): Promise<Entry | undefined> {
     const fresh = this.#keeps && this.follower.fresh
-    if (fresh && this.#misses.get(id) !== undefined) return undefined
+    if (fresh && this.#isMissing(id)) return undefined
     if (this.#keeps) this.follower.start()
     if (this.#guessing.spent(ip))
       throw new LatchkeyError('rate_limited', 'too many unknown tokens from this address', { retryAfterSeconds: 1 })
@@ -105,6 +109,11 @@ export class RecordCache {
       if (entry !== undefined) return entry
       throw error
     }
+  }
+
+  #isMissing(id: string): boolean {
+    const miss = this.#misses.get(id)
+    return miss !== undefined && this.#options.monotonic() < miss.until
   }
 
   /** Reads the entry past everything that is cached or under way. */

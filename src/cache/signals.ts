@@ -1,12 +1,19 @@
-import { LatchkeyError, type RefusalCode } from '../errors.js'
-import { refusalOf } from '../policy/status.js'
+import { ClosedError, LatchkeyError, type RefusalCode } from '../errors.js'
+import { type Lifecycle, refusalOf } from '../policy/status.js'
 import type { Entry } from '../records/entry.js'
 import { unref } from '../records/timer.js'
 
 const LONGEST_TIMER_MS = 2_147_483_647
 const RETRY_MS = 1000
 
-type Watch = { readonly controller: AbortController; timer: ReturnType<typeof setTimeout> | undefined; checking: boolean; again: boolean }
+type Watch = {
+  readonly controller: AbortController
+  /** As it was last read. */
+  lifecycle: Lifecycle
+  timer: ReturnType<typeof setTimeout> | undefined
+  checking: boolean
+  again: boolean
+}
 
 /** What the watch needs of its surroundings. */
 export type SignalSource = {
@@ -26,6 +33,7 @@ export type SignalSource = {
 export class Signals {
   readonly #source: SignalSource
   readonly #watches: Map<string, Watch> = new Map()
+  #stopped = false
 
   constructor(source: SignalSource) {
     this.#source = source
@@ -35,10 +43,20 @@ export class Signals {
   of(entry: Entry): AbortSignal {
     const known = this.#watches.get(entry.id)
     if (known !== undefined) return known.controller.signal
-    const watch: Watch = { controller: new AbortController(), timer: undefined, checking: false, again: false }
+    const watch: Watch = {
+      controller: new AbortController(),
+      lifecycle: entry.lifecycle,
+      timer: undefined,
+      checking: false,
+      again: false,
+    }
+    if (this.#stopped) {
+      watch.controller.abort(new ClosedError())
+      return watch.controller.signal
+    }
     this.#watches.set(entry.id, watch)
     this.#source.follow()
-    this.#arm(entry.id, watch, entry)
+    this.#arm(entry.id, watch)
     // The token may have changed between the decision and this moment.
     this.changed(entry.id)
     return watch.controller.signal
@@ -56,43 +74,56 @@ export class Signals {
     for (const id of [...this.#watches.keys()]) this.changed(id)
   }
 
+  /** Nobody looks after the tokens from here on, so the work that relies on that ends, as a new request would be refused. */
   stop(): void {
-    for (const watch of this.#watches.values()) clearTimeout(watch.timer)
-    this.#watches.clear()
+    this.#stopped = true
+    for (const [id, watch] of [...this.#watches]) this.#end(id, watch, new ClosedError())
   }
 
   async #check(id: string, watch: Watch): Promise<void> {
     watch.checking = true
     do {
       watch.again = false
-      try {
-        const entry = await this.#source.read(id)
-        const code = entry === undefined ? 'token_unknown' : refusalOf(entry.lifecycle, this.#source.clock())
-        if (code !== undefined) return this.#end(id, watch, code)
-        if (entry !== undefined) this.#arm(id, watch, entry)
-      } catch {
-        // Neither feed nor store can vouch for the token any more: the work ends, as a new request would be refused.
-        if (!this.#source.fresh()) return this.#end(id, watch, 'store_unavailable')
-        this.#later(id, watch, RETRY_MS)
+      const code = await this.#verdict(id, watch)
+      if (code !== undefined) {
+        this.#end(id, watch, new LatchkeyError(code, `the token of this request is no longer good: ${code}`))
+        return
       }
     } while (watch.again)
     watch.checking = false
   }
 
-  #arm(id: string, watch: Watch, entry: Entry): void {
-    const { expiresAt } = entry.lifecycle
+  async #verdict(id: string, watch: Watch): Promise<RefusalCode | 'store_unavailable' | undefined> {
+    try {
+      const entry = await this.#source.read(id)
+      if (entry === undefined) return 'token_unknown'
+      watch.lifecycle = entry.lifecycle
+      this.#arm(id, watch)
+      return refusalOf(watch.lifecycle, this.#source.clock())
+    } catch {
+      // Neither feed nor store can vouch for the token any more: the work ends, as a new request would be refused.
+      if (!this.#source.fresh()) return 'store_unavailable'
+      this.#later(id, watch, RETRY_MS)
+      return refusalOf(watch.lifecycle, this.#source.clock())
+    }
+  }
+
+  #arm(id: string, watch: Watch): void {
+    clearTimeout(watch.timer)
+    const { expiresAt } = watch.lifecycle
     if (expiresAt !== undefined) this.#later(id, watch, expiresAt - this.#source.clock())
   }
 
   #later(id: string, watch: Watch, delayMs: number): void {
     clearTimeout(watch.timer)
-    watch.timer = setTimeout(() => this.changed(id), Math.min(Math.max(0, delayMs), LONGEST_TIMER_MS))
+    if (watch.controller.signal.aborted) return
+    watch.timer = setTimeout(() => this.changed(id), Math.min(Math.max(1, delayMs), LONGEST_TIMER_MS))
     unref(watch.timer)
   }
 
-  #end(id: string, watch: Watch, code: RefusalCode | 'store_unavailable'): void {
+  #end(id: string, watch: Watch, reason: LatchkeyError): void {
     clearTimeout(watch.timer)
     this.#watches.delete(id)
-    watch.controller.abort(new LatchkeyError(code, `the token of this request is no longer good: ${code}`))
+    watch.controller.abort(reason)
   }
 }

@@ -76,12 +76,19 @@ export type Grant = {
   readonly resources: Resources | undefined
 }
 
+/** What a change leaves as it was, or narrows: that much is not handed out anew. */
+export type Kept = {
+  readonly scopes: readonly string[]
+  /** Does the token reach no further than before, with no scope that it did not have? */
+  readonly reach: boolean
+}
+
 /**
- * Refuses to let an actor hand out more than it has. What the token has already (`kept`) is not handed out anew.
+ * Refuses to let an actor hand out more than it has, apart from what the token has already and keeps.
  *
  * @throws GrantDeniedError `grant_denied`, with the field
  */
-export function checkGrant(catalogue: Catalogue, actor: ReadActor, wanted: Grant, kept?: Pick<Grant, 'scopes' | 'resources'>): void {
+export function checkGrant(catalogue: Catalogue, actor: ReadActor, wanted: Grant, kept?: Kept): void {
   if (actor.tenants !== undefined && (wanted.tenantId === undefined || !actor.tenants.includes(wanted.tenantId))) {
     const which = wanted.tenantId === undefined ? 'a token without a tenant is good for all of them' : 'this is not one of them'
     throw new GrantDeniedError('tenantId', `you act in ${actor.tenants.length} tenant(s), and ${which}: name one of yours`)
@@ -93,10 +100,8 @@ export function checkGrant(catalogue: Catalogue, actor: ReadActor, wanted: Grant
     const beyond = catalogue.grantable(actor.scopes, wanted.scopes, kept?.scopes ?? [])
     if (beyond !== undefined) throw new GrantDeniedError('scopes', `you do not hold ${JSON.stringify(beyond)}, so you cannot grant it`)
   }
-  if (actor.resources !== undefined && !resourcesWithin(wanted.resources, actor.resources)) {
-    if (kept === undefined || !resourcesWithin(wanted.resources, kept.resources)) {
-      throw new GrantDeniedError('resources', 'these reach further than your own')
-    }
+  if (actor.resources !== undefined && kept?.reach !== true && !resourcesWithin(wanted.resources, actor.resources)) {
+    throw new GrantDeniedError('resources', 'these reach further than your own')
   }
 }
 

@@ -1,7 +1,7 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { InvalidInputError } from '../errors.js'
 import type { AuditEvent, Page } from '../model.js'
-import { readShape } from '../policy/shape.js'
+import { readShape, text } from '../policy/shape.js'
 import { readCursor, writeCursor } from '../records/cursor.js'
 import { viewEvent } from '../records/view-event.js'
 import type { AuditAction, EventQuery } from '../store.js'
@@ -32,7 +32,7 @@ type Given = {
   cursor?: string | undefined
 }
 
-const word = z.string({ error: 'must be a string' })
+const word = text(0, 200)
 const action = z.enum(ACTIONS, { error: `must be one of ${ACTIONS.join(', ')}` })
 
 const shape: z.ZodType<Given> = z.strictObject({

@@ -1,8 +1,8 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { InvalidInputError } from '../errors.js'
 import type { Page, TokenRecord } from '../model.js'
 import { readSeconds } from '../policy/instant.js'
-import { readShape } from '../policy/shape.js'
+import { readShape, text } from '../policy/shape.js'
 import { readCursor, writeCursor } from '../records/cursor.js'
 import { viewRecord } from '../records/view-record.js'
 import type { ListQuery, TokenStatus } from '../store.js'
@@ -15,7 +15,7 @@ const MAX_LIMIT = 1000
 const MAX_AGE_SECONDS = 3_155_760_000
 const STATUSES = ['pending', 'active', 'inactive', 'expired', 'revoked'] as const
 
-const word = z.string({ error: 'must be a string' })
+const word = text(0, 200)
 const status = z.enum(STATUSES, { error: `must be one of ${STATUSES.join(', ')}` })
 const flag = z.boolean({ error: 'must be true or false' })
 
@@ -47,7 +47,7 @@ const shape: z.ZodType<Given> = z.strictObject({
   ownerId: word.optional(),
   createdBy: word.optional(),
   status: z.union([status, z.array(status)], { error: `must be one of ${STATUSES.join(', ')}, or a list of them` }).optional(),
-  name: word.max(65_536, { error: 'must be at most 65536 characters' }).optional(),
+  name: text(0, 65_536).optional(),
   rotationDue: flag.optional(),
   expiresWithinSeconds: z.unknown().optional(),
   neverExpires: flag.optional(),

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { GrantDeniedError } from '../errors.js'
 import { readInstant } from '../policy/instant.js'
 import { readShape } from '../policy/shape.js'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { InvalidInputError } from '../errors.js'
 import { readShape, text } from '../policy/shape.js'
 import type { StoredEvent, TokenFilter } from '../store.js'

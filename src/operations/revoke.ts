@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { TokenRecord } from '../model.js'
 import { readShape, text } from '../policy/shape.js'
 import { readActor } from './actor.js'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { ConflictError } from '../errors.js'
 import type { Minted, Replayed } from '../model.js'
 import { readSeconds } from '../policy/instant.js'

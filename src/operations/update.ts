@@ -1,8 +1,10 @@
 import { ConflictError, InvalidInputError } from '../errors.js'
 import type { TokenRecord } from '../model.js'
+import { networksWithin } from '../policy/network.js'
+import { resourcesWithin } from '../policy/resource.js'
 import { readShape } from '../policy/shape.js'
 import type { StoredToken } from '../store.js'
-import { checkGrant, type ReadActor, readActor } from './actor.js'
+import { checkGrant, type Kept, type ReadActor, readActor } from './actor.js'
 import { auditEvent, changedFields } from './audit.js'
 import { changeToken, withChanges } from './change.js'
 import type { Context } from './context.js'
@@ -58,7 +60,7 @@ function checkTerms(context: Context, actor: ReadActor, current: StoredToken, ne
     catalogue,
     actor,
     { tenantId: next.tenantId, ownerId: actor.manages === 'own' ? actor.id : next.ownerId, scopes: next.scopes, resources: next.resources },
-    { scopes: current.scopes, resources: current.resources },
+    keptBy(current, next),
   )
   if (next.expiresAt === current.expiresAt && next.notBefore === current.notBefore) return
   checkLifetime(next as Parameters<typeof checkLifetime>[0], now, context.settings)
@@ -68,4 +70,15 @@ function checkTerms(context: Context, actor: ReadActor, current: StoredToken, ne
   ) {
     throw new InvalidInputError('expiresAt', 'cannot be extended: this token was rotated, and the overlap never grows')
   }
+}
+
+// Scopes that stay go further in a token that reaches, lives or is let in further than before; so does a wide reach under a new scope.
+function keptBy(current: StoredToken, next: StoredToken): Kept {
+  const wider =
+    !resourcesWithin(next.resources, current.resources) ||
+    !networksWithin(next.allowedIps, current.allowedIps) ||
+    (next.expiresAt ?? Number.POSITIVE_INFINITY) > (current.expiresAt ?? Number.POSITIVE_INFINITY) ||
+    (next.notBefore ?? 0) < (current.notBefore ?? 0)
+  if (wider) return { scopes: [], reach: false }
+  return { scopes: current.scopes, reach: next.scopes.every((scope) => current.scopes.includes(scope)) }
 }

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { InvalidInputError, NotFoundError } from '../errors.js'
 import type { UsageReport } from '../model.js'
 import { readInstant } from '../policy/instant.js'

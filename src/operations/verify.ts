@@ -65,7 +65,10 @@ function delegate(context: Context, entry: Entry, owned: ScopeSet | null, now: n
 }
 
 function allow(context: Context, entry: Entry, granted: ScopeSet, now: number, request: VerifyContext | undefined): Verification {
-  context.usage?.touch(entry, now, request?.ip)
+  if (context.usage !== undefined) {
+    context.usage.touch(entry, now, request?.ip)
+    context.stir()
+  }
   const dueAt = entry.rare?.rotationDueAt
   if (dueAt !== undefined && now >= dueAt) void tellDue(context, entry, dueAt, now)
   return { ok: true, principal: new TokenPrincipal(entry, granted, context.signalOf) }
@@ -113,16 +116,14 @@ function note(context: Context, principal: Principal, endpoint: string, ip: stri
   if (entry === undefined) return
   const now = context.settings.clock()
   context.usage?.count(entry, now, endpoint, outcome, ip)
-  if (outcome !== 'allowed') context.refusals.note(entry, outcome, now, ip)
+  if (outcome !== 'allowed') context.refusals.note(entry, outcome, now, normalizeIp(ip))
   context.stir()
 }
 
 /** The decision, and one use counted when it is allowed. */
 export function verify(context: Context, token: unknown, request: VerifyContext | undefined): MaybePromise<Verification> {
   const verification = decide(context, token, request)
-  return isThenable(verification)
-    ? verification.then((late) => counted(context, late, request))
-    : counted(context, verification, request)
+  return isThenable(verification) ? verification.then((late) => counted(context, late, request)) : counted(context, verification, request)
 }
 
 function counted(context: Context, verification: Verification, request: VerifyContext | undefined): Verification {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { InvalidInputError } from '../errors.js'
+import { redact } from '../token/redact.js'
 
 /** A zod path as callers write it: `scopes.0`, `resources.warehouse`. */
 function dotted(path: readonly PropertyKey[]): string {
@@ -9,7 +10,7 @@ function dotted(path: readonly PropertyKey[]): string {
 function explain(issue: z.core.$ZodIssue, input: unknown, root: string): InvalidInputError {
   const path = dotted(issue.path)
   if (issue.code === 'unrecognized_keys') {
-    const key = issue.keys[0] ?? ''
+    const key = redact(issue.keys[0] ?? '').slice(0, 64)
     return new InvalidInputError(path === '' ? key : `${path}.${key}`, `there is no such field in ${root}`)
   }
   const missing = path !== '' && issue.path.reduce<unknown>((value, key) => Reflect.get(Object(value), key), input) === undefined

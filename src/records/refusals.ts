@@ -10,6 +10,7 @@ const WINDOW_MS = 60_000
 /** All tokens of a node together make at most this many events in that time. */
 const BUDGET = 120
 const MAX_KEYS = 2000
+const EVENTS_A_COMMIT = 120
 /** What a refused use may be called. */
 export type UseRefusal = RefusalCode | 'scope_insufficient' | 'resource_denied'
 
@@ -38,6 +39,7 @@ export class RefusalRecorder {
   #windowEndsAt = 0
   #left = BUDGET
   #unsent: readonly StoredEvent[] = []
+  #sending: Promise<void> | undefined
 
   constructor(options: {
     store: GuardedStore
@@ -74,18 +76,33 @@ export class RefusalRecorder {
   }
 
   /**
-   * Writes the events that are due; with `all`, also those whose window is still open.
+   * Writes the events that are due; with `all`, everything that was noted before this call.
    *
    * @throws StoreUnavailableError `store_unavailable`; the same events are tried again by the next flush
    */
   async flush(now: number, all: boolean): Promise<void> {
-    if (this.#unsent.length === 0) this.#unsent = this.#due(now, all)
-    const events = this.#unsent
-    if (events.length === 0) return
-    const result = await this.#store.commit({ events })
-    this.#unsent = []
-    // A conflict means that an earlier try, whose answer was lost, wrote them.
-    if (result.ok) this.#announce(events)
+    // One at a time: two that sent the same events would each take the other's as written.
+    while (this.#sending !== undefined) await this.#sending.catch(() => undefined)
+    this.#sending = this.#sendAll(now, all).finally(() => {
+      this.#sending = undefined
+    })
+    await this.#sending
+  }
+
+  async #sendAll(now: number, all: boolean): Promise<void> {
+    await this.#sendUnsent()
+    this.#unsent = this.#due(now, all)
+    await this.#sendUnsent()
+  }
+
+  async #sendUnsent(): Promise<void> {
+    while (this.#unsent.length > 0) {
+      const events = this.#unsent.slice(0, EVENTS_A_COMMIT)
+      const result = await this.#store.commit({ events })
+      this.#unsent = this.#unsent.slice(EVENTS_A_COMMIT)
+      // A conflict means that an earlier try, whose answer was lost, wrote them.
+      if (result.ok) this.#announce(events)
+    }
   }
 
   #due(now: number, all: boolean): StoredEvent[] {

@@ -17,6 +17,7 @@ export class RotationNotices {
   readonly #prefix: string
   readonly #announce: (events: readonly StoredEvent[]) => void
   readonly #told: Set<string> = new Set()
+  readonly #failed: Set<string> = new Set()
 
   constructor(store: GuardedStore, prefix: string, announce: (events: readonly StoredEvent[]) => void) {
     this.#store = store
@@ -26,6 +27,8 @@ export class RotationNotices {
 
   /** Looks for tokens that have become due by `now`. */
   async sweep(now: number): Promise<void> {
+    for (const key of this.#failed) this.#told.delete(key)
+    this.#failed.clear()
     let after: ListedToken | undefined
     do {
       const due: readonly ListedToken[] = await this.#store.list({
@@ -44,14 +47,18 @@ export class RotationNotices {
   async tell(token: Due, now: number): Promise<void> {
     const key = `${token.id} ${token.rotationDueAt}`
     if (this.#told.has(key)) return
-    if (this.#told.size >= MAX_REMEMBERED) this.#told.clear()
+    if (this.#told.size >= MAX_REMEMBERED) {
+      this.#told.clear()
+      this.#failed.clear()
+    }
     this.#told.add(key)
     try {
       const event = this.#event(token, now)
       const result = await this.#store.commit({ events: [event] })
       if (result.ok) this.#announce([event])
     } catch (error) {
-      this.#told.delete(key)
+      // Not again with each use while the store is away: the next sweep tries once more.
+      this.#failed.add(key)
       throw error
     }
   }

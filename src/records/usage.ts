@@ -1,10 +1,11 @@
 import type { LastUse, UsageBatch } from '../store.js'
 import type { Entry } from './entry.js'
 import type { GuardedStore } from './guarded-store.js'
-import { UsageSlot } from './usage-slot.js'
+import { type RowBudget, UsageSlot } from './usage-slot.js'
 
 const MAX_SLOTS = 100_000
 const MAX_ROWS_A_BATCH = 500
+const MAX_ROWS_BUFFERED = 250_000
 
 /**
  * Counts uses in memory and writes them in batches, off the request's path.
@@ -16,6 +17,7 @@ export class UsageRecorder {
   readonly #nodeId: string
   readonly #clock: () => number
   #slots: Map<string, UsageSlot> = new Map()
+  #budget: RowBudget = { left: MAX_ROWS_BUFFERED }
   #unsent: UsageBatch[] = []
   #sending: Promise<void> | undefined
   #seq = 0
@@ -49,7 +51,7 @@ export class UsageRecorder {
   lastUse(tokenId: string): LastUse | undefined {
     const slot = this.#slots.get(tokenId)?.lastUse()
     if (slot !== undefined) return slot
-    for (const batch of this.#unsent) {
+    for (const batch of this.#unsent.toReversed()) {
       const use = batch.lastUses.find((last) => last.tokenId === tokenId)
       if (use !== undefined) return use
     }
@@ -86,6 +88,7 @@ export class UsageRecorder {
   #seal(): void {
     const slots = [...this.#slots.values()]
     this.#slots = new Map()
+    this.#budget = { left: MAX_ROWS_BUFFERED }
     let batch: UsageSlot[] = []
     let rows = 0
     for (const slot of slots) {
@@ -118,7 +121,7 @@ export class UsageRecorder {
     let slot = this.#slots.get(entry.id)
     if (slot === undefined) {
       if (this.#slots.size >= MAX_SLOTS) return undefined
-      slot = new UsageSlot(entry.id)
+      slot = new UsageSlot(entry.id, this.#budget)
       this.#slots.set(entry.id, slot)
     }
     entry.slot = slot
