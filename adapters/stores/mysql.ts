@@ -6,6 +6,7 @@ import type { MysqlConnection, MysqlPool, MysqlPromisePool, MysqlSource } from '
 import { knownOptions, oneOf, readUrl } from './sql/options.js'
 import { readNames } from './sql/table-names.js'
 
+export { type MigrationSqlOptions, migrationSql, type SqlDialect } from './sql/migration-sql.js'
 export type { KyselyHandle, MysqlConnection, MysqlPool, MysqlPromisePool }
 
 /** Where the database is: exactly one of `url`, `pool` and `kysely`. */

@@ -6,6 +6,7 @@ import { knownOptions, oneOf, readUrl } from './sql/options.js'
 import type { PostgresClient, PostgresPool, PostgresSource } from './sql/postgres-store.js'
 import { readNames } from './sql/table-names.js'
 
+export { type MigrationSqlOptions, migrationSql, type SqlDialect } from './sql/migration-sql.js'
 export type { KyselyHandle, PostgresClient, PostgresPool }
 
 /** Where the database is: exactly one of `url`, `pool` and `kysely`. */

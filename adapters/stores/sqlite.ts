@@ -6,6 +6,7 @@ import type { NodeDatabase, SyncDatabase } from './sql/sqlite-handle.js'
 import type { SqliteDriver } from './sql/sqlite-open.js'
 import { DEFAULT_TABLE_PREFIX, readNames } from './sql/table-names.js'
 
+export { type MigrationSqlOptions, migrationSql, type SqlDialect } from './sql/migration-sql.js'
 export type { KyselyHandle, NodeDatabase, SqliteDriver, SyncDatabase }
 
 /** A file that the store opens, or a database that the host has open and keeps. */

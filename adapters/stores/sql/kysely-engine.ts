@@ -15,10 +15,16 @@ export type KyselyHandle = {
 export type KyselyEngineOptions = Pick<Engine, 'find' | 'subscribe'> & { close?(): Promise<void> }
 
 /** Times that a transaction is begun anew after a deadlock, a serialization failure or a locked file. */
-const MOST_ATTEMPTS = 12
+const MOST_ATTEMPTS = 30
 
 const pause = (attempt: number): Promise<void> =>
-  new Promise((resolve) => setTimeout(resolve, Math.min(2 ** attempt, 200) * (0.5 + Math.random())))
+  new Promise((resolve) => setTimeout(resolve, Math.min(2 ** attempt, 100) * (0.5 + Math.random())))
+
+class CommitUnanswered extends Error {
+  constructor(cause: unknown) {
+    super('no answer to a commit', { cause })
+  }
+}
 
 const say = (text: string): CompiledQuery => CompiledQuery.raw(text)
 
@@ -27,27 +33,36 @@ export const kyselyEngine = (given: KyselyHandle, quirks: Quirks, names: Names, 
   // A plugin of the host's, such as one that turns columns into camel case, would change our rows too.
   const db = given.withoutPlugins()
 
-  const once = <T>(begin: string, steps: () => Steps<T>): Promise<T> =>
+  const once = <T>(steps: () => Steps<T>): Promise<T> =>
     db.connection().execute(async (connection) => {
-      await connection.executeQuery(say(begin))
+      let committing = false
       try {
+        for (const statement of quirks.begin) await connection.executeQuery(say(statement))
         const result = await driveAsync(steps(), (query) => connection.executeQuery(query))
+        committing = true
         await connection.executeQuery(say('commit'))
         return result
       } catch (error) {
         // A connection that is gone cannot roll back: the server does it when it notices.
         await connection.executeQuery(say('rollback')).catch(() => {})
+        // Whether a commit that got no answer happened is not known: it must not be done again.
+        if (committing && quirks.faultOf(error) === 'connection') throw new CommitUnanswered(error)
         throw error
       }
     })
 
   const patiently = async <T>(work: () => Promise<T>): Promise<T> => {
+    let lost = false
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await work()
       } catch (error) {
-        if (attempt === MOST_ATTEMPTS || quirks.faultOf(error) !== 'contention') throw error
-        await pause(attempt)
+        if (error instanceof CommitUnanswered) throw error.cause
+        const fault = quirks.faultOf(error)
+        const idleOneDied = fault === 'connection' && !lost
+        if (attempt === MOST_ATTEMPTS || (fault !== 'contention' && !idleOneDied)) throw error
+        if (fault === 'connection') lost = true
+        else await pause(attempt)
       }
     }
   }
@@ -67,7 +82,7 @@ export const kyselyEngine = (given: KyselyHandle, quirks: Quirks, names: Names, 
     const lock = quirks.migrationLock(names)
     if (lock.transactional) {
       await patiently(() =>
-        once(quirks.begin, function* () {
+        once(function* () {
           if (lock.take !== undefined) yield lock.take
           yield* migrationSteps(quirks, names)
         }),
@@ -86,7 +101,7 @@ export const kyselyEngine = (given: KyselyHandle, quirks: Quirks, names: Names, 
 
   return {
     run: <R>(query: CompiledQuery<R>) => again(() => db.executeQuery(query)),
-    transaction: <T>(steps: () => Steps<T>) => patiently(() => once(quirks.begin, steps)),
+    transaction: <T>(steps: () => Steps<T>) => patiently(() => once(steps)),
     async migrate(): Promise<void> {
       try {
         if (await driveAsync(isUpToDate(quirks, names), (query) => db.executeQuery(query))) return

@@ -100,7 +100,8 @@ export const mysqlQuirks: Quirks = {
   placeholder: () => '?',
   incoming: (column) => `values(${column})`,
   onClash: (_keys, assignments) => `on duplicate key update ${assignments}`,
-  begin: 'begin',
+  // Without the locks between rows that REPEATABLE READ takes: writers of new counters would deadlock by the dozen.
+  begin: ['set transaction isolation level read committed', 'begin'],
   migrationLock: ({ tablePrefix }) => ({
     transactional: false,
     take: CompiledQuery.raw("select get_lock(concat(left(database(), 20), '.', ?), 30)", [`${tablePrefix}up`]),

@@ -9,7 +9,16 @@ import type { Names } from './table-names.js'
 
 /** A connection that a pool of `mysql2` hands out. */
 export type MysqlConnection = {
-  query(sql: string, values: never, callback: (error: unknown, result: never) => void): unknown
+  query(
+    options: { readonly sql: string; readonly timeout: number },
+    values: never,
+    callback: (error: unknown, result: never) => void,
+  ): unknown
+  execute(
+    options: { readonly sql: string; readonly timeout: number },
+    values: never,
+    callback: (error: unknown, result: never) => void,
+  ): unknown
   release(): void
   destroy(): void
 }
@@ -17,7 +26,6 @@ export type MysqlConnection = {
 /** The part of a pool of `mysql2` that is used. */
 export type MysqlPool = {
   getConnection(callback: (error: unknown, connection: MysqlConnection) => void): void
-  execute(sql: string, values: never, callback: (error: unknown, rows: never) => void): unknown
 }
 
 /** A pool of `mysql2/promise`: it has the other kind inside. */
@@ -34,43 +42,77 @@ type OwnPool = MysqlPool & {
   end(callback: (error: unknown) => void): void
 }
 type Driver = { createPool(options: { readonly [option: string]: unknown }): OwnPool }
-type Callback = (error: unknown, result: unknown) => void
+
+/** Where a cable is cut nobody is told: what got no answer for so long frees its connection. Upgrades and bulk revocations take a while. */
+const TIMEOUT_MS = 90_000
+const READ_TIMEOUT_MS = 5_000
 
 const report = (error: unknown): Error => unavailable('mysql', mysqlQuirks.faultOf, error)
 
-/** A pool for Kysely that throws a connection away when it was lost, instead of handing it to the next. */
-const careful = (pool: MysqlPool): KyselyPool =>
-  ({
-    getConnection(done: (error: unknown, connection: unknown) => void): void {
-      pool.getConnection((error, connection) => {
-        if (error) return done(error, undefined)
-        let broken = false
-        const query = (sql: string, values: readonly unknown[], callback: Callback): unknown =>
-          connection.query(sql, values as never, (failure, result) => {
-            if (failure && mysqlQuirks.faultOf(failure) === 'connection') broken = true
-            callback(failure, result)
-          })
-        done(null, { query, release: () => (broken ? connection.destroy() : connection.release()) })
+type Lease = { ask(how: 'query' | 'execute', sql: string, values: readonly unknown[], timeout: number): Promise<unknown>; release(): void }
+
+/** A connection that is thrown away when it was lost, instead of being handed to the next. */
+const checkOut = (pool: MysqlPool): Promise<Lease> =>
+  new Promise((resolve, reject) => {
+    pool.getConnection((error, connection) => {
+      if (error) return reject(error as Error)
+      let broken = false
+      resolve({
+        ask: (how, sql, values, timeout) =>
+          new Promise((answer, refuse) => {
+            connection[how]({ sql, timeout }, values as never, (failure, result) => {
+              if (!failure) return answer(result)
+              if (mysqlQuirks.faultOf(failure) === 'connection') broken = true
+              refuse(failure as Error)
+            })
+          }),
+        release: () => (broken ? connection.destroy() : connection.release()),
       })
+    })
+  })
+
+type Done = (error: unknown, result?: unknown) => void
+
+/** The pool as Kysely wants it. */
+const forKysely = (pool: MysqlPool): KyselyPool =>
+  ({
+    getConnection(done: Done): void {
+      checkOut(pool).then(
+        (lease) => {
+          const query = (sql: string, values: readonly unknown[], answer: Done): void => {
+            lease.ask('query', sql, values, TIMEOUT_MS).then(
+              (result) => answer(null, result),
+              (error: unknown) => answer(error),
+            )
+          }
+          done(null, { query, release: lease.release })
+        },
+        (error: unknown) => done(error),
+      )
     },
-    end: (done: (error: unknown) => void): void => done(undefined),
+    end: (done: Done): void => done(undefined),
   }) as unknown as KyselyPool
 
-const executeThrough =
-  (pool: MysqlPool): NonNullable<KyselyEngineOptions['find']> =>
-  async (query) => {
-    const ask = (): Promise<readonly unknown[]> =>
-      new Promise((resolve, reject) => {
-        pool.execute(query.sql, query.parameters as never, (error, rows) => (error ? reject(error as Error) : resolve(rows)))
-      })
+/** Reads by a statement that is prepared once a connection. */
+const executeThrough = (pool: MysqlPool): NonNullable<KyselyEngineOptions['find']> => {
+  const once = async (sql: string, values: readonly unknown[]): Promise<readonly unknown[]> => {
+    const lease = await checkOut(pool)
     try {
-      return await ask()
+      return (await lease.ask('execute', sql, values, READ_TIMEOUT_MS)) as readonly unknown[]
+    } finally {
+      lease.release()
+    }
+  }
+  return async ({ sql, parameters }) => {
+    try {
+      return await once(sql, parameters)
     } catch (error) {
       // A connection that died while it was idle: one more try.
       if (mysqlQuirks.faultOf(error) !== 'connection') throw error
-      return await ask()
+      return await once(sql, parameters)
     }
   }
+}
 
 /**
  * The driver writes values into the text of a query and escapes them with backslashes, and a server that is not strict cuts what is too
@@ -106,7 +148,7 @@ const checked = async (kysely: KyselyHandle, close?: () => Promise<void>): Promi
   }
 }
 
-const kyselyOver = (pool: MysqlPool): Kysely<unknown> => new Kysely<unknown>({ dialect: new MysqlDialect({ pool: careful(pool) }) })
+const kyselyOver = (pool: MysqlPool): Kysely<unknown> => new Kysely<unknown>({ dialect: new MysqlDialect({ pool: forKysely(pool) }) })
 
 const openUrl = async (url: string, poolSize: number, names: Names): Promise<Opened> => {
   const name = 'mysql2'

@@ -2,7 +2,6 @@
 export type ListenClient = {
   query(text: string): Promise<unknown>
   on(event: string, listener: (...details: never[]) => void): unknown
-  removeAllListeners?(event: string): unknown
 }
 
 /** A connection of its own, and how to be rid of it. */

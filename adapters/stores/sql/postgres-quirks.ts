@@ -85,7 +85,7 @@ export const postgresQuirks: Quirks = {
   placeholder: (position) => `$${position}`,
   incoming: (column) => `excluded.${column}`,
   onClash: (keys, assignments) => `on conflict (${keys.join(', ')}) do update set ${assignments}`,
-  begin: 'begin isolation level read committed',
+  begin: ['begin isolation level read committed'],
   migrationLock: ({ schema, tablePrefix }) => ({
     transactional: true,
     take: CompiledQuery.raw('select pg_advisory_xact_lock(hashtext($1))', [`latchkey ${schema ?? ''} ${tablePrefix}`]),

@@ -10,6 +10,7 @@ import type { Names } from './table-names.js'
 /** A client that a pool of `pg` hands out. */
 export type PostgresClient = ListenClient & {
   query(text: string, values?: never[]): Promise<unknown>
+  removeListener(event: 'error', listener: () => void): unknown
   release(destroy?: boolean | Error): void
 }
 
@@ -37,6 +38,10 @@ type Driver = {
   readonly Client: new (config: { readonly [option: string]: unknown }) => OwnClient
 }
 
+/** Where a cable is cut nobody is told: what got no answer for so long frees its connection. Upgrades and bulk revocations take a while. */
+const TIMEOUT_MS = 90_000
+const READ_TIMEOUT_MS = 5_000
+
 const report = (error: unknown): Error => unavailable('postgres', postgresQuirks.faultOf, error)
 
 /** A pool for Kysely that throws a connection away when something went wrong on it, instead of handing it to the next. */
@@ -44,6 +49,11 @@ const careful = (pool: PostgresPool): KyselyPool => ({
   async connect() {
     const client = await pool.connect()
     let broken = false
+    // Between two statements nobody else listens, and an error event without a listener ends the process.
+    const lost = (): void => {
+      broken = true
+    }
+    client.on('error', lost)
     const query = async (...parameters: never[]): Promise<unknown> => {
       try {
         return await Reflect.apply(client.query, client, parameters)
@@ -52,7 +62,11 @@ const careful = (pool: PostgresPool): KyselyPool => ({
         throw error
       }
     }
-    return { query, release: () => client.release(broken) } as unknown as Awaited<ReturnType<KyselyPool['connect']>>
+    const release = (): void => {
+      client.removeListener('error', lost)
+      client.release(broken)
+    }
+    return { query, release } as unknown as Awaited<ReturnType<KyselyPool['connect']>>
   },
   end: async () => {},
 })
@@ -61,7 +75,7 @@ const careful = (pool: PostgresPool): KyselyPool => ({
 const findThrough = (pool: PostgresPool, name: string): NonNullable<KyselyEngineOptions['find']> => {
   let named = true
   return async (query) => {
-    const config = { text: query.sql, values: query.parameters }
+    const config = { text: query.sql, values: query.parameters, query_timeout: READ_TIMEOUT_MS }
     const ask = (): Promise<{ readonly rows: unknown[] }> => pool.query(named ? { name, ...config } : config)
     try {
       return (await ask()).rows
@@ -92,8 +106,7 @@ const openUrl = async (url: string, poolSize: number, names: Names): Promise<Ope
   const module = (await import(name)) as { readonly default: Driver }
   const { Pool, Client } = module.default
   const config = { connectionString: url, connectionTimeoutMillis: 2_000, keepAlive: true, application_name: 'latchkey' }
-  // A query that gets no answer would hold its connection for ever.
-  const pool = new Pool({ ...config, max: poolSize, query_timeout: 10_000, idleTimeoutMillis: 30_000 })
+  const pool = new Pool({ ...config, max: poolSize, query_timeout: TIMEOUT_MS, idleTimeoutMillis: 30_000 })
   // An idle connection that the server closes is told here, and replaced at the next call.
   pool.on('error', () => {})
   return over(pool, names, {

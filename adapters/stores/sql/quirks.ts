@@ -49,7 +49,7 @@ export type Quirks = {
   /** What to do with a row whose key is there already. */
   onClash(keys: readonly string[], assignments: string): string
   /** How a transaction begins. */
-  readonly begin: string
+  readonly begin: readonly string[]
   /** What keeps two processes from upgrading the schema at once. */
   migrationLock(names: Names): MigrationLock
   /** After a commit, in its transaction: tells the subscribers. */

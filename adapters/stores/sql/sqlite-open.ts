@@ -68,4 +68,4 @@ export const openSqlite = async (path: string, driver?: SqliteDriver): Promise<S
 }
 
 /** What a file is set to once, when nobody is in the way. */
-export const SQLITE_PRAGMAS = ['pragma journal_mode = wal', 'pragma synchronous = full', 'pragma secure_delete = on'] as const
+export const SQLITE_PRAGMAS = ['pragma journal_mode = wal', 'pragma synchronous = full'] as const

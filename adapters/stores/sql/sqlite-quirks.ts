@@ -76,7 +76,7 @@ export const sqliteQuirks: Quirks = {
   placeholder: () => '?',
   incoming: (column) => `excluded.${column}`,
   onClash: (keys, assignments) => `on conflict (${keys.join(', ')}) do update set ${assignments}`,
-  begin: 'begin immediate',
+  begin: ['begin immediate'],
   migrationLock: () => ({ transactional: true }),
   faultOf,
   table: (names, table) => `"${names.tablePrefix}${table}"`,

@@ -45,10 +45,14 @@ const key = (...parts: readonly unknown[]): string => JSON.stringify(parts)
 /** Is this batch new? Remembers it, in the transaction that counts it. */
 function* isNew({ builder }: Sql, batch: UsageBatch): Steps<boolean> {
   const { nodeId: node_id, seq, at: seen_at } = batch
-  const moved = yield* ask(builder.updateTable('usage_sources').set({ seq, seen_at }).where('node_id', '=', node_id).where('seq', '<', seq))
-  if (affected(moved) > 0) return true
-  const known = yield* ask(builder.selectFrom('usage_sources').select('seq').where('node_id', '=', node_id))
-  if (known.rows.length > 0) return false
+  // Read first: on MySQL, an update that finds no row would lock the gap where others want to insert theirs.
+  const { rows } = yield* ask(builder.selectFrom('usage_sources').select('seq').where('node_id', '=', node_id))
+  if (rows.length > 0) {
+    const moved = yield* ask(
+      builder.updateTable('usage_sources').set({ seq, seen_at }).where('node_id', '=', node_id).where('seq', '<', seq),
+    )
+    return affected(moved) > 0
+  }
   yield* ask(builder.insertInto('usage_sources').values({ node_id, seq, seen_at }))
   yield* ask(builder.deleteFrom('usage_sources').where('seen_at', '<', seen_at - FORGET_AFTER_MS))
   return true

@@ -1,0 +1,26 @@
+import type { StoredEvent, StoredToken } from '../../../src/store.js'
+
+let made = 0
+
+/** A token that no other one is like. */
+export const token = (more: Partial<StoredToken> = {}): StoredToken => {
+  made += 1
+  return {
+    id: `T${String(made).padStart(15, '0')}`,
+    version: 1,
+    prefix: 'acme',
+    digest: made.toString(16).padStart(64, '0'),
+    name: `Token ${made}`,
+    scopes: ['inventory:read'],
+    createdAt: 1_700_000_000_000 + made,
+    createdBy: 'system',
+    updatedAt: 1_700_000_000_000 + made,
+    ...more,
+  }
+}
+
+/** An event that no other one is like. */
+export const event = (more: Partial<StoredEvent> = {}): StoredEvent => {
+  made += 1
+  return { id: `E${String(made).padStart(15, '0')}`, at: 1_700_000_000_000, action: 'create', prefix: 'acme', actorId: 'system', ...more }
+}
