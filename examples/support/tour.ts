@@ -1,0 +1,49 @@
+import type { Latchkey, TokenRecord } from 'latchkey'
+
+/** The token of the first start, with its text; or what is left of it on later starts: the record. */
+export type First = { readonly token?: string; readonly record: TokenRecord }
+
+const NAME = 'Warehouse scanner'
+
+/** Makes a token when the file is new. Later it can only be named: its text is shown once. */
+export async function firstToken(tokens: Latchkey<'inventory:read' | 'inventory:write'>): Promise<First> {
+  const { items } = await tokens.list({ name: NAME, status: 'active', limit: 1 })
+  const [record] = items
+  return record === undefined ? tokens.create({ name: NAME, scopes: ['inventory:read'] }, { actor: 'system' }) : { record }
+}
+
+/** Prints lines to paste, each with what it answers. */
+export function printTour(tour: { origin: string; file: string; adminKey: string; first: First }): void {
+  const { origin, file, adminKey, first } = tour
+  const { record, token } = first
+  const post = `curl -s -X POST -H 'content-type: application/json' -H 'x-admin-key: ${adminKey}'`
+  const call = `curl -s -w ' → %{http_code}\\n'`
+  const opening =
+    token === undefined
+      ? [
+          `The tokens of the last start are still in ${file}; "${record.name}" is ${record.hint}`,
+          'Its text was shown when it was made, and is kept nowhere. Put it in, or make another:',
+          '',
+          `TOKEN=${record.hint}`,
+          `${post} -d '{"name":"Another scanner","scopes":["inventory:read"]}' ${origin}/admin/tokens   # → 201, with its token`,
+        ]
+      : [`A token for "${record.name}", shown this once (${file} keeps a digest of it):`, '', `TOKEN=${token}`]
+  console.log(`
+latchkey on Express: ${origin}. Paste these into another terminal.
+
+${opening.join('\n')}
+
+${call} -H "Authorization: Bearer $TOKEN" ${origin}/api/stock      # → 200, it may read
+${call} ${origin}/api/stock                                        # → 401, no token
+${call} -X PUT -H "Authorization: Bearer $TOKEN" -H 'content-type: application/json' -d '{"count":5}' ${origin}/api/stock/bolts   # → 403, it may not write
+
+# Rotate: the answer has a new token; for an hour both work.
+${post} -d '{"overlapSeconds":3600}' ${origin}/admin/tokens/${record.id}/rotate
+${call} -H "Authorization: Bearer $TOKEN" ${origin}/api/stock      # → 200, the old one still
+
+# Revoke the old one: gone at once, for good. The new one goes on.
+${post} -d '{"reason":"lost scanner"}' ${origin}/admin/tokens/${record.id}/revoke
+${call} -H "Authorization: Bearer $TOKEN" ${origin}/api/stock      # → 401
+
+Ctrl-C stops. The tokens stay in ${file}.`)
+}
