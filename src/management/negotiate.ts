@@ -2,7 +2,7 @@ type Range = { readonly type: string; readonly q: number }
 
 /** Which of the two representations of `GET /` the caller wants; `undefined`: neither (RFC 9110 §12.5.1). JSON where both do equally. */
 export function wanted(accept: string | null, offersHtml: boolean): 'json' | 'html' | undefined {
-  const ranges = (accept ?? '*/*').split(',').map(readRange)
+  const ranges = (accept?.trim() || '*/*').split(',').map(readRange)
   const json = quality(ranges, 'application', 'json')
   const html = offersHtml ? quality(ranges, 'text', 'html') : 0
   if (html > json) return 'html'

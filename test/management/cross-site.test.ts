@@ -1,0 +1,135 @@
+import { describe, expect, it } from 'vitest'
+import { admin, harness, ORIGIN, superadmin } from './support.js'
+
+const MUTATIONS = ['', '/rotate', '/revoke', '/activate', '/deactivate'] as const
+const FOREIGN: readonly { readonly [name: string]: string }[] = [
+  { 'sec-fetch-site': 'cross-site' },
+  { 'sec-fetch-site': 'same-site' },
+  { 'sec-fetch-site': 'nonsense' },
+  { 'sec-fetch-site': '' },
+  { 'sec-fetch-site': 'same-origin, cross-site' },
+  { origin: 'https://evil.test' },
+  { origin: 'https://host.test' },
+  { origin: 'http://host.test:81' },
+  { origin: 'http://host.test.evil.test' },
+  { origin: 'null' },
+  { origin: '' },
+  { origin: 'https://evil.test', 'sec-fetch-site': 'same-origin' },
+  { origin: 'https://evil.test', 'sec-fetch-site': 'none' },
+  { origin: ORIGIN, 'sec-fetch-site': 'cross-site' },
+]
+
+describe('a page of another site', () => {
+  it.each(FOREIGN)('changes nothing with %j', async (headers) => {
+    const { call, create, tokens } = harness()
+    const { id } = await create(admin)
+    for (const action of MUTATIONS) {
+      const answer = await call(action === '' ? 'PATCH' : 'POST', `/${id}${action}`, { actor: superadmin, headers, body: {} })
+      expect([action, answer.status, answer.body.code]).toEqual([action, 403, 'cross_site'])
+    }
+    for (const path of ['/', '/revoke-all', '/self/rotate', '/nowhere']) {
+      expect([path, (await call('POST', path, { actor: superadmin, headers, body: { all: true } })).status]).toEqual([path, 403])
+    }
+    expect(await tokens.get(id)).toMatchObject({ version: 1, status: 'active' })
+  })
+
+  it('cannot send a form that is taken for a call', async () => {
+    const { call, create, tokens } = harness()
+    const { id } = await create(admin)
+    for (const type of [
+      'application/x-www-form-urlencoded',
+      'multipart/form-data; boundary=x',
+      'text/plain',
+      'text/plain; x=application/json',
+      '',
+    ]) {
+      for (const action of MUTATIONS.slice(1)) {
+        const answer = await call('POST', `/${id}${action}`, { actor: superadmin, headers: { 'content-type': type }, raw: '{}' })
+        expect([type, action, answer.status]).toEqual([type, action, 415])
+      }
+    }
+    expect(await tokens.get(id)).toMatchObject({ version: 1 })
+  })
+
+  it('gets no CORS headers, and its preflight no permission', async () => {
+    const { call } = harness()
+    for (const [method, path] of [
+      ['GET', '/'],
+      ['OPTIONS', '/'],
+      ['OPTIONS', '/AAAAAAAAAAAAAAAA/revoke'],
+      ['POST', '/'],
+    ] as const) {
+      const { headers } = await call(method, path, {
+        actor: admin,
+        headers: { origin: 'https://evil.test', 'access-control-request-method': 'POST' },
+      })
+      expect([...headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([])
+      expect(headers.get('cross-origin-resource-policy')).toBe('same-origin')
+    }
+  })
+})
+
+describe('a page of the same origin', () => {
+  const OWN: readonly { readonly [name: string]: string }[] = [
+    {},
+    { origin: ORIGIN },
+    { origin: ORIGIN, 'sec-fetch-site': 'same-origin' },
+    { 'sec-fetch-site': 'none' },
+    // Behind a proxy that ends TLS, the page is https where the request that comes here is not.
+    { origin: 'https://host.test', 'sec-fetch-site': 'same-origin' },
+  ]
+  it.each(OWN)('changes things with %j', async (headers) => {
+    const { call, create } = harness()
+    const { id } = await create(admin)
+    expect((await call('POST', `/${id}/revoke`, { actor: admin, headers })).status).toBe(200)
+  })
+
+  it('may leave out the body and its type where it sends X-Requested-With', async () => {
+    const { tokens, create } = harness()
+    const { createManagement } = await import('../../src/management/index.js')
+    const { id } = await create(admin)
+    const send = (init: RequestInit): Promise<Response> =>
+      createManagement(tokens).fetch(new Request(`${ORIGIN}/t/${id}/deactivate`, { method: 'POST', ...init }), { actor: admin }, '/t')
+    expect((await send({})).status).toBe(415)
+    expect((await send({ headers: { 'x-requested-with': 'curl' }, body: new TextEncoder().encode('{}') })).status).toBe(415)
+    expect((await send({ headers: { 'x-requested-with': 'curl' } })).status).toBe(200)
+  })
+})
+
+describe('an allowed origin', () => {
+  const headers = { origin: 'https://admin.example.com', 'sec-fetch-site': 'cross-site' }
+
+  it('may call, with CORS headers on every answer', async () => {
+    const { call, create } = harness({}, { allowedOrigins: ['https://admin.example.com'] })
+    const { id } = await create(admin)
+    for (const answer of [
+      await call('GET', `/${id}`, { actor: admin, headers }),
+      await call('POST', `/${id}/revoke`, { actor: admin, headers }),
+      await call('GET', '/', { actor: undefined, headers }),
+    ]) {
+      expect(answer.headers.get('access-control-allow-origin')).toBe('https://admin.example.com')
+      expect(answer.headers.get('access-control-allow-credentials')).toBe('true')
+      expect(answer.headers.get('vary')).toBe('Origin')
+    }
+    expect((await call('GET', `/${id}`, { actor: admin })).body.status).toBe('revoked')
+    expect((await call('POST', `/${id}/revoke`, { actor: admin, headers: { ...headers, origin: 'https://evil.test' } })).status).toBe(403)
+  })
+
+  it('gets its preflights answered without being somebody', async () => {
+    const { call } = harness({}, { allowedOrigins: ['https://admin.example.com'] })
+    const answer = await call('OPTIONS', '/AAAAAAAAAAAAAAAA', { headers })
+    expect(answer.status).toBe(204)
+    expect(answer.headers.get('access-control-allow-methods')).toBe('GET, HEAD, PATCH, OPTIONS')
+    expect(answer.headers.get('access-control-allow-headers')).toContain('If-Match')
+    expect((await call('OPTIONS', '/', { headers: { origin: 'https://evil.test' } })).headers.has('access-control-allow-methods')).toBe(
+      false,
+    )
+  })
+
+  it.each(['https://admin.example.com/', 'admin.example.com', '*', 'null', 'https://a.b/path', 'ftp://a.b', ''])(
+    'cannot be %j',
+    (origin) => {
+      expect(() => harness({}, { allowedOrigins: [origin] })).toThrow(/allowedOrigins\.0/)
+    },
+  )
+})

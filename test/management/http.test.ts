@@ -1,0 +1,245 @@
+import { memoryStore } from 'latchkey/stores/memory'
+import { describe, expect, it } from 'vitest'
+import { createManagement } from '../../src/management/index.js'
+import { admin, bearer, harness, ORIGIN, superadmin } from './support.js'
+
+describe('every answer', () => {
+  it('is not stored and not sniffed, whatever it is', async () => {
+    const { call, create } = harness()
+    const { id } = await create(admin)
+    const answers = [
+      await call('GET', '/', { actor: admin }),
+      await call('POST', '/', { actor: admin, body: { name: 'n', tenantId: 'acme', scopes: [] } }),
+      await call('GET', `/${id}`, { actor: admin }),
+      await call('GET', '/openapi.json', { actor: admin }),
+      await call('GET', '/', { actor: undefined }),
+      await call('GET', '/nowhere', { actor: admin }),
+      await call('PUT', '/', { actor: admin }),
+      await call('OPTIONS', '/'),
+      await call('GET', '/self'),
+      await call('POST', '/', { actor: admin, headers: { 'content-type': 'text/plain' } }),
+      await call('GET', '/', {
+        actor: () => {
+          throw undefined
+        },
+      }),
+    ]
+    expect(answers.map((answer) => answer.status)).toEqual([200, 201, 200, 200, 401, 404, 405, 204, 401, 415, 503])
+    for (const { headers } of answers) {
+      expect(headers.get('cache-control')).toBe('no-store')
+      expect(headers.get('x-content-type-options')).toBe('nosniff')
+    }
+  })
+})
+
+describe('methods and paths', () => {
+  const ALLOW = {
+    '/': 'POST, GET, HEAD, OPTIONS',
+    '/AAAAAAAAAAAAAAAA': 'GET, HEAD, PATCH, OPTIONS',
+    '/AAAAAAAAAAAAAAAA/rotate': 'POST, OPTIONS',
+    '/AAAAAAAAAAAAAAAA/usage': 'GET, HEAD, OPTIONS',
+    '/revoke-all': 'POST, OPTIONS',
+    '/events': 'GET, HEAD, OPTIONS',
+    '/self': 'GET, HEAD, OPTIONS',
+    '/self/rotate': 'POST, OPTIONS',
+    '/openapi.json': 'GET, HEAD, OPTIONS',
+  }
+  it.each(Object.entries(ALLOW))('%s takes %s', async (path, allow) => {
+    const { call } = harness()
+    const options = await call('OPTIONS', path)
+    expect([options.status, options.headers.get('allow'), options.text]).toEqual([204, allow, ''])
+    for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'PROPFIND', 'QUERY']) {
+      if (allow.split(', ').includes(method)) continue
+      const answer = await call(method, path, { actor: admin })
+      expect([method, answer.status, answer.headers.get('allow'), answer.body.code]).toEqual([method, 405, allow, 'method_not_allowed'])
+    }
+  })
+
+  it('is not talked into another method by a header or a parameter', async () => {
+    const { call, create } = harness()
+    const { id } = await create(admin)
+    for (const name of ['x-http-method-override', 'x-method-override', 'x-http-method']) {
+      expect((await call('GET', `/${id}`, { actor: admin, headers: { [name]: 'PATCH' } })).body.version).toBe(1)
+    }
+    expect((await call('GET', `/${id}?_method=PATCH`, { actor: admin })).status).toBe(400)
+  })
+
+  it('answers HEAD as GET, without the body', async () => {
+    const { call, create } = harness()
+    const { id } = await create(admin)
+    const get = await call('GET', `/${id}`, { actor: admin })
+    const head = await call('HEAD', `/${id}`, { actor: admin })
+    expect([head.status, head.text]).toEqual([200, ''])
+    expect([...head.headers]).toEqual([...get.headers])
+    expect((await call('HEAD', '/', { actor: undefined })).status).toBe(401)
+    expect((await call('HEAD', `/${id}/rotate`, { actor: admin })).status).toBe(405)
+  })
+
+  it('has nothing anywhere else', async () => {
+    const { call, create, tokens } = harness()
+    const { id } = await create(admin)
+    const paths = [
+      `/${id}/`,
+      `/${id}//rotate`,
+      `//${id}`,
+      `/${id}/x`,
+      `/${id.slice(1)}`,
+      `/${id}0`,
+      '/SELF',
+      '/events/',
+      `/${encodeURIComponent(`${id}/rotate`)}`,
+      '/%',
+      '/%ff',
+      '/*',
+      '/:id',
+    ]
+    for (const path of paths) expect([path, (await call('GET', path, { actor: admin })).status]).toEqual([path, 404])
+    const api = createManagement(tokens)
+    const outside = async (path: string, mount: string): Promise<number> =>
+      (await api.fetch(new Request(`${ORIGIN}${path}`), { actor: admin }, mount)).status
+    expect(await outside('/elsewhere', '/admin')).toBe(404)
+    expect(await outside(`/adminx/${id}`, '/admin')).toBe(404)
+    expect(await outside(`/admin${id}`, '/admin')).toBe(404)
+    expect(await outside('/admin', '/admin/')).toBe(200)
+  })
+})
+
+describe('GET /', () => {
+  const browser = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8'
+
+  it('offers JSON only, as long as there is no page', async () => {
+    const { call } = harness()
+    const status = async (accept: string): Promise<number> => (await call('GET', '/', { actor: admin, headers: { accept } })).status
+    expect(await status('text/html')).toBe(406)
+    expect(await status('application/json;q=0, */*')).toBe(406)
+    expect(await status('application/*')).toBe(200)
+    expect(await status('')).toBe(200)
+    expect(await status(browser)).toBe(200)
+  })
+
+  it('gives the page to those who prefer HTML and are somebody', async () => {
+    const dashboard = (_: Request, mount: string): Response =>
+      new Response(`<a href="${mount}">`, { headers: { 'content-type': 'text/html' } })
+    const { call } = harness({}, { dashboard })
+    const ask = (accept: string, actor: unknown = admin) => call('GET', '/', { actor, headers: { accept } })
+    expect((await ask(browser)).text).toBe('<a href="/admin/tokens">')
+    expect((await ask('application/json, text/html;q=0.9')).body.items).toEqual([])
+    expect((await ask('*/*')).body.items).toEqual([])
+    expect((await ask('text/html', null)).status).toBe(401)
+  })
+})
+
+describe('the holder of a token', () => {
+  it('reads its own token, and what it may do now', async () => {
+    const { call, create } = harness()
+    const { id, token } = await create(admin, { scopes: ['@staff'] })
+    const answer = await call('GET', '/self', { headers: bearer(token) })
+    expect(answer.status).toBe(200)
+    expect(answer.body).toMatchObject({
+      record: { id, scopes: ['@staff'], status: 'active' },
+      effectiveScopes: ['inventory:read', 'billing:read'],
+    })
+    expect(answer.text).not.toContain(token.slice(27, 40))
+  })
+
+  it('is refused like everywhere else', async () => {
+    const { call, create, tokens } = harness()
+    const { id, token } = await create(admin, { allowedIps: ['192.0.2.1'] })
+    const status = async (ask: object): Promise<unknown[]> => {
+      const { status, body, headers } = await call('GET', '/self', ask)
+      return [status, body.code, headers.has('www-authenticate')]
+    }
+    expect(await status({})).toEqual([401, 'credential_missing', true])
+    expect(await status({ actor: superadmin })).toEqual([401, 'credential_missing', true])
+    expect(await status({ headers: { authorization: 'Bearer a b' } })).toEqual([400, 'credential_malformed', true])
+    expect(await status({ headers: bearer(`${token}x`) })).toEqual([401, 'token_invalid', true])
+    expect(await status({ headers: bearer(token), ip: '192.0.2.2' })).toEqual([403, 'ip_denied', false])
+    await tokens.deactivate(id, { actor: 'system' })
+    expect(await status({ headers: bearer(token), ip: '192.0.2.1' })).toEqual([401, 'token_inactive', true])
+  })
+
+  it('rotates itself with the scope for it, and not without', async () => {
+    const { call, create, tokens } = harness()
+    const plain = await create(admin)
+    const refused = await call('POST', '/self/rotate', { headers: bearer(plain.token) })
+    expect([refused.status, refused.body.code]).toEqual([403, 'scope_insufficient'])
+    expect(refused.headers.get('www-authenticate')).toContain('error="insufficient_scope"')
+    expect(refused.headers.get('www-authenticate')).toContain('scope="tokens:rotate-self"')
+    const able = await create(admin, { scopes: ['tokens:rotate-self'] })
+    const headers = { ...bearer(able.token), 'idempotency-key': 'k' }
+    const rotated = await call('POST', '/self/rotate', { headers, body: { overlapSeconds: 60 } })
+    expect([rotated.status, rotated.headers.get('location')]).toEqual([201, '/admin/tokens/self'])
+    expect((await tokens.verify(able.token)).ok && (await tokens.verify(rotated.body.token)).ok).toBe(true)
+    const again = await call('POST', '/self/rotate', { headers, body: { overlapSeconds: 60 } })
+    expect([again.status, again.body]).toMatchObject([200, { replayed: true, record: { id: rotated.body.record.id } }])
+    expect(again.text).not.toContain(rotated.body.token)
+    expect((await call('POST', '/self/rotate', { headers: bearer(able.token) })).status).toBe(409)
+    const events = await tokens.events({ tokenId: able.id, action: 'rotate' })
+    expect(events.items[0]?.actorId).toBe(`token:${able.id}`)
+    await call('POST', '/self/rotate', { headers: bearer(rotated.body.token) })
+    expect(await tokens.verify(rotated.body.token)).toEqual({ ok: false, code: 'token_revoked' })
+  })
+
+  it('is counted with the route, once', async () => {
+    const { call, create, tokens } = harness()
+    const { id, token } = await create(admin)
+    await call('GET', '/self', { headers: bearer(token), ip: '192.0.2.3' })
+    await call('POST', '/self/rotate', { headers: bearer(token), ip: '192.0.2.3' })
+    const { buckets } = await tokens.usage(id)
+    expect(buckets.map(({ endpoint, outcome, count }) => [endpoint, outcome, count])).toEqual([
+      ['GET /admin/tokens/self', 'allowed', 1],
+      ['POST /admin/tokens/self/rotate', 'scope_insufficient', 1],
+    ])
+    await tokens.close()
+  })
+})
+
+describe('an outage', () => {
+  it('is 503 with Retry-After, and says nothing of what is behind it', async () => {
+    const store = memoryStore()
+    const broken = {
+      ...store,
+      list: () => Promise.reject(new Error('secret-host:5432')),
+      find: () => Promise.reject(new Error('secret-host:5432')),
+    }
+    const { call } = harness({}, {}, broken as typeof store)
+    for (const [method, path] of [
+      ['GET', '/'],
+      ['GET', '/AAAAAAAAAAAAAAAA'],
+      ['POST', '/AAAAAAAAAAAAAAAA/revoke'],
+    ] as const) {
+      const answer = await call(method, path, { actor: admin })
+      expect([answer.status, answer.body.code, answer.headers.get('retry-after')]).toEqual([503, 'store_unavailable', '1'])
+      expect(answer.text).not.toContain('secret-host')
+    }
+  })
+
+  it('is also a closed instance', async () => {
+    const { call, tokens } = harness()
+    await tokens.close()
+    expect([(await call('GET', '/', { actor: admin })).status, (await call('GET', '/self', { headers: bearer('x') })).status]).toEqual([
+      503, 503,
+    ])
+  })
+})
+
+describe('options', () => {
+  const UNSOUND = [
+    { maxBodyBytes: 0 },
+    { maxBodyBytes: 1e9 },
+    { deadlineSeconds: 0 },
+    { credential: 'basic' },
+    { realm: 'a"\n' },
+    { dashboard: 'x' },
+    { unknown: 1 },
+    null,
+    [],
+  ]
+  it.each(UNSOUND)('are refused when unsound: %j', (options) => {
+    expect(() => createManagement(harness().tokens, options as never)).toThrow(expect.objectContaining({ code: 'invalid_input' }))
+  })
+
+  it('are refused without an instance', () => {
+    for (const tokens of [undefined, {}, Promise.resolve()]) expect(() => createManagement(tokens as never)).toThrow(/tokens/)
+  })
+})
