@@ -1,0 +1,124 @@
+/**
+ * A store of one's own: everything in one file, one JSON line for each change, synced before it is acknowledged.
+ *
+ * The lines are the truth, and what is in memory is what they add up to: opening the store means reading them again. Good for one
+ * process and some ten thousand tokens. `docs/writing-a-store.md` explains it; its test runs the store contract over it.
+ */
+import { type FileHandle, open } from 'node:fs/promises'
+import type { NodeLease, TokenStore } from 'latchkey'
+import { listEvents, listTokens, readFeed, reportUsage } from './custom-store/queries.js'
+import { apply, conflictOf, emptyState, type Line, type State } from './custom-store/state.js'
+
+/** The file while it is open, and what its lines add up to. */
+type Log = { readonly file: FileHandle; readonly state: State; size: number }
+
+async function openLog(path: string): Promise<Log> {
+  const file = await open(path, 'a+', 0o600)
+  try {
+    const bytes = await file.readFile()
+    // A line without its end was being written when the power went. Nobody was told that it had happened.
+    const size = bytes.lastIndexOf('\n') + 1
+    if (size < bytes.length) await file.truncate(size)
+    const state = emptyState()
+    for (const line of bytes.toString('utf8', 0, size).split('\n')) if (line !== '') apply(state, JSON.parse(line))
+    return { file, state, size }
+  } catch (error) {
+    await file.close()
+    throw error
+  }
+}
+
+/** Writes a line, and lets it count once it is on the disk. */
+async function write(log: Log, line: Line): Promise<number> {
+  const text = JSON.stringify(line)
+  if ((await log.file.stat()).size !== log.size) throw new Error('log store: another process writes to the file, which only one may')
+  await log.file.appendFile(`${text}\n`)
+  await log.file.datasync()
+  log.size += Buffer.byteLength(text) + 1
+  // Parsed again: what counts is what the file says, and it shares nothing with the caller's objects.
+  return apply(log.state, JSON.parse(text))
+}
+
+/** Keeps tokens in a file of JSON lines. One process at a time may have it open. */
+export function logStore(path: string): TokenStore {
+  let opening: Promise<Log> | undefined
+  let turn: Promise<unknown> = Promise.resolve()
+  const leases = new Map<string, NodeLease>()
+  const wakes = new Set<{ readonly wake: () => void }>()
+
+  async function log(): Promise<Log> {
+    opening ??= openLog(path)
+    try {
+      return await opening
+    } catch (error) {
+      opening = undefined
+      throw error
+    }
+  }
+
+  async function shut(): Promise<void> {
+    const closing = opening
+    opening = undefined
+    await (await closing)?.file.close()
+  }
+
+  /** One change at a time, so that nothing comes between comparing and setting. */
+  async function inTurn<T>(work: (log: Log) => Promise<T>): Promise<T> {
+    const mine = turn.then(async () => work(await log()))
+    turn = mine.catch(shut).catch(() => {})
+    return mine
+  }
+
+  async function change(log: Log, line: Line): Promise<number> {
+    const count = await write(log, line)
+    for (const { wake } of wakes) queueMicrotask(wake)
+    return count
+  }
+
+  return {
+    name: 'log',
+
+    async find(ids) {
+      const { state } = await log()
+      return ids.flatMap((id) => state.tokens.get(id) ?? [])
+    },
+
+    commit: (given) =>
+      inTurn(async (log) => {
+        const conflict = conflictOf(log.state, given)
+        if (conflict !== undefined) return { ok: false, conflict }
+        await change(log, { do: 'change', change: given })
+        return { ok: true }
+      }),
+
+    revokeWhere: (filter, stamp, event) =>
+      inTurn(async (log) => {
+        if (log.state.eventIds.has(event.id)) throw new Error(`log store: there is an event ${event.id} already`)
+        return await change(log, { do: 'revoke', filter, stamp, event })
+      }),
+
+    recordUsage: (batch) => inTurn(async (log) => void (await write(log, { do: 'usage', batch }))),
+
+    list: async (query) => listTokens((await log()).state, query),
+    events: async (query) => listEvents((await log()).state, query),
+    usage: async (query) => reportUsage((await log()).state, query),
+
+    changes: async (after, limit) => readFeed((await log()).state, after, limit),
+    reached: (cursor, target) => Number(cursor) >= Number(target),
+    subscribe(wake) {
+      const subscription = { wake }
+      wakes.add(subscription)
+      return () => void wakes.delete(subscription)
+    },
+
+    // Leases need no file: when this process ends, so does the only node.
+    renewLease: (lease) => void leases.set(lease.nodeId, lease),
+    leases: (now) => [...leases.values()].filter(({ expiresAt }) => now < expiresAt),
+
+    migrate: async () => void (await log()),
+    close: async () => {
+      await turn
+      await shut()
+    },
+  }
+}

@@ -1,0 +1,106 @@
+import type {
+  EventQuery,
+  FeedPage,
+  ListedEvent,
+  ListedToken,
+  ListQuery,
+  StoredToken,
+  TokenStatus,
+  UsageCount,
+  UsageQuery,
+  UsageRows,
+} from 'latchkey'
+import { isIn, matches, type State } from './state.js'
+
+function statusAt(token: StoredToken, now: number): TokenStatus {
+  if (token.revokedAt !== undefined) return 'revoked'
+  if (token.deactivatedAt !== undefined) return 'inactive'
+  if (token.notBefore !== undefined && now < token.notBefore) return 'pending'
+  if (token.expiresAt !== undefined && now >= token.expiresAt) return 'expired'
+  return 'active'
+}
+
+function isRotationDue(token: StoredToken, now: number): boolean {
+  const ended = token.revokedAt !== undefined || token.replacedById !== undefined || now >= (token.expiresAt ?? Number.POSITIVE_INFINITY)
+  return !ended && token.rotationDueAt !== undefined && token.rotationDueAt <= now
+}
+
+/** Lower case for ASCII letters only: other letters have rules that differ from database to database. */
+function fold(text: string): string {
+  return text.replace(/[A-Z]/g, (letter) => letter.toLowerCase())
+}
+
+function isListed(token: StoredToken, usedAt: number | undefined, query: ListQuery): boolean {
+  return (
+    matches(token, query) &&
+    (query.after === undefined || newestFirst(token, query.after) > 0) &&
+    isIn(statusAt(token, query.now), query.statuses) &&
+    (query.nameContains === undefined || fold(token.name).includes(fold(query.nameContains))) &&
+    (query.rotationDue === undefined || isRotationDue(token, query.now)) &&
+    (query.expiresBefore === undefined || (token.expiresAt !== undefined && token.expiresAt < query.expiresBefore)) &&
+    (query.neverExpires === undefined || token.expiresAt === undefined) &&
+    (query.unusedSince === undefined || usedAt === undefined || usedAt < query.unusedSince) &&
+    (query.neverUsed === undefined || usedAt === undefined)
+  )
+}
+
+type Position = { readonly createdAt: number; readonly id: string }
+
+function newestFirst(a: Position, b: Position): number {
+  return b.createdAt - a.createdAt || compare(b.id, a.id)
+}
+
+export function listTokens(state: State, query: ListQuery): ListedToken[] {
+  const rows = [...state.tokens.values()].filter((token) => isListed(token, state.lastUses.get(token.id)?.at, query))
+  return rows
+    .sort(newestFirst)
+    .slice(0, query.limit)
+    .map((token) => {
+      const use = state.lastUses.get(token.id)
+      return { ...token, ...(use && { lastUsedAt: use.at }), ...(use?.ip !== undefined && { lastUsedIp: use.ip }) }
+    })
+}
+
+export function listEvents(state: State, { prefix, tokenId, tenantIds, actions, createdBy, after, limit }: EventQuery): ListedEvent[] {
+  const rows = state.events.filter(
+    (event) =>
+      event.prefix === prefix &&
+      (tokenId === undefined || event.tokenId === tokenId) &&
+      isIn(event.tenantId, tenantIds) &&
+      isIn(event.action, actions) &&
+      (createdBy === undefined || event.createdBy === createdBy) &&
+      (after === undefined || event.seq < after),
+  )
+  return rows.reverse().slice(0, limit)
+}
+
+export function reportUsage(state: State, { tokenIds, from = 0, to = Number.POSITIVE_INFINITY }: UsageQuery): UsageRows {
+  const asked = new Set(tokenIds)
+  const counts = [...state.counts.values()].filter(({ tokenId, bucketAt }) => asked.has(tokenId) && from <= bucketAt && bucketAt < to)
+  const addresses = [...state.addresses.values()].filter(({ tokenId }) => asked.has(tokenId))
+  return { counts: counts.sort(byKey), addresses: addresses.sort((a, b) => b.lastAt - a.lastAt).slice(0, 1000) }
+}
+
+export function readFeed({ feed }: State, after: string | undefined, limit: number): FeedPage {
+  const end = { cursor: String(feed.length), ids: [], ownerIds: [], more: false }
+  if (after === undefined) return { ...end, everything: false }
+  // What came before a cursor that is not one of ours cannot be told: then anything may have changed.
+  if (!/^\d{1,15}$/.test(after) || Number(after) > feed.length) return { ...end, everything: true }
+  const next = Math.min(feed.length, Number(after) + limit)
+  const entries = feed.slice(Number(after), next)
+  return {
+    cursor: String(next),
+    ids: entries.flatMap(({ id }) => id ?? []),
+    ownerIds: entries.flatMap(({ ownerId }) => ownerId ?? []),
+    everything: entries.some(({ everything }) => everything),
+    more: next < feed.length,
+  }
+}
+
+function byKey(a: UsageCount, b: UsageCount): number {
+  return a.bucketAt - b.bucketAt || compare(a.endpoint, b.endpoint) || compare(a.outcome, b.outcome)
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
