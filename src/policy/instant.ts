@@ -84,7 +84,7 @@ function readIso(field: string, input: string): number {
   // setUTCFullYear, unlike Date.UTC, does not read the years 0 to 99 as 1900 to 1999.
   date.setUTCFullYear(year, month - 1, day)
   date.setUTCHours(hour, minute, second, Number((fields[7] ?? '').slice(0, 3).padEnd(3, '0')))
-  const exists = date.getUTCMonth() === month - 1 && date.getUTCDate() === day && hour < 24 && minute < 60 && second < 60
+  const exists = date.getUTCMonth() === month - 1 && date.getUTCDate() === day && minute < 60 && second < 60
   if (!exists || part(9) > 23 || part(10) > 59) throw new InvalidInputError(field, `is ${quote(input)}, which is not in the calendar`)
   const offset = (part(9) * 60 + part(10)) * 60_000
   const at = fields[8] === '-' ? date.getTime() + offset : date.getTime() - offset

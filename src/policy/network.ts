@@ -114,7 +114,8 @@ function asGroups(ipv4: string): string {
 
 function unmap(network: Network): Network {
   const { address, bits } = network
-  if (!(address instanceof ipaddr.IPv6) || bits < MAPPED_BITS || !address.isIPv4MappedAddress()) return network
+  // A range of fewer bits is never taken for mapped: its address has lost some of the ones that say so.
+  if (!(address instanceof ipaddr.IPv6) || !address.isIPv4MappedAddress()) return network
   return { address: address.toIPv4Address(), bits: bits - MAPPED_BITS }
 }
 

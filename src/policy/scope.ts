@@ -39,5 +39,6 @@ export function covers(grant: string, scope: string): boolean {
 export function coversGrant(outer: string, inner: string): boolean {
   if (!isGrant(outer) || !isGrant(inner)) return false
   if (outer === '*' || outer === inner) return true
-  return isWildcard(outer) && inner !== '*' && !isGroupReference(inner) && inner.startsWith(outer.slice(0, -1))
+  // Neither `*` nor a group begins with a segment, so only names and wildcards below this one do.
+  return isWildcard(outer) && inner.startsWith(outer.slice(0, -1))
 }

@@ -45,4 +45,6 @@ test('refuses what is too short, and digests that are not hexadecimal', () => {
   expect(checksumMatches('x000000', '')).toBe(false)
   expect(checksumMatches('x000000', 'z'.repeat(64))).toBe(false)
   expect(checksumMatches('x000000', 'F'.repeat(64))).toBe(false)
+  // Read as a digit worth 16, `g` would make 2^32.
+  expect(checksumMatches('x4gfFC4', `g${'0'.repeat(63)}`)).toBe(false)
 })
