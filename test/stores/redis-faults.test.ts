@@ -1,0 +1,224 @@
+import { inspect } from 'node:util'
+import { Redis } from 'ioredis'
+import { StoreUnavailableError } from 'latchkey'
+import { type RedisWarning, redisStore } from 'latchkey/stores/redis'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { begin } from '../../adapters/stores/redis/begin.js'
+import type { Connection } from '../../adapters/stores/redis/connection.js'
+import { redisFailure } from '../../adapters/stores/redis/failure.js'
+import type { TokenStore } from '../../src/store.js'
+import { storedEvent, storedToken } from '../support/records.js'
+import { newKeyPrefix } from '../support/redis.js'
+import { createRedisServer, type RedisServer, redisServerMissing } from '../support/redis-server.js'
+
+const PASSWORD = 'hunter2-and-some-more'
+const missing = redisServerMissing()
+
+const failureOf = async (call: () => unknown): Promise<unknown> => {
+  try {
+    await call()
+  } catch (error) {
+    return error
+  }
+  throw new Error('it did not fail')
+}
+
+describe.skipIf(missing)(`a redis server that refuses ${missing ?? ''}`, () => {
+  let server: RedisServer
+  const cleanups: (() => unknown)[] = []
+
+  beforeAll(async () => {
+    server = await createRedisServer([], PASSWORD)
+    await server.start()
+  })
+  afterEach(async () => {
+    for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
+  })
+  afterAll(() => server?.dispose())
+
+  function open(user: string, password: string, warnings: RedisWarning[] = []): { store: TokenStore; keyPrefix: string } {
+    const keyPrefix = newKeyPrefix()
+    const url = `redis://${user}:${password}@127.0.0.1:${server.port}`
+    const store = redisStore({ url, keyPrefix, onWarning: (warning) => warnings.push(warning) })
+    cleanups.push(() => store.close?.())
+    return { store, keyPrefix }
+  }
+
+  it.each([
+    ['a wrong password', 'default', 'hunter2-mistyped'],
+    ['a wrong user', 'nobody', PASSWORD],
+  ])('says so for %s, without repeating it', async (_title, user, password) => {
+    const { store } = open(user, password)
+    const failure = await failureOf(() => store.migrate?.())
+    expect(failure).toBeInstanceOf(StoreUnavailableError)
+    expect(failure).toMatchObject({ message: expect.stringContaining('check the user and password') })
+    expect(inspect(failure, { showHidden: true, depth: null })).not.toContain('hunter2')
+  })
+
+  it('says so for no password', async () => {
+    const store = redisStore({ url: server.url })
+    cleanups.push(() => store.close?.())
+    await expect(store.find(['x'])).rejects.toThrow(/check the user and password/)
+  })
+
+  it('says so for a host that does not exist and one that does not answer', async () => {
+    const lost = redisStore({ url: `redis://:${PASSWORD}@no-such-host.invalid:6379` })
+    const failure = await failureOf(() => lost.find(['x']))
+    expect(failure).toMatchObject({ code: 'store_unavailable', message: expect.stringMatching(/^redis: /) })
+    expect(inspect(failure, { showHidden: true, depth: null })).not.toContain('hunter2')
+    await lost.close?.()
+  })
+
+  it('that is full: one clear error, and neither the change nor its event is there', async () => {
+    const { store } = open('default', PASSWORD)
+    const kept = storedToken()
+    await store.commit({ inserts: [kept], events: [storedEvent()] })
+    await server.ask('CONFIG', 'SET', 'maxmemory', '1')
+    cleanups.push(() => server.ask('CONFIG', 'SET', 'maxmemory', '0'))
+    const refused = storedToken({ metadata: { canary: 'canary-value' } })
+    const failures = [
+      await failureOf(() => store.commit({ inserts: [refused], events: [storedEvent()] })),
+      await failureOf(() => store.commit({ updates: [{ expectedVersion: 1, record: { ...kept, version: 2 } }], events: [storedEvent()] })),
+      await failureOf(() => store.revokeWhere({ prefix: 'acme' }, { revokedAt: 1, revokedBy: 'bob' }, storedEvent())),
+      await failureOf(() => store.commit({ events: [storedEvent()] })),
+    ]
+    for (const failure of failures) {
+      expect(failure).toMatchObject({ code: 'store_unavailable', message: expect.stringContaining('out of memory') })
+      expect(inspect(failure, { showHidden: true, depth: null })).not.toContain('canary-value')
+    }
+    expect(await store.find([kept.id, refused.id])).toEqual([kept])
+    await server.ask('CONFIG', 'SET', 'maxmemory', '0')
+    expect(await store.events({ prefix: 'acme', limit: 10 })).toHaveLength(1)
+    expect(await store.commit({ inserts: [refused], events: [storedEvent()] })).toEqual({ ok: true })
+  })
+
+  it('that is a read-only replica: says to connect to the primary', async () => {
+    const warnings: RedisWarning[] = []
+    const { store } = open('default', PASSWORD, warnings)
+    await store.migrate?.()
+    await server.ask('REPLICAOF', '127.0.0.1', '1')
+    cleanups.push(() => server.ask('REPLICAOF', 'NO', 'ONE'))
+    await expect(store.commit({ inserts: [storedToken()], events: [] })).rejects.toThrow(/connect to the primary/)
+    await expect(store.migrate?.()).rejects.toThrow(/connect to the primary/)
+  })
+
+  it('that lets a user neither read its settings nor publish: works, and says what could not be checked', async () => {
+    const keyPrefix = newKeyPrefix()
+    await server.ask('ACL', 'SETUSER', 'app', 'reset', 'on', `>${PASSWORD}`, `~${keyPrefix}*`, '+@all', '-config', '-info', '-publish')
+    cleanups.push(() => server.ask('ACL', 'DELUSER', 'app'))
+    const client = new Redis({ port: server.port, host: '127.0.0.1', username: 'app', password: PASSWORD, enableReadyCheck: false })
+    cleanups.push(() => client.disconnect())
+    const warnings: RedisWarning[] = []
+    const store = redisStore({ client, keyPrefix, onWarning: (warning) => warnings.push(warning) })
+    await store.migrate?.()
+    expect(warnings).toMatchObject([{ code: 'LATCHKEY_REDIS_UNCHECKED', message: expect.stringContaining('appendonly, appendfsync') }])
+    const token = storedToken()
+    const { cursor } = await store.changes(undefined, 10)
+    expect(await store.commit({ inserts: [token], events: [storedEvent()] })).toEqual({ ok: true })
+    expect(await store.changes(cursor, 10)).toMatchObject({ everything: false, ids: [token.id] })
+  })
+
+  it('whose user lacks the keys: names the permission', async () => {
+    await server.ask('ACL', 'SETUSER', 'stranger', 'reset', 'on', `>${PASSWORD}`, '~other:*', '&*', '+@all')
+    cleanups.push(() => server.ask('ACL', 'DELUSER', 'stranger'))
+    const { store } = open('stranger', PASSWORD)
+    await expect(store.commit({ inserts: [storedToken()], events: [] })).rejects.toThrow(/lacks a permission/)
+  })
+
+  it('where the key prefix belongs to something else: says so', async () => {
+    const { store, keyPrefix } = open('default', PASSWORD)
+    await server.ask('SET', `${keyPrefix}feed`, 'mine')
+    await server.ask('SET', `${keyPrefix}t:x`, 'mine')
+    await expect(store.find(['x'])).rejects.toThrow(/a key prefix of its own/)
+  })
+
+  it('whose data is of a later version: refuses to start', async () => {
+    const { store, keyPrefix } = open('default', PASSWORD)
+    await server.ask('SET', `${keyPrefix}layout`, '2')
+    await expect(store.migrate?.()).rejects.toThrow(/later version of latchkey/)
+  })
+
+  it('is warned about only where it falls short', async () => {
+    const warnings: RedisWarning[] = []
+    const { store } = open('default', PASSWORD, warnings)
+    await store.migrate?.()
+    expect(warnings).toEqual([])
+    for (const [name, value, back] of [
+      ['appendfsync', 'everysec', 'always'],
+      ['maxmemory-policy', 'allkeys-lru', 'noeviction'],
+      ['appendonly', 'no', 'yes'],
+    ] as const) {
+      await server.ask('CONFIG', 'SET', name, value)
+      await store.migrate?.()
+      await server.ask('CONFIG', 'SET', name, back)
+    }
+    expect(warnings.map(({ code }) => code)).toEqual(['LATCHKEY_REDIS_FSYNC', 'LATCHKEY_REDIS_EVICTION', 'LATCHKEY_REDIS_NOT_PERSISTENT'])
+    expect(warnings.every(({ message }) => /promise \d/.test(message))).toBe(true)
+  })
+
+  it('is warned about as a process warning with a code where nobody listens', async () => {
+    const store = redisStore({ url: `redis://:${PASSWORD}@127.0.0.1:${server.port}`, keyPrefix: newKeyPrefix() })
+    cleanups.push(() => store.close?.())
+    await server.ask('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru')
+    cleanups.push(() => server.ask('CONFIG', 'SET', 'maxmemory-policy', 'noeviction'))
+    const heard: unknown[] = []
+    const listener = (warning: Error): unknown => heard.push({ ...warning, name: warning.name })
+    process.on('warning', listener)
+    cleanups.push(() => process.off('warning', listener))
+    await store.migrate?.()
+    await expect.poll(() => heard).toContainEqual(expect.objectContaining({ name: 'LatchkeyWarning', code: 'LATCHKEY_REDIS_EVICTION' }))
+  })
+})
+
+describe('what the server says about itself', () => {
+  const sound = { redis_version: '7.2.4', aof_enabled: '1', maxmemory_policy: 'noeviction', role: 'master' }
+  const server = (facts: object, fsync: unknown): Connection => ({
+    run: async () => [
+      '1',
+      Object.entries({ ...sound, ...facts })
+        .flatMap(([name, value]) => (value === undefined ? [] : [`${name}:${value}`]))
+        .join('\r\n'),
+    ],
+    setting: async () => fsync,
+    client: () => Promise.reject(new Error('unused')),
+    close() {},
+  })
+
+  it.each([
+    ['all that is asked for', {}, 'always', []],
+    ['a sync every second', {}, 'everysec', ['LATCHKEY_REDIS_FSYNC']],
+    ['no sync', {}, 'no', ['LATCHKEY_REDIS_FSYNC']],
+    ['no append-only file', { aof_enabled: '0' }, 'always', ['LATCHKEY_REDIS_NOT_PERSISTENT']],
+    ['eviction', { maxmemory_policy: 'volatile-ttl' }, 'always', ['LATCHKEY_REDIS_EVICTION']],
+    ['a replica', { role: 'slave' }, 'always', ['LATCHKEY_REDIS_REPLICA']],
+    ['a setting that cannot be read', {}, undefined, ['LATCHKEY_REDIS_UNCHECKED']],
+    ['facts that cannot be read', { aof_enabled: undefined, maxmemory_policy: undefined }, undefined, ['LATCHKEY_REDIS_UNCHECKED']],
+  ] as const)('%s', async (_title, facts, fsync, codes) => {
+    expect((await begin(server(facts, fsync))).map(({ code }) => code)).toEqual(codes)
+  })
+
+  it('is too old before Redis 7', async () => {
+    await expect(begin(server({ redis_version: '6.2.14' }, 'always'))).rejects.toThrow(/version 6.2.14: Redis 7 or Valkey is needed/)
+  })
+})
+
+describe('what goes on of a failure', () => {
+  it('is neither the command nor what the server quotes of it', () => {
+    const failure = Object.assign(new Error("ERR unknown command 'FOO', with args beginning with: 'canary'"), {
+      command: { args: ['canary'] },
+    })
+    expect(inspect(redisFailure(failure), { showHidden: true, depth: null })).not.toContain('canary')
+  })
+
+  it('is no password in a url', () => {
+    const failure = redisFailure(new Error('cannot connect to redis://me:hunter2@host:1/'))
+    expect(inspect(failure, { showHidden: true, depth: null })).not.toContain('hunter2')
+  })
+
+  it.each([undefined, null, '', 0, 'route', new AggregateError([new Error('connect ECONNREFUSED ::1:1')])])(
+    'is one typed error for %o',
+    (thrown) => {
+      expect(redisFailure(thrown)).toBeInstanceOf(StoreUnavailableError)
+    },
+  )
+})
