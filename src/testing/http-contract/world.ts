@@ -51,7 +51,7 @@ export async function createWorld(harness: HttpHarness, kind: VectorGroup['site'
   const clock = { offset: 0 }
   const journal: Journal = { entries: [] }
   const warnings: string[] = []
-  const tokens = latchkey({
+  const tokens: Latchkey = latchkey({
     prefix: 'acme_live',
     store: harness.store(),
     scopes: { 'inventory:read': 'See stock', 'inventory:write': 'Change stock', 'billing:read': 'See invoices' },

@@ -1,0 +1,63 @@
+import { ContractError } from '../assert.js'
+import type { ContractRunner } from '../store-contract/types.js'
+import { connectionCases } from './connections.js'
+import { vectorGroups } from './groups.js'
+import { judge } from './judge.js'
+import type { HttpHarness } from './types.js'
+import type { VectorGroup } from './vector.js'
+import { createWorld } from './world.js'
+
+/** How many requests the suite knows the one right answer to. */
+export const httpVectorCount: number = vectorGroups.reduce((sum, { vectors }) => sum + vectors.length, 0)
+
+/**
+ * Declares the tests that an adapter must pass: the same bytes in, the same bytes out, on every framework.
+ *
+ * The runner is passed in, so that the suite runs in any. It talks over raw sockets to servers that the harness starts.
+ *
+ * @example
+ * ```ts
+ * import { httpContract } from 'latchkey/testing'
+ * import { describe, it } from 'vitest'
+ *
+ * httpContract({ describe, it }, { name: 'my adapter', store: () => memoryStore(), start: (site) => startMyServer(site) })
+ * ```
+ */
+export function httpContract({ describe, it }: ContractRunner, harness: HttpHarness): void {
+  const timeout = (harness.timeoutSeconds ?? 60) * 1000
+  describe(`${harness.name} keeps the HTTP contract`, () => {
+    for (const group of vectorGroups) {
+      it(`${group.title} (${group.vectors.length} vectors)`, () => runGroup(harness, group), timeout)
+    }
+    for (const { title, site, run } of connectionCases) {
+      it(
+        title,
+        async () => {
+          const world = await createWorld(harness, site ?? 'default')
+          try {
+            await run(world)
+          } finally {
+            await world.close()
+          }
+        },
+        timeout,
+      )
+    }
+  })
+}
+
+async function runGroup(harness: HttpHarness, group: VectorGroup): Promise<void> {
+  const world = await createWorld(harness, group.site)
+  const failures: string[] = []
+  try {
+    for (const vector of group.vectors) {
+      const faults = await judge(world, group.site, vector)
+      if (faults.length > 0) failures.push(`${vector.name}\n    ${faults.join('\n    ')}`)
+    }
+  } finally {
+    await world.close()
+  }
+  if (failures.length > 0) {
+    throw new ContractError(`${failures.length} of ${group.vectors.length} vectors failed:\n  ${failures.slice(0, 20).join('\n  ')}`)
+  }
+}
