@@ -1,0 +1,45 @@
+import { interceptStore, type StoreMethod } from 'latchkey/testing'
+import type { TokenStore } from '../../src/store.js'
+
+/** A store where single calls can be made to answer late, with what they found when they were made. */
+export type LateStore = TokenStore & {
+  /** The next call of this method reads at once; its answer arrives when the test says so. */
+  answerLate(method: StoreMethod): LateAnswer
+  /** How often each method was called. */
+  readonly calls: ReadonlyMap<string, number>
+}
+
+/** The answer that is kept back. */
+export type LateAnswer = {
+  /** Resolves when the call has been made. */
+  readonly asked: Promise<void>
+  arrive(): void
+}
+
+export function lateStore(store: TokenStore): LateStore {
+  const late = new Map<string, { taken: () => void; gate: Promise<void> }[]>()
+  const calls = new Map<string, number>()
+  const wrapped = interceptStore(store, ({ method }, proceed) => {
+    calls.set(method, (calls.get(method) ?? 0) + 1)
+    const next = late.get(method)?.shift()
+    if (next === undefined) return proceed()
+    const answer = proceed()
+    next.taken()
+    return next.gate.then(() => answer)
+  })
+  return Object.assign(wrapped, {
+    calls,
+    answerLate(method: StoreMethod): LateAnswer {
+      let taken: () => void = () => undefined
+      let arrive: () => void = () => undefined
+      const asked = new Promise<void>((resolve) => {
+        taken = resolve
+      })
+      const gate = new Promise<void>((resolve) => {
+        arrive = resolve
+      })
+      late.set(method, [...(late.get(method) ?? []), { taken, gate }])
+      return { asked, arrive }
+    },
+  })
+}

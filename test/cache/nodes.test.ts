@@ -1,0 +1,249 @@
+import type { Latchkey } from 'latchkey'
+import { memoryStore } from 'latchkey/stores/memory'
+import { faultyStore, interceptStore } from 'latchkey/testing'
+import { describe, expect, it } from 'vitest'
+import type { TokenStore } from '../../src/store.js'
+import { instance, mint, pause, type Scope, SYSTEM, until, verdict, warm } from '../latchkey/harness.js'
+
+/** A store whose wake-ups never come. */
+function deaf(store: TokenStore): TokenStore {
+  const { subscribe: _, ...rest } = store
+  return rest
+}
+
+async function pair(
+  near: (store: TokenStore) => TokenStore,
+  maxStalenessSeconds = 0.2,
+): Promise<{ here: Latchkey<Scope>; there: Latchkey<Scope> }> {
+  const shared = memoryStore()
+  const here = instance({ store: near(shared), cache: { maxStalenessSeconds }, deadlineSeconds: 0.1 })
+  const there = instance({ store: shared })
+  return { here, there }
+}
+
+const CHANGES: { readonly [verb: string]: (tokens: Latchkey<Scope>, id: string) => Promise<unknown> } = {
+  revoke: (tokens, id) => tokens.revoke(id, {}, SYSTEM),
+  deactivate: (tokens, id) => tokens.deactivate(id, SYSTEM),
+  revokeAll: (tokens) => tokens.revokeAll({ all: true }, SYSTEM),
+  rotate: (tokens, id) => tokens.rotate(id, {}, SYSTEM),
+}
+
+describe('a change on another node', () => {
+  for (const [verb, change] of Object.entries(CHANGES)) {
+    it(`reaches this one as soon as it is woken: ${verb}`, async () => {
+      // The interval at which the feed is read anyway is far longer than this test.
+      const { here, there } = await pair((store) => store, 60)
+      const { token, record } = await mint(there)
+      await warm(here, token)
+      await change(there, record.id)
+      await until(async () => (await verdict(here.verify(token))) !== 'ok')
+    })
+
+    it(`reaches this one within the bound when wake-ups are lost: ${verb}`, async () => {
+      const { here, there } = await pair(deaf)
+      const { token, record } = await mint(there)
+      await warm(here, token)
+      await change(there, record.id)
+      const bound = performance.now() + 200
+      let began = performance.now()
+      while (began < bound + 300) {
+        const answer = await verdict(here.verify(token))
+        if (began >= bound) expect(answer).not.toBe('ok')
+        if (answer !== 'ok') break
+        await pause(2)
+        began = performance.now()
+      }
+      expect(await verdict(here.verify(token))).not.toBe('ok')
+    })
+  }
+
+  it('also activates here what was activated there', async () => {
+    const { here, there } = await pair((store) => store, 60)
+    const { token, record } = await mint(there)
+    await there.deactivate(record.id, SYSTEM)
+    expect(await verdict(here.verify(token))).toBe('token_inactive')
+    await there.activate(record.id, SYSTEM)
+    await until(async () => (await verdict(here.verify(token))) === 'ok')
+  })
+})
+
+describe('a feed that cannot be read', () => {
+  for (const [how, fault] of Object.entries({
+    hangs: { do: 'hang' } as const,
+    fails: { do: 'fail', error: new Error('down') } as const,
+    'throws at once': { do: 'fail', error: undefined, how: 'throw' } as const,
+    'answers nonsense': { do: 'answer', value: { cursor: 5 } } as const,
+    'leads nowhere': { do: 'answer', value: { cursor: 'x', ids: [], ownerIds: [], everything: false, more: 'yes' } } as const,
+  })) {
+    it(`sends every verification to the store once the bound has passed: it ${how}`, async () => {
+      const store = faultyStore(memoryStore())
+      const here = instance({ store, cache: { maxStalenessSeconds: 0.1 }, deadlineSeconds: 0.1 })
+      const { token, record } = await mint(here)
+      await warm(here, token)
+      store.behave({ changes: fault })
+      await pause(120)
+      const finds = () => store.calls.filter(({ method }) => method === 'find').length
+      const before = finds()
+      expect(await verdict(here.verify(token))).toBe('ok')
+      expect(await verdict(here.verify(token))).toBe('ok')
+      expect(finds() - before).toBe(2)
+      await here.revoke(record.id, {}, SYSTEM)
+      expect(await verdict(here.verify(token))).toBe('token_revoked')
+    })
+  }
+
+  it('is read again, and believed again, once it answers', async () => {
+    const store = faultyStore(memoryStore())
+    const here = instance({ store, cache: { maxStalenessSeconds: 0.1 }, deadlineSeconds: 0.1 })
+    const { token } = await mint(here)
+    await warm(here, token)
+    store.behave({ changes: { do: 'fail', error: null } })
+    await pause(150)
+    store.behave()
+    await warm(here, token)
+  })
+
+  it('that goes on about the same place for ever does not stop the process', async () => {
+    const shared = memoryStore()
+    const store = interceptStore(shared, ({ method, args }, proceed) =>
+      method === 'changes' && args[0] !== undefined ? { cursor: args[0], ids: [], ownerIds: [], everything: false, more: true } : proceed(),
+    )
+    const here = instance({ store })
+    const { token } = await mint(here)
+    expect(await verdict(here.verify(token))).toBe('ok')
+    await pause(5)
+    expect(await verdict(here.verify(token))).toBe('ok')
+  })
+
+  it('whose history is gone makes this node forget everything', async () => {
+    const shared = memoryStore()
+    let trimmed = false
+    const store = interceptStore(deaf(shared), ({ method }, proceed) => {
+      const answer = proceed()
+      return trimmed && method === 'changes' ? { ...(answer as object), ids: [], ownerIds: [], everything: true } : answer
+    })
+    const here = instance({ store, cache: { maxStalenessSeconds: 0.4 } })
+    const there = instance({ store: shared })
+    const { token, record } = await mint(there)
+    await warm(here, token)
+    trimmed = true
+    await there.revoke(record.id, {}, SYSTEM)
+    await until(async () => (await verdict(here.verify(token))) === 'token_revoked')
+  })
+})
+
+describe('a wake-up channel', () => {
+  for (const [how, fault] of Object.entries({
+    'never opens': { do: 'hang' } as const,
+    fails: { do: 'fail', error: 'route' } as const,
+    'throws at once': { do: 'fail', error: new Error('no'), how: 'throw' } as const,
+    'answers nothing': { do: 'drop' } as const,
+  })) {
+    it(`that ${how} neither holds up nor stops the feed`, async () => {
+      const shared = memoryStore()
+      const here = instance({ store: faultyStore(shared, { subscribe: fault }), cache: { maxStalenessSeconds: 0.2 }, deadlineSeconds: 30 })
+      const there = instance({ store: shared })
+      const { token, record } = await mint(there)
+      await warm(here, token)
+      await there.revoke(record.id, {}, SYSTEM)
+      await pause(250)
+      expect(await verdict(here.verify(token))).toBe('token_revoked')
+    })
+  }
+
+  it('that opens only after the instance was closed is closed at once', async () => {
+    let open: (stop: () => void) => void = () => undefined
+    let stopped = 0
+    const store = interceptStore(memoryStore(), ({ method }, proceed) =>
+      method === 'subscribe'
+        ? new Promise((resolve) => {
+            open = resolve
+          })
+        : proceed(),
+    )
+    const tokens = instance({ store })
+    await tokens.verify((await mint(tokens)).token)
+    await tokens.close()
+    open(() => {
+      stopped += 1
+    })
+    await until(() => stopped === 1)
+  })
+})
+
+describe('an outage of feed and store', () => {
+  const gone = { changes: { do: 'fail', error: new Error('down') }, find: { do: 'fail', error: 'router' } } as const
+
+  it('leaves known tokens good within the bound, and decides nothing after it', async () => {
+    const store = faultyStore(memoryStore())
+    const tokens = instance({ store, cache: { maxStalenessSeconds: 0.3 } })
+    const { token } = await mint(tokens)
+    const unseen = await mint(tokens)
+    await warm(tokens, token)
+    store.behave(gone)
+    expect(await verdict(tokens.verify(token))).toBe('ok')
+    expect(await verdict(tokens.verify(unseen.token))).toBe('store_unavailable')
+    await pause(310)
+    expect(await verdict(tokens.verify(token))).toBe('store_unavailable')
+    store.behave()
+    expect(await verdict(tokens.verify(token))).toBe('ok')
+    expect(await verdict(tokens.verify(unseen.token))).toBe('ok')
+  })
+
+  it('is bridged for as long as onStale says, and no longer', async () => {
+    const store = faultyStore(memoryStore())
+    const tokens = instance({ store, cache: { maxStalenessSeconds: 0.1, onStale: { serveForSeconds: 0.4 } } })
+    const { token } = await mint(tokens)
+    const unseen = await mint(tokens)
+    await warm(tokens, token)
+    store.behave(gone)
+    await pause(150)
+    expect(await verdict(tokens.verify(token))).toBe('ok')
+    expect(await verdict(tokens.verify(unseen.token))).toBe('store_unavailable')
+    await pause(450)
+    expect(await verdict(tokens.verify(token))).toBe('store_unavailable')
+  })
+
+  it('is not bridged for a token whose change may have been made', async () => {
+    const store = faultyStore(memoryStore())
+    const tokens = instance({ store, cache: { maxStalenessSeconds: 0.1, onStale: { serveForSeconds: 10 } } })
+    const { token, record } = await mint(tokens)
+    await warm(tokens, token)
+    store.behave({ ...gone, commit: { do: 'lose-answer' } })
+    store.behave({ changes: gone.changes, commit: { do: 'fail-after', error: new Error('reset') } })
+    await expect(tokens.revoke(record.id, {}, SYSTEM)).rejects.toMatchObject({ code: 'store_unavailable' })
+    store.behave(gone)
+    await pause(150)
+    expect(await verdict(tokens.verify(token))).toBe('store_unavailable')
+  })
+
+  it('is refused at once while the store is known to hang, and over within a second of its return', async () => {
+    const store = faultyStore(memoryStore())
+    const tokens = instance({ store, cache: false, deadlineSeconds: 0.05 })
+    const { token } = await mint(tokens)
+    store.behave({ find: { do: 'hang' } })
+    for (let n = 0; n < 4; n += 1) expect(await verdict(tokens.verify(token))).toBe('store_unavailable')
+    const before = store.calls.length
+    const answers = await Promise.all(Array.from({ length: 500 }, () => verdict(tokens.verify(token))))
+    expect(new Set(answers)).toEqual(new Set(['store_unavailable']))
+    for (let n = 0; n < 500; n += 1) await verdict(tokens.verify(token))
+    expect(store.calls.length - before).toBeLessThan(20)
+    store.behave()
+    await until(async () => (await verdict(tokens.verify(token))) === 'ok')
+  })
+
+  it('keeps the number of reads under way bounded', async () => {
+    const store = faultyStore(memoryStore())
+    const tokens = instance({ store, cache: false, deadlineSeconds: 0.2 })
+    const { token } = await mint(tokens)
+    store.behave({ find: { do: 'hang' } })
+    const answers: Promise<string>[] = []
+    for (let tick = 0; tick < 500; tick += 1) {
+      answers.push(verdict(tokens.verify(token)))
+      await Promise.resolve()
+      await Promise.resolve()
+    }
+    expect(store.calls.filter(({ method }) => method === 'find').length).toBeLessThanOrEqual(70)
+    expect(new Set(await Promise.all(answers))).toEqual(new Set(['store_unavailable']))
+  })
+})

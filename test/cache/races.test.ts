@@ -1,0 +1,217 @@
+import { type Latchkey, StoreUnavailableError } from 'latchkey'
+import { memoryStore } from 'latchkey/stores/memory'
+import { interceptStore } from 'latchkey/testing'
+import { describe, expect, it } from 'vitest'
+import { instance, mint, type Scope, SYSTEM, until, verdict, warm } from '../latchkey/harness.js'
+import { type LateStore, lateStore } from './late-store.js'
+
+type Case = { readonly tokens: Latchkey<Scope>; readonly store: LateStore; readonly token: string; readonly id: string }
+
+async function start(cache?: false): Promise<Case> {
+  const store = lateStore(memoryStore())
+  const tokens = instance({ store, ...(cache === false && { cache }) })
+  const { token, record } = await mint(tokens, { tenantId: 't1' })
+  return { tokens, store, token, id: record.id }
+}
+
+/** The follower runs, but the token is not in memory: the next verification reads it. */
+async function follow({ tokens }: Case): Promise<void> {
+  const other = await mint(tokens)
+  await warm(tokens, other.token)
+}
+
+const CHANGES: { readonly [verb: string]: { readonly make: (c: Case) => Promise<unknown>; readonly after: string } } = {
+  revoke: { make: ({ tokens, id }) => tokens.revoke(id, {}, SYSTEM), after: 'token_revoked' },
+  deactivate: { make: ({ tokens, id }) => tokens.deactivate(id, SYSTEM), after: 'token_inactive' },
+  update: { make: ({ tokens, id }) => tokens.update(id, { notBefore: Date.now() + 3_600_000 }, SYSTEM), after: 'token_not_yet_valid' },
+  revokeAll: { make: ({ tokens }) => tokens.revokeAll({ tenantId: 't1' }, SYSTEM), after: 'token_revoked' },
+  rotate: { make: ({ tokens, id }) => tokens.rotate(id, {}, SYSTEM), after: 'token_revoked' },
+}
+
+describe('a slow read that began before a change', () => {
+  for (const [verb, { make, after }] of Object.entries(CHANGES)) {
+    for (const cache of [undefined, false] as const) {
+      it(`serves nobody who comes after ${verb}() resolved${cache === false ? ', without a cache too' : ''}`, async () => {
+        const c = await start(cache)
+        if (cache !== false) await follow(c)
+        const late = c.store.answerLate('find')
+        const before = c.store.calls.get('find') ?? 0
+        const waiters = Array.from({ length: 100 }, () => verdict(c.tokens.verify(c.token)))
+        await late.asked
+        expect(c.store.calls.get('find')).toBe(before + 1)
+
+        await make(c)
+        expect(await verdict(c.tokens.verify(c.token))).toBe(after)
+        const later = Array.from({ length: 100 }, () => verdict(c.tokens.verify(c.token)))
+        late.arrive()
+        const laterStill = Array.from({ length: 100 }, () => verdict(c.tokens.verify(c.token)))
+
+        expect(new Set(await Promise.all(waiters)).size).toBe(1)
+        expect(new Set(await Promise.all([...later, ...laterStill]))).toEqual(new Set([after]))
+        expect(await verdict(c.tokens.verify(c.token))).toBe(after)
+      })
+    }
+  }
+
+  it('does not fill the cache when it arrives after the change and nobody has asked since', async () => {
+    const c = await start()
+    await follow(c)
+    const late = c.store.answerLate('find')
+    const waiter = verdict(c.tokens.verify(c.token))
+    await late.asked
+    await c.tokens.revoke(c.id, {}, SYSTEM)
+    late.arrive()
+    expect(await waiter).toBe('ok')
+    expect(await verdict(c.tokens.verify(c.token))).toBe('token_revoked')
+  })
+
+  it('does not fill the cache when the feed told of a change on another node meanwhile', async () => {
+    const shared = memoryStore()
+    const store = lateStore(shared)
+    const here = instance({ store })
+    const there = instance({ store: shared })
+    const { token, record } = await mint(there)
+    await warm(here, (await mint(here)).token)
+    const late = store.answerLate('find')
+    const waiters = Array.from({ length: 100 }, () => verdict(here.verify(token)))
+    await late.asked
+    const reads = store.calls.get('changes') ?? 0
+    await there.revoke(record.id, {}, SYSTEM)
+    // The change is known here once a read of the feed that began after it has been taken in.
+    await until(() => (store.calls.get('changes') ?? 0) > reads)
+    await until(async () => (await verdict(here.verify(token))) === 'token_revoked')
+    late.arrive()
+    await Promise.all(waiters)
+    expect(await verdict(here.verify(token))).toBe('token_revoked')
+  })
+
+  it('does not fill the cache when the feed told that anything may have changed', async () => {
+    const shared = memoryStore()
+    const store = lateStore(shared)
+    const here = instance({ store })
+    const there = instance({ store: shared })
+    const { token } = await mint(there, { tenantId: 't1' })
+    await warm(here, (await mint(here)).token)
+    const late = store.answerLate('find')
+    const waiter = verdict(here.verify(token))
+    await late.asked
+    await there.revokeAll({ tenantId: 't1' }, SYSTEM)
+    await until(async () => (await verdict(here.verify(token))) === 'token_revoked')
+    late.arrive()
+    await waiter
+    expect(await verdict(here.verify(token))).toBe('token_revoked')
+  })
+
+  it('does not fill the cache when it began before this node followed the feed', async () => {
+    const shared = memoryStore()
+    const store = lateStore(shared)
+    const here = instance({ store })
+    const there = instance({ store: shared })
+    const { token, record } = await mint(there)
+    const late = store.answerLate('find')
+    const first = verdict(here.verify(token))
+    await late.asked
+    // Before this node has a position in the feed, so that the feed will never tell it.
+    await there.revoke(record.id, {}, SYSTEM)
+    const other = await mint(here)
+    await warm(here, other.token)
+    late.arrive()
+    await first
+    expect(await verdict(here.verify(token))).toBe('token_revoked')
+  })
+})
+
+describe('a change whose outcome is unknown', () => {
+  it('leaves nothing behind in the cache that it may have ended', async () => {
+    const shared = memoryStore()
+    let lost = false
+    const store = interceptStore(shared, async ({ method }, proceed) => {
+      const answer = await proceed()
+      if (lost && method === 'commit') throw new Error('connection reset')
+      return answer
+    })
+    const tokens = instance({ store })
+    const { token, record } = await mint(tokens)
+    await warm(tokens, token)
+    lost = true
+    await expect(tokens.revoke(record.id, {}, SYSTEM)).rejects.toThrow(StoreUnavailableError)
+    expect(await verdict(tokens.verify(token))).toBe('token_revoked')
+  })
+
+  it('also where it was a bulk revocation', async () => {
+    const shared = memoryStore()
+    const store = interceptStore(shared, async ({ method }, proceed) => {
+      const answer = await proceed()
+      if (method === 'revokeWhere') throw new Error('connection reset')
+      return answer
+    })
+    const tokens = instance({ store })
+    const { token } = await mint(tokens)
+    await warm(tokens, token)
+    await expect(tokens.revokeAll({ all: true }, SYSTEM)).rejects.toThrow(StoreUnavailableError)
+    expect(await verdict(tokens.verify(token))).toBe('token_revoked')
+  })
+})
+
+describe('a change that another node made first', () => {
+  // No wake-ups and a wide bound: what this node has in memory is old, and it has not heard of the change.
+  async function behind(): Promise<{ here: Latchkey<Scope>; there: Latchkey<Scope>; token: string; id: string }> {
+    const shared = memoryStore()
+    const { subscribe: _, ...deaf } = shared
+    const here = instance({ store: deaf, cache: { maxStalenessSeconds: 60 } })
+    const there = instance({ store: shared })
+    const { token, record } = await mint(here)
+    await warm(here, token)
+    return { here, there, token, id: record.id }
+  }
+
+  it('is seen once revoke() answered that it was revoked already', async () => {
+    const { here, there, token, id } = await behind()
+    await there.revoke(id, {}, SYSTEM)
+    expect(await verdict(here.verify(token))).toBe('ok')
+    await here.revoke(id, {}, SYSTEM)
+    expect(await verdict(here.verify(token))).toBe('token_revoked')
+  })
+
+  it('is seen once deactivate() answered that it was inactive already', async () => {
+    const { here, there, token, id } = await behind()
+    await there.deactivate(id, SYSTEM)
+    await here.deactivate(id, SYSTEM)
+    expect(await verdict(here.verify(token))).toBe('token_inactive')
+  })
+
+  it('is seen once update() answered that there was nothing to change', async () => {
+    const { here, there, token, id } = await behind()
+    const notBefore = Date.now() + 3_600_000
+    await there.update(id, { notBefore }, SYSTEM)
+    await here.update(id, { notBefore }, SYSTEM)
+    expect(await verdict(here.verify(token))).toBe('token_not_yet_valid')
+  })
+
+  it('is seen once rotate() answered that it was rotated already', async () => {
+    const { here, there, token, id } = await behind()
+    await there.rotate(id, {}, SYSTEM)
+    await expect(here.rotate(id, {}, SYSTEM)).rejects.toMatchObject({ code: 'conflict' })
+    expect(await verdict(here.verify(token))).toBe('token_revoked')
+  })
+})
+
+describe('reads', () => {
+  it('of one token at the same time are one read, and of several in one tick one call', async () => {
+    const c = await start()
+    const others = await Promise.all(Array.from({ length: 5 }, () => mint(c.tokens)))
+    const before = c.store.calls.get('find') ?? 0
+    const all = [c.token, ...others.map(({ token }) => token)].flatMap((token) => [token, token, token])
+    const answers = await Promise.all(all.map((token) => verdict(c.tokens.verify(token))))
+    expect(new Set(answers)).toEqual(new Set(['ok']))
+    expect((c.store.calls.get('find') ?? 0) - before).toBe(1)
+  })
+
+  it('of a token in memory are none, and are answered at once', async () => {
+    const c = await start()
+    await warm(c.tokens, c.token)
+    const before = c.store.calls.get('find') ?? 0
+    for (let n = 0; n < 1000; n += 1) expect(c.tokens.decide(c.token)).toMatchObject({ ok: true })
+    expect(c.store.calls.get('find')).toBe(before)
+  })
+})

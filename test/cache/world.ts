@@ -1,0 +1,137 @@
+import type { Latchkey, Verification } from 'latchkey'
+import type { Scheduler } from 'fast-check'
+import { memoryStore } from 'latchkey/stores/memory'
+import { interceptStore } from 'latchkey/testing'
+import type { TokenStore } from '../../src/store.js'
+import { instance, type Scope, SYSTEM } from '../latchkey/harness.js'
+
+export const VERBS = [
+  'verify',
+  'revoke',
+  'revokeAll',
+  'rotate',
+  'deactivate',
+  'activate',
+  'narrow',
+  'widen',
+  'ownerLoses',
+  'ownerGains',
+] as const
+
+/** One thing that somebody does on one of two nodes. */
+export type Act = { readonly verb: (typeof VERBS)[number]; readonly node: 0 | 1 }
+
+/** What was done, by a clock that ticks with each beginning and each end. */
+export type Done = Act & { readonly began: number; ended: number; ok: boolean; writes: boolean }
+
+/** Two instances over one store, every call of which a scheduler lets through twice: once to the store, once back. */
+export type World = {
+  run(scheduler: Scheduler, acts: readonly Act[]): Promise<readonly Done[]>
+}
+
+type Nodes = readonly [Latchkey<Scope>, Latchkey<Scope>]
+
+export function createWorld(): World {
+  let scheduler: Scheduler | undefined
+  const owners = new Map<string, readonly Scope[]>()
+
+  const turn = (label: string): Promise<unknown> => scheduler?.schedule(Promise.resolve(), label) ?? Promise.resolve()
+  const scheduled = (store: TokenStore): TokenStore =>
+    interceptStore(store, async ({ method }, proceed) => {
+      if (method === 'subscribe' || method === 'renewLease' || method === 'recordUsage') return proceed()
+      await turn(`${method} goes out`)
+      const answer = await proceed()
+      await turn(`${method} comes back`)
+      return answer
+    })
+  const ownerScopes = async ({ ownerId }: { ownerId: string }): Promise<readonly string[] | null> => {
+    await turn('owner asked')
+    const scopes = owners.get(ownerId) ?? null
+    await turn('owner answers')
+    return scopes
+  }
+  const store = memoryStore()
+  const node = () =>
+    instance({
+      store: scheduled(store),
+      ownerScopes,
+      cache: { maxStalenessSeconds: 60, ownerStalenessSeconds: 60 },
+      usage: false,
+      deadlineSeconds: 300,
+    })
+  const nodes: Nodes = [node(), node()]
+  let runs = 0
+
+  return {
+    async run(given, acts) {
+      runs += 1
+      const ownerId = `o${runs}`
+      owners.set(ownerId, ['stock:read', 'stock:write'])
+      scheduler = undefined
+      const { token, record } = await nodes[0].create(
+        { name: 'x', tenantId: ownerId, ownerId, scopes: ['stock:read', 'stock:write'] },
+        SYSTEM,
+      )
+      for (const tokens of nodes) await tokens.verify(token)
+      await settled()
+      scheduler = given
+      const log = createLog()
+      const all = Promise.all(acts.map((act) => given.schedule(Promise.resolve(), act.verb).then(() => log.add(act, perform(act)))))
+      await given.waitFor(all)
+      await given.waitIdle()
+      // Everything has been said: whoever asks now has to see what the store holds.
+      for (const at of [0, 1] as const) {
+        const last = log.add({ verb: 'verify', node: at }, nodes[at].verify(token))
+        await given.waitFor(last)
+        await given.waitIdle()
+      }
+      scheduler = undefined
+      return log.done
+
+      function perform({ verb, node: at }: Act): Promise<unknown> {
+        const tokens = nodes[at]
+        if (verb === 'verify') return tokens.verify(token)
+        if (verb === 'revoke') return tokens.revoke(record.id, {}, SYSTEM)
+        if (verb === 'revokeAll') return tokens.revokeAll({ tenantId: ownerId }, SYSTEM)
+        if (verb === 'rotate') return tokens.rotate(record.id, {}, SYSTEM)
+        if (verb === 'deactivate') return tokens.deactivate(record.id, SYSTEM)
+        if (verb === 'activate') return tokens.activate(record.id, SYSTEM)
+        if (verb === 'narrow') return tokens.update(record.id, { scopes: ['stock:read'] }, SYSTEM)
+        if (verb === 'widen') return tokens.update(record.id, { scopes: ['stock:read', 'stock:write'] }, SYSTEM)
+        owners.set(ownerId, verb === 'ownerLoses' ? ['stock:read'] : ['stock:read', 'stock:write'])
+        return tokens.ownerChanged(ownerId)
+      }
+    },
+  }
+}
+
+function createLog() {
+  const done: Done[] = []
+  let clock = 0
+  return {
+    done,
+    async add(act: Act, running: Promise<unknown>): Promise<void> {
+      clock += 1
+      const entry: Done = { ...act, began: clock, ended: Number.POSITIVE_INFINITY, ok: false, writes: false }
+      done.push(entry)
+      try {
+        const answer = await running
+        entry.ok = act.verb !== 'verify' || (answer as Verification).ok
+        if (act.verb === 'verify') entry.writes = mayWrite(answer as Verification)
+      } catch {
+        // A conflict with what somebody else did first.
+      }
+      clock += 1
+      entry.ended = clock
+    },
+  }
+}
+
+function mayWrite(verification: Verification): boolean {
+  return verification.ok && verification.principal.allows('stock:write')
+}
+
+/** Lets everything that is queued without a scheduler happen. */
+function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}

@@ -1,0 +1,80 @@
+import type { Latchkey, LatchkeyOptions, Minted, Principal, Verification } from 'latchkey'
+import { latchkey } from 'latchkey'
+import { memoryStore } from 'latchkey/stores/memory'
+import { onTestFinished } from 'vitest'
+
+/** The application itself. */
+export const SYSTEM = { actor: 'system' } as const
+
+export const SCOPES = { 'stock:read': 'See stock', 'stock:write': 'Change stock', 'billing:read': 'See invoices' } as const
+
+export type Scope = keyof typeof SCOPES
+
+/** An instance on a memory store that is closed when the test ends. */
+export function instance(options: Partial<LatchkeyOptions<Scope>> = {}): Latchkey<Scope> {
+  const tokens = latchkey<Scope>({ prefix: 'acme_test', store: memoryStore(), scopes: SCOPES, ...options })
+  onTestFinished(() => tokens.close().catch(() => undefined))
+  return tokens
+}
+
+/** A token with one scope. */
+export function mint(tokens: Latchkey<Scope>, input: Partial<Parameters<Latchkey<Scope>['create']>[0]> = {}): Promise<Minted> {
+  return tokens.create({ name: 'ERP', scopes: ['stock:read'], ...input, idempotencyKey: undefined }, SYSTEM)
+}
+
+/** The verdict in one word: `ok`, or the code of the refusal or of the error. */
+export async function verdict(verification: Promise<Verification> | Verification): Promise<string> {
+  try {
+    const answer = await verification
+    return answer.ok ? 'ok' : answer.code
+  } catch (error) {
+    return codeOf(error)
+  }
+}
+
+/** The code of a latchkey error; the text of anything else. */
+export function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : `not a latchkey error: ${String(error)}`
+}
+
+/** How a call fails: code and field in one word, or `done` where it does not. */
+export async function refusal(call: Promise<unknown>): Promise<string> {
+  try {
+    await call
+    return 'done'
+  } catch (error) {
+    const field = error instanceof Error && 'field' in error ? ` ${String(error.field)}` : ''
+    return codeOf(error) + field
+  }
+}
+
+/** The principal of a verification that has to succeed. */
+export async function principalOf(verification: Promise<Verification> | Verification): Promise<Principal> {
+  const answer = await verification
+  if (!answer.ok) throw new Error(`refused: ${answer.code}`)
+  return answer.principal
+}
+
+/** Verifies until the record is answered from memory. */
+export async function warm(tokens: Latchkey<Scope>, token: string): Promise<void> {
+  for (let tries = 0; tries < 200; tries += 1) {
+    const answer = tokens.decide(token)
+    if (!(answer instanceof Promise)) return
+    await answer
+    await pause(1)
+  }
+  throw new Error('the record never came to be answered from memory')
+}
+
+export function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds))
+}
+
+/** Waits until something holds; fails after five seconds. */
+export async function until(what: () => unknown): Promise<void> {
+  for (let tries = 0; tries < 1000; tries += 1) {
+    if (await what()) return
+    await pause(5)
+  }
+  throw new Error(`never came true: ${String(what)}`)
+}
