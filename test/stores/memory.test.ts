@@ -1,6 +1,7 @@
 import { memoryStore } from 'latchkey/stores/memory'
 import { storeContract } from 'latchkey/testing'
-import { describe, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { batch, insert, token } from '../../src/testing/store-contract/build.js'
 
 storeContract(
   { describe, it },
@@ -14,3 +15,54 @@ storeContract(
     },
   },
 )
+
+describe('the memory store', () => {
+  it('hands out records and events that nobody can change', async () => {
+    const store = memoryStore()
+    const made = token('acme', { metadata: { team: { name: 'one' } }, resources: { warehouse: ['w1'] } })
+    await insert(store, [made])
+    const [found] = await store.find([made.id])
+    const [told] = await store.events({ prefix: 'acme', limit: 1 })
+    const parts = [found, found?.scopes, found?.metadata, found?.metadata?.team, found?.resources?.warehouse, told]
+    expect(parts.map((part) => typeof part === 'object' && Object.isFrozen(part))).toEqual(parts.map(() => true))
+    // Reading costs no copy: the same object every time.
+    expect((await store.find([made.id]))[0]).toBe(found)
+  })
+
+  it('keeps no reference to what it was given', async () => {
+    const store = memoryStore()
+    const warehouses = ['w1']
+    const made = token('acme', { resources: { warehouse: warehouses } })
+    await insert(store, [made])
+    warehouses.push('w2')
+    expect((await store.find([made.id]))[0]?.resources).toEqual({ warehouse: ['w1'] })
+    expect(Object.isFrozen(made)).toBe(false)
+  })
+
+  it('keeps keys such as __proto__ as keys', async () => {
+    const store = memoryStore()
+    const resources = JSON.parse('{"__proto__":["w1"],"constructor":[]}')
+    const made = token('acme', { resources })
+    await insert(store, [made])
+    const found = (await store.find([made.id]))[0]?.resources ?? {}
+    expect(Object.keys(found)).toEqual(['__proto__', 'constructor'])
+    expect(Object.getPrototypeOf(found)).toBe(Object.prototype)
+  })
+
+  it('does not pile up what can be forgotten: usage of unknown tokens, leases of the past', async () => {
+    const store = memoryStore()
+    await store.recordUsage(batch({ counts: [{ tokenId: 'gone', bucketAt: 0, endpoint: '', outcome: 'allowed', count: 1 }] }))
+    expect(await store.usage({ tokenIds: ['gone'] })).toEqual({ counts: [], addresses: [] })
+    await store.renewLease({ nodeId: 'old', cursor: '', expiresAt: 1_000 })
+    await store.renewLease({ nodeId: 'new', cursor: '', expiresAt: 10_000_000 })
+    expect((await store.leases(0)).map(({ nodeId }) => nodeId)).toEqual(['new'])
+  })
+
+  it('answers at once, without promises', async () => {
+    const store = memoryStore()
+    const made = token('acme')
+    expect(store.commit({ inserts: [made], events: [] })).toEqual({ ok: true })
+    expect(store.find([made.id])).toEqual([made])
+    expect(store.list({ prefix: 'acme', now: 0, limit: 1 })).toEqual([made])
+  })
+})

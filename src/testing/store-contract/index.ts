@@ -9,6 +9,7 @@ import { loadCases } from './cases/load.js'
 import { pagingCases } from './cases/paging.js'
 import { raceCases } from './cases/races.js'
 import { recordCases } from './cases/records.js'
+import { removalCases } from './cases/removals.js'
 import { revokeWhereCases } from './cases/revoke-where.js'
 import { separationCases } from './cases/separation.js'
 import { textCases } from './cases/text.js'
@@ -19,6 +20,7 @@ import type { ContractRunner, StoreCases, StoreContractOptions } from './types.j
 const GROUPS: readonly StoreCases[] = [
   recordCases,
   commitCases,
+  removalCases,
   raceCases,
   revokeWhereCases,
   filterCases,

@@ -1,7 +1,6 @@
 import type { Change, StoredToken } from '../../../store.js'
 import { ensureEqual, ensureSameMembers } from '../../assert.js'
-import { randomText } from '../../random.js'
-import { batch, changed, event, eventIds, findOne, inserted, list, readFeed, replace, START, token } from '../build.js'
+import { changed, event, eventIds, findOne, inserted, list, readFeed, replace, START, token } from '../build.js'
 import type { Stage, StoreCases } from '../types.js'
 
 /** Commits a change that must be refused because of `conflict`, and shows that nothing of it happened. */
@@ -128,34 +127,6 @@ export const commitCases: StoreCases = {
         const feed = await readFeed(stage.store, cursor)
         ensureSameMembers([...new Set(feed.ids)], [made.id, kept.id, removed.id], 'the feed must tell each token of the change')
         ensureEqual([...new Set(feed.ownerIds)], ownersChanged, 'the feed must tell the owner')
-      },
-    },
-    {
-      title: 'a removal takes the token with its usage, keeps its events, and ignores ids that are gone',
-      async run(stage) {
-        const [gone, kept] = [await inserted(stage), await inserted(stage)]
-        const uses = [gone.id, kept.id].map((tokenId) => ({ tokenId, bucketAt: START, endpoint: '', outcome: 'allowed', count: 2 }))
-        const addresses = [{ tokenId: gone.id, ip: '192.0.2.1', count: 1, lastAt: START }]
-        await stage.store.recordUsage(batch({ counts: uses, addresses, lastUses: [{ tokenId: gone.id, at: START }] }))
-        const removals = [gone.id, randomText(16)]
-        for (const round of ['first', 'second']) {
-          const result = await stage.store.commit({ removals, events: [event(stage.prefix, { action: 'prune' })] })
-          ensureEqual(result, { ok: true }, `the ${round} removal of an id must be accepted`)
-        }
-        ensureEqual(await findOne(stage.store, gone.id), undefined, 'a removed token must not be found')
-        ensureEqual(
-          (await list(stage)).map(({ id }) => id),
-          [kept.id],
-          'a removed token must not be listed',
-        )
-        ensureEqual(
-          await stage.store.usage({ tokenIds: [gone.id] }),
-          { counts: [], addresses: [] },
-          'the usage of a removed token must be gone',
-        )
-        ensureEqual((await stage.store.usage({ tokenIds: [kept.id] })).counts, uses.slice(1), 'the usage of other tokens must stay')
-        const events = await stage.store.events({ prefix: stage.prefix, tokenId: gone.id, limit: 10 })
-        ensureEqual(events.length, 1, 'the events of a removed token must stay')
       },
     },
     {

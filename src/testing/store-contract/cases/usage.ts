@@ -181,6 +181,24 @@ export const usageCases: StoreCases = {
       },
     },
     {
+      title: 'a batch of 500 tokens, with counts, addresses and last uses, is counted whole',
+      async run(stage) {
+        const made = Array.from({ length: 500 }, (_, index) => token(stage.prefix, { createdAt: START + index }))
+        await insert(stage.store, made)
+        const ids = made.map(({ id }) => id)
+        const whole = batch({
+          counts: ids.map((id) => use(id)),
+          addresses: ids.map((tokenId, index) => ({ tokenId, ip: '2001:db8::1', count: 1, lastAt: START + index })),
+          lastUses: ids.map((tokenId, index) => ({ tokenId, at: START + index, ip: '2001:db8::1' })),
+        })
+        await stage.store.recordUsage(whole)
+        const report = await stage.store.usage({ tokenIds: ids })
+        ensureEqual([report.counts.length, report.addresses.length], [500, 500], 'a row for each token')
+        const last = (await list(stage)).map(({ lastUsedAt }) => lastUsedAt)
+        ensureEqual(last, whole.lastUses.map(({ at }) => at).reverse(), 'a last use for each token')
+      },
+    },
+    {
       title: 'counts of one batch with the same key add up',
       async run(stage) {
         const { id } = await inserted(stage)
