@@ -56,7 +56,7 @@ export function harness(
     const request = new Request(`${ORIGIN}${mount}${path}`, {
       method,
       headers: { ...(mutates && { 'content-type': 'application/json' }), ...ask.headers },
-      ...(body !== undefined && { body: body as BodyInit, duplex: 'half' }),
+      ...(body !== undefined && { body, duplex: 'half' }),
     } as RequestInit)
     const response = await api.fetch(request, { actor, principal, ip, parsedBody }, mount)
     const text = await response.text()

@@ -58,7 +58,8 @@ export const tokenPage: z.ZodType = z
   .strictObject({ items: z.array(tokenRecord), nextCursor: z.string().optional() })
   .meta({ id: 'TokenPage', description: 'Newest first. Without `nextCursor` it is the last page.' })
 
-const auditEvent: z.ZodType = z
+/** What happened to a token. */
+export const auditEvent: z.ZodType = z
   .strictObject({
     id: z.string(),
     at: instant,
