@@ -1,0 +1,58 @@
+import { memoryStore } from 'latchkey/stores/memory'
+import { interceptStore } from 'latchkey/testing'
+import { describe, expect, it } from 'vitest'
+import type { StoredToken } from '../../src/store.js'
+import { instance, mint, verdict } from './harness.js'
+
+const CORRUPT = [Number.NaN, null, '2030', '2030-01-01T00:00:00Z', {}, [], true, false, -1, Number.POSITIVE_INFINITY, 1e20, new Date(NaN)]
+const FIELDS = {
+  revokedAt: 'token_revoked',
+  deactivatedAt: 'token_inactive',
+  notBefore: 'token_not_yet_valid',
+  expiresAt: 'token_expired',
+} as const
+
+describe('an instant that the store corrupted', () => {
+  for (const [field, code] of Object.entries(FIELDS)) {
+    for (const value of CORRUPT) {
+      it(`refuses the token: ${field} is ${typeof value} ${String(value)}`, async () => {
+        let corrupt = false
+        const store = interceptStore(memoryStore(), ({ method }, proceed) => {
+          const rows = proceed()
+          return corrupt && (method === 'find' || method === 'list')
+            ? (rows as StoredToken[]).map((row) => ({ ...row, [field]: value }))
+            : rows
+        })
+        const tokens = instance({ store })
+        const { token, record } = await mint(tokens)
+        corrupt = true
+        expect(await verdict(tokens.verify(token))).toBe(code)
+        expect((await tokens.get(record.id))?.status).not.toBe('active')
+      })
+    }
+  }
+
+  it('of the clock refuses too', async () => {
+    let now = Date.now()
+    const tokens = instance({ clock: () => now })
+    const { token } = await mint(tokens, { ttlSeconds: 60 })
+    for (const wrong of [Number.NaN, Number.POSITIVE_INFINITY, 1e20]) {
+      now = wrong
+      expect(await verdict(tokens.verify(token))).not.toBe('ok')
+    }
+  })
+
+  it('ends a token exactly at the millisecond', async () => {
+    let now = Date.now()
+    const tokens = instance({ clock: () => now })
+    const expiresAt = now + 60_000
+    const notBefore = now + 1000
+    const { token } = await mint(tokens, { expiresAt, notBefore })
+    const seen: string[] = []
+    for (const at of [notBefore - 1, notBefore, expiresAt - 1, expiresAt, expiresAt + 1]) {
+      now = at
+      seen.push(await verdict(tokens.verify(token)))
+    }
+    expect(seen).toEqual(['token_not_yet_valid', 'ok', 'ok', 'token_expired', 'token_expired'])
+  })
+})

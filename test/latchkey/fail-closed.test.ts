@@ -1,0 +1,191 @@
+import { memoryStore } from 'latchkey/stores/memory'
+import { AWKWARD_ERRORS, type Fault, faultyStore } from 'latchkey/testing'
+import { describe, expect, it } from 'vitest'
+import { LatchkeyError } from '../../src/errors.js'
+import type { StoredToken } from '../../src/store.js'
+import { instance, mint, pause, until, verdict, warm } from './harness.js'
+
+const show = (value: unknown): string => (value instanceof Error ? String(value) : (JSON.stringify(value) ?? String(value)))
+
+const thenable = {
+  // biome-ignore lint/suspicious/noThenProperty: a foreign promise is what is tested
+  then() {
+    throw 'route'
+  },
+}
+
+const FAULTS: readonly (readonly [string, Fault])[] = [
+  ...AWKWARD_ERRORS.flatMap((error): (readonly [string, Fault])[] => [
+    [`throws ${show(error)}`, { do: 'fail', error, how: 'throw' }],
+    [`rejects with ${show(error)}`, { do: 'fail', error }],
+  ]),
+  ['rejects with a refusal of its own', { do: 'fail', error: new LatchkeyError('rate_limited', 'no') }],
+  ['throws a verdict of its own', { do: 'fail', error: new LatchkeyError('token_unknown', 'no'), how: 'throw' }],
+  ['answers a promise that throws', { do: 'answer', value: thenable }],
+  ['never settles', { do: 'hang' }],
+  ['loses its answer', { do: 'lose-answer' }],
+  ...[undefined, null, {}, true, 'rows', 0, { length: 1 }].map((value): readonly [string, Fault] => [
+    `answers ${show(value)}`,
+    { do: 'answer', value },
+  ]),
+  ...[undefined, null, {}, [], true, 'row', { id: 5 }].map((value): readonly [string, Fault] => [
+    `answers the row ${show(value)}`,
+    { do: 'answer', value: [value] },
+  ]),
+]
+
+const ROWS: { readonly [what: string]: (row: StoredToken) => unknown } = {
+  'of another id': (row) => ({ ...row, id: 'A'.repeat(16) }),
+  'beside one of another id': (row) => [row, { ...row, id: 'A'.repeat(16) }],
+  'without an id': ({ id: _, ...row }) => row,
+  'without a digest': ({ digest: _, ...row }) => row,
+  'with an empty digest': (row) => ({ ...row, digest: '' }),
+  'with a digest in upper case': (row) => ({ ...row, digest: row.digest.toUpperCase().replace(/^./, 'A') }),
+  'without scopes': ({ scopes: _, ...row }) => row,
+  'with scopes that are text': (row) => ({ ...row, scopes: 'stock:read' }),
+  'with a scope that is no text': (row) => ({ ...row, scopes: ['stock:read', 5] }),
+  'with null for addresses': (row) => ({ ...row, allowedIps: null }),
+  'with resources that are a list': (row) => ({ ...row, resources: [] }),
+  'with metadata that is text': (row) => ({ ...row, metadata: '{}' }),
+  'with metadata that cannot be copied': (row) => ({ ...row, metadata: { hook: () => 1 } }),
+  'without a name': ({ name: _, ...row }) => row,
+  'that throws when it is read': (row) => ({
+    ...row,
+    get scopes(): never {
+      throw 'router'
+    },
+  }),
+  'that throws for its id': () => ({
+    get id(): never {
+      throw null
+    },
+  }),
+}
+
+for (const cache of [{}, false] as const) {
+  describe(`a store that fails, ${cache === false ? 'without' : 'with'} a cache`, () => {
+    for (const [what, fault] of FAULTS) {
+      it(`decides nothing, and leaves nothing behind: it ${what}`, async () => {
+        const store = faultyStore(memoryStore())
+        const tokens = instance({ store, cache, deadlineSeconds: 0.03 })
+        const { token } = await mint(tokens)
+        store.behave({ find: fault })
+        expect(await verdict(tokens.verify(token))).toBe('store_unavailable')
+        expect(await verdict(tokens.verify(token))).toBe('store_unavailable')
+        store.behave()
+        expect(await verdict(tokens.verify(token))).toBe('ok')
+      })
+    }
+
+    for (const [what, corrupt] of Object.entries(ROWS)) {
+      it(`decides nothing by a row ${what}`, async () => {
+        const shared = memoryStore()
+        const store = faultyStore(shared)
+        const tokens = instance({ store, cache })
+        const { token, record } = await mint(tokens)
+        const [row] = await shared.find([record.id])
+        if (row === undefined) throw new Error('no row')
+        store.behave({ find: { do: 'answer', value: [corrupt(row)].flat() } })
+        expect(await verdict(tokens.verify(token))).toBe('store_unavailable')
+        store.behave()
+        expect(await verdict(tokens.verify(token))).toBe('ok')
+      })
+    }
+
+    it('that does not know the token for a moment refuses it for no longer than a second', async () => {
+      const store = faultyStore(memoryStore())
+      const tokens = instance({ store, cache })
+      const other = await mint(tokens)
+      const { token } = await mint(tokens)
+      if (cache !== false) await warm(tokens, other.token)
+      store.behave({ find: { do: 'answer', value: [] } })
+      expect(await verdict(tokens.verify(token))).toBe('token_unknown')
+      store.behave()
+      await pause(600)
+      expect(await verdict(tokens.verify(token))).toBe('ok')
+    })
+
+    it('keeps good tokens that are read together with a corrupt one', async () => {
+      const shared = memoryStore()
+      const store = faultyStore(shared)
+      const tokens = instance({ store, cache })
+      const good = await mint(tokens)
+      const bad = await mint(tokens)
+      const [goodRow] = await shared.find([good.record.id])
+      const [badRow] = await shared.find([bad.record.id])
+      store.behave({ find: { do: 'answer', value: [goodRow, { ...badRow, digest: null }] } })
+      const both = await Promise.all([verdict(tokens.verify(good.token)), verdict(tokens.verify(bad.token))])
+      expect(both).toEqual(['ok', 'store_unavailable'])
+    })
+  })
+}
+
+describe('a store that cannot be set up', () => {
+  it('decides nothing, and is set up again by the next call', async () => {
+    const shared = { ...memoryStore(), migrate: () => undefined }
+    const store = faultyStore(shared)
+    const tokens = instance({ store, deadlineSeconds: 0.05 })
+    const other = instance({ store: shared })
+    const { token } = await mint(other)
+    for (const fault of [
+      { do: 'fail', error: '' },
+      { do: 'fail', error: null, how: 'throw' },
+      { do: 'delay', milliseconds: 300 },
+    ] as const) {
+      store.behave({ migrate: fault })
+      expect(await verdict(tokens.verify(token))).toBe('store_unavailable')
+    }
+    store.behave()
+    await until(async () => (await verdict(tokens.verify(token))) === 'ok')
+  })
+})
+
+describe('an ownerScopes hook that fails', () => {
+  const hook: { answer: () => unknown } = { answer: () => [] }
+  const answers: readonly (readonly [string, () => unknown])[] = [
+    ...AWKWARD_ERRORS.flatMap((error): (readonly [string, () => unknown])[] => [
+      [
+        `throws ${show(error)}`,
+        () => {
+          throw error
+        },
+      ],
+      [`rejects with ${show(error)}`, () => Promise.reject(error)],
+    ]),
+    ['throws a verdict of its own', () => Promise.reject(new LatchkeyError('rate_limited', 'no'))],
+    ['answers a promise that throws', () => thenable],
+    ['never settles', () => new Promise(() => undefined)],
+    ...[undefined, {}, true, 'stock:read', 0, Number.NaN, [5], [null], new Set(['stock:read'])].map(
+      (value): readonly [string, () => unknown] => [`answers ${show(value)}`, () => value],
+    ),
+    [
+      'answers a list that throws when it is read',
+      () =>
+        new Proxy(['stock:read'], {
+          get() {
+            throw 'route'
+          },
+        }),
+    ],
+  ]
+  for (const ownerStalenessSeconds of [0, 30]) {
+    for (const [what, answer] of answers) {
+      it(`decides nothing, and leaves nothing behind: it ${what} (known for ${ownerStalenessSeconds} s)`, async () => {
+        const tokens = instance({
+          ownerScopes: () => hook.answer() as string[],
+          cache: { ownerStalenessSeconds },
+          deadlineSeconds: 0.03,
+        })
+        const { token } = await mint(tokens, { ownerId: 'u1' })
+        const unowned = await mint(tokens)
+        await warm(tokens, unowned.token)
+        hook.answer = answer
+        expect(await verdict(tokens.verify(token))).toBe('store_unavailable')
+        expect(await verdict((async () => tokens.decide(token))())).toBe('store_unavailable')
+        expect(await verdict(tokens.verify(unowned.token))).toBe('ok')
+        hook.answer = () => ['stock:read']
+        expect(await verdict(tokens.verify(token))).toBe('ok')
+      })
+    }
+  }
+})
