@@ -52,10 +52,12 @@ export function harness(
   const call = async (method: string, path: string, ask: Ask = {}): Promise<Answered> => {
     const { mount = MOUNT, actor, principal, ip, parsedBody } = ask
     const body = ask.raw ?? (ask.body === undefined ? undefined : JSON.stringify(ask.body))
-    const mutates = method !== 'GET' && method !== 'HEAD'
+    const headers = new Headers(ask.headers)
+    const bare = method === 'GET' || method === 'HEAD' || headers.has('content-type') || headers.has('x-requested-with')
+    if (!bare) headers.set('content-type', 'application/json')
     const request = new Request(`${ORIGIN}${mount}${path}`, {
       method,
-      headers: { ...(mutates && { 'content-type': 'application/json' }), ...ask.headers },
+      headers,
       ...(body !== undefined && { body, duplex: 'half' }),
     } as RequestInit)
     const response = await api.fetch(request, { actor, principal, ip, parsedBody }, mount)
