@@ -1,6 +1,6 @@
 import type { RevocationStamp, StoredToken, TokenFilter } from '../../../store.js'
 import { ensure, ensureEqual, ensureFails, ensureSameMembers } from '../../assert.js'
-import { changed, event, findOne, insert, inserted, list, readFeed, START, token } from '../build.js'
+import { changed, event, findOne, insert, inserted, list, readFeed, replace, START, token } from '../build.js'
 import type { Stage, StoreCases } from '../types.js'
 
 const stamp: RevocationStamp = { revokedAt: START + 5000, revokedBy: 'carol', revokedReason: 'left the company' }
@@ -145,6 +145,86 @@ export const revokeWhereCases: StoreCases = {
         const found = await stage.store.find(made.map(({ id }) => id))
         const alive = found.filter(({ revokedAt }) => revokedAt === undefined).map(({ id }) => id)
         ensureEqual(alive, [], 'no token must be alive after revokeWhere has answered')
+      },
+    },
+    {
+      title: 'concerns the tokens that are there, and none that come or change into the filter afterwards',
+      async run(stage) {
+        const there = await inserted(stage, { ownerId: 'o', rotationDueAt: START })
+        const elsewhere = await inserted(stage, { ownerId: 'p' })
+        ensureEqual(await revokeWhere(stage, { ownerId: 'o' }), 1, 'the one token of the owner')
+        // Its instant lies before the revocation, as when the clocks of two processes differ.
+        const later = await inserted(stage, { ownerId: 'o', createdAt: START - 1 })
+        const moved = await replace(stage.second, elsewhere, { ownerId: 'o' })
+        ensureEqual(await findOne(stage.second, later.id), later, 'a token inserted afterwards must not be revoked')
+        ensureEqual(await findOne(stage.second, elsewhere.id), moved, 'a token that changes into the filter must not be revoked')
+        ensureEqual((await list(stage, { statuses: ['active'] })).length, 2, 'list must agree')
+        ensureEqual(await list(stage, { rotationDue: true }), [], 'a revoked token is not due for rotation')
+
+        const stale = { expectedVersion: 1, record: changed(there, { name: 'Revived' }) }
+        const refused = await stage.second.commit({ updates: [stale], events: [event(stage.prefix)] })
+        ensureEqual(refused, { ok: false, conflict: there.id }, 'an update that does not know of the revocation must be refused')
+        const noted = await replace(stage.second, revoked(there), { description: 'Ended with its owner' })
+        ensureEqual(await findOne(stage.store, there.id), noted, 'an update that knows of it must be kept')
+
+        const again = { revokedAt: START + 9000, revokedBy: 'dave' }
+        ensureEqual(await revokeWhere(stage, {}, again), 2, 'a second revocation must count what was still alive')
+        ensureEqual(await findOne(stage.store, there.id), noted, 'and leave what the first one ended')
+        ensureEqual(await findOne(stage.store, later.id), revoked(later, again), 'and stamp the others')
+        await stage.store.commit({ removals: [there.id], events: [event(stage.prefix, { action: 'prune' })] })
+        ensureEqual((await list(stage)).length, 2, 'a revoked token can be removed')
+      },
+    },
+    {
+      title: 'of bulk revocations at the same time each token counts for one',
+      async run(stage) {
+        const made = Array.from({ length: 60 }, (_, index) => token(stage.prefix, { ownerId: index % 2 === 0 ? 'o' : 'p', tenantId: 'a' }))
+        await insert(stage.store, made)
+        const filters: readonly Omit<TokenFilter, 'prefix'>[] = [{}, { ownerId: 'o' }, { tenantIds: ['a'] }, { ownerId: 'p' }, {}, {}]
+        const counts = await Promise.all(
+          filters.map(async (filter, turn) => {
+            const told = event(stage.prefix, { action: 'revoke_all' })
+            return stage.handle(turn).revokeWhere({ prefix: stage.prefix, ...filter }, { ...stamp, revokedBy: `admin-${turn}` }, told)
+          }),
+        )
+        ensureEqual(
+          counts.reduce((sum, count) => sum + count, 0),
+          60,
+          'the counts must add up to the tokens',
+        )
+        const found = await stage.store.find(made.map(({ id }) => id))
+        ensureEqual(
+          found.filter(({ version }) => version !== 2),
+          [],
+          'each token must be revoked once',
+        )
+        for (const [turn, count] of counts.entries()) {
+          const mine = found.filter(({ revokedBy }) => revokedBy === `admin-${turn}`)
+          ensureEqual(mine.length, count, 'each revocation must have stamped as many as it counted')
+        }
+        const told = await stage.store.events({ prefix: stage.prefix, actions: ['revoke_all'], limit: 10 })
+        ensureSameMembers(
+          told.map(({ count }) => String(count)),
+          counts.map(String),
+          'the events must say the same counts',
+        )
+      },
+    },
+    {
+      title: 'among inserts the count is that of the tokens revoked, and what was acknowledged before is among them',
+      async run(stage) {
+        const before = Array.from({ length: 20 }, () => token(stage.prefix))
+        await insert(stage.store, before)
+        const during = Array.from({ length: 20 }, () => token(stage.prefix))
+        const [count] = await Promise.all([revokeWhere(stage, {}), ...during.map((each, turn) => insert(stage.handle(turn), [each]))])
+        const ended = new Set((await list(stage, { statuses: ['revoked'] })).map(({ id }) => id))
+        ensureEqual(ended.size, count, 'the count must be that of the tokens revoked')
+        ensureEqual(
+          before.filter(({ id }) => !ended.has(id)),
+          [],
+          'every token acknowledged before must be revoked',
+        )
+        ensureEqual((await list(stage)).length, 40, 'every insert must be there')
       },
     },
   ],
