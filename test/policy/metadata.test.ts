@@ -1,0 +1,54 @@
+import { describe, expect, test } from 'vitest'
+import { readMetadata } from '../../src/policy/metadata.js'
+
+test('metadata is copied deeply and frozen', () => {
+  const input = { team: { name: 'x', tags: ['a', { b: null }] }, count: 1.5, on: true, gone: undefined }
+  const kept = readMetadata('metadata', input)
+  input.team.tags.push('later')
+  expect(kept).toEqual({ team: { name: 'x', tags: ['a', { b: null }] }, count: 1.5, on: true })
+  expect(Object.hasOwn(kept, 'gone')).toBe(false)
+  expect(() => Object.assign(kept, { more: 1 })).toThrow(TypeError)
+  expect(() => Object.assign(kept.team as object, { more: 1 })).toThrow(TypeError)
+})
+
+function nested(levels: number): object {
+  return levels === 1 ? {} : { in: nested(levels - 1) }
+}
+
+const cyclic: Record<string, unknown> = {}
+cyclic.self = cyclic
+
+describe('what cannot be kept as JSON is refused, and the place named', () => {
+  const bad: [string, unknown, string][] = [
+    ['nothing', undefined, 'metadata'],
+    ['null', null, 'metadata'],
+    ['text', 'x', 'metadata'],
+    ['a list', [], 'metadata'],
+    ['a Map', new Map(), 'metadata'],
+    ['a Date', { at: new Date(0) }, 'metadata.at'],
+    ['NaN', { n: Number.NaN }, 'metadata.n'],
+    ['Infinity', { n: { m: Number.POSITIVE_INFINITY } }, 'metadata.n.m'],
+    ['a function', { f: () => 1 }, 'metadata.f'],
+    ['a symbol', { s: Symbol('x') }, 'metadata.s'],
+    ['a bigint', { b: 1n }, 'metadata.b'],
+    ['undefined in a list', { l: [undefined] }, 'metadata.l.0'],
+    ['half a surrogate pair', { t: '\ud800' }, 'metadata.t'],
+    ['a NUL', { t: '\u0000' }, 'metadata.t'],
+    ['__proto__', JSON.parse('{"__proto__":{"admin":true}}'), 'metadata'],
+    ['__proto__ further in', { a: JSON.parse('{"__proto__":1}') }, 'metadata.a'],
+    ['a key of 257 characters', { ['k'.repeat(257)]: 1 }, 'metadata'],
+    ['a cycle', cyclic, `metadata${'.self'.repeat(8)}`],
+    ['9 levels', nested(9), `metadata${'.in'.repeat(8)}`],
+    ['more than 16 KiB', { t: 'x'.repeat(16 * 1024) }, 'metadata'],
+    ['more than 16 KiB of UTF-8', { t: 'ß'.repeat(8 * 1024) }, 'metadata'],
+  ]
+  test.each(bad)('%s', (_name, input, field) => {
+    expect(() => readMetadata('metadata', input)).toThrow(expect.objectContaining({ code: 'invalid_input', field }))
+  })
+})
+
+test('takes as much as the limits say', () => {
+  expect(readMetadata('metadata', nested(8))).toEqual(nested(8))
+  const full = { t: 'x'.repeat(16 * 1024 - '{"t":""}'.length) }
+  expect(readMetadata('metadata', full)).toEqual(full)
+})
