@@ -9,6 +9,8 @@ import type { Latchkey } from '../src/latchkey.js'
 import type { Principal } from '../src/model.js'
 import { isThenable } from '../src/records/deadline.js'
 import { onClose } from './node/close.js'
+import { addressOf, pathIn } from './node/fetch.js'
+import { type ManagementOptions as Manage, manage, openManagement } from './node/management.js'
 
 declare global {
   namespace Express {
@@ -21,6 +23,9 @@ declare global {
 
 /** The options of `authenticate` on Express. */
 export type AuthenticateOptions = Options<Request>
+
+/** The options of `management` on Express. */
+export type ManagementOptions = Manage<Request>
 
 const platform: Platform<Request> = {
   read: (req) => ({ method: req.method, headers: req.rawHeaders, ip: req.ip }),
@@ -75,6 +80,25 @@ export function requireScopes(...args: ScopeArguments<Request>): RequestHandler 
     const refusal = check(req)
     if (isThenable(refusal)) void refusal.then((settled) => proceed(settled, res, next))
     else proceed(refusal, res, next)
+  }
+}
+
+/**
+ * Handler for the management API, under whatever path it is mounted on. A body parser may stand before it.
+ *
+ * @throws InvalidInputError `invalid_input` when an option is unknown or unsound.
+ * @example
+ * ```ts
+ * app.use('/admin/tokens', management(tokens, { actor: (req) => currentUser(req) }))
+ * ```
+ */
+export function management(tokens: Latchkey, options: ManagementOptions): RequestHandler {
+  const api = openManagement(tokens, options)
+  return async function manageTokens(req, res) {
+    const url = addressOf(req.protocol, req.get('host'), req.hostname ?? 'localhost', req.baseUrl + pathIn(req.url))
+    const arrival = { incoming: req, url, mountPath: req.baseUrl, ip: req.ip, parsedBody: req.body }
+    const { status, headers, body } = await manage(api, req, arrival)
+    res.writeHead(status, headers).end(body)
   }
 }
 

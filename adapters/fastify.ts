@@ -9,6 +9,8 @@ import type { Latchkey } from '../src/latchkey.js'
 import type { Principal } from '../src/model.js'
 import { isThenable } from '../src/records/deadline.js'
 import { onClose } from './node/close.js'
+import { addressOf, pathIn } from './node/fetch.js'
+import { type ManagementOptions as Manage, manage, openManagement } from './node/management.js'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -19,6 +21,9 @@ declare module 'fastify' {
 
 /** The options of `authenticate` on Fastify. */
 export type AuthenticateOptions = Options<FastifyRequest> & { readonly tokens: Latchkey }
+
+/** The options of `management` on Fastify; `prefix` is Fastify's own. */
+export type ManagementOptions = Manage<FastifyRequest> & { readonly tokens: Latchkey; readonly prefix?: string }
 
 /** A hook for `onRequest`, or any later one of a route. */
 export type ScopeHook = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => void
@@ -86,6 +91,35 @@ export function requireScopes(...args: ScopeArguments<FastifyRequest>): ScopeHoo
     if (isThenable(refusal)) void refusal.then((settled) => proceed(settled, reply, done))
     else proceed(refusal, reply, done)
   }
+}
+
+/**
+ * Plugin for the management API, in a context of its own under `prefix`.
+ *
+ * @throws InvalidInputError `invalid_input` when an option is unknown or unsound.
+ * @example
+ * ```ts
+ * await app.register(management, { prefix: '/admin/tokens', tokens, actor: (request) => currentUser(request) })
+ * ```
+ */
+export const management: FastifyPluginCallback<ManagementOptions> = function management(
+  app,
+  { tokens, prefix: _, ...options },
+  registered,
+) {
+  const api = openManagement(tokens, options)
+  const answer = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    const url = addressOf(request.protocol, request.headers.host, request.hostname, pathIn(request.url))
+    const arrival = { incoming: request.raw, url, mountPath: app.prefix, ip: request.ip }
+    const { status, headers, body } = await manage(api, request, arrival)
+    return reply.code(status).headers(headers).send(body)
+  }
+  // The API reads bodies itself, within its own limits.
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', (_request, _payload, parsed) => parsed(null))
+  app.all('/', answer)
+  app.all('/*', answer)
+  registered()
 }
 
 function proceed(refusal: PlainResponse | undefined, reply: FastifyReply, done: HookHandlerDoneFunction): void {

@@ -1,12 +1,15 @@
-import type { Context, MiddlewareHandler } from 'hono'
-import { routePath } from 'hono/route'
+import { type Context, Hono, type MiddlewareHandler } from 'hono'
+import { basePath, routePath } from 'hono/route'
+import { InvalidInputError } from '../src/errors.js'
+import { admissionOf } from '../src/http/admission.js'
 import { createGuard } from '../src/http/authenticate.js'
 import type { AuthenticateOptions as Options } from '../src/http/options.js'
 import type { PlainResponse } from '../src/http/problem.js'
 import { createScopeCheck } from '../src/http/require-scopes.js'
 import type { ScopeArguments } from '../src/http/requirement.js'
 import type { Latchkey } from '../src/latchkey.js'
-import type { Principal } from '../src/model.js'
+import { createManagement, type ManagementOptions as Manage } from '../src/management/index.js'
+import type { Actor, MaybePromise, Principal } from '../src/model.js'
 
 declare module 'hono' {
   interface ContextVariableMap {
@@ -21,6 +24,14 @@ export type AuthenticateOptions = Options<Context> & {
    * Gives the client's address. Hono runs where there is no such thing, so it must be said: on Node `(c) => getConnInfo(c).remote.address`,
    * behind a proxy the header that the proxy sets. Without it, tokens with `allowedIps` are refused.
    */
+  readonly ip?: ((c: Context) => string | undefined) | undefined
+}
+
+/** The options of `management` on Hono. */
+export type ManagementOptions = Manage & {
+  /** Says who is asking: an actor, or nothing where nobody is signed in. */
+  readonly actor: (c: Context) => MaybePromise<Actor | undefined | null | false>
+  /** Gives the client's address, for the audit. */
   readonly ip?: ((c: Context) => string | undefined) | undefined
 }
 
@@ -69,6 +80,24 @@ export function requireScopes(...args: ScopeArguments<Context>): MiddlewareHandl
     if (refusal !== undefined) return toResponse(refusal)
     await next()
   }
+}
+
+/**
+ * Application for the management API, to be mounted by `route`.
+ *
+ * @throws InvalidInputError `invalid_input` when an option is unknown or unsound.
+ * @example
+ * ```ts
+ * app.route('/admin/tokens', management(tokens, { actor: (c) => currentUser(c) }))
+ * ```
+ */
+export function management(tokens: Latchkey, { actor, ip, ...options }: ManagementOptions): Hono {
+  if (typeof actor !== 'function') throw new InvalidInputError('actor', 'must be a function that says who is asking')
+  const api = createManagement(tokens, options)
+  return new Hono().all('/*', function manageTokens(c) {
+    const caller = { actor: () => actor(c), principal: admissionOf(c)?.principal, ip: ip?.(c) }
+    return api.fetch(c.req.raw, caller, basePath(c))
+  })
 }
 
 function toResponse({ status, headers, body }: PlainResponse): Response {

@@ -8,6 +8,8 @@ import type { ScopeArguments } from '../src/http/requirement.js'
 import type { Latchkey } from '../src/latchkey.js'
 import type { Principal } from '../src/model.js'
 import { onClose } from './node/close.js'
+import { addressOf, pathIn } from './node/fetch.js'
+import { type ManagementOptions as Manage, manage, openManagement } from './node/management.js'
 
 declare module 'koa' {
   interface DefaultState {
@@ -18,6 +20,9 @@ declare module 'koa' {
 
 /** The options of `authenticate` on Koa. */
 export type AuthenticateOptions = Options<Context>
+
+/** The options of `management` on Koa. */
+export type ManagementOptions = Manage<Context>
 
 const platform: Platform<Context> = {
   read: (ctx) => ({ method: ctx.method, headers: ctx.req.rawHeaders, ip: ctx.ip }),
@@ -64,6 +69,35 @@ export function requireScopes(...args: ScopeArguments<Context>): Middleware {
     if (refusal !== undefined) return send(ctx, refusal)
     return next()
   }
+}
+
+/**
+ * Middleware for the management API, for koa-mount. A body parser may stand before it.
+ *
+ * @throws InvalidInputError `invalid_input` when an option is unknown or unsound.
+ * @example
+ * ```ts
+ * app.use(mount('/admin/tokens', management(tokens, { actor: (ctx) => currentUser(ctx) })))
+ * ```
+ */
+export function management(tokens: Latchkey, options: ManagementOptions): Middleware {
+  const api = openManagement(tokens, options)
+  return async function manageTokens(ctx: Context) {
+    const mountPath = mountPathOf(ctx)
+    const url = addressOf(ctx.protocol, ctx.get('host'), ctx.hostname, mountPath + pathIn(ctx.url))
+    const parsedBody: unknown = Reflect.get(ctx.request, 'body')
+    const { status, headers, body } = await manage(api, ctx, { incoming: ctx.req, url, mountPath, ip: ctx.ip, parsedBody })
+    ctx.status = status
+    ctx.body = body
+    ctx.set(headers)
+  }
+}
+
+// koa-mount takes its path off the URL, and leaves `originalUrl` as it came.
+function mountPathOf(ctx: Context): string {
+  const original = pathIn(ctx.originalUrl).replace(/[?#].*$/s, '')
+  if (original.endsWith(ctx.path)) return original.slice(0, original.length - ctx.path.length)
+  return ctx.path === '/' ? original : ''
 }
 
 function send(ctx: Context, response: PlainResponse): void {

@@ -1,10 +1,13 @@
+import { InvalidInputError } from '../src/errors.js'
+import { admissionOf } from '../src/http/admission.js'
 import { createGuard } from '../src/http/authenticate.js'
 import type { AuthenticateOptions as Options } from '../src/http/options.js'
 import type { PlainResponse } from '../src/http/problem.js'
 import { createScopeCheck } from '../src/http/require-scopes.js'
 import type { ScopeArguments } from '../src/http/requirement.js'
 import type { Latchkey } from '../src/latchkey.js'
-import type { Principal } from '../src/model.js'
+import { createManagement, type ManagementOptions as Manage } from '../src/management/index.js'
+import type { Actor, MaybePromise, Principal } from '../src/model.js'
 
 /** Who sent the request, or the answer to give in its place. Without either, `optional` was set and no token was sent. */
 export type Outcome =
@@ -25,6 +28,16 @@ export type AuthenticateOptions = Options<Request> & {
   readonly endpoint?: string | undefined
   /** What `requireScopes` gave. Checked here, a refusal is counted as one in the usage report. */
   readonly require?: ScopeChecker | undefined
+}
+
+/** The options of `management` on standard requests. */
+export type ManagementOptions = Manage & {
+  /** Says who is asking: an actor, or nothing where nobody is signed in. */
+  readonly actor: (request: Request) => MaybePromise<Actor | undefined | null | false>
+  /** The path under which the API stands, such as `/admin/tokens`. */
+  readonly mountPath: string
+  /** Gives the client's address, for the audit. */
+  readonly ip?: ((request: Request) => string | undefined) | undefined
 }
 
 /**
@@ -74,6 +87,28 @@ export function requireScopes(...args: ScopeArguments<Request>): ScopeChecker {
   return async function requireScopesOfRequest(request) {
     const refusal = await check(request)
     return refusal === undefined ? undefined : toResponse(refusal)
+  }
+}
+
+/**
+ * Makes a fetch handler for the management API.
+ *
+ * @throws InvalidInputError `invalid_input` when an option is unknown or unsound.
+ * @example
+ * ```ts
+ * const manage = management(tokens, { mountPath: '/admin/tokens', actor: (request) => currentUser(request) })
+ * ```
+ */
+export function management(
+  tokens: Latchkey,
+  { actor, mountPath, ip, ...options }: ManagementOptions,
+): (request: Request) => Promise<Response> {
+  if (typeof actor !== 'function') throw new InvalidInputError('actor', 'must be a function that says who is asking')
+  if (typeof mountPath !== 'string') throw new InvalidInputError('mountPath', 'must be the path of the API, such as /admin/tokens')
+  const api = createManagement(tokens, options)
+  return async function manageTokens(request) {
+    const caller = { actor: () => actor(request), principal: admissionOf(request)?.principal, ip: ip?.(request) }
+    return api.fetch(request, caller, mountPath)
   }
 }
 

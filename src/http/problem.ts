@@ -44,7 +44,7 @@ const DETAILS = {
   rate_limited: 'Too many requests with this token.',
   store_unavailable: 'Access cannot be decided at the moment.',
   misconfigured: 'The server is not set up correctly.',
-} as const satisfies { readonly [Name in Code]?: string }
+} as const
 
 /** What a stranger may not tell apart becomes one code: malformed, unknown, wrong secret. */
 const PUBLIC_CODES: { readonly [code: string]: RefusedCode } = {

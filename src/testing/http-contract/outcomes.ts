@@ -1,5 +1,18 @@
-/** The answers of DESIGN's table of outcomes, written out: what goes over the wire for each code. */
-export const OUTCOMES = {
+import type { RefusedCode } from '../../http/problem.js'
+
+/** A code that can go over the wire. */
+export type OutcomeCode = RefusedCode
+
+/** What an outcome looks like. Without a challenge there is no WWW-Authenticate; an empty one has no error code. */
+export type Outcome = {
+  readonly status: number
+  readonly title: string
+  readonly detail: string
+  readonly challenge?: { readonly error?: string }
+}
+
+/** The table of outcomes, written out a second time: what goes over the wire for each code (RFC 6750 §3, RFC 9457). */
+export const OUTCOMES: { readonly [Code in OutcomeCode]: Outcome } = {
   credential_missing: answer(401, 'Unauthorized', 'This resource needs a token.', {}),
   credential_malformed: answer(400, 'Bad Request', 'The request carries a malformed credential, or more than one.', {
     error: 'invalid_request',
@@ -16,16 +29,6 @@ export const OUTCOMES = {
   rate_limited: answer(429, 'Too Many Requests', 'Too many requests with this token.'),
   store_unavailable: answer(503, 'Service Unavailable', 'Access cannot be decided at the moment.'),
   misconfigured: answer(500, 'Internal Server Error', 'The server is not set up correctly.'),
-} as const
-
-/** A code that can go over the wire. */
-export type OutcomeCode = keyof typeof OUTCOMES
-
-type Outcome = {
-  readonly status: number
-  readonly title: string
-  readonly detail: string
-  readonly challenge?: { readonly error?: string }
 }
 
 function answer(status: number, title: string, detail: string, challenge?: { readonly error?: string }): Outcome {
