@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { defineConfig, type Options } from 'tsup'
+import type { Options } from 'tsup'
 import { entriesOf } from './test/tools/entries.js'
 
 // One list of entries: the package's `exports`. Code splitting keeps a single copy of the error classes behind all of them.
@@ -21,4 +21,4 @@ const options: Options = {
   dts: { compilerOptions: { ignoreDeprecations: '6.0' } },
 }
 
-export default defineConfig(options)
+export default options
