@@ -42,7 +42,7 @@ const paste = async (printed: string): Promise<string> => {
     const outcome = /# → (\d{3})/.exec(line)?.[1]
     if (outcome === undefined) continue
     shown += 1
-    expect(`${line.replace(/^.* -w \S+ \S+/, 'curl')}`, stdout.trimEnd().endsWith(`→ ${outcome}`), stdout)
+    expect(line.slice(line.indexOf("n' ") + 3).replace(/\s+# →/, ' →'), stdout.trimEnd().endsWith(`→ ${outcome}`), stdout)
   }
   expect('at least five lines show their outcome', shown >= 5, printed)
   return successor
