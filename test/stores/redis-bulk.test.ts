@@ -43,6 +43,7 @@ describe.skipIf(redis.skip)(`bulk revocation in redis ${redis.skip ?? ''}`, () =
       evalsha: (sha, count, ...args) =>
         sha === scripts.drive.sha ? Promise.reject(new Error('gone')) : admin.evalsha(sha, count, ...args),
       eval: (source, count, ...args) => admin.eval(source, count, ...args),
+      mget: (...keys) => admin.mget(...keys),
     }
     return redisStore({ client, keyPrefix })
   }

@@ -67,8 +67,6 @@ describe.skipIf(missing)(`a redis server that goes away ${missing ?? ''}`, () =>
     await server.dispose()
   })
 
-  const clientsOf = async (): Promise<number> => Number(/connected_clients:(\d+)/.exec(String(await server.ask('INFO', 'clients')))?.[1])
-
   describe.each(Object.keys(ways))('with %s', (name) => {
     let store: TokenStore
     let token: StoredToken
@@ -85,7 +83,7 @@ describe.skipIf(missing)(`a redis server that goes away ${missing ?? ''}`, () =>
 
     it('killed in the middle and started again: typed failures, no call left hanging, first success within a second, no more connections', async () => {
       await store.subscribe?.(() => {})
-      const connections = await clientsOf()
+      const connections = await server.clients()
       const { cursor } = await store.changes(undefined, 10)
       let stopped = false
       let succeeded = 0
@@ -115,7 +113,7 @@ describe.skipIf(missing)(`a redis server that goes away ${missing ?? ''}`, () =>
         expect(failure).toBeInstanceOf(StoreUnavailableError)
         expect(failure).toMatchObject({ code: 'store_unavailable', message: expect.stringMatching(/^redis: /) })
       }
-      await expect.poll(clientsOf, { timeout: 5_000 }).toBe(connections)
+      await expect.poll(() => server.clients(), { timeout: 5_000 }).toBe(connections)
       // A new run of the server may have lost changes: whoever followed the old one drops everything.
       expect(await store.changes(cursor, 10)).toMatchObject({ everything: true })
     })
@@ -176,10 +174,9 @@ describe.skipIf(missing)(`a redis server that goes away ${missing ?? ''}`, () =>
     expect(attempts.every(({ status }) => status === 'rejected')).toBe(true)
     await expect(store.find(['x'])).rejects.toThrow(/^redis: nothing answers there/)
     await server.start()
-    const before = await clientsOf()
     expect(await store.find(['x'])).toEqual([])
     await expect.poll(() => wakes, { timeout: 5_000 }).toBeGreaterThan(0)
-    expect(await clientsOf()).toBe(before + 2)
+    expect(await server.clients()).toBe(2)
   })
 
   it('gives up on a server that hangs, and goes on when it does', async () => {

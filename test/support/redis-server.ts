@@ -36,10 +36,14 @@ export type RedisServer = {
   kill(): Promise<void>
   /** Stops it in its tracks, connections and all, or lets it go on. */
   signal(name: 'SIGSTOP' | 'SIGCONT'): void
+  /** How many clients are connected, besides those of `ask`. */
+  clients(): Promise<number>
   /** A command on a connection of its own. */
   ask(command: string, ...args: string[]): Promise<unknown>
   dispose(): Promise<void>
 }
+
+const ASKING = 'latchkey-test-asking'
 
 export async function createRedisServer(args: readonly string[] = [], password?: string): Promise<RedisServer> {
   const port = await freePort()
@@ -47,7 +51,14 @@ export async function createRedisServer(args: readonly string[] = [], password?:
   let child: ChildProcess | undefined
 
   const connect = (): Redis =>
-    new Redis({ port, host: '127.0.0.1', lazyConnect: true, retryStrategy: () => null, ...(password === undefined ? {} : { password }) })
+    new Redis({
+      port,
+      host: '127.0.0.1',
+      lazyConnect: true,
+      connectionName: ASKING,
+      retryStrategy: () => null,
+      ...(password === undefined ? {} : { password }),
+    })
 
   async function ask(command: string, ...parts: string[]): Promise<unknown> {
     const client = connect()
@@ -88,6 +99,10 @@ export async function createRedisServer(args: readonly string[] = [], password?:
     url: `redis://127.0.0.1:${port}`,
     start,
     kill,
+    async clients() {
+      const lines = String(await ask('CLIENT', 'LIST')).split('\n')
+      return lines.filter((line) => line !== '' && !line.includes(`name=${ASKING}`)).length
+    },
     signal: (name) => void child?.kill(name),
     ask,
     async dispose() {

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 export type IoredisClient = {
   evalsha(sha: string, keyCount: number, ...args: string[]): Promise<unknown>
   eval(script: string, keyCount: number, ...args: string[]): Promise<unknown>
+  mget(...keys: string[]): Promise<unknown>
   /** For the check of `appendfsync` at the start. */
   config?(subcommand: 'GET', parameter: string): Promise<unknown>
   readonly status: string
@@ -15,6 +16,7 @@ export type IoredisClient = {
 export type NodeRedisClient = {
   evalSha(sha: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
   eval(script: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
+  mGet(keys: string[]): Promise<unknown>
   configGet?(parameter: string): Promise<unknown>
   readonly isReady?: boolean
   duplicate?(): object
@@ -34,6 +36,7 @@ export function script(...parts: readonly string[]): Script {
 /** Runs scripts on either client. `isReady` is false while the client knows that it has no connection. */
 export type Runner = {
   run(script: Script, root: string, args: string[]): Promise<unknown>
+  getMany(keys: string[]): Promise<unknown>
   isReady(): boolean
   /** The value of a server setting. Throws where the server does not allow to ask. */
   setting(name: string): Promise<unknown>
@@ -47,7 +50,7 @@ export function isIoredis(client: RedisClient): client is IoredisClient {
 export function isRedisClient(client: unknown): client is RedisClient {
   if (typeof client !== 'object' || client === null) return false
   const has = (name: string): boolean => name in client && typeof Reflect.get(client, name) === 'function'
-  return has('eval') && (has('evalsha') || has('evalSha'))
+  return has('eval') && ((has('evalsha') && has('mget')) || (has('evalSha') && has('mGet')))
 }
 
 export function runnerOf(client: RedisClient): Runner {
@@ -68,6 +71,7 @@ function ioredisRunner(client: IoredisClient): Runner {
   return {
     client,
     run: ({ sha, source }, root, args) => withFallback(client.evalsha(sha, 1, root, ...args), () => client.eval(source, 1, root, ...args)),
+    getMany: (keys) => client.mget(...keys),
     isReady: () => client.status === 'ready',
     async setting(name) {
       const answer = await client.config?.('GET', name)
@@ -83,6 +87,7 @@ function nodeRedisRunner(client: NodeRedisClient): Runner {
       const options = { keys: [root], arguments: args }
       return withFallback(client.evalSha(sha, options), () => client.eval(source, options))
     },
+    getMany: (keys) => client.mGet(keys),
     // Clusters and pools have no such property and look after themselves.
     isReady: () => client.isReady ?? true,
     setting: async (name) => settingOf(await client.configGet?.(name), name),

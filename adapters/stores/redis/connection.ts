@@ -9,6 +9,8 @@ const COMMAND_TIMEOUT = 5_000
 /** Where the store's scripts run. */
 export type Connection = {
   run(script: Script, args: readonly (string | number)[]): Promise<unknown>
+  /** The values under these keys, or `null` each, in one command. */
+  getMany(keys: readonly string[]): Promise<unknown>
   setting(name: string): Promise<unknown>
   /** The client, connected once. */
   client(): Promise<RedisClient>
@@ -43,13 +45,15 @@ export function ownConnection(openClient: () => Promise<OpenedClient>, root: str
     }
   }
 
+  /** While the client reconnects, which it goes on doing at a bounded rate, calls fail at once and nothing queues up. */
+  const ready = ({ runner, failure }: Opened): Runner => {
+    if (!runner.isReady()) throw failure()
+    return runner
+  }
+
   return {
-    async run(script, args) {
-      const { runner, failure } = current ?? (await opened())
-      // While the client reconnects, which it goes on doing at a bounded rate, calls fail at once and nothing queues up.
-      if (!runner.isReady()) throw failure()
-      return guarded(runner.run(script, root, args.map(String)))
-    },
+    run: async (script, args) => guarded(ready(current ?? (await opened())).run(script, root, args.map(String))),
+    getMany: async (keys) => guarded(ready(current ?? (await opened())).getMany(keys.map((key) => root + key))),
     setting: async (name) => guarded((await opened()).runner.setting(name)),
     client: async () => (await opened()).runner.client,
     close() {
@@ -68,13 +72,16 @@ export function givenConnection(client: RedisClient, root: string): Connection {
   const runner = runnerOf(client)
   let wasReady = false
 
+  /** A client that has never been ready may still be connecting: it queues. One that has lost its connection would queue without end. */
+  const ready = (): Runner => {
+    if (runner.isReady()) wasReady = true
+    else if (wasReady) throw new StoreUnavailableError('redis: the client has lost its connection')
+    return runner
+  }
+
   return {
-    async run(script, args) {
-      if (runner.isReady()) wasReady = true
-      // A client that has never been ready may still be connecting: it queues. One that has lost its connection would queue without end.
-      else if (wasReady) throw new StoreUnavailableError('redis: the client has lost its connection')
-      return guarded(runner.run(script, root, args.map(String)))
-    },
+    run: async (script, args) => guarded(ready().run(script, root, args.map(String))),
+    getMany: async (keys) => guarded(ready().getMany(keys.map((key) => root + key))),
     setting: async (name) => guarded(runner.setting(name)),
     client: async () => client,
     close() {},

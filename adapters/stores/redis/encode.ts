@@ -23,10 +23,11 @@ export function encodeToken(token: StoredToken): readonly (string | number)[] {
   ]
 }
 
-/** A token from its record, its version, and the stamp of a bulk revocation or nothing. */
-export function decodeToken(record: unknown, version: unknown, stamp: unknown): StoredToken {
+/** A token from its record, behind which the version and the stamp of a bulk revocation may stand in lines of their own. */
+export function decodeToken(stored: unknown): StoredToken {
+  const [record, version, stamp] = String(stored).split('\n')
   const token = parse<StoredToken>(record)
-  if (stamp === '') return token
+  if (stamp === undefined) return token
   const { revokedAt, ...by } = parse<RevocationStamp>(stamp)
   return { ...token, ...by, revokedAt, updatedAt: revokedAt, version: Number(version) }
 }

@@ -1,6 +1,6 @@
 /**
  * One step of a list: ARGV[1] is the query as JSON (`ListStep`), whose instants are exact as doubles. Answers where to go on (score
- * and id, empty at the end), then record, version, stamp, last use and its address of each token that matches.
+ * and id, empty at the end), then record, last use and its address of each token that matches.
  *
  * A step looks at `budget` tokens at most, so that Redis is never held up for long, and starts from the smallest index that covers
  * the query. Indexes ordered by another instant (expiry, rotation due …) serve where they hold few tokens, which are then sorted here.
@@ -19,32 +19,31 @@ end
 
 local function statusOf(revoked, t)
   if revoked then return 'revoked' end
-  if t[6] then return 'inactive' end
-  if t[7] and q.now < tonumber(t[7]) then return 'pending' end
-  if t[8] and not (q.now < tonumber(t[8])) then return 'expired' end
+  if t[5] then return 'inactive' end
+  if t[6] and q.now < tonumber(t[6]) then return 'pending' end
+  if t[7] and not (q.now < tonumber(t[7])) then return 'expired' end
   return 'active'
 end
 
 local function visit(id)
-  local t = call('HMGET', P .. 't:' .. id, 'v', 'q', 'x', 'n', 'ra', 'da', 'nb', 'ex', 'du', 'rp')
+  -- Apart, because a search looks at very many names that do not match.
+  if q.name and not string.find(call('HGET', P .. 't:' .. id, 'n') or '', q.name, 1, true) then return false end
+  local t = call('HMGET', P .. 't:' .. id, 'v', 'q', 'x', 'ra', 'da', 'nb', 'ex', 'du', 'rp')
   if not t[1] or not within(t[3], q) then return false end
-  local pending = job and revokedBy(job, t[2], t[3], t[5])
-  local revoked = pending or t[5]
+  local pending = job and revokedBy(job, t[2], t[3], t[4])
+  local revoked = pending or t[4]
   if statuses and not statuses[statusOf(revoked, t)] then return false end
-  if q.name and not string.find(t[4], q.name, 1, true) then return false end
-  if q.expiresBefore and not (t[8] and tonumber(t[8]) < q.expiresBefore) then return false end
-  if q.neverExpires and t[8] then return false end
+  if q.expiresBefore and not (t[7] and tonumber(t[7]) < q.expiresBefore) then return false end
+  if q.neverExpires and t[7] then return false end
   if q.rotationDue then
-    if revoked or t[10] or not t[9] or tonumber(t[9]) > q.now then return false end
-    if t[8] and not (q.now < tonumber(t[8])) then return false end
+    if revoked or t[9] or not t[8] or tonumber(t[8]) > q.now then return false end
+    if t[7] and not (q.now < tonumber(t[7])) then return false end
   end
   local use = call('HMGET', P .. 'ul:' .. id, 'at', 'ip')
   if q.neverUsed and use[1] then return false end
   if q.unusedSince and use[1] and tonumber(use[1]) >= q.unusedSince then return false end
-  local record = call('HMGET', P .. 't:' .. id, 'r', 's')
-  out[#out + 1] = record[1]
-  out[#out + 1] = pending and num(tonumber(t[1]) + 1) or t[1]
-  out[#out + 1] = pending and job.stamp or record[2] or ''
+  local record = call('GET', P .. 'r:' .. id)
+  out[#out + 1] = pending and stamped(record, tonumber(t[1]), job.stamp) or record
   out[#out + 1] = use[1] or ''
   out[#out + 1] = use[2] or ''
   found = found + 1

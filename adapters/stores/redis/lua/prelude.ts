@@ -34,13 +34,22 @@ local function loadJob()
   return job
 end
 
+local function lines(keys)
+  local out = {}
+  for i, key in ipairs(keys) do out[i] = '\\n' .. key .. '\\n' end
+  return out
+end
+
+-- Does a token stand in all of the indexes that a filter names, and in one of its tenants'?
 local function within(indexes, spec)
-  for _, key in ipairs(spec.all) do
-    if not string.find(indexes, '\\n' .. key .. '\\n', 1, true) then return false end
+  spec.allLines = spec.allLines or lines(spec.all)
+  for _, line in ipairs(spec.allLines) do
+    if not string.find(indexes, line, 1, true) then return false end
   end
   if not spec.any then return true end
-  for _, key in ipairs(spec.any) do
-    if string.find(indexes, '\\n' .. key .. '\\n', 1, true) then return true end
+  spec.anyLines = spec.anyLines or lines(spec.any)
+  for _, line in ipairs(spec.anyLines) do
+    if string.find(indexes, line, 1, true) then return true end
   end
   return false
 end
@@ -52,8 +61,12 @@ end
 
 local function firstIndex(indexes) return string.match(indexes, '[^\\n]+') end
 
+-- A record as a bulk revocation leaves it: the stamp is put behind it, and readers apply it.
+local function stamped(record, version, stamp) return record .. '\\n' .. num(version + 1) .. '\\n' .. stamp end
+
 local function stampToken(id, version, indexes, createdAt, stamp, at)
-  call('HSET', P .. 't:' .. id, 'v', num(version + 1), 's', stamp, 'ra', at)
+  call('HSET', P .. 't:' .. id, 'v', num(version + 1), 'ra', at)
+  call('SET', P .. 'r:' .. id, stamped(call('GET', P .. 'r:' .. id), version, stamp))
   for key in string.gmatch(indexes, '[^\\n]+') do call('ZADD', P .. 'r' .. key, createdAt, id) end
   call('ZREM', P .. 'due' .. firstIndex(indexes), id)
   call('ZREM', P .. 'off' .. firstIndex(indexes), id)

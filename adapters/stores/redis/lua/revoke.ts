@@ -68,6 +68,8 @@ local head = finish(count)
 if not head then return { 'done', 0 } end
 spec.choices = nil
 call('HSET', P .. 'job', 'seq', num(head), 'spec', ARGV[1], 'at', '1')
+-- Read by MGET along with every record.
+call('SET', P .. 'job:on', '1')
 for i, key in ipairs(keys) do call('HSET', P .. 'job', 'key' .. i, key) end
 return { 'job', count }
 `
@@ -79,7 +81,7 @@ if not job then return 0 end
 local place = call('HMGET', P .. 'job', 'at', 'score', 'id')
 local key = call('HGET', P .. 'job', 'key' .. place[1])
 if not key then
-  call('DEL', P .. 'job')
+  call('DEL', P .. 'job', P .. 'job:on')
   return 0
 end
 local touched = {}
