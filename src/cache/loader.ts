@@ -1,9 +1,14 @@
+import { StoreUnavailableError } from '../errors.js'
 import { isThenable } from '../records/deadline.js'
 import type { FoundRecords } from '../records/found-records.js'
 import type { GuardedStore } from '../records/guarded-store.js'
 import type { StoredToken } from '../store.js'
 
 const MAX_IDS_A_READ = 200
+/** Reads under way at once. What comes meanwhile waits, and goes out in larger batches. */
+const MAX_READS = 64
+/** Ids that may wait for a read. */
+const MAX_WAITING = 10_000
 
 /** One read of one id that has not come back yet. */
 export type Load<T> = {
@@ -26,6 +31,8 @@ export class Loader<T> {
   readonly #arrive: (load: Load<T>, record: StoredToken | undefined) => T
   readonly #loads: Map<string, Load<T>> = new Map()
   #queue: Load<T>[] = []
+  #underWay = 0
+  #sending = false
 
   constructor(store: GuardedStore, epoch: () => number, arrive: (load: Load<T>, record: StoredToken | undefined) => T) {
     this.#store = store
@@ -37,6 +44,9 @@ export class Loader<T> {
   load(id: string, joinSent: boolean): Promise<T> {
     const current = this.#loads.get(id)
     if (current !== undefined && (joinSent || !current.sent)) return current.result
+    if (this.#queue.length >= MAX_WAITING) {
+      return Promise.reject(new StoreUnavailableError('too many verifications are waiting for the store'))
+    }
     return this.#enqueue(id).result
   }
 
@@ -66,12 +76,14 @@ export class Loader<T> {
   }
 
   #send(): void {
-    const queue = this.#queue
-    this.#queue = []
-    for (let from = 0; from < queue.length; from += MAX_IDS_A_READ) this.#read(queue.slice(from, from + MAX_IDS_A_READ))
+    if (this.#sending) return
+    this.#sending = true
+    while (this.#queue.length > 0 && this.#underWay < MAX_READS) this.#read(this.#queue.splice(0, MAX_IDS_A_READ))
+    this.#sending = false
   }
 
   #read(batch: readonly Load<T>[]): void {
+    this.#underWay += 1
     const epoch = this.#epoch()
     for (const load of batch) {
       load.sent = true
@@ -91,6 +103,7 @@ export class Loader<T> {
   }
 
   #settle(batch: readonly Load<T>[], records: FoundRecords): void {
+    this.#free()
     for (const load of batch) {
       this.#forget(load)
       try {
@@ -102,10 +115,16 @@ export class Loader<T> {
   }
 
   #fail(batch: readonly Load<T>[], error: unknown): void {
+    this.#free()
     for (const load of batch) {
       this.#forget(load)
       load.reject(error)
     }
+  }
+
+  #free(): void {
+    this.#underWay -= 1
+    if (this.#queue.length > 0) queueMicrotask(() => this.#send())
   }
 
   #forget(load: Load<T>): void {

@@ -34,7 +34,7 @@ export async function commit(context: Context, change: Change): Promise<CommitRe
 export async function findVisible(context: Context, id: unknown, actor: ReadActor): Promise<StoredToken> {
   if (typeof id !== 'string') throw new InvalidInputError('id', 'must be the id of a token, a string')
   if (!isTokenId(id)) throw new NotFoundError(id)
-  const found = (await context.store.find([id])).get(id)
+  const found = await context.store.findOne(id)
   if (found === undefined || found.prefix !== context.settings.prefix || !canSee(actor, found)) throw new NotFoundError(id)
   // Another node may have changed it since it was cached here: what this call answers by, later verifications see too.
   context.records.changed(id)

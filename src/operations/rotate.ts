@@ -113,7 +113,7 @@ function endOld(old: StoredToken, successorId: string, actor: ReadActor, overlap
 }
 
 async function replay(context: Context, attempt: StoredToken): Promise<Replayed> {
-  const first = (await context.store.find([attempt.id])).get(attempt.id)
+  const first = await context.store.findOne(attempt.id)
   if (first === undefined) throw new ConflictError('conflict', 'this token was rotated already, and its successor is gone')
   if (first.requestHash !== attempt.requestHash) {
     throw new ConflictError('idempotency_key_reused', 'this idempotencyKey was used for a different request: take a new one', {

@@ -2,8 +2,6 @@ import { StoreUnavailableError } from '../errors.js'
 import type { MaybePromise } from '../store.js'
 import { DeadlineError, isThenable } from './deadline.js'
 
-/** Reads that may be under way at once; each carries up to a few hundred ids, so this is not a limit on verifications. */
-const MAX_UNDER_WAY = 64
 /** Reads that must hang in a row before the store counts as dead. */
 const HUNG_IN_A_ROW = 3
 /** How often a dead store is tried. */
@@ -16,7 +14,6 @@ const PROBE_EVERY_MS = 250
  */
 export class Breaker {
   readonly #monotonic: () => number
-  #underWay = 0
   #hung = 0
   #nextProbeAt = 0
 
@@ -25,7 +22,6 @@ export class Breaker {
   }
 
   run<T>(read: () => MaybePromise<T>): MaybePromise<T> {
-    if (this.#underWay >= MAX_UNDER_WAY) throw new StoreUnavailableError('too many reads of the store are under way')
     if (this.#hung >= HUNG_IN_A_ROW) {
       const now = this.#monotonic()
       if (now < this.#nextProbeAt)
@@ -37,15 +33,12 @@ export class Breaker {
       this.#hung = 0
       return answer
     }
-    this.#underWay += 1
     return (answer as Promise<T>).then(
       (value) => {
-        this.#underWay -= 1
         this.#hung = 0
         return value
       },
       (error: unknown) => {
-        this.#underWay -= 1
         this.#hung = error instanceof DeadlineError ? this.#hung + 1 : 0
         throw error
       },

@@ -11,6 +11,7 @@ import type {
   NodeLease,
   RevocationStamp,
   StoredEvent,
+  StoredToken,
   TokenFilter,
   TokenStore,
   UsageBatch,
@@ -41,15 +42,26 @@ export class GuardedStore {
     this.#ready = store.migrate === undefined
   }
 
-  /** The records among `ids` that exist. Bounded in number of calls at once; refused at once while the store is known to hang. */
+  /** The records among `ids` that exist, for verifications: refused at once while the store is known to hang. */
   find(ids: readonly string[]): MaybePromise<FoundRecords> {
     return this.#breaker.run(() =>
       this.#call(
         'find',
         () => this.#store.find(ids),
-        (answer) => new FoundRecords(this.#rows(answer, 'find'), ids, this.name),
+        (answer) => this.#found(ids, answer),
       ),
     )
+  }
+
+  /** The record with this id, for a change. */
+  async findOne(id: string): Promise<StoredToken | undefined> {
+    const ids = [id]
+    const found = await this.#manage(
+      'find',
+      () => this.#store.find(ids),
+      (answer) => this.#found(ids, answer),
+    )
+    return found.get(id)
   }
 
   async list(query: ListQuery): Promise<readonly ListedToken[]> {
@@ -176,6 +188,10 @@ export class GuardedStore {
       },
     )
     return this.#setup
+  }
+
+  #found(ids: readonly string[], answer: unknown): FoundRecords {
+    return new FoundRecords(this.#rows(answer, 'find'), ids, this.name)
   }
 
   #rows(answer: unknown, method: string): readonly unknown[] {
