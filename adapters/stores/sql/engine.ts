@@ -46,16 +46,34 @@ export class ConflictSignal extends Error {
   }
 }
 
-/** Drives steps with a function that answers at once. */
+/** Drives steps with a function that answers at once. What it throws is thrown where the step was yielded. */
 export const driveSync = <T>(steps: Steps<T>, run: (query: CompiledQuery) => QueryResult<unknown>): T => {
   let turn = steps.next()
-  while (!turn.done) turn = steps.next(run(turn.value))
+  while (!turn.done) {
+    let result: QueryResult<unknown>
+    try {
+      result = run(turn.value)
+    } catch (error) {
+      turn = steps.throw(error)
+      continue
+    }
+    turn = steps.next(result)
+  }
   return turn.value
 }
 
 /** Drives steps with a function that answers later. */
 export const driveAsync = async <T>(steps: Steps<T>, run: (query: CompiledQuery) => Promise<QueryResult<unknown>>): Promise<T> => {
   let turn = steps.next()
-  while (!turn.done) turn = steps.next(await run(turn.value))
+  while (!turn.done) {
+    let result: QueryResult<unknown>
+    try {
+      result = await run(turn.value)
+    } catch (error) {
+      turn = steps.throw(error)
+      continue
+    }
+    turn = steps.next(result)
+  }
   return turn.value
 }

@@ -1,49 +1,71 @@
-import type { CompiledQuery, Expression, SqlBool } from 'kysely'
+import { type CompiledQuery, type Expression, type SelectQueryBuilder, type SqlBool, sql } from 'kysely'
 import type { ListedToken, ListQuery } from '../../../src/store.js'
 import type { Sql } from './context.js'
-import { filterConditions, statusCondition } from './filter.js'
+import { type ColumnOf, filterConditions, statusCondition } from './filter.js'
+import { type Plan, planOf } from './list-plan.js'
 import { foldAscii, rowToListed } from './rows.js'
-import { TOKEN_COLUMNS, type TokenRow, type Wide } from './schema.js'
+import { type Tables, TOKEN_COLUMNS, type TokenRow, type Wide } from './schema.js'
 
 type Listed = TokenRow & { last_used_at: Wide | null; last_used_ip: string | null }
 
 const selected = TOKEN_COLUMNS.map((column) => `tokens.${column}` as const)
 
-const compile = ({ builder, quirks }: Sql, query: ListQuery): CompiledQuery<Listed> =>
-  builder
-    .selectFrom('tokens')
-    .leftJoin('last_uses', 'last_uses.token_id', 'tokens.id')
+type Ids = SelectQueryBuilder<Tables, 'tokens', { id: string }>
+
+/** The ids of the page. */
+const idsOf = ({ builder, quirks }: Sql, query: ListQuery, folded: string, plan: Plan): Ids => {
+  const { now, after } = query
+  const column: ColumnOf = (eb, name) => (plan.hide ? sql<string>`+${sql.ref(`tokens.${name}`)}` : eb.ref(`tokens.${name}`))
+  return (
+    builder
+      .selectFrom('tokens')
+      .select('tokens.id')
+      .where((eb) => {
+        const conditions: Expression<SqlBool>[] = filterConditions(eb, query, column)
+        if (query.statuses !== undefined) conditions.push(eb.or(query.statuses.map((status) => statusCondition(eb, status, now, column))))
+        if (folded !== '') conditions.push(quirks.nameContains(folded))
+        if (plan.narrow !== undefined) conditions.push(plan.narrow)
+        if (query.rotationDue) {
+          conditions.push(eb('tokens.rotation_due_at', '<=', now), eb('tokens.revoked_at', 'is', null))
+          conditions.push(eb('tokens.replaced_by_id', 'is', null))
+          conditions.push(eb.or([eb('tokens.expires_at', 'is', null), eb('tokens.expires_at', '>', now)]))
+        }
+        if (query.expiresBefore !== undefined) conditions.push(eb('tokens.expires_at', '<', query.expiresBefore))
+        if (query.neverExpires) conditions.push(eb('tokens.expires_at', 'is', null))
+        const uses = eb.selectFrom('last_uses').select('last_uses.token_id').whereRef('last_uses.token_id', '=', 'tokens.id')
+        if (query.neverUsed) conditions.push(eb.not(eb.exists(uses)))
+        if (query.unusedSince !== undefined) {
+          conditions.push(eb.not(eb.exists(uses.where('last_uses.last_used_at', '>=', query.unusedSince))))
+        }
+        if (after !== undefined) {
+          // Written out, because not every server uses an index for `(a, b) < (x, y)`.
+          conditions.push(eb('tokens.created_at', '<=', after.createdAt))
+          conditions.push(eb.or([eb('tokens.created_at', '<', after.createdAt), eb('tokens.id', '<', after.id)]))
+        }
+        return eb.and(conditions)
+      })
+      // A sum is in no index: it keeps the server from walking the list when sorting a few rows is cheaper.
+      .orderBy((eb) => (plan.sort ? eb('tokens.created_at', '+', 0) : eb.ref('tokens.created_at')), 'desc')
+      .orderBy('tokens.id', 'desc')
+      .limit(query.limit)
+  )
+}
+
+/** Whole rows are read for the page alone: what was passed over or sorted away came from indexes. */
+const compile = (context: Sql, query: ListQuery, folded: string, plan: Plan): CompiledQuery<Listed> =>
+  context.builder
+    .selectFrom(idsOf(context, query, folded, plan).as('page'))
+    .innerJoin('tokens', 'tokens.id', 'page.id')
+    .leftJoin('last_uses', 'last_uses.token_id', 'page.id')
     .select([...selected, 'last_uses.last_used_at', 'last_uses.last_used_ip'])
-    .where((eb) => {
-      const { now, after } = query
-      const conditions: Expression<SqlBool>[] = filterConditions(eb, query)
-      if (query.statuses !== undefined) conditions.push(eb.or(query.statuses.map((status) => statusCondition(eb, status, now))))
-      if (query.nameContains !== undefined && query.nameContains !== '') conditions.push(quirks.nameContains(foldAscii(query.nameContains)))
-      if (query.rotationDue) {
-        conditions.push(eb('tokens.rotation_due_at', '<=', now), eb('tokens.revoked_at', 'is', null))
-        conditions.push(eb('tokens.replaced_by_id', 'is', null))
-        conditions.push(eb.or([eb('tokens.expires_at', 'is', null), eb('tokens.expires_at', '>', now)]))
-      }
-      if (query.expiresBefore !== undefined) conditions.push(eb('tokens.expires_at', '<', query.expiresBefore))
-      if (query.neverExpires) conditions.push(eb('tokens.expires_at', 'is', null))
-      if (query.neverUsed) conditions.push(eb('last_uses.token_id', 'is', null))
-      if (query.unusedSince !== undefined) {
-        conditions.push(eb.or([eb('last_uses.last_used_at', 'is', null), eb('last_uses.last_used_at', '<', query.unusedSince)]))
-      }
-      if (after !== undefined) {
-        // Written out, because not every server uses an index for `(a, b) < (x, y)`.
-        conditions.push(eb('tokens.created_at', '<=', after.createdAt))
-        conditions.push(eb.or([eb('tokens.created_at', '<', after.createdAt), eb('tokens.id', '<', after.id)]))
-      }
-      return eb.and(conditions)
-    })
     .orderBy('tokens.created_at', 'desc')
     .orderBy('tokens.id', 'desc')
-    .limit(query.limit)
     .compile()
 
 /** One page of tokens, newest first, from a keyset cursor. */
-export const list = async (sql: Sql, query: ListQuery): Promise<readonly ListedToken[]> => {
-  const { rows } = await sql.engine.run(compile(sql, query))
+export const list = async (context: Sql, query: ListQuery): Promise<readonly ListedToken[]> => {
+  const folded = foldAscii(query.nameContains ?? '')
+  const plan = await planOf(context, query, folded)
+  const { rows } = await context.engine.run(compile(context, query, folded, plan))
   return rows.map(rowToListed)
 }

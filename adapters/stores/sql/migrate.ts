@@ -32,7 +32,11 @@ export function* migrationSteps(quirks: Quirks, names: Names): Steps<void> {
   const done = yield* doneVersions(quirks, names)
   for (const migration of quirks.migrations(names)) {
     if (done.has(migration.version)) continue
-    for (const statement of migration.statements) yield CompiledQuery.raw(statement)
+    try {
+      for (const statement of migration.statements) yield CompiledQuery.raw(statement)
+    } catch (error) {
+      if (!migration.mayFail?.(error)) throw error
+    }
     yield CompiledQuery.raw(noteMigration(quirks, names, migration))
   }
 }

@@ -1,6 +1,6 @@
 import type { CompiledQuery, Expression, Kysely, SqlBool } from 'kysely'
 import type { Steps } from './engine.js'
-import type { Tables, TokenRow } from './schema.js'
+import type { Tables, TokenRow, Wide } from './schema.js'
 import type { Names } from './table-names.js'
 
 /** The builder of queries: it compiles, and runs nothing. */
@@ -27,10 +27,23 @@ export type Fault =
   | 'unknown'
 
 /** One versioned upgrade of the schema. Each statement can be run again after a process died half-way. */
-export type Migration = { readonly version: number; readonly name: string; readonly statements: readonly string[] }
+export type Migration = {
+  readonly version: number
+  readonly name: string
+  readonly statements: readonly string[]
+  /** A server that lacks what this one needs goes on without it; later statements of it are left out then. */
+  mayFail?(error: unknown): boolean
+}
 
 /** How the upgrade of a schema is guarded: in one transaction, or by a lock that is taken and released on one connection. */
 export type MigrationLock = { readonly transactional: boolean; readonly take?: CompiledQuery; readonly release?: CompiledQuery }
+
+/** An index over the pieces of names. */
+export type NameIndex = {
+  /** How many names hold this text, counted up to `most`: a query with one row and the column `found`. */
+  count(names: Names, folded: string, most: number): CompiledQuery<{ readonly found: Wide }>
+  condition(names: Names, folded: string): Expression<SqlBool>
+}
 
 /** What differs between the dialects. */
 export type Quirks = {
@@ -42,6 +55,12 @@ export type Quirks = {
   finder(builder: Builder): (ids: readonly string[]) => CompiledQuery<TokenRow>
   /** Is this text part of the folded name? Taken literally. */
   nameContains(folded: string): Expression<SqlBool>
+  /**
+   * Finds tokens by a part of their name through an index of three-letter pieces, where there is one.
+   *
+   * Answers how many there are, counted up to a bound, and the condition that uses the index.
+   */
+  readonly nameIndex?: NameIndex
   /** `$1` or `?`. */
   placeholder(position: number): string
   /** The value that an insert brought along, in what follows `onClash`. */

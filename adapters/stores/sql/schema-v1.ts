@@ -64,12 +64,19 @@ export const SCHEMA_V1: readonly Table[] = [
     derivesState: true,
     indexes: [
       { name: 'newest', columns: ['prefix', 'created_at', 'id'] },
-      { name: 'state', columns: ['prefix', 'state', 'created_at', 'id'] },
+      // The instants at the end let a server pass over the rows of another status without reading them.
+      { name: 'state', columns: ['prefix', 'state', 'created_at', 'id', 'expires_at', 'not_before'] },
       { name: 'tenant', columns: ['prefix', 'tenant_id', 'created_at', 'id'], present: 'tenant_id' },
+      {
+        name: 'tenant_state',
+        columns: ['prefix', 'tenant_id', 'state', 'created_at', 'id', 'expires_at', 'not_before'],
+        present: 'tenant_id',
+      },
       { name: 'owner', columns: ['prefix', 'owner_id', 'created_at', 'id'], present: 'owner_id' },
       { name: 'creator', columns: ['prefix', 'created_by', 'created_at', 'id'] },
       { name: 'rotation', columns: ['prefix', 'rotation_due_at'], present: 'rotation_due_at' },
-      { name: 'expiry', columns: ['prefix', 'expires_at'], present: 'expires_at' },
+      { name: 'beginning', columns: ['prefix', 'not_before'], present: 'not_before' },
+      { name: 'expiry', columns: ['prefix', 'expires_at', 'state', 'created_at', 'id', 'not_before'], present: 'expires_at' },
     ],
   },
   {

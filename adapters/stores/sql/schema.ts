@@ -68,7 +68,7 @@ export const TOKEN_COLUMNS = [
   'replaces_id',
   'replaced_by_id',
   'request_hash',
-] as const satisfies readonly (keyof TokenRow)[]
+] as const
 
 /** One audit event; `seq` is its place in the change feed. */
 export type EventRow = {
@@ -112,7 +112,7 @@ export type Tables = {
 }
 
 /** The names of the tables, without their prefix. */
-export const TABLES = [
+export const TABLES: readonly (keyof Tables)[] = [
   'tokens',
   'events',
   'changes',
@@ -122,4 +122,4 @@ export const TABLES = [
   'last_uses',
   'usage_sources',
   'leases',
-] as const satisfies readonly (keyof Tables)[]
+]

@@ -1,10 +1,11 @@
-import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler, sql } from 'kysely'
+import { CompiledQuery, DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler, sql } from 'kysely'
 import { ask } from './engine.js'
 import { namesPlugin } from './names-plugin.js'
 import type { Builder, Fault, Quirks } from './quirks.js'
 import { wide } from './rows.js'
 import { type Tables, TOKEN_COLUMNS } from './schema.js'
 import { sqliteMigrations } from './sqlite-migrations.js'
+import type { Names } from './table-names.js'
 
 const codes: readonly (readonly [RegExp, Fault])[] = [
   [/SQLITE_CONSTRAINT/, 'duplicate'],
@@ -42,6 +43,11 @@ const faultOf = (error: unknown): Fault => {
   return 'unknown'
 }
 
+const searchTable = ({ tablePrefix }: Names): string => `"${tablePrefix}tokens_search"`
+
+/** A string of FTS5: everything in it is literal (https://www.sqlite.org/fts5.html#fts5_strings). */
+const phrase = (text: string): string => `"${text.replaceAll('"', '""')}"`
+
 /** SQLite: one file, one writer at a time. */
 export const sqliteQuirks: Quirks = {
   dialect: 'sqlite',
@@ -73,6 +79,17 @@ export const sqliteQuirks: Quirks = {
   },
   // Not LIKE: its patterns end at 50,000 bytes, and the host may have switched its case sensitivity.
   nameContains: (folded) => sql`instr(${sql.ref('tokens.name_folded')}, ${folded}) > 0`,
+  nameIndex: {
+    count(names, folded, most) {
+      const search = searchTable(names)
+      const text = `select count(*) as found from (select rowid from ${search} where ${search} match ? limit ?)`
+      return CompiledQuery.raw(text, [phrase(folded), most]) as CompiledQuery<{ readonly found: number }>
+    },
+    condition(names, folded) {
+      const search = sql.raw<string>(searchTable(names))
+      return sql`${sql.ref('tokens.row_id')} in (select rowid from ${search} where ${search} match ${phrase(folded)})`
+    },
+  },
   placeholder: () => '?',
   incoming: (column) => `excluded.${column}`,
   onClash: (keys, assignments) => `on conflict (${keys.join(', ')}) do update set ${assignments}`,
