@@ -1,0 +1,236 @@
+import type { Actor, Latchkey } from 'latchkey'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { instance, mint, refusal, type Scope, SYSTEM } from '../latchkey/harness.js'
+
+type By = { readonly actor: Actor | 'system' }
+
+const WHO = {
+  system: SYSTEM,
+  superadmin: { actor: { id: 'root', tenants: '*', manages: 'all' } },
+  admin: { actor: { id: 'ann', tenants: ['t1'], manages: 'all' } },
+  partner: { actor: { id: 'pat', tenants: ['t1', 't2'], manages: 'all' } },
+  own: { actor: { id: 'bob', tenants: ['t1'], manages: 'own' } },
+  nowhere: { actor: { id: 'nil', tenants: [], manages: 'all' } },
+} as const satisfies { readonly [who: string]: By }
+
+type Who = keyof typeof WHO
+
+/** The tokens by where they are and who made them. */
+const TOKENS = ['t1', 't2', 't3', 'none', 'bobs in t1', 'bobs in t2'] as const
+
+const SEES: { readonly [who in Who]: readonly (typeof TOKENS)[number][] } = {
+  system: TOKENS,
+  superadmin: TOKENS,
+  admin: ['t1', 'bobs in t1'],
+  partner: ['t1', 't2', 'bobs in t1', 'bobs in t2'],
+  own: ['bobs in t1'],
+  nowhere: [],
+}
+
+let tokens: Latchkey<Scope>
+let ids: { readonly [token: string]: string }
+
+beforeEach(async () => {
+  tokens = instance()
+  const bob = (tenantId: string): By => ({ actor: { id: 'bob', tenants: [tenantId], manages: 'own' } })
+  const make = async (tenantId: string | undefined, by: By) =>
+    (await tokens.create({ name: 'x', scopes: ['stock:read'], ...(tenantId !== undefined && { tenantId }) }, by)).record.id
+  ids = {
+    t1: await make('t1', SYSTEM),
+    t2: await make('t2', SYSTEM),
+    t3: await make('t3', SYSTEM),
+    none: await make(undefined, SYSTEM),
+    'bobs in t1': await make('t1', bob('t1')),
+    'bobs in t2': await make('t2', bob('t2')),
+  }
+})
+
+describe('what an actor may not see', () => {
+  for (const who of Object.keys(WHO) as Who[]) {
+    it(`looks like what does not exist: ${who}`, async () => {
+      const by = WHO[who]
+      for (const token of TOKENS) {
+        const id = ids[token] ?? ''
+        const seen = SEES[who].includes(token)
+        const before = JSON.stringify(await tokens.get(id))
+        expect((await tokens.get(id, by)) !== undefined, `get ${token}`).toBe(seen)
+        const verbs: { readonly [verb: string]: () => Promise<unknown> } = {
+          usage: () => tokens.usage(id, {}, by),
+          update: () => tokens.update(id, { name: 'y' }, by),
+          deactivate: () => tokens.deactivate(id, by),
+          activate: () => tokens.activate(id, by),
+          rotate: () => tokens.rotate(id, { overlapSeconds: 60 }, by),
+          revoke: () => tokens.revoke(id, {}, by),
+        }
+        for (const [verb, call] of Object.entries(verbs)) {
+          expect(await refusal(call()), `${verb} ${token}`).toBe(seen ? 'done' : 'not_found undefined')
+        }
+        if (!seen) expect(JSON.stringify(await tokens.get(id))).toBe(before)
+        const known = (await tokens.events({ tokenId: id }, by)).items
+        expect(known.length > 0, `events of ${token}`).toBe(seen)
+      }
+    })
+
+    it(`is left out of lists, events and bulk revocations: ${who}`, async () => {
+      const by = WHO[who]
+      const seen = SEES[who].map((token) => ids[token]).sort()
+      expect((await tokens.list({}, by)).items.map(({ id }) => id).sort()).toEqual(seen)
+      const told = (await tokens.events({ action: 'create' }, by)).items.map(({ tokenId }) => tokenId)
+      expect(told.sort()).toEqual(seen)
+      for (const tenantId of ['t1', 't2', 't3']) {
+        const there = SEES[who].filter((token) => token === tenantId || token === `bobs in ${tenantId}`).map((token) => ids[token])
+        expect((await tokens.list({ tenantId }, by)).items.map(({ id }) => id).sort()).toEqual(there.sort())
+      }
+      expect((await tokens.list({ createdBy: 'system' }, by)).items).toHaveLength(
+        SEES[who].filter((token) => !token.startsWith('bobs')).length,
+      )
+      expect(await tokens.revokeAll({ all: true }, by)).toEqual({ count: seen.length })
+      const gone = (await tokens.list({ status: 'revoked' })).items.map(({ id }) => id)
+      expect(gone.sort()).toEqual(seen)
+    })
+  }
+})
+
+describe('what an actor may hand out', () => {
+  const base = { name: 'x', scopes: ['stock:read'] } as const
+  const some = (more: Partial<Actor>): By => ({ actor: { id: 'ann', tenants: '*', manages: 'all', ...more } })
+  const cases: readonly (readonly [string, By, object, string])[] = [
+    ['another tenant', WHO.admin, { tenantId: 't2' }, 'grant_denied tenantId'],
+    ['all tenants', WHO.admin, {}, 'grant_denied tenantId'],
+    ['one of two tenants', WHO.partner, { tenantId: 't2' }, 'done'],
+    ['all tenants, as a superadmin', WHO.superadmin, {}, 'done'],
+    ['anything, without a tenant', WHO.nowhere, { tenantId: 't1' }, 'grant_denied tenantId'],
+    ['a token of somebody else', WHO.own, { tenantId: 't1', ownerId: 'ann' }, 'grant_denied ownerId'],
+    ['a token of its own', WHO.own, { tenantId: 't1', ownerId: 'bob' }, 'done'],
+    ['a scope that it holds', some({ scopes: ['stock:read'] }), {}, 'done'],
+    ['a scope that it does not hold', some({ scopes: ['stock:write'] }), {}, 'grant_denied scopes'],
+    ['anything, holding no scope', some({ scopes: [] }), {}, 'grant_denied scopes'],
+    ['nothing, holding no scope', some({ scopes: [] }), { scopes: [] }, 'done'],
+    ['a wildcard over what it holds', some({ scopes: ['stock:read', 'stock:write'] }), { scopes: ['stock:*'] }, 'grant_denied scopes'],
+    ['its own wildcard', some({ scopes: ['stock:*'] }), { scopes: ['stock:*', 'stock:read'] }, 'done'],
+    ['data within its own', some({ resources: { w: ['1', '2'] } }), { resources: { w: ['1'] } }, 'done'],
+    ['data beyond its own', some({ resources: { w: ['1'] } }), { resources: { w: ['1', '2'] } }, 'grant_denied resources'],
+    ['all data', some({ resources: { w: ['1'] } }), {}, 'grant_denied resources'],
+    ['other dimensions of data', some({ resources: { w: ['1'] } }), { resources: { v: ['1'] } }, 'grant_denied resources'],
+  ]
+  for (const [what, by, input, outcome] of cases) {
+    it(`${outcome === 'done' ? 'includes' : 'excludes'} ${what}`, async () => {
+      const before = (await tokens.list({ limit: 1000 })).items.length
+      expect(await refusal(tokens.create({ ...base, ...input }, by))).toBe(outcome)
+      expect((await tokens.list({ limit: 1000 })).items.length - before).toBe(outcome === 'done' ? 1 : 0)
+    })
+  }
+
+  it('makes tokens follow the permissions of who may only manage its own', async () => {
+    const made = await tokens.create({ ...base, tenantId: 't1' }, WHO.own)
+    expect(made.record).toMatchObject({ ownerId: 'bob', createdBy: 'bob' })
+  })
+
+  it('excludes a new secret for what it could not create', async () => {
+    const { record } = await mint(tokens, { scopes: ['stock:read', 'billing:read'] })
+    expect(await refusal(tokens.rotate(record.id, {}, some({ scopes: ['stock:read'] })))).toBe('grant_denied scopes')
+    const wide = await mint(tokens)
+    expect(await refusal(tokens.rotate(wide.record.id, {}, some({ resources: { w: ['1'] } })))).toBe('grant_denied resources')
+    expect((await tokens.get(record.id))?.replacedById).toBeUndefined()
+  })
+})
+
+describe('what an actor may add to a token that can do more than itself', () => {
+  const ann: By = { actor: { id: 'ann', tenants: '*', manages: 'all', scopes: ['stock:read', 'stock:write'], resources: { w: ['1'] } } }
+  const at = (seconds: number) => Date.now() + seconds * 1000
+  const cases: readonly (readonly [string, object, object, string])[] = [
+    ['a name', {}, { name: 'y' }, 'done'],
+    ['fewer scopes', {}, { scopes: ['billing:read'] }, 'done'],
+    ['an earlier end', {}, { expiresAt: at(60) }, 'done'],
+    ['fewer addresses', {}, { allowedIps: ['10.0.0.1'] }, 'done'],
+    [
+      'a scope that it holds, over data that it does not',
+      {},
+      { scopes: ['stock:read', 'billing:read', 'stock:write'] },
+      'grant_denied resources',
+    ],
+    [
+      'a scope that it holds, over its own data',
+      { resources: { w: ['1'] } },
+      { scopes: ['stock:read', 'billing:read', 'stock:write'] },
+      'done',
+    ],
+    ['more data', { resources: { w: ['2'] } }, { resources: { w: ['2', '1'] } }, 'grant_denied scopes'],
+    ['all data', { resources: { w: ['2'] } }, { resources: null }, 'grant_denied scopes'],
+    ['a later end', {}, { expiresAt: at(90_000) }, 'grant_denied scopes'],
+    ['no end', {}, { expiresAt: null }, 'grant_denied scopes'],
+    ['an earlier beginning', { notBefore: at(1000) }, { notBefore: null }, 'grant_denied scopes'],
+    ['more addresses', { allowedIps: ['10.0.0.1'] }, { allowedIps: ['10.0.0.0/8'] }, 'grant_denied scopes'],
+    ['all addresses', { allowedIps: ['10.0.0.1'] }, { allowedIps: null }, 'grant_denied scopes'],
+  ]
+  for (const [what, token, change, outcome] of cases) {
+    it(`${outcome === 'done' ? 'includes' : 'excludes'} ${what}`, async () => {
+      const { record } = await mint(tokens, { scopes: ['stock:read', 'billing:read'], expiresAt: at(3600), ...token })
+      expect(await refusal(tokens.update(record.id, change, ann))).toBe(outcome)
+      expect((await tokens.get(record.id))?.version).toBe(outcome === 'done' ? 2 : 1)
+    })
+  }
+})
+
+describe('an actor that is absent or incomplete', () => {
+  class Hidden {
+    get actor(): undefined {
+      return undefined
+    }
+  }
+  const good = { id: 'ann', tenants: ['t1'], manages: 'all' } as const
+  const incomplete: readonly (readonly [string, unknown, string])[] = [
+    ['nothing', undefined, 'actor'],
+    ['null', null, 'actor'],
+    ['an empty object', {}, 'actor'],
+    ['undefined', { actor: undefined }, 'actor'],
+    ['null for an actor', { actor: null }, 'actor'],
+    ['another word', { actor: 'admin' }, 'actor'],
+    ['an empty word', { actor: '' }, 'actor'],
+    ['a list', { actor: [good] }, 'actor'],
+    ['no id', { actor: { ...good, id: undefined } }, 'actor.id'],
+    ['an empty id', { actor: { ...good, id: '' } }, 'actor.id'],
+    ['a number for an id', { actor: { ...good, id: 7 } }, 'actor.id'],
+    ['the name of the application', { actor: { ...good, id: 'system' } }, 'actor.id'],
+    ['no tenants', { actor: { id: 'ann', manages: 'all' } }, 'actor.tenants'],
+    ['tenants that are text', { actor: { ...good, tenants: 't1' } }, 'actor.tenants'],
+    ['an empty tenant', { actor: { ...good, tenants: [''] } }, 'actor.tenants'],
+    ['an undefined tenant', { actor: { ...good, tenants: [undefined] } }, 'actor.tenants'],
+    ['no reach', { actor: { id: 'ann', tenants: '*' } }, 'actor.manages'],
+    ['another reach', { actor: { ...good, manages: 'none' } }, 'actor.manages'],
+    ['scopes that are undefined', { actor: { ...good, scopes: undefined } }, 'actor.scopes'],
+    ['scopes that are null', { actor: { ...good, scopes: null } }, 'actor.scopes'],
+    ['scopes that are text', { actor: { ...good, scopes: '*' } }, 'actor.scopes'],
+    ['data that is undefined', { actor: { ...good, resources: undefined } }, 'actor.resources'],
+    ['data that is null', { actor: { ...good, resources: null } }, 'actor.resources'],
+  ]
+  for (const [what, by, field] of incomplete) {
+    it(`is an error that names the field, never "unrestricted": ${what}`, async () => {
+      const id = ids.t1 ?? ''
+      const wrong = by as By
+      const calls = [
+        tokens.create({ name: 'x', scopes: [] }, wrong),
+        tokens.update(id, { name: 'y' }, wrong),
+        tokens.activate(id, wrong),
+        tokens.deactivate(id, wrong),
+        tokens.rotate(id, {}, wrong),
+        tokens.revoke(id, {}, wrong),
+        tokens.revokeAll({ all: true }, wrong),
+      ]
+      expect(new Set(await Promise.all(calls.map(refusal)))).toEqual(new Set([`invalid_input ${field}`]))
+      if (by === undefined || (JSON.stringify(by) === '{}' && !('actor' in Object(by)))) return
+      const reads = [
+        tokens.get(id, wrong),
+        tokens.list({}, wrong),
+        tokens.events({}, wrong),
+        tokens.usage(id, {}, wrong),
+        tokens.prune({ before: 0 }, wrong),
+      ]
+      expect(new Set(await Promise.all(reads.map(refusal)))).toEqual(new Set([`invalid_input ${field}`]))
+    })
+  }
+
+  it('is an error for reads too where it is hidden behind a class', async () => {
+    expect(await refusal(tokens.list({}, new Hidden() as unknown as By))).toBe('invalid_input actor')
+  })
+})
