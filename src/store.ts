@@ -112,6 +112,7 @@ export type AuditAction =
   | 'refuse'
   | 'rotation_due'
   | 'owner_changed'
+  | 'leak'
 
 /** An audit event as a store keeps it. `id` is unique: inserting it a second time is a conflict. */
 export type StoredEvent = {
@@ -240,7 +241,7 @@ export interface TokenStore {
   find(ids: readonly string[]): MaybePromise<readonly StoredToken[]>
   list(query: ListQuery): MaybePromise<readonly ListedToken[]>
   commit(change: Change): MaybePromise<CommitResult>
-  /** Revokes every token that matches and is not revoked yet, writes `event` with its `count`, and answers the count. */
+  /** Revokes every token that matches and is not revoked yet, writes `event` with its `count`, and answers the count. Throws where `event` exists. */
   revokeWhere(filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): MaybePromise<number>
   events(query: EventQuery): MaybePromise<readonly ListedEvent[]>
   /** The changes behind a cursor, gap-free and in commit order. Without a cursor: the present end of the feed, and nothing in it. */

@@ -1,3 +1,4 @@
+import { latchkey } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
 import { heldStore } from 'latchkey/testing'
 import { expect, it } from 'vitest'
@@ -58,4 +59,28 @@ it('resumes the methods it is told and holds the others', async () => {
   expect(await find).toEqual([])
   expect(store.waiting.map(({ method }) => method)).toEqual(['usage'])
   expect(await findOne(store, 'x')).toBe(undefined)
+})
+
+it('lets other calls pass while one goes on waiting: a read overtaken by a revocation', async () => {
+  const store = heldStore(memoryStore())
+  const scopes = { 'stock:read': 'See stock' }
+  const tokens = latchkey({ prefix: 'acme', store, scopes })
+  const others = latchkey({ prefix: 'acme', store, scopes })
+  try {
+    const { token, record } = await others.create({ name: 'ERP', scopes: ['stock:read'] }, { actor: 'system' })
+    store.hold('find')
+    const slow = tokens.verify(token)
+    const read = await store.next('find')
+    await read.reach()
+    store.pass('find')
+    expect(store.waiting).toEqual([read])
+    await tokens.revoke(record.id, {}, { actor: 'system' })
+    await read.release()
+    await slow
+    expect(await tokens.verify(token)).toEqual({ ok: false, code: 'token_revoked' })
+  } finally {
+    await store.resume()
+    await tokens.close()
+    await others.close()
+  }
 })

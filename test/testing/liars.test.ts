@@ -1,14 +1,8 @@
 import { memoryStore } from 'latchkey/stores/memory'
 import { type StoreContractOptions, type StoreSubject, storeContract } from 'latchkey/testing'
 import { describe, expect, it } from 'vitest'
-import { commitLiars } from './liars/commits.js'
-import { feedLiars } from './liars/feeds.js'
+import { LIARS } from './liars/all.js'
 import { single } from './liars/liar.js'
-import { listLiars } from './liars/lists.js'
-import { readLiars } from './liars/reads.js'
-import { usageLiars } from './liars/usages.js'
-
-const LIARS = [...commitLiars, ...feedLiars, ...readLiars, ...listLiars, ...usageLiars]
 
 type Case = { readonly title: string; readonly run: () => Promise<void> }
 

@@ -15,6 +15,8 @@ export type HeldCall = StoreCall & {
 export type HeldStore = TokenStore & {
   /** From now on every call of these methods waits. */
   hold(...methods: readonly StoreMethod[]): void
+  /** From now on calls of these methods pass (without a name: of all). Those that wait go on waiting. */
+  pass(...methods: readonly StoreMethod[]): void
   /** From now on calls of these methods pass (without a name: of all), and those that wait are released. */
   resume(...methods: readonly StoreMethod[]): Promise<void>
   /** The oldest waiting call of a method that was not answered here before; waits until there is one. */
@@ -32,9 +34,10 @@ export type HeldStore = TokenStore & {
  * store.hold('find')
  * const slow = tokens.verify(token)
  * const read = await store.next('find')
- * await read.reach()                        // reads the record as it is now, …
- * await tokens.revoke(id, {}, { actor })    // … which then changes, …
- * await read.release()                      // … and only now does the old answer arrive.
+ * await read.reach()                                  // reads the record as it is now, …
+ * store.pass('find')
+ * await tokens.revoke(id, {}, { actor: 'system' })    // … which then changes, …
+ * await read.release()                                // … and only now does the old answer arrive.
  * ```
  */
 export function heldStore(store: TokenStore): HeldStore {
@@ -82,14 +85,20 @@ export function heldStore(store: TokenStore): HeldStore {
     })
   }
 
+  function pass(...methods: readonly StoreMethod[]): void {
+    if (methods.length === 0) held.clear()
+    for (const method of methods) held.delete(method)
+  }
+
   return Object.assign(interceptStore(store, around), {
     waiting,
     hold(...methods: readonly StoreMethod[]) {
       for (const method of methods) held.add(method)
     },
+    pass,
     async resume(...methods: readonly StoreMethod[]) {
+      pass(...methods)
       const concerns = (method: StoreMethod): boolean => methods.length === 0 || methods.includes(method)
-      for (const method of [...held]) if (concerns(method)) held.delete(method)
       await Promise.all(waiting.filter((call) => concerns(call.method)).map((call) => call.release()))
     },
     next(method: StoreMethod): Promise<HeldCall> {

@@ -1,0 +1,8 @@
+import { commitLiars } from './commits.js'
+import { feedLiars } from './feeds.js'
+import type { Liar } from './liar.js'
+import { listLiars } from './lists.js'
+import { readLiars } from './reads.js'
+import { usageLiars } from './usages.js'
+
+export const LIARS: readonly Liar[] = [...commitLiars, ...feedLiars, ...readLiars, ...listLiars, ...usageLiars]
