@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { inspect } from 'node:util'
 import { Redis } from 'ioredis'
 import { StoreUnavailableError } from 'latchkey'
@@ -116,6 +117,40 @@ describe.skipIf(missing)(`a redis server that refuses ${missing ?? ''}`, () => {
     const { cursor } = await store.changes(undefined, 10)
     expect(await store.commit({ inserts: [token], events: [storedEvent()] })).toEqual({ ok: true })
     expect(await store.changes(cursor, 10)).toMatchObject({ everything: false, ids: [token.id] })
+  })
+
+  it('whose user may do what the documentation lists, and no more: everything works', async () => {
+    const docs = await readFile(new URL('../../docs/stores/redis.md', import.meta.url), 'utf8')
+    const keyPrefix = newKeyPrefix()
+    const rules = /ACL SETUSER latchkey (on .*)/.exec(docs)?.[1]?.replace('a-long-password', PASSWORD).replaceAll('{latchkey}:', keyPrefix)
+    await server.ask('ACL', 'SETUSER', 'latchkey', 'reset', ...(rules ?? '').split(' '))
+    cleanups.push(() => server.ask('ACL', 'DELUSER', 'latchkey'))
+    const client = new Redis({ port: server.port, host: '127.0.0.1', username: 'latchkey', password: PASSWORD })
+    cleanups.push(() => client.disconnect())
+    const warnings: RedisWarning[] = []
+    const store = redisStore({ client, keyPrefix, onWarning: (warning) => warnings.push(warning) })
+    await store.migrate?.()
+    expect(warnings).toEqual([])
+    let wakes = 0
+    const stop = await store.subscribe?.(() => {
+      wakes += 1
+    })
+    await expect.poll(() => wakes).toBeGreaterThan(0)
+    const before = wakes
+    const token = storedToken()
+    const { cursor } = await store.changes(undefined, 10)
+    expect(cursor).not.toMatch(/^unknown/)
+    expect(await store.commit({ inserts: [token], events: [storedEvent()] })).toEqual({ ok: true })
+    await expect.poll(() => wakes).toBeGreaterThan(before)
+    expect(await store.find([token.id])).toEqual([token])
+    expect(await store.list({ prefix: 'acme', now: 0, limit: 5 })).toHaveLength(1)
+    await store.recordUsage({ nodeId: 'n', seq: 1, at: 1, counts: [], addresses: [], lastUses: [{ tokenId: token.id, at: 1 }] })
+    expect(await store.revokeWhere({ prefix: 'acme' }, { revokedAt: 1, revokedBy: 'bob' }, storedEvent())).toBe(1)
+    await store.renewLease({ nodeId: 'n', cursor, expiresAt: 1 })
+    expect(await store.commit({ removals: [token.id], events: [storedEvent()] })).toEqual({ ok: true })
+    await stop?.()
+    // The password alone opens nothing else.
+    await expect(client.set('other', '1')).rejects.toThrow(/NOPERM/)
   })
 
   it('whose user lacks the keys: names the permission', async () => {
