@@ -3,7 +3,7 @@ import type { MaybePromise, Principal } from '../model.js'
 import { isThenable } from '../records/deadline.js'
 import { type Admission, admissionOf, admit, type Guard, startUse, type Use } from './admission.js'
 import { createCredentialReader } from './credential.js'
-import { warn } from './diagnostics.js'
+import { type OnWarning, warn } from './diagnostics.js'
 import { type AuthenticateOptions, checkTokens, readOptions } from './options.js'
 import { type PlainResponse, publicCode } from './problem.js'
 import { createRefusals } from './refuse.js'
@@ -53,7 +53,7 @@ export function createGuard<R extends object>(tokens: Latchkey, options: Authent
       admit(request, { guard, principal, use })
       return { principal, use }
     }
-    if (verification.code === 'ip_denied' && platform.trustsProxy(request) === false && isForwarded(seen)) warn('LATCHKEY_W003', onWarning)
+    if (verification.code === 'ip_denied') warnOfAddress(seen, platform.trustsProxy(request), onWarning)
     return { response: refuse(publicCode(verification.code), request, { retryAfterSeconds: verification.retryAfterSeconds }) }
   }
 
@@ -116,6 +116,12 @@ function isPrincipal(value: unknown): value is Principal {
   if (typeof value !== 'object' || value === null) return false
   const tokenId: unknown = Reflect.get(value, 'tokenId')
   return typeof tokenId === 'string' && tokenId !== '' && typeof Reflect.get(value, 'allows') === 'function'
+}
+
+// A token with allowedIps is refused for an address that most likely is not the client's.
+function warnOfAddress(seen: RequestLike, trustsProxy: boolean | undefined, onWarning: OnWarning | undefined): void {
+  if (seen.ip === undefined) warn('LATCHKEY_W005', onWarning)
+  else if (trustsProxy === false && isForwarded(seen)) warn('LATCHKEY_W003', onWarning)
 }
 
 function isForwarded(seen: RequestLike): boolean {

@@ -19,14 +19,16 @@ const MESSAGES = {
   LATCHKEY_W003:
     'a token with allowedIps was refused for its address while X-Forwarded-For is present and the framework trusts no proxy: the address seen is the proxy’s',
   LATCHKEY_W004: 'requireScopes() asks for a scope that is not in the catalogue, which no token can hold',
+  LATCHKEY_W005: 'a token with allowedIps was refused because the client’s address is not known: say how to find it, with the option ip',
 } as const
 
 const told = new WeakMap<object, Set<string>>()
-const console_ = {}
+/** Stands for the console among the listeners. */
+const CONSOLE = {}
 
 /** Tells of a mistake, once for each code and subject. */
 export function warn(code: WarningCode, onWarning?: OnWarning, subject = ''): void {
-  const seen = seenBy(onWarning ?? console_)
+  const seen = seenBy(onWarning ?? CONSOLE)
   const key = `${code} ${subject}`
   if (seen.has(key) || seen.size >= MAX_TOLD) return
   seen.add(key)

@@ -1,0 +1,107 @@
+import { readFile } from 'node:fs/promises'
+import { describe, expect, it, vi } from 'vitest'
+import { createGuard } from '../../src/http/authenticate.js'
+import { type Warning, warn } from '../../src/http/diagnostics.js'
+import { createScopeCheck } from '../../src/http/require-scopes.js'
+import { allowing, type FakeRequest, fakePlatform, fakePrincipal, fakeTokens, withToken } from './fake.js'
+
+const forwarded: FakeRequest = { headers: ['Authorization', 'Bearer x', 'X-Forwarded-For', '203.0.113.7'], ip: '10.0.0.1' }
+
+function collector(): { readonly told: Warning[]; readonly onWarning: (warning: Warning) => void } {
+  const told: Warning[] = []
+  return { told, onWarning: (warning) => void told.push(warning) }
+}
+
+describe('warnings', () => {
+  it('are told once for each code and subject', () => {
+    const { told, onWarning } = collector()
+    for (let turn = 0; turn < 3; turn += 1) {
+      warn('LATCHKEY_W004', onWarning, 'a:b')
+      warn('LATCHKEY_W004', onWarning, 'c:d')
+      warn('LATCHKEY_W001', onWarning)
+    }
+    expect(told.map(({ code }) => code)).toEqual(['LATCHKEY_W004', 'LATCHKEY_W004', 'LATCHKEY_W001'])
+  })
+
+  it('are bounded, whatever the subjects', () => {
+    const { told, onWarning } = collector()
+    for (let turn = 0; turn < 500; turn += 1) warn('LATCHKEY_W004', onWarning, `s${turn}`)
+    expect(told.length).toBeLessThanOrEqual(100)
+  })
+
+  it('do no harm when the listener throws or rejects', async () => {
+    expect(() =>
+      warn('LATCHKEY_W001', () => {
+        throw undefined
+      }),
+    ).not.toThrow()
+    warn('LATCHKEY_W001', () => Promise.reject(undefined))
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  })
+
+  it('go to process.emitWarning with their code where nobody listens', () => {
+    const emit = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
+    try {
+      warn('LATCHKEY_W004', undefined, 'only:here')
+      warn('LATCHKEY_W004', undefined, 'only:here')
+      expect(emit).toHaveBeenCalledTimes(1)
+      expect(emit).toHaveBeenCalledWith(expect.stringContaining('only:here'), { type: 'LatchkeyWarning', code: 'LATCHKEY_W004' })
+    } finally {
+      emit.mockRestore()
+    }
+  })
+
+  it('have each a place on the page that they point to', async () => {
+    const page = await readFile(new URL('../../docs/diagnostics.md', import.meta.url), 'utf8')
+    const { told, onWarning } = collector()
+    for (const code of ['LATCHKEY_W001', 'LATCHKEY_W002', 'LATCHKEY_W003', 'LATCHKEY_W004', 'LATCHKEY_W005'] as const) warn(code, onWarning)
+    for (const { code, docs } of told) {
+      expect(docs).toBe(`docs/diagnostics.md#${code.toLowerCase()}`)
+      expect(page).toContain(`## ${code}\n`)
+    }
+    expect(told).toHaveLength(5)
+  })
+})
+
+describe('mistakes in the set-up', () => {
+  const denied = fakeTokens(() => ({ ok: false, code: 'ip_denied' }))
+
+  it('a proxy that is not trusted, before a token with allowedIps', () => {
+    const { told, onWarning } = collector()
+    createGuard(denied, { onWarning }, fakePlatform(false))(forwarded)
+    createGuard(denied, { onWarning }, fakePlatform(false))(forwarded)
+    expect(told.map(({ code }) => code)).toEqual(['LATCHKEY_W003'])
+  })
+
+  it('nothing to tell where the proxy is trusted, where none is in between, or where another thing was wrong', () => {
+    const { told, onWarning } = collector()
+    createGuard(denied, { onWarning }, fakePlatform(true))(forwarded)
+    createGuard(denied, { onWarning }, fakePlatform(undefined))(forwarded)
+    createGuard(denied, { onWarning }, fakePlatform(false))({ ...withToken(), ip: '10.0.0.1' })
+    createGuard(
+      fakeTokens(() => ({ ok: false, code: 'token_revoked' })),
+      { onWarning },
+      fakePlatform(false),
+    )(forwarded)
+    expect(told).toEqual([])
+  })
+
+  it('no address at all, before a token with allowedIps', () => {
+    const { told, onWarning } = collector()
+    createGuard(denied, { onWarning }, fakePlatform())(withToken())
+    expect(told.map(({ code }) => code)).toEqual(['LATCHKEY_W005'])
+  })
+
+  it('a scope that is not in the catalogue', async () => {
+    const { told, onWarning } = collector()
+    const request = withToken()
+    await createGuard(
+      fakeTokens(() => allowing(fakePrincipal(['a:read']))),
+      { onWarning },
+      fakePlatform(),
+    )(request)
+    await createScopeCheck<FakeRequest>([{ any: ['a:raed', 'a:read'] }])(request)
+    await createScopeCheck<FakeRequest>(['a:raed'])(request)
+    expect(told).toEqual([expect.objectContaining({ code: 'LATCHKEY_W004', message: expect.stringContaining('a:raed') })])
+  })
+})

@@ -1,0 +1,46 @@
+import type { Latchkey, Principal, Verification } from 'latchkey'
+import type { Platform } from '../../src/http/request.js'
+
+/** A request as the tests of the layer under the adapters make it. */
+export type FakeRequest = { readonly headers: readonly string[]; readonly ip?: string; readonly method?: string }
+
+/** Reads fake requests; `trusts` is the framework's trust-proxy setting. */
+export function fakePlatform(trusts?: boolean): Platform<FakeRequest> {
+  return {
+    read: ({ method = 'GET', headers, ip }) => ({ method, headers, ip }),
+    trustsProxy: () => trusts,
+  }
+}
+
+export const withToken = (token = 'good'): FakeRequest => ({ headers: ['Authorization', `Bearer ${token}`] })
+
+/** A principal that holds some scopes and, in each named dimension, some values. */
+export function fakePrincipal(
+  scopes: readonly string[],
+  resources: Readonly<Record<string, readonly string[]>> = {},
+  tokenId = 't1',
+): Principal {
+  return {
+    tokenId,
+    name: tokenId,
+    scopes,
+    signal: new AbortController().signal,
+    allows: (scope, asked = {}) =>
+      scopes.includes(scope) &&
+      Object.entries(asked).every(([dimension, values]) => [values].flat().every((value) => resources[dimension]?.includes(value) ?? true)),
+  }
+}
+
+/** As much of an instance as a guard uses. Uses that it counts are kept in `uses`. */
+export function fakeTokens(decide: (token: unknown, context: unknown) => unknown): Latchkey & { readonly uses: unknown[] } {
+  const uses: unknown[] = []
+  const fake = {
+    catalogue: { 'a:read': 'Read', 'a:write': 'Write' },
+    decide,
+    countUse: (principal: Principal, use: object) => void uses.push({ tokenId: principal.tokenId, ...use }),
+    uses,
+  }
+  return fake as unknown as Latchkey & { readonly uses: unknown[] }
+}
+
+export const allowing = (principal: Principal): Verification => ({ ok: true, principal })

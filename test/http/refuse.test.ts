@@ -1,0 +1,123 @@
+import { CODES, InvalidInputError } from 'latchkey'
+import { describe, expect, it } from 'vitest'
+import { createChallenges } from '../../src/http/challenge.js'
+import { problemOf, publicCode } from '../../src/http/problem.js'
+import { createRefusals } from '../../src/http/refuse.js'
+
+describe('codes that go out', () => {
+  it('are one for malformed, unknown and wrong secret, and none of the code’s own for anything foreign', () => {
+    expect(['token_malformed', 'token_unknown', 'secret_mismatch'].map(publicCode)).toEqual(Array(3).fill('token_invalid'))
+    expect(['token_revoked', 'ip_denied', 'rate_limited'].map(publicCode)).toEqual(['token_revoked', 'ip_denied', 'rate_limited'])
+    for (const foreign of [undefined, null, 1, '', 'nonsense', 'constructor', '__proto__', 'toString', 'not_found']) {
+      expect(publicCode(foreign)).toBe('store_unavailable')
+    }
+  })
+
+  it('have the status of the code table and the phrase of the status', () => {
+    for (const code of ['token_expired', 'scope_insufficient', 'rate_limited', 'store_unavailable', 'misconfigured'] as const) {
+      expect(problemOf(code).status).toBe(CODES[code])
+      expect(problemOf(code).title).not.toBe('')
+    }
+  })
+})
+
+describe('challenges', () => {
+  it('escape the realm as a quoted-string', () => {
+    const challenge = createChallenges('a "b" \\c', 'authorization')
+    expect(challenge(problemOf('credential_missing'))).toBe('Bearer realm="a \\"b\\" \\\\c"')
+  })
+
+  it('name the header where the token stands in one of its own', () => {
+    const challenge = createChallenges('api', 'x-api-key')
+    expect(challenge(problemOf('credential_missing'))).toBe('ApiKey realm="api", header="x-api-key"')
+    expect(challenge(problemOf('token_invalid'))).toMatch(/^ApiKey realm="api", header="x-api-key", error="invalid_token"/)
+  })
+
+  it('stand on 400, 401 and on missing scopes only', () => {
+    const challenge = createChallenges('api', 'authorization')
+    expect(challenge(problemOf('ip_denied'))).toBeUndefined()
+    expect(challenge(problemOf('rate_limited'))).toBeUndefined()
+    expect(challenge(problemOf('store_unavailable'))).toBeUndefined()
+    expect(challenge(problemOf('misconfigured'))).toBeUndefined()
+    expect(challenge(problemOf('scope_insufficient'), ['a:b', 'c:d'])).toContain('error="insufficient_scope"')
+    expect(challenge(problemOf('scope_insufficient'), ['a:b', 'c:d'])).toContain('scope="a:b c:d"')
+  })
+
+  it.each(['', 'a\r\nb', 'ä', 'x'.repeat(129), 1, null])('refuse the realm %j', (realm) => {
+    expect(() => createChallenges(realm, 'authorization')).toThrow(InvalidInputError)
+  })
+})
+
+describe('errorBody', () => {
+  const DEFAULT = JSON.stringify(problemOf('token_revoked'))
+
+  it('replaces the body, and gets the problem and the request', () => {
+    const refuse = createRefusals<string>({ errorBody: (problem, request) => ({ message: problem.detail, request }) })
+    const answer = refuse('token_revoked', 'the request')
+    expect(answer.body).toBe('{"message":"The token was revoked.","request":"the request"}')
+    expect(answer.headers['content-type']).toBe('application/json')
+    expect(answer.headers['www-authenticate']).toContain('Bearer')
+  })
+
+  const cycle: Record<string, unknown> = {}
+  cycle.self = cycle
+  const NONSENSE: readonly (readonly [string, () => unknown])[] = [
+    ['undefined', () => undefined],
+    ['null', () => null],
+    ['text', () => 'text'],
+    ['a number', () => 1],
+    ['true', () => true],
+    ['a function', () => () => ({})],
+    ['a promise', () => Promise.resolve({ a: 1 })],
+    ['a promise that rejects', () => Promise.reject(undefined)],
+    ['a cycle', () => cycle],
+    ['a bigint inside', () => ({ a: 1n })],
+    ['what makes no JSON', () => ({ toJSON: () => undefined })],
+    ['what makes text', () => ({ toJSON: () => 'text' })],
+    [
+      'an array of its own class that throws',
+      () =>
+        new Proxy(
+          {},
+          {
+            ownKeys: () => {
+              throw undefined
+            },
+          },
+        ),
+    ],
+    [
+      'nothing but an error',
+      () => {
+        throw undefined
+      },
+    ],
+  ]
+  it.each(NONSENSE)('that answers %s falls back to the default body', (_what, errorBody) => {
+    const answer = createRefusals({ errorBody: errorBody as () => object })('token_revoked', undefined)
+    expect(answer).toEqual(createRefusals()('token_revoked', undefined))
+    expect(answer.body).toBe(DEFAULT)
+  })
+
+  it('cannot change the status by changing the problem it was given', () => {
+    const refuse = createRefusals({ errorBody: (problem) => Object.assign(problem, { status: 200, code: 'x' }) })
+    expect(refuse('token_revoked', undefined).status).toBe(401)
+    expect(createRefusals()('token_revoked', undefined).body).toBe(DEFAULT)
+  })
+})
+
+describe('Retry-After', () => {
+  it.each([
+    [undefined, '1'],
+    [0, '1'],
+    [-5, '1'],
+    [0.2, '1'],
+    [1.2, '2'],
+    [30, '30'],
+    [Number.NaN, '1'],
+    [Number.POSITIVE_INFINITY, '86400'],
+  ])('is whole seconds, at least one and at most a day: %s', (seconds, header) => {
+    const { headers } = createRefusals()('rate_limited', undefined, { retryAfterSeconds: seconds })
+    expect([headers['retry-after'], headers.ratelimit]).toEqual([header, `"token";r=0;t=${header}`])
+  })
+})

@@ -1,0 +1,125 @@
+import { InvalidInputError } from 'latchkey'
+import { describe, expect, it } from 'vitest'
+import { createGuard } from '../../src/http/authenticate.js'
+import { createScopeCheck } from '../../src/http/require-scopes.js'
+import { readRequirement, type ScopeArguments } from '../../src/http/requirement.js'
+import { allowing, type FakeRequest, fakePlatform, fakePrincipal, fakeTokens, withToken } from './fake.js'
+
+type Args = ScopeArguments<FakeRequest>
+
+/** Checks a request that a guard let in, and answers the status and code, or 'ran'. */
+async function check(args: Args, principal = fakePrincipal(['a:read'], { warehouse: ['w1'] })): Promise<unknown> {
+  const request = withToken()
+  await createGuard(
+    fakeTokens(() => allowing(principal)),
+    { onWarning: () => undefined },
+    fakePlatform(),
+  )(request)
+  const refusal = await createScopeCheck(args)(request)
+  return refusal === undefined ? 'ran' : [refusal.status, JSON.parse(refusal.body).code]
+}
+
+describe('the arguments of requireScopes', () => {
+  it('say all, any and which resources', () => {
+    expect(readRequirement(['a:b', 'c:d'])).toEqual({ scopes: ['a:b', 'c:d'], any: false, resources: [] })
+    expect(readRequirement([{ any: ['a:b', 'c:d'] }])).toEqual({ scopes: ['a:b', 'c:d'], any: true, resources: [] })
+    expect(readRequirement(['a:b', { warehouse: 'w1' }])).toEqual({ scopes: ['a:b'], any: false, resources: [['warehouse', 'w1']] })
+    expect(readRequirement(['a:b', { any: 'w1' }])).toEqual({ scopes: ['a:b'], any: false, resources: [['any', 'w1']] })
+    expect(readRequirement([{ any: ['a:b'] }, { any: ['w1'] }])).toEqual({ scopes: ['a:b'], any: true, resources: [['any', ['w1']]] })
+  })
+
+  it.each([
+    [],
+    [{}],
+    [{ any: [] }],
+    [{ any: 'a:b' }],
+    [{ all: ['a:b'] }],
+    [{ any: ['a:b'], all: [] }],
+    [{ any: ['a:b'] }, 'c:d'],
+    ['a:b', { any: ['c:d'] }, 'e:f'],
+    ['a:b', ['c:d']],
+    [['a:b']],
+    ['a:b', {}],
+    ['a:b', { warehouse: undefined }],
+    ['a:b', { warehouse: null }],
+    ['a:b', { warehouse: '' }],
+    ['a:b', { warehouse: [] }],
+    ['a:b', { warehouse: [''] }],
+    ['a:b', { warehouse: 1 }],
+    ['a:b', { 'ware house': 'w1' }],
+    ['a:b', JSON.parse('{"__proto__":"w1"}')],
+    [{ warehouse: 'w1' }],
+    [''],
+    ['*'],
+    ['a:*'],
+    ['@group'],
+    ['A:b'],
+    ['a:b c:d'],
+    ['a:b', undefined],
+    ['a:b', null],
+    [undefined],
+    [null],
+    [1],
+    [{ any: ['a:b', undefined] }],
+  ])('are refused when the route is made: %j', (...args) => {
+    expect(() => createScopeCheck(args as unknown as Args)).toThrow(InvalidInputError)
+  })
+})
+
+describe('a check', () => {
+  it('wants all, or any', async () => {
+    expect(await check(['a:read'])).toBe('ran')
+    expect(await check(['a:read', 'a:write'])).toEqual([403, 'scope_insufficient'])
+    expect(await check([{ any: ['a:write', 'a:read'] }])).toBe('ran')
+    expect(await check([{ any: ['a:write'] }])).toEqual([403, 'scope_insufficient'])
+  })
+
+  it('wants every value of every dimension', async () => {
+    const both = fakePrincipal(['a:read'], { warehouse: ['w1', 'w2'], zone: ['n'] })
+    expect(await check(['a:read', { warehouse: ['w1', 'w2'], zone: 'n' }], both)).toBe('ran')
+    expect(await check(['a:read', { warehouse: ['w1', 'w3'] }], both)).toEqual([403, 'resource_denied'])
+    expect(await check(['a:read', { warehouse: 'w1', zone: 's' }], both)).toEqual([403, 'resource_denied'])
+  })
+
+  it('asks no resource function before the scope is there', async () => {
+    let asked = 0
+    const warehouse = (): string => {
+      asked += 1
+      return 'w1'
+    }
+    expect(await check(['a:write', { warehouse }])).toEqual([403, 'scope_insufficient'])
+    expect(asked).toBe(0)
+  })
+
+  it('leaves no rejection unheard when two resource functions fail, one at once and one later', async () => {
+    const late = (): Promise<string> => new Promise((_, reject) => setTimeout(reject, 5))
+    const now = (): string => {
+      throw undefined
+    }
+    expect(await check(['a:read', { warehouse: late, zone: now }])).toEqual([503, 'store_unavailable'])
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  })
+
+  it('takes only true for a yes', async () => {
+    const truthy = { ...fakePrincipal([]), allows: (() => 'yes') as unknown as () => boolean }
+    expect(await check(['a:read'], truthy)).toEqual([403, 'scope_insufficient'])
+    const throwing = {
+      ...fakePrincipal([]),
+      allows: (): boolean => {
+        throw undefined
+      },
+    }
+    expect(await check(['a:read'], throwing)).toEqual([503, 'store_unavailable'])
+  })
+
+  it('does not find scopes that objects inherit in the catalogue', async () => {
+    const all = { ...fakePrincipal([]), allows: () => true }
+    expect(await check(['constructor' as 'a:read'], all)).toEqual([403, 'scope_insufficient'])
+  })
+
+  it('believes nothing but a guard', async () => {
+    const claimed = { ...withToken(), principal: fakePrincipal(['a:read']), admission: {}, use: {} }
+    const refusal = await createScopeCheck<FakeRequest>(['a:read'])(claimed)
+    expect(refusal?.status).toBe(500)
+  })
+})
