@@ -1,5 +1,5 @@
 import { memoryStore } from 'latchkey/stores/memory'
-import type { Change, CommitResult, StoredToken, TokenStore } from '../../../src/store.js'
+import type { Change, CommitResult, RevocationStamp, StoredToken, TokenFilter, TokenStore } from '../../../src/store.js'
 import { pause } from '../../../src/testing/pause.js'
 import { type Liar, single } from './liar.js'
 
@@ -141,6 +141,32 @@ export const commitLiars: readonly Liar[] = [
           }
           await honest.revokeWhere({ ...filter, ids: [] }, stamp, event)
           return matching.length
+        },
+      })
+    },
+  },
+  {
+    name: 'bulk revocation that goes on as a rule',
+    caughtBy: 'concerns the tokens that are there, and none that come or change into the filter afterwards',
+    create() {
+      const honest = memoryStore()
+      const rules: { readonly filter: TokenFilter; readonly stamp: RevocationStamp }[] = []
+      const underRules = (record: StoredToken): StoredToken => {
+        const rule = rules.find(
+          ({ filter, stamp }) =>
+            filter.prefix === record.prefix &&
+            filter.ownerId === record.ownerId &&
+            filter.ids === undefined &&
+            record.createdAt < stamp.revokedAt,
+        )
+        return { ...record, ...rule?.stamp }
+      }
+      return single({
+        ...honest,
+        commit: (change) => honest.commit({ ...change, inserts: (change.inserts ?? []).map(underRules) }),
+        revokeWhere(filter, stamp, event) {
+          rules.push({ filter, stamp })
+          return honest.revokeWhere(filter, stamp, event)
         },
       })
     },
