@@ -55,11 +55,11 @@ export async function principalOf(verification: Promise<Verification> | Verifica
   return answer.principal
 }
 
-/** Verifies until the record is answered from memory. */
-export async function warm(tokens: Latchkey<Scope>, token: string): Promise<void> {
+/** Verifies until the record is answered from memory; answers how many verifications that took. */
+export async function warm(tokens: Latchkey<Scope>, token: string): Promise<number> {
   for (let tries = 0; tries < 200; tries += 1) {
     const answer = tokens.decide(token)
-    if (!(answer instanceof Promise)) return
+    if (!(answer instanceof Promise)) return tries + 1
     await answer
     await pause(1)
   }

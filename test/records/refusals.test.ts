@@ -1,0 +1,134 @@
+import type { AuditEvent } from 'latchkey'
+import { memoryStore } from 'latchkey/stores/memory'
+import { faultyStore } from 'latchkey/testing'
+import { describe, expect, it } from 'vitest'
+import { instance, mint, pause, principalOf, SYSTEM, warm } from '../latchkey/harness.js'
+
+const total = (events: readonly AuditEvent[]): number => events.reduce((sum, { count }) => sum + (count ?? 0), 0)
+
+describe('refused uses of a known token', () => {
+  it('are a handful of events with the right total, however many there were', async () => {
+    const store = memoryStore()
+    const tokens = instance({ store, usage: { flushIntervalSeconds: 0.02 } })
+    const { token, record } = await mint(tokens)
+    await tokens.revoke(record.id, {}, SYSTEM)
+    const before = await warm(tokens, token)
+    for (let use = 0; use < 100_000; use += 1) {
+      void tokens.decide(token, { ip: '10.0.0.1' })
+      if (use % 10_000 === 0) await pause(5)
+    }
+    await tokens.close()
+    const { items } = await instance({ store }).events({ action: 'refuse', limit: 1000 })
+    expect(items.length).toBeLessThan(10)
+    expect(total(items)).toBe(100_000 + before)
+    expect(items[0]).toMatchObject({ tokenId: record.id, code: 'token_revoked', ip: '10.0.0.1', actorId: `token:${record.id}` })
+  })
+
+  it('are told apart by why', async () => {
+    let now = Date.now()
+    const store = memoryStore()
+    const tokens = instance({ store, clock: () => now })
+    const seen: { [code: string]: string } = {}
+    const ip = { ip: '10.0.0.1' }
+    const of = async (code: string, make: () => Promise<{ token: string; id: string }>) => {
+      const { token, id } = await make()
+      seen[code] = id
+      expect(await tokens.verify(token, ip)).toMatchObject({ ok: false, code })
+    }
+    await of('token_expired', async () => {
+      const { token, record } = await mint(tokens, { ttlSeconds: 1 })
+      now += 1000
+      return { token, id: record.id }
+    })
+    await of('token_not_yet_valid', async () => {
+      const { token, record } = await mint(tokens, { notBefore: now + 5000 })
+      return { token, id: record.id }
+    })
+    await of('token_inactive', async () => {
+      const { token, record } = await mint(tokens)
+      await tokens.deactivate(record.id, SYSTEM)
+      return { token, id: record.id }
+    })
+    await of('ip_denied', async () => {
+      const { token, record } = await mint(tokens, { allowedIps: [] })
+      return { token, id: record.id }
+    })
+    const { token, record } = await mint(tokens)
+    tokens.countUse(await principalOf(tokens.decide(token, ip)), { ip: '::ffff:10.0.0.1', outcome: 'resource_denied' })
+    seen.resource_denied = record.id
+    await tokens.close()
+    const { items } = await instance({ store }).events({ action: 'refuse' })
+    expect(Object.fromEntries(items.map(({ code, tokenId }) => [code, tokenId]))).toEqual(seen)
+    expect(new Set(items.map((event) => event.ip))).toEqual(new Set(['10.0.0.1']))
+  })
+
+  it('of very many tokens stay within a budget, with nothing lost from the count', async () => {
+    const store = memoryStore()
+    const tokens = instance({ store, usage: { flushIntervalSeconds: 0.02 } })
+    const made = await Promise.all(Array.from({ length: 2500 }, () => mint(tokens)))
+    await tokens.revokeAll({ all: true }, SYSTEM)
+    const writes: number[] = []
+    for (const { token } of made) await tokens.verify(token)
+    for (let round = 0; round < 10; round += 1) {
+      await pause(20)
+      writes.push((await tokens.events({ action: 'refuse', limit: 1000 })).items.length)
+    }
+    expect(Math.max(...writes)).toBeLessThanOrEqual(121)
+    await tokens.close()
+    let sum = 0
+    let cursor: string | undefined
+    const reader = instance({ store })
+    do {
+      const page = await reader.events({ action: 'refuse', limit: 1000, cursor })
+      sum += total(page.items)
+      cursor = page.nextCursor
+    } while (cursor !== undefined)
+    expect(sum).toBe(2500)
+  })
+
+  for (const [what, fault] of Object.entries({
+    fails: { do: 'fail', error: new Error('down') },
+    'loses its answer': { do: 'fail-after', error: new Error('reset') },
+    hangs: { do: 'hang' },
+    'is slow': { do: 'delay', milliseconds: 40 },
+  } as const)) {
+    it(`are counted once when writing them ${what}`, async () => {
+      const shared = memoryStore()
+      const store = faultyStore(shared)
+      const told: AuditEvent[] = []
+      const tokens = instance({
+        store,
+        usage: { flushIntervalSeconds: 0.01 },
+        deadlineSeconds: 0.05,
+        onEvent: (event) => void (event.action === 'refuse' && told.push(event)),
+      })
+      const made = await Promise.all([mint(tokens), mint(tokens), mint(tokens)])
+      await tokens.revokeAll({ all: true }, SYSTEM)
+      store.behave(({ method, number }) => (method === 'commit' && number % 3 !== 0 ? fault : undefined))
+      for (const { token } of made) {
+        await tokens.verify(token)
+        await pause(30)
+      }
+      await pause(100)
+      store.behave()
+      await tokens.close()
+      const { items } = await instance({ store: shared }).events({ action: 'refuse' })
+      expect(total(items)).toBe(3)
+      expect(new Set(items.map(({ tokenId }) => tokenId)).size).toBe(3)
+      expect(told.length).toBeLessThanOrEqual(items.length)
+    })
+  }
+
+  it('never fail a request', async () => {
+    const store = faultyStore(memoryStore())
+    const tokens = instance({ store, usage: { flushIntervalSeconds: 0.01 }, deadlineSeconds: 0.05 })
+    const { token, record } = await mint(tokens)
+    await tokens.revoke(record.id, {}, SYSTEM)
+    store.behave({ commit: { do: 'fail', error: undefined, how: 'throw' } })
+    for (let use = 0; use < 20; use += 1) {
+      expect(await tokens.verify(token)).toMatchObject({ code: 'token_revoked' })
+      await pause(3)
+    }
+    store.behave()
+  })
+})
