@@ -51,8 +51,12 @@ describe('what an actor hands out on creation', () => {
 describe('what an actor hands out on editing and rotating', () => {
   it('never exceeds what it has, while it may leave what is there', async () => {
     const { call, create, tokens } = harness()
-    const { id } = await create(admin, { scopes: ['inventory:read', 'billing:read'] })
+    const terms = { ttlSeconds: 60, allowedIps: ['192.0.2.1'], resources: { warehouse: ['w2'] } }
+    const { id } = await create(admin, { scopes: ['inventory:read', 'billing:read'], ...terms })
     const before = await tokens.get(id)
+    for (const body of [{ expiresAt: null }, { allowedIps: null }, { resources: null }, { resources: { warehouse: ['w1'] } }]) {
+      expect((await call('PATCH', `/${id}`, { actor: reader, body })).body.code).toBe('grant_denied')
+    }
     for (const body of [{ scopes: ['inventory:read', 'inventory:write'] }, { scopes: ['*'] }, { scopes: ['@staff'] }]) {
       expect((await call('PATCH', `/${id}`, { actor: reader, body })).status).toBeGreaterThanOrEqual(400)
     }
