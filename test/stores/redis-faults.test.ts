@@ -3,14 +3,15 @@ import { inspect } from 'node:util'
 import { Redis } from 'ioredis'
 import { StoreUnavailableError } from 'latchkey'
 import { type RedisWarning, redisStore } from 'latchkey/stores/redis'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { begin } from '../../adapters/stores/redis/begin.js'
 import type { Connection } from '../../adapters/stores/redis/connection.js'
 import { redisFailure } from '../../adapters/stores/redis/failure.js'
+import { openClient } from '../../adapters/stores/redis/open.js'
 import type { TokenStore } from '../../src/store.js'
 import { storedEvent, storedToken } from '../support/records.js'
 import { newKeyPrefix } from '../support/redis.js'
-import { createRedisServer, type RedisServer, redisServerMissing } from '../support/redis-server.js'
+import { createRedisServer, freePort, type RedisServer, redisServerMissing } from '../support/redis-server.js'
 
 const PASSWORD = 'hunter2-and-some-more'
 const missing = redisServerMissing()
@@ -250,10 +251,45 @@ describe('what goes on of a failure', () => {
     expect(inspect(failure, { showHidden: true, depth: null })).not.toContain('hunter2')
   })
 
+  it.each([
+    ['MISCONF Redis is configured to save RDB snapshots', 'check the disk'],
+    ['LOADING Redis is loading the dataset in memory', 'still loading'],
+    ['BUSY Redis is busy running a script', 'cannot answer at the moment'],
+    ['CLUSTERDOWN The cluster is down', 'cannot answer at the moment'],
+    ["ERR unknown command 'ZINTERCARD'", 'Redis 7 or Valkey is needed'],
+    ['getaddrinfo ENOTFOUND no-such-host.invalid', 'name of its host'],
+    ['connect ECONNREFUSED 127.0.0.1:1', 'nothing answers there'],
+    ['connect ETIMEDOUT', 'no connection'],
+    ['Connection is closed.', 'no connection'],
+    ['self-signed certificate', 'encrypted connection'],
+  ])('says what to do about %s', (message, advice) => {
+    expect(redisFailure(new Error(message))).toMatchObject({ code: 'store_unavailable', message: expect.stringContaining(advice) })
+  })
+
   it.each([undefined, null, '', 0, 'route', new AggregateError([new Error('connect ECONNREFUSED ::1:1')])])(
     'is one typed error for %o',
     (thrown) => {
       expect(redisFailure(thrown)).toBeInstanceOf(StoreUnavailableError)
     },
   )
+})
+
+describe('the packages of the clients', () => {
+  const absent = (): Promise<never> => Promise.reject(Object.assign(new Error('Cannot find package'), { code: 'ERR_MODULE_NOT_FOUND' }))
+  const broken = (): Promise<never> => Promise.reject(new SyntaxError('Unexpected token'))
+
+  it('are both missing: says which to install', async () => {
+    await expect(openClient('redis://127.0.0.1:1', { ioredis: absent, redis: absent })).rejects.toThrow(/npm install ioredis/)
+  })
+
+  it('are node-redis alone: it is used', async () => {
+    const port = await freePort()
+    const used = vi.fn(() => import('redis'))
+    await expect(openClient(`redis://127.0.0.1:${port}`, { ioredis: absent, redis: used })).rejects.toThrow(/ECONNREFUSED/)
+    expect(used).toHaveBeenCalledOnce()
+  })
+
+  it('are installed and broken: that is not taken for missing', async () => {
+    await expect(openClient('redis://127.0.0.1:1', { ioredis: broken, redis: () => import('redis') })).rejects.toThrow(SyntaxError)
+  })
 })

@@ -216,6 +216,19 @@ describe.skipIf(redis.skip)(`redis store ${redis.skip ?? ''}`, () => {
     expect((await Promise.all(finds)).every((found) => found.length === 1)).toBe(true)
   })
 
+  it('takes an answer that came while the process itself was held up', async () => {
+    const client = new Redis(url)
+    cleanups.push(() => client.disconnect())
+    const { store } = open({ client })
+    const token = storedToken()
+    await store.commit({ inserts: [token], events: [] })
+    const found = store.find([token.id])
+    // The command has to be on its way first.
+    await new Promise(setImmediate)
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5_500)
+    expect(await found).toEqual([token])
+  })
+
   it('does not close a client that it was given, and closes its own', async () => {
     await withRedis(url, async (client) => {
       const { store } = open({ client })

@@ -10,26 +10,36 @@ const SOCKET_TIMEOUT = 5_000
 /** Often enough that the first call after an outage succeeds within a second, seldom enough to leave a starting server alone. */
 const reconnectDelay = (attempt: number): number => Math.min(50 * attempt, 250)
 
+/** The clients' packages, loaded when the first connection is opened. */
+export type Packages = {
+  readonly ioredis: () => Promise<Pick<typeof import('ioredis'), 'Redis'>>
+  readonly redis: () => Promise<Pick<typeof import('redis'), 'createClient'>>
+}
+
+const packages: Packages = { ioredis: () => import('ioredis'), redis: () => import('redis') }
+
 /**
  * Connects with `ioredis`, or with `redis` where that is not installed.
  *
  * @throws {StoreUnavailableError} `store_unavailable` where neither is installed or the server cannot be reached.
  */
-export async function openClient(url: string): Promise<OpenedClient> {
-  const ioredis = await import('ioredis').catch(absent)
+export async function openClient(url: string, load: Packages = packages): Promise<OpenedClient> {
+  const ioredis = await load.ioredis().catch(absent)
   if (ioredis !== undefined) return openIoredis(ioredis, url)
-  const redis = await import('redis').catch(absent)
+  const redis = await load.redis().catch(absent)
   if (redis !== undefined) return openNodeRedis(redis, url)
   throw new StoreUnavailableError('redis: there is no client: npm install ioredis (or: npm install redis)')
 }
 
 /** Not installed is one answer; installed and broken is an error. */
 function absent(error: unknown): undefined {
-  if (error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND') return undefined
+  if (error instanceof Error && 'code' in error && MISSING.has(error.code)) return undefined
   throw error
 }
 
-export async function openIoredis({ Redis }: Pick<typeof import('ioredis'), 'Redis'>, url: string): Promise<OpenedClient> {
+const MISSING: ReadonlySet<unknown> = new Set(['ERR_MODULE_NOT_FOUND', 'MODULE_NOT_FOUND'])
+
+export async function openIoredis({ Redis }: Awaited<ReturnType<Packages['ioredis']>>, url: string): Promise<OpenedClient> {
   let last: unknown
   const client = new Redis(url, {
     lazyConnect: true,
@@ -53,7 +63,7 @@ export async function openIoredis({ Redis }: Pick<typeof import('ioredis'), 'Red
   return { client, lastError: () => last, close: () => client.disconnect() }
 }
 
-export async function openNodeRedis({ createClient }: Pick<typeof import('redis'), 'createClient'>, url: string): Promise<OpenedClient> {
+export async function openNodeRedis({ createClient }: Awaited<ReturnType<Packages['redis']>>, url: string): Promise<OpenedClient> {
   let last: unknown
   const client = createClient({
     url,
