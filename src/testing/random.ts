@@ -3,7 +3,6 @@ export type Dice = {
   readonly seed: number
   /** A whole number from 0 to `below - 1`. */
   below(below: number): number
-  pick<T>(items: readonly [T, ...T[]]): T
 }
 
 /** Numbers from a seed (the generator known as mulberry32): for tests only, never for secrets. */
@@ -15,7 +14,7 @@ export function createDice(seed: number): Dice {
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
     return ((mixed ^ (mixed >>> 14)) >>> 0) % limit
   }
-  return { seed, below, pick: (items) => items[below(items.length)] ?? items[0] }
+  return { seed, below }
 }
 
 const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
