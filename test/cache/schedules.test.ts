@@ -40,7 +40,9 @@ function stale(verification: Done, log: readonly Done[]): string | undefined {
 }
 
 describe('any order of reads, answers, wake-ups and changes on two nodes', () => {
-  it(`never lets in what was acknowledged as ended, and ends in agreement with the store (${SCHEDULES} schedules)`, { timeout: 600_000 }, async () => {
+  it(`never lets in what was acknowledged as ended, and ends in agreement with the store (${SCHEDULES} schedules)`, {
+    timeout: 600_000,
+  }, async () => {
     const world = createWorld()
     let accepted = 0
     let refused = 0

@@ -1,5 +1,5 @@
-import type { Latchkey, Verification } from 'latchkey'
 import type { Scheduler } from 'fast-check'
+import type { Latchkey, Verification } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
 import { interceptStore } from 'latchkey/testing'
 import type { TokenStore } from '../../src/store.js'

@@ -1,0 +1,190 @@
+import { memoryStore } from 'latchkey/stores/memory'
+import { interceptStore } from 'latchkey/testing'
+import { describe, expect, it } from 'vitest'
+import { BoundedMap } from '../../src/cache/bounded-map.js'
+import { GuessingBudget } from '../../src/cache/guessing.js'
+import { checksum } from '../../src/token/checksum.js'
+import { defaultEngine } from '../../src/token/hash.js'
+import { instance, mint, pause, until, verdict, warm } from '../latchkey/harness.js'
+
+const SECRET = 'S7rAnGe'.repeat(6)
+
+/** A token that was never minted: right in form and, without a pepper, in its checksum. */
+function stranger(n: number): string {
+  const body = `acme_test_${String(n).padStart(16, 'z')}_${SECRET}x`
+  return body + checksum(defaultEngine.sha256(body))
+}
+
+function counting() {
+  let finds = 0
+  const store = interceptStore(memoryStore(), ({ method }, proceed) => {
+    if (method === 'find') finds += 1
+    return proceed()
+  })
+  return {
+    store,
+    get finds() {
+      return finds
+    },
+  }
+}
+
+describe('a flood of tokens that do not exist', () => {
+  it('neither pushes good tokens out of memory nor grows it, however long it lasts', { timeout: 60_000 }, async () => {
+    const counter = counting()
+    const tokens = instance({ store: counter.store, cache: { maxEntries: 100, maxStalenessSeconds: 60 } })
+    const good = await Promise.all(Array.from({ length: 50 }, () => mint(tokens)))
+    for (const { token } of good) await warm(tokens, token)
+    const codes = new Map<string, number>()
+    for (let n = 0; n < 200_000; n += 1) {
+      // By turns: not a token, wrong checksum, right checksum.
+      const junk = n % 3 === 0 ? `junk ${n}` : n % 3 === 1 ? `${stranger(n).slice(0, -6)}000000` : stranger(n)
+      const code = await verdict(tokens.decide(junk, { ip: `10.0.${(n >> 8) & 3}.1` }))
+      codes.set(code, (codes.get(code) ?? 0) + 1)
+    }
+    expect([...codes.keys()].sort()).toEqual(['rate_limited', 'token_malformed', 'token_unknown'])
+    expect(codes.get('token_malformed')).toBeGreaterThan(133_000)
+    const finds = counter.finds
+    for (const { token } of good) expect(tokens.decide(token)).toMatchObject({ ok: true })
+    expect(counter.finds).toBe(finds)
+    // Four addresses: four bursts, and what refills while the flood lasts.
+    expect(finds).toBeLessThan(30_000)
+  })
+
+  it('makes no call to the store at all with a pepper', async () => {
+    const counter = counting()
+    const tokens = instance({ store: counter.store, pepper: 'p'.repeat(32) })
+    const { token } = await mint(tokens)
+    await warm(tokens, token)
+    const finds = counter.finds
+    for (let n = 0; n < 20_000; n += 1) expect(tokens.decide(stranger(n))).toEqual({ ok: false, code: 'token_malformed' })
+    expect(counter.finds).toBe(finds)
+  })
+
+  it('from one address slows down that address, and nobody else', async () => {
+    const tokens = instance()
+    const known = await mint(tokens)
+    await warm(tokens, known.token)
+    for (let n = 0; n < 2000; n += 1) await tokens.verify(stranger(n), { ip: '10.0.0.1' })
+    expect(await tokens.verify(stranger(999_999), { ip: '10.0.0.1' })).toEqual({ ok: false, code: 'rate_limited', retryAfterSeconds: 1 })
+    expect(await verdict(tokens.verify(stranger(999_999), { ip: '10.0.0.2' }))).toBe('token_unknown')
+    expect(await verdict(tokens.verify(known.token, { ip: '10.0.0.1' }))).toBe('ok')
+    const fresh = await mint(tokens)
+    expect(await verdict(tokens.verify(fresh.token, { ip: '10.0.0.2' }))).toBe('ok')
+    await until(async () => (await verdict(tokens.verify(fresh.token, { ip: '10.0.0.1' }))) === 'ok')
+  })
+
+  it('of one id asks the store once in a while', async () => {
+    const counter = counting()
+    const tokens = instance({ store: counter.store, cache: { maxStalenessSeconds: 60 } })
+    await warm(tokens, (await mint(tokens)).token)
+    const finds = counter.finds
+    for (let n = 0; n < 300; n += 1) expect(await verdict(tokens.verify(stranger(1)))).toBe('token_unknown')
+    expect(counter.finds - finds).toBeLessThan(10)
+  })
+})
+
+describe('an id that did not exist', () => {
+  it('is good as soon as it does, on this node and on others', async () => {
+    const store = memoryStore()
+    const [here, there] = [instance({ store }), instance({ store })]
+    for (const node of [here, there]) await warm(node, (await mint(here)).token)
+    const made = await here.create({ name: 'x', scopes: ['stock:read'], idempotencyKey: 'k' }, { actor: 'system' })
+    const token = made.token ?? ''
+    await store.commit({ removals: [made.record.id], events: [] })
+    for (const node of [here, there]) await until(async () => (await verdict(node.verify(token))) === 'token_unknown')
+    const again = await here.create({ name: 'x', scopes: ['stock:read'], idempotencyKey: 'k' }, { actor: 'system' })
+    // The same id with another secret: the old text stays worth nothing.
+    expect(again.record.id).toBe(made.record.id)
+    expect(await verdict(here.verify(again.token ?? ''))).toBe('ok')
+    await until(async () => (await verdict(there.verify(again.token ?? ''))) === 'ok')
+    expect(await verdict(here.verify(token))).toBe('secret_mismatch')
+  })
+})
+
+describe('a bounded map', () => {
+  it('never holds more than it may, and keeps what is asked for', () => {
+    const map = new BoundedMap<{ visited: boolean }>(100)
+    map.set('kept', { visited: false })
+    for (let n = 0; n < 10_000; n += 1) {
+      expect(map.get('kept')).toBeDefined()
+      map.set(`k${n}`, { visited: false })
+      expect(map.size).toBeLessThanOrEqual(100)
+    }
+    map.delete('kept')
+    expect(map.get('kept')).toBeUndefined()
+    map.clear()
+    expect(map.size).toBe(0)
+  })
+
+  it('lets go of what nobody asked for first, and replaces in place', () => {
+    const map = new BoundedMap<{ visited: boolean }>(3)
+    for (const key of ['a', 'b', 'c']) map.set(key, { visited: false })
+    map.get('a')
+    map.set('c', { visited: false })
+    map.set('d', { visited: false })
+    expect(['a', 'b', 'c', 'd'].filter((key) => map.get(key) !== undefined)).toEqual(['a', 'c', 'd'])
+  })
+})
+
+describe('the budget for guessing', () => {
+  it('is used up, refills with time, and is each address’s own', () => {
+    let now = 0
+    const budget = new GuessingBudget(() => now)
+    for (let guess = 0; guess < 500; guess += 1) {
+      expect(budget.spent('a')).toBe(false)
+      budget.spend('a')
+    }
+    expect(budget.spent('a')).toBe(true)
+    expect(budget.spent('b')).toBe(false)
+    now += 10
+    expect(budget.spent('a')).toBe(false)
+    budget.spend('a')
+    expect(budget.spent('a')).toBe(true)
+    now += 3_600_000
+    for (let guess = 0; guess < 500; guess += 1) budget.spend('a')
+    expect(budget.spent('a')).toBe(true)
+  })
+
+  it('forgets the address that was charged longest ago, not the busy one', () => {
+    const budget = new GuessingBudget(() => 0)
+    for (let guess = 0; guess < 500; guess += 1) budget.spend('busy')
+    for (let other = 0; other < 30_000; other += 1) {
+      budget.spend(`x${other}`)
+      if (other % 5000 === 0) budget.spend('busy')
+    }
+    expect(budget.spent('busy')).toBe(true)
+  })
+
+  it('is one for all where the address is not known, and a larger one', () => {
+    const budget = new GuessingBudget(() => 0)
+    for (let guess = 0; guess < 4999; guess += 1) budget.spend(undefined)
+    expect(budget.spent(undefined)).toBe(false)
+    budget.spend(undefined)
+    expect(budget.spent(undefined)).toBe(true)
+  })
+})
+
+describe('a queue of reads', () => {
+  it('is bounded, and good tokens behind a slow store are read rather than refused', async () => {
+    const store = interceptStore(memoryStore(), async ({ method }, proceed) => {
+      if (method === 'find') await pause(15)
+      return proceed()
+    })
+    const tokens = instance({ store, cache: false, deadlineSeconds: 5 })
+    const made = await Promise.all(Array.from({ length: 300 }, () => mint(tokens)))
+    const answers: Promise<string>[] = []
+    // Each in a tick of its own, so that they do not share a read.
+    for (const { token } of made) {
+      answers.push(verdict(tokens.verify(token)))
+      await Promise.resolve()
+      await Promise.resolve()
+    }
+    expect(new Set(await Promise.all(answers))).toEqual(new Set(['ok']))
+    const junk = await Promise.all(
+      Array.from({ length: 30_000 }, (_, n) => verdict(tokens.verify(stranger(n), { ip: `10.1.${n >> 8}.${n & 255}` }))),
+    )
+    expect(new Set(junk)).toEqual(new Set(['token_unknown', 'store_unavailable']))
+    expect(await verdict(tokens.verify(made[0]?.token ?? ''))).toBe('ok')
+  })
+})

@@ -1,0 +1,132 @@
+import { memoryStore } from 'latchkey/stores/memory'
+import { describe, expect, it } from 'vitest'
+import { instance, mint, pause, principalOf, until, verdict, warm } from '../latchkey/harness.js'
+
+/** Owners whose scopes a test can change, and how often each was asked for. */
+function directory() {
+  const scopes = new Map<string, readonly string[] | null>()
+  let asked = 0
+  return {
+    scopes,
+    get asked() {
+      return asked
+    },
+    ownerScopes: async ({ ownerId }: { readonly ownerId: string }) => {
+      asked += 1
+      return scopes.get(ownerId) ?? null
+    },
+  }
+}
+
+describe('the scopes of an owner', () => {
+  it('cut the token down to what the owner may do now', async () => {
+    const owners = directory()
+    const tokens = instance({ ownerScopes: owners.ownerScopes })
+    const { token } = await mint(tokens, { ownerId: 'u1', scopes: ['stock:read', 'stock:write'] })
+    for (const [scopes, expected] of [
+      [['stock:read', 'billing:read'], ['stock:read']],
+      [['stock:*'], ['stock:read', 'stock:write']],
+      [[], []],
+      [['nothing:known'], []],
+    ] as const) {
+      owners.scopes.set('u1', scopes)
+      expect((await principalOf(tokens.verify(token))).scopes).toEqual(expected)
+    }
+    owners.scopes.delete('u1')
+    expect(await verdict(tokens.verify(token))).toBe('owner_denied')
+  })
+
+  it('are asked for at every verification unless the options allow more, and never without an owner', async () => {
+    const owners = directory()
+    owners.scopes.set('u1', ['stock:read'])
+    const tokens = instance({ ownerScopes: owners.ownerScopes })
+    const { token } = await mint(tokens, { ownerId: 'u1' })
+    for (let use = 0; use < 5; use += 1) await tokens.verify(token)
+    expect(owners.asked).toBe(5)
+    await tokens.verify((await mint(tokens)).token)
+    expect(owners.asked).toBe(5)
+  })
+
+  it('are asked for with the tenant, and known for each tenant apart', async () => {
+    const seen: unknown[] = []
+    const tokens = instance({
+      ownerScopes: (owner) => {
+        seen.push(owner)
+        return owner.tenantId === 't1' ? ['stock:read'] : null
+      },
+      cache: { ownerStalenessSeconds: 30 },
+    })
+    const here = await mint(tokens, { ownerId: 'u1', tenantId: 't1' })
+    const there = await mint(tokens, { ownerId: 'u1', tenantId: 't2' })
+    const nowhere = await mint(tokens, { ownerId: 'u1' })
+    await warm(tokens, (await mint(tokens)).token)
+    for (let use = 0; use < 3; use += 1) {
+      expect(await Promise.all([here, there, nowhere].map(({ token }) => verdict(tokens.verify(token))))).toEqual([
+        'ok',
+        'owner_denied',
+        'owner_denied',
+      ])
+    }
+    expect(seen.slice(0, 3)).toEqual([{ ownerId: 'u1', tenantId: 't1' }, { ownerId: 'u1', tenantId: 't2' }, { ownerId: 'u1' }])
+  })
+
+  it('known for a while are asked for again after it', async () => {
+    const owners = directory()
+    owners.scopes.set('u1', ['stock:read'])
+    const tokens = instance({ ownerScopes: owners.ownerScopes, cache: { ownerStalenessSeconds: 0.1 } })
+    const { token } = await mint(tokens, { ownerId: 'u1' })
+    await warm(tokens, (await mint(tokens)).token)
+    await tokens.verify(token)
+    await warm(tokens, token)
+    const before = owners.asked
+    await tokens.verify(token)
+    expect(owners.asked).toBe(before)
+    owners.scopes.set('u1', null)
+    await pause(110)
+    expect(await verdict(tokens.verify(token))).toBe('owner_denied')
+  })
+
+  it('are asked for again everywhere once ownerChanged() said so', async () => {
+    const owners = directory()
+    owners.scopes.set('u1', ['stock:read'])
+    const store = memoryStore()
+    const options = { store, ownerScopes: owners.ownerScopes, cache: { maxStalenessSeconds: 30, ownerStalenessSeconds: 60 } }
+    const [here, there] = [instance(options), instance(options)]
+    const { token } = await mint(here, { ownerId: 'u1' })
+    for (const node of [here, there]) {
+      await warm(node, (await mint(here)).token)
+      await node.verify(token)
+      await warm(node, token)
+    }
+    owners.scopes.set('u1', [])
+    expect((await principalOf(here.verify(token))).scopes).toEqual(['stock:read'])
+    await here.ownerChanged('u1')
+    expect((await principalOf(here.verify(token))).scopes).toEqual([])
+    await until(async () => (await principalOf(there.verify(token))).scopes.length === 0)
+    expect((await here.events({ action: 'owner_changed' })).items).toMatchObject([{ actorId: 'system' }])
+  })
+
+  it('whose answer is late are not remembered past a change that came meanwhile', async () => {
+    let answer: (scopes: readonly string[]) => void = () => undefined
+    const tokens = instance({
+      ownerScopes: () =>
+        new Promise<readonly string[]>((resolve) => {
+          answer = resolve
+        }),
+      cache: { ownerStalenessSeconds: 60 },
+    })
+    const { token } = await mint(tokens, { ownerId: 'u1' })
+    await warm(tokens, (await mint(tokens)).token)
+    const slow = verdict(tokens.verify(token))
+    await pause(5)
+    const old = answer
+    await tokens.ownerChanged('u1')
+    old(['stock:read'])
+    expect(await slow).toBe('ok')
+    const next = tokens.verify(token)
+    await pause(5)
+    expect(answer).not.toBe(old)
+    answer([])
+    expect((await principalOf(next)).scopes).toEqual([])
+  })
+})

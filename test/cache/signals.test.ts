@@ -1,0 +1,97 @@
+import type { Latchkey } from 'latchkey'
+import { memoryStore } from 'latchkey/stores/memory'
+import { faultyStore } from 'latchkey/testing'
+import { describe, expect, it } from 'vitest'
+import { codeOf, instance, mint, pause, principalOf, type Scope, SYSTEM, until, warm } from '../latchkey/harness.js'
+
+const ENDINGS: { readonly [verb: string]: readonly [(tokens: Latchkey<Scope>, id: string) => Promise<unknown>, string] } = {
+  revoke: [(tokens, id) => tokens.revoke(id, {}, SYSTEM), 'token_revoked'],
+  revokeAll: [(tokens) => tokens.revokeAll({ all: true }, SYSTEM), 'token_revoked'],
+  deactivate: [(tokens, id) => tokens.deactivate(id, SYSTEM), 'token_inactive'],
+  'rotate without an overlap': [(tokens, id) => tokens.rotate(id, {}, SYSTEM), 'token_revoked'],
+  'an end that comes earlier': [(tokens, id) => tokens.update(id, { expiresAt: Date.now() + 30 }, SYSTEM), 'token_expired'],
+}
+
+describe('the signal of a principal', () => {
+  for (const [verb, [end, code]] of Object.entries(ENDINGS)) {
+    for (const where of ['here', 'on another node'] as const) {
+      it(`fires after ${verb} ${where}`, async () => {
+        const store = memoryStore()
+        const tokens = instance({ store, cache: { maxStalenessSeconds: 30 } })
+        const { token, record } = await mint(tokens)
+        const bystander = await mint(instance({ store: memoryStore() }))
+        expect(bystander.token).toBeDefined()
+        const { signal } = await principalOf(tokens.verify(token))
+        await warm(tokens, token)
+        expect(signal.aborted).toBe(false)
+        await end(where === 'here' ? tokens : instance({ store }), record.id)
+        await until(() => signal.aborted)
+        expect(codeOf(signal.reason)).toBe(code)
+      })
+    }
+  }
+
+  it('fires when the token expires', async () => {
+    const tokens = instance()
+    const { token } = await mint(tokens, { expiresAt: Date.now() + 60 })
+    const { signal } = await principalOf(tokens.verify(token))
+    await until(() => signal.aborted)
+    expect(codeOf(signal.reason)).toBe('token_expired')
+  })
+
+  it('fires when the token ended between the decision and the first look at it', async () => {
+    const tokens = instance()
+    const { token, record } = await mint(tokens)
+    const principal = await principalOf(tokens.verify(token))
+    await tokens.revoke(record.id, {}, SYSTEM)
+    const { signal } = principal
+    await until(() => signal.aborted)
+  })
+
+  it('is one for all uses of a token, and stays quiet for changes that do not end it', async () => {
+    const tokens = instance()
+    const { token, record } = await mint(tokens)
+    const other = await mint(tokens)
+    const first = (await principalOf(tokens.verify(token))).signal
+    expect((await principalOf(tokens.verify(token))).signal).toBe(first)
+    await tokens.update(record.id, { name: 'y' }, SYSTEM)
+    await tokens.rotate(record.id, { overlapSeconds: 600 }, SYSTEM)
+    await tokens.revoke(other.record.id, {}, SYSTEM)
+    await pause(30)
+    expect(first.aborted).toBe(false)
+  })
+
+  it('fires when neither feed nor store can vouch for the token any more, and not before', async () => {
+    const store = faultyStore(memoryStore())
+    const tokens = instance({ store, cache: { maxStalenessSeconds: 0.2 }, deadlineSeconds: 0.05 })
+    const { token } = await mint(tokens)
+    const { signal } = await principalOf(tokens.verify(token))
+    await warm(tokens, token)
+    store.behave({ find: { do: 'fail', error: null } })
+    await pause(100)
+    expect(signal.aborted).toBe(false)
+    store.behave({ find: { do: 'fail', error: null }, changes: { do: 'fail', error: null } })
+    await until(() => signal.aborted)
+    expect(codeOf(signal.reason)).toBe('store_unavailable')
+  })
+
+  it('fires at the end of the token also while its record cannot be read', async () => {
+    const store = faultyStore(memoryStore())
+    const tokens = instance({ store, cache: { maxStalenessSeconds: 30 } })
+    const { token } = await mint(tokens, { expiresAt: Date.now() + 80 })
+    const { signal } = await principalOf(tokens.verify(token))
+    await warm(tokens, token)
+    store.behave({ find: { do: 'fail', error: new Error('down') } })
+    await until(() => signal.aborted)
+    expect(codeOf(signal.reason)).toBe('token_expired')
+  })
+
+  it('does not stay quiet after the instance was closed', async () => {
+    const tokens = instance()
+    const { token } = await mint(tokens)
+    const principal = await principalOf(tokens.verify(token))
+    await tokens.close()
+    expect(principal.signal.aborted).toBe(true)
+    expect(codeOf(principal.signal.reason)).toBe('closed')
+  })
+})

@@ -1,0 +1,158 @@
+import { InvalidInputError, type LatchkeyOptions, latchkey } from 'latchkey'
+import { memoryStore } from 'latchkey/stores/memory'
+import { describe, expect, it } from 'vitest'
+import { instance, SCOPES } from './harness.js'
+
+const GOOD = { prefix: 'acme_test', store: memoryStore(), scopes: SCOPES }
+const PEPPER = 'p'.repeat(32)
+
+const BAD: readonly (readonly [options: object, field: string])[] = [
+  [{ prefix: undefined }, 'prefix'],
+  [{ prefix: '' }, 'prefix'],
+  [{ prefix: 'Acme' }, 'prefix'],
+  [{ prefix: 'acme_' }, 'prefix'],
+  [{ prefix: '1acme' }, 'prefix'],
+  [{ prefix: 'a'.repeat(25) }, 'prefix'],
+  [{ store: undefined }, 'store'],
+  [{ store: {} }, 'store'],
+  [{ store: { ...memoryStore(), commit: undefined } }, 'store'],
+  [{ scopes: undefined }, 'scopes'],
+  [{ scopes: [] }, 'scopes'],
+  [{ scopes: { 'Stock:read': 'x' } }, 'scopes.Stock:read'],
+  [{ scopes: { '*': 'x' } }, 'scopes.*'],
+  [{ groups: { staff: ['stock:raed'] } }, 'groups.staff.0'],
+  [{ implies: { 'stock:write': ['stock:raed'] } }, 'implies.stock:write.0'],
+  [{ allowWildcard: 'yes' }, 'allowWildcard'],
+  [{ pepper: undefined }, 'pepper'],
+  [{ pepper: '' }, 'pepper'],
+  [{ pepper: 'short' }, 'pepper'],
+  [{ pepper: [] }, 'pepper'],
+  [{ pepper: [PEPPER, PEPPER] }, 'pepper.1'],
+  [{ ownerScopes: undefined }, 'ownerScopes'],
+  [{ ownerScopes: ['stock:read'] }, 'ownerScopes'],
+  [{ requireExpiry: undefined }, 'requireExpiry'],
+  [{ maxTtlSeconds: undefined }, 'maxTtlSeconds'],
+  ...[0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, '60'].map((value) => [{ maxTtlSeconds: value }, 'maxTtlSeconds'] as const),
+  [{ defaultTtlSeconds: 61, maxTtlSeconds: 60 }, 'defaultTtlSeconds'],
+  [{ requireExpiry: 1 }, 'requireExpiry'],
+  [{ cache: true }, 'cache'],
+  [{ cache: { maxStalenessSeconds: 0 } }, 'cache.maxStalenessSeconds'],
+  [{ cache: { maxStalenessSeconds: 61 } }, 'cache.maxStalenessSeconds'],
+  [{ cache: { maxEntries: 0 } }, 'cache.maxEntries'],
+  [{ cache: { ttl: 5 } }, 'cache.ttl'],
+  [{ cache: { onStale: 'serve' } }, 'cache.onStale'],
+  [{ usage: true }, 'usage'],
+  [{ usage: { flushIntervalSeconds: 0 } }, 'usage.flushIntervalSeconds'],
+  [{ deadlineSeconds: 0 }, 'deadlineSeconds'],
+  [{ deadlineSeconds: Number.NaN }, 'deadlineSeconds'],
+  [{ onEvent: 'x' }, 'onEvent'],
+  [{ clock: 5 }, 'clock'],
+  [{ random: 5 }, 'random'],
+  [{ maxTTL: 60 }, 'maxTTL'],
+  [{ Pepper: PEPPER }, 'Pepper'],
+]
+
+describe('latchkey()', () => {
+  for (const [options, field] of BAD) {
+    it(`refuses unsound options by name: ${JSON.stringify(Object.entries(options).map(([key, value]) => [key, String(value)]))}`, () => {
+      let caught: unknown
+      try {
+        latchkey({ ...GOOD, ...options } as LatchkeyOptions)
+      } catch (error) {
+        caught = error
+      }
+      expect(caught).toBeInstanceOf(InvalidInputError)
+      const root = field.split('.')[0] ?? ''
+      expect(
+        String((caught as InvalidInputError).field).startsWith(root),
+        `${String((caught as InvalidInputError).field)} for ${field}`,
+      ).toBe(true)
+    })
+  }
+
+  it('refuses what is not options at all', () => {
+    for (const options of [undefined, null, 'acme', [], 5]) {
+      expect(() => latchkey(options as unknown as LatchkeyOptions)).toThrow(InvalidInputError)
+    }
+  })
+
+  it('does no I/O, and keeps no hold on what it was given', async () => {
+    const calls: string[] = []
+    const store = new Proxy(memoryStore(), {
+      get(target, name) {
+        const value: unknown = Reflect.get(target, name)
+        return typeof value === 'function'
+          ? (...args: unknown[]) => {
+              calls.push(String(name))
+              return Reflect.apply(value, target, args)
+            }
+          : value
+      },
+    })
+    const groups = { staff: ['stock:read'] }
+    const scopes = { ...SCOPES }
+    const tokens = instance({ store, groups, scopes })
+    expect(calls).toEqual([])
+    groups.staff.push('billing:read')
+    Reflect.set(scopes, 'root:all', 'x')
+    expect(tokens.groups).toEqual({ staff: ['stock:read'] })
+    expect(Object.keys(tokens.catalogue)).toEqual(Object.keys(SCOPES))
+    expect(() => Reflect.apply(Array.prototype.push, tokens.groups.staff, ['x'])).toThrow(TypeError)
+    expect(Object.isFrozen(tokens)).toBe(true)
+    expect(tokens.limits).toEqual({ requireExpiry: false, allowWildcard: false })
+    const { token } = await tokens.create({ name: 'x', scopes: ['@staff'] }, { actor: 'system' })
+    const answer = await tokens.verify(token)
+    expect(answer.ok && answer.principal.scopes).toEqual(['stock:read'])
+  })
+
+  it('refuses a token of another prefix, or of a server with another pepper, without a call to the store', async () => {
+    const store = memoryStore()
+    let finds = 0
+    const counting = {
+      ...store,
+      find: (ids: readonly string[]) => {
+        finds += 1
+        return store.find(ids)
+      },
+    }
+    const live = instance({ prefix: 'acme_live', store, pepper: PEPPER })
+    const test = instance({ prefix: 'acme_test', store: counting, pepper: PEPPER })
+    const other = instance({ prefix: 'acme_live', store: counting, pepper: 'q'.repeat(32) })
+    const plain = instance({ prefix: 'acme_live', store: counting })
+    const { token } = await live.create({ name: 'x', scopes: [] }, { actor: 'system' })
+    for (const tokens of [test, other, plain]) {
+      expect(await tokens.verify(token)).toEqual({ ok: false, code: 'token_malformed' })
+    }
+    expect(finds).toBe(0)
+  })
+
+  it('verifies by every pepper, mints by the first, and tells which tokens lean on an old one', async () => {
+    const store = memoryStore()
+    const [older, newer] = ['o'.repeat(32), 'n'.repeat(32)]
+    const before = instance({ store, pepper: older })
+    const first = await before.create({ name: 'x', scopes: [] }, { actor: 'system' })
+    const both = instance({ store, pepper: [newer, older] })
+    expect(await both.verify(first.token)).toMatchObject({ ok: true })
+    const second = await both.create({ name: 'y', scopes: [] }, { actor: 'system' })
+    expect(second.record.pepperId).not.toBe(first.record.pepperId)
+    const after = instance({ store, pepper: newer })
+    expect(await after.verify(second.token)).toMatchObject({ ok: true })
+    expect(await after.verify(first.token)).toMatchObject({ ok: false })
+    const rotated = await both.rotate(first.record.id, {}, { actor: 'system' })
+    expect(rotated.record.pepperId).toBe(second.record.pepperId)
+    expect(await after.verify(rotated.token)).toMatchObject({ ok: true })
+  })
+
+  it('keeps instances of other prefixes in one store from seeing each other', async () => {
+    const store = memoryStore()
+    const live = instance({ prefix: 'acme_live', store })
+    const test = instance({ prefix: 'acme_test', store })
+    const { token, record } = await live.create({ name: 'x', scopes: [] }, { actor: 'system' })
+    expect(await test.get(record.id)).toBeUndefined()
+    expect((await test.list()).items).toEqual([])
+    expect((await test.events()).items).toEqual([])
+    await expect(test.revoke(record.id, {}, { actor: 'system' })).rejects.toMatchObject({ code: 'not_found' })
+    expect(await test.revokeAll({ all: true }, { actor: 'system' })).toEqual({ count: 0 })
+    expect(await live.verify(token)).toMatchObject({ ok: true })
+  })
+})
