@@ -1,5 +1,6 @@
 import { StoreUnavailableError } from '../../../src/errors.js'
 import type { TokenStore } from '../../../src/store.js'
+import { missingPackage } from './missing.js'
 import type { OpenStore } from './store.js'
 
 /** What opening a store gives: the verbs, and how to read what its driver throws. */
@@ -11,11 +12,6 @@ export type Lazy = {
   /** For the message when a package is missing: `kysely pg`. */
   readonly packages: string
   open(): Promise<Opened>
-}
-
-const missingPackage = (error: unknown): boolean => {
-  const { code } = (typeof error === 'object' && error !== null ? error : {}) as { readonly code?: unknown }
-  return code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND'
 }
 
 const CURSOR = /^\d{1,16}$/

@@ -2,6 +2,7 @@ import { constants } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { StoreUnavailableError } from '../../../src/errors.js'
+import { missingPackage } from './missing.js'
 import { type NodeDatabase, type SqliteHandle, type SyncDatabase, sqliteHandle } from './sqlite-handle.js'
 
 type Constructor = new (path: string) => SyncDatabase | NodeDatabase
@@ -19,8 +20,7 @@ const installed = async (name: string): Promise<Constructor | undefined> => {
     const module = (await import(name)) as { readonly default?: Constructor }
     return module.default
   } catch (error) {
-    const { code } = error as { readonly code?: unknown }
-    if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') return undefined
+    if (missingPackage(error)) return undefined
     throw new StoreUnavailableError(`sqlite store: the package ${name} is installed but does not load on this machine: reinstall it`, error)
   }
 }
@@ -28,15 +28,21 @@ const installed = async (name: string): Promise<Constructor | undefined> => {
 /** The drivers that a path can be opened with. */
 export type SqliteDriver = 'node:sqlite' | 'libsql' | 'better-sqlite3'
 
-/** Finds the first driver that is there. */
+/** Finds the first driver that is there and loads. */
 export const findDriver = async (wanted?: SqliteDriver): Promise<Constructor> => {
+  let broken: unknown
   for (const name of wanted === undefined ? (['node:sqlite', 'libsql', 'better-sqlite3'] as const) : [wanted]) {
-    const driver = name === 'node:sqlite' ? builtIn() : await installed(name)
-    if (driver !== undefined) return driver
+    try {
+      const driver = name === 'node:sqlite' ? builtIn() : await installed(name)
+      if (driver !== undefined) return driver
+    } catch (error) {
+      broken ??= error
+    }
   }
-  throw new StoreUnavailableError(
-    `sqlite store: no SQLite driver found (${wanted ?? 'this Node has no node:sqlite'}): run "npm install libsql", or use Node 22.13 or newer`,
-  )
+  if (broken !== undefined) throw broken
+  const where =
+    wanted === undefined ? 'this Node has no node:sqlite, and neither libsql nor better-sqlite3 is installed' : `${wanted} is not there`
+  throw new StoreUnavailableError(`sqlite store: ${where}: run "npm install libsql", or use Node 22.13 or newer`)
 }
 
 /** Makes the file for its owner only, before a driver makes it for everybody. SQLite gives its -wal and -shm files the same mode. */

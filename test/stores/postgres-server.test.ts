@@ -1,0 +1,134 @@
+import { Kysely, PostgresDialect } from 'kysely'
+import { migrationSql, postgresStore } from 'latchkey/stores/postgres'
+import { Pool } from 'pg'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { InvalidInputError } from '../../src/errors.js'
+import { service } from '../support/services.js'
+import { type OwnPlace, ownSchema } from './sql/databases.js'
+import { proxyBefore } from './sql/proxy.js'
+import { event, token } from './sql/samples.js'
+import { serverTests } from './sql/servers.js'
+
+const postgres = await service('postgres')
+const url = postgres.url ?? ''
+
+const changed = (change: (url: URL) => void): string => {
+  const other = new URL(url)
+  change(other)
+  return other.href
+}
+
+describe.skipIf(postgres.skip)(`postgres as a server ${postgres.skip ?? ''}`, () => {
+  serverTests({
+    place: () => ownSchema(url),
+    open: (place) => postgresStore({ url, schema: place.schema, poolSize: 2 }),
+    printed: (place) => migrationSql('postgres', { schema: place.schema }),
+    async broken(place) {
+      const { schema } = place
+      const nobody = changed((it) => {
+        it.username = 'latchkey_nobody'
+        it.password = 's3cret-word'
+      })
+      const readOnly = changed((it) => it.searchParams.set('options', '-c default_transaction_read_only=on'))
+      return [
+        { store: postgresStore({ url: 'postgres://me:s3cret-word@127.0.0.1:1/db' }), says: 'cannot be reached' },
+        { store: postgresStore({ url: nobody, schema }), says: 'refused the login' },
+        { store: postgresStore({ url: changed((it) => (it.pathname = '/latchkey_no_such')), schema }), says: 'does not exist' },
+        { store: postgresStore({ url, schema: `${schema}_no_such` }), says: 'does not exist' },
+        { store: postgresStore({ url: readOnly, schema }), says: 'read-only' },
+      ]
+    },
+  })
+})
+
+describe.skipIf(postgres.skip)(`what the host gives a postgres store ${postgres.skip ?? ''}`, () => {
+  let place: OwnPlace
+
+  beforeAll(async () => {
+    place = await ownSchema(url)
+    const store = postgresStore({ url, schema: place.schema })
+    await store.migrate?.()
+    await store.close?.()
+  })
+  afterAll(() => place?.remove())
+
+  it('stays open when the store is closed, and gets its connections back', async () => {
+    const pool = new Pool({ connectionString: url, max: 3 })
+    const store = postgresStore({ pool, schema: place.schema })
+    const stop = await store.subscribe?.(() => {})
+    const known = token()
+    await Promise.all(Array.from({ length: 20 }, () => store.commit({ inserts: [token()], events: [event()] })))
+    await store.commit({ inserts: [known], events: [event()] })
+    expect(await store.find([known.id])).toEqual([known])
+    await stop?.()
+    await store.close?.()
+    expect((await pool.query('select 1 as one')).rows).toEqual([{ one: 1 }])
+    expect(pool.waitingCount).toBe(0)
+    expect(pool.idleCount).toBe(pool.totalCount)
+    await pool.end()
+  })
+
+  it('may be a pool of one connection: nothing waits for itself', async () => {
+    const pool = new Pool({ connectionString: url, max: 1 })
+    const store = postgresStore({ pool, schema: place.schema })
+    expect(store.subscribe).toBeUndefined()
+    const results = await Promise.all(Array.from({ length: 10 }, () => store.commit({ inserts: [token()], events: [event()] })))
+    expect(results.every(({ ok }) => ok)).toBe(true)
+    await pool.end()
+  })
+
+  it('may be a Kysely instance', async () => {
+    const kysely = new Kysely<Record<string, never>>({
+      dialect: new PostgresDialect({ pool: new Pool({ connectionString: url, max: 2 }) }),
+    })
+    const store = postgresStore({ kysely, schema: place.schema })
+    await store.migrate?.()
+    const known = token()
+    expect(await store.commit({ inserts: [known], events: [event()] })).toEqual({ ok: true })
+    expect(await store.find([known.id, 'another'])).toEqual([known])
+    await store.close?.()
+    expect(await store.find([known.id])).toEqual([known])
+    await kysely.destroy()
+  })
+
+  it('wakes those who subscribed, also after their connection was lost', async () => {
+    const proxy = await proxyBefore(url, 5432)
+    const [writer, reader] = [postgresStore({ url, schema: place.schema }), postgresStore({ url: proxy.url, schema: place.schema })]
+    const wake = vi.fn()
+    const stop = await reader.subscribe?.(wake)
+    const woken = async (): Promise<void> => {
+      wake.mockClear()
+      await writer.commit({ inserts: [token()], events: [event()] })
+      await vi.waitFor(() => expect(wake).toHaveBeenCalled(), 5_000)
+    }
+    await woken()
+    await proxy.die()
+    wake.mockClear()
+    await proxy.comeBack()
+    // A notice may have been missed meanwhile, so a new connection wakes by itself.
+    await vi.waitFor(() => expect(wake).toHaveBeenCalled(), 10_000)
+    await woken()
+    await stop?.()
+    wake.mockClear()
+    await writer.commit({ inserts: [token()], events: [event()] })
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(wake).not.toHaveBeenCalled()
+    await Promise.all([writer.close?.(), reader.close?.(), proxy.close()])
+  })
+
+  it('is refused where it is misspelt or doubled', () => {
+    const pool = new Pool({ connectionString: url })
+    for (const options of [
+      {},
+      { url, pool },
+      { url: 'mysql://a/b' },
+      { url: 7 },
+      { url, schema: 'a"b' },
+      { url, poolSize: 0 },
+      { uri: url },
+      null,
+    ]) {
+      expect(() => postgresStore(options as never)).toThrow(InvalidInputError)
+    }
+  })
+})

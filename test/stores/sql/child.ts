@@ -1,0 +1,14 @@
+import { sqliteStore } from '../../../adapters/stores/sqlite.js'
+import { event, token } from './samples.js'
+
+// One of several processes that share a file: sets it up, then writes so many tokens, each in a commit of its own.
+const [, , path = '', name = '', count = '0'] = process.argv
+const store = sqliteStore({ path, busyTimeoutMs: 20_000 })
+await store.migrate?.()
+process.stdout.write('ready\n')
+for (let index = 0; index < Number(count); index += 1) {
+  const id = `${name}${String(index).padStart(6, '0')}`
+  const result = await store.commit({ inserts: [token({ id })], events: [event({ id: `E${id}` })] })
+  if (!result.ok) throw new Error(result.conflict)
+}
+await store.close?.()

@@ -1,0 +1,193 @@
+import { mkdir, stat, writeFile } from 'node:fs/promises'
+import { inspect } from 'node:util'
+import { sqliteStore } from 'latchkey/stores/sqlite'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { findDriver } from '../../adapters/stores/sql/sqlite-open.js'
+import { InvalidInputError, StoreUnavailableError } from '../../src/errors.js'
+import { ownFolder } from './sql/databases.js'
+import { event, token } from './sql/samples.js'
+
+const failure = async (work: unknown): Promise<Error> => {
+  try {
+    await work
+  } catch (error) {
+    if (error instanceof Error) return error
+  }
+  throw new Error('it did not fail')
+}
+
+const pragma = (database: { exec(sql: string): unknown }, text: string): void => {
+  database.exec(`pragma ${text}`)
+}
+
+describe('sqlite when something is wrong', () => {
+  let folder: Awaited<ReturnType<typeof ownFolder>>
+  const opened: { close(): unknown }[] = []
+
+  beforeEach(async () => {
+    folder = await ownFolder()
+  })
+  afterEach(async () => {
+    for (const database of opened.splice(0)) database.close()
+    await folder.remove()
+  })
+
+  const beside = async (): Promise<InstanceType<Awaited<ReturnType<typeof findDriver>>>> => {
+    const Driver = await findDriver()
+    const database = new Driver(folder.path('tokens.db'))
+    opened.push(database)
+    return database
+  }
+
+  it('says that the folder is missing, and makes nothing', async () => {
+    const error = await failure(sqliteStore(folder.path('no/such/tokens.db')).migrate?.())
+    expect(error).toBeInstanceOf(StoreUnavailableError)
+    expect(error.message).toContain('does not exist: create it first')
+    await expect(stat(folder.path('no'))).rejects.toThrow()
+  })
+
+  it('says that the path is a folder', async () => {
+    await mkdir(folder.path('tokens.db'))
+    const error = await failure(sqliteStore(folder.path('tokens.db')).migrate?.())
+    expect(error).toBeInstanceOf(StoreUnavailableError)
+    expect(error.message).toContain('it is a folder')
+  })
+
+  it('says that the file is no database, and leaves it as it is', async () => {
+    await writeFile(folder.path('tokens.db'), 'a shopping list, rather long, and certainly no database at all\n'.repeat(40))
+    const error = await failure(sqliteStore(folder.path('tokens.db')).migrate?.())
+    expect(error).toBeInstanceOf(StoreUnavailableError)
+    expect(error.message).toContain('is no database')
+    expect((await stat(folder.path('tokens.db'))).size).toBe(2520)
+  })
+
+  it('asks for migrate() where the tables are missing', async () => {
+    const store = sqliteStore(folder.path('tokens.db'))
+    const error = await failure(store.find(['a']))
+    expect(error).toBeInstanceOf(StoreUnavailableError)
+    expect(error.message).toContain('call migrate()')
+    await store.close?.()
+  })
+
+  it('makes a file that only its owner can read', async () => {
+    const store = sqliteStore(folder.path('tokens.db'))
+    await store.migrate?.()
+    await store.commit({ inserts: [token()], events: [event()] })
+    for (const name of ['tokens.db', 'tokens.db-wal', 'tokens.db-shm']) {
+      expect((await stat(folder.path(name))).mode & 0o077).toBe(0)
+    }
+    await store.close?.()
+  })
+
+  it('waits for a lock of somebody else without blocking, then says what is wrong; reads go on', async () => {
+    const store = sqliteStore({ path: folder.path('tokens.db'), busyTimeoutMs: 60 })
+    await store.migrate?.()
+    const known = token()
+    await store.commit({ inserts: [known], events: [event()] })
+    const other = await beside()
+    other.exec('begin immediate')
+    let turns = 0
+    const counting = setInterval(() => {
+      turns += 1
+    }, 1)
+    const error = await failure(store.commit({ inserts: [token()], events: [event()] }))
+    clearInterval(counting)
+    expect(error).toBeInstanceOf(StoreUnavailableError)
+    expect(error.message).toContain('locked by another process')
+    expect(turns).toBeGreaterThan(5)
+    expect(await store.find([known.id])).toHaveLength(1)
+    const waiting = store.commit({ inserts: [token()], events: [event()] })
+    other.exec('rollback')
+    expect(await waiting).toEqual({ ok: true })
+    await store.close?.()
+  })
+
+  it('writes nothing at all when the disk is full', async () => {
+    const database = await beside()
+    const store = sqliteStore({ database })
+    await store.migrate?.()
+    const known = token()
+    await store.commit({ inserts: [known], events: [event()] })
+    pragma(database, 'max_page_count = 1')
+    const change = { inserts: [token({ name: 'x'.repeat(500_000) })], events: [event()] }
+    const error = await failure(store.commit(change))
+    expect(error).toBeInstanceOf(StoreUnavailableError)
+    expect(error.message).toContain('disk')
+    pragma(database, 'max_page_count = 1000000')
+    expect(await store.find([known.id, change.inserts[0]?.id ?? ''])).toEqual([known])
+    expect(await store.events({ prefix: 'acme', limit: 10 })).toHaveLength(1)
+    expect(await store.commit(change)).toEqual({ ok: true })
+  })
+
+  it('says that the file is read-only', async () => {
+    const database = await beside()
+    const store = sqliteStore({ database })
+    await store.migrate?.()
+    pragma(database, 'query_only = 1')
+    const error = await failure(store.commit({ inserts: [token()], events: [event()] }))
+    expect(error).toBeInstanceOf(StoreUnavailableError)
+    expect(error.message).toContain('read-only')
+  })
+
+  it('keeps what was in the query out of the error', async () => {
+    const database = await beside()
+    const store = sqliteStore({ database })
+    await store.migrate?.()
+    database.exec(`create trigger grumble before insert on latchkey_tokens begin select raise(abort, 'canary in the trigger'); end`)
+    const error = await failure(store.commit({ inserts: [token({ name: 'canary in the name' })], events: [event()] }))
+    expect(error).toBeInstanceOf(StoreUnavailableError)
+    expect(inspect(error, { depth: null, showHidden: true })).not.toContain('canary')
+  })
+
+  it('refuses a token whose row was damaged, and answers the others', async () => {
+    const database = await beside()
+    const store = sqliteStore({ database })
+    await store.migrate?.()
+    const [good, late, bare] = [token(), token({ expiresAt: 1 }), token({ allowedIps: ['10.0.0.0/8'] })]
+    await store.commit({ inserts: [good, late, bare], events: [event()] })
+    database.exec(`update latchkey_tokens set expires_at = 'soon' where id = '${late.id}'`)
+    database.exec(`update latchkey_tokens set allowed_ips = '["10.' where id = '${bare.id}'`)
+    const found = new Map((await store.find([good.id, late.id, bare.id])).map((one) => [one.id, one]))
+    expect(found.get(good.id)).toEqual(good)
+    expect(found.get(late.id)?.expiresAt).toBeNaN()
+    expect(found.get(bare.id)).toMatchObject({ scopes: [], allowedIps: [], expiresAt: Number.NaN })
+  })
+
+  it('says which package to install where there is no driver', async () => {
+    const there = await findDriver('better-sqlite3').then(
+      () => true,
+      () => false,
+    )
+    if (there) return
+    const error = await failure(sqliteStore({ path: folder.path('tokens.db'), driver: 'better-sqlite3' }).migrate?.())
+    expect(error).toBeInstanceOf(StoreUnavailableError)
+    expect(error.message).toContain('npm install')
+  })
+
+  it('refuses options that it does not know or understand', () => {
+    for (const options of [
+      {},
+      { path: '' },
+      { path: 'a\0b' },
+      { path: 'a', database: { prepare: 1 } },
+      { path: 'a', tablePrefix: 'x"; drop table y; --' },
+      { path: 'a', busyTimeoutMs: Number.NaN },
+      { path: 'a', pahtr: 1 },
+      { database: {} },
+      { database: 'a' },
+      null,
+    ]) {
+      expect(() => sqliteStore(options as never)).toThrow(InvalidInputError)
+    }
+  })
+
+  it('opens again after it was closed', async () => {
+    const store = sqliteStore(folder.path('tokens.db'))
+    await store.migrate?.()
+    const known = token()
+    await store.commit({ inserts: [known], events: [event()] })
+    await store.close?.()
+    expect(await store.find([known.id])).toEqual([known])
+    await store.close?.()
+  })
+})

@@ -1,0 +1,67 @@
+import { spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { sqliteStore } from 'latchkey/stores/sqlite'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { ownFolder } from './sql/databases.js'
+import { event, token } from './sql/samples.js'
+
+const CHILD = fileURLToPath(new URL('./sql/child.ts', import.meta.url))
+
+type Child = { readonly ready: Promise<void>; readonly exit: Promise<number | string>; kill(): void }
+
+const start = (path: string, name: string, count: number): Child => {
+  const child = spawn(process.execPath, ['--import', 'tsx', CHILD, path, name, String(count)], { stdio: ['ignore', 'pipe', 'inherit'] })
+  return {
+    ready: new Promise((resolve) => child.stdout.once('data', () => resolve())),
+    exit: new Promise((resolve) => child.once('exit', (code, signal) => resolve(code ?? signal ?? 'gone'))),
+    kill: () => void child.kill('SIGKILL'),
+  }
+}
+
+describe('a file that several processes share', () => {
+  let folder: Awaited<ReturnType<typeof ownFolder>>
+  const children: Child[] = []
+
+  beforeEach(async () => {
+    folder = await ownFolder()
+  })
+  afterEach(async () => {
+    for (const child of children.splice(0)) {
+      child.kill()
+      await child.exit
+    }
+    await folder.remove()
+  })
+
+  it('is set up once by all that start at the same time, and loses no commit of any', async () => {
+    const path = folder.path('tokens.db')
+    for (const name of ['a', 'b', 'c', 'd']) children.push(start(path, name, 50))
+    const store = sqliteStore({ path, busyTimeoutMs: 20_000 })
+    await store.migrate?.()
+    expect(await Promise.all(children.map((child) => child.exit))).toEqual([0, 0, 0, 0])
+    expect(await store.list({ prefix: 'acme', now: 0, limit: 1000 })).toHaveLength(200)
+    const events = await store.events({ prefix: 'acme', limit: 1000 })
+    expect(events).toHaveLength(200)
+    const page = await store.changes('0', 1000)
+    expect(new Set(page.ids).size).toBe(200)
+    expect(page.cursor).toBe('400')
+    await store.close?.()
+  })
+
+  it('keeps what was acknowledged and is not locked when a process is killed in the middle of its writes', async () => {
+    const path = folder.path('tokens.db')
+    const child = start(path, 'k', 100_000)
+    children.push(child)
+    await child.ready
+    const store = sqliteStore({ path, busyTimeoutMs: 20_000 })
+    await store.commit({ inserts: [token({ id: 'mine' })], events: [event()] })
+    child.kill()
+    await child.exit
+    expect(await store.commit({ inserts: [token()], events: [event()] })).toEqual({ ok: true })
+    expect(await store.find(['mine'])).toHaveLength(1)
+    const tokens = await store.list({ prefix: 'acme', now: 0, limit: 1000 })
+    const events = await store.events({ prefix: 'acme', limit: 1000 })
+    expect(tokens.length).toBe(events.length)
+    await store.close?.()
+  })
+})
