@@ -7,7 +7,7 @@ const config: ViteUserConfig = defineConfig({
   resolve: {
     alias: [
       { find: /^latchkey$/, replacement: at('./src/index.ts') },
-      { find: /^latchkey\/testing$/, replacement: at('./src/testing/index.ts') },
+      { find: /^latchkey\/(testing|leaks|oauth|jwt)$/, replacement: at('./src/$1/index.ts') },
       { find: /^latchkey\/(.+)$/, replacement: at('./adapters/$1.ts') },
     ],
   },

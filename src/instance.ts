@@ -3,6 +3,8 @@ import type {
   AuditAction,
   AuditEvent,
   CreateInput,
+  LeakInput,
+  LeakReported,
   MaybePromise,
   Minted,
   Page,
@@ -12,6 +14,7 @@ import type {
   TokenStatus,
   UpdateInput,
   UsageReport,
+  UsageSummary,
   Verification,
   VerifyContext,
 } from './model.js'
@@ -48,6 +51,17 @@ export type EventsInput = {
   /** 1 to 1000. @default 50 */
   readonly limit?: number | undefined
   readonly cursor?: string | undefined
+}
+
+/** What `usageOf` reports about. */
+export type UsageOfInput = {
+  /** 1 to 100 ids. */
+  readonly ids: readonly string[]
+  readonly from: Date | number | string
+  /** @default now */
+  readonly to?: Date | number | string | undefined
+  /** Whole hours, at most 1000 steps. @default 3600 */
+  readonly stepSeconds?: number | undefined
 }
 
 /** Which tokens `revokeAll` ends: one field at least. */
@@ -102,6 +116,10 @@ export interface Latchkey<S extends string = string> {
       readonly outcome?: 'allowed' | 'scope_insufficient' | 'resource_denied' | 'rate_limited'
     },
   ): void
+  /** Whose token is this, whatever its status? Reads the primary; decides and counts nothing. `undefined`: none of ours. */
+  identify(token: string): Promise<TokenRecord | undefined>
+  /** Puts into the audit that a token was found where it should not be, and acts on it. Repeating a report changes nothing. */
+  reportLeak(input: LeakInput, by: By): Promise<LeakReported>
   get(id: string, by?: MaybeBy): Promise<TokenRecord | undefined>
   list(input?: ListInput, by?: MaybeBy): Promise<Page<TokenRecord>>
   update(id: string, changes: UpdateInput<S>, by: By & { readonly version?: number | undefined }): Promise<TokenRecord>
@@ -118,6 +136,10 @@ export interface Latchkey<S extends string = string> {
     range?: { readonly from?: Date | number | string; readonly to?: Date | number | string },
     by?: MaybeBy,
   ): Promise<UsageReport>
+  /** How much up to 100 tokens were used, in even steps of whole hours: what a list shows beside its rows. */
+  usageOf(input: UsageOfInput, by?: MaybeBy): Promise<{ readonly items: readonly UsageSummary[] }>
+  /** What the actor may put among a token's scopes: names, `@groups` and wildcards, for a form to offer. */
+  grantable(by?: MaybeBy): readonly string[]
   /** Removes tokens that were revoked or expired before the instant, with their usage; their audit stays. */
   prune(input: { readonly before: Date | number | string }, by?: MaybeBy): Promise<{ readonly count: number }>
   /** Says that an owner's permissions changed, so that every node asks the `ownerScopes` hook again. */

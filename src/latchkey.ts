@@ -7,14 +7,18 @@ import { create } from './operations/create.js'
 import { deactivate } from './operations/deactivate.js'
 import { events } from './operations/events.js'
 import { get } from './operations/get.js'
+import { grantable } from './operations/grantable.js'
+import { identify } from './operations/identify.js'
 import { list } from './operations/list.js'
 import { ownerChanged } from './operations/owner-changed.js'
 import { prune } from './operations/prune.js'
+import { reportLeak } from './operations/report-leak.js'
 import { revoke } from './operations/revoke.js'
 import { revokeAll } from './operations/revoke-all.js'
 import { rotate } from './operations/rotate.js'
 import { update } from './operations/update.js'
 import { usage } from './operations/usage.js'
+import { usageOf } from './operations/usage-of.js'
 import { countUse, decide, verify } from './operations/verify.js'
 import { type LatchkeyOptions, readOptions } from './options.js'
 import { isThenable } from './records/deadline.js'
@@ -71,6 +75,8 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     countUse: (principal, use) => {
       if (closing === undefined) countUse(context, principal, use)
     },
+    identify: async (token) => identify(open(), token),
+    reportLeak: async (input, by) => reportLeak(open(), input, by),
     get: async (id, by) => get(open(), id, by),
     list: async (input, by) => list(open(), input, by),
     update: async (id, changes, by) => update(open(), id, changes, by),
@@ -81,6 +87,8 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     revokeAll: async (input, by) => revokeAll(open(), input, by),
     events: async (input, by) => events(open(), input, by),
     usage: async (id, range, by) => usage(open(), id, range, by),
+    usageOf: async (input, by) => usageOf(open(), input, by),
+    grantable: (by) => grantable(open(), by),
     prune: async (input, by) => prune(open(), input, by),
     ownerChanged: async (ownerId, by) => ownerChanged(open(), ownerId, by),
     close: () => {

@@ -181,4 +181,35 @@ export type UsageReport = {
   readonly addresses: readonly { readonly ip: string; readonly count: number; readonly lastAt: Date }[]
 }
 
+/** What to do with a token that was found where it should not be. */
+export type LeakAction = 'revoke' | 'deactivate' | 'notify'
+
+/** What `reportLeak` takes. */
+export type LeakInput = {
+  /** The text that was found. */
+  readonly token: string
+  /** Where: `content`, `commit`, `npm`. For the audit. */
+  readonly source?: string | undefined
+  readonly url?: string | undefined
+  /** What the finder calls this kind of token. For the audit. */
+  readonly type?: string | undefined
+  readonly action: LeakAction
+}
+
+/** What `reportLeak` answers: `known` is false where the text is none of our tokens. */
+export type LeakReported =
+  | { readonly known: false; readonly record?: undefined; readonly repeated?: undefined }
+  | { readonly known: true; readonly record: TokenRecord /** This find was reported before. */; readonly repeated: boolean }
+
+/** What `usageOf` reports of one token: uses that were allowed and refused, in even steps of time. */
+export type UsageSummary = {
+  readonly tokenId: string
+  /** Allowed uses in the asked range. */
+  readonly total: number
+  /** Refused uses in the asked range. */
+  readonly refused: number
+  /** Oldest first; `at` is where the step begins. Steps without a use are left out. */
+  readonly steps: readonly { readonly at: Date; readonly count: number; readonly refused: number }[]
+}
+
 export type { AuditAction, JsonObject, MaybePromise, Resources, TokenStatus } from './store.js'

@@ -22,6 +22,7 @@ const ACTIONS = [
   'refuse',
   'rotation_due',
   'owner_changed',
+  'leak',
 ] as const satisfies readonly AuditAction[]
 
 type Given = {

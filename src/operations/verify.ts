@@ -36,8 +36,8 @@ export function decide(context: Context, token: unknown, request: VerifyContext 
     .then((read) => (read === undefined ? UNKNOWN : judge(context, read, digest, request)), limited)
 }
 
-// The digest by the pepper that the checksum was made with; without one, this token was never minted here.
-function digestOf(context: Context, token: string, body: string): string | undefined {
+/** The digest by the pepper that the checksum was made with; without one, this token was never minted here. */
+export function digestOf(context: Context, token: string, body: string): string | undefined {
   for (const digester of context.settings.digesters) {
     const digest = digester.digest(body)
     if (checksumMatches(token, digest)) return digest

@@ -3,9 +3,12 @@ type Manifest = { readonly exports: { readonly [subpath: string]: unknown } }
 const isManifest = (value: unknown): value is Manifest =>
   typeof value === 'object' && value !== null && 'exports' in value && typeof value.exports === 'object' && value.exports !== null
 
+// Parts of the library itself, beside the adapters.
+const MODULES: ReadonlySet<string> = new Set(['testing', 'leaks', 'oauth', 'jwt'])
+
 const sourceOf = (name: string): string => {
   if (name === 'index') return 'src/index.ts'
-  if (name === 'testing') return 'src/testing/index.ts'
+  if (MODULES.has(name)) return `src/${name}/index.ts`
   return `adapters/${name}.ts`
 }
 

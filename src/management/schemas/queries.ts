@@ -16,6 +16,7 @@ const ACTIONS = [
   'refuse',
   'rotation_due',
   'owner_changed',
+  'leak',
 ] as const satisfies readonly AuditAction[]
 
 // A query string holds text only. What is not written exactly like a number is none: no signs, no exponents, no blanks.
@@ -80,6 +81,22 @@ export const tokenEventsQuery: z.ZodType<Pick<EventsInput, 'action' | 'limit' | 
 export type UsageRange = { readonly from?: string | undefined; readonly to?: string | undefined }
 
 const instant = z.string().min(1).max(64).meta({ format: 'date-time' })
+
+const ids = z
+  .union([word.transform((one) => [one]), z.array(word)])
+  .pipe(z.array(z.string()).min(1).max(100))
+  .meta({ description: 'The tokens: give it up to 100 times.' })
+
+/** The tokens and the range of `GET /usage`. */
+export type UsageOfQuery = UsageRange & { readonly id: readonly string[]; readonly from: string; readonly stepSeconds?: number | undefined }
+
+/** What `GET /usage` takes. */
+export const usageOfQuery: z.ZodType<UsageOfQuery> = z.strictObject({
+  id: ids,
+  from: instant.meta({ description: 'From here on; steps are counted from here.', format: 'date-time' }),
+  to: instant.meta({ description: 'Up to here, exclusive. Now when left out.', format: 'date-time' }).optional(),
+  stepSeconds: seconds.meta({ description: 'The length of a step, whole hours; 3600 when left out.' }).optional(),
+})
 
 /** What `GET /:id/usage` takes. */
 export const usageQuery: z.ZodType<UsageRange> = z.strictObject({

@@ -1,0 +1,58 @@
+/** A public key, as WebCrypto holds it. */
+export type PublicKey = Awaited<ReturnType<typeof crypto.subtle.importKey>>
+
+/** Decodes standard base64; `undefined` for anything else. */
+function decodeBase64(text: string): Uint8Array<ArrayBuffer> | undefined {
+  if (text.length > 4096 || !/^[A-Za-z0-9+/]+={0,2}$/.test(text) || text.length % 4 !== 0) return undefined
+  const binary = atob(text)
+  return Uint8Array.from(binary, (char) => char.charCodeAt(0))
+}
+
+const PEM = /^-----BEGIN PUBLIC KEY-----\s+([A-Za-z0-9+/=\s]+?)\s*-----END PUBLIC KEY-----\s*$/
+
+/** An ECDSA P-256 public key, for WebCrypto, of a PEM text (RFC 7468 §13). `undefined` for any other text or kind of key. */
+export async function importPublicKey(pem: string): Promise<PublicKey | undefined> {
+  const der = decodeBase64((PEM.exec(pem.trim())?.[1] ?? '').replace(/\s+/g, ''))
+  if (der === undefined) return undefined
+  try {
+    return await crypto.subtle.importKey('spki', der, { name: 'ECDSA', namedCurve: 'P-256' }, false, ['verify'])
+  } catch {
+    return undefined
+  }
+}
+
+/** Is this base64 text the DER signature (ECDSA P-256, SHA-256) of exactly these bytes? */
+export async function verifySignature(key: PublicKey, signature: string, bytes: Uint8Array<ArrayBuffer>): Promise<boolean> {
+  const der = decodeBase64(signature)
+  const raw = der === undefined ? undefined : fromDer(der)
+  return raw !== undefined && (await crypto.subtle.verify({ name: 'ECDSA', hash: 'SHA-256' }, key, raw, bytes))
+}
+
+const SEQUENCE = 0x30
+const INTEGER = 0x02
+const FIELD_BYTES = 32
+
+// RFC 3279 §2.2.3: SEQUENCE { r INTEGER, s INTEGER }. WebCrypto wants r and s side by side, 32 bytes each. Strict DER and nothing behind it:
+// there is one way to write a signature.
+function fromDer(der: Uint8Array): Uint8Array<ArrayBuffer> | undefined {
+  if (der[0] !== SEQUENCE || der[1] !== der.length - 2) return undefined
+  const r = readInteger(der, 2)
+  const s = r === undefined ? undefined : readInteger(der, r.end)
+  if (r === undefined || s === undefined || s.end !== der.length) return undefined
+  const raw = new Uint8Array(2 * FIELD_BYTES)
+  raw.set(r.digits, FIELD_BYTES - r.digits.length)
+  raw.set(s.digits, 2 * FIELD_BYTES - s.digits.length)
+  return raw
+}
+
+function readInteger(der: Uint8Array, at: number): { readonly digits: Uint8Array; readonly end: number } | undefined {
+  const length = der[at + 1]
+  if (der[at] !== INTEGER || length === undefined || length === 0 || length > FIELD_BYTES + 1) return undefined
+  const end = at + 2 + length
+  if (end > der.length) return undefined
+  const [first = 0, second = 0] = der.subarray(at + 2, end)
+  if (first >= 0x80) return undefined
+  // X.690 §8.3.2: a leading zero stands only before a digit that would else look negative.
+  if (first === 0 && length > 1) return second >= 0x80 ? { digits: der.subarray(at + 3, end), end } : undefined
+  return length > FIELD_BYTES ? undefined : { digits: der.subarray(at + 2, end), end }
+}

@@ -1,0 +1,217 @@
+import { createHash } from 'node:crypto'
+import { inspect } from 'node:util'
+import { type AuditEvent, latchkey } from 'latchkey'
+import { leakReports } from 'latchkey/leaks'
+import { memoryStore } from 'latchkey/stores/memory'
+import { describe, expect, it } from 'vitest'
+import { createSender } from './support.js'
+
+const createTokens = () => {
+  const told: AuditEvent[] = []
+  const tokens = latchkey({
+    prefix: 'acme_live',
+    store: memoryStore(),
+    scopes: { 'inventory:read': 'See stock' },
+    onEvent: (event) => told.push(event),
+  })
+  const create = (name = 'ERP') => tokens.create({ name, tenantId: 'acme', scopes: ['inventory:read'] }, { actor: 'system' })
+  return { tokens, create, told }
+}
+
+const hash = (token: string): string => createHash('sha256').update(token).digest('base64')
+
+describe('a leak report', () => {
+  it('ends the token, says where it was found in the audit, and answers which finds were ours', async () => {
+    const { tokens, create } = createTokens()
+    const sender = createSender()
+    const { token, record } = await create()
+    const stranger = `${token.slice(0, -1)}${token.endsWith('0') ? '1' : '0'}`
+    const report = leakReports(tokens, { fetch: sender.fetch })
+    // Odd whitespace and unknown members: what is signed are the bytes, not a rendering of them.
+    const body = `[ {"token":"${token}",\n\t"type":"acme_token","url":"https://github.com/x/y/blob/1/.env","source":"commit","also":{"a":[1]}} ,{"token":"${stranger}","type":"acme_token","url":"","source":"content"}]\n`
+    const response = await report(sender.request(body))
+    expect(response.status).toBe(200)
+    expect(await response.json()).toEqual([
+      { token_hash: hash(token), token_type: 'acme_token', label: 'true_positive' },
+      { token_hash: hash(stranger), token_type: 'acme_token', label: 'false_positive' },
+    ])
+    expect(await tokens.verify(token)).toEqual({ ok: false, code: 'token_revoked' })
+    const { items } = await tokens.events({ tokenId: record.id, action: 'leak' })
+    expect(items).toMatchObject([
+      {
+        actorId: 'leaks:github',
+        tenantId: 'acme',
+        details: { url: 'https://github.com/x/y/blob/1/.env', source: 'commit', action: 'revoke' },
+      },
+    ])
+    expect(await tokens.get(record.id)).toMatchObject({ status: 'revoked', revokedReason: 'leaked', revokedBy: 'leaks:github' })
+  })
+
+  it('sent again changes nothing', async () => {
+    const { tokens, create } = createTokens()
+    const sender = createSender()
+    const { token, record } = await create()
+    const report = leakReports(tokens, { fetch: sender.fetch })
+    const body = JSON.stringify([{ token, type: 't', url: 'https://x.example/1', source: 'content' }])
+    const answers = await Promise.all([1, 2, 3, 4].map(async () => (await report(sender.request(body))).json()))
+    expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1)
+    const { items } = await tokens.events({ tokenId: record.id })
+    expect(items.map((event) => event.action).sort()).toEqual(['create', 'leak', 'revoke'])
+    expect(sender.fetches).toBe(1)
+  })
+
+  it.each([
+    ['deactivate', 'inactive'],
+    ['notify', 'active'],
+    ['revoke', 'revoked'],
+  ] as const)('by the policy %s leaves the token %s', async (action, status) => {
+    const { tokens, create } = createTokens()
+    const sender = createSender()
+    const { token, record } = await create()
+    const report = leakReports(tokens, { fetch: sender.fetch, action: ({ source }) => (source === 'content' ? action : 'notify') })
+    await report(sender.request(JSON.stringify([{ token, type: 't', url: 'u', source: 'content' }])))
+    expect((await tokens.get(record.id))?.status).toBe(status)
+  })
+
+  it('of thousands of finds is worked through', async () => {
+    const { tokens, create } = createTokens()
+    const sender = createSender()
+    const made = await Promise.all(Array.from({ length: 500 }, (_, at) => create(`token ${at}`)))
+    const finds = Array.from({ length: 3000 }, (_, at) => ({
+      token: made[at % 1000]?.token ?? `acme_live_nothing${at}`,
+      type: 't',
+      url: `https://x.example/${at}`,
+      source: 'content',
+    }))
+    const response = await leakReports(tokens, { fetch: sender.fetch })(sender.request(JSON.stringify(finds)))
+    const labels = ((await response.json()) as { label: string }[]).map((answer) => answer.label)
+    expect(labels.filter((label) => label === 'true_positive')).toHaveLength(1500)
+    expect((await tokens.list({ status: 'active' })).items).toHaveLength(0)
+  })
+})
+
+describe('a report that cannot be believed', () => {
+  const body = '[{"token":"some_token","type":"t","url":"u","source":"s"}]'
+
+  it('is refused when any byte of it was changed', async () => {
+    const { tokens, create } = createTokens()
+    const sender = createSender()
+    const { token, record } = await create()
+    const report = leakReports(tokens, { fetch: sender.fetch })
+    const text = JSON.stringify([{ token, type: 't', url: 'u', source: 's' }])
+    for (let at = 0; at < text.length; at += 1) {
+      const changed = `${text.slice(0, at)}${String.fromCharCode(text.charCodeAt(at) ^ 1)}${text.slice(at + 1)}`
+      const response = await report(sender.request(changed, { signed: text }))
+      expect([at, response.status]).toEqual([at, 400])
+    }
+    expect((await report(sender.request(`${text} `, { signed: text }))).status).toBe(400)
+    expect((await tokens.get(record.id))?.status).toBe('active')
+  })
+
+  it.each([
+    ['no base64', '!!!'],
+    ['empty', ''],
+    ['not DER', Buffer.from('hello').toString('base64')],
+    ['r and s of zero', Buffer.from([0x30, 6, 2, 1, 0, 2, 1, 0]).toString('base64')],
+  ])('is refused with a signature that is %s', async (_, signature) => {
+    const { tokens } = createTokens()
+    const sender = createSender()
+    const response = await leakReports(tokens, { fetch: sender.fetch })(sender.request(body, { signature }))
+    expect(response.status).toBe(400)
+  })
+
+  it('is refused when another sender signed it, and the keys are looked up once more at most', async () => {
+    const { tokens } = createTokens()
+    const sender = createSender()
+    const report = leakReports(tokens, { fetch: sender.fetch })
+    const statuses = await Promise.all(
+      Array.from({ length: 20 }, async (_, at) => (await report(createSender().request(body, { identifier: `unknown-${at}` }))).status),
+    )
+    expect(new Set(statuses)).toEqual(new Set([400]))
+    expect((await report(createSender().request(body))).status).toBe(400)
+    expect(sender.fetches).toBe(1)
+  })
+
+  it('is refused without signature headers', async () => {
+    const { tokens } = createTokens()
+    const response = await leakReports(tokens, { fetch: createSender().fetch })(
+      new Request('https://api.example/leaks', { method: 'POST', body }),
+    )
+    expect(response.status).toBe(401)
+  })
+
+  it('is a loud error when the host has read the body before', async () => {
+    const { tokens } = createTokens()
+    const sender = createSender()
+    const request = sender.request(body)
+    await request.text()
+    const response = await leakReports(tokens, { fetch: sender.fetch })(request)
+    expect(response.status).toBe(500)
+    expect(await response.text()).toContain('before any body parser')
+  })
+
+  it.each([
+    ['not an array', '{"token":"x"}'],
+    ['not JSON', '[{'],
+    ['a find without a token', '[{"type":"t"}]'],
+    ['a find that is null', '[null]'],
+  ])('is 400 when it is %s, though signed', async (_, text) => {
+    const { tokens } = createTokens()
+    const sender = createSender()
+    expect((await leakReports(tokens, { fetch: sender.fetch })(sender.request(text))).status).toBe(400)
+  })
+
+  it('is 413 when it is too large', async () => {
+    const { tokens } = createTokens()
+    const sender = createSender()
+    const report = leakReports(tokens, { fetch: sender.fetch, maxBytes: 100 })
+    expect((await report(sender.request(JSON.stringify([{ token: 'x'.repeat(200) }])))).status).toBe(413)
+  })
+
+  it.each([
+    ['cannot be reached', () => Promise.reject(new TypeError('fetch failed'))],
+    ['answers an error', () => Promise.resolve(new Response('', { status: 500 }))],
+    ['answers no keys', () => Promise.resolve(Response.json({ public_keys: [] }))],
+    ['answers no JSON', () => Promise.resolve(new Response('<html>'))],
+  ])('is 503, to be sent again, when the key address %s', async (_, fetch) => {
+    const { tokens } = createTokens()
+    const response = await leakReports(tokens, { fetch })(createSender().request(body))
+    expect(response.status).toBe(503)
+    expect(response.headers.get('retry-after')).toBe('5')
+  })
+})
+
+describe('the text of a reported token', () => {
+  it('is in no answer, event or callback, also where the address repeats it', async () => {
+    const { tokens, create, told } = createTokens()
+    const sender = createSender()
+    const { token, record } = await create()
+    const secret = token.split('_')[3] ?? ''
+    const report = leakReports(tokens, { fetch: sender.fetch })
+    const response = await report(
+      sender.request(JSON.stringify([{ token, type: 't', url: `https://x.example/?token=${token}`, source: 's' }])),
+    )
+    const { items } = await tokens.events({ tokenId: record.id })
+    const seen = `${await response.text()}${JSON.stringify(items)}${inspect(told, { depth: null })}`
+    for (let at = 0; at + 12 <= secret.length; at += 1) expect(seen).not.toContain(secret.slice(at, at + 12))
+  })
+})
+
+describe("GitHub's published sample", () => {
+  // From the documentation of the secret scanning partner programme.
+  const sample = '[{"token":"some_token","type":"some_type","url":"some_url"}]'
+  const signature = 'MEUCIQDKZokqnCjrRtw0tni+2Ltvl/uiMJ1EGumEsp1BsNr32AIgQY1YXD2nlj+XNfGK4rBfkMJ1JDOQcYXxa2sY8FNkrKc='
+  const identifier = '90a421169f0a406205f1563a953312f0be898d3c7b6c06b681aa86a874555f4a'
+  const key = `-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE9MJJHnMfn2+H4xL4YaPDA4RpJqUq
+kCmRCBnYERxZanmcpzQSXs1X/AljlKkbJ8qpVIW4clayyef9gWhFbNHWAA==
+-----END PUBLIC KEY-----`
+
+  it('is verified and answered', async () => {
+    const { tokens } = createTokens()
+    const fetch = () => Promise.resolve(Response.json({ public_keys: [{ key_identifier: identifier, key, is_current: true }] }))
+    const response = await leakReports(tokens, { fetch })(createSender(identifier).request(sample, { signature }))
+    expect(response.status).toBe(200)
+    expect(await response.json()).toEqual([{ token_hash: hash('some_token'), token_type: 'some_type', label: 'false_positive' }])
+  })
+})

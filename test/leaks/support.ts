@@ -1,0 +1,34 @@
+import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
+
+/** A sender of reports: its key, and the address where it publishes it. */
+export const createSender = (identifier = 'key-1') => {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString()
+  let fetches = 0
+  const keys = [{ key_identifier: identifier, key: pem, is_current: true }]
+  return {
+    identifier,
+    pem,
+    keys,
+    get fetches() {
+      return fetches
+    },
+    fetch: async (): Promise<Response> => {
+      fetches += 1
+      return Response.json({ public_keys: keys, extra: 'unknown' })
+    },
+    request: (body: string, changes: { signature?: string; identifier?: string; signed?: string } = {}): Request =>
+      new Request('https://api.example/leaks', {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          'Github-Public-Key-Identifier': changes.identifier ?? identifier,
+          'Github-Public-Key-Signature': changes.signature ?? signatureOf(privateKey, changes.signed ?? body),
+        },
+        body,
+      }),
+  }
+}
+
+/** ECDSA over SHA-256, in base64 DER, as the sender signs. */
+export const signatureOf = (key: KeyObject, text: string): string => sign('sha256', Buffer.from(text), key).toString('base64')
