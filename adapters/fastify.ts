@@ -1,4 +1,4 @@
-import type { FastifyPluginCallback, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import { createGuard, type GuardOutcome } from '../src/http/authenticate.js'
 import type { AuthenticateOptions as Options } from '../src/http/options.js'
 import type { PlainResponse } from '../src/http/problem.js'
@@ -34,7 +34,8 @@ const platform: Platform<FastifyRequest> = {
   trustsProxy: (request) => request.ips !== undefined,
 }
 
-const plugin: FastifyPluginCallback<AuthenticateOptions> = function authenticate(app, { tokens, ...options }, registered) {
+// Asynchronous, because Fastify cannot catch what a plugin with a callback throws.
+const plugin: FastifyPluginAsync<AuthenticateOptions> = async function authenticate(app, { tokens, ...options }) {
   const decide = createGuard(tokens, options, platform)
   const { vary } = decide.guard
 
@@ -53,7 +54,6 @@ const plugin: FastifyPluginCallback<AuthenticateOptions> = function authenticate
     if (isThenable(outcome)) void outcome.then((settled) => proceed(admitAs(settled, request, reply), reply, done))
     else proceed(admitAs(outcome, request, reply), reply, done)
   })
-  registered()
 }
 
 /**
@@ -69,7 +69,7 @@ const plugin: FastifyPluginCallback<AuthenticateOptions> = function authenticate
  * await app.register(authenticate, { tokens })
  * ```
  */
-export const authenticate: FastifyPluginCallback<AuthenticateOptions> = Object.assign(plugin, {
+export const authenticate: FastifyPluginAsync<AuthenticateOptions> = Object.assign(plugin, {
   [Symbol.for('skip-override')]: true,
   [Symbol.for('fastify.display-name')]: 'latchkey',
 })
@@ -102,11 +102,7 @@ export function requireScopes(...args: ScopeArguments<FastifyRequest>): ScopeHoo
  * await app.register(management, { prefix: '/admin/tokens', tokens, actor: (request) => currentUser(request) })
  * ```
  */
-export const management: FastifyPluginCallback<ManagementOptions> = function management(
-  app,
-  { tokens, prefix: _, ...options },
-  registered,
-) {
+export const management: FastifyPluginAsync<ManagementOptions> = async function management(app, { tokens, prefix: _, ...options }) {
   const api = openManagement(tokens, options)
   const answer = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const url = addressOf(request.protocol, request.headers.host, request.hostname, pathIn(request.url))
@@ -119,7 +115,6 @@ export const management: FastifyPluginCallback<ManagementOptions> = function man
   app.addContentTypeParser('*', (_request, _payload, parsed) => parsed(null))
   app.all('/', answer)
   app.all('/*', answer)
-  registered()
 }
 
 function proceed(refusal: PlainResponse | undefined, reply: FastifyReply, done: HookHandlerDoneFunction): void {

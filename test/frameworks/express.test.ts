@@ -1,0 +1,186 @@
+import express5, { type ErrorRequestHandler, type Express, type Request, type RequestHandler } from 'express'
+import express4 from 'express4'
+import { authenticate, requireScopes } from 'latchkey/express'
+import { describe, expect, it } from 'vitest'
+import { bearer, endpointsOf, kit, served } from '../support/http/tokens.js'
+
+const say: RequestHandler = (req, res) => void res.json({ ran: true, id: req.principal?.tokenId ?? null })
+
+describe.each([
+  ['Express 4', express4],
+  ['Express 5', express5],
+])('%s', (_name, express) => {
+  it('keeps an outage from an error handler that swallows, and from next(err)', async () => {
+    const { outage, token } = await kit()
+    const app = express()
+    const seen: unknown[] = []
+    const swallow: ErrorRequestHandler = (error, _req, _res, next) => {
+      seen.push(error)
+      next()
+    }
+    app.use('/api', authenticate(outage), swallow)
+    app.get('/api/x', say)
+    app.use(swallow, say)
+    await served(app, async (origin) => {
+      const response = await fetch(`${origin}/api/x`, bearer(token))
+      expect([response.status, response.headers.get('retry-after')]).toEqual([503, '1'])
+      expect(seen).toEqual([])
+    })
+  })
+
+  it('calls next once, without arguments, and only for a good token', async () => {
+    const { tokens, outage, token } = await kit()
+    for (const [instance, value, calls] of [
+      [tokens, token, 1],
+      [tokens, 'x', 0],
+      [outage, token, 0],
+    ] as const) {
+      const guard = authenticate(instance)
+      const next: unknown[][] = []
+      const app = express()
+      app.use((req, res) => {
+        guard(req, res, (...args: unknown[]) => {
+          next.push(args)
+          res.end()
+        })
+      })
+      await served(app, (origin) => fetch(origin, bearer(value)))
+      expect(next).toEqual(Array(calls).fill([]))
+    }
+  })
+
+  it('replaces what an earlier middleware called principal, also where nobody is let in', async () => {
+    const { tokens, token, id } = await kit()
+    const app = express()
+    const claim: RequestHandler = (req, _res, next) => {
+      Reflect.set(req, 'principal', { tokenId: 'claimed' })
+      next()
+    }
+    app.get('/strict', claim, authenticate(tokens), say)
+    app.get('/optional', claim, authenticate(tokens, { optional: true }), say)
+    app.get('/claimed', claim, requireScopes('a:read'), say)
+    await served(app, async (origin) => {
+      expect(await (await fetch(`${origin}/strict`, bearer(token))).json()).toEqual({ ran: true, id })
+      expect(await (await fetch(`${origin}/optional`)).json()).toEqual({ ran: true, id: null })
+      expect((await fetch(`${origin}/claimed`, bearer(token))).status).toBe(500)
+    })
+  })
+
+  it('lets nobody in when the principal cannot be attached', async () => {
+    const { tokens, token } = await kit()
+    const app = express()
+    app.use((req, _res, next) => {
+      Object.defineProperty(req, 'principal', { value: { tokenId: 'fixed' } })
+      next()
+    })
+    app.get('/', authenticate(tokens), say)
+    await served(app, async (origin) => expect((await fetch(origin, bearer(token))).status).toBe(500))
+  })
+
+  it('cuts off an answer that somebody has begun', async () => {
+    const { tokens } = await kit()
+    const app = express()
+    app.use((_req, res, next) => {
+      res.write('begun')
+      next()
+    })
+    app.get('/', authenticate(tokens), say)
+    await served(app, async (origin) => {
+      await expect(fetch(origin).then((response) => response.text())).rejects.toThrow()
+    })
+  })
+
+  it('follows the trust proxy setting, hop by hop', async () => {
+    const { tokens, create } = await kit()
+    const { token } = await create({ allowedIps: ['203.0.113.7'] })
+    const statusBehind = async (setting: unknown, forwarded: string): Promise<number> => {
+      const app = express()
+      app.set('trust proxy', setting)
+      app.get('/', authenticate(tokens, { onWarning: () => undefined }), say)
+      return served(app, async (origin) => {
+        return (await fetch(origin, { headers: { authorization: `Bearer ${token}`, 'x-forwarded-for': forwarded } })).status
+      })
+    }
+    expect(await statusBehind(false, '203.0.113.7')).toBe(403)
+    expect(await statusBehind(1, '203.0.113.7')).toBe(200)
+    expect(await statusBehind(1, '203.0.113.7, 198.51.100.1')).toBe(403)
+    expect(await statusBehind(2, '203.0.113.7, 198.51.100.1')).toBe(200)
+    expect(await statusBehind('loopback', '::ffff:203.0.113.7')).toBe(200)
+    const throwing = (): never => {
+      throw undefined
+    }
+    expect(await statusBehind(throwing, '203.0.113.7')).toBe(503)
+  })
+
+  it('tells of a trust proxy setting that contradicts allowedIps, and of a second guard', async () => {
+    const { tokens, token, create } = await kit()
+    const limited = await create({ allowedIps: ['203.0.113.7'] })
+    const codes: string[] = []
+    const onWarning = ({ code }: { code: string }): void => void codes.push(code)
+    const app = express()
+    app.use(authenticate(tokens, { onWarning }))
+    app.get('/', authenticate(tokens, { onWarning }), say)
+    await served(app, async (origin) => {
+      const headers = { authorization: `Bearer ${limited.token}`, 'x-forwarded-for': '203.0.113.7' }
+      for (let turn = 0; turn < 2; turn += 1) {
+        expect((await fetch(origin, { headers })).status).toBe(403)
+        expect((await fetch(origin, bearer(token))).status).toBe(200)
+      }
+    })
+    expect(codes).toEqual(['LATCHKEY_W003', 'LATCHKEY_W001'])
+  })
+
+  it('counts under the pattern of the route, in routers and sub-applications too, and never under the path', async () => {
+    const { tokens, token, id } = await kit()
+    const app: Express = express()
+    app.use(authenticate(tokens))
+    const router = express.Router()
+    router.get('/items/:item', say)
+    const sub = express()
+    sub.get('/deep/:x', say)
+    app.use('/router', router)
+    app.use('/sub', sub)
+    app.get(/^\/pattern\/.*/, say)
+    app.use('/plain', say)
+    await served(app, async (origin) => {
+      for (const path of ['/router/items/7', '/router/items/8', '/sub/deep/9', '/pattern/secret', '/plain/secret', '/nowhere/secret']) {
+        await fetch(origin + path, bearer(token))
+      }
+    })
+    expect(await endpointsOf(tokens, id, 6)).toEqual([' allowed', 'GET /router/items/:item allowed', 'GET /sub/deep/:x allowed'])
+  })
+
+  it('tells shared caches which header an answer depends on, where it is not Authorization', async () => {
+    const { tokens, token } = await kit()
+    const app = express()
+    app.get('/key', authenticate(tokens, { credential: { header: 'x-api-key' } }), say)
+    app.get('/bearer', authenticate(tokens), say)
+    await served(app, async (origin) => {
+      expect((await fetch(`${origin}/key`, { headers: { 'x-api-key': token } })).headers.get('vary')).toBe('x-api-key')
+      expect((await fetch(`${origin}/bearer`, bearer(token))).headers.get('vary')).toBeNull()
+    })
+  })
+
+  it('gives errorBody and resource functions the request of Express', async () => {
+    const { tokens, token } = await kit()
+    const app = express()
+    app.use(authenticate(tokens, { errorBody: (problem, req: Request) => ({ ...problem, path: req.originalUrl }) }))
+    app.get('/w/:id', requireScopes('a:write', { warehouse: (req) => req.params.id }), say)
+    await served(app, async (origin) => {
+      expect(await (await fetch(`${origin}/w/1`, bearer(token))).json()).toMatchObject({ code: 'scope_insufficient', path: '/w/1' })
+    })
+  })
+
+  it('does not touch the body of a stranger', async () => {
+    const { tokens } = await kit()
+    const app = express()
+    let parsed = 0
+    app.use(authenticate(tokens))
+    app.use(express.json({ verify: () => parsed++ }))
+    app.post('/', say)
+    await served(app, async (origin) => {
+      const response = await fetch(origin, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"a":1}' })
+      expect([response.status, parsed]).toEqual([401, 0])
+    })
+  })
+})

@@ -1,0 +1,72 @@
+import { authenticate, management, requireScopes } from 'latchkey/web'
+import { describe, expect, it } from 'vitest'
+import { bearer, endpointsOf, kit } from '../support/http/tokens.js'
+
+const request = (init?: RequestInit, path = '/'): Request => new Request(`http://host.test${path}`, init)
+
+describe('on web requests', () => {
+  it('gives the principal, the answer, or neither where it is optional', async () => {
+    const { tokens, token, id } = await kit()
+    expect((await authenticate(tokens, request(bearer(token)))).principal?.tokenId).toBe(id)
+    expect((await authenticate(tokens, request())).response?.status).toBe(401)
+    expect(await authenticate(tokens, request(), { optional: true })).toEqual({})
+    expect((await authenticate(tokens, request(bearer('x')), { optional: true })).response?.status).toBe(401)
+  })
+
+  it('answers 503 and never rejects when nothing can be decided', async () => {
+    const { outage, token } = await kit()
+    const { response } = await authenticate(outage, request(bearer(token)))
+    expect([response?.status, response?.headers.get('retry-after')]).toEqual([503, '1'])
+  })
+
+  it('checks scopes and resources in the same call, and counts the refusal as one', async () => {
+    const { tokens, create } = await kit()
+    const { token, id } = await create({ resources: { warehouse: ['w1'] } })
+    const read = requireScopes('a:read', { warehouse: (asked) => new URL(asked.url).pathname.slice(1) })
+    const call = async (path: string, require = read) =>
+      authenticate(tokens, request(bearer(token), path), { require, endpoint: '/:warehouse', ip: '192.0.2.1' })
+    expect((await call('/w1')).principal?.tokenId).toBe(id)
+    expect((await call('/w2')).response?.status).toBe(403)
+    expect((await call('/w1', requireScopes('a:write'))).response?.status).toBe(403)
+    expect(await endpointsOf(tokens, id, 3)).toEqual([
+      'GET /:warehouse allowed',
+      'GET /:warehouse resource_denied',
+      'GET /:warehouse scope_insufficient',
+    ])
+  })
+
+  it('checks scopes of a request only after it was let in, and of that very request', async () => {
+    const { tokens, token } = await kit()
+    const mayRead = requireScopes('a:read')
+    const good = request(bearer(token))
+    expect((await mayRead(good))?.status).toBe(500)
+    await authenticate(tokens, good)
+    expect(await mayRead(good)).toBeUndefined()
+    expect((await mayRead(good.clone()))?.status).toBe(500)
+  })
+
+  it('knows the address only by the option ip', async () => {
+    const { tokens, create } = await kit()
+    const { token } = await create({ allowedIps: ['203.0.113.7'] })
+    const headers = { authorization: `Bearer ${token}`, 'x-forwarded-for': '203.0.113.7' }
+    const codes: string[] = []
+    const onWarning = ({ code }: { code: string }): void => void codes.push(code)
+    expect((await authenticate(tokens, request({ headers }), { onWarning })).response?.status).toBe(403)
+    expect((await authenticate(tokens, request({ headers }), { onWarning, ip: '::ffff:203.0.113.7' })).response).toBeUndefined()
+    expect(codes).toEqual(['LATCHKEY_W005'])
+  })
+
+  it('refuses unknown options', async () => {
+    const { tokens, token } = await kit()
+    await expect(authenticate(tokens, request(bearer(token)), { optinal: true } as never)).rejects.toThrow(/optinal/)
+    expect(() => management(tokens, { actor: () => undefined } as never)).toThrow(/mountPath/)
+    expect(() => management(tokens, { mountPath: '/x' } as never)).toThrow(/actor/)
+  })
+
+  it('does not read the body of the request', async () => {
+    const { tokens, token } = await kit()
+    const posted = request({ method: 'POST', body: 'text', headers: { authorization: `Bearer ${token}` } })
+    await authenticate(tokens, posted)
+    expect(await posted.text()).toBe('text')
+  })
+})

@@ -1,0 +1,52 @@
+import { once } from 'node:events'
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { type CreateInput, type Latchkey, latchkey } from 'latchkey'
+import { memoryStore } from 'latchkey/stores/memory'
+
+/** An instance on the memory store, with a token that may read. */
+export type Kit = {
+  readonly tokens: Latchkey
+  readonly token: string
+  readonly id: string
+  create(input?: Partial<CreateInput>): Promise<{ readonly token: string; readonly id: string }>
+  /** As the present ones, but every decision fails. */
+  readonly outage: Latchkey
+}
+
+export async function kit(): Promise<Kit> {
+  const tokens: Latchkey = latchkey({ prefix: 'acme_live', store: memoryStore(), scopes: { 'a:read': 'Read', 'a:write': 'Write' } })
+  const create: Kit['create'] = async (input) => {
+    const { token, record } = await tokens.create(
+      { name: 'made', scopes: ['a:read'], ...input, idempotencyKey: undefined },
+      { actor: 'system' },
+    )
+    return { token, id: record.id }
+  }
+  return { tokens, ...(await create()), create, outage: { ...tokens, decide: () => Promise.reject(undefined) } }
+}
+
+/** Headers that present a token. */
+export const bearer = (token: string): { readonly headers: Record<string, string> } => ({ headers: { authorization: `Bearer ${token}` } })
+
+/** Serves a listener on a free port while `run` runs. */
+export async function served<T>(listener: RequestListener, run: (origin: string) => Promise<T>): Promise<T> {
+  const server = createServer(listener).listen(0)
+  await once(server, 'listening')
+  try {
+    return await run(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  } finally {
+    server.closeAllConnections()
+    await new Promise((resolve) => server.close(resolve))
+  }
+}
+
+/** The endpoints that were counted for a token, once all of `expected` uses are in. */
+export async function endpointsOf(tokens: Latchkey, id: string, expected: number): Promise<readonly string[]> {
+  for (let turn = 0; ; turn += 1) {
+    const report = await tokens.usage(id)
+    if (report.total + report.refused >= expected || turn > 100)
+      return report.buckets.map(({ endpoint, outcome }) => `${endpoint} ${outcome}`).sort()
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}
