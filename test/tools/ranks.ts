@@ -8,7 +8,7 @@ const RANKS: readonly (readonly string[])[] = [
   ['src/options.ts', 'src/operations/', 'src/records/', 'src/cache/'],
   ['src/latchkey.ts'],
   ['src/http/'],
-  ['src/management/', 'src/dashboard/', 'src/jwt/', 'src/testing/'],
+  ['src/management/', 'src/dashboard/', 'src/jwt/', 'src/oauth/', 'src/leaks/', 'src/testing/'],
   ['src/index.ts'],
   ['adapters/'],
 ]
@@ -23,6 +23,7 @@ const PACKAGES: { readonly [place: string]: readonly string[] } = {
   'src/management/': ['hono', 'zod'],
   'src/dashboard/': ['hono'],
   'src/jwt/': ['jose'],
+  'src/oauth/': ['zod'],
   'src/testing/': ['node:'],
   'adapters/': ['node:'],
   'adapters/express.ts': ['node:', 'express'],
