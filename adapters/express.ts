@@ -6,11 +6,12 @@ import type { Platform } from '../src/http/request.js'
 import { createScopeCheck } from '../src/http/require-scopes.js'
 import type { ScopeArguments } from '../src/http/requirement.js'
 import type { Latchkey } from '../src/latchkey.js'
-import type { Principal } from '../src/model.js'
+import type { ManagementOptions as Manage } from '../src/management/index.js'
+import type { Actor, MaybePromise, Principal } from '../src/model.js'
 import { isThenable } from '../src/records/deadline.js'
 import { onClose } from './node/close.js'
 import { addressOf, pathIn } from './node/fetch.js'
-import { type ManagementOptions as Manage, manage, openManagement } from './node/management.js'
+import { manage, openManagement } from './node/management.js'
 
 declare global {
   namespace Express {
@@ -25,7 +26,10 @@ declare global {
 export type AuthenticateOptions = Options<Request>
 
 /** The options of `management` on Express. */
-export type ManagementOptions = Manage<Request>
+export type ManagementOptions = Manage & {
+  /** Says who is asking: an actor, or nothing where nobody is signed in. */
+  readonly actor: (req: Request) => MaybePromise<Actor | undefined | null | false>
+}
 
 const platform: Platform<Request> = {
   read: (req) => ({ method: req.method, headers: req.rawHeaders, ip: req.ip }),

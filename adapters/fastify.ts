@@ -6,11 +6,12 @@ import type { Platform } from '../src/http/request.js'
 import { createScopeCheck } from '../src/http/require-scopes.js'
 import type { ScopeArguments } from '../src/http/requirement.js'
 import type { Latchkey } from '../src/latchkey.js'
-import type { Principal } from '../src/model.js'
+import type { ManagementOptions as Manage } from '../src/management/index.js'
+import type { Actor, MaybePromise, Principal } from '../src/model.js'
 import { isThenable } from '../src/records/deadline.js'
 import { onClose } from './node/close.js'
 import { addressOf, pathIn } from './node/fetch.js'
-import { type ManagementOptions as Manage, manage, openManagement } from './node/management.js'
+import { manage, openManagement } from './node/management.js'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -23,7 +24,12 @@ declare module 'fastify' {
 export type AuthenticateOptions = Options<FastifyRequest> & { readonly tokens: Latchkey }
 
 /** The options of `management` on Fastify; `prefix` is Fastify's own. */
-export type ManagementOptions = Manage<FastifyRequest> & { readonly tokens: Latchkey; readonly prefix?: string }
+export type ManagementOptions = Manage & {
+  readonly tokens: Latchkey
+  readonly prefix?: string
+  /** Says who is asking: an actor, or nothing where nobody is signed in. */
+  readonly actor: (request: FastifyRequest) => MaybePromise<Actor | undefined | null | false>
+}
 
 /** A hook for `onRequest`, or any later one of a route. */
 export type ScopeHook = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => void

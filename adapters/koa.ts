@@ -6,10 +6,11 @@ import type { Platform } from '../src/http/request.js'
 import { createScopeCheck } from '../src/http/require-scopes.js'
 import type { ScopeArguments } from '../src/http/requirement.js'
 import type { Latchkey } from '../src/latchkey.js'
-import type { Principal } from '../src/model.js'
+import type { ManagementOptions as Manage } from '../src/management/index.js'
+import type { Actor, MaybePromise, Principal } from '../src/model.js'
 import { onClose } from './node/close.js'
 import { addressOf, pathIn } from './node/fetch.js'
-import { type ManagementOptions as Manage, manage, openManagement } from './node/management.js'
+import { manage, openManagement } from './node/management.js'
 
 declare module 'koa' {
   interface DefaultState {
@@ -22,7 +23,10 @@ declare module 'koa' {
 export type AuthenticateOptions = Options<Context>
 
 /** The options of `management` on Koa. */
-export type ManagementOptions = Manage<Context>
+export type ManagementOptions = Manage & {
+  /** Says who is asking: an actor, or nothing where nobody is signed in. */
+  readonly actor: (ctx: Context) => MaybePromise<Actor | undefined | null | false>
+}
 
 const platform: Platform<Context> = {
   read: (ctx) => ({ method: ctx.method, headers: ctx.req.rawHeaders, ip: ctx.ip }),

@@ -11,8 +11,15 @@ export {
   type RefusalCode,
   StoreUnavailableError,
 } from './errors.js'
+export type { CredentialSource } from './http/credential.js'
+export type { OnWarning, Warning, WarningCode } from './http/diagnostics.js'
+export type { AuthenticateOptions } from './http/options.js'
+export type { Problem, RefusedCode } from './http/problem.js'
+export type { ErrorBody } from './http/refuse.js'
+export type { AnyScope, ResourceSource, ResourceSources, ScopeArguments } from './http/requirement.js'
 export type * from './instance.js'
 export { latchkey } from './latchkey.js'
+export type { ManagementOptions } from './management/index.js'
 export type * from './model.js'
 export type { CacheOptions, LatchkeyOptions } from './options.js'
 export type * from './store.js'

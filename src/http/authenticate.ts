@@ -27,10 +27,10 @@ export type Authenticate<R> = ((request: R) => MaybePromise<GuardOutcome>) & { r
  */
 export function createGuard<R extends object>(tokens: Latchkey, options: AuthenticateOptions<R>, platform: Platform<R>): Authenticate<R> {
   checkTokens(tokens)
-  const { optional = false, credential, realm, errorBody, onWarning } = readOptions(options)
+  const { optional = false, credential, realm, errorBody, resourceMetadata, onWarning } = readOptions(options)
   const reader = createCredentialReader(credential)
   const { header } = reader
-  const refuse = createRefusals<R>({ realm, header, errorBody })
+  const refuse = createRefusals<R>({ realm, header, errorBody, resourceMetadata })
   const guard: Guard = Object.freeze({
     tokens,
     optional,

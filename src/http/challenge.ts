@@ -5,6 +5,7 @@ import type { Problem } from './problem.js'
 export type ChallengeWriter = (problem: Problem, scopes?: readonly string[]) => string | undefined
 
 // RFC 9110 §5.6.4: what a quoted-string may hold, kept to printable ASCII
+const QUOTABLE_URL = /^[\x21-\x7e]{1,2048}$/
 const QUOTABLE = /^[\x20-\x7e]{1,128}$/
 
 /**
@@ -15,18 +16,26 @@ const QUOTABLE = /^[\x20-\x7e]{1,128}$/
  *
  * @throws InvalidInputError `invalid_input`
  */
-export function createChallenges(realm: unknown, header: string): ChallengeWriter {
+export function createChallenges(realm: unknown, header: string, resourceMetadata?: unknown): ChallengeWriter {
   if (typeof realm !== 'string' || !QUOTABLE.test(realm)) {
     throw new InvalidInputError('realm', 'must be 1 to 128 printable ASCII characters')
   }
+  if (
+    resourceMetadata !== undefined &&
+    !(typeof resourceMetadata === 'string' && URL.canParse(resourceMetadata) && QUOTABLE_URL.test(resourceMetadata))
+  ) {
+    throw new InvalidInputError('resourceMetadata', 'must be an absolute URL')
+  }
+  // RFC 9728 §5.1
+  const metadata = resourceMetadata === undefined ? '' : `, resource_metadata=${quoted(resourceMetadata)}`
   const scheme = header === 'authorization' ? `Bearer realm=${quoted(realm)}` : `ApiKey realm=${quoted(realm)}, header=${quoted(header)}`
   return (problem, scopes) => {
     const error = errorOf(problem)
     if (error === undefined) return undefined
     // RFC 6750 §3.1: without authentication information there is no error code.
-    if (error === '') return scheme
+    if (error === '') return scheme + metadata
     const scope = scopes === undefined ? '' : `, scope=${quoted(scopes.join(' '))}`
-    return `${scheme}, error="${error}", error_description=${quoted(problem.detail)}${scope}`
+    return `${scheme}, error="${error}", error_description=${quoted(problem.detail)}${scope}${metadata}`
   }
 }
 

@@ -8,19 +8,19 @@ export type Warning = {
 }
 
 /** The codes of the warnings, as in docs/diagnostics.md. */
-export type WarningCode = keyof typeof MESSAGES
+export type WarningCode = 'LATCHKEY_W001' | 'LATCHKEY_W002' | 'LATCHKEY_W003' | 'LATCHKEY_W004' | 'LATCHKEY_W005'
 
 /** Is told of warnings in place of the console. Its faults change nothing. */
 export type OnWarning = (warning: Warning) => unknown
 
-const MESSAGES = {
+const MESSAGES: { readonly [Name in WarningCode]: string } = {
   LATCHKEY_W001: 'authenticate() ran twice for one request: it is mounted twice, which costs a second decision for each request',
   LATCHKEY_W002: 'requireScopes() ran where no authenticate() ran before: the request was answered 500 and the handler did not run',
   LATCHKEY_W003:
     'a token with allowedIps was refused for its address while X-Forwarded-For is present and the framework trusts no proxy: the address seen is the proxy’s',
   LATCHKEY_W004: 'requireScopes() asks for a scope that is not in the catalogue, which no token can hold',
   LATCHKEY_W005: 'a token with allowedIps was refused because the client’s address is not known: say how to find it, with the option ip',
-} as const
+}
 
 const told = new WeakMap<object, Set<string>>()
 /** Stands for the console among the listeners. */

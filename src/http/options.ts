@@ -13,11 +13,13 @@ export type AuthenticateOptions<R> = {
   readonly realm?: string | undefined
   /** Replaces the body of refusals. Where it fails or answers no object, the default body goes out. */
   readonly errorBody?: ErrorBody<R> | undefined
+  /** The address of the API's metadata, told in challenges as `resource_metadata` (RFC 9728 §5.1). */
+  readonly resourceMetadata?: string | undefined
   /** Is told of mistakes in the set-up, in place of the console. */
   readonly onWarning?: OnWarning | undefined
 }
 
-const NAMES = new Set(['optional', 'credential', 'realm', 'errorBody', 'onWarning'])
+const NAMES = new Set(['optional', 'credential', 'realm', 'errorBody', 'resourceMetadata', 'onWarning'])
 const FUNCTIONS = ['errorBody', 'onWarning'] as const
 
 /**

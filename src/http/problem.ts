@@ -17,8 +17,22 @@ export type PlainResponse = {
   readonly body: string
 }
 
-/** What an adapter's caller can be refused with. */
-export type RefusedCode = keyof typeof DETAILS
+/** What a request can be refused with over the wire. */
+export type RefusedCode =
+  | 'credential_missing'
+  | 'credential_malformed'
+  | 'token_invalid'
+  | 'token_inactive'
+  | 'token_expired'
+  | 'token_not_yet_valid'
+  | 'token_revoked'
+  | 'owner_denied'
+  | 'ip_denied'
+  | 'scope_insufficient'
+  | 'resource_denied'
+  | 'rate_limited'
+  | 'store_unavailable'
+  | 'misconfigured'
 
 const TITLES: { readonly [status: number]: string } = {
   400: 'Bad Request',
@@ -29,7 +43,7 @@ const TITLES: { readonly [status: number]: string } = {
   503: 'Service Unavailable',
 }
 
-const DETAILS = {
+const DETAILS: { readonly [Name in RefusedCode]: string } = {
   credential_missing: 'This resource needs a token.',
   credential_malformed: 'The request carries a malformed credential, or more than one.',
   token_invalid: 'The token is not valid.',
@@ -44,7 +58,7 @@ const DETAILS = {
   rate_limited: 'Too many requests with this token.',
   store_unavailable: 'Access cannot be decided at the moment.',
   misconfigured: 'The server is not set up correctly.',
-} as const
+}
 
 /** What a stranger may not tell apart becomes one code: malformed, unknown, wrong secret. */
 const PUBLIC_CODES: { readonly [code: string]: RefusedCode } = {

@@ -13,7 +13,12 @@ export type RefusalDetails = { readonly scopes?: readonly string[] | undefined; 
 export type Refuse<R> = (code: RefusedCode, request: R, details?: RefusalDetails) => PlainResponse
 
 /** How the refusals of one guard look. */
-export type RefusalOptions<R> = { readonly realm?: unknown; readonly header?: string; readonly errorBody?: ErrorBody<R> | undefined }
+export type RefusalOptions<R> = {
+  readonly realm?: unknown
+  readonly header?: string
+  readonly errorBody?: ErrorBody<R> | undefined
+  readonly resourceMetadata?: string | undefined
+}
 
 const MAX_RETRY_SECONDS = 86_400
 
@@ -23,7 +28,7 @@ const MAX_RETRY_SECONDS = 86_400
  * @throws InvalidInputError `invalid_input`
  */
 export function createRefusals<R>(options: RefusalOptions<R> = {}): Refuse<R> {
-  const challenge = createChallenges(options.realm ?? 'api', options.header ?? 'authorization')
+  const challenge = createChallenges(options.realm ?? 'api', options.header ?? 'authorization', options.resourceMetadata)
   const { errorBody } = options
   return (code, request, details) => {
     const problem = problemOf(code)
