@@ -46,6 +46,8 @@ const COLLECTION = [
   { method: 'POST', path: '/', body: { name: 'n', tenantId: 'acme', scopes: [] }, status: 201 },
   { method: 'GET', path: '/events', status: 200 },
   { method: 'GET', path: '/scopes', status: 200 },
+  { method: 'GET', path: '/me', status: 200 },
+  { method: 'GET', path: '/usage?id=AAAAAAAAAAAAAAAA&from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z', status: 200 },
   { method: 'GET', path: '/openapi.json', status: 200 },
   { method: 'POST', path: '/revoke-all', body: { tenantId: 'acme' }, status: 200 },
 ] as const
@@ -77,9 +79,12 @@ describe.each(ACTORS)('$who', ({ actor, sees }) => {
 
   it('lists, counts and revokes exactly what it sees', async () => {
     const h = harness()
-    await populate(h)
+    const made = await populate(h)
     const { body } = await h.call('GET', '/?limit=1000', { actor })
     expect(body.items.map((item: { name: string }) => item.name).sort()).toEqual([...sees].sort())
+    const all = [...made.values()].map(({ id }) => `id=${id}`).join('&')
+    const usage = await h.call('GET', `/usage?${all}&from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z`, { actor })
+    expect(usage.body.items).toHaveLength(sees.length)
     const events = await h.call('GET', '/events?action=create', { actor })
     expect(events.body.items).toHaveLength(sees.length)
     expect((await h.call('POST', '/revoke-all', { actor, body: { all: true } })).body).toEqual({ count: sees.length })
