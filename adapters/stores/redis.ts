@@ -6,6 +6,7 @@ import { createBulk } from './redis/bulk.js'
 import { type IoredisClient, isRedisClient, type NodeRedisClient, type RedisClient } from './redis/client.js'
 import { givenConnection, ownConnection } from './redis/connection.js'
 import { rootOf } from './redis/keys.js'
+import { openClient } from './redis/open.js'
 import { commitChange, findTokens, listTokens } from './redis/tokens.js'
 import { createWaker } from './redis/waker.js'
 
@@ -13,9 +14,9 @@ export type { IoredisClient, NodeRedisClient, RedisClient, RedisWarning }
 
 /** The options of `redisStore`: a `url`, or a `client` of the host's. */
 export type RedisStoreOptions = {
-  /** `redis://user:password@host:6379/0`, or `rediss://` for TLS. The store connects with `ioredis`, or else `redis`, and closes it again. */
+  /** `redis://user:password@host:6379/0`, or `rediss://` for TLS. The store connects by itself, with `ioredis` or else `redis`. */
   readonly url?: string
-  /** An `ioredis` or node-redis client, or a cluster of either. It is never closed here. A node-redis client must be connected by the host. */
+  /** An `ioredis` client, or a node-redis client that is connected, or a cluster of either. It is never closed here. */
   readonly client?: RedisClient
   /**
    * What all keys begin with. Without a hash tag (`{…}`), one is put around it, so that a cluster keeps all keys in one slot.
@@ -52,7 +53,7 @@ const KNOWN: ReadonlySet<string> = new Set(['url', 'client', 'keyPrefix', 'feedH
 export function redisStore(options: RedisStoreOptions): TokenStore {
   const { url, client, keyPrefix, feedHistory, onWarning } = readOptions(options)
   const root = rootOf(keyPrefix)
-  const connection = client === undefined ? ownConnection(url ?? '', root) : givenConnection(client, root)
+  const connection = client === undefined ? ownConnection(() => openClient(url ?? ''), root) : givenConnection(client, root)
   const place = { history: feedHistory ?? 100_000, channel: `${root}wake` }
   const bulk = createBulk(connection, place)
   const waker = createWaker(connection, place.channel)

@@ -18,21 +18,30 @@ describe.skipIf(redis.skip)(`redis ${redis.skip ?? ''}`, () => {
   const url = redis.url ?? ''
   const admin = new Redis(url, { lazyConnect: true })
   const onWarning = (): void => {}
-  afterAll(() => admin.disconnect())
+  // One sweep for all of them: looking for the keys of each case among those of the others would take longer than the cases.
+  const run = newKeyPrefix().slice(0, -2)
+  let cases = 0
+  const nextKeyPrefix = (): string => {
+    cases += 1
+    return `${run}-${cases}}:`
+  }
+  afterAll(async () => {
+    await removeKeys(admin, run)
+    admin.disconnect()
+  })
 
   storeContract(
     { describe, it },
     {
       name: 'redis with its own connection',
       create() {
-        const keyPrefix = newKeyPrefix()
+        const keyPrefix = nextKeyPrefix()
         const open = () => redisStore({ url, keyPrefix, onWarning })
         return {
           store: open(),
           second: open(),
           reopen: open,
           trimFeed: () => trimFeed(admin, keyPrefix),
-          dispose: () => removeKeys(admin, keyPrefix),
         }
       },
     },
@@ -45,14 +54,13 @@ describe.skipIf(redis.skip)(`redis ${redis.skip ?? ''}`, () => {
     {
       name: 'redis with an ioredis client of the host',
       create() {
-        const keyPrefix = newKeyPrefix()
+        const keyPrefix = nextKeyPrefix()
         const open = () => redisStore({ client: ioredis, keyPrefix, onWarning })
         return {
           store: open(),
           second: open(),
           reopen: open,
           trimFeed: () => trimFeed(admin, keyPrefix),
-          dispose: () => removeKeys(admin, keyPrefix),
         }
       },
     },
@@ -66,14 +74,13 @@ describe.skipIf(redis.skip)(`redis ${redis.skip ?? ''}`, () => {
       name: 'redis with a node-redis client of the host',
       async create() {
         if (!nodeRedis.isOpen) await nodeRedis.connect()
-        const keyPrefix = newKeyPrefix()
+        const keyPrefix = nextKeyPrefix()
         const open = () => redisStore({ client: nodeRedis, keyPrefix, onWarning })
         return {
           store: open(),
           second: open(),
           reopen: open,
           trimFeed: () => trimFeed(admin, keyPrefix),
-          dispose: () => removeKeys(admin, keyPrefix),
         }
       },
     },

@@ -81,7 +81,7 @@ describe.skipIf(missing)(`a redis server that goes away ${missing ?? ''}`, () =>
       await store.commit({ inserts: [token], events: [storedEvent()] })
     })
 
-    it('killed in the middle and started again: typed failures, no call left hanging, first success within a second, no more connections', async () => {
+    it('killed and started again: typed failures, no call left hanging, success within a second, no more connections', async () => {
       await store.subscribe?.(() => {})
       const connections = await server.clients()
       const { cursor } = await store.changes(undefined, 10)

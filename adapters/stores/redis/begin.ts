@@ -48,47 +48,64 @@ async function fsyncSetting(connection: Connection, facts: ReadonlyMap<string, s
 }
 
 function warningsOf(facts: ReadonlyMap<string, string>, fsync: string | undefined): readonly RedisWarning[] {
-  const warnings: RedisWarning[] = []
   const persistent = facts.get('aof_enabled')
-  if (persistent === '0') {
-    warnings.push({
-      code: 'LATCHKEY_REDIS_NOT_PERSISTENT',
-      message:
-        'redis: appendonly is off, so that a crash loses every change since the last snapshot. This breaks promise 5 (no change is acknowledged before it and its audit event are durable) and promise 7 (a revoked token would work again). Set: appendonly yes, appendfsync always.',
-    })
-  } else if (persistent === '1' && fsync !== undefined && fsync !== 'always') {
-    const loss = fsync === 'no' ? 'whatever the operating system had not written yet' : 'up to the last second'
-    warnings.push({
-      code: 'LATCHKEY_REDIS_FSYNC',
-      message: `redis: appendfsync is ${fsync === 'no' ? 'no' : 'everysec'}, so that a power failure can lose ${loss}. This weakens promise 5 (durable before it is acknowledged) and promise 7 (a token revoked in that time would work again). Set: appendfsync always.`,
-    })
-  }
   const policy = facts.get('maxmemory_policy')
-  if (policy !== undefined && policy !== 'noeviction') {
-    warnings.push({
-      code: 'LATCHKEY_REDIS_EVICTION',
-      message: `redis: maxmemory-policy is ${policy.slice(0, 40)}, so that a full server drops keys. This breaks promise 5 (tokens and their audit events are kept) and promise 9 (usage counts are exact). Set: maxmemory-policy noeviction.`,
-    })
-  }
-  if (facts.get('role') === 'slave') {
-    warnings.push({
-      code: 'LATCHKEY_REDIS_REPLICA',
-      message:
-        'redis: this server is a replica, which answers with old data. This breaks promise 2 (no verification sees the state before a revocation). Connect to the primary.',
-    })
-  }
   const unknown = [
     ...(persistent === undefined ? ['appendonly'] : []),
     ...(persistent !== '0' && fsync === undefined ? ['appendfsync'] : []),
     ...(policy === undefined ? ['maxmemory-policy'] : []),
   ]
-  if (unknown.length > 0) {
-    warnings.push({
-      code: 'LATCHKEY_REDIS_UNCHECKED',
-      message: `redis: the server does not let its settings be read, so that ${unknown.join(', ')} could not be checked. Promises 5 and 7 need appendonly yes with appendfsync always, and maxmemory-policy noeviction.`,
-    })
-  }
-  return warnings
+  return [
+    ...(persistent === '0' ? [NOT_PERSISTENT] : []),
+    ...(persistent === '1' && fsync !== undefined && fsync !== 'always' ? [lateSync(fsync)] : []),
+    ...(policy !== undefined && policy !== 'noeviction' ? [evicting(policy)] : []),
+    ...(facts.get('role') === 'slave' ? [REPLICA] : []),
+    ...(unknown.length > 0 ? [unchecked(unknown)] : []),
+  ]
+}
+
+function warning(code: RedisWarning['code'], ...sentences: readonly string[]): RedisWarning {
+  return { code, message: `redis: ${sentences.join(' ')}` }
+}
+
+const NOT_PERSISTENT = warning(
+  'LATCHKEY_REDIS_NOT_PERSISTENT',
+  'appendonly is off, so that a crash loses every change since the last snapshot.',
+  'This breaks promise 5 (no change is acknowledged before it and its audit event are durable)',
+  'and promise 7 (a revoked token would work again). Set: appendonly yes, appendfsync always.',
+)
+
+const REPLICA = warning(
+  'LATCHKEY_REDIS_REPLICA',
+  'this server is a replica, which answers with old data.',
+  'This breaks promise 2 (no verification sees the state before a revocation). Connect to the primary.',
+)
+
+function lateSync(fsync: string): RedisWarning {
+  const loss = fsync === 'no' ? 'whatever the operating system had not written yet' : 'up to the last second'
+  return warning(
+    'LATCHKEY_REDIS_FSYNC',
+    `appendfsync is ${fsync.slice(0, 40)}, so that a power failure can lose ${loss}.`,
+    'This weakens promise 5 (durable before it is acknowledged)',
+    'and promise 7 (a token revoked in that time would work again). Set: appendfsync always.',
+  )
+}
+
+function evicting(policy: string): RedisWarning {
+  return warning(
+    'LATCHKEY_REDIS_EVICTION',
+    `maxmemory-policy is ${policy.slice(0, 40)}, so that a full server drops keys.`,
+    'This breaks promise 5 (tokens and their audit events are kept)',
+    'and promise 9 (usage counts are exact). Set: maxmemory-policy noeviction.',
+  )
+}
+
+function unchecked(settings: readonly string[]): RedisWarning {
+  return warning(
+    'LATCHKEY_REDIS_UNCHECKED',
+    `the server does not let its settings be read, so that ${settings.join(', ')} could not be checked.`,
+    'Promises 5 and 7 need appendonly yes with appendfsync always, and maxmemory-policy noeviction.',
+  )
 }
 
 function splitOnce(line: string): readonly [string, string] {

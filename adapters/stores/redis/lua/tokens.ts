@@ -15,7 +15,8 @@ return out
 
 /**
  * One commit. ARGV: the counts of inserts, updates, removals, owners and events, the length of the feed's history, the channel,
- * the call's own name; then the inserts (12 arguments each, as `encodeToken` writes them), the updates (each with the version that it expects in front), ids, owners, and events (id, body, index keys).
+ * the call's own name; then the inserts (12 arguments each, as `encodeToken` writes them), the updates (the same, behind the version
+ * that each expects), ids, owners, and events (id, body, index keys).
  *
  * Everything is checked before anything is written, and the first write is one that a full server refuses: Redis does not roll back.
  */
