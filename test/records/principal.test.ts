@@ -1,0 +1,51 @@
+import { describe, expect, it } from 'vitest'
+import { instance, mint, principalOf, warm } from '../latchkey/harness.js'
+
+describe('a principal', () => {
+  it('tells who the token speaks for, and nothing else', async () => {
+    const tokens = instance()
+    const terms = { name: 'ERP', tenantId: 't1', ownerId: 'u1', resources: { w: ['1'] }, metadata: { system: { name: 'sap' } } }
+    const { token, record } = await mint(tokens, { ...terms, allowedIps: ['10.0.0.1'], ttlSeconds: 60, rotateEverySeconds: 60 })
+    const principal = await principalOf(tokens.verify(token, { ip: '10.0.0.1' }))
+    expect(JSON.parse(JSON.stringify(principal))).toEqual({ tokenId: record.id, scopes: ['stock:read'], ...terms })
+    const bare = await principalOf(tokens.verify((await mint(tokens)).token))
+    expect(Object.keys(bare).sort()).toEqual(['name', 'scopes', 'tokenId'])
+  })
+
+  it('allows what the token allows, whatever a handler writes into it', async () => {
+    const tokens = instance()
+    const { token } = await mint(tokens, { resources: { w: ['1'] }, metadata: { plan: 'free', nested: { deep: [1] } } })
+    await warm(tokens, token)
+    const principal = await principalOf(tokens.verify(token))
+    Reflect.set(principal, 'scopes', ['billing:read'])
+    Reflect.set(principal, 'resources', undefined)
+    Reflect.set(principal, 'tenantId', 't9')
+    expect(principal.allows('billing:read')).toBe(false)
+    expect(principal.allows('stock:read', { w: '1' })).toBe(true)
+    expect(principal.allows('stock:read', { w: '2' })).toBe(false)
+    expect(principal.allows('stock:read', { w: ['1', '2'] })).toBe(false)
+
+    const next = await principalOf(tokens.verify(token))
+    const push = (list: unknown) => Reflect.apply(Array.prototype.push, list, ['billing:read'])
+    expect(() => push(next.scopes)).toThrow(TypeError)
+    expect(() => push(next.resources?.w)).toThrow(TypeError)
+    expect(Reflect.set(next.metadata ?? {}, 'plan', 'gold')).toBe(false)
+    expect(Reflect.set(Object(next.metadata?.nested), 'deep', 2)).toBe(false)
+    expect(await principalOf(tokens.verify(token))).toMatchObject({
+      scopes: ['stock:read'],
+      resources: { w: ['1'] },
+      metadata: { plan: 'free', nested: { deep: [1] } },
+    })
+  })
+
+  it('of another library counts no use', async () => {
+    const tokens = instance()
+    const { token, record } = await mint(tokens)
+    const principal = await principalOf(tokens.decide(token))
+    tokens.countUse({ ...principal, allows: () => true, signal: principal.signal }, {})
+    tokens.countUse(null as never, {})
+    expect((await tokens.usage(record.id)).total).toBe(0)
+    tokens.countUse(principal, {})
+    expect((await tokens.usage(record.id)).total).toBe(1)
+  })
+})
