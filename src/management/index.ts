@@ -24,7 +24,7 @@ export type Management = {
 /**
  * Makes the API through which people create, search, edit, rotate and revoke tokens, as a fetch handler under any path.
  *
- * The adapters' `management` calls it; call it yourself on a platform that has no adapter.
+ * The adapters' `management` calls it with what their framework knows of a request.
  *
  * @throws InvalidInputError `invalid_input` when an option is unknown or unsound.
  *
