@@ -1,0 +1,28 @@
+import type { Latchkey } from 'latchkey'
+
+/** Calls an API as its users would, and prints what each call answers. The routes are those of the framework examples. */
+export async function tryOut(tokens: Latchkey, call: (path: string, init?: RequestInit) => Promise<Response>): Promise<void> {
+  const { token, record } = await tokens.create(
+    { name: 'Warehouse scanner', tenantId: 'acme', scopes: ['inventory:read'], resources: { warehouse: ['w1'] } },
+    { actor: 'system' },
+  )
+  const show = async (what: string, path: string, headers: Record<string, string>, method = 'GET'): Promise<void> => {
+    const response = await call(path, { method, headers })
+    console.log(`${what}: ${method} ${path} → ${response.status} ${await response.text()}`)
+  }
+  const holder = { authorization: `Bearer ${token}` }
+  await show('no token', '/api/stock', {})
+  await show('its token', '/api/stock', holder)
+  await show('its warehouse', '/api/warehouses/w1', holder)
+  await show('another warehouse', '/api/warehouses/w2', holder)
+  await show('a scope it lacks', '/api/stock', holder, 'PUT')
+  await show('the administrator', `/admin/tokens/${record.id}`, { 'x-demo-user': 'ada' })
+  await show('nobody', `/admin/tokens/${record.id}`, {})
+  await tokens.revoke(record.id, { reason: 'the tour is over' }, { actor: 'system' })
+  await show('revoked', '/api/stock', holder)
+}
+
+/** Stands for your own sign-in. A header that anybody can send is none: look at your session here. */
+export function demoUser(user: string | null | undefined): { id: string; tenants: string[]; manages: 'all' } | undefined {
+  return user === 'ada' ? { id: 'ada', tenants: ['acme'], manages: 'all' } : undefined
+}
