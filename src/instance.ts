@@ -3,6 +3,7 @@ import type {
   AuditAction,
   AuditEvent,
   CreateInput,
+  Introspection,
   LeakInput,
   LeakReported,
   MaybePromise,
@@ -118,6 +119,8 @@ export interface Latchkey<S extends string = string> {
   ): void
   /** Whose token is this, whatever its status? Reads the primary; decides and counts nothing. `undefined`: none of ours. */
   identify(token: string): Promise<TokenRecord | undefined>
+  /** Is this token good now, and for what? As `verify`, from the primary, without a caller's address, and without counting a use. */
+  introspect(token: string): Promise<Introspection>
   /** Puts into the audit that a token was found where it should not be, and acts on it. Repeating a report changes nothing. */
   reportLeak(input: LeakInput, by: By): Promise<LeakReported>
   get(id: string, by?: MaybeBy): Promise<TokenRecord | undefined>

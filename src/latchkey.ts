@@ -9,6 +9,7 @@ import { events } from './operations/events.js'
 import { get } from './operations/get.js'
 import { grantable } from './operations/grantable.js'
 import { identify } from './operations/identify.js'
+import { introspect } from './operations/introspect.js'
 import { list } from './operations/list.js'
 import { ownerChanged } from './operations/owner-changed.js'
 import { prune } from './operations/prune.js'
@@ -76,6 +77,7 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
       if (closing === undefined) countUse(context, principal, use)
     },
     identify: async (token) => identify(open(), token),
+    introspect: async (token) => introspect(open(), token),
     reportLeak: async (input, by) => reportLeak(open(), input, by),
     get: async (id, by) => get(open(), id, by),
     list: async (input, by) => list(open(), input, by),

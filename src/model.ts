@@ -181,6 +181,11 @@ export type UsageReport = {
   readonly addresses: readonly { readonly ip: string; readonly count: number; readonly lastAt: Date }[]
 }
 
+/** What `introspect` answers. */
+export type Introspection =
+  | { readonly active: false; readonly record?: undefined; readonly scopes?: undefined }
+  | { readonly active: true; readonly record: TokenRecord /** In force now, cut to the owner's. */; readonly scopes: readonly string[] }
+
 /** What to do with a token that was found where it should not be. */
 export type LeakAction = 'revoke' | 'deactivate' | 'notify'
 

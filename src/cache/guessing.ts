@@ -1,50 +1,31 @@
-const MAX_ADDRESSES = 10_000
-
-type Bucket = { tokens: number; at: number }
-type Rate = { readonly burst: number; readonly perSecond: number }
-
-const PER_ADDRESS: Rate = { burst: 500, perSecond: 100 }
-const WITHOUT_ADDRESS: Rate = { burst: 5000, perSecond: 1000 }
+import { Budget } from './budget.js'
 
 /**
  * How many tokens that do not exist an address may make the store look for.
  *
  * Only answers "there is no such token" are charged, so good tokens cost nothing; an address that has used up its budget
- * is refused without a store call until it refills. Bounded in addresses: the least recently charged one is forgotten first.
+ * is refused without a store call until it refills. Callers whose address is not known share a larger one.
  */
 export class GuessingBudget {
-  readonly #monotonic: () => number
-  readonly #buckets: Map<string, Bucket> = new Map()
+  readonly #known: Budget
+  readonly #unknown: Budget
 
   constructor(monotonic: () => number) {
-    this.#monotonic = monotonic
+    this.#known = new Budget({ burst: 500, perSecond: 100 }, monotonic)
+    this.#unknown = new Budget({ burst: 5000, perSecond: 1000 }, monotonic)
   }
 
   /** Is the budget of this address used up now? */
   spent(ip: string | undefined): boolean {
-    const bucket = this.#buckets.get(ip ?? '')
-    return bucket !== undefined && this.#refilled(bucket, rateOf(ip)) < 1
+    return this.#of(ip).spent(ip ?? '')
   }
 
   /** Charges one unknown token. */
   spend(ip: string | undefined): void {
-    const key = ip ?? ''
-    const rate = rateOf(ip)
-    const bucket = this.#buckets.get(key)
-    const tokens = bucket === undefined ? rate.burst : this.#refilled(bucket, rate)
-    this.#buckets.delete(key)
-    if (this.#buckets.size >= MAX_ADDRESSES) {
-      const oldest = this.#buckets.keys().next()
-      if (!oldest.done) this.#buckets.delete(oldest.value)
-    }
-    this.#buckets.set(key, { tokens: Math.max(0, tokens - 1), at: this.#monotonic() })
+    this.#of(ip).spend(ip ?? '')
   }
 
-  #refilled(bucket: Bucket, rate: Rate): number {
-    return Math.min(rate.burst, bucket.tokens + ((this.#monotonic() - bucket.at) / 1000) * rate.perSecond)
+  #of(ip: string | undefined): Budget {
+    return ip === undefined ? this.#unknown : this.#known
   }
-}
-
-function rateOf(ip: string | undefined): Rate {
-  return ip === undefined ? WITHOUT_ADDRESS : PER_ADDRESS
 }

@@ -1,15 +1,16 @@
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 
+type Changes = { readonly signature?: string; readonly identifier?: string; readonly signed?: string }
+
+type Sender = { readonly fetches: number; fetch(): Promise<Response>; request(body: string, changes?: Changes): Request }
+
 /** A sender of reports: its key, and the address where it publishes it. */
-export const createSender = (identifier = 'key-1') => {
+export const createSender = (identifier: string = 'key-1'): Sender => {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString()
   let fetches = 0
   const keys = [{ key_identifier: identifier, key: pem, is_current: true }]
   return {
-    identifier,
-    pem,
-    keys,
     get fetches() {
       return fetches
     },
@@ -17,7 +18,7 @@ export const createSender = (identifier = 'key-1') => {
       fetches += 1
       return Response.json({ public_keys: keys, extra: 'unknown' })
     },
-    request: (body: string, changes: { signature?: string; identifier?: string; signed?: string } = {}): Request =>
+    request: (body: string, changes: Changes = {}): Request =>
       new Request('https://api.example/leaks', {
         method: 'POST',
         headers: {

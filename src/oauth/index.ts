@@ -1,0 +1,5 @@
+export type { Client, ClientOf } from './client.js'
+export { type IntrospectionOptions, introspection } from './introspection.js'
+export { type ProtectedResource, type ProtectedResourceOptions, protectedResource } from './protected-resource.js'
+export { type PossessionOptions, type RevocationOptions, revocation, revocationByPossession } from './revocation.js'
+export { type WhoamiOptions, whoami } from './whoami.js'

@@ -1,0 +1,278 @@
+import { type ActorInput, type CreateInput, latchkey } from 'latchkey'
+import { introspection, protectedResource, revocation, revocationByPossession, whoami } from 'latchkey/oauth'
+import { memoryStore } from 'latchkey/stores/memory'
+import * as oauth from 'oauth4webapi'
+import { describe, expect, it } from 'vitest'
+
+const INACTIVE = '{"active":false}'
+const system: { readonly actor: ActorInput } = { actor: 'system' }
+
+const createTokens = (options: { now?: () => number; ownerScopes?: () => string[] | null } = {}) => {
+  const { now, ownerScopes } = options
+  const tokens = latchkey({
+    prefix: 'acme_live',
+    store: memoryStore(),
+    scopes: { 'inventory:read': 'See stock', 'inventory:write': 'Change stock' },
+    ...(now !== undefined && { clock: now }),
+    ...(ownerScopes !== undefined && { ownerScopes }),
+  })
+  const create = (more: Partial<CreateInput<'inventory:read' | 'inventory:write'>> = {}) =>
+    tokens.create({ name: 'ERP', tenantId: 'acme', scopes: ['inventory:read'], ...more, idempotencyKey: undefined }, system)
+  return { tokens, create }
+}
+
+// Basic credentials, as a host would check them.
+const client = (request: Request) => {
+  const [id, secret] = atob((request.headers.get('authorization') ?? '').replace(/^Basic /, '')).split(':')
+  if (secret !== 'right') return undefined
+  return { id: String(id), tenants: id === 'gateway' ? ('*' as const) : ['acme'] }
+}
+
+const form = (body: Record<string, string> | string, headers: Record<string, string> = {}): Request =>
+  new Request('https://auth.example/oauth', {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-www-form-urlencoded', authorization: `Basic ${btoa('gateway:right')}`, ...headers },
+    body: typeof body === 'string' ? body : new URLSearchParams(body).toString(),
+  })
+
+describe('introspection (RFC 7662)', () => {
+  it('§2.2 tells of an active token what it is good for, in whole seconds', async () => {
+    const { tokens, create } = createTokens()
+    const { token, record } = await create({
+      ownerId: 'u7',
+      ttlSeconds: 3600,
+      resources: { warehouse: ['w1'] },
+      allowedIps: ['10.0.0.0/8'],
+    })
+    const response = await introspection(tokens, { client, issuer: 'https://auth.example' })(form({ token, token_type_hint: 'anything' }))
+    expect(response.headers.get('cache-control')).toBe('no-store')
+    expect(await response.json()).toEqual({
+      active: true,
+      iss: 'https://auth.example',
+      scope: 'inventory:read',
+      token_type: 'Bearer',
+      client_id: 'u7',
+      sub: 'u7',
+      jti: record.id,
+      iat: Math.floor(record.createdAt.getTime() / 1000),
+      exp: Math.floor((record.expiresAt?.getTime() ?? 0) / 1000),
+      tenant_id: 'acme',
+      resources: { warehouse: ['w1'] },
+      allowed_ips: ['10.0.0.0/8'],
+    })
+  })
+
+  it('§2.2 says of every token that is not good, or not to be known of, the same and nothing more', async () => {
+    let now = Date.now()
+    let owner: string[] | null = ['inventory:read']
+    const { tokens, create } = createTokens({ now: () => now, ownerScopes: () => owner })
+    const introspect = introspection(tokens, { client })
+    const good = await create({ ownerId: 'u7' })
+    const ask = async (token: string, headers = {}) => await (await introspect(form({ token }, headers))).text()
+    const revoked = await create()
+    await tokens.revoke(revoked.record.id, {}, system)
+    const inactive = await create()
+    await tokens.deactivate(inactive.record.id, system)
+    const expired = await create({ ttlSeconds: 1 })
+    const early = await create({ notBefore: now + 60_000 })
+    now += 1000
+    const globex = await create({ tenantId: 'globex' })
+    const everywhere = await create({ tenantId: undefined })
+    const wrongSecret = (await createTokens().create()).token
+    const acmeOnly = { authorization: `Basic ${btoa('acme-gateway:right')}` }
+    const answers = [
+      ...(await Promise.all(
+        [revoked.token, inactive.token, expired.token, early.token, wrongSecret, 'junk', '§'].map((token) => ask(token)),
+      )),
+      await ask(globex.token, acmeOnly),
+      await ask(everywhere.token, acmeOnly),
+    ]
+    expect(new Set(answers)).toEqual(new Set([INACTIVE]))
+    expect(JSON.parse(await ask(good.token))).toMatchObject({ active: true, scope: 'inventory:read' })
+    owner = null
+    expect(await ask(good.token)).toBe(INACTIVE)
+  })
+
+  it('cuts the scopes to those of the owner now', async () => {
+    const { tokens, create } = createTokens({ ownerScopes: () => ['inventory:write'] })
+    const { token } = await create({ ownerId: 'u7', scopes: ['inventory:*'] })
+    expect(await (await introspection(tokens, { client })(form({ token }))).json()).toMatchObject({
+      active: true,
+      scope: 'inventory:write',
+    })
+  })
+
+  it('§2.1 refuses callers that are no client with 401 and a challenge, whatever the host answers for them', async () => {
+    const { tokens, create } = createTokens()
+    const { token } = await create()
+    for (const answer of [undefined, null, false, '', {}, { id: 'x' }, { id: '', tenants: '*' }, { id: 'x', tenants: 'acme' }]) {
+      const response = await introspection(tokens, { client: () => answer as never })(form({ token }))
+      expect(response.status).toBe(401)
+      expect(response.headers.get('www-authenticate')).toMatch(/^Basic /)
+      expect(await response.json()).toMatchObject({ error: 'invalid_client' })
+    }
+  })
+
+  it('answers 503, never "inactive", when the store or the host cannot say', async () => {
+    const store = memoryStore()
+    const { token } = await latchkey({ prefix: 'acme_live', store, scopes: { a: 'b' } }).create({ name: 'x', scopes: ['a'] }, system)
+    const broken = latchkey({ prefix: 'acme_live', store: { ...store, find: () => Promise.reject(undefined) }, scopes: { a: 'b' } })
+    for (const response of [
+      await introspection(broken, { client })(form({ token })),
+      await introspection(broken, { client: () => Promise.reject('route') })(form({ token })),
+      await revocation(broken, { client })(form({ token })),
+      await revocationByPossession(broken)(form({ token })),
+    ]) {
+      expect(response.status).toBe(503)
+      expect(response.headers.get('retry-after')).toBe('1')
+    }
+  })
+
+  it.each([
+    ['no token', form({ token_type_hint: 'x' }), 400],
+    ['an empty token', form('token='), 400],
+    ['the token twice (RFC 6749 §3.2)', form('token=a&token=b'), 400],
+    ['JSON', form('{}', { 'content-type': 'application/json' }), 400],
+    ['a huge form', form({ token: 'x'.repeat(20_000) }), 413],
+    ['GET', new Request('https://auth.example/oauth?token=x', { headers: { authorization: `Basic ${btoa('gateway:right')}` } }), 405],
+  ])('refuses %s', async (_, request, status) => {
+    const { tokens } = createTokens()
+    expect((await introspection(tokens, { client })(request)).status).toBe(status)
+  })
+
+  it('counts no use and leaves no trace of the token', async () => {
+    const { tokens, create } = createTokens()
+    const { token, record } = await create()
+    await introspection(tokens, { client })(form({ token }))
+    expect(await tokens.usage(record.id)).toMatchObject({ total: 0, refused: 0 })
+    expect((await tokens.get(record.id))?.lastUsedAt).toBeUndefined()
+  })
+})
+
+describe('revocation (RFC 7009)', () => {
+  it('§2.2 ends the token at once, and answers 200 again and for tokens that are unknown', async () => {
+    const { tokens, create } = createTokens()
+    const { token, record } = await create()
+    const revoke = revocation(tokens, { client })
+    for (const text of [token, token, 'unknown']) {
+      const response = await revoke(form({ token: text }))
+      expect([response.status, await response.text()]).toEqual([200, ''])
+    }
+    expect(await tokens.verify(token)).toEqual({ ok: false, code: 'token_revoked' })
+    expect(await tokens.get(record.id)).toMatchObject({ revokedBy: 'client:gateway' })
+    expect((await tokens.events({ tokenId: record.id, action: 'revoke' })).items).toHaveLength(1)
+  })
+
+  it("§2.1 refuses to end a token that is not the client's", async () => {
+    const { tokens, create } = createTokens()
+    const { token } = await create({ tenantId: 'globex' })
+    const response = await revocation(tokens, { client })(form({ token }, { authorization: `Basic ${btoa('acme-app:right')}` }))
+    expect(response.status).toBe(400)
+    expect(await response.json()).toMatchObject({ error: 'unauthorized_client' })
+    expect((await tokens.verify(token)).ok).toBe(true)
+  })
+})
+
+describe('revocation by possession', () => {
+  it('ends a token for whoever holds it, says nothing of others, and is limited for each address', async () => {
+    const { tokens, create } = createTokens()
+    const { token, record } = await create()
+    const revoke = revocationByPossession(tokens, { perMinute: 3, ip: (request) => request.headers.get('x-test-ip') ?? undefined })
+    const from = (ip: string, text: string) => revoke(form({ token: text }, { 'x-test-ip': ip, authorization: '' }))
+    expect((await from('192.0.2.1', 'junk')).status).toBe(200)
+    expect((await from('192.0.2.1', token)).status).toBe(200)
+    expect(await tokens.get(record.id)).toMatchObject({ status: 'revoked', revokedBy: `token:${record.id}` })
+    expect((await from('192.0.2.1', 'junk')).status).toBe(200)
+    const limited = await from('192.0.2.1', 'junk')
+    expect([limited.status, limited.headers.get('retry-after')]).toEqual([429, '20'])
+    expect((await from('192.0.2.2', 'junk')).status).toBe(200)
+  })
+})
+
+describe('a real OAuth client library', () => {
+  const as: oauth.AuthorizationServer = {
+    issuer: 'https://auth.example',
+    introspection_endpoint: 'https://auth.example/introspect',
+    revocation_endpoint: 'https://auth.example/revoke',
+  }
+  const gateway: oauth.Client = { client_id: 'gateway' }
+  const auth = oauth.ClientSecretBasic('right')
+
+  it('introspects and revokes', async () => {
+    const { tokens, create } = createTokens()
+    const { token, record } = await create()
+    const introspect = introspection(tokens, { client })
+    const revoke = revocation(tokens, { client })
+    const over = (handler: (request: Request) => Promise<Response>) => ({
+      [oauth.customFetch]: (url: string, init: object) => handler(new Request(url, init)),
+    })
+    const ask = async () =>
+      oauth.processIntrospectionResponse(as, gateway, await oauth.introspectionRequest(as, gateway, auth, token, over(introspect)))
+    expect(await ask()).toMatchObject({ active: true, jti: record.id, scope: 'inventory:read' })
+    await oauth.processRevocationResponse(await oauth.revocationRequest(as, gateway, auth, token, over(revoke)))
+    expect(await ask()).toEqual({ active: false })
+  })
+
+  it('discovers the protected resource (RFC 9728 §3)', async () => {
+    const { tokens } = createTokens()
+    const resource = protectedResource(tokens, { resource: 'https://api.example/v1', authorizationServers: ['https://auth.example'] })
+    const identifier = new URL('https://api.example/v1')
+    const response = await oauth.resourceDiscoveryRequest(identifier, {
+      [oauth.customFetch]: (url: string) => {
+        expect(url).toBe('https://api.example/.well-known/oauth-protected-resource/v1')
+        return resource.fetch(new Request(url))
+      },
+    })
+    expect(await oauth.processResourceDiscoveryResponse(identifier, response)).toMatchObject({
+      resource: 'https://api.example/v1',
+      scopes_supported: ['inventory:read', 'inventory:write'],
+      bearer_methods_supported: ['header'],
+      authorization_servers: ['https://auth.example'],
+    })
+  })
+})
+
+describe('protected resource metadata (RFC 9728)', () => {
+  it('§5.1 is named in the challenge', async () => {
+    const { tokens } = createTokens()
+    const { metadataUrl, path } = protectedResource(tokens, { resource: 'https://api.example' })
+    expect([metadataUrl, path]).toEqual([
+      'https://api.example/.well-known/oauth-protected-resource',
+      '/.well-known/oauth-protected-resource',
+    ])
+    const { authenticate } = await import('latchkey/web')
+    const refused = await authenticate(tokens as never, new Request('https://api.example/x'), { resourceMetadata: metadataUrl } as never)
+    expect(refused.response?.headers.get('www-authenticate')).toBe(`Bearer realm="api", resource_metadata="${metadataUrl}"`)
+  })
+
+  it.each([['http://api.example'], ['https://api.example#x'], ['https://api.example?x'], ['api.example'], ['']])(
+    '§1.2 refuses %s',
+    (resource) => {
+      const { tokens } = createTokens()
+      expect(() => protectedResource(tokens, { resource })).toThrow(expect.objectContaining({ field: 'resource' }))
+    },
+  )
+})
+
+describe('whoami', () => {
+  it('tells the holder what it holds, and refuses what is refused elsewhere', async () => {
+    const { tokens, create } = createTokens()
+    const { token, record } = await create({ ttlSeconds: 60 })
+    const ask = (text?: string) =>
+      whoami(tokens)(new Request('https://api.example/whoami', { headers: text === undefined ? {} : { authorization: `Bearer ${text}` } }))
+    expect(await (await ask(token)).json()).toEqual({
+      tokenId: record.id,
+      name: 'ERP',
+      tenantId: 'acme',
+      scopes: ['inventory:read'],
+      hint: record.hint,
+      status: 'active',
+      createdAt: record.createdAt.toISOString(),
+      expiresAt: record.expiresAt?.toISOString(),
+    })
+    expect((await ask()).status).toBe(401)
+    expect((await ask('junk')).status).toBe(401)
+    await tokens.revoke(record.id, {}, system)
+    expect(await (await ask(token)).json()).toMatchObject({ code: 'token_revoked' })
+  })
+})
