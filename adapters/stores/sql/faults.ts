@@ -25,7 +25,9 @@ const cleaned = (error: unknown): Error => {
     readonly code?: unknown
     readonly errno?: unknown
   }
-  const word = [name, code, errno].filter((part) => typeof part === 'number' || (typeof part === 'string' && /^[\w.-]{1,64}$/.test(part)))
+  const word = [name === 'Error' ? undefined : name, code, errno].filter(
+    (part) => typeof part === 'number' || (typeof part === 'string' && /^[\w.-]{1,64}$/.test(part)),
+  )
   return new Error(word.length === 0 ? 'the driver gave no code' : word.join(' '))
 }
 

@@ -73,13 +73,11 @@ export const postgresQuirks: Quirks = {
     return { head: wide(rows[0]?.head ?? Number.NaN), floor: wide(rows[0]?.floor ?? 0) }
   },
   finder(builder) {
-    // One text for any number of ids, so that the server plans it once a connection.
-    const query = builder
-      .selectFrom('tokens')
-      .select([...TOKEN_COLUMNS])
-      .where('id', '=', sql<string>`any(${['']}::text[])`)
-      .compile()
-    return (ids) => ({ ...query, parameters: [ids] })
+    // Two texts, for one id and for any number of them, so that the server plans each once a connection.
+    const select = builder.selectFrom('tokens').select([...TOKEN_COLUMNS])
+    const one = select.where('id', '=', '').compile()
+    const many = select.where('id', '=', sql<string>`any(${['']}::text[])`).compile()
+    return (ids) => (ids.length === 1 ? { ...one, parameters: ids } : { ...many, parameters: [ids] })
   },
   nameContains: (folded) => sql`${sql.ref('tokens.name_folded')} like ${`%${escapeLike(folded)}%`}`,
   placeholder: (position) => `$${position}`,

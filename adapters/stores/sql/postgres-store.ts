@@ -41,6 +41,8 @@ type Driver = {
 /** Where a cable is cut nobody is told: what got no answer for so long frees its connection. Upgrades and bulk revocations take a while. */
 const TIMEOUT_MS = 90_000
 const READ_TIMEOUT_MS = 5_000
+/** Also how long a call waits for a connection of the pool to become free; latchkey's own deadline comes first for the caller. */
+const CONNECT_TIMEOUT_MS = 10_000
 
 const report = (error: unknown): Error => unavailable('postgres', postgresQuirks.faultOf, error)
 
@@ -72,9 +74,15 @@ const careful = (pool: PostgresPool): KyselyPool => ({
 })
 
 /** Statements by name are planned once a connection. A pooler in between may not know the name: then they go without. */
-const findThrough = (pool: PostgresPool, name: string): NonNullable<KyselyEngineOptions['find']> => {
+const findThrough = (pool: PostgresPool, prefix: string): NonNullable<KyselyEngineOptions['find']> => {
   let named = true
+  const statements = new Map<string, string>()
   return async (query) => {
+    let name = statements.get(query.sql)
+    if (name === undefined) {
+      name = `${prefix}${statements.size + 1}`
+      statements.set(query.sql, name)
+    }
     const config = { text: query.sql, values: query.parameters, query_timeout: READ_TIMEOUT_MS }
     const ask = (): Promise<{ readonly rows: unknown[] }> => pool.query(named ? { name, ...config } : config)
     try {
@@ -92,7 +100,7 @@ const findThrough = (pool: PostgresPool, name: string): NonNullable<KyselyEngine
 
 const over = (pool: PostgresPool, names: Names, options: KyselyEngineOptions): Opened => {
   const kysely = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: careful(pool) }) })
-  const find = findThrough(pool, `${names.schema ?? ''}.${names.tablePrefix}find`.slice(-63))
+  const find = findThrough(pool, `${names.schema ?? ''}.${names.tablePrefix}find`.slice(-62))
   return { store: openStore(kyselyEngine(kysely, postgresQuirks, names, { find, ...options }), postgresQuirks, names), unavailable: report }
 }
 
@@ -105,7 +113,7 @@ const openUrl = async (url: string, poolSize: number, names: Names): Promise<Ope
   const name = 'pg'
   const module = (await import(name)) as { readonly default: Driver }
   const { Pool, Client } = module.default
-  const config = { connectionString: url, connectionTimeoutMillis: 2_000, keepAlive: true, application_name: 'latchkey' }
+  const config = { connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS, keepAlive: true, application_name: 'latchkey' }
   const pool = new Pool({ ...config, max: poolSize, query_timeout: TIMEOUT_MS, idleTimeoutMillis: 30_000 })
   // An idle connection that the server closes is told here, and replaced at the next call.
   pool.on('error', () => {})

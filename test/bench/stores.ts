@@ -1,0 +1,66 @@
+/**
+ * How stores behave as tokens become many: `npm run bench:stores`, or `npm run bench:stores -- --stores sqlite,postgres --rows 1000,1000000`.
+ *
+ * Wall time on one machine with its servers on it. Ratios are firmer than the times beside them.
+ */
+import { cpus } from 'node:os'
+import { parseArgs } from 'node:util'
+import { table } from './paired.js'
+import { fill } from './stores/fill.js'
+import { measureFind, measurePages, measureTogether } from './stores/measure.js'
+import { subjects } from './stores/subjects.js'
+
+const { values } = parseArgs({
+  options: { stores: { type: 'string', default: 'sqlite,postgres,mysql,redis' }, rows: { type: 'string', default: '1000,100000,1000000' } },
+})
+const sizes = values.rows.split(',').map(Number)
+const say = (line: string): void => console.log(line)
+
+say(`Node ${process.version}, ${cpus().length} cores, ${cpus()[0]?.model ?? 'unknown CPU'}.`)
+
+for (const name of values.stores.split(',')) {
+  const open = subjects[name]
+  if (open === undefined) throw new Error(`no store is called ${name}: ${Object.keys(subjects).join(', ')} are`)
+  const subject = await open()
+  try {
+    const reads: string[][] = []
+    const pages = new Map<string, string[]>()
+    let filled = 0
+    for (const size of sizes) {
+      const start = performance.now()
+      await fill(subject.store, filled, size)
+      const seconds = (performance.now() - start) / 1_000
+      await subject.settle()
+      const find = await measureFind(subject, size)
+      const { single, together } = await measureTogether(subject, size)
+      reads.push([
+        size.toLocaleString('en'),
+        `${find.ours.toFixed(0)} µs`,
+        `${find.raw.toFixed(0)} µs`,
+        find.ratio.toFixed(2),
+        `${Math.round(single).toLocaleString('en')}/s`,
+        `${Math.round(together).toLocaleString('en')}/s`,
+        ((await subject.bytes()) / size).toFixed(0),
+        `${Math.round((size - filled) / seconds).toLocaleString('en')}/s`,
+      ])
+      filled = size
+      for (const page of await measurePages(subject, size)) pages.set(page.name, [...(pages.get(page.name) ?? []), page.ms.toFixed(2)])
+    }
+    say(`\n### ${name}\n`)
+    say(
+      table(
+        ['tokens', 'find', 'bare driver', 'ratio', '64 at a time, bare driver', '64 at a time, one find', 'bytes a token', 'filled at'],
+        reads,
+      ),
+    )
+    say('')
+    say(
+      table(
+        ['page of 50, ms at', ...sizes.map((size) => size.toLocaleString('en'))],
+        [...pages].map(([page, times]) => [page, ...times]),
+      ),
+    )
+  } finally {
+    await subject.remove()
+  }
+}

@@ -1,0 +1,66 @@
+import { quantile } from '../paired.js'
+import { idOf } from './fill.js'
+import { pages } from './queries.js'
+import type { Subject } from './subjects.js'
+
+/** Reads of known ids, in an order that no cache foresees. */
+const someId = (turn: number, total: number): string => idOf((turn * 7_919) % total)
+
+const timed = async (work: () => Promise<unknown>): Promise<number> => {
+  const start = performance.now()
+  await work()
+  return performance.now() - start
+}
+
+/** One token after the other: microseconds of latchkey and of the bare driver, by turns, and how many times as long latchkey takes. */
+export const measureFind = async (
+  subject: Subject,
+  total: number,
+): Promise<{ readonly ours: number; readonly raw: number; readonly ratio: number }> => {
+  const rounds = 25
+  const calls = 200
+  const [ours, raw, ratios]: [number[], number[], number[]] = [[], [], []]
+  let turn = 0
+  for (let round = 0; round < rounds; round += 1) {
+    const one = await timed(async () => {
+      for (let call = 0; call < calls; call += 1) await subject.store.find([someId(turn++, total)])
+    })
+    const other = await timed(async () => {
+      for (let call = 0; call < calls; call += 1) await subject.raw(someId(turn++, total))
+    })
+    if (round < 5) continue
+    ours.push((one / calls) * 1_000)
+    raw.push((other / calls) * 1_000)
+    ratios.push(one / other)
+  }
+  return { ours: quantile(ours, 0.5), raw: quantile(raw, 0.5), ratio: quantile(ratios, 0.5) }
+}
+
+/** Sixty-four misses at a time: tokens a second when each is read by itself through the bare driver, and when one tick's go together. */
+export const measureTogether = async (subject: Subject, total: number): Promise<{ readonly single: number; readonly together: number }> => {
+  const rounds = 60
+  let turn = 0
+  const ids = (): string[] => Array.from({ length: 64 }, () => someId(turn++, total))
+  const single: number[] = []
+  const together: number[] = []
+  for (let round = 0; round < rounds; round += 1) {
+    const apart = ids()
+    single.push(await timed(() => Promise.all(apart.map((id) => subject.raw(id)))))
+    const joined = ids()
+    together.push(await timed(async () => subject.store.find(joined)))
+  }
+  const rate = (times: readonly number[]): number => (64 / quantile(times.slice(10), 0.5)) * 1_000
+  return { single: rate(single), together: rate(together) }
+}
+
+/** Milliseconds for each kind of page: the median of nine, after one that warms up. */
+export const measurePages = async (subject: Subject, total: number): Promise<readonly { readonly name: string; readonly ms: number }[]> => {
+  const results: { name: string; ms: number }[] = []
+  for (const { name, query } of pages(total)) {
+    const times: number[] = []
+    const first = await timed(async () => subject.store.list(query))
+    for (let round = 0; round < (first > 300 ? 2 : 9); round += 1) times.push(await timed(async () => subject.store.list(query)))
+    results.push({ name, ms: quantile(times, 0.5) })
+  }
+  return results
+}
