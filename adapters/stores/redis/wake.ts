@@ -12,6 +12,7 @@ type IoredisSubscriber = {
   connect(): Promise<unknown>
   disconnect(): void
   readonly status: string
+  readonly options?: { autoResubscribe?: boolean }
 }
 
 type NodeRedisSubscriber = {
@@ -33,6 +34,9 @@ export async function listen(client: RedisClient, channel: string, wake: () => v
 
 async function listenIoredis(subscriber: object, channel: string, wake: () => void): Promise<Listener> {
   if (!hasMethods<IoredisSubscriber>(subscriber, ['on', 'subscribe', 'connect', 'disconnect'])) return { close() {} }
+  // It would subscribe again by itself after a reconnection, and a connection that is lost meanwhile would then reject a promise that
+  // nobody can catch, which ends the process. `ready` below does it instead.
+  if (subscriber.options !== undefined) subscriber.options.autoResubscribe = false
   const joined = new Promise<void>((resolve) => {
     subscriber.on('error', resolve)
     subscriber.on('message', wake)

@@ -1,0 +1,82 @@
+import { once } from 'node:events'
+import { Client } from 'pg'
+import { bundle } from '../support/bundle.js'
+import { newKeyPrefix, removeKeys, withRedis } from '../support/redis.js'
+import { ClusterNode } from './node.js'
+import type { Backend } from './protocol.js'
+import { StoreProxy } from './proxy.js'
+
+const DEADLINE_SECONDS = 0.5
+
+/** Several nodes, each a process of its own, on one database; each reaches it through a proxy of its own. */
+export type Cluster = {
+  readonly kind: Backend['kind']
+  /** The node that makes and revokes tokens; nothing disturbs it. */
+  readonly chief: ClusterNode
+  readonly others: readonly ClusterNode[]
+  readonly maxStalenessMs: number
+  close(): Promise<void>
+}
+
+let program: Promise<string> | undefined
+
+/** Starts a cluster in a place of its own, which is removed at the end. */
+export async function startCluster(
+  kind: Backend['kind'],
+  url: string,
+  { nodes, maxStalenessSeconds }: { nodes: number; maxStalenessSeconds: number },
+): Promise<Cluster> {
+  program ??= bundle(new URL('./worker.ts', import.meta.url))
+  const path = await program
+  const place = kind === 'postgres' ? await createSchema(url) : newKeyPrefix()
+  const started: ClusterNode[] = []
+  const close = async (): Promise<void> => {
+    await Promise.allSettled(started.map((node) => node.close()))
+    if (kind === 'postgres') await onPostgres(url, `drop schema ${place} cascade`)
+    else await withRedis(url, (client) => removeKeys(client, place))
+  }
+  try {
+    for (let at = 0; at < nodes; at += 1) {
+      const through = await StoreProxy.before(url, kind === 'postgres' ? 5432 : 6379)
+      const node = new ClusterNode(path, through.proxy)
+      started.push(node)
+      const options = { backend: { kind, url: through.url, place }, maxStalenessSeconds, deadlineSeconds: DEADLINE_SECONDS }
+      await node.ask({ do: 'open', options })
+    }
+    const [chief, ...others] = started
+    if (chief === undefined) throw new Error('a cluster needs a node')
+    await warmUp(started)
+    return { kind, chief, others, maxStalenessMs: maxStalenessSeconds * 1000, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+// The first call of a node sets the store up, which may take longer than the deadline of the next ones.
+async function warmUp(nodes: readonly ClusterNode[]): Promise<void> {
+  for (const node of nodes) {
+    const [made] = await node.create(1)
+    await node.watch(made?.token ?? '')
+    await node.watched(made?.token ?? '')
+  }
+}
+
+async function createSchema(url: string): Promise<string> {
+  const schema = `latchkey_cluster_${process.pid}_${Math.random().toString(36).slice(2, 8)}`
+  await onPostgres(url, `create schema ${schema}`)
+  return schema
+}
+
+async function onPostgres(url: string, text: string): Promise<void> {
+  const client = new Client({ connectionString: url })
+  client.on('error', () => {})
+  await client.connect()
+  try {
+    await client.query(text)
+  } finally {
+    const ended = once(client, 'end')
+    await client.end()
+    await ended.catch(() => undefined)
+  }
+}

@@ -1,0 +1,249 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Cluster } from './cluster.js'
+import type { ClusterNode } from './node.js'
+import type { Made, Span, Watched } from './protocol.js'
+
+/** What a scenario found. Times are in milliseconds. */
+export type Finding = {
+  readonly scenario: string
+  /** Pairs of a revocation and a node that had the token in memory. */
+  readonly trials: number
+  /** Acceptances that began later than they may, and refusals where there may be none. */
+  readonly violations: readonly string[]
+  /** Verifications that the nodes under watch made. */
+  readonly verifications: number
+  /** From the acknowledgement of the revocation to a node's first refusal. */
+  readonly seenAfterMs: readonly number[]
+  readonly notes: readonly string[]
+}
+
+type Watch = { readonly node: ClusterNode; readonly watched: Watched }
+type Trial = { readonly made: Made; readonly revoked: Span; readonly watches: readonly Watch[] }
+
+/** How a trial goes: what is revoked, and what is disturbed around it. */
+type Course = {
+  readonly nodes: readonly ClusterNode[]
+  readonly revoke: (made: Made) => Promise<Span>
+  /** Between the nodes' having the token in memory and its revocation. */
+  readonly before?: () => Promise<void> | void
+  /** How long to go on asking once every node has refused the token. @default AFTERWARDS_MS */
+  readonly watchForMs?: number
+}
+
+/** Long enough for an answer that was under way to come in late and be believed. */
+const AFTERWARDS_MS = 50
+/** After this much more than the bound nobody waits for a refusal any more. */
+const PATIENCE_MS = 3000
+
+async function trial(cluster: Cluster, course: Course): Promise<Trial> {
+  const [made] = await cluster.chief.create(1)
+  if (made === undefined) throw new Error('no token was made')
+  await Promise.all(course.nodes.map((node) => node.watch(made.token)))
+  await course.before?.()
+  const revoked = await course.revoke(made)
+  const refused = Promise.all(course.nodes.map((node) => node.refused(made.token)))
+  const patience = sleep(cluster.maxStalenessMs + PATIENCE_MS)
+  await Promise.race([refused, patience])
+  await sleep(course.watchForMs ?? AFTERWARDS_MS)
+  const watches = await Promise.all(course.nodes.map(async (node) => ({ node, watched: await node.watched(made.token) })))
+  return { made, revoked, watches }
+}
+
+/** Runs so many trials, one after another, and judges each: `allowedMs` after the acknowledgement nothing may be accepted any more. */
+async function judge(
+  scenario: string,
+  trials: number,
+  allowedMs: number,
+  run: () => Promise<Trial>,
+  also: (watched: Watched) => readonly string[] = () => [],
+): Promise<Finding> {
+  const violations: string[] = []
+  const seenAfterMs: number[] = []
+  let judged = 0
+  let verifications = 0
+  for (let at = 0; at < trials; at += 1) {
+    const { revoked, watches } = await run()
+    for (const { watched } of watches) {
+      judged += 1
+      verifications += watched.accepted + watched.refused
+      const late = watched.lastAcceptedBegan - revoked.ended - allowedMs
+      if (late > 0) violations.push(`accepted ${late.toFixed(1)} ms after the bound`)
+      if (watched.acceptedAgain > 0) violations.push(`accepted ${watched.acceptedAgain} times after a refusal`)
+      if (watched.firstRefusedEnded === undefined) violations.push('never refused')
+      else seenAfterMs.push(watched.firstRefusedEnded - revoked.ended)
+      violations.push(...also(watched))
+    }
+  }
+  return { scenario, trials: judged, violations, verifications, seenAfterMs, notes: [] }
+}
+
+const only =
+  (...codes: readonly string[]) =>
+  (watched: Watched): readonly string[] =>
+    Object.keys(watched.codes)
+      .filter((code) => !codes.includes(code))
+      .map((code) => `answered ${code}`)
+
+/** Nothing is disturbed. */
+export function healthy(cluster: Cluster, trials: number): Promise<Finding> {
+  const revoke = ({ id }: Made): Promise<Span> => cluster.chief.revoke(id)
+  const run = () => trial(cluster, { nodes: cluster.others, revoke })
+  return judge('nothing disturbed', trials, cluster.maxStalenessMs, run, only('token_revoked'))
+}
+
+/** Everything at once is revoked. */
+export function bulk(cluster: Cluster, trials: number): Promise<Finding> {
+  const revoke = (): Promise<Span> => cluster.chief.revokeAll('acme')
+  const run = () => trial(cluster, { nodes: cluster.others, revoke })
+  return judge('everything revoked at once', trials, cluster.maxStalenessMs, run, only('token_revoked'))
+}
+
+/** The wake-up channel is cut, or silently dropped; the store is reachable. */
+export async function busGone(cluster: Cluster, trials: number, mode: 'cut' | 'drop'): Promise<Finding> {
+  for (const { proxy } of cluster.others) {
+    // After an earlier disturbance a node takes its time to open the channel again.
+    for (let tries = 0; proxy.count('bus') === 0; tries += 1) {
+      if (tries === 500) throw new Error('there is no wake-up channel to disturb')
+      await sleep(20)
+    }
+    proxy.set('bus', mode)
+  }
+  try {
+    const revoke = ({ id }: Made): Promise<Span> => cluster.chief.revoke(id)
+    const run = () => trial(cluster, { nodes: cluster.others, revoke })
+    return await judge(`wake-up channel ${mode === 'cut' ? 'cut' : 'silent'}`, trials, cluster.maxStalenessMs, run, only('token_revoked'))
+  } finally {
+    for (const { proxy } of cluster.others) proxy.set('bus', 'pass')
+  }
+}
+
+/** The link is slow and narrow. */
+export async function slowLink(cluster: Cluster, trials: number): Promise<Finding> {
+  for (const { proxy } of cluster.others) proxy.set('all', { delayMs: 40, bytesPerSecond: 200_000 })
+  try {
+    const revoke = ({ id }: Made): Promise<Span> => cluster.chief.revoke(id)
+    const run = () => trial(cluster, { nodes: cluster.others, revoke })
+    return await judge('link slow and narrow', trials, cluster.maxStalenessMs, run, only('token_revoked', 'store_unavailable'))
+  } finally {
+    for (const { proxy } of cluster.others) proxy.set('all', 'pass')
+  }
+}
+
+/** A node cannot reach the database at all: it refuses once the bound has passed, and goes on soon after the link is back. */
+export async function storeGone(cluster: Cluster, trials: number, mode: 'cut' | 'drop'): Promise<Finding> {
+  const { chief, others, maxStalenessMs } = cluster
+  const node = others[0] ?? chief
+  const recovered: number[] = []
+  const [good] = await chief.create(1)
+  const run = async (): Promise<Trial> => {
+    await node.watch(good?.token ?? '')
+    const revoke = ({ id }: Made): Promise<Span> => {
+      node.proxy.set('all', mode)
+      return chief.revoke(id)
+    }
+    const course = { nodes: [node], revoke, watchForMs: 700 }
+    try {
+      return await trial(cluster, course)
+    } finally {
+      node.proxy.set('all', 'pass')
+      const back = performance.now()
+      await node.ask({ do: 'settle', token: good?.token ?? '' })
+      recovered.push(performance.now() - back)
+      await node.watched(good?.token ?? '')
+    }
+  }
+  const found = await judge(
+    `node cut off from the store (${mode === 'cut' ? 'refused' : 'silent'})`,
+    trials,
+    maxStalenessMs,
+    run,
+    (watched) => (watched.codes.token_revoked === undefined ? only('store_unavailable')(watched) : []),
+  )
+  return {
+    ...found,
+    notes: [`a good token answered from memory again ${Math.max(...recovered).toFixed(0)} ms after the link was back, at most`],
+  }
+}
+
+/** A node stands still for some seconds while a token is revoked, and goes on. */
+export async function frozen(cluster: Cluster, trials: number, forMs: number): Promise<Finding> {
+  const { chief, others, maxStalenessMs } = cluster
+  const node = others[0] ?? chief
+  const revoke = async ({ id }: Made): Promise<Span> => {
+    node.freeze()
+    const span = await chief.revoke(id)
+    await sleep(forMs)
+    node.thaw()
+    return span
+  }
+  const run = () => trial(cluster, { nodes: [node], revoke, watchForMs: 300 })
+  const found = await judge('node stopped and continued', trials, maxStalenessMs, run, only('token_revoked', 'store_unavailable'))
+  return { ...found, notes: [`stopped for ${(forMs / 1000).toFixed(1)} s each time`] }
+}
+
+/** A node's clock is stepped forth and back: nothing is refused for it, and nothing is accepted longer. */
+export async function steppedClock(cluster: Cluster, trials: number): Promise<Finding> {
+  const { chief, others, maxStalenessMs } = cluster
+  const node = others[0] ?? chief
+  const HOUR_MS = 3_600_000
+  let turn = 0
+  const refusedGood: string[] = []
+  try {
+    const run = async (): Promise<Trial> => {
+      const [good] = await chief.create(1)
+      if (good === undefined) throw new Error('no token was made')
+      await node.watch(good.token)
+      turn += 1
+      const before = () => node.stepClock(turn % 2 === 0 ? HOUR_MS : -HOUR_MS)
+      const done = await trial(cluster, { nodes: [node], before, revoke: ({ id }) => chief.revoke(id) })
+      const seen = await node.watched(good.token)
+      if (seen.refused > 0) refusedGood.push(`a good token was refused ${seen.refused} times: ${JSON.stringify(seen.codes)}`)
+      return done
+    }
+    const found = await judge('clock stepped by an hour', trials, maxStalenessMs, run, only('token_revoked'))
+    return { ...found, violations: [...found.violations, ...refusedGood] }
+  } finally {
+    await node.stepClock(0)
+  }
+}
+
+/** `waitForNodes`: after it has answered nobody accepts the token, also with a node cut off or stopped meanwhile. */
+export async function barrier(cluster: Cluster, trials: number, trouble: 'none' | 'cut' | 'frozen'): Promise<Finding> {
+  const { chief, others, maxStalenessMs } = cluster
+  const node = others[0] ?? chief
+  const waited: number[] = []
+  const revoke = async ({ id }: Made): Promise<Span> => {
+    if (trouble === 'cut') node.proxy.set('all', 'drop')
+    if (trouble === 'frozen') node.freeze()
+    const span = await chief.revoke(id, true)
+    waited.push(span.ended - span.began)
+    if (trouble === 'frozen') node.thaw()
+    return span
+  }
+  const run = async (): Promise<Trial> => {
+    try {
+      return await trial(cluster, { nodes: others, revoke })
+    } finally {
+      node.proxy.set('all', 'pass')
+    }
+  }
+  const name = { none: 'waitForNodes', cut: 'waitForNodes, a node cut off', frozen: 'waitForNodes, a node stopped' }[trouble]
+  const found = await judge(name, trials, 0, run)
+  // An open end: a late timer of the waiting node is no violation, an endless wait is.
+  const endless = waited.filter((ms) => ms > maxStalenessMs + 5000).map((ms) => `waited ${ms.toFixed(0)} ms`)
+  return {
+    ...found,
+    violations: [...found.violations, ...endless],
+    notes: [`revoke() took ${median(waited).toFixed(0)} ms (median), ${Math.max(...waited).toFixed(0)} ms at most`],
+  }
+}
+
+export function median(values: readonly number[]): number {
+  return quantile(values, 0.5)
+}
+
+/** The value below which this share of the values lies. */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
+}

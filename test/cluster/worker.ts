@@ -1,0 +1,101 @@
+import { type Latchkey, latchkey } from 'latchkey'
+import { postgresStore } from 'latchkey/stores/postgres'
+import { redisStore } from 'latchkey/stores/redis'
+import type { TokenStore } from '../../src/store.js'
+import type { Backend, Command, Made, NodeOptions, Reply, Request, Span } from './protocol.js'
+import { Watcher } from './watcher.js'
+
+// One node of a cluster: does what its parent says, in a process of its own.
+const SYSTEM = { actor: 'system' } as const
+const watchers = new Map<string, Watcher>()
+let tokens: Latchkey | undefined
+let stepped = 0
+
+const monotonic = (): number => Number(process.hrtime.bigint()) / 1e6
+
+function openStore({ kind, url, place }: Backend): TokenStore {
+  return kind === 'postgres'
+    ? postgresStore({ url, schema: place, poolSize: 4 })
+    : redisStore({ url, keyPrefix: place, onWarning: () => {} })
+}
+
+function open({ backend, maxStalenessSeconds, deadlineSeconds }: NodeOptions): void {
+  tokens = latchkey({
+    prefix: 'acme_test',
+    store: openStore(backend),
+    scopes: { 'stock:read': 'See stock' },
+    cache: { maxStalenessSeconds },
+    deadlineSeconds,
+    clock: () => Date.now() + stepped,
+  })
+}
+
+function opened(): Latchkey {
+  if (tokens === undefined) throw new Error('not open')
+  return tokens
+}
+
+function watcherOf(token: string): Watcher {
+  const watcher = watchers.get(token)
+  if (watcher === undefined) throw new Error('not watched')
+  return watcher
+}
+
+async function timed(work: () => Promise<unknown>): Promise<Span> {
+  const began = monotonic()
+  await work()
+  return { began, ended: monotonic() }
+}
+
+async function create(count: number): Promise<readonly Made[]> {
+  const made: Made[] = []
+  for (let at = 0; at < count; at += 1) {
+    const { token, record } = await opened().create({ name: `token ${at}`, tenantId: 'acme', scopes: ['stock:read'] }, SYSTEM)
+    made.push({ token, id: record.id })
+  }
+  return made
+}
+
+async function perform(command: Command): Promise<unknown> {
+  switch (command.do) {
+    case 'open':
+      return open(command.options)
+    case 'create':
+      return create(command.count)
+    case 'watch':
+      watchers.set(command.token, new Watcher(opened(), command.token, monotonic))
+      return undefined
+    case 'settle':
+      return watcherOf(command.token).settled()
+    case 'refused':
+      return watcherOf(command.token).refused()
+    case 'watched': {
+      const watcher = watcherOf(command.token)
+      watchers.delete(command.token)
+      return watcher.stop()
+    }
+    case 'revoke':
+      return timed(() => opened().revoke(command.id, { waitForNodes: command.waitForNodes ?? false }, SYSTEM))
+    case 'revokeAll':
+      return timed(() => opened().revokeAll({ tenantId: command.tenantId }, SYSTEM))
+    case 'step':
+      stepped = command.ms
+      return undefined
+    case 'close':
+      for (const watcher of watchers.values()) watcher.stop()
+      await tokens?.close().catch(() => undefined)
+      return undefined
+  }
+}
+
+function reply(message: Reply): void {
+  process.send?.(message)
+}
+
+process.on('message', ({ seq, command }: Request) => {
+  perform(command).then(
+    (value) => reply({ seq, value }),
+    (error: unknown) => reply({ seq, error: error instanceof Error ? `${error.name}: ${error.message}` : String(error) }),
+  )
+})
+process.on('disconnect', () => process.exit())
