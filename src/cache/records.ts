@@ -73,7 +73,7 @@ export class RecordCache {
       (load, record) => {
         const entry = record === undefined ? undefined : compile(record, options.catalogue)
         // A read that began before this node followed the feed, or before a change that is known by now, must not fill the cache.
-        if (this.#keeps && load.epoch !== 0 && load.epoch === this.follower.epoch && !load.outdated) {
+        if (this.#keeps && load.epoch === this.follower.epoch && !load.outdated) {
           if (entry === undefined) this.#misses.set(flat(load.id), { visited: false, until: options.monotonic() + MISS_MS })
           else this.#entries.set(entry.id, entry)
         }

@@ -1,6 +1,6 @@
 import { type Latchkey, StoreUnavailableError } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
-import { interceptStore } from 'latchkey/testing'
+import { faultyStore, interceptStore } from 'latchkey/testing'
 import { describe, expect, it } from 'vitest'
 import { instance, mint, type Scope, SYSTEM, until, verdict, warm } from '../latchkey/harness.js'
 import { type LateStore, lateStore } from './late-store.js'
@@ -51,6 +51,28 @@ describe('a slow read that began before a change', () => {
         expect(await verdict(c.tokens.verify(c.token))).toBe(after)
       })
     }
+  }
+
+  for (const [how, cache, feed] of [
+    ['without a cache', false, 'works'],
+    ['while the feed cannot be read', { maxStalenessSeconds: 0.1 }, 'fails'],
+  ] as const) {
+    it(`is not shared with those who come later ${how}: another node may have made the change`, async () => {
+      const shared = memoryStore()
+      const cut = faultyStore(shared)
+      const store = lateStore(cut)
+      const here = instance({ store, cache })
+      const there = instance({ store: shared })
+      const { token, record } = await mint(there)
+      if (feed === 'fails') cut.behave({ changes: { do: 'fail', error: new Error('down') } })
+      const late = store.answerLate('find')
+      const waiter = verdict(here.verify(token))
+      await late.asked
+      await there.revoke(record.id, {}, SYSTEM)
+      expect(await verdict(here.verify(token))).toBe('token_revoked')
+      late.arrive()
+      expect(await waiter).toBe('ok')
+    })
   }
 
   it('does not fill the cache when it arrives after the change and nobody has asked since', async () => {
@@ -197,6 +219,23 @@ describe('a change that another node made first', () => {
 })
 
 describe('reads', () => {
+  it('of one token share the read that is under way, also when they come later', async () => {
+    const c = await start()
+    await follow(c)
+    const late = c.store.answerLate('find')
+    const first = verdict(c.tokens.verify(c.token))
+    await late.asked
+    const before = c.store.calls.get('find')
+    const later: Promise<string>[] = []
+    for (let turn = 0; turn < 20; turn += 1) {
+      later.push(verdict(c.tokens.verify(c.token)))
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect(c.store.calls.get('find')).toBe(before)
+    late.arrive()
+    expect(new Set(await Promise.all([first, ...later]))).toEqual(new Set(['ok']))
+  })
+
   it('of one token at the same time are one read, and of several in one tick one call', async () => {
     const c = await start()
     const others = await Promise.all(Array.from({ length: 5 }, () => mint(c.tokens)))

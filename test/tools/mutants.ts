@@ -40,7 +40,6 @@ export const MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
   ],
   'src/cache/records.ts': [
     { find: 'return this.#keeps && this.follower.fresh ? this.#entries.get(id) : undefined', become: 'return this.#entries.get(id)' },
-    { find: 'load.epoch !== 0 && ', become: '' },
     { find: ' && load.epoch === this.follower.epoch', become: '' },
     { find: ' && !load.outdated', become: '' },
     { find: 'if (fresh && this.#isMissing(id)) return undefined', become: '' },
