@@ -1,4 +1,5 @@
 import { CODES, type Code, LatchkeyError } from '../errors.js'
+import { redact } from '../token/redact.js'
 import { type Fault, type Part, pointerTo, RequestFault } from './fault.js'
 import { tagOf } from './preconditions.js'
 
@@ -48,7 +49,8 @@ export function problemResponse(error: unknown, part: Part = 'body'): Response {
   if (problem.status === 401) headers.set('www-authenticate', 'Session realm="tokens"')
   if (problem.status === 503) headers.set('retry-after', String(retryAfter(error)))
   if (problem.status === 412 && problem.version !== undefined) headers.set('etag', tagOf(problem.version))
-  return new Response(JSON.stringify(problem), { status: problem.status, headers })
+  // Names of fields come from the caller too: somebody may have pasted a token where a name belongs.
+  return new Response(redact(JSON.stringify(problem)), { status: problem.status, headers })
 }
 
 function problemOf(error: unknown, part: Part): ProblemBody {

@@ -50,9 +50,14 @@ const NAMES: { readonly [type: string]: string } = {
   record: 'an object',
 }
 
+const UNITS: { readonly [origin: string]: string } = { string: ' characters', array: ' entries' }
+
 function explain(issue: z.core.$ZodRawIssue, part: Part): string | undefined {
   if (issue.input === undefined) return (issue.path?.length ?? 0) === 0 ? 'a JSON body is required' : 'is required'
   if (issue.code === 'invalid_type') return `must be ${NAMES[issue.expected] ?? issue.expected}${part === 'query' ? ', given once' : ''}`
+  if (issue.code === 'too_small')
+    return issue.minimum === 1 && issue.origin !== 'number' ? 'must not be empty' : `must be at least ${issue.minimum}`
+  if (issue.code === 'too_big') return `must be at most ${issue.maximum}${UNITS[issue.origin] ?? ''}`
   if (issue.code === 'invalid_union') return 'is none of the allowed values'
   if (issue.code === 'invalid_value') return `must be ${issue.values.map(String).join(' or ')}`
   return undefined
