@@ -7,31 +7,6 @@ import { storedEvent, storedToken } from '../support/records.js'
 import { newKeyPrefix, removeKeys, withRedis } from '../support/redis.js'
 import { service } from '../support/services.js'
 
-describe('the options of redisStore', () => {
-  const refused: readonly (readonly [string, unknown, string])[] = [
-    ['neither url nor client', {}, 'url'],
-    ['both url and client', { url: 'redis://localhost', client: { eval() {}, evalsha() {}, mget() {} } }, 'url'],
-    ['another kind of url', { url: 'http://localhost:6379' }, 'url'],
-    ['a url that is none', { url: 'localhost:6379' }, 'url'],
-    ['a client of something else', { client: { query() {} } }, 'client'],
-    ['an unknown option', { url: 'redis://localhost', prefix: 'x' }, 'prefix'],
-    ['an empty key prefix', { url: 'redis://localhost', keyPrefix: '' }, 'keyPrefix'],
-    ['a hash tag that is not closed', { url: 'redis://localhost', keyPrefix: '{acme' }, 'keyPrefix'],
-    ['no history', { url: 'redis://localhost', feedHistory: 0 }, 'feedHistory'],
-    ['a listener that is none', { url: 'redis://localhost', onWarning: 'log' }, 'onWarning'],
-    ['nothing', undefined, 'options'],
-  ]
-  it.each(refused)('refuse %s and name the field', (_title, options, field) => {
-    expect(() => redisStore(options as RedisStoreOptions)).toThrow(expect.objectContaining({ code: 'invalid_input', field }))
-  })
-
-  it('never repeat a password', () => {
-    expect(() => redisStore({ url: 'https://me:hunter2hunter2@localhost' })).toThrow(
-      expect.objectContaining({ message: expect.not.stringContaining('hunter2') }),
-    )
-  })
-})
-
 const redis = await service('redis')
 
 describe.skipIf(redis.skip)(`redis store ${redis.skip ?? ''}`, () => {
@@ -214,6 +189,18 @@ describe.skipIf(redis.skip)(`redis store ${redis.skip ?? ''}`, () => {
     await Promise.all(finds.filter((_, index) => index % 2 === 0))
     expect(await connections()).toBe(1)
     expect((await Promise.all(finds)).every((found) => found.length === 1)).toBe(true)
+  })
+
+  it.each(['ioredis', 'node-redis'])('refuses a change that %s cannot send in one command, and changes nothing', async (kind) => {
+    const io = new Redis(url)
+    const node = await createClient({ url }).connect()
+    cleanups.push(() => io.disconnect())
+    cleanups.push(() => node.destroy())
+    const { store } = open({ client: kind === 'ioredis' ? io : node })
+    const inserts = Array.from({ length: 40_000 }, () => storedToken())
+    const failure = await (async () => store.commit({ inserts, events: [] }))().catch((error: unknown) => error)
+    expect(failure).toMatchObject({ code: 'store_unavailable', message: expect.stringContaining('too large') })
+    expect(await store.list({ prefix: 'acme', now: 0, limit: 1 })).toEqual([])
   })
 
   it('takes an answer that came while the process itself was held up', async () => {

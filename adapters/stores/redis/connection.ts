@@ -54,9 +54,9 @@ export function ownConnection(openClient: () => Promise<OpenedClient>, root: str
   }
 
   return {
-    run: async (script, args) => guarded(ready(current ?? (await opened())).run(script, root, args.map(String))),
-    getMany: async (keys) => guarded(ready(current ?? (await opened())).getMany(keys.map((key) => root + key))),
-    setting: async (name) => guarded((await opened()).runner.setting(name)),
+    run: async (script, args) => guarded(ready(current ?? (await opened())), (runner) => runner.run(script, root, args.map(String))),
+    getMany: async (keys) => guarded(ready(current ?? (await opened())), (runner) => runner.getMany(keys.map((key) => root + key))),
+    setting: async (name) => guarded((await opened()).runner, (runner) => runner.setting(name)),
     client: async () => (await opened()).runner.client,
     close() {
       const made = current
@@ -82,16 +82,17 @@ export function givenConnection(client: RedisClient, root: string): Connection {
   }
 
   return {
-    run: async (script, args) => guarded(ready().run(script, root, args.map(String))),
-    getMany: async (keys) => guarded(ready().getMany(keys.map((key) => root + key))),
-    setting: async (name) => guarded(runner.setting(name)),
+    run: async (script, args) => guarded(ready(), (given) => given.run(script, root, args.map(String))),
+    getMany: async (keys) => guarded(ready(), (given) => given.getMany(keys.map((key) => root + key))),
+    setting: async (name) => guarded(runner, (given) => given.setting(name)),
     client: async () => client,
     close() {},
   }
 }
 
 /** The answer, or the one error of this store, after the timeout at the latest. */
-function guarded(answer: Promise<unknown>): Promise<unknown> {
+async function guarded(runner: Runner, ask: (runner: Runner) => Promise<unknown>): Promise<unknown> {
+  const answer = start(() => ask(runner))
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
       // A process that was held up itself finds the timeout and the answer together: the answer, one turn later, counts.
@@ -108,4 +109,9 @@ function guarded(answer: Promise<unknown>): Promise<unknown> {
       },
     )
   })
+}
+
+/** Clients also throw at once, for a command that is too large. */
+async function start(ask: () => Promise<unknown>): Promise<unknown> {
+  return ask()
 }

@@ -13,6 +13,7 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
   [/^WRONGTYPE/, 'a key under the key prefix belongs to something else: give the store a key prefix of its own'],
   [/ENOTFOUND|EAI_AGAIN/, 'the name of its host is not known: check the url'],
   [/ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ENOENT/, 'nothing answers there: check the url, and that the server runs'],
+  [/call stack|string length|too big/i, 'the change is too large for one command: make it in parts'],
   [/self.signed|certificate|SSL|TLS/i, 'the encrypted connection failed: check the certificate, or redis:// against rediss://'],
   [/Script|user_script|ERR/, 'the server refused the request'],
 ]
