@@ -107,8 +107,8 @@ describe('methods and paths', () => {
 describe('GET /', () => {
   const browser = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8'
 
-  it('offers JSON only, as long as there is no page', async () => {
-    const { call } = harness()
+  it('offers JSON only, where the page is turned off', async () => {
+    const { call } = harness({}, { dashboard: false })
     const status = async (accept: string): Promise<number> => (await call('GET', '/', { actor: admin, headers: { accept } })).status
     expect(await status('text/html')).toBe(406)
     expect(await status('application/json;q=0, */*')).toBe(406)
