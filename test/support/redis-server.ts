@@ -6,10 +6,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 
+/** `valkey-server` does as well. */
+const PROGRAM = process.env.LATCHKEY_TEST_REDIS_SERVER || 'redis-server'
+
 /** Why no server of one's own can be started here, if that is so. With `LATCHKEY_REQUIRE_SERVICES=1` that is an error. */
 export function redisServerMissing(): string | undefined {
-  if (spawnSync('redis-server', ['--version']).status === 0) return undefined
-  const skip = 'there is no redis-server on the path to start one for this test'
+  if (spawnSync(PROGRAM, ['--version']).status === 0) return undefined
+  const skip = `there is no ${PROGRAM} on the path to start one for this test`
   if (process.env.LATCHKEY_REQUIRE_SERVICES === '1') throw new Error(`LATCHKEY_REQUIRE_SERVICES=1, but ${skip}`)
   console.warn(`skipped: ${skip}`)
   return skip
@@ -74,12 +77,12 @@ export async function createRedisServer(args: readonly string[] = [], password?:
   async function start(): Promise<void> {
     const durable = ['--save', '', '--appendonly', 'yes', '--appendfsync', 'always', '--maxmemory-policy', 'noeviction']
     const secret = password === undefined ? [] : ['--requirepass', password]
-    const started = spawn('redis-server', ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder, ...durable, ...secret, ...args], {
+    const started = spawn(PROGRAM, ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder, ...durable, ...secret, ...args], {
       stdio: 'ignore',
     })
     child = started
     for (;;) {
-      if (started.exitCode !== null) throw new Error(`redis-server ended with ${started.exitCode}`)
+      if (started.exitCode !== null) throw new Error(`${PROGRAM} ended with ${started.exitCode}`)
       if ((await ask('PING').catch(() => undefined)) === 'PONG') return
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
