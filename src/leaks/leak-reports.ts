@@ -66,16 +66,13 @@ export function leakReports<S extends string>(
 
   async function receive(request: Request): Promise<Response> {
     if (request.method !== 'POST') return answerProblem('method_not_allowed', 'reports come by POST', { allow: 'POST' })
-    if (request.bodyUsed || request.body === null) {
-      return answerProblem(
-        'misconfigured',
-        'the body was read before it came here, or is missing: mount this handler before any body parser',
-      )
-    }
+    if (request.bodyUsed || request.body === null) return alreadyRead()
     const identifier = request.headers.get(identifierHeader)
     const signature = request.headers.get(signatureHeader)
     if (identifier === null || signature === null) return answerProblem('credential_missing', 'the report is not signed')
     const bytes = await readRawBody(request, maxBytes)
+    // A server whose body parser came first hands on an empty stream.
+    if (bytes.length === 0 && request.headers.get('content-length') !== '0') return alreadyRead()
     const key = await ring.find(identifier)
     if (key === undefined || !(await verifySignature(key, signature, bytes))) {
       return answerProblem('credential_malformed', 'the signature does not fit the report')
@@ -109,6 +106,10 @@ async function reportOnce<S extends string>(
     if (record === undefined) throw new StoreUnavailableError('a reported token changed while it was looked at')
     return { known: true, repeated: false, record }
   }
+}
+
+function alreadyRead(): Response {
+  return answerProblem('misconfigured', 'the body was read before it came here, or is missing: mount this handler before any body parser')
 }
 
 /** The sender's feedback format: each token by its hash, never by its text. */

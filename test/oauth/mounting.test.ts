@@ -1,0 +1,98 @@
+import { once } from 'node:events'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { getRequestListener, serve } from '@hono/node-server'
+import express from 'express'
+import fastify from 'fastify'
+import { Hono } from 'hono'
+import Koa from 'koa'
+import { latchkey } from 'latchkey'
+import { leakReports } from 'latchkey/leaks'
+import { whoami } from 'latchkey/oauth'
+import { memoryStore } from 'latchkey/stores/memory'
+import { afterAll, describe, expect, it } from 'vitest'
+import { createSender } from '../leaks/support.js'
+
+const tokens = latchkey({ prefix: 'acme_live', store: memoryStore(), scopes: { a: 'b' } })
+const sender = createSender()
+const report = leakReports(tokens, { fetch: sender.fetch })
+const me = whoami(tokens)
+const closers: (() => Promise<unknown>)[] = []
+
+afterAll(async () => {
+  await Promise.all(closers.map((close) => close()))
+  await tokens.close()
+})
+
+const listen = async (listener: RequestListener): Promise<string> => at(createServer(listener).listen(0, '127.0.0.1'))
+
+const at = async (server: Server): Promise<string> => {
+  await once(server, 'listening')
+  closers.push(() => new Promise((done) => server.close(done).closeAllConnections()))
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+// As docs/oauth.md shows it.
+const servers: { readonly [framework: string]: () => Promise<string> } = {
+  Express: () => {
+    const app = express()
+    app.use('/leaks', getRequestListener(report))
+    app.use('/whoami', getRequestListener(me))
+    return listen(app)
+  },
+  Koa: () => {
+    const app = new Koa()
+    const listeners = { '/leaks': getRequestListener(report), '/whoami': getRequestListener(me) }
+    app.use(async (ctx) => {
+      const listener = Object.entries(listeners).find(([path]) => ctx.path === path)?.[1]
+      ctx.respond = false
+      await listener?.(ctx.req, ctx.res)
+    })
+    return listen(app.callback())
+  },
+  Fastify: async () => {
+    const app = fastify()
+    await app.register(async (context) => {
+      context.removeAllContentTypeParsers()
+      context.addContentTypeParser('*', (_request, _payload, done) => done(null))
+      for (const [path, handler] of Object.entries({ '/leaks': report, '/whoami': me })) {
+        const listener = getRequestListener(handler)
+        context.all(path, (request, reply) => {
+          reply.hijack()
+          return listener(request.raw, reply.raw)
+        })
+      }
+    })
+    closers.push(() => app.close())
+    return app.listen({ port: 0, host: '127.0.0.1' })
+  },
+  Hono: () => {
+    const app = new Hono()
+    app.all('/leaks', (c) => report(c.req.raw))
+    app.all('/whoami', (c) => me(c.req.raw))
+    return at(serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' }) as Server)
+  },
+}
+
+describe.each(Object.entries(servers))('on %s', (_, start) => {
+  it('a report that is signed over its bytes ends the token, and whoami says so', async () => {
+    const origin = await start()
+    const { token } = await tokens.create({ name: 'ERP', scopes: ['a'] }, { actor: 'system' })
+    const ask = () => fetch(`${origin}/whoami`, { headers: { authorization: `Bearer ${token}` } })
+    expect(await (await ask()).json()).toMatchObject({ name: 'ERP', scopes: ['a'] })
+    const signed = sender.request(`[ {"token": "${token}",  "type":"t","url":"u","source":"content"} ]`)
+    const answer = await fetch(`${origin}/leaks`, { method: 'POST', headers: signed.headers, body: await signed.text() })
+    expect([answer.status, await answer.json()]).toMatchObject([200, [{ label: 'true_positive' }]])
+    expect(await (await ask()).json()).toMatchObject({ code: 'token_revoked' })
+  })
+})
+
+it('behind a body parser a report is a loud error', async () => {
+  const app = express()
+  app.use(express.json())
+  app.use('/leaks', getRequestListener(report))
+  const signed = sender.request('[{"token":"x","type":"t","url":"u","source":"s"}]')
+  const answer = await fetch(`${await listen(app)}/leaks`, { method: 'POST', headers: signed.headers, body: await signed.text() })
+  expect(answer.status).toBe(500)
+  expect(await answer.text()).toContain('before any body parser')
+})
