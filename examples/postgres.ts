@@ -21,7 +21,7 @@ try {
 
   const store = postgresStore({ pool, schema })
   // Done by itself at the first use. Do it on purpose in a deployment step, or have `migrationSql('postgres', { schema })` printed and run.
-  await store.migrate?.()
+  await store.migrate()
 
   const here = latchkey({ prefix: 'acme_live', store, scopes: catalogue })
   const there = latchkey({ prefix: 'acme_live', store: postgresStore({ url, schema }), scopes: catalogue })

@@ -1,13 +1,12 @@
 import { InvalidInputError } from '../../src/errors.js'
-import type { TokenStore } from '../../src/store.js'
 import type { KyselyHandle } from './sql/kysely-engine.js'
-import { lazyStore } from './sql/lazy.js'
+import { lazyStore, type SqlStore } from './sql/lazy.js'
 import type { MysqlConnection, MysqlPool, MysqlPromisePool, MysqlSource } from './sql/mysql-store.js'
 import { knownOptions, oneOf, readUrl } from './sql/options.js'
 import { readNames } from './sql/table-names.js'
 
 export { type MigrationSqlOptions, migrationSql, type SqlDialect } from './sql/migration-sql.js'
-export type { KyselyHandle, MysqlConnection, MysqlPool, MysqlPromisePool }
+export type { KyselyHandle, MysqlConnection, MysqlPool, MysqlPromisePool, SqlStore }
 
 /** Where the database is: exactly one of `url`, `pool` and `kysely`. */
 export type MysqlStoreOptions = {
@@ -32,7 +31,7 @@ export type MysqlStoreOptions = {
  * const store = mysqlStore({ url: process.env.DATABASE_URL })
  * ```
  */
-export const mysqlStore = (options: MysqlStoreOptions): TokenStore => {
+export const mysqlStore = (options: MysqlStoreOptions): SqlStore => {
   knownOptions('mysqlStore', options, ['url', 'pool', 'kysely', 'poolSize', 'tablePrefix'])
   const { url, pool, kysely, poolSize = 10, tablePrefix } = options
   const names = readNames({ tablePrefix })

@@ -1,13 +1,12 @@
 import { InvalidInputError } from '../../src/errors.js'
-import type { TokenStore } from '../../src/store.js'
 import type { KyselyHandle } from './sql/kysely-engine.js'
-import { lazyStore } from './sql/lazy.js'
+import { lazyStore, type SqlStore } from './sql/lazy.js'
 import { knownOptions, oneOf, readUrl } from './sql/options.js'
 import type { PostgresClient, PostgresPool, PostgresSource } from './sql/postgres-store.js'
 import { readNames } from './sql/table-names.js'
 
 export { type MigrationSqlOptions, migrationSql, type SqlDialect } from './sql/migration-sql.js'
-export type { KyselyHandle, PostgresClient, PostgresPool }
+export type { KyselyHandle, PostgresClient, PostgresPool, SqlStore }
 
 /** Where the database is: exactly one of `url`, `pool` and `kysely`. */
 export type PostgresStoreOptions = {
@@ -36,7 +35,7 @@ export type PostgresStoreOptions = {
  * const store = postgresStore({ url: process.env.DATABASE_URL })
  * ```
  */
-export const postgresStore = (options: PostgresStoreOptions): TokenStore => {
+export const postgresStore = (options: PostgresStoreOptions): SqlStore => {
   knownOptions('postgresStore', options, ['url', 'pool', 'kysely', 'poolSize', 'schema', 'tablePrefix'])
   const { url, pool, kysely, poolSize = 10, schema, tablePrefix } = options
   const names = readNames({ schema, tablePrefix })

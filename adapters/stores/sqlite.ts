@@ -1,13 +1,12 @@
 import { InvalidInputError } from '../../src/errors.js'
-import type { TokenStore } from '../../src/store.js'
 import type { KyselyHandle } from './sql/kysely-engine.js'
-import { type Lazy, lazyStore } from './sql/lazy.js'
+import { type Lazy, lazyStore, type SqlStore } from './sql/lazy.js'
 import type { NodeDatabase, SyncDatabase } from './sql/sqlite-handle.js'
 import type { SqliteDriver } from './sql/sqlite-open.js'
 import { DEFAULT_TABLE_PREFIX, readNames } from './sql/table-names.js'
 
 export { type MigrationSqlOptions, migrationSql, type SqlDialect } from './sql/migration-sql.js'
-export type { KyselyHandle, NodeDatabase, SqliteDriver, SyncDatabase }
+export type { KyselyHandle, NodeDatabase, SqliteDriver, SqlStore, SyncDatabase }
 
 /** A file that the store opens, or a database that the host has open and keeps. */
 export type SqliteStoreOptions = {
@@ -39,7 +38,7 @@ const DEFAULT_BUSY_MS = 1_500
  * const tokens = latchkey({ prefix: 'acme_live', store: sqliteStore('tokens.db'), scopes: { 'inventory:read': 'See stock' } })
  * ```
  */
-export const sqliteStore = (input: string | SqliteStoreOptions): TokenStore => {
+export const sqliteStore = (input: string | SqliteStoreOptions): SqlStore => {
   const options = typeof input === 'string' ? { path: input } : input
   if (typeof options !== 'object' || options === null) throw new InvalidInputError('options', 'must be a path or an object')
   for (const key of Object.keys(options)) {

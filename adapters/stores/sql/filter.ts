@@ -5,7 +5,7 @@ import type { Tables } from './schema.js'
 type Tokens = ExpressionBuilder<Tables, 'tokens'>
 
 /** The text columns that an index begins with. */
-export type IndexedColumn = 'id' | 'prefix' | 'tenant_id' | 'owner_id' | 'created_by' | 'state'
+type IndexedColumn = 'id' | 'prefix' | 'tenant_id' | 'owner_id' | 'created_by' | 'state'
 
 /** How a condition names such a column: so that the server may use its index, or not. */
 export type ColumnOf = (eb: Tokens, name: IndexedColumn) => Expression<string | null>

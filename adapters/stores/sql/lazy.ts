@@ -1,10 +1,13 @@
 import { StoreUnavailableError } from '../../../src/errors.js'
-import type { TokenStore } from '../../../src/store.js'
+import type { MaybePromise, TokenStore } from '../../../src/store.js'
 import { missingPackage } from './missing.js'
 import type { OpenStore } from './store.js'
 
 /** What opening a store gives: the verbs, and how to read what its driver throws. */
 export type Opened = { readonly store: OpenStore; unavailable(error: unknown): Error }
+
+/** A token store on SQL: it can always be set up on purpose, and be closed. */
+export type SqlStore = TokenStore & { migrate(): MaybePromise<void>; close(): MaybePromise<void> }
 
 /** What `lazyStore` needs to know. */
 export type Lazy = {
@@ -24,7 +27,7 @@ const reached = (cursor: string, target: string): boolean => CURSOR.test(cursor)
  *
  * Until then nothing is imported: the packages that a store needs are looked for only by those who use it.
  */
-export const lazyStore = ({ name, packages, open }: Lazy): Required<Omit<TokenStore, 'subscribe'>> & { opened(): Promise<Opened> } => {
+export const lazyStore = ({ name, packages, open }: Lazy): Omit<SqlStore, 'subscribe'> & { opened(): Promise<Opened> } => {
   let opening: Promise<Opened> | undefined
   const opened = (): Promise<Opened> => {
     if (opening !== undefined) return opening

@@ -14,7 +14,7 @@ export const noteMigration = (quirks: Quirks, names: Names, { version, name }: M
   `insert into ${quirks.table(names, 'migrations')} (version, name) values (${version}, '${name}')`
 
 /** Which versions are done, or `undefined` where the table of them is not there yet. */
-export function* doneVersions(quirks: Quirks, names: Names): Steps<ReadonlySet<number>> {
+function* doneVersions(quirks: Quirks, names: Names): Steps<ReadonlySet<number>> {
   const query = CompiledQuery.raw(`select version from ${quirks.table(names, 'migrations')}`) as CompiledQuery<{ version: Wide }>
   const { rows } = yield* askRaw(query)
   return new Set(rows.map((row) => wide(row.version)))

@@ -36,10 +36,10 @@ export type Migration = {
 }
 
 /** How the upgrade of a schema is guarded: in one transaction, or by a lock that is taken and released on one connection. */
-export type MigrationLock = { readonly transactional: boolean; readonly take?: CompiledQuery; readonly release?: CompiledQuery }
+type MigrationLock = { readonly transactional: boolean; readonly take?: CompiledQuery; readonly release?: CompiledQuery }
 
 /** An index over the pieces of names. */
-export type NameIndex = {
+type NameIndex = {
   /** How many names hold this text, counted up to `most`: a query with one row and the column `found`. */
   count(names: Names, folded: string, most: number): CompiledQuery<{ readonly found: Wide }>
   condition(names: Names, folded: string): Expression<SqlBool>

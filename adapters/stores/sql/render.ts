@@ -1,7 +1,7 @@
 import { type ColumnKind, SCHEMA_V1, STATE_EXPRESSION, type Table } from './schema-v1.js'
 
 /** How a dialect writes the schema. */
-export type Rendering = {
+type Rendering = {
   /** A quoted name with its schema, for a table. */
   table(name: string): string
   /** A quoted name without a schema, for an index. */

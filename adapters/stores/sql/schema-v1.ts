@@ -5,10 +5,10 @@
 export type ColumnKind = 'id' | 'word' | 'key' | 'text' | 'int'
 
 /** One column; a question mark behind the kind allows it to be absent. */
-export type Column = readonly [name: string, kind: ColumnKind | `${ColumnKind}?`]
+type Column = readonly [name: string, kind: ColumnKind | `${ColumnKind}?`]
 
 /** One index; `present` names the column that must not be null, for servers that can leave the others out of the index. */
-export type Index = { readonly name: string; readonly columns: readonly string[]; readonly present?: string }
+type Index = { readonly name: string; readonly columns: readonly string[]; readonly present?: string }
 
 /** One table, in words that every dialect can render. */
 export type Table = {

@@ -36,7 +36,7 @@ export type TokenRow = {
 }
 
 /** What the database derives from a row: it cannot disagree with the instants. */
-export type TokenState = 'live' | 'inactive' | 'revoked'
+type TokenState = 'live' | 'inactive' | 'revoked'
 
 /** The columns that `find` reads, in the order of the table. */
 export const TOKEN_COLUMNS = [

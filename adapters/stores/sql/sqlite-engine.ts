@@ -6,8 +6,6 @@ import type { SqliteHandle } from './sqlite-handle.js'
 import { sqliteQuirks } from './sqlite-quirks.js'
 import type { Names } from './table-names.js'
 
-/** How long somebody else's lock on the file is waited for. */
-export const DEFAULT_BUSY_MS = 1_500
 /** A migration by another process may take longer than a write. */
 const MIGRATION_BUSY_MS = 30_000
 

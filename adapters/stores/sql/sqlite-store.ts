@@ -10,7 +10,7 @@ import { openStore } from './store.js'
 import type { Names } from './table-names.js'
 
 /** What to open: a path, or what the host has open. */
-export type SqliteSource =
+type SqliteSource =
   | { readonly path: string; readonly driver?: SqliteDriver }
   | { readonly database: SyncDatabase | NodeDatabase | KyselyHandle }
 
