@@ -1,5 +1,5 @@
 import { memoryStore } from 'latchkey/stores/memory'
-import { interceptStore } from 'latchkey/testing'
+import { faultyStore, interceptStore } from 'latchkey/testing'
 import { describe, expect, it } from 'vitest'
 import { BoundedMap } from '../../src/cache/bounded-map.js'
 import { GuessingBudget } from '../../src/cache/guessing.js'
@@ -74,6 +74,12 @@ describe('a flood of tokens that do not exist', () => {
     await until(async () => (await verdict(tokens.verify(fresh.token, { ip: '10.0.0.1' }))) === 'ok')
   })
 
+  it('is charged to an address, good tokens are not', async () => {
+    const tokens = instance({ cache: false })
+    const { token } = await mint(tokens)
+    for (let use = 0; use < 1500; use += 1) expect(await verdict(tokens.verify(token, { ip: '10.0.0.1' }))).toBe('ok')
+  })
+
   it('of one id asks the store once in a while', async () => {
     const counter = counting()
     const tokens = instance({ store: counter.store, cache: { maxStalenessSeconds: 60 } })
@@ -99,6 +105,26 @@ describe('an id that did not exist', () => {
     expect(await verdict(here.verify(again.token ?? ''))).toBe('ok')
     await until(async () => (await verdict(there.verify(again.token ?? ''))) === 'ok')
     expect(await verdict(here.verify(token))).toBe('secret_mismatch')
+  })
+})
+
+describe('that an id did not exist', () => {
+  it('is not believed while the feed cannot be read', async () => {
+    const shared = memoryStore()
+    const store = faultyStore(shared)
+    const [here, there] = [instance({ store, cache: { maxStalenessSeconds: 0.05 } }), instance({ store: shared })]
+    const input = { name: 'x', scopes: ['stock:read'], idempotencyKey: 'k' } as const
+    const { record } = await there.create(input, { actor: 'system' })
+    await shared.commit({ removals: [record.id], events: [] })
+    await warm(here, (await mint(there)).token)
+    const unknown = await there.create(input, { actor: 'system' })
+    await shared.commit({ removals: [record.id], events: [] })
+    await pause(10)
+    expect(await verdict(here.verify(unknown.token ?? ''))).toBe('token_unknown')
+    store.behave({ changes: { do: 'fail', error: new Error('down') } })
+    await pause(60)
+    const { token } = await there.create(input, { actor: 'system' })
+    expect(await verdict(here.verify(token ?? ''))).toBe('ok')
   })
 })
 

@@ -2,7 +2,7 @@ import { type Latchkey, StoreUnavailableError } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
 import { faultyStore, interceptStore } from 'latchkey/testing'
 import { describe, expect, it } from 'vitest'
-import { instance, mint, type Scope, SYSTEM, until, verdict, warm } from '../latchkey/harness.js'
+import { instance, mint, pause, type Scope, SYSTEM, until, verdict, warm } from '../latchkey/harness.js'
 import { type LateStore, lateStore } from './late-store.js'
 
 type Case = { readonly tokens: Latchkey<Scope>; readonly store: LateStore; readonly token: string; readonly id: string }
@@ -121,6 +121,29 @@ describe('a slow read that began before a change', () => {
     await until(async () => (await verdict(here.verify(token))) === 'token_revoked')
     late.arrive()
     await waiter
+    expect(await verdict(here.verify(token))).toBe('token_revoked')
+  })
+
+  it('does not fill the cache when others have read past it, and the feed told of a change after that', async () => {
+    const shared = memoryStore()
+    const cut = faultyStore(shared)
+    const store = lateStore(cut)
+    const here = instance({ store, cache: { maxStalenessSeconds: 0.1 } })
+    const there = instance({ store: shared })
+    const { token, record } = await mint(there)
+    const other = await mint(there)
+    await warm(here, other.token)
+    cut.behave({ changes: { do: 'fail', error: new Error('down') } })
+    await pause(120)
+    const late = store.answerLate('find')
+    const waiter = verdict(here.verify(token))
+    await late.asked
+    expect(await verdict(here.verify(token))).toBe('ok')
+    await there.revoke(record.id, {}, SYSTEM)
+    cut.behave()
+    await warm(here, other.token)
+    late.arrive()
+    expect(await waiter).toBe('ok')
     expect(await verdict(here.verify(token))).toBe('token_revoked')
   })
 
