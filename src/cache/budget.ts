@@ -31,7 +31,8 @@ export class Budget {
       const oldest = this.#buckets.keys().next()
       if (!oldest.done) this.#buckets.delete(oldest.value)
     }
-    this.#buckets.set(key, { tokens: Math.max(0, tokens - 1), at: this.#monotonic() })
+    // What was under way together leaves a debt, else each refilled token would let as many in again; bounded, so that it ends soon.
+    this.#buckets.set(key, { tokens: Math.max(-this.#rate.burst, tokens - 1), at: this.#monotonic() })
   }
 
   #refilled(bucket: Bucket): number {

@@ -1,0 +1,35 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { bundle } from '../support/bundle.js'
+import type { Flooded, FloodOptions } from './flood.js'
+
+/** Runs a flood in a process of its own, so that nothing else is in its memory. */
+export async function runFlood(options: FloodOptions): Promise<Flooded> {
+  const program = await bundle(new URL('./flood.ts', import.meta.url))
+  const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', program, JSON.stringify(options)])
+  return JSON.parse(stdout) as Flooded
+}
+
+/** What must hold of a flood, and does not. */
+export function complaints(flooded: Flooded): string[] {
+  const found: string[] = []
+  if (flooded.heapGrowthMiB > 32) found.push(`the heap grew by ${flooded.heapGrowthMiB.toFixed(1)} MiB`)
+  if (flooded.storeReads > flooded.storeReadsAllowed) found.push(`${flooded.storeReads} ids were asked for`)
+  if (flooded.goodRefused > 0) found.push(`${flooded.goodRefused} good tokens were refused`)
+  if (flooded.codes.ok !== undefined) found.push('a token that was never minted was accepted')
+  if (flooded.codes.store_unavailable !== undefined) found.push('the store was taken for unavailable')
+  return found
+}
+
+/** A flood in one line. */
+export function tell(flooded: Flooded, pepper: boolean): string {
+  const { quietMicros: quiet, floodMicros: flood } = flooded
+  return [
+    `${flooded.junk} distinct junk tokens ${pepper ? 'with' : 'without'} a pepper in ${flooded.seconds.toFixed(1)} s`,
+    `heap grew by ${flooded.heapGrowthMiB.toFixed(1)} MiB at most`,
+    `${flooded.storeReads} ids asked of the store`,
+    `a good token took ${quiet.median.toFixed(2)} µs (median) when quiet, ${flood.median.toFixed(2)} in the flood: ${(flood.median / quiet.median).toFixed(2)} times`,
+    `p99 ${quiet.p99.toFixed(1)} and ${flood.p99.toFixed(1)} µs`,
+    JSON.stringify(flooded.codes),
+  ].join('; ')
+}
