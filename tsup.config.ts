@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import type { Options } from 'tsup'
 import { entriesOf } from './test/tools/entries.js'
@@ -7,7 +6,7 @@ import { entriesOf } from './test/tools/entries.js'
 const manifest: unknown = JSON.parse(await readFile(new URL('package.json', import.meta.url), 'utf8'))
 
 const options: Options = {
-  entry: Object.fromEntries([...entriesOf(manifest)].filter(([, source]) => existsSync(source))),
+  entry: Object.fromEntries(entriesOf(manifest)),
   tsconfig: 'tsconfig.build.json',
   format: 'esm',
   target: 'node20',
