@@ -33,11 +33,10 @@ export function createApp(
     try {
       if (route.method !== 'GET') refuseCrossSite(request, settings)
       if (route.access === 'holder') return await answerHolder(route, here)
-      const actor = await access.actor(request, here.env.caller)
-      if (route.path === '/' && route.method === 'GET') {
-        const html = await dashboardFor(here)
-        if (html !== undefined) return html
-      }
+      const choice = route.path === '/' && route.method === 'GET' ? choose(request) : 'json'
+      const asking = access.actor(request, here.env.caller)
+      if (choice === 'html') return await page(here, asking)
+      const actor = await asking
       return json(await route.run(await callOf(route, here), actor))
     } catch (error) {
       return problemResponse(error, route.query === undefined ? 'body' : 'query')
@@ -78,11 +77,26 @@ export function createApp(
     }
   }
 
-  const dashboardFor = async (here: Here): Promise<Response | undefined> => {
-    const { dashboard } = settings
-    const choice = wanted(here.req.raw.headers.get('accept'), dashboard !== undefined)
+  const choose = (request: Request): 'json' | 'html' => {
+    const choice = wanted(request.headers.get('accept'), settings.dashboard !== undefined)
     if (choice === undefined) throw new Refusal('not_acceptable', 'this is offered as application/json only')
-    return choice === 'html' ? dashboard?.(here.req.raw, here.env.mountPath) : undefined
+    return choice
+  }
+
+  // The page of latchkey holds no data, so that it may tell also a person who is not signed in what is the matter.
+  const page = async (here: Here, asking: Promise<unknown>): Promise<Response> => {
+    const { dashboard } = settings
+    const { raw } = here.req
+    if (typeof dashboard === 'object')
+      return dashboard.page(
+        raw,
+        await asking.then(
+          () => 200,
+          (error) => problemResponse(error).status,
+        ),
+      )
+    await asking
+    return dashboard?.(raw, here.env.mountPath) ?? notAllowed('GET')
   }
 
   // Whoever is nobody learns nothing, not even which paths there are.
@@ -94,6 +108,11 @@ export function createApp(
     } catch (error) {
       return problemResponse(error)
     }
+  }
+
+  if (typeof settings.dashboard === 'object') {
+    const { asset, assets } = settings.dashboard
+    for (const path of assets) app.get(path, (here) => asset(here.req.raw, path))
   }
 
   for (const [path, routes] of byPath([openapiRoute(settings.credential), ...ROUTES])) {

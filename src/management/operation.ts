@@ -60,10 +60,11 @@ function pathParameters(route: Route): readonly object[] {
 
 function queryParameters(route: Route, examples: readonly Example[]): readonly object[] {
   if (route.query === undefined) return []
-  const { properties = {} } = z.toJSONSchema(route.query, { io: 'output' })
+  const { properties = {}, required = [] } = z.toJSONSchema(route.query, { io: 'output' })
   return Object.entries(properties).map(([name, property]) => {
     const { description, ...schema } = Object(property)
-    return { name, in: 'query', description, schema, examples: parameterExamples(examples, (example) => example.query?.[name]) }
+    const must = required.includes(name) ? { required: true } : {}
+    return { name, in: 'query', description, ...must, schema, examples: parameterExamples(examples, (example) => example.query?.[name]) }
   })
 }
 

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { createDashboard, type Dashboard, type DashboardOptions } from '../dashboard/index.js'
 import { type CredentialSource, createCredentialReader } from '../http/credential.js'
 import type { MaybePromise } from '../model.js'
 import { readShape } from '../policy/shape.js'
@@ -15,8 +16,11 @@ export type ManagementOptions = {
   readonly credential?: CredentialSource | undefined
   /** Names the protected space in the challenges of `/self`. @default 'api' */
   readonly realm?: string | undefined
-  /** Answers `GET /` for those who prefer `text/html`. */
-  readonly dashboard?: ((request: Request, mountPath: string) => MaybePromise<Response>) | undefined
+  /**
+   * The page at `GET /` for those who prefer `text/html`: options of the one that comes with latchkey, a function that answers another, or
+   * `false` for none. @default {}
+   */
+  readonly dashboard?: false | DashboardOptions | ((request: Request, mountPath: string) => MaybePromise<Response>) | undefined
 }
 
 /** The options as the rest reads them. */
@@ -27,7 +31,8 @@ export type ManagementSettings = {
   readonly credential: CredentialSource
   readonly credentialHeader: string
   readonly realm: string | undefined
-  readonly dashboard: ((request: Request, mountPath: string) => MaybePromise<Response>) | undefined
+  /** The page of latchkey, or of the host. */
+  readonly dashboard: Dashboard | ((request: Request, mountPath: string) => MaybePromise<Response>) | undefined
 }
 
 const origin = z
@@ -41,7 +46,9 @@ const schema = z.strictObject({
   credential: z.unknown().optional(),
   realm: z.string({ error: 'must be a string' }).optional(),
   dashboard: z
-    .custom<NonNullable<ManagementOptions['dashboard']>>((value) => typeof value === 'function', { error: 'must be a function' })
+    .custom<NonNullable<ManagementOptions['dashboard']>>((value) => value === false || ['function', 'object'].includes(typeof value), {
+      error: 'must be false, the options of the page, or a function',
+    })
     .optional(),
 })
 
@@ -60,8 +67,13 @@ export function readManagementOptions(options: unknown): ManagementSettings {
     credential,
     credentialHeader: createCredentialReader(credential).header,
     realm: given.realm,
-    dashboard: given.dashboard,
+    dashboard: readDashboard(given.dashboard ?? {}),
   })
+}
+
+function readDashboard(dashboard: NonNullable<ManagementOptions['dashboard']>): ManagementSettings['dashboard'] {
+  if (dashboard === false) return undefined
+  return typeof dashboard === 'function' ? dashboard : createDashboard(dashboard)
 }
 
 function isOrigin(value: string): boolean {

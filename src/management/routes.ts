@@ -1,5 +1,5 @@
 import type { Route } from './route.js'
-import { listEvents, listScopes, tokenEvents, tokenUsage } from './routes/activity.js'
+import { getMe, listEvents, listScopes, tokenEvents, tokenUsage, usageOfTokens } from './routes/activity.js'
 import { createToken, listTokens, revokeAllTokens } from './routes/collection.js'
 import { getSelf, rotateSelf } from './routes/self.js'
 import { activateToken, deactivateToken, getToken, revokeToken, rotateToken, updateToken } from './routes/token.js'
@@ -11,6 +11,8 @@ export const ROUTES: readonly Route[] = [
   revokeAllTokens,
   listEvents,
   listScopes,
+  usageOfTokens,
+  getMe,
   getSelf,
   rotateSelf,
   getToken,

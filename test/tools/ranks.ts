@@ -21,7 +21,7 @@ const PACKAGES: { readonly [place: string]: readonly string[] } = {
   'src/options.ts': ['zod'],
   'src/operations/': ['zod'],
   'src/management/': ['hono', 'zod'],
-  'src/dashboard/': ['hono'],
+  'src/dashboard/': ['zod'],
   'src/jwt/': ['jose'],
   'src/oauth/': ['zod'],
   'src/testing/': ['node:'],

@@ -1,6 +1,6 @@
 import { defineRoute, type Route } from '../route.js'
-import { eventPage, scopeList, usageReport } from '../schemas/outputs.js'
-import { eventsQuery, tokenEventsQuery, usageQuery } from '../schemas/queries.js'
+import { eventPage, me, scopeList, usageReport, usageSummaries } from '../schemas/outputs.js'
+import { eventsQuery, tokenEventsQuery, usageOfQuery, usageQuery } from '../schemas/queries.js'
 import { mustGet } from './token.js'
 
 /** `GET /:id/usage` */
@@ -68,6 +68,46 @@ export const listScopes: Route = defineRoute({
     const items = Object.entries(tokens.catalogue).map(([name, description]) => ({ name, description }))
     const groups = Object.entries(tokens.groups).map(([name, scopes]) => ({ name: `@${name}`, scopes }))
     return { status: 200, body: { items, groups, limits: tokens.limits } }
+  },
+})
+
+/** `GET /usage` */
+export const usageOfTokens: Route = defineRoute({
+  access: 'actor',
+  method: 'GET',
+  path: '/usage',
+  operationId: 'getUsageOfTokens',
+  summary: 'How much several tokens were used',
+  description: 'In even steps of time, for a small picture beside each row of a list. Tokens that you may not see are left out.',
+  query: usageOfQuery,
+  answers: [{ status: 200, description: 'Counts by step, for each token.', schema: usageSummaries }],
+  refusals: [],
+  examples: () => [
+    {
+      name: 'days',
+      summary: 'By day',
+      query: { id: ['4kQ0tXb2LrVn8ZcD'], from: '2026-01-01T00:00:00Z', to: '2026-01-15T00:00:00Z', stepSeconds: 86_400 },
+    },
+  ],
+  async run({ tokens, query }, actor) {
+    const { id, from, to, stepSeconds } = query
+    return { status: 200, body: await tokens.usageOf({ ids: id, from, to, stepSeconds }, { actor }) }
+  },
+})
+
+/** `GET /me` */
+export const getMe: Route = defineRoute({
+  access: 'actor',
+  method: 'GET',
+  path: '/me',
+  operationId: 'getMe',
+  summary: 'Who is asking',
+  description: 'Who you are to this API, where you act, and what you may grant: what a form has to offer.',
+  answers: [{ status: 200, description: 'You.', schema: me }],
+  refusals: [],
+  async run({ tokens }, actor) {
+    const { id, tenants, manages, resources, ip } = actor
+    return { status: 200, body: { id, tenants, manages, resources, ip, prefix: tokens.prefix, grantable: tokens.grantable({ actor }) } }
   },
 })
 

@@ -98,6 +98,33 @@ export const usageReport: z.ZodType = z
   })
   .meta({ id: 'UsageReport', description: 'Counts by hour and endpoint, by outcome and by address.' })
 
+/** How much several tokens were used. */
+export const usageSummaries: z.ZodType = z
+  .strictObject({
+    items: z.array(
+      z.strictObject({
+        tokenId: id,
+        total: count,
+        refused: count,
+        steps: z.array(z.strictObject({ at: instant, count, refused: count })),
+      }),
+    ),
+  })
+  .meta({ id: 'UsageSummaries', description: 'Allowed and refused uses by step of time; steps without a use are left out.' })
+
+/** Who is asking. */
+export const me: z.ZodType = z
+  .strictObject({
+    id: z.string(),
+    tenants: z.union([z.literal('*'), z.array(z.string())]),
+    manages: z.enum(['own', 'all']),
+    resources: z.record(z.string(), z.array(z.string())).optional(),
+    ip: z.string().meta({ description: 'The address that you ask from.' }).optional(),
+    prefix: z.string().meta({ description: 'What every token here begins with.' }),
+    grantable: z.array(z.string()).meta({ description: 'What you may put among the scopes of a token.' }),
+  })
+  .meta({ id: 'Me' })
+
 /** How many tokens a bulk revocation ended. */
 export const revokedCount: z.ZodType = z.strictObject({ count }).meta({ id: 'RevokedCount' })
 

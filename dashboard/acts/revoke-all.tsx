@@ -1,0 +1,113 @@
+import type { JSX } from 'preact'
+import { useState } from 'preact/hooks'
+import { call } from '../lib/api.js'
+import { useLoad, useTask } from '../lib/hooks.js'
+import { t } from '../lib/text.js'
+import type { Page, Token, World } from '../lib/types.js'
+import { Banner, Button } from '../ui/bits.js'
+import { Dialog } from '../ui/dialog.js'
+import { Pills, TextField } from '../ui/fields.js'
+import { ProblemLine } from '../ui/problem.js'
+import { say } from '../ui/toasts.js'
+
+type Props = { readonly world: World; readonly client: string | undefined; readonly onClose: () => void; readonly onDone: () => void }
+type Count = { readonly count: number; readonly more: boolean }
+
+const PAGES = 10
+
+/** Ends all tokens of a client, or everywhere: with their number, and only when the word is typed. */
+export function RevokeAll({ world, client, onClose, onDone }: Props): JSX.Element {
+  const { tenants } = world.me
+  const [which, setWhich] = useState<'client' | 'everywhere'>('client')
+  const [tenant, setTenant] = useState(client ?? (tenants !== '*' && tenants.length === 1 ? (tenants[0] ?? '') : ''))
+  const [typed, setTyped] = useState('')
+  const [reason, setReason] = useState('')
+  const { busy, problem, run } = useTask()
+  const tenantId = which === 'client' ? tenant.trim() : undefined
+  const asked = which === 'everywhere' || tenantId !== ''
+  const counted = useLoad(`${which} ${tenantId}`, (signal) => (asked ? countAlive(tenantId, signal) : Promise.resolve(undefined)))
+  const count = counted.loading ? undefined : counted.data
+  const word = tenantId ?? t('revokeAll.word')
+  const ready = asked && count !== undefined && count.count > 0 && typed === word
+
+  const revoke = (): Promise<void> =>
+    run(async () => {
+      if (!ready) return
+      const filter = tenantId === undefined ? { all: true } : { tenantId }
+      const done = await call<{ count: number }>('POST', 'revoke-all', { body: { ...filter, ...(reason !== '' && { reason }) } })
+      say(t('revokeAll.done', { count: done.count }))
+      onClose()
+      onDone()
+    })
+  return (
+    <Dialog
+      title={t('revokeAll.title')}
+      onClose={onClose}
+      onSubmit={() => void revoke()}
+      footer={
+        <>
+          <Button onClick={onClose}>{t('action.cancel')}</Button>
+          <Button kind="danger" icon="ban" submit disabled={!ready} busy={busy}>
+            {t('revokeAll.confirm')}
+          </Button>
+        </>
+      }
+    >
+      <p>{t('revokeAll.text')}</p>
+      <Pills
+        legend={t('revokeAll.which')}
+        value={which}
+        options={[
+          { value: 'client', label: t('revokeAll.client') },
+          { value: 'everywhere', label: t('revokeAll.everywhere') },
+        ]}
+        onChange={(value) => {
+          setWhich(value)
+          setTyped('')
+        }}
+        hint={which === 'everywhere' ? t('revokeAll.everywhereHint') : undefined}
+      />
+      {which === 'client' && (
+        <TextField
+          first
+          label={t('list.client')}
+          value={tenant}
+          most={200}
+          onInput={setTenant}
+          {...(tenants !== '*' && { options: tenants })}
+        />
+      )}
+      <div role="status">
+        {asked && (
+          <Banner tone="danger">
+            <strong>{count === undefined ? t('revokeAll.counting') : countText(count)}</strong>
+          </Banner>
+        )}
+      </div>
+      <TextField label={t('revoke.reason')} optional most={500} value={reason} onInput={setReason} />
+      {asked && <TextField label={t('revokeAll.type', { word })} value={typed} mono onInput={setTyped} />}
+      <ProblemLine problem={problem} />
+    </Dialog>
+  )
+}
+
+/** Counts what is not revoked yet, up to a bound: the API tells pages, not totals. */
+async function countAlive(tenantId: string | undefined, signal: AbortSignal): Promise<Count> {
+  let count = 0
+  let cursor: string | undefined
+  for (let page = 0; page < PAGES; page += 1) {
+    const found: Page<Token> = await call('GET', '.', {
+      query: { tenantId, status: ['pending', 'active', 'inactive', 'expired'], limit: 1000, cursor },
+      signal,
+    })
+    count += found.items.length
+    cursor = found.nextCursor
+    if (cursor === undefined) return { count, more: false }
+  }
+  return { count, more: true }
+}
+
+function countText({ count, more }: Count): string {
+  if (count === 0) return t('revokeAll.countNone')
+  return t(more ? 'revokeAll.countMore' : 'revokeAll.count', { count })
+}

@@ -1,0 +1,133 @@
+import type { JSX } from 'preact'
+import { useState } from 'preact/hooks'
+import { call } from '../lib/api.js'
+import { ago } from '../lib/format.js'
+import { useTask } from '../lib/hooks.js'
+import { t } from '../lib/text.js'
+import type { Token } from '../lib/types.js'
+import { Banner, Button } from '../ui/bits.js'
+import { Dialog } from '../ui/dialog.js'
+import { TextField } from '../ui/fields.js'
+import { ProblemLine } from '../ui/problem.js'
+import { say } from '../ui/toasts.js'
+
+const DAY_MS = 86_400_000
+
+/** Asks before a token is ended for good, and says what will break. */
+export function Revoke({
+  token,
+  onClose,
+  onDone,
+}: {
+  readonly token: Token
+  readonly onClose: () => void
+  readonly onDone: () => void
+}): JSX.Element {
+  const [reason, setReason] = useState('')
+  const { busy, problem, run } = useTask()
+  const revoke = (): Promise<void> =>
+    run(async () => {
+      await call('POST', `${token.id}/revoke`, { body: reason === '' ? {} : { reason } })
+      say(t('revoke.done'))
+      onClose()
+      onDone()
+    })
+  return (
+    <Confirm
+      title={t('revoke.title', { name: token.name })}
+      reason={reason}
+      onReason={setReason}
+      busy={busy}
+      onClose={onClose}
+      onConfirm={() => void revoke()}
+    >
+      <Banner tone="danger">
+        <p>{t('revoke.text')}</p>
+        <p>
+          <strong>{breaks(token)}</strong>
+        </p>
+      </Banner>
+      <ProblemLine problem={problem} />
+    </Confirm>
+  )
+}
+
+/** The same for those that are selected in the list. */
+export function RevokeSelected(props: {
+  readonly tokens: readonly Token[]
+  readonly onClose: () => void
+  readonly onConfirm: (reason: string) => void
+}): JSX.Element {
+  const [reason, setReason] = useState('')
+  const { tokens } = props
+  const recent = tokens.filter(({ lastUsedAt }) => lastUsedAt !== undefined && Date.now() - Date.parse(lastUsedAt) < DAY_MS)
+  return (
+    <Confirm
+      title={t('revoke.selected', { count: tokens.length })}
+      reason={reason}
+      onReason={setReason}
+      busy={false}
+      onClose={props.onClose}
+      onConfirm={() => props.onConfirm(reason)}
+    >
+      <Banner tone="danger">
+        <p>{t('revoke.text')}</p>
+        {recent.length > 0 && (
+          <p>
+            <strong>{t('revoke.selectedUsed', { count: recent.length })}</strong>
+          </p>
+        )}
+      </Banner>
+      <ul class="plain-list">
+        {tokens.map((token) => (
+          <li key={token.id}>
+            <span>{token.name}</span> <code>{token.hint}</code>
+          </li>
+        ))}
+      </ul>
+    </Confirm>
+  )
+}
+
+function Confirm(props: {
+  readonly title: string
+  readonly reason: string
+  readonly onReason: (reason: string) => void
+  readonly busy: boolean
+  readonly onClose: () => void
+  readonly onConfirm: () => void
+  readonly children: preact.ComponentChildren
+}): JSX.Element {
+  return (
+    <Dialog
+      title={props.title}
+      onClose={props.onClose}
+      onSubmit={props.onConfirm}
+      footer={
+        <>
+          <Button onClick={props.onClose}>{t('action.cancel')}</Button>
+          <Button kind="danger" icon="ban" submit busy={props.busy}>
+            {t('revoke.confirm')}
+          </Button>
+        </>
+      }
+    >
+      {props.children}
+      <TextField
+        label={t('revoke.reason')}
+        hint={t('revoke.reasonHint')}
+        optional
+        first
+        most={500}
+        value={props.reason}
+        onInput={props.onReason}
+      />
+    </Dialog>
+  )
+}
+
+function breaks({ lastUsedAt, lastUsedIp }: Token): string {
+  if (lastUsedAt === undefined) return t('revoke.unused')
+  if (lastUsedIp === undefined) return t('revoke.usedNoIp', { time: ago(lastUsedAt) })
+  return t('revoke.used', { time: ago(lastUsedAt), ip: lastUsedIp })
+}

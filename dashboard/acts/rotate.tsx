@@ -1,0 +1,71 @@
+import type { JSX } from 'preact'
+import { useState } from 'preact/hooks'
+import { call, newKey } from '../lib/api.js'
+import { ago, moment } from '../lib/format.js'
+import { useTask } from '../lib/hooks.js'
+import { t } from '../lib/text.js'
+import type { Minted, Token } from '../lib/types.js'
+import { Banner, Button } from '../ui/bits.js'
+import { Dialog } from '../ui/dialog.js'
+import { Pills } from '../ui/fields.js'
+import { ProblemLine } from '../ui/problem.js'
+
+const OVERLAPS = [
+  { value: '0', label: 'rotate.now' },
+  { value: '3600', label: 'rotate.hour' },
+  { value: '86400', label: 'rotate.day' },
+  { value: '259200', label: 'rotate.days3' },
+  { value: '604800', label: 'rotate.days7' },
+] as const
+
+type Props = {
+  readonly token: Token
+  readonly onClose: () => void
+  readonly onMade: (minted: Minted, oldEndsAt: number | undefined) => void
+}
+
+/** Asks how long the old token goes on beside its successor. */
+export function Rotate({ token, onClose, onMade }: Props): JSX.Element {
+  const [overlap, setOverlap] = useState<(typeof OVERLAPS)[number]['value']>('86400')
+  const [key] = useState(newKey)
+  const { busy, problem, run } = useTask()
+  const seconds = Number(overlap)
+  const end = Date.now() + seconds * 1000
+  const capped = token.expiresAt !== undefined && Date.parse(token.expiresAt) < end ? Date.parse(token.expiresAt) : undefined
+  const rotate = (): Promise<void> =>
+    run(async () => {
+      const minted = await call<Minted>('POST', `${token.id}/rotate`, { body: { overlapSeconds: seconds }, key: `${key}-${overlap}` })
+      onMade(minted, seconds === 0 ? undefined : (capped ?? Date.now() + seconds * 1000))
+    })
+  return (
+    <Dialog
+      title={t('rotate.title', { name: token.name })}
+      onClose={onClose}
+      onSubmit={() => void rotate()}
+      footer={
+        <>
+          <Button onClick={onClose}>{t('action.cancel')}</Button>
+          <Button kind="primary" icon="rotate" submit busy={busy}>
+            {t('rotate.confirm')}
+          </Button>
+        </>
+      }
+    >
+      <p>{t('rotate.text')}</p>
+      <Pills
+        legend={t('rotate.overlap')}
+        value={overlap}
+        options={OVERLAPS.map(({ value, label }) => ({ value, label: t(label) }))}
+        onChange={setOverlap}
+        hint={capped === undefined ? (seconds === 0 ? undefined : moment(end)) : t('rotate.capped', { time: moment(capped) })}
+      />
+      {seconds === 0 && (
+        <Banner tone="warn">
+          <p>{t('rotate.nowWarning')}</p>
+          {token.lastUsedAt && <p>{t('rotate.nowBreaks', { time: ago(token.lastUsedAt) })}</p>}
+        </Banner>
+      )}
+      <ProblemLine problem={problem} />
+    </Dialog>
+  )
+}

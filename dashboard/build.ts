@@ -1,0 +1,36 @@
+// Bundles the page into src/dashboard/assets.ts, so that the library serves it without reading a file. `npm run page`.
+import { writeFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const target = `${root}src/dashboard/assets.ts`
+
+/** The text of the generated module. */
+export const bundle = async (): Promise<string> => {
+  const { outputFiles } = await build({
+    absWorkingDir: root,
+    entryPoints: { page: 'dashboard/main.tsx', style: 'dashboard/page.css' },
+    outdir: 'out',
+    bundle: true,
+    minify: true,
+    write: false,
+    format: 'esm',
+    target: ['es2022', 'chrome123', 'firefox120', 'safari17.5'],
+    charset: 'utf8',
+    legalComments: 'none',
+    jsx: 'automatic',
+    jsxImportSource: 'preact',
+    tsconfigRaw: {},
+  })
+  const textOf = (ending: string): string => outputFiles.find(({ path }) => path.endsWith(ending))?.text.trimEnd() ?? ''
+  return [
+    '// Made by `npm run page` from the folder dashboard/. Do not edit.',
+    `/** The page's script. */\nexport const script: string =\n  ${quoted(textOf('.js'))}`,
+    `/** The page's style. */\nexport const style: string =\n  ${quoted(textOf('.css'))}\n`,
+  ].join('\n')
+}
+
+const quoted = (text: string): string => `'${JSON.stringify(text).slice(1, -1).replace(/\\"/g, '"').replace(/'/g, "\\'")}'`
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await writeFile(target, await bundle())

@@ -1,0 +1,131 @@
+import type { JSX } from 'preact'
+import { useMemo, useState } from 'preact/hooks'
+import { call } from '../lib/api.js'
+import { briefMoment, number } from '../lib/format.js'
+import { useLoad } from '../lib/hooks.js'
+import { t } from '../lib/text.js'
+import type { Usage } from '../lib/types.js'
+import { Ago } from '../ui/bits.js'
+import { Chart } from './chart.js'
+import { type Bar, barsOf, endpointsOf, RANGES, type Range, type Share, startOf } from './series.js'
+
+const MOST_ROWS = 8
+
+/** What a token was used for: over time, by endpoint and by address. */
+export function Activity({ id }: { readonly id: string }): JSX.Element {
+  const [range, setRange] = useState<Range>('week')
+  const { data } = useLoad(`${id} ${range}`, async (signal) => {
+    const start = startOf(range)
+    const usage = await call<Usage>('GET', `${id}/usage`, { query: { from: new Date(start).toISOString() }, signal })
+    return { bars: barsOf(usage, range, start), endpoints: endpointsOf(usage), addresses: usage.addresses }
+  })
+  return (
+    <>
+      <section class="card" aria-labelledby="use">
+        <div class="card-head">
+          <h2 id="use">{t('use.title')}</h2>
+          <fieldset class="segments">
+            <legend class="hidden">{t('use.range')}</legend>
+            {Object.entries(RANGES).map(([name, { label }]) => (
+              <button key={name} type="button" aria-pressed={range === name} onClick={() => setRange(name as Range)}>
+                {t(label)}
+              </button>
+            ))}
+          </fieldset>
+        </div>
+        {data ? <OverTime bars={data.bars} /> : <div class="chart" />}
+      </section>
+      <div class="two-cards">
+        <section class="card" aria-labelledby="endpoints">
+          <h2 id="endpoints">{t('use.endpoints')}</h2>
+          <Shares shares={(data?.endpoints ?? []).map((share) => ({ ...share, label: share.label || t('use.unknownEndpoint') }))} />
+        </section>
+        <section class="card" aria-labelledby="addresses">
+          <h2 id="addresses">{t('use.addresses')}</h2>
+          <Shares
+            shares={(data?.addresses ?? []).map(({ ip, count, lastAt }) => ({
+              label: ip,
+              allowed: count,
+              refused: 0,
+              note: <Ago at={lastAt} />,
+            }))}
+          />
+        </section>
+      </div>
+    </>
+  )
+}
+
+function OverTime({ bars }: { readonly bars: readonly Bar[] }): JSX.Element {
+  const [point, setPoint] = useState<Bar | undefined>()
+  const sum = useMemo(
+    () =>
+      bars.reduce((all, bar) => ({ allowed: all.allowed + bar.allowed, refused: all.refused + bar.refused }), { allowed: 0, refused: 0 }),
+    [bars],
+  )
+  const used = bars.filter(({ allowed, refused }) => allowed + refused > 0)
+  return (
+    <>
+      <p class="legend">
+        <span class="key allowed">
+          <strong>{number(point?.allowed ?? sum.allowed)}</strong> {t('use.allowed')}
+        </span>
+        <span class="key refused">
+          <strong>{number(point?.refused ?? sum.refused)}</strong> {t('use.refused')}
+        </span>
+        <span class="muted">{point && briefMoment(point.at)}</span>
+      </p>
+      <div class="chart-place">
+        <Chart bars={bars} onPoint={setPoint} />
+        {used.length === 0 && <p class="chart-none">{t('use.none')}</p>}
+      </div>
+      {used.length > 0 && (
+        <details class="as-table">
+          <summary>{t('use.table')}</summary>
+          <table class="small-table">
+            <thead>
+              <tr>
+                <th scope="col">{t('use.time')}</th>
+                <th scope="col">{t('use.allowed')}</th>
+                <th scope="col">{t('use.refused')}</th>
+              </tr>
+            </thead>
+            <tbody>
+              {used.map(({ at, allowed, refused }) => (
+                <tr key={at}>
+                  <th scope="row">{briefMoment(at)}</th>
+                  <td>{number(allowed)}</td>
+                  <td>{number(refused)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </details>
+      )}
+    </>
+  )
+}
+
+/** Counts as bars that lie beside each other, with what is refused in another colour. */
+function Shares({ shares }: { readonly shares: readonly (Share & { readonly note?: JSX.Element })[] }): JSX.Element {
+  if (shares.length === 0) return <p class="muted none">{t('use.none')}</p>
+  const most = Math.max(...shares.map(({ allowed, refused }) => allowed + refused))
+  const part = (count: number): string => `${(count / most) * 100}%`
+  return (
+    <ul class="shares">
+      {shares.slice(0, MOST_ROWS).map(({ label, allowed, refused, note }) => (
+        <li key={label} title={t('use.sum', { allowed, refused })}>
+          <span class="share-label">
+            <code>{label}</code>
+            {note && <span class="muted">{note}</span>}
+          </span>
+          <span class="share-count">{number(allowed + refused)}</span>
+          <svg class="share-bar" aria-hidden="true" width="100%" height="6">
+            <rect class="allowed" width={part(allowed)} height="6" rx="3" />
+            {refused > 0 && <rect class="refused" x={part(allowed)} width={part(refused)} height="6" rx="3" />}
+          </svg>
+        </li>
+      ))}
+    </ul>
+  )
+}

@@ -1,0 +1,109 @@
+import type { JSX } from 'preact'
+import { useState } from 'preact/hooks'
+import { call } from '../lib/api.js'
+import { useLoad, useTask } from '../lib/hooks.js'
+import { t, textOr } from '../lib/text.js'
+import type { AuditEvent, Page } from '../lib/types.js'
+import { Ago, Button } from '../ui/bits.js'
+import { Icon, type IconName } from '../ui/icons.js'
+import { ProblemLine } from '../ui/problem.js'
+import { valueText } from './value.js'
+
+const LIMIT = 20
+
+const ICONS: { readonly [action: string]: IconName } = {
+  create: 'plus',
+  update: 'edit',
+  activate: 'play',
+  deactivate: 'pause',
+  rotate: 'rotate',
+  rotation_due: 'clock',
+  revoke: 'ban',
+  revoke_all: 'ban',
+  refuse: 'lock',
+}
+
+/** What happened to a token: who, when, from where, and what it changed. */
+export function Audit({ id }: { readonly id: string }): JSX.Element {
+  const first = useLoad(id, (signal) => load(id, undefined, signal))
+  const [older, setOlder] = useState<Page<AuditEvent>>({ items: [] })
+  const { busy, problem, run } = useTask()
+  const events = [...(first.data?.items ?? []), ...older.items]
+  const cursor = older.items.length > 0 ? older.nextCursor : first.data?.nextCursor
+  const more = (): Promise<void> =>
+    run(async () => {
+      const page = await load(id, cursor)
+      setOlder({ ...page, items: [...older.items, ...page.items] })
+    })
+  return (
+    <section class="card" aria-labelledby="audit">
+      <h2 id="audit">{t('audit.title')}</h2>
+      {first.data && events.length === 0 && <p class="muted none">{t('audit.none')}</p>}
+      <ol class="audit">
+        {events.map((event) => (
+          <Entry key={event.id} event={event} />
+        ))}
+      </ol>
+      <ProblemLine problem={problem ?? first.problem} />
+      {cursor !== undefined && (
+        <Button kind="quiet" busy={busy} onClick={() => void more()}>
+          {t('action.more')}
+        </Button>
+      )}
+    </section>
+  )
+}
+
+const load = (id: string, cursor?: string, signal?: AbortSignal): Promise<Page<AuditEvent>> =>
+  call('GET', `${id}/events`, { query: { limit: LIMIT, cursor }, ...(signal && { signal }) })
+
+function Entry({ event }: { readonly event: AuditEvent }): JSX.Element {
+  const fields = [...new Set([...Object.keys(event.before ?? {}), ...Object.keys(event.after ?? {})])]
+  const presented = event.action === 'refuse'
+  return (
+    <li class={event.action}>
+      <span class="audit-icon">
+        <Icon name={ICONS[event.action] ?? 'info'} />
+      </span>
+      <div>
+        <p class="audit-line">
+          <strong>{presented ? t('audit.presented') : event.actorId}</strong> {textOr(`audit.${event.action}`, event.action)}
+          {event.code && (
+            <>
+              : <code>{event.code}</code>
+            </>
+          )}
+          {(event.count ?? 0) > 1 && ` ${t('audit.times', { count: event.count ?? 0 })}`}
+        </p>
+        <p class="sub">
+          <Ago at={event.at} />
+          {event.ip && <span class="mono"> {t('audit.from', { ip: event.ip })}</span>}
+        </p>
+        {event.reason && <p class="audit-reason">{event.reason}</p>}
+        {fields.length > 0 && (
+          <details>
+            <summary>{t('audit.changes')}</summary>
+            <table class="diff">
+              <thead>
+                <tr>
+                  <th scope="col">{t('audit.field')}</th>
+                  <th scope="col">{t('audit.before')}</th>
+                  <th scope="col">{t('audit.after')}</th>
+                </tr>
+              </thead>
+              <tbody>
+                {fields.map((field) => (
+                  <tr key={field}>
+                    <th scope="row">{field}</th>
+                    <td>{valueText(event.before?.[field])}</td>
+                    <td>{valueText(event.after?.[field])}</td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </details>
+        )}
+      </div>
+    </li>
+  )
+}

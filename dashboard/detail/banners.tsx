@@ -1,0 +1,86 @@
+import type { JSX } from 'preact'
+import { call } from '../lib/api.js'
+import { ago, moment } from '../lib/format.js'
+import { useLoad } from '../lib/hooks.js'
+import { standingOf } from '../lib/status.js'
+import { t } from '../lib/text.js'
+import type { Token } from '../lib/types.js'
+import { linkTo, type Place } from '../lib/url.js'
+import { Banner } from '../ui/bits.js'
+
+type Props = { readonly token: Token; readonly place: Place }
+
+/** What a reader must know before anything else. */
+export function Banners({ token, place }: Props): JSX.Element {
+  return (
+    <div class="banners">
+      <StandingBanner token={token} place={place} />
+      {token.replacesId !== undefined && token.status !== 'revoked' && <OldOne id={token.replacesId} place={place} />}
+      {token.rotationDueAt !== undefined && token.status === 'active' && Date.parse(token.rotationDueAt) <= Date.now() && (
+        <Banner tone="warn" icon="rotate">
+          {t('detail.dueBanner', { time: moment(token.rotationDueAt) })}
+        </Banner>
+      )}
+    </div>
+  )
+}
+
+function StandingBanner({ token, place }: Props): JSX.Element | null {
+  const standing = standingOf(token)
+  if (standing === 'revoked' && token.revokedAt !== undefined) {
+    return (
+      <Banner tone="danger" icon="ban">
+        <p>{t('detail.revokedBanner', { time: moment(token.revokedAt), name: token.revokedBy ?? '' })}</p>
+        {token.revokedReason && <p>{t('detail.reason', { reason: token.revokedReason })}</p>}
+      </Banner>
+    )
+  }
+  if (standing === 'inactive' && token.deactivatedAt !== undefined) {
+    return (
+      <Banner tone="warn" icon="pause">
+        {t('detail.inactiveBanner', { time: ago(token.deactivatedAt), name: token.deactivatedBy ?? '' })}
+      </Banner>
+    )
+  }
+  const end = token.expiresAt
+  if (end === undefined) return null
+  if (standing === 'expired') return <Banner tone="warn">{t('detail.expiredBanner', { time: ago(end) })}</Banner>
+  if (standing === 'expiring')
+    return (
+      <Banner tone="warn" icon="clock">
+        {t('detail.expiringBanner', { time: ago(end) })}
+      </Banner>
+    )
+  if (standing !== 'rotating') return null
+  return (
+    <Banner tone="info" icon="rotate">
+      <p>
+        {t('detail.rotatingBanner', { time: moment(end) })} {lastUse(token)}
+      </p>
+      {token.replacedById !== undefined && (
+        <p>
+          <a {...linkTo({ ...place, token: token.replacedById })}>{t('detail.openSuccessor')}</a>
+        </p>
+      )}
+    </Banner>
+  )
+}
+
+/** During a rotation: is the old one still in use? */
+function OldOne({ id, place }: { readonly id: string; readonly place: Place }): JSX.Element | null {
+  const { data: old } = useLoad(id, (signal) => call<Token>('GET', id, { signal }))
+  if (old?.status !== 'active' || old.expiresAt === undefined) return null
+  return (
+    <Banner tone="info" icon="rotate">
+      <p>
+        {t('detail.oldStill', { time: moment(old.expiresAt) })} {lastUse(old)}
+      </p>
+      <p>
+        <a {...linkTo({ ...place, token: old.id })}>{t('detail.openOld')}</a>
+      </p>
+    </Banner>
+  )
+}
+
+const lastUse = ({ lastUsedAt }: Token): string =>
+  lastUsedAt === undefined ? t('detail.oldUnused') : t('detail.oldUsed', { time: ago(lastUsedAt) })

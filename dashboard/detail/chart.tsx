@@ -1,0 +1,81 @@
+import type { JSX } from 'preact'
+import { useEffect, useRef } from 'preact/hooks'
+import uPlot from 'uplot'
+import { number } from '../lib/format.js'
+import type { Bar } from './series.js'
+
+const HEIGHT = 200
+
+/** Bars over time: allowed uses, and refused ones on top. The table beside it says the same to screen readers. */
+export function Chart({ bars, onPoint }: { readonly bars: readonly Bar[]; readonly onPoint: (bar: Bar | undefined) => void }): JSX.Element {
+  const place = useRef<HTMLDivElement>(null)
+  const told = useRef(onPoint)
+  told.current = onPoint
+  useEffect(() => {
+    const element = place.current
+    if (element === null) return
+    let plot = draw(element, bars, (bar) => told.current(bar))
+    const observer = new ResizeObserver(() => plot.setSize({ width: element.clientWidth, height: HEIGHT }))
+    observer.observe(element)
+    const scheme = matchMedia('(prefers-color-scheme: dark)')
+    const redraw = (): void => {
+      plot.destroy()
+      plot = draw(element, bars, (bar) => told.current(bar))
+    }
+    scheme.addEventListener('change', redraw)
+    return () => {
+      observer.disconnect()
+      scheme.removeEventListener('change', redraw)
+      plot.destroy()
+    }
+  }, [bars])
+  return <div class="chart" ref={place} aria-hidden="true" />
+}
+
+function draw(element: HTMLElement, bars: readonly Bar[], onPoint: (bar: Bar | undefined) => void): uPlot {
+  const colour = colours(element)
+  const paths = uPlot.paths.bars?.({ size: [0.72, 28, 2], radius: 0.15 })
+  const series = (stroke: string): uPlot.Series => ({ fill: stroke, stroke, width: 0, points: { show: false }, ...(paths && { paths }) })
+  const axis = { stroke: colour('--muted'), font: `11px ${getComputedStyle(element).fontFamily}`, ticks: { show: false } }
+  const step = (bars[1]?.at ?? 0) - (bars[0]?.at ?? 0)
+  return new uPlot(
+    {
+      width: element.clientWidth,
+      height: HEIGHT,
+      legend: { show: false },
+      cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
+      scales: {
+        x: { time: true, range: (_, from, to) => [from - step / 2000, to + step / 2000] },
+        y: { range: (_, __, most) => [0, Math.max(4, most * 1.1)] },
+      },
+      axes: [
+        { ...axis, grid: { show: false }, values: (_, at) => at.map((second) => labelOf(second * 1000, step)), space: 72, size: 28 },
+        {
+          ...axis,
+          grid: { stroke: colour('--line'), width: 1 },
+          values: (_, values) => values.map((value) => (Number.isInteger(value) ? number(value) : '')),
+          size: 48,
+        },
+      ],
+      series: [{}, series(colour('--bad')), series(colour('--accent'))],
+      hooks: { setCursor: [(plot) => onPoint(plot.cursor.idx == null ? undefined : bars[plot.cursor.idx])] },
+    },
+    // The sum is drawn first and the allowed part over it, so that what is left on top is the refused part.
+    [bars.map(({ at }) => at / 1000), bars.map(({ allowed, refused }) => allowed + refused), bars.map(({ allowed }) => allowed)],
+    element,
+  )
+}
+
+const hours = new Intl.DateTimeFormat(undefined, { hour: 'numeric', minute: '2-digit' })
+const days = new Intl.DateTimeFormat(undefined, { month: 'short', day: 'numeric' })
+const labelOf = (at: number, step: number): string => (step < 4_000_000 ? hours : days).format(new Date(at))
+
+// A canvas knows no custom properties: a colour is asked of an element that has it.
+function colours(element: HTMLElement): (name: string) => string {
+  const probe = document.createElement('span')
+  element.append(probe)
+  return (name) => {
+    probe.style.color = `var(${name})`
+    return getComputedStyle(probe).color
+  }
+}

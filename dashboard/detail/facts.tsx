@@ -1,0 +1,116 @@
+import type { JSX } from 'preact'
+import { Fact } from '../form/overview.js'
+import { duration, exact, moment } from '../lib/format.js'
+import { t } from '../lib/text.js'
+import type { Token } from '../lib/types.js'
+import { linkTo, type Place } from '../lib/url.js'
+import { Ago, Chips, CopyButton } from '../ui/bits.js'
+
+/** Every field of a token. */
+export function Facts({ token, place }: { readonly token: Token; readonly place: Place }): JSX.Element {
+  const resources = Object.entries(token.resources ?? {})
+  return (
+    <section class="card facts-card" aria-labelledby="facts">
+      <h2 id="facts">{t('detail.facts')}</h2>
+      <dl class="facts">
+        <Fact label={t('detail.id')}>
+          <code class="wrap">{token.id}</code>
+          <CopyButton text={() => token.id} label={t('action.copyId', { id: token.id })} />
+        </Fact>
+        <Fact label={t('detail.client')}>{token.tenantId ?? t('list.everyClient')}</Fact>
+        <Fact label={t('detail.owner')}>{token.ownerId ?? t('detail.none')}</Fact>
+        <Fact label={t('detail.scopes')}>
+          <Chips items={token.scopes} most={100} />
+        </Fact>
+        <Fact label={t('detail.resources')}>
+          {token.resources === undefined
+            ? t('detail.unrestricted')
+            : resources.map(([dimension, values]) => (
+                <p key={dimension}>
+                  {dimension}: {values.length === 0 ? t('detail.nothing') : <Chips items={values} most={20} />}
+                </p>
+              ))}
+        </Fact>
+        <Fact label={t('detail.addresses')}>
+          {token.allowedIps === undefined ? (
+            t('detail.anywhere')
+          ) : (
+            <span class="mono wrap">{token.allowedIps.join(', ') || t('detail.nothing')}</span>
+          )}
+        </Fact>
+        <Fact label={t('detail.expires')}>
+          {token.expiresAt === undefined ? <span class="never">{t('list.never')}</span> : <Moment at={token.expiresAt} />}
+        </Fact>
+        {token.notBefore && (
+          <Fact label={t('detail.begins')}>
+            <Moment at={token.notBefore} />
+          </Fact>
+        )}
+        <Fact label={t('detail.lastUsed')}>
+          {token.lastUsedAt === undefined ? t('list.neverUsed') : <Ago at={token.lastUsedAt} />}
+          {token.lastUsedIp && <p class="sub mono">{token.lastUsedIp}</p>}
+        </Fact>
+        <Fact label={t('detail.created')}>
+          <Moment at={token.createdAt} />
+          <p class="sub">{t('list.by', { name: token.createdBy })}</p>
+        </Fact>
+        <Fact label={t('detail.updated')}>
+          <Moment at={token.updatedAt} />
+        </Fact>
+        {token.deactivatedAt && (
+          <Fact label={t('detail.deactivated')}>
+            <Moment at={token.deactivatedAt} />
+            <p class="sub">{t('list.by', { name: token.deactivatedBy ?? '' })}</p>
+          </Fact>
+        )}
+        {token.revokedAt && (
+          <Fact label={t('detail.revoked')}>
+            <Moment at={token.revokedAt} />
+            <p class="sub">{t('list.by', { name: token.revokedBy ?? '' })}</p>
+            {token.revokedReason && <p class="sub">{token.revokedReason}</p>}
+          </Fact>
+        )}
+        {token.rotateEverySeconds && (
+          <Fact label={t('detail.reminder')}>
+            {t('detail.reminderEvery', { time: duration(token.rotateEverySeconds) })}
+            {token.rotationDueAt && <p class="sub">{t('detail.due', { time: moment(token.rotationDueAt) })}</p>}
+          </Fact>
+        )}
+        <Neighbour label={t('detail.replaces')} id={token.replacesId} place={place} />
+        <Neighbour label={t('detail.replacedBy')} id={token.replacedById} place={place} />
+        {token.metadata && (
+          <Fact label={t('detail.metadata')}>
+            <pre>{JSON.stringify(token.metadata, null, 2)}</pre>
+          </Fact>
+        )}
+      </dl>
+    </section>
+  )
+}
+
+function Moment({ at }: { readonly at: string }): JSX.Element {
+  return (
+    <time dateTime={at} title={exact(at)}>
+      {moment(at)}
+    </time>
+  )
+}
+
+function Neighbour({
+  label,
+  id,
+  place,
+}: {
+  readonly label: string
+  readonly id: string | undefined
+  readonly place: Place
+}): JSX.Element | null {
+  if (id === undefined) return null
+  return (
+    <Fact label={label}>
+      <a {...linkTo({ ...place, token: id })}>
+        <code>{id}</code>
+      </a>
+    </Fact>
+  )
+}

@@ -1,0 +1,163 @@
+import type { Me, Resources, Scopes, Token } from '../lib/types.js'
+
+/** What stands in the form. Everything is text until it is sent. */
+export type Draft = {
+  readonly name: string
+  readonly description: string
+  readonly tenantId: string
+  readonly ownerId: string
+  readonly scopes: readonly string[]
+  readonly resources: readonly { readonly dimension: string; readonly values: string }[]
+  /** `keep`, `never`, `custom`, or a number of days. */
+  readonly expiry: string
+  readonly day: string
+  readonly addresses: string
+  /** Days between rotations, or the empty string. */
+  readonly reminder: string
+  readonly metadata: string
+}
+
+export type Limits = Scopes['limits']
+
+const DAY_SECONDS = 86_400
+
+/** The expiry choices that the policy allows, as days. */
+export const expiryDays = ({ maxTtlSeconds }: Limits): readonly number[] =>
+  [7, 30, 60, 90, 365].filter((days) => maxTtlSeconds === undefined || days * DAY_SECONDS <= maxTtlSeconds)
+
+export const mayLiveForever = ({ requireExpiry, maxTtlSeconds, defaultTtlSeconds }: Limits): boolean =>
+  !requireExpiry && maxTtlSeconds === undefined && defaultTtlSeconds === undefined
+
+/** An empty form, with what is certain filled in. */
+export function newDraft(me: Me, limits: Limits): Draft {
+  const days = expiryDays(limits)
+  const preferred = days.includes(90) ? 90 : days.at(-1)
+  return {
+    name: '',
+    description: '',
+    tenantId: me.tenants === '*' ? '' : (me.tenants[0] ?? ''),
+    ownerId: me.manages === 'own' ? me.id : '',
+    scopes: [],
+    resources: rowsOf(me.resources),
+    expiry: preferred === undefined ? 'custom' : String(preferred),
+    day: '',
+    addresses: '',
+    reminder: '',
+    metadata: '',
+  }
+}
+
+/** The form as a token stands. */
+export function draftOf(token: Token): Draft {
+  return {
+    name: token.name,
+    description: token.description ?? '',
+    tenantId: token.tenantId ?? '',
+    ownerId: token.ownerId ?? '',
+    scopes: token.scopes,
+    resources: rowsOf(token.resources),
+    expiry: 'keep',
+    day: '',
+    addresses: token.allowedIps?.join('\n') ?? '',
+    reminder: token.rotateEverySeconds === undefined ? '' : String(token.rotateEverySeconds / DAY_SECONDS),
+    metadata: token.metadata === undefined ? '' : JSON.stringify(token.metadata, null, 2),
+  }
+}
+
+export type Errors = { readonly [field: string]: string }
+type Wrong = 'form.nameMissing' | 'form.dayMissing' | 'form.metadataWrong'
+
+/** What is wrong before anything is sent; the server finds the rest. */
+export function check(draft: Draft): { readonly [field: string]: Wrong } {
+  return {
+    ...(draft.name.trim() === '' && { name: 'form.nameMissing' as const }),
+    ...(draft.expiry === 'custom' && !(endOf(draft.day) > Date.now()) && { expiresAt: 'form.dayMissing' as const }),
+    ...(draft.metadata.trim() !== '' && metadataOf(draft.metadata) === undefined && { metadata: 'form.metadataWrong' as const }),
+  }
+}
+
+/** When the token of a draft ends; `undefined`: as the server decides, `null`: never. */
+export function endsAt(draft: Draft): number | null | undefined {
+  if (draft.expiry === 'keep') return undefined
+  if (draft.expiry === 'never') return null
+  if (draft.expiry === 'custom') return endOf(draft.day)
+  return Date.now() + Number(draft.expiry) * DAY_SECONDS * 1000
+}
+
+/** The body of a creation. */
+export function createBody(draft: Draft): object {
+  const { description, tenantId, ownerId } = draft
+  return {
+    name: draft.name.trim(),
+    scopes: draft.scopes,
+    ...(description.trim() !== '' && { description: description.trim() }),
+    ...(tenantId.trim() !== '' && { tenantId: tenantId.trim() }),
+    ...(ownerId.trim() !== '' && { ownerId: ownerId.trim() }),
+    ...defined(termsOf(draft)),
+    ...(/^\d+$/.test(draft.expiry) && { ttlSeconds: Number(draft.expiry) * DAY_SECONDS, expiresAt: undefined }),
+  }
+}
+
+/** The body of an edit: only what differs, so that nothing else is touched. */
+export function changesOf(draft: Draft, before: Draft): { [field: string]: unknown } {
+  const now: { [field: string]: unknown } = {
+    name: draft.name.trim(),
+    description: draft.description.trim() || null,
+    scopes: draft.scopes,
+    ...termsOf(draft),
+  }
+  const then: { [field: string]: unknown } = {
+    name: before.name.trim(),
+    description: before.description.trim() || null,
+    scopes: before.scopes,
+    ...termsOf(before),
+  }
+  return Object.fromEntries(
+    Object.entries(now).filter(([field, value]) => value !== undefined && JSON.stringify(value) !== JSON.stringify(then[field])),
+  )
+}
+
+function termsOf(draft: Draft): { [field: string]: unknown } {
+  const end = endsAt(draft)
+  const addresses = draft.addresses.split(/[\s,]+/).filter((address) => address !== '')
+  const reminder = Number(draft.reminder)
+  return {
+    resources: resourcesOf(draft) ?? null,
+    expiresAt: end === undefined || end === null ? end : new Date(end).toISOString(),
+    allowedIps: addresses.length === 0 ? null : addresses,
+    rotateEverySeconds: reminder > 0 ? Math.round(reminder * DAY_SECONDS) : null,
+    metadata: metadataOf(draft.metadata) ?? null,
+  }
+}
+
+export function resourcesOf({ resources }: Draft): Resources | undefined {
+  const named = resources.filter(({ dimension }) => dimension.trim() !== '')
+  if (named.length === 0) return undefined
+  return Object.fromEntries(
+    named.map(({ dimension, values }) => [
+      dimension.trim(),
+      values
+        .split(/[,\n]/)
+        .map((value) => value.trim())
+        .filter(Boolean),
+    ]),
+  )
+}
+
+function metadataOf(text: string): object | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const rowsOf = (resources: Resources = {}): Draft['resources'] =>
+  Object.entries(resources).map(([dimension, values]) => ({ dimension, values: values.join(', ') }))
+
+// The chosen day counts whole, where the reader is.
+const endOf = (day: string): number => new Date(`${day}T23:59:59`).getTime()
+
+const defined = (fields: { [field: string]: unknown }): { [field: string]: unknown } =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value != null))

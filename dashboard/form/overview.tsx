@@ -1,0 +1,63 @@
+import type { JSX } from 'preact'
+import { day, duration } from '../lib/format.js'
+import { t } from '../lib/text.js'
+import type { Scopes } from '../lib/types.js'
+import { type Draft, endsAt, resourcesOf } from './draft.js'
+
+/** The token in words, before it is made. */
+export function Overview({ draft, scopes }: { readonly draft: Draft; readonly scopes: Scopes }): JSX.Element {
+  const end = endsAt(draft)
+  const resources = Object.entries(resourcesOf(draft) ?? {})
+  const described = new Map([...scopes.items.map((item): [string, string] => [item.name, item.description])])
+  const addresses = draft.addresses.split(/[\s,]+/).filter(Boolean)
+  return (
+    <div class="overview">
+      <p class="overview-name">{draft.name}</p>
+      {draft.description && <p class="muted">{draft.description}</p>}
+      <dl class="facts">
+        <Fact label={t('form.client')}>{draft.tenantId || t('form.clientEvery')}</Fact>
+        {draft.ownerId && <Fact label={t('form.owner')}>{draft.ownerId}</Fact>}
+        <Fact label={t('form.scopes')}>
+          {draft.scopes.length === 0 ? (
+            t('detail.nothing')
+          ) : (
+            <ul class="scope-overview">
+              {draft.scopes.map((scope) => (
+                <li key={scope}>
+                  <code>{scope}</code> <span class="muted">{described.get(scope)}</span>
+                </li>
+              ))}
+            </ul>
+          )}
+        </Fact>
+        <Fact label={t('form.expires')}>{typeof end === 'number' ? day(end) : <span class="never">{t('form.never')}</span>}</Fact>
+        <Fact label={t('form.resources')}>
+          {resources.length === 0
+            ? t('detail.unrestricted')
+            : resources.map(([dimension, values]) => `${dimension}: ${values.join(', ') || t('detail.nothing')}`).join('; ')}
+        </Fact>
+        <Fact label={t('form.addresses')}>
+          {addresses.length === 0 ? t('detail.anywhere') : <span class="mono">{addresses.join(', ')}</span>}
+        </Fact>
+        {draft.reminder && (
+          <Fact label={t('form.reminder')}>{t('detail.reminderEvery', { time: duration(Number(draft.reminder) * 86_400) })}</Fact>
+        )}
+        {draft.metadata.trim() && (
+          <Fact label={t('form.metadata')}>
+            <pre>{draft.metadata}</pre>
+          </Fact>
+        )}
+      </dl>
+    </div>
+  )
+}
+
+/** A term and what it is. */
+export function Fact({ label, children }: { readonly label: string; readonly children: preact.ComponentChildren }): JSX.Element {
+  return (
+    <div>
+      <dt>{label}</dt>
+      <dd>{children}</dd>
+    </div>
+  )
+}

@@ -1,0 +1,12 @@
+/** What the host chose by options. It stands in an attribute of the document, which holds nothing else. */
+export type Config = {
+  readonly title?: string
+  readonly logo?: string
+  readonly locale?: string
+  readonly signIn?: string
+  readonly exampleUrl?: string
+  readonly envName?: string
+  readonly texts?: { readonly [key: string]: string }
+}
+
+export const config: Config = JSON.parse(document.documentElement.dataset.config ?? '{}')

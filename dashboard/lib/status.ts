@@ -1,0 +1,23 @@
+import { briefMoment } from './format.js'
+import { t } from './text.js'
+import type { Token } from './types.js'
+
+const SOON_MS = 14 * 86_400_000
+
+/** How a token stands, as people see it: its status, with two shades of active. */
+export type Standing = Token['status'] | 'expiring' | 'rotating'
+
+export function standingOf(token: Token, now: number = Date.now()): Standing {
+  if (token.status !== 'active') return token.status
+  if (token.replacedById !== undefined) return 'rotating'
+  return token.expiresAt !== undefined && Date.parse(token.expiresAt) - now < SOON_MS ? 'expiring' : 'active'
+}
+
+export function standingText(token: Token): string {
+  const standing = standingOf(token)
+  if (standing === 'rotating') return t('status.rotating', { time: token.expiresAt === undefined ? '' : briefMoment(token.expiresAt) })
+  return t(`status.${standing}`)
+}
+
+/** Is it over for good? */
+export const isOver = (token: Token): boolean => token.status === 'revoked'

@@ -1,0 +1,76 @@
+import type { JSX } from 'preact'
+import { ago, day, exact } from '../lib/format.js'
+import { t } from '../lib/text.js'
+import type { Token } from '../lib/types.js'
+import { linkTo, type Place } from '../lib/url.js'
+import { Ago, CopyButton } from '../ui/bits.js'
+
+export function NameCell({ token, place }: { readonly token: Token; readonly place: Place }): JSX.Element {
+  return (
+    <div class="name-cell">
+      <a class="token-name" {...linkTo({ ...place, token: token.id })}>
+        {token.name}
+      </a>
+      {token.description && <p class="description">{token.description}</p>}
+      <p class="hint-line">
+        <code>{token.hint}</code>
+        <CopyButton text={() => token.id} label={t('action.copyId', { id: token.id })} />
+      </p>
+    </div>
+  )
+}
+
+export function ClientCell({ token }: { readonly token: Token }): JSX.Element {
+  return (
+    <>
+      {token.tenantId === undefined ? <span class="tag">{t('list.everyClient')}</span> : <span class="cut">{token.tenantId}</span>}
+      {token.ownerId !== undefined && <p class="sub cut">{t('list.owner', { name: token.ownerId })}</p>}
+    </>
+  )
+}
+
+/** What the badge leaves open: when, and by whom. */
+export function StatusNote({ token }: { readonly token: Token }): JSX.Element | null {
+  const [at, by] = token.status === 'revoked' ? [token.revokedAt, token.revokedBy] : [token.deactivatedAt, token.deactivatedBy]
+  const due = token.status === 'active' && token.rotationDueAt !== undefined && Date.parse(token.rotationDueAt) <= Date.now()
+  if (due) return <p class="sub note due">{t('view.rotationDue')}</p>
+  if (at === undefined) return null
+  return (
+    <p class="sub note wrap" title={exact(at)}>
+      {t('status.by', { time: ago(at), name: by ?? '' })}
+    </p>
+  )
+}
+
+export function LastUsedCell({ token }: { readonly token: Token }): JSX.Element {
+  if (token.lastUsedAt === undefined) return <span class="muted">{t('list.neverUsed')}</span>
+  return (
+    <>
+      <Ago at={token.lastUsedAt} />
+      {token.lastUsedIp && <p class="sub mono">{token.lastUsedIp}</p>}
+    </>
+  )
+}
+
+export function ExpiresCell({ token }: { readonly token: Token }): JSX.Element {
+  if (token.expiresAt === undefined) return <span class="never">{t('list.never')}</span>
+  return (
+    <>
+      <time dateTime={token.expiresAt} title={exact(token.expiresAt)}>
+        {day(token.expiresAt)}
+      </time>
+      {token.status !== 'revoked' && <p class="sub">{ago(token.expiresAt)}</p>}
+    </>
+  )
+}
+
+export function CreatedCell({ token }: { readonly token: Token }): JSX.Element {
+  return (
+    <>
+      <time dateTime={token.createdAt} title={exact(token.createdAt)}>
+        {day(token.createdAt)}
+      </time>
+      <p class="sub cut">{t('list.by', { name: token.createdBy })}</p>
+    </>
+  )
+}

@@ -1,0 +1,125 @@
+import type { JSX } from 'preact'
+import { useEffect, useRef, useState } from 'preact/hooks'
+import { t } from '../lib/text.js'
+import type { Me } from '../lib/types.js'
+import { go, type Place } from '../lib/url.js'
+import { Icon } from '../ui/icons.js'
+import { VIEWS, viewOf } from './query.js'
+
+const STATUSES = ['active', 'inactive', 'pending', 'expired', 'revoked'] as const
+const PAUSE_MS = 250
+
+/** Search, filters and ready-made views. */
+export function Filters({ place, me }: { readonly place: Place; readonly me: Me }): JSX.Element {
+  const search = useRef<HTMLInputElement>(null)
+  useEffect(() => {
+    const jump = (event: KeyboardEvent): void => {
+      const typing = event.target instanceof Element && event.target.closest('input, textarea, select, dialog') !== null
+      if (event.key !== '/' || typing || event.ctrlKey || event.metaKey) return
+      event.preventDefault()
+      search.current?.focus()
+    }
+    addEventListener('keydown', jump)
+    return () => removeEventListener('keydown', jump)
+  }, [])
+  // Another filter, another list: its pages begin anew.
+  const narrowTo = (change: Place, how?: 'replace'): void => {
+    const { cursor: _, page: __, ...rest } = { ...place, ...change }
+    go(rest, how)
+  }
+  return (
+    <search class="filters">
+      <div class="filter-row">
+        <div class="search">
+          <Icon name="search" />
+          <Debounced inputRef={search} label={t('list.search')} value={place.q ?? ''} onChange={(q) => narrowTo({ q }, 'replace')} />
+          <span class="key-hint" aria-hidden="true">
+            /
+          </span>
+        </div>
+        {me.tenants === '*' ? (
+          <div class="client-filter">
+            <Debounced label={t('list.clientHint')} value={place.client ?? ''} onChange={(client) => narrowTo({ client }, 'replace')} />
+          </div>
+        ) : (
+          me.tenants.length > 1 && (
+            <Choice
+              label={t('list.client')}
+              value={place.client ?? ''}
+              options={[['', t('list.anyClient')], ...me.tenants.map((tenant): [string, string] => [tenant, tenant])]}
+              onChange={(client) => narrowTo({ client })}
+            />
+          )
+        )}
+        <Choice
+          label={t('list.status')}
+          value={place.status ?? ''}
+          options={[['', t('list.anyStatus')], ...STATUSES.map((status): [string, string] => [status, t(`status.${status}`)])]}
+          onChange={(status) => narrowTo({ status })}
+        />
+      </div>
+      <fieldset class="views">
+        <legend class="hidden">{t('list.views')}</legend>
+        {VIEWS.map((view) => (
+          <button
+            key={view}
+            type="button"
+            class="view"
+            aria-pressed={viewOf(place) === view}
+            onClick={() => narrowTo({ view: view === 'all' ? '' : view })}
+          >
+            {t(`view.${view}`)}
+          </button>
+        ))}
+      </fieldset>
+    </search>
+  )
+}
+
+function Choice(props: {
+  readonly label: string
+  readonly value: string
+  readonly options: readonly (readonly [string, string])[]
+  readonly onChange: (value: string) => void
+}): JSX.Element {
+  return (
+    <select aria-label={props.label} value={props.value} onChange={(event) => props.onChange(event.currentTarget.value)}>
+      {props.options.map(([value, text]) => (
+        <option key={value} value={value}>
+          {text}
+        </option>
+      ))}
+    </select>
+  )
+}
+
+/** A text that is handed on when the typing pauses. */
+function Debounced(props: {
+  readonly label: string
+  readonly value: string
+  readonly onChange: (value: string) => void
+  readonly inputRef?: { current: HTMLInputElement | null }
+}): JSX.Element {
+  const [text, setText] = useState(props.value)
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined)
+  useEffect(() => setText(props.value), [props.value])
+  useEffect(() => () => clearTimeout(timer.current), [])
+  const change = (value: string): void => {
+    setText(value)
+    clearTimeout(timer.current)
+    timer.current = setTimeout(() => props.onChange(value), PAUSE_MS)
+  }
+  return (
+    <input
+      ref={props.inputRef ?? null}
+      type="search"
+      autoComplete="off"
+      spellcheck={false}
+      maxLength={200}
+      placeholder={props.label}
+      aria-label={props.label}
+      value={text}
+      onInput={(event) => change(event.currentTarget.value)}
+    />
+  )
+}

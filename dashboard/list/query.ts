@@ -1,0 +1,77 @@
+import { call, type Query } from '../lib/api.js'
+import type { Page, Token } from '../lib/types.js'
+import type { Place } from '../lib/url.js'
+
+export const SIZES = ['10', '25', '50', '100'] as const
+export const VIEWS = ['all', 'neverUsed', 'unused', 'noExpiry', 'expiring', 'rotationDue'] as const
+export type View = (typeof VIEWS)[number]
+export type Column = 'name' | 'client' | 'lastUsed' | 'expires' | 'created'
+
+/** As many rows as the API gives at once: up to there, every column sorts all of them. */
+const MOST = 1000
+const ALIVE = ['active', 'pending', 'inactive'] as const
+
+export const sizeOf = (place: Place): number => Number(SIZES.find((size) => size === place.size) ?? '25')
+export const viewOf = (place: Place): View => VIEWS.find((view) => view === place.view) ?? 'all'
+
+/** `name` or `-name`; newest first when there is none. */
+export function sortOf(place: Place): { column: Column; descending: boolean } {
+  const [, minus, column] = /^(-?)(name|client|lastUsed|expires|created)$/.exec(place.sort ?? '') ?? []
+  return column === undefined ? { column: 'created', descending: true } : { column: column as Column, descending: minus === '-' }
+}
+
+export const isFiltered = (place: Place): boolean => Boolean(place.q || place.client || place.status || viewOf(place) !== 'all')
+
+/** The page's filters in the words of the API. */
+export function filtersOf(place: Place): Query {
+  const view = viewOf(place)
+  return {
+    name: place.q?.slice(0, 200),
+    tenantId: place.client?.slice(0, 200),
+    // What a view looks for is of interest only in tokens that are not over.
+    status: place.status ?? (view === 'all' || view === 'rotationDue' ? undefined : ALIVE),
+    ...(view === 'neverUsed' && { neverUsed: true }),
+    ...(view === 'unused' && { unusedForSeconds: 90 * 86_400 }),
+    ...(view === 'noExpiry' && { neverExpires: true }),
+    ...(view === 'expiring' && { expiresWithinSeconds: 30 * 86_400 }),
+    ...(view === 'rotationDue' && { rotationDue: true }),
+  }
+}
+
+export type Rows = {
+  readonly items: readonly Token[]
+  readonly next?: Pick<Place, 'cursor' | 'page'> | undefined
+  /** More match than could be sorted. */
+  readonly cut: boolean
+}
+
+/** Loads what the place shows: a page in the order of the API, or up to 1,000 rows that are sorted here. */
+export async function loadRows(place: Place, signal: AbortSignal): Promise<Rows> {
+  const size = sizeOf(place)
+  const { column, descending } = sortOf(place)
+  const page = Math.max(1, Math.trunc(Number(place.page ?? '1')) || 1)
+  if (column === 'created' && descending) {
+    const { items, nextCursor } = await call<Page<Token>>('GET', '.', {
+      query: { ...filtersOf(place), limit: size, cursor: place.cursor },
+      signal,
+    })
+    return { items, cut: false, next: nextCursor === undefined ? undefined : { cursor: nextCursor, page: String(page + 1) } }
+  }
+  const all = await call<Page<Token>>('GET', '.', { query: { ...filtersOf(place), limit: MOST }, signal })
+  const sorted = [...all.items].sort((a, b) => compare(a, b, column) * (descending ? -1 : 1))
+  const items = sorted.slice((page - 1) * size, page * size)
+  return { items, cut: all.nextCursor !== undefined, next: page * size < sorted.length ? { page: String(page + 1) } : undefined }
+}
+
+const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: 'base' })
+
+function compare(a: Token, b: Token, column: Column): number {
+  if (column === 'name') return collator.compare(a.name, b.name)
+  if (column === 'client') return collator.compare(a.tenantId ?? '', b.tenantId ?? '')
+  // Never used is older than any use; never ending is later than any end.
+  if (column === 'lastUsed') return instant(a.lastUsedAt, 0) - instant(b.lastUsedAt, 0)
+  if (column === 'expires') return instant(a.expiresAt, 8.64e15) - instant(b.expiresAt, 8.64e15)
+  return instant(a.createdAt, 0) - instant(b.createdAt, 0)
+}
+
+const instant = (at: string | undefined, absent: number): number => (at === undefined ? absent : Date.parse(at))

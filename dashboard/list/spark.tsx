@@ -1,0 +1,53 @@
+import type { JSX } from 'preact'
+import { t } from '../lib/text.js'
+import type { Summary } from '../lib/types.js'
+
+const STEPS = 28
+const STEP_MS = 43_200_000
+const WIDTH = 96
+const HEIGHT = 28
+
+/** Recent use as small bars. */
+export function Spark({ summary }: { readonly summary: Summary | undefined }): JSX.Element {
+  if (summary === undefined) return <span class="spark" />
+  const heights = barsOf(summary)
+  const most = Math.max(1, ...heights)
+  const width = WIDTH / STEPS
+  return (
+    <svg
+      class="spark"
+      viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+      width={WIDTH}
+      height={HEIGHT}
+      role="img"
+      aria-label={t('list.sparkline', { count: summary.total })}
+    >
+      <title>{t('list.sparkline', { count: summary.total })}</title>
+      {heights.map((count, index) => {
+        const height = count === 0 ? 1 : Math.max(3, (count / most) * HEIGHT)
+        return (
+          <rect
+            key={index}
+            class={count === 0 ? 'none' : ''}
+            x={index * width}
+            y={HEIGHT - height}
+            width={width - 1}
+            height={height}
+            rx="0.75"
+          />
+        )
+      })}
+    </svg>
+  )
+}
+
+function barsOf({ steps }: Summary): readonly number[] {
+  const hour = 3_600_000
+  const from = Math.ceil(Date.now() / hour) * hour - STEPS * STEP_MS
+  const bars = Array.from({ length: STEPS }, () => 0)
+  for (const { at, count } of steps) {
+    const index = Math.round((Date.parse(at) - from) / STEP_MS)
+    if (index >= 0 && index < STEPS) bars[index] = (bars[index] ?? 0) + count
+  }
+  return bars
+}

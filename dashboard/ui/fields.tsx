@@ -1,0 +1,115 @@
+import type { ComponentChildren, JSX } from 'preact'
+import { useId } from 'preact/hooks'
+import { t } from '../lib/text.js'
+
+type FieldProps = {
+  readonly label: string
+  readonly hint?: string | undefined
+  readonly error?: string | undefined
+  readonly optional?: boolean
+  readonly children: (ids: { id: string; 'aria-describedby': string | undefined; 'aria-invalid': boolean }) => ComponentChildren
+}
+
+/** A label, a control, a hint and what is wrong, tied together for screen readers. */
+export function Field({ label, hint, error, optional, children }: FieldProps): JSX.Element {
+  const id = useId()
+  const told = [hint && `${id}-hint`, error && `${id}-error`].filter(Boolean).join(' ')
+  return (
+    <div class={`field ${error ? 'wrong' : ''}`}>
+      <label for={id}>
+        {label}
+        {optional && <span class="optional">{t('form.optional')}</span>}
+      </label>
+      {children({ id, 'aria-describedby': told === '' ? undefined : told, 'aria-invalid': error !== undefined })}
+      {hint && (
+        <p class="hint" id={`${id}-hint`}>
+          {hint}
+        </p>
+      )}
+      {error && (
+        <p class="error" id={`${id}-error`}>
+          {error}
+        </p>
+      )}
+    </div>
+  )
+}
+
+type TextProps = Omit<FieldProps, 'children'> & {
+  readonly value: string
+  readonly onInput: (value: string) => void
+  readonly lines?: number
+  readonly mono?: boolean
+  readonly first?: boolean
+  readonly most?: number
+  readonly type?: 'text' | 'date'
+  readonly min?: string
+  readonly options?: readonly string[]
+}
+
+/** A line or some lines of text. */
+export function TextField({ value, onInput, lines, mono, first, most, type = 'text', min, options, ...field }: TextProps): JSX.Element {
+  const shared = {
+    value,
+    maxLength: most,
+    class: mono ? 'mono' : undefined,
+    autoComplete: 'off',
+    spellcheck: false,
+    'data-first': first ? '' : undefined,
+    onInput: (event: { currentTarget: { value: string } }) => onInput(event.currentTarget.value),
+  }
+  return (
+    <Field {...field}>
+      {(ids) =>
+        lines === undefined ? (
+          <>
+            <input {...ids} {...shared} type={type} min={min} list={options ? `${ids.id}-list` : undefined} />
+            {options && (
+              <datalist id={`${ids.id}-list`}>
+                {options.map((option) => (
+                  <option key={option} value={option} />
+                ))}
+              </datalist>
+            )}
+          </>
+        ) : (
+          <textarea {...ids} {...shared} rows={lines} />
+        )
+      }
+    </Field>
+  )
+}
+
+/** One of a few, shown as pills. */
+export function Pills<V extends string>(props: {
+  readonly legend: string
+  readonly value: V
+  readonly options: readonly { readonly value: V; readonly label: string; readonly disabled?: boolean }[]
+  readonly onChange: (value: V) => void
+  readonly hint?: string | undefined
+  readonly error?: string | undefined
+}): JSX.Element {
+  const name = useId()
+  return (
+    <fieldset class="pills">
+      <legend>{props.legend}</legend>
+      <div>
+        {props.options.map(({ value, label, disabled }) => (
+          <label key={value} class={`pill ${value === props.value ? 'on' : ''}`}>
+            <input
+              type="radio"
+              name={name}
+              value={value}
+              checked={value === props.value}
+              disabled={disabled}
+              onChange={() => props.onChange(value)}
+            />
+            {label}
+          </label>
+        ))}
+      </div>
+      {props.hint && <p class="hint">{props.hint}</p>}
+      {props.error && <p class="error">{props.error}</p>}
+    </fieldset>
+  )
+}

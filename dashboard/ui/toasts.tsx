@@ -1,0 +1,26 @@
+import type { JSX } from 'preact'
+import { useEffect, useState } from 'preact/hooks'
+
+let show: (text: string) => void = () => {}
+
+/** Says for a moment that something was done. */
+export const say = (text: string): void => show(text)
+
+export function Toasts(): JSX.Element {
+  const [toast, setToast] = useState<{ text: string; at: number } | undefined>()
+  show = (text) => setToast({ text, at: Date.now() })
+  useEffect(() => {
+    if (toast === undefined) return
+    const timer = setTimeout(() => setToast(undefined), 5000)
+    return () => clearTimeout(timer)
+  }, [toast])
+  return (
+    <div class="toasts" role="status">
+      {toast && (
+        <p class="toast" key={toast.at}>
+          {toast.text}
+        </p>
+      )}
+    </div>
+  )
+}

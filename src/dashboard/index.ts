@@ -1,0 +1,78 @@
+import { script, style } from './assets.js'
+import { type DashboardOptions, readDashboardOptions } from './options.js'
+import { accentRules, documentOf, iconOf, policyOf } from './page.js'
+
+export type { DashboardOptions } from './options.js'
+export type { DashboardTexts } from './texts.js'
+
+/** The page through which people manage tokens. It is static: what it shows comes from the management API, in the reader's browser. */
+export type Dashboard = {
+  /** The document, with the status of what the API would answer. */
+  readonly page: (request: Request, status: number) => Response
+  /** The paths of what the document loads. */
+  readonly assets: readonly string[]
+  readonly asset: (request: Request, path: string) => Promise<Response>
+}
+
+type Asset = { readonly type: string; readonly text: string }
+
+/**
+ * Makes the page.
+ *
+ * @throws InvalidInputError `invalid_input`, with the option as `field`
+ */
+export function createDashboard(options: DashboardOptions): Dashboard {
+  const settings = readDashboardOptions(options)
+  const policy = policyOf(settings)
+  const assets = new Map<string, Asset>([
+    ['/page.js', { type: 'text/javascript; charset=utf-8', text: script }],
+    ['/page.css', { type: 'text/css; charset=utf-8', text: style + accentRules(settings.accent) }],
+    ['/icon.svg', { type: 'image/svg+xml', text: iconOf(settings.accent) }],
+  ])
+  const zipped = new Map<string, Promise<Uint8Array<ArrayBuffer>>>()
+
+  const asset = async (request: Request, path: string): Promise<Response> => {
+    const { type, text } = assets.get(path) ?? { type: 'text/plain', text: '' }
+    const headers = {
+      'content-type': type,
+      vary: 'Accept-Encoding',
+      'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+    }
+    if (!takesGzip(request.headers.get('accept-encoding'))) return new Response(text, { headers })
+    const bytes = zipped.get(path) ?? gzip(text)
+    zipped.set(path, bytes)
+    return new Response(await bytes, { headers: { ...headers, 'content-encoding': 'gzip' } })
+  }
+
+  return {
+    page: (request, status) =>
+      new Response(documentOf(settings, folderOf(request)), {
+        status,
+        headers: {
+          'content-type': 'text/html; charset=utf-8',
+          'content-security-policy': policy,
+          'x-frame-options': 'DENY',
+          'cross-origin-opener-policy': 'same-origin',
+          vary: 'Accept',
+        },
+      }),
+    assets: [...assets.keys()],
+    asset,
+  }
+}
+
+// Relative to how the page was asked for: `/admin/tokens` finds its parts in `tokens/`, `/admin/tokens/` beside itself.
+function folderOf(request: Request): string {
+  const last = new URL(request.url).pathname.split('/').at(-1) ?? ''
+  return last === '' ? './' : `./${last}/`
+}
+
+// RFC 9110 §12.5.3; a weight of 0 says no.
+function takesGzip(accept: string | null): boolean {
+  return (accept ?? '').split(',').some((coding) => /^\s*gzip\s*(?:;\s*q=(?!0(?:\.0*)?\s*$).*)?$/i.test(coding))
+}
+
+async function gzip(text: string): Promise<Uint8Array<ArrayBuffer>> {
+  const stream = new Blob([text]).stream().pipeThrough(new CompressionStream('gzip'))
+  return new Uint8Array(await new Response(stream).arrayBuffer())
+}

@@ -1,0 +1,62 @@
+import { readableOn, softOn, textOn } from './colour.js'
+import type { DashboardSettings } from './options.js'
+
+/** The backgrounds of the two themes, as page.css has them. */
+const SURFACES = { light: '#ffffff', dark: '#161a21' } as const
+
+/** No inline script or style, nothing from elsewhere, in no frame. A logo in the options adds `data:` to the images. */
+export function policyOf({ logo }: DashboardSettings): string {
+  return [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "connect-src 'self'",
+    `img-src 'self'${logo?.startsWith('data:') === true ? ' data:' : ''}`,
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+    "require-trusted-types-for 'script'",
+    "trusted-types 'none'",
+  ].join('; ')
+}
+
+/**
+ * The document: static, and without data. What the host chose stands in an attribute.
+ *
+ * `folder` leads from the address of the page to its parts, without the mount path: it holds behind a proxy that changes the path, too.
+ */
+export function documentOf(settings: DashboardSettings, folder: string): string {
+  const { theme, language, title, accent: _, ...chosen } = settings
+  const config = JSON.stringify({ ...chosen, title })
+  return `<!doctype html>
+<html lang="${escapeHtml(language)}" data-theme="${theme}" data-config="${escapeHtml(config)}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
+<title>${escapeHtml(title ?? 'API tokens')}</title>
+<link rel="icon" href="${escapeHtml(folder)}icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="${escapeHtml(folder)}page.css">
+<script type="module" src="${escapeHtml(folder)}page.js"></script>
+</head>
+<body><div id="page"></div><noscript>This page needs JavaScript.</noscript></body>
+</html>
+`
+}
+
+/** The rules that a colour of the host's adds to the style. */
+export function accentRules(accent: string | undefined): string {
+  if (accent === undefined) return ''
+  const both = (make: (surface: string) => string): string => `light-dark(${make(SURFACES.light)},${make(SURFACES.dark)})`
+  const readable = (surface: string): string => readableOn(accent, softOn(accent, surface))
+  return `\n:root{--accent:${both(readable)};--accent-fill:${accent};--on-accent:${textOn(accent)};--accent-soft:${both((surface) => softOn(accent, surface))}}`
+}
+
+/** The small picture in a browser's tab. */
+export function iconOf(accent = '#3550d6'): string {
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="8" fill="${accent}"/><path d="M19 13.500a5 5 0 1 0-4 4.900l1.800 1.600h2v2h2v2h4v-3.500l-6.200-6.200M12.500 12.500h.01" fill="none" stroke="${textOn(accent)}" stroke-width="2" stroke-linecap="round" stroke-linejoin="round"/></svg>`
+}
+
+function escapeHtml(text: string): string {
+  return text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/"/g, '&quot;')
+}
