@@ -1,5 +1,6 @@
 import express5, { type ErrorRequestHandler, type Express, type Request, type RequestHandler } from 'express'
 import express4 from 'express4'
+import type { Latchkey } from 'latchkey'
 import { authenticate, requireScopes } from 'latchkey/express'
 import { describe, expect, it } from 'vitest'
 import { bearer, endpointsOf, kit, served } from '../support/http/tokens.js'
@@ -77,17 +78,29 @@ describe.each([
     await served(app, async (origin) => expect((await fetch(origin, bearer(token))).status).toBe(500))
   })
 
-  it('cuts off an answer that somebody has begun', async () => {
-    const { tokens } = await kit()
-    const app = express()
-    app.use((_req, res, next) => {
-      res.write('begun')
-      next()
-    })
-    app.get('/', authenticate(tokens), say)
-    await served(app, async (origin) => {
-      await expect(fetch(origin).then((response) => response.text())).rejects.toThrow()
-    })
+  it('cuts off an answer that somebody has begun, and passes no error on', async () => {
+    const { tokens, outage, token } = await kit()
+    for (const [instance, init] of [
+      [tokens, {}],
+      [outage, bearer(token)],
+    ] as const) {
+      const app = express()
+      const errors: unknown[] = []
+      const note: ErrorRequestHandler = (error, _req, res, _next) => {
+        errors.push(error)
+        res.destroy()
+      }
+      app.use((_req, res, next) => {
+        res.write('begun')
+        next()
+      })
+      app.get('/', authenticate(instance), say)
+      app.use(note)
+      await served(app, async (origin) => {
+        await expect(fetch(origin, init).then((response) => response.text())).rejects.toThrow()
+      })
+      expect(errors).toEqual([])
+    }
   })
 
   it('follows the trust proxy setting, hop by hop', async () => {
@@ -128,6 +141,39 @@ describe.each([
       }
     })
     expect(codes).toEqual(['LATCHKEY_W003', 'LATCHKEY_W001'])
+  })
+
+  it('tells nothing of the proxy setting where the proxy is trusted and the address is another', async () => {
+    const { tokens, create } = await kit()
+    const { token } = await create({ allowedIps: ['203.0.113.7'] })
+    const codes: string[] = []
+    const app = express()
+    app.set('trust proxy', 1)
+    app.get('/', authenticate(tokens, { onWarning: ({ code }) => codes.push(code) }), say)
+    await served(app, async (origin) => {
+      const headers = { authorization: `Bearer ${token}`, 'x-forwarded-for': '198.51.100.1' }
+      expect((await fetch(origin, { headers })).status).toBe(403)
+    })
+    expect(codes).toEqual([])
+  })
+
+  it('counts a use also where the client left before it was decided', async () => {
+    const { tokens, token, id } = await kit()
+    const left = new AbortController()
+    const slow: Latchkey = {
+      ...tokens,
+      decide: async (...args) => {
+        left.abort()
+        await new Promise((resolve) => setTimeout(resolve, 50))
+        return tokens.decide(...args)
+      },
+    }
+    const app = express()
+    app.get('/', authenticate(slow), say)
+    await served(app, async (origin) => {
+      await expect(fetch(origin, { ...bearer(token), signal: left.signal })).rejects.toThrow()
+      expect(await endpointsOf(tokens, id, 1)).toHaveLength(1)
+    })
   })
 
   it('counts under the pattern of the route, in routers and sub-applications too, and never under the path', async () => {

@@ -94,21 +94,24 @@ describe.each([
     expect([straight, around]).toEqual([200, 500])
   })
 
-  it('follows the proxy setting', async () => {
+  it('follows the proxy setting, and tells where it contradicts allowedIps', async () => {
     const { tokens, create } = await kit()
     const { token } = await create({ allowedIps: ['203.0.113.7'] })
-    const codes: string[] = []
-    const init = { headers: { authorization: `Bearer ${token}`, 'x-forwarded-for': '203.0.113.7' } }
-    for (const [proxy, status] of [
-      [false, 403],
-      [true, 200],
+    for (const [proxy, maxIpsCount, forwarded, status, told] of [
+      [false, 0, '203.0.113.7', 403, ['LATCHKEY_W003']],
+      [true, 0, '203.0.113.7', 200, []],
+      [true, 0, '198.51.100.1', 403, []],
+      [true, 1, '203.0.113.7, 198.51.100.1', 403, []],
+      [true, 1, '198.51.100.1, 203.0.113.7', 200, []],
     ] as const) {
+      const codes: string[] = []
       const app = new Koa()
       app.proxy = proxy
+      app.maxIpsCount = maxIpsCount
       app.use(authenticate(tokens, { onWarning: ({ code }) => codes.push(code) })).use(say)
-      expect(await statusesOf(app, ['/'], init)).toEqual([status])
+      const init = { headers: { authorization: `Bearer ${token}`, 'x-forwarded-for': forwarded } }
+      expect([await statusesOf(app, ['/'], init), codes]).toEqual([[status], told])
     }
-    expect(codes).toEqual(['LATCHKEY_W003'])
   })
 
   it('counts under the pattern of the route, and never under the path', async () => {

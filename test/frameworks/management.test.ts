@@ -100,6 +100,8 @@ describe.each(Object.entries(managementHosts))('management on %s', (_name, start
         outgoing.on('close', () => resolve())
         outgoing.write(JSON.stringify(INPUT), () => outgoing.destroy())
       })
+      // Time for what must not happen.
+      await new Promise((resolve) => setTimeout(resolve, 60))
       expect((await call('GET', '/')).body.items).toEqual([])
     })
   })
