@@ -140,3 +140,27 @@ describe('the change feed of a SQL store', () => {
     database.close()
   })
 })
+
+describe('a list of several tenants', () => {
+  it('is one list, newest first, however many tenants there are and however often one is named', async () => {
+    const database = new Database(':memory:')
+    const store = sqliteStore({ database })
+    await store.migrate?.()
+    const inserts = Array.from({ length: 300 }, (_, index) => token({ tenantId: `t${index % 100}`, createdAt: 1_000 + (index % 7) }))
+    await store.commit({ inserts, events: [event()] })
+    const newest = [...inserts].sort((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1))
+    for (const count of [2, 5, 64, 65, 100]) {
+      const tenantIds = Array.from({ length: count }, (_, index) => `t${index}`)
+      const wanted = newest.filter(({ tenantId }) => tenantIds.includes(tenantId ?? '')).map(({ id }) => id)
+      const seen: string[] = []
+      for (let page = await store.list({ prefix: 'acme', tenantIds: [...tenantIds, 't0', 'none'], now: 0, limit: 40 }); page.length > 0; ) {
+        seen.push(...page.map(({ id }) => id))
+        const last = page[page.length - 1]
+        if (last === undefined) break
+        page = await store.list({ prefix: 'acme', tenantIds: [...tenantIds, 't0', 'none'], now: 0, limit: 40, after: last })
+      }
+      expect(seen).toEqual(wanted)
+    }
+    database.close()
+  })
+})

@@ -12,6 +12,9 @@ const SMALL_TENANT = 5_000
 /** Shorter texts have no three-letter piece; longer ones are no names. */
 const SEARCHABLE = { from: 3, to: 300 }
 
+/** Up to so many tenants are asked each for its own rows. */
+export const MOST_TENANTS = 64
+
 /** How to find the rows of a list. */
 export type Plan = {
   /** An extra condition that a narrow index answers. */
@@ -65,6 +68,10 @@ const named = async (context: Sql, query: ListQuery, folded: string): Promise<Pl
 export const planOf = async (context: Sql, query: ListQuery, folded: string): Promise<Plan> => {
   if (query.ids !== undefined) return { sort: true }
   if (folded !== '') return named(context, query, folded)
+  if (query.tenantIds !== undefined && query.tenantIds.length > MOST_TENANTS) {
+    const ofThese = sql<SqlBool>`${sql.ref('tokens.tenant_id')} in (${sql.join([...query.tenantIds])})`
+    return { sort: await atMost(context, FEW, ofThese, query.prefix) }
+  }
   if (query.statuses?.length !== 1) return WALK
   const [status] = query.statuses
   if (status !== 'pending' && status !== 'expired') return WALK

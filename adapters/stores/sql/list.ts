@@ -2,7 +2,7 @@ import { type CompiledQuery, type Expression, type SelectQueryBuilder, type SqlB
 import type { ListedToken, ListQuery } from '../../../src/store.js'
 import type { Sql } from './context.js'
 import { type ColumnOf, filterConditions, statusCondition } from './filter.js'
-import { type Plan, planOf } from './list-plan.js'
+import { MOST_TENANTS, type Plan, planOf } from './list-plan.js'
 import { foldAscii, rowToListed } from './rows.js'
 import { type Tables, TOKEN_COLUMNS, type TokenRow, type Wide } from './schema.js'
 
@@ -10,7 +10,7 @@ type Listed = TokenRow & { last_used_at: Wide | null; last_used_ip: string | nul
 
 const selected = TOKEN_COLUMNS.map((column) => `tokens.${column}` as const)
 
-type Ids = SelectQueryBuilder<Tables, 'tokens', { id: string }>
+type Ids = SelectQueryBuilder<Tables, 'tokens', { id: string; created_at: Wide }>
 
 /** The ids of the page. */
 const idsOf = ({ builder, quirks }: Sql, query: ListQuery, folded: string, plan: Plan): Ids => {
@@ -19,7 +19,7 @@ const idsOf = ({ builder, quirks }: Sql, query: ListQuery, folded: string, plan:
   return (
     builder
       .selectFrom('tokens')
-      .select('tokens.id')
+      .select(['tokens.id', 'tokens.created_at'])
       .where((eb) => {
         const conditions: Expression<SqlBool>[] = filterConditions(eb, query, column)
         if (query.statuses !== undefined) conditions.push(eb.or(query.statuses.map((status) => statusCondition(eb, status, now, column))))
@@ -51,16 +51,33 @@ const idsOf = ({ builder, quirks }: Sql, query: ListQuery, folded: string, plan:
   )
 }
 
+/** Each of a few tenants gives its own first rows from its own index; together they hold the page, however few tokens a tenant has. */
+const idsOfTenants = (context: Sql, query: ListQuery, tenantIds: readonly string[], folded: string, plan: Plan) => {
+  const [first, ...others] = tenantIds.map((tenantId) => {
+    const ofTenant = idsOf(context, { ...query, tenantIds: [tenantId] }, folded, plan)
+    return context.builder.selectFrom(ofTenant.as('own')).select(['own.id', 'own.created_at'])
+  })
+  return others
+    .reduce((all, next) => all?.unionAll(next), first)
+    ?.orderBy('created_at', 'desc')
+    .orderBy('id', 'desc')
+    .limit(query.limit)
+}
+
 /** Whole rows are read for the page alone: what was passed over or sorted away came from indexes. */
-const compile = (context: Sql, query: ListQuery, folded: string, plan: Plan): CompiledQuery<Listed> =>
-  context.builder
-    .selectFrom(idsOf(context, query, folded, plan).as('page'))
+const compile = (context: Sql, query: ListQuery, folded: string, plan: Plan): CompiledQuery<Listed> => {
+  const tenantIds = [...new Set(query.tenantIds)]
+  const apart = tenantIds.length > 1 && tenantIds.length <= MOST_TENANTS && !plan.sort
+  const page = apart ? idsOfTenants(context, query, tenantIds, folded, plan) : undefined
+  return context.builder
+    .selectFrom((page ?? idsOf(context, query, folded, plan)).as('page'))
     .innerJoin('tokens', 'tokens.id', 'page.id')
     .leftJoin('last_uses', 'last_uses.token_id', 'page.id')
     .select([...selected, 'last_uses.last_used_at', 'last_uses.last_used_ip'])
     .orderBy('tokens.created_at', 'desc')
     .orderBy('tokens.id', 'desc')
     .compile()
+}
 
 /** One page of tokens, newest first, from a keyset cursor. */
 export const list = async (context: Sql, query: ListQuery): Promise<readonly ListedToken[]> => {

@@ -20,6 +20,7 @@ export const pages = (total: number): readonly PageQuery[] => {
     { name: 'of the large tenant, from nine tenths', query: { ...base, tenantIds: ['large'], ...behind(0.9) } },
     { name: 'of a small tenant', query: { ...base, tenantIds: ['tenant 14'] } },
     { name: 'of five tenants', query: { ...base, tenantIds: ['large', 'tenant 1', 'tenant 2', 'tenant 3', 'tenant 4'] } },
+    { name: 'of two tenants without tokens', query: { ...base, tenantIds: ['nobody', 'nobody else'] } },
     { name: 'active', query: { ...base, statuses: ['active'] } },
     { name: 'active or pending, from nine tenths', query: { ...base, statuses: ['active', 'pending'], ...behind(0.85) } },
     { name: 'revoked (one in a hundred)', query: { ...base, statuses: ['revoked'] } },
