@@ -115,6 +115,29 @@ describe('a feed that cannot be read', () => {
     expect(await verdict(here.verify(token))).toBe('ok')
   })
 
+  it('that was read in part only is not believed yet', async () => {
+    const shared = memoryStore()
+    let pages = Number.POSITIVE_INFINITY
+    const store = interceptStore(deaf(shared), ({ method, args }, proceed) => {
+      if (method !== 'changes') return proceed()
+      pages -= 1
+      if (pages < 0) throw new Error('cut')
+      return shared.changes(args[0] as string | undefined, 1)
+    })
+    const here = instance({ store, cache: { maxStalenessSeconds: 0.4 } })
+    const there = instance({ store: shared })
+    const { token, record } = await mint(there)
+    await warm(here, token)
+    pages = 0
+    await mint(there)
+    await mint(there)
+    await there.revoke(record.id, {}, SYSTEM)
+    await pause(450)
+    pages = 1
+    await until(() => pages < 0)
+    expect(await verdict(here.verify(token))).toBe('token_revoked')
+  })
+
   it('whose history is gone makes this node forget everything', async () => {
     const shared = memoryStore()
     let trimmed = false

@@ -1,4 +1,5 @@
 import { memoryStore } from 'latchkey/stores/memory'
+import { faultyStore } from 'latchkey/testing'
 import { describe, expect, it } from 'vitest'
 import { instance, mint, pause, principalOf, until, verdict, warm } from '../latchkey/harness.js'
 
@@ -83,6 +84,21 @@ describe('the scopes of an owner', () => {
     expect(owners.asked).toBe(before)
     owners.scopes.set('u1', null)
     await pause(110)
+    expect(await verdict(tokens.verify(token))).toBe('owner_denied')
+  })
+
+  it('are asked for again while the feed cannot be read', async () => {
+    const owners = directory()
+    owners.scopes.set('u1', ['stock:read'])
+    const store = faultyStore(memoryStore())
+    const tokens = instance({ store, ownerScopes: owners.ownerScopes, cache: { maxStalenessSeconds: 0.1, ownerStalenessSeconds: 60 } })
+    const { token } = await mint(tokens, { ownerId: 'u1' })
+    await warm(tokens, (await mint(tokens)).token)
+    await tokens.verify(token)
+    await warm(tokens, token)
+    store.behave({ changes: { do: 'fail', error: new Error('down') } })
+    await pause(120)
+    owners.scopes.set('u1', null)
     expect(await verdict(tokens.verify(token))).toBe('owner_denied')
   })
 

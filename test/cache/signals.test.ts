@@ -31,6 +31,16 @@ describe('the signal of a principal', () => {
     }
   }
 
+  it('fires without a cache too, when the token ends on another node', async () => {
+    const store = memoryStore()
+    const tokens = instance({ store, cache: false })
+    const { token, record } = await mint(tokens)
+    const { signal } = await principalOf(tokens.verify(token))
+    await pause(20)
+    await instance({ store }).revoke(record.id, {}, SYSTEM)
+    await until(() => signal.aborted)
+  })
+
   it('fires when the token expires', async () => {
     const tokens = instance()
     const { token } = await mint(tokens, { expiresAt: Date.now() + 60 })
