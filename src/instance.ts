@@ -1,3 +1,4 @@
+import type { RefusalCode } from './errors.js'
 import type {
   ActorInput,
   AuditAction,
@@ -121,6 +122,8 @@ export interface Latchkey<S extends string = string> {
   identify(token: string): Promise<TokenRecord | undefined>
   /** Is this token good now, and for what? As `verify`, from the primary, without a caller's address, and without counting a use. */
   introspect(token: string): Promise<Introspection>
+  /** Would a token of this id be refused now, whoever presents it? Answers from memory where `decide` would; counts nothing. */
+  check(id: string): MaybePromise<RefusalCode | undefined>
   /** Puts into the audit that a token was found where it should not be, and acts on it. Repeating a report changes nothing. */
   reportLeak(input: LeakInput, by: By): Promise<LeakReported>
   get(id: string, by?: MaybeBy): Promise<TokenRecord | undefined>
@@ -150,3 +153,6 @@ export interface Latchkey<S extends string = string> {
   /** Writes what is buffered, stops, and closes the store when no other instance uses it. */
   close(): Promise<void>
 }
+
+/** What `authenticate` needs: an instance, a verifier of signed tokens, or several in one. */
+export type Authenticator = Pick<Latchkey, 'decide' | 'countUse'> & { readonly catalogue?: { readonly [scope: string]: string } }

@@ -2,6 +2,7 @@ import { ClosedError } from './errors.js'
 import type { Latchkey } from './instance.js'
 import { activate } from './operations/activate.js'
 import { buildContext } from './operations/build-context.js'
+import { check } from './operations/check.js'
 import { close, share } from './operations/close.js'
 import { create } from './operations/create.js'
 import { deactivate } from './operations/deactivate.js'
@@ -22,7 +23,6 @@ import { usage } from './operations/usage.js'
 import { usageOf } from './operations/usage-of.js'
 import { countUse, decide, verify } from './operations/verify.js'
 import { type LatchkeyOptions, readOptions } from './options.js'
-import { isThenable } from './records/deadline.js'
 
 /**
  * Makes an instance over a store: the verbs of a token's life.
@@ -67,7 +67,7 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     verify: (token, request) => {
       try {
         const verification = verify(open(), token, request)
-        return isThenable(verification) ? verification : Promise.resolve(verification)
+        return verification instanceof Promise ? verification : Promise.resolve(verification)
       } catch (error) {
         return Promise.reject(error)
       }
@@ -78,6 +78,7 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     },
     identify: async (token) => identify(open(), token),
     introspect: async (token) => introspect(open(), token),
+    check: (id) => check(open(), id),
     reportLeak: async (input, by) => reportLeak(open(), input, by),
     get: async (id, by) => get(open(), id, by),
     list: async (input, by) => list(open(), input, by),

@@ -1,11 +1,11 @@
-import type { Latchkey } from '../latchkey.js'
+import type { Authenticator } from '../instance.js'
 import type { Principal } from '../model.js'
 import type { OnWarning } from './diagnostics.js'
 import type { Refuse } from './refuse.js'
 
 /** One `authenticate(tokens, options)`: it decides, and adapters translate. */
 export type Guard = {
-  readonly tokens: Latchkey
+  readonly tokens: Authenticator
   readonly optional: boolean
   /** The field that answers depend on and that shared caches do not know: set where the token stands in a header of its own. */
   readonly vary: string | undefined
@@ -40,7 +40,7 @@ export function admissionOf(request: object): Admission | undefined {
 }
 
 /** Starts a use of a token. */
-export function startUse(tokens: Latchkey, principal: Principal, ip: string | undefined): Use {
+export function startUse(tokens: Authenticator, principal: Principal, ip: string | undefined): Use {
   let outcome: 'allowed' | 'scope_insufficient' | 'resource_denied' = 'allowed'
   let counted = false
   return {

@@ -1,4 +1,4 @@
-import type { Latchkey } from '../latchkey.js'
+import type { Authenticator } from '../instance.js'
 import type { MaybePromise, Principal } from '../model.js'
 import { isThenable } from '../records/deadline.js'
 import { type Admission, admissionOf, admit, type Guard, startUse, type Use } from './admission.js'
@@ -25,7 +25,11 @@ export type Authenticate<R> = ((request: R) => MaybePromise<GuardOutcome>) & { r
  *
  * @throws InvalidInputError `invalid_input` when an option is unknown or unsound.
  */
-export function createGuard<R extends object>(tokens: Latchkey, options: AuthenticateOptions<R>, platform: Platform<R>): Authenticate<R> {
+export function createGuard<R extends object>(
+  tokens: Authenticator,
+  options: AuthenticateOptions<R>,
+  platform: Platform<R>,
+): Authenticate<R> {
   checkTokens(tokens)
   const { optional = false, credential, realm, errorBody, resourceMetadata, onWarning } = readOptions(options)
   const reader = createCredentialReader(credential)

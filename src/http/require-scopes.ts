@@ -1,4 +1,4 @@
-import type { Latchkey } from '../latchkey.js'
+import type { Authenticator } from '../instance.js'
 import type { MaybePromise, Principal } from '../model.js'
 import { callOut, isThenable } from '../records/deadline.js'
 import { type Admission, admissionOf } from './admission.js'
@@ -83,8 +83,8 @@ function heldScope<R>(requirement: Requirement<R>, admission: Admission, princip
   return held.length === scopes.length || any ? held[0] : undefined
 }
 
-function isKnown(tokens: Latchkey, scope: string): boolean {
-  return Object.hasOwn(tokens.catalogue, scope)
+function isKnown(tokens: Authenticator, scope: string): boolean {
+  return tokens.catalogue === undefined || Object.hasOwn(tokens.catalogue, scope)
 }
 
 function refusal<R>(

@@ -1,0 +1,30 @@
+import type { RefusalCode } from '../errors.js'
+import { refusalOf } from '../policy/status.js'
+import { isThenable } from '../records/deadline.js'
+import type { Entry } from '../records/entry.js'
+import type { MaybePromise } from '../store.js'
+import type { Context } from './context.js'
+
+/**
+ * Would a token of this id be refused now, whoever presents it? Answers from memory where `decide` would; counts nothing.
+ *
+ * For what was made from a token and must end with it.
+ *
+ * @throws StoreUnavailableError `store_unavailable`, when it cannot decide (thrown or rejected)
+ */
+export function check(context: Context, id: string): MaybePromise<RefusalCode | undefined> {
+  const entry = context.records.get(id)
+  return entry === undefined ? context.records.read(id, undefined).then((read) => judge(context, read)) : judge(context, entry)
+}
+
+function judge(context: Context, entry: Entry | undefined): MaybePromise<RefusalCode | undefined> {
+  if (entry === undefined) return 'token_unknown'
+  const code = refusalOf(entry.lifecycle, context.settings.clock())
+  if (code !== undefined || context.owners === undefined || entry.ownerId === undefined) return code
+  const owned = context.owners.of(entry.ownerId, entry.tenantId)
+  return isThenable(owned)
+    ? owned.then((scopes) => (scopes === null ? 'owner_denied' : undefined))
+    : owned === null
+      ? 'owner_denied'
+      : undefined
+}

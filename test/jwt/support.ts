@@ -1,0 +1,52 @@
+import { latchkey } from 'latchkey'
+import { exchange, generateSigningKey, jwks, type SigningKey, verifySigned } from 'latchkey/jwt'
+import { memoryStore } from 'latchkey/stores/memory'
+
+export const ISSUER = 'https://auth.example'
+export const GRANT = 'urn:ietf:params:oauth:grant-type:token-exchange'
+export const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
+
+/** A gateway that exchanges, and what a service behind it has. */
+export const createGateway = async (options: { clock?: () => number; key?: SigningKey; ttlSeconds?: number } = {}) => {
+  const { clock, ttlSeconds } = options
+  const tokens = latchkey({
+    prefix: 'acme_live',
+    store: memoryStore(),
+    scopes: { 'inventory:read': 'See stock', 'inventory:write': 'Change stock' },
+    ...(clock !== undefined && { clock }),
+  })
+  const key = options.key ?? (await generateSigningKey())
+  const buy = exchange(tokens, {
+    issuer: ISSUER,
+    audiences: ['stock', 'billing'],
+    keys: [key],
+    ...(clock !== undefined && { clock }),
+    ...(ttlSeconds !== undefined && { ttlSeconds }),
+  })
+  const publish = jwks([key])
+  const ask = (subject: string, more: Record<string, string> | string[][] = {}): Promise<Response> => {
+    const form = new URLSearchParams({ grant_type: GRANT, subject_token: subject, subject_token_type: ACCESS_TOKEN, audience: 'stock' })
+    for (const [name = '', value = ''] of Array.isArray(more) ? more : Object.entries(more)) {
+      if (Array.isArray(more)) form.append(name, value)
+      else form.set(name, value)
+    }
+    return buy(new Request(`${ISSUER}/token`, { method: 'POST', body: form }))
+  }
+  const signed = async (subject: string, more: Record<string, string> = {}): Promise<string> =>
+    ((await (await ask(subject, more)).json()) as { access_token: string }).access_token
+  let fetches = 0
+  const service = (more: Partial<Parameters<typeof verifySigned>[0]> = {}) =>
+    verifySigned({
+      issuer: ISSUER,
+      audience: 'stock',
+      keys: { url: `${ISSUER}/.well-known/jwks.json` },
+      fetch: async (url) => {
+        fetches += 1
+        return publish(new Request(url))
+      },
+      ...(clock !== undefined && { clock }),
+      ...more,
+    })
+  const create = (more = {}) => tokens.create({ name: 'ERP', tenantId: 'acme', scopes: ['inventory:*'], ...more }, { actor: 'system' })
+  return { tokens, key, ask, signed, service, create, publish, fetches: () => fetches }
+}
