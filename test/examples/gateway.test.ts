@@ -1,0 +1,15 @@
+import { afterEach, expect, it, vi } from 'vitest'
+
+afterEach(() => vi.restoreAllMocks())
+
+it('the example of a gateway shows who takes which token', async () => {
+  const lines: string[] = []
+  vi.spyOn(console, 'log').mockImplementation((line) => void lines.push(String(line)))
+  await import('../../examples/gateway.js')
+  expect(lines).toEqual([
+    'exchanged: good for 300 seconds',
+    'stock with the signed token: 200 {"service":"stock","caller":"ERP"}',
+    expect.stringMatching(/^billing with the token for stock: 401 .*"token_invalid"/),
+    expect.stringMatching(/^stock with the API token: 401 .*"token_invalid"/),
+  ])
+})
