@@ -122,6 +122,20 @@ export type VerifyContext = {
   readonly method?: string | undefined
   /** The route's pattern, not the raw path. */
   readonly endpoint?: string | undefined
+  /** As whom this same request was admitted before: one request counts once against rate limits. */
+  readonly admitted?: Principal | undefined
+}
+
+/** Where a rate limit or a quota stands. */
+export type RateState = {
+  readonly name: string
+  /** Uses in a window. */
+  readonly limit: number
+  readonly remaining: number
+  /** Until the uses are back; absent where they never come back by themselves. */
+  readonly resetSeconds?: number
+  /** How long a window is; absent where it never ends. */
+  readonly windowSeconds?: number
 }
 
 /** Who a valid token speaks for. */
@@ -142,8 +156,13 @@ export interface Principal<S extends string = string> {
 
 /** The answer of `verify`. */
 export type Verification<S extends string = string> =
-  | { readonly ok: true; readonly principal: Principal<S> }
-  | { readonly ok: false; readonly code: RefusalCode; readonly retryAfterSeconds?: number }
+  | {
+      readonly ok: true
+      readonly principal: Principal<S>
+      /** Where the limits of the option `rateLimit` stand after this use, those that were asked. */
+      readonly rates?: readonly RateState[]
+    }
+  | { readonly ok: false; readonly code: RefusalCode; readonly retryAfterSeconds?: number; readonly rates?: readonly RateState[] }
 
 /** An audit event as callers see it. */
 export type AuditEvent = {

@@ -1,5 +1,7 @@
 import * as z from 'zod'
 import { InvalidInputError } from './errors.js'
+import type { RateLimitOptions } from './limits/model.js'
+import { readRateLimit } from './limits/read-options.js'
 import type { AuditEvent } from './model.js'
 import { type Catalogue, compileCatalogue } from './policy/catalogue.js'
 import { readShape } from './policy/shape.js'
@@ -36,6 +38,8 @@ export type LatchkeyOptions<S extends string = string> = {
   readonly cache?: false | CacheOptions
   /** How uses are counted, or `false`: not at all. */
   readonly usage?: false | { /** @default 1 */ readonly flushIntervalSeconds?: number }
+  /** How much a token, an owner or a tenant may use, counted by limiters of rate-limiter-flexible. */
+  readonly rateLimit?: RateLimitOptions
   /** For each call to the store or a hook. @default 2 */
   readonly deadlineSeconds?: number
   /** Told of every audit event after it is durable; its faults change nothing. */
@@ -77,6 +81,7 @@ export type Settings = {
   readonly ownerStalenessMs: number
   readonly serveStaleMs: number
   readonly usage: { readonly flushMs: number } | undefined
+  readonly rateLimit: RateLimitOptions | undefined
   readonly deadlineMs: number
   readonly onEvent: ((event: AuditEvent) => unknown) | undefined
   readonly clock: () => number
@@ -131,6 +136,7 @@ const schema = z.strictObject({
       error: 'must be false, or { flushIntervalSeconds (0.01 to 60) }',
     })
     .default({}),
+  rateLimit: z.unknown().optional(),
   deadlineSeconds: seconds(0.01, 300).default(2),
   onEvent: callback.optional(),
   clock: callback.optional(),
@@ -194,6 +200,7 @@ export function readOptions(options: LatchkeyOptions): Settings {
     ownerStalenessMs: (cache?.ownerStalenessSeconds ?? 0) * 1000,
     serveStaleMs: onStale === 'refuse' ? 0 : onStale.serveForSeconds * 1000,
     usage: given.usage === false ? undefined : { flushMs: (given.usage.flushIntervalSeconds ?? 1) * 1000 },
+    rateLimit: given.rateLimit === undefined ? undefined : readRateLimit(given.rateLimit),
     deadlineMs: given.deadlineSeconds * 1000,
     onEvent: given.onEvent as Settings['onEvent'],
     clock: (given.clock as Settings['clock'] | undefined) ?? Date.now,
@@ -214,7 +221,7 @@ function refuseUnsoundLifetimes(given: { defaultTtlSeconds?: number | undefined;
 }
 
 /** Without these, more tokens are good: one that got lost on its way must not go unnoticed. */
-const NEVER_UNDEFINED = ['pepper', 'ownerScopes', 'maxTtlSeconds', 'requireExpiry'] as const
+const NEVER_UNDEFINED = ['pepper', 'ownerScopes', 'maxTtlSeconds', 'requireExpiry', 'rateLimit'] as const
 
 // An option that is spelled out as `undefined` counts as left out, except where that would loosen what is checked.
 function withoutUndefined(options: unknown): unknown {

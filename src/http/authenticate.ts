@@ -1,11 +1,12 @@
 import type { Authenticator } from '../instance.js'
-import type { MaybePromise, Principal } from '../model.js'
+import type { MaybePromise, Principal, RateState } from '../model.js'
 import { isThenable } from '../records/deadline.js'
 import { type Admission, admissionOf, admit, type Guard, startUse, type Use } from './admission.js'
 import { createCredentialReader } from './credential.js'
 import { type OnWarning, warn } from './diagnostics.js'
 import { type AuthenticateOptions, checkTokens, readOptions } from './options.js'
 import { type PlainResponse, publicCode } from './problem.js'
+import { readRates } from './rate-fields.js'
 import { createRefusals } from './refuse.js'
 import { fieldValues, type Platform, type RequestLike } from './request.js'
 
@@ -58,7 +59,8 @@ export function createGuard<R extends object>(
       return { principal, use }
     }
     if (verification.code === 'ip_denied') warnOfAddress(seen, platform.trustsProxy(request), onWarning)
-    return { response: refuse(publicCode(verification.code), request, { retryAfterSeconds: verification.retryAfterSeconds }) }
+    const { code, retryAfterSeconds, rates } = verification
+    return { response: refuse(publicCode(code), request, { retryAfterSeconds, rates }) }
   }
 
   const decide = (request: R): MaybePromise<GuardOutcome> => {
@@ -72,7 +74,10 @@ export function createGuard<R extends object>(
       admit(request, { guard, principal: undefined, use: undefined })
       return { anonymous: true }
     }
-    const answer: unknown = tokens.decide(presented.token, { ip: seen.ip, method: seen.method })
+    // One request counts once against rate limits, however many guards of this instance it passes.
+    const admitted = before?.guard.tokens === tokens ? before.principal : undefined
+    const seenBy = admitted === undefined ? { ip: seen.ip, method: seen.method } : { ip: seen.ip, method: seen.method, admitted }
+    const answer: unknown = tokens.decide(presented.token, seenBy)
     if (!isThenable(answer)) return settle(request, seen, before, answer)
     return Promise.resolve(answer)
       .then((value: unknown) => settle(request, seen, before, value))
@@ -100,7 +105,12 @@ function useOf(guard: Guard, before: Admission | undefined, principal: Principal
 
 type Answer =
   | { readonly ok: true; readonly principal: Principal }
-  | { readonly ok: false; readonly code: string; readonly retryAfterSeconds: number | undefined }
+  | {
+      readonly ok: false
+      readonly code: string
+      readonly retryAfterSeconds: number | undefined
+      readonly rates: readonly RateState[] | undefined
+    }
 
 // Read as if it came from a stranger: only the exact shape of a verification lets anybody in.
 function readVerification(answer: unknown): Answer | undefined {
@@ -113,7 +123,7 @@ function readVerification(answer: unknown): Answer | undefined {
   const code: unknown = Reflect.get(answer, 'code')
   if (ok !== false || typeof code !== 'string') return undefined
   const seconds: unknown = Reflect.get(answer, 'retryAfterSeconds')
-  return { ok, code, retryAfterSeconds: typeof seconds === 'number' ? seconds : undefined }
+  return { ok, code, retryAfterSeconds: typeof seconds === 'number' ? seconds : undefined, rates: readRates(Reflect.get(answer, 'rates')) }
 }
 
 function isPrincipal(value: unknown): value is Principal {

@@ -1,13 +1,20 @@
+import type { RateState } from '../model.js'
 import { isThenable } from '../records/deadline.js'
 import { createChallenges } from './challenge.js'
 import type { PlainResponse, Problem, RefusedCode } from './problem.js'
 import { problemOf } from './problem.js'
+import { rateFields } from './rate-fields.js'
 
 /** Makes the host's own body for a problem. It gets the framework's own request or context. */
 export type ErrorBody<R> = (problem: Problem, request: R) => object
 
 /** What a refusal may add. */
-export type RefusalDetails = { readonly scopes?: readonly string[] | undefined; readonly retryAfterSeconds?: number | undefined }
+export type RefusalDetails = {
+  readonly scopes?: readonly string[] | undefined
+  readonly retryAfterSeconds?: number | undefined
+  /** Where the limits stand, for a 429. */
+  readonly rates?: readonly RateState[] | undefined
+}
 
 /** Turns a code into an answer. Never throws. */
 export type Refuse<R> = (code: RefusedCode, request: R, details?: RefusalDetails) => PlainResponse
@@ -21,6 +28,8 @@ export type RefusalOptions<R> = {
 }
 
 const MAX_RETRY_SECONDS = 86_400
+/** What is known to come back later than in a day, such as next month's quota, is told as it is. */
+const MAX_RESET_SECONDS = 366 * 86_400
 
 /**
  * Makes the refusals of one guard: status, challenge, `Retry-After`, and a body in problem+json or of the host's own shape.
@@ -39,9 +48,13 @@ export function createRefusals<R>(options: RefusalOptions<R> = {}): Refuse<R> {
     }
     const authenticate = challenge(problem, details?.scopes)
     if (authenticate !== undefined) headers['www-authenticate'] = authenticate
-    if (problem.status === 503 || problem.status === 429) headers['retry-after'] = String(wholeSeconds(details?.retryAfterSeconds))
+    const rates = problem.status === 429 ? details?.rates : undefined
+    if (problem.status === 503 || problem.status === 429) {
+      headers['retry-after'] = String(wholeSeconds(details?.retryAfterSeconds, rates === undefined ? MAX_RETRY_SECONDS : MAX_RESET_SECONDS))
+    }
+    if (rates !== undefined) Object.assign(headers, rateFields(rates))
     // draft-ietf-httpapi-ratelimit-headers: nothing remains until then. The quota itself is not known here.
-    if (problem.status === 429) headers.ratelimit = `"token";r=0;t=${headers['retry-after']}`
+    else if (problem.status === 429) headers.ratelimit = `"token";r=0;t=${headers['retry-after']}`
     return { status: problem.status, headers, body: own ?? JSON.stringify(problem) }
   }
 }
@@ -62,7 +75,7 @@ function ownBody<R>(errorBody: ErrorBody<R>, problem: Problem, request: R): stri
   }
 }
 
-function wholeSeconds(seconds: unknown): number {
+function wholeSeconds(seconds: unknown, most: number): number {
   if (typeof seconds !== 'number' || Number.isNaN(seconds)) return 1
-  return Math.min(Math.max(Math.ceil(seconds), 1), MAX_RETRY_SECONDS)
+  return Math.min(Math.max(Math.ceil(seconds), 1), most)
 }

@@ -1,6 +1,7 @@
 import { OwnerScopes } from '../cache/owners.js'
 import { RecordCache } from '../cache/records.js'
 import { Signals } from '../cache/signals.js'
+import { Rates } from '../limits/rates.js'
 import type { Settings } from '../options.js'
 import { createAnnouncer } from '../records/announce.js'
 import { GuardedStore } from '../records/guarded-store.js'
@@ -69,6 +70,7 @@ export function buildContext(settings: Settings): Context {
     store,
     records,
     owners,
+    rates: settings.rateLimit === undefined ? undefined : new Rates(settings.rateLimit, settings),
     signals,
     signalOf: (entry) => signals.of(entry),
     usage,

@@ -1,6 +1,7 @@
 import type { OwnerScopes } from '../cache/owners.js'
 import type { RecordCache } from '../cache/records.js'
 import type { Signals } from '../cache/signals.js'
+import type { Rates } from '../limits/rates.js'
 import type { Settings } from '../options.js'
 import type { GuardedStore } from '../records/guarded-store.js'
 import type { Housekeeping } from '../records/housekeeping.js'
@@ -16,6 +17,8 @@ export type Context = {
   readonly store: GuardedStore
   readonly records: RecordCache
   readonly owners: OwnerScopes | undefined
+  /** Absent without the option `rateLimit`. */
+  readonly rates: Rates | undefined
   readonly signals: Signals
   readonly signalOf: SignalOf
   /** Absent when the options turn usage off. */

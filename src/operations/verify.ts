@@ -1,5 +1,6 @@
 import type { RefusalCode } from '../errors.js'
 import { LatchkeyError } from '../errors.js'
+import type { Rated } from '../limits/rates.js'
 import type { Principal, Verification, VerifyContext } from '../model.js'
 import type { ScopeSet } from '../policy/catalogue.js'
 import { normalizeIp } from '../policy/network.js'
@@ -13,6 +14,10 @@ import { equalDigests } from '../token/compare.js'
 import type { Context } from './context.js'
 
 type Refused = Extract<Verification, { ok: false }>
+type Allowed = Extract<Verification, { ok: true }>
+
+/** When to ask again where uses never come back by themselves. */
+const NEVER_SECONDS = 86_400
 
 // Refusals that carry nothing of the token are made once.
 const MALFORMED: Refused = Object.freeze({ ok: false, code: 'token_malformed' })
@@ -20,7 +25,7 @@ const UNKNOWN: Refused = Object.freeze({ ok: false, code: 'token_unknown' })
 
 /**
  * The decision, in its one place and order: parse, digest, checksum, record, compare, revoked, inactive, not before, expired, address,
- * owner, principal. Answers at once where the record is in memory and no owner has to be asked.
+ * owner, rate, principal. Answers at once where the record is in memory and neither an owner nor a limiter has to be waited for.
  *
  * @throws StoreUnavailableError `store_unavailable`, when it cannot decide (thrown or rejected)
  */
@@ -59,19 +64,46 @@ function judge(context: Context, entry: Entry, digest: string, request: VerifyCo
     : delegate(context, entry, owned, now, request)
 }
 
-function delegate(context: Context, entry: Entry, owned: ScopeSet | null, now: number, request: VerifyContext | undefined): Verification {
+function delegate(
+  context: Context,
+  entry: Entry,
+  owned: ScopeSet | null,
+  now: number,
+  request: VerifyContext | undefined,
+): MaybePromise<Verification> {
   if (owned === null) return refuse(context, entry, 'owner_denied', now, request)
   return allow(context, entry, context.settings.catalogue.intersect(entry.scopes, owned), now, request)
 }
 
-function allow(context: Context, entry: Entry, granted: ScopeSet, now: number, request: VerifyContext | undefined): Verification {
+function allow(
+  context: Context,
+  entry: Entry,
+  granted: ScopeSet,
+  now: number,
+  request: VerifyContext | undefined,
+): MaybePromise<Verification> {
+  const principal = new TokenPrincipal(entry, granted, context.signalOf)
+  const { rates } = context
+  if (rates === undefined) return admit(context, entry, principal, now, request)
+  // A second guard of the same request: it was counted by the first.
+  if (TokenPrincipal.entryOf(request?.admitted)?.id === entry.id) return admit(context, entry, principal, now, request)
+  const rated = rates.take(principal, now)
+  const settle = ({ states, refusedBy }: Rated): Verification => {
+    if (refusedBy === undefined) return { ...admit(context, entry, principal, now, request), ...(states.length > 0 && { rates: states }) }
+    const { resetSeconds = NEVER_SECONDS } = refusedBy
+    return { ...refuse(context, entry, 'rate_limited', now, request), retryAfterSeconds: Math.max(resetSeconds, 1), rates: states }
+  }
+  return isThenable(rated) ? rated.then(settle) : settle(rated)
+}
+
+function admit(context: Context, entry: Entry, principal: Principal, now: number, request: VerifyContext | undefined): Allowed {
   if (context.usage !== undefined) {
     context.usage.touch(entry, now, request?.ip)
     context.stir()
   }
   const dueAt = entry.rare?.rotationDueAt
   if (dueAt !== undefined && now >= dueAt) void tellDue(context, entry, dueAt, now)
-  return { ok: true, principal: new TokenPrincipal(entry, granted, context.signalOf) }
+  return { ok: true, principal }
 }
 
 function refuse(context: Context, entry: Entry, code: RefusalCode, now: number, request: VerifyContext | undefined): Refused {
@@ -117,13 +149,17 @@ function note(context: Context, principal: Principal, endpoint: string, ip: stri
   const now = context.settings.clock()
   context.usage?.count(entry, now, endpoint, outcome, ip)
   if (outcome !== 'allowed') context.refusals.note(entry, outcome, now, normalizeIp(ip))
+  // What was refused after all spends nothing.
+  if (outcome !== 'allowed') context.rates?.giveBack(principal)
   context.stir()
 }
 
 /** The decision, and one use counted when it is allowed. */
 export function verify(context: Context, token: unknown, request: VerifyContext | undefined): MaybePromise<Verification> {
   const verification = decide(context, token, request)
-  return isThenable(verification) ? verification.then((late) => counted(context, late, request)) : counted(context, verification, request)
+  return verification instanceof Promise
+    ? verification.then((late) => counted(context, late, request))
+    : counted(context, verification, request)
 }
 
 function counted(context: Context, verification: Verification, request: VerifyContext | undefined): Verification {

@@ -5,7 +5,7 @@ import ts from 'typescript'
 const RANKS: readonly (readonly string[])[] = [
   ['src/errors.ts', 'src/instance.ts', 'src/model.ts', 'src/store.ts'],
   ['src/token/', 'src/policy/'],
-  ['src/options.ts', 'src/operations/', 'src/records/', 'src/cache/'],
+  ['src/options.ts', 'src/operations/', 'src/records/', 'src/cache/', 'src/limits/'],
   ['src/latchkey.ts'],
   ['src/http/'],
   ['src/management/', 'src/dashboard/', 'src/jwt/', 'src/oauth/', 'src/leaks/', 'src/testing/'],

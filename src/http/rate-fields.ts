@@ -1,0 +1,40 @@
+import type { RateState } from '../model.js'
+
+const NAME = /^[a-z][a-z0-9_-]{0,31}$/
+/** RFC 9651 §3.3.1: an Integer has at most 15 digits. */
+const MAX_INTEGER = 999_999_999_999_999
+
+/**
+ * The fields `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-11): for each limit by name what it grants in which
+ * window, and what remains until when.
+ */
+export function rateFields(rates: readonly RateState[]): { readonly [name: string]: string } {
+  return {
+    'ratelimit-policy': rates.map(({ name, limit, windowSeconds }) => `"${name}";q=${limit}${parameter('w', windowSeconds)}`).join(', '),
+    ratelimit: rates.map(({ name, remaining, resetSeconds }) => `"${name}";r=${remaining}${parameter('t', resetSeconds)}`).join(', '),
+  }
+}
+
+function parameter(name: string, value: number | undefined): string {
+  return value === undefined ? '' : `;${name}=${value}`
+}
+
+/** The states as a decision gave them; `undefined` where they are missing or could not stand in a header field. */
+export function readRates(given: unknown): readonly RateState[] | undefined {
+  if (!Array.isArray(given) || given.length === 0) return undefined
+  const states: readonly unknown[] = Array.from(given)
+  return states.every(isState) ? states : undefined
+}
+
+function isState(value: unknown): value is RateState {
+  if (typeof value !== 'object' || value === null) return false
+  const at = (name: keyof RateState): unknown => Reflect.get(value, name)
+  const name = at('name')
+  if (typeof name !== 'string' || !NAME.test(name)) return false
+  if (!isCount(at('limit')) || !isCount(at('remaining'))) return false
+  return [at('resetSeconds'), at('windowSeconds')].every((seconds) => seconds === undefined || isCount(seconds))
+}
+
+function isCount(value: unknown): boolean {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_INTEGER
+}
