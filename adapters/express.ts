@@ -5,7 +5,7 @@ import type { PlainResponse } from '../src/http/problem.js'
 import type { Platform } from '../src/http/request.js'
 import { createScopeCheck } from '../src/http/require-scopes.js'
 import type { ScopeArguments } from '../src/http/requirement.js'
-import type { Latchkey } from '../src/latchkey.js'
+import type { Authenticator, Latchkey } from '../src/instance.js'
 import type { ManagementOptions as Manage } from '../src/management/index.js'
 import type { Actor, MaybePromise, Principal } from '../src/model.js'
 import { isThenable } from '../src/records/deadline.js'
@@ -47,7 +47,7 @@ const platform: Platform<Request> = {
  * app.use('/api', authenticate(tokens))
  * ```
  */
-export function authenticate(tokens: Latchkey, options: AuthenticateOptions = {}): RequestHandler {
+export function authenticate(tokens: Authenticator, options: AuthenticateOptions = {}): RequestHandler {
   const decide = createGuard(tokens, options, platform)
   const { guard } = decide
 

@@ -5,7 +5,7 @@ import type { PlainResponse } from '../src/http/problem.js'
 import type { Platform } from '../src/http/request.js'
 import { createScopeCheck } from '../src/http/require-scopes.js'
 import type { ScopeArguments } from '../src/http/requirement.js'
-import type { Latchkey } from '../src/latchkey.js'
+import type { Authenticator, Latchkey } from '../src/instance.js'
 import type { ManagementOptions as Manage } from '../src/management/index.js'
 import type { Actor, MaybePromise, Principal } from '../src/model.js'
 import { isThenable } from '../src/records/deadline.js'
@@ -21,7 +21,7 @@ declare module 'fastify' {
 }
 
 /** The options of `authenticate` on Fastify. */
-export type AuthenticateOptions = Options<FastifyRequest> & { readonly tokens: Latchkey }
+export type AuthenticateOptions = Options<FastifyRequest> & { readonly tokens: Authenticator }
 
 /** The options of `management` on Fastify; `prefix` is Fastify's own. */
 export type ManagementOptions = Manage & {

@@ -7,7 +7,7 @@ import type { AuthenticateOptions as Options } from '../src/http/options.js'
 import type { PlainResponse } from '../src/http/problem.js'
 import { createScopeCheck } from '../src/http/require-scopes.js'
 import type { ScopeArguments } from '../src/http/requirement.js'
-import type { Latchkey } from '../src/latchkey.js'
+import type { Authenticator, Latchkey } from '../src/instance.js'
 import { createManagement, type ManagementOptions as Manage } from '../src/management/index.js'
 import type { Actor, MaybePromise, Principal } from '../src/model.js'
 
@@ -44,7 +44,7 @@ export type ManagementOptions = Manage & {
  * app.use('/api/*', authenticate(tokens))
  * ```
  */
-export function authenticate(tokens: Latchkey, { ip, ...options }: AuthenticateOptions = {}): MiddlewareHandler {
+export function authenticate(tokens: Authenticator, { ip, ...options }: AuthenticateOptions = {}): MiddlewareHandler {
   const decide = createGuard<Context>(tokens, options, {
     read: (c) => ({ method: c.req.method, headers: c.req.raw.headers, ip: ip?.(c) }),
     trustsProxy: () => undefined,

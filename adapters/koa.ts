@@ -5,7 +5,7 @@ import type { PlainResponse } from '../src/http/problem.js'
 import type { Platform } from '../src/http/request.js'
 import { createScopeCheck } from '../src/http/require-scopes.js'
 import type { ScopeArguments } from '../src/http/requirement.js'
-import type { Latchkey } from '../src/latchkey.js'
+import type { Authenticator, Latchkey } from '../src/instance.js'
 import type { ManagementOptions as Manage } from '../src/management/index.js'
 import type { Actor, MaybePromise, Principal } from '../src/model.js'
 import { onClose } from './node/close.js'
@@ -44,7 +44,7 @@ const platform: Platform<Context> = {
  * router.use(authenticate(tokens))
  * ```
  */
-export function authenticate(tokens: Latchkey, options: AuthenticateOptions = {}): Middleware {
+export function authenticate(tokens: Authenticator, options: AuthenticateOptions = {}): Middleware {
   const decide = createGuard(tokens, options, platform)
   const { vary } = decide.guard
   return async function authenticateRequest(ctx: Context, next: Next) {

@@ -5,7 +5,7 @@ import type { AuthenticateOptions as Options } from '../src/http/options.js'
 import type { PlainResponse } from '../src/http/problem.js'
 import { createScopeCheck } from '../src/http/require-scopes.js'
 import type { ScopeArguments } from '../src/http/requirement.js'
-import type { Latchkey } from '../src/latchkey.js'
+import type { Authenticator, Latchkey } from '../src/instance.js'
 import { createManagement, type ManagementOptions as Manage } from '../src/management/index.js'
 import type { Actor, MaybePromise, Principal } from '../src/model.js'
 
@@ -51,13 +51,13 @@ export type ManagementOptions = Manage & {
  * ```
  */
 export function authenticate(
-  tokens: Latchkey,
+  tokens: Authenticator,
   request: Request,
   options?: AuthenticateOptions & { readonly optional?: false | undefined },
 ): Promise<Outcome>
-export function authenticate(tokens: Latchkey, request: Request, options: AuthenticateOptions): Promise<OptionalOutcome>
+export function authenticate(tokens: Authenticator, request: Request, options: AuthenticateOptions): Promise<OptionalOutcome>
 export async function authenticate(
-  tokens: Latchkey,
+  tokens: Authenticator,
   request: Request,
   { ip, endpoint, require, ...options }: AuthenticateOptions = {},
 ): Promise<OptionalOutcome> {
