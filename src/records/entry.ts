@@ -36,15 +36,28 @@ export type Rare = {
 
 const ALWAYS: Lifecycle = Object.freeze({})
 
+/** Tenants and people that many tokens have in common, by name: each record comes with strings of its own, and one copy is enough. */
+const common: Map<string, string> = new Map()
+const MAX_COMMON = 20_000
+
+function shared<T extends string | undefined>(text: T): T {
+  if (typeof text !== 'string') return text
+  const known = common.get(text)
+  if (known !== undefined) return known as T
+  if (common.size >= MAX_COMMON) common.clear()
+  common.set(text, text)
+  return text
+}
+
 /** Makes the entry of a record. */
 export function compileEntry(record: StoredToken, catalogue: Catalogue): Entry {
   return {
     id: record.id,
     digest: record.digest,
     name: record.name,
-    tenantId: record.tenantId,
-    ownerId: record.ownerId,
-    createdBy: record.createdBy,
+    tenantId: shared(record.tenantId),
+    ownerId: shared(record.ownerId),
+    createdBy: shared(record.createdBy),
     scopes: catalogue.resolve(record.scopes),
     lifecycle: compileLifecycle(record),
     rare: compileRare(record),
@@ -55,6 +68,8 @@ export function compileEntry(record: StoredToken, catalogue: Catalogue): Entry {
 
 function compileLifecycle({ revokedAt, deactivatedAt, notBefore, expiresAt }: StoredToken): Lifecycle {
   if (revokedAt === undefined && deactivatedAt === undefined && notBefore === undefined && expiresAt === undefined) return ALWAYS
+  // The common case, in the smallest object there is.
+  if (expiresAt !== undefined && revokedAt === undefined && deactivatedAt === undefined && notBefore === undefined) return { expiresAt }
   return {
     ...(revokedAt !== undefined && { revokedAt }),
     ...(deactivatedAt !== undefined && { deactivatedAt }),

@@ -1,19 +1,53 @@
-import { cpus } from 'node:os'
-import { type Measured, table } from './paired.js'
-import { benchVerify } from './verify.js'
+import { execFileSync, fork } from 'node:child_process'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { bundle } from '../support/bundle.js'
+import { page } from './page.js'
+import type { Result } from './result.js'
+import { show } from './show.js'
 
-const fixed = (value: number): string => value.toFixed(2)
+// npm run bench -- [--quick] [--only=verify,http] [--write]
+const FOLDER = fileURLToPath(new URL('.', import.meta.url))
+const PAGE = fileURLToPath(new URL('../../docs/performance.md', import.meta.url))
+const KEPT = `${FOLDER}node_modules/.cache/results.json`
+const SECTIONS = ['verify', 'peers', 'misses', 'size', 'http', 'throughput', 'revocation', 'usage', 'memory'] as const
 
-function show(title: string, rows: readonly Measured[]): void {
-  console.log(`\n### ${title}\n`)
-  console.log(
-    table(
-      ['variant', 'CPU µs (p10)', 'CPU µs (median)', 'ratio (p10)', 'ratio (median)'],
-      rows.map((row) => [row.name, fixed(row.p10), fixed(row.median), fixed(row.ratioP10), fixed(row.ratioMedian)]),
-    ),
-  )
+const has = (name: string): boolean => process.argv.includes(`--${name}`)
+const only = process.argv.find((argument) => argument.startsWith('--only='))?.slice('--only='.length)
+const chosen = only === undefined ? SECTIONS : SECTIONS.filter((name) => only.split(',').includes(name))
+
+if (!existsSync(`${FOLDER}node_modules/autocannon`)) {
+  console.log('installing what only the benchmark needs …')
+  execFileSync('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts'], { cwd: FOLDER, stdio: 'inherit' })
+}
+const program = await bundle(new URL('./program.ts', import.meta.url), `${FOLDER}node_modules/.cache`)
+const worker = await bundle(new URL('../cluster/worker.ts', import.meta.url), `${FOLDER}node_modules/.cache`)
+// Sections can be measured one by one: what earlier runs on this machine found stays on the page.
+const results: { [section: string]: Result } = has('write') && existsSync(KEPT) ? JSON.parse(readFileSync(KEPT, 'utf8')) : {}
+
+for (const name of chosen) {
+  try {
+    const result = await runSection(name)
+    results[name] = result
+    console.log(show(result))
+  } catch (error) {
+    console.error(`${name}: ${error instanceof Error ? error.message : String(error)}`)
+    process.exitCode = 1
+  }
+}
+if (has('write') && !has('quick')) {
+  writeFileSync(KEPT, JSON.stringify(results))
+  writeFileSync(PAGE, page(SECTIONS.flatMap((name) => results[name] ?? [])))
 }
 
-console.log(`Node ${process.version}, ${cpus().length} cores, ${cpus()[0]?.model ?? 'unknown CPU'}. CPU time in alternating slices; ratios are to the first row.`)
-show('Warm verification, 1,000 tokens', await benchVerify({ tokens: 1000, rounds: 60, count: 20_000 }))
-show('Warm verification with a pepper, 1,000 tokens', await benchVerify({ tokens: 1000, rounds: 30, count: 20_000, pepper: 'a pepper of at least thirty-two characters' }))
+function runSection(name: string): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const child = fork(program, [name, has('quick') ? 'quick' : 'full', worker], { execArgv: ['--expose-gc'] })
+    let result: Result | undefined
+    child.on('message', (message) => {
+      result = message as Result
+    })
+    child.on('error', reject)
+    child.on('exit', (code) => (result === undefined ? reject(new Error(`ended with ${code} and no result`)) : resolve(result)))
+  })
+}

@@ -8,18 +8,25 @@ const SCOPES = { 'inventory:read': 'See stock', 'inventory:write': 'Change stock
 /** Warm verification in memory against the hand-written floor, in CPU time. */
 export async function benchVerify(options: { tokens: number; rounds: number; count: number; pepper?: string }): Promise<Measured[]> {
   const store = memoryStore()
-  const tokens = latchkey({ prefix: 'acme_live', store, scopes: SCOPES, ...(options.pepper !== undefined && { pepper: options.pepper }) })
+  const common = { prefix: 'acme_live', store, scopes: SCOPES, ...(options.pepper !== undefined && { pepper: options.pepper }) }
+  const tokens = latchkey(common)
+  const uncounted = latchkey({ ...common, usage: false })
   const records = new Map<string, FloorRecord>()
   const texts: string[] = []
   for (let at = 0; at < options.tokens; at += 1) {
-    const { token, record } = await tokens.create({ name: `token ${at}`, scopes: ['inventory:read'], ttlSeconds: 86_400 }, { actor: 'system' })
+    const { token, record } = await tokens.create(
+      { name: `token ${at}`, scopes: ['inventory:read'], ttlSeconds: 86_400 },
+      { actor: 'system' },
+    )
     const [stored] = await store.find([record.id])
-    if (stored !== undefined) records.set(record.id, { digest: stored.digest, ...(stored.expiresAt !== undefined && { expiresAt: stored.expiresAt }) })
+    if (stored !== undefined)
+      records.set(record.id, { digest: stored.digest, ...(stored.expiresAt !== undefined && { expiresAt: stored.expiresAt }) })
     texts.push(token)
     await tokens.verify(token)
   }
   // The follower has begun by the first verification; from the second on they fill the cache.
   for (const token of texts) await tokens.verify(token)
+  for (let round = 0; round < 2; round += 1) for (const token of texts) await uncounted.verify(token)
 
   let next = 0
   const pickAt = (): number => {
@@ -50,6 +57,14 @@ export async function benchVerify(options: { tokens: number; rounds: number; cou
           }),
         },
         {
+          name: 'latchkey, the same with usage off',
+          run: each(() => {
+            const verification = uncounted.decide(pick(), request)
+            if (!('ok' in verification) || !verification.ok) throw new Error('not answered warm')
+            uncounted.countUse(verification.principal, { endpoint: 'GET /stock/:id', ip: '192.0.2.7' })
+          }),
+        },
+        {
           name: 'latchkey, decide only',
           run: each(() => {
             const verification = tokens.decide(pick(), request)
@@ -62,13 +77,15 @@ export async function benchVerify(options: { tokens: number; rounds: number; cou
             for (let at = 0; at < count; at += 1) must((await tokens.verify(pick(), request)).ok)
           },
         },
-        ...(digestOf === undefined ? [{ name: 'textbook: regular expression, createHash, timingSafeEqual', run: each(() => must(textbookVerify(records, pick()))) }] : []),
+        ...(digestOf === undefined
+          ? [{ name: 'textbook: regular expression, createHash, timingSafeEqual', run: each(() => must(textbookVerify(records, pick()))) }]
+          : []),
         { name: 'latchkey, malformed junk', run: each(() => tokens.decide(junk)) },
         { name: 'latchkey, wrong checksum', run: each(() => tokens.decide(wrongSum[pickAt()])) },
       ],
       options,
     )
   } finally {
-    await tokens.close()
+    await Promise.all([tokens.close(), uncounted.close()])
   }
 }

@@ -20,13 +20,13 @@ export type Cluster = {
 
 let program: Promise<string> | undefined
 
-/** Starts a cluster in a place of its own, which is removed at the end. */
+/** Starts a cluster in a place of its own, which is removed at the end. `worker` is the nodes' program, where it is bundled already. */
 export async function startCluster(
   kind: Backend['kind'],
   url: string,
-  { nodes, maxStalenessSeconds }: { nodes: number; maxStalenessSeconds: number },
+  { nodes, maxStalenessSeconds, worker }: { nodes: number; maxStalenessSeconds: number; worker?: string },
 ): Promise<Cluster> {
-  program ??= bundle(new URL('./worker.ts', import.meta.url))
+  program ??= worker === undefined ? bundle(new URL('./worker.ts', import.meta.url)) : Promise.resolve(worker)
   const path = await program
   const place = kind === 'postgres' ? await createSchema(url) : newKeyPrefix()
   const started: ClusterNode[] = []

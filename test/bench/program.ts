@@ -1,0 +1,24 @@
+import type { Section } from './result.js'
+
+// One section of the benchmark in a process of its own: what one leaves behind in memory and in the compiler must not touch the next.
+const [, , name = '', quick = '', worker = ''] = process.argv
+const sections: { readonly [name: string]: () => Promise<Section> } = {
+  verify: async () => (await import('./sections/verify.js')).verify,
+  peers: async () => (await import('./sections/peers.js')).peers,
+  misses: async () => (await import('./sections/misses.js')).misses,
+  size: async () => (await import('./sections/size.js')).size,
+  http: async () => (await import('./sections/http.js')).http,
+  throughput: async () => (await import('./sections/throughput.js')).throughput,
+  revocation: async () => (await import('./sections/revocation.js')).revocation,
+  usage: async () => (await import('./sections/usage.js')).usage,
+  memory: async () => (await import('./sections/memory.js')).memory,
+}
+if (name === 'server') {
+  // The same program is also the server that a section puts under load.
+  await (await import('./servers.js')).serve(quick)
+} else {
+  const load = sections[name]
+  if (load === undefined) throw new Error(`no section ${name}`)
+  const result = await (await load())({ quick: quick === 'quick', worker })
+  process.send?.(result, () => process.exit())
+}

@@ -1,0 +1,39 @@
+/** A table of figures. */
+export type Table = { readonly title: string; readonly head: readonly string[]; readonly rows: readonly (readonly string[])[] }
+
+/** One aim, and what came out. */
+export type Verdict = {
+  readonly what: string
+  readonly aim: string
+  readonly got: string
+  readonly met: boolean
+  /** Why, where it is not met. */
+  readonly why?: string
+}
+
+/** What a section of the benchmark found. */
+export type Result = { readonly tables: readonly Table[]; readonly verdicts: readonly Verdict[]; readonly notes?: readonly string[] }
+
+/** A section: `quick` is a smoke run whose figures mean little; `worker` the program of a cluster's node. */
+export type Section = (options: { readonly quick: boolean; readonly worker: string }) => Promise<Result>
+
+export const fixed = (value: number, digits = 2): string => value.toFixed(digits)
+export const times = (value: number): string => `${value.toFixed(value < 10 ? 2 : 0)} ×`
+
+/** An aim that a figure must not exceed. */
+export const atMost = (what: string, limit: number, value: number, unit: string, why?: string): Verdict => ({
+  what,
+  aim: `at most ${limit} ${unit}`,
+  got: `${fixed(value)} ${unit}`,
+  met: value <= limit,
+  ...(why !== undefined && { why }),
+})
+
+/** An aim that a figure must reach. */
+export const atLeast = (what: string, limit: number, value: number, unit: string, why?: string): Verdict => ({
+  what,
+  aim: `at least ${limit} ${unit}`,
+  got: `${fixed(value, value < 10 ? 2 : 0)} ${unit}`,
+  met: value >= limit,
+  ...(why !== undefined && { why }),
+})

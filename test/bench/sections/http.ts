@@ -1,0 +1,62 @@
+import { LoadedServer } from '../load.js'
+import { quantile } from '../paired.js'
+import { atMost, fixed, type Result, type Section, times, type Verdict } from '../result.js'
+
+/** The peers in each framework, and what share of their added CPU time ours may be. */
+const LIMITS: { readonly [peer: string]: number } = {
+  'passport-http-bearer': 0.25,
+  'express-oauth2-jwt-bearer': 0.1,
+  'koa-passport': 0.25,
+  'koa-jwt': 0.1,
+  '@fastify/bearer-auth, 1,000 keys': 0.1,
+}
+
+/** CPU time that protection adds to a request, by framework. */
+export const http: Section = async ({ quick }) => {
+  const results: Result[] = []
+  for (const framework of ['express', 'koa', 'fastify']) results.push(await measure(framework, quick))
+  return { tables: results.flatMap(({ tables }) => tables), verdicts: results.flatMap(({ verdicts }) => verdicts) }
+}
+
+async function measure(framework: string, quick: boolean): Promise<Result> {
+  const [rounds, amount] = quick ? [2, 500] : [11, 3000]
+  const server = await LoadedServer.start(framework)
+  const costs = new Map<string, number[]>()
+  try {
+    for (const door of server.doors) await server.load(door, quick ? 300 : 5000)
+    for (let round = 0; round < rounds; round += 1) {
+      for (let offset = 0; offset < server.doors.length; offset += 1) {
+        const door = server.doors[(round + offset) % server.doors.length]
+        if (door === undefined) continue
+        const { cpuMicros } = await server.load(door, amount)
+        costs.set(door.name, [...(costs.get(door.name) ?? []), cpuMicros])
+      }
+    }
+  } finally {
+    await server.stop()
+  }
+  const bare = costs.get('bare') ?? []
+  const added = (name: string): number =>
+    quantile(
+      (costs.get(name) ?? []).map((cost, round) => cost - (bare[round] ?? Number.NaN)),
+      0.5,
+    )
+  const ours = added('latchkey')
+  const names = server.doors.map(({ name }) => name)
+  const rows = names.map((name) => [
+    name,
+    fixed(quantile(costs.get(name) ?? [], 0.5), 1),
+    name === 'bare' ? '–' : fixed(added(name), 1),
+    name === 'bare' || name === 'latchkey' ? '–' : times(ours / added(name)),
+  ])
+  const verdicts = names.flatMap((name): Verdict[] => {
+    const limit = LIMITS[name]
+    if (limit === undefined) return []
+    return [atMost(`CPU added to a request in ${framework}, against ${name}`, limit, ours / added(name), '×', WHY)]
+  })
+  const head = ['variant', 'CPU µs per request (median)', 'added', 'latchkey’s share of that']
+  return { tables: [{ title: `CPU time of a request: ${framework}`, head, rows }], verdicts }
+}
+
+const WHY =
+  'Beside the decision, ours listens for the end of the response to count the use with its route and outcome, looks at the raw headers for a second credential, and makes a principal.'

@@ -1,0 +1,72 @@
+import { createHash } from 'node:crypto'
+import { latchkey } from 'latchkey'
+import { memoryStore } from 'latchkey/stores/memory'
+import { checksum } from '../../../src/token/checksum.js'
+import { atMost, fixed, type Section } from '../result.js'
+
+const SECRET = `${'S7rAnGe'.repeat(6)}x`
+
+/** The body of a token by its number. */
+const bodyOf = (n: number): string => `acme_live_${String(n).padStart(16, '0')}_${SECRET}`
+const digestOf = (body: string): string => createHash('sha256').update(body).digest('hex')
+
+/** What a token in the cache weighs. The store makes its rows as it is asked for them, each with strings of its own, as a driver does. */
+export const memory: Section = async ({ quick }) => {
+  const count = quick ? 10_000 : 100_000
+  const rows: string[][] = []
+  let lean = Number.NaN
+  for (const kind of ['no expiry', 'a tenant, an owner, an expiry', 'the same, and metadata']) {
+    const bytes = await weigh(count, kind)
+    if (kind === 'a tenant, an owner, an expiry') lean = bytes
+    rows.push([kind, fixed(bytes, 0)])
+  }
+  return {
+    tables: [{ title: `Memory of ${count.toLocaleString('en')} cached tokens`, head: ['tokens with', 'bytes each'], rows }],
+    verdicts: [atMost('memory per cached token (tenant, owner and expiry), stretch 260', 400, lean, 'bytes')],
+  }
+}
+
+async function weigh(count: number, kind: string): Promise<number> {
+  const store = {
+    ...memoryStore(),
+    find: (ids: readonly string[]) =>
+      ids.map((id) => {
+        const n = Number(id)
+        const full = kind !== 'no expiry'
+        const row = {
+          id,
+          version: 1,
+          prefix: 'acme_live',
+          digest: digestOf(bodyOf(n)),
+          name: `Integration ${n}`,
+          scopes: ['inventory:read', 'billing:read'],
+          createdAt: 1_700_000_000_000 + n,
+          createdBy: `user-${n % 100}`,
+          updatedAt: 1_700_000_000_000 + n,
+          ...(full && { tenantId: `tenant-${n % 1000}`, ownerId: `user-${n % 5000}`, expiresAt: 4_000_000_000_000 + n }),
+          ...(kind.includes('metadata') && { metadata: { integration: 'erp', shard: n % 10 } }),
+        }
+        return JSON.parse(JSON.stringify(row))
+      }),
+  }
+  const scopes = { 'inventory:read': 'See stock', 'billing:read': 'See invoices' }
+  const tokens = latchkey({ prefix: 'acme_live', store, scopes, usage: false, cache: { maxEntries: count, maxStalenessSeconds: 60 } })
+  const verify = async (n: number): Promise<void> => {
+    const body = bodyOf(n)
+    const answer = await tokens.verify(body + checksum(digestOf(body)))
+    if (!answer.ok) throw new Error(`refused: ${answer.code}`)
+  }
+  await verify(0)
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  const before = heap()
+  for (let n = 0; n < count; n += 1) await verify(n)
+  const after = heap()
+  await tokens.close()
+  return (after - before) / count
+}
+
+function heap(): number {
+  for (let round = 0; round < 3; round += 1) global.gc?.()
+  const { heapUsed, external } = process.memoryUsage()
+  return heapUsed + external
+}

@@ -1,0 +1,127 @@
+import { hash } from 'node:crypto'
+import { latchkey } from 'latchkey'
+import { postgresStore } from 'latchkey/stores/postgres'
+import { interceptStore } from 'latchkey/testing'
+import { Pool } from 'pg'
+import { ownSchema } from '../../stores/sql/databases.js'
+import { service } from '../../support/services.js'
+import { quantile } from '../paired.js'
+import { atLeast, atMost, fixed, type Section, type Table, times, type Verdict } from '../result.js'
+
+const CONCURRENCY = 64
+const POOL = 10
+
+/** Verifications that have to ask Postgres, against one query for each through the same pool. */
+export const misses: Section = async ({ quick }) => {
+  const { url, skip } = await service('postgres')
+  if (url === undefined) return { tables: [], verdicts: [], notes: [`Misses were not measured: ${skip}.`] }
+  const place = await ownSchema(url)
+  const pool = new Pool({ connectionString: url, max: POOL, options: `-c search_path=${place.schema}` })
+  let finds = 0
+  const store = interceptStore(postgresStore({ pool, schema: place.schema }), ({ method }, proceed) => {
+    if (method === 'find') finds += 1
+    return proceed()
+  })
+  const tokens = latchkey({ prefix: 'acme_live', store, scopes: { 'stock:read': 'See stock' }, cache: false, usage: false })
+  try {
+    const made: { token: string; id: string }[] = []
+    for (let at = 0; at < 1000; at += 1) {
+      const { token, record } = await tokens.create({ name: `key ${at}`, scopes: ['stock:read'] }, { actor: 'system' })
+      made.push({ token, id: record.id })
+    }
+    const pick = (at: number) => made[at % made.length] ?? { token: '', id: '' }
+    const ours = async (at: number): Promise<void> => {
+      if (!(await tokens.verify(pick(at).token)).ok) throw new Error('the benchmark refused a good token')
+    }
+    const oneByOne = async (at: number): Promise<void> => {
+      const { token, id } = pick(at)
+      const { rows } = await pool.query('select * from latchkey_tokens where id = $1', [id])
+      if (rows.length !== 1 || hash('sha256', token.slice(0, -6), 'hex').length !== 64) throw new Error('not found')
+    }
+    const many = await alternate([oneByOne, ours], { rounds: quick ? 3 : 9, count: quick ? 640 : 6400, concurrency: CONCURRENCY })
+    const single = await alternate([oneByOne, ours], { rounds: quick ? 3 : 15, count: quick ? 50 : 500, concurrency: 1 })
+    finds = 0
+    await Promise.all(Array.from({ length: 1000 }, () => ours(1)))
+    return {
+      tables: [
+        tableOf(`Misses on Postgres, ${CONCURRENCY} at a time, a pool of ${POOL}`, many),
+        tableOf('Misses on Postgres, one at a time', single),
+      ],
+      verdicts: verdictsOf(many, single, finds),
+    }
+  } finally {
+    await tokens.close()
+    await pool.end()
+    await place.remove()
+  }
+}
+
+function verdictsOf(many: readonly Cost[], single: readonly Cost[], finds: number): Verdict[] {
+  return [
+    atLeast(
+      `misses a second, ${CONCURRENCY} at a time, against one query per miss`,
+      4,
+      ratioOf(many, 'wall', (a, b) => a / b),
+      '×',
+      WHY_MANY,
+    ),
+    atMost('queries for 1,000 concurrent misses of one token', 1, finds, ''),
+    atMost(
+      'time of a single miss, against the raw driver call',
+      1.15,
+      ratioOf(single, 'wall', (a, b) => b / a),
+      '×',
+      WHY_SINGLE,
+    ),
+  ]
+}
+
+const WHY_MANY = 'On two cores the database, the driver and the benchmark share the same processors, so that each waits for the others.'
+const WHY_SINGLE =
+  'A microtask gathers the misses of one tick, a deadline is set and cleared, and the row is looked at field by field before it is believed; beside a database on the same machine, whose answer takes a fraction of a millisecond, this shows.'
+
+type Cost = { readonly wall: readonly number[]; readonly cpu: readonly number[] }
+type Options = { readonly rounds: number; readonly count: number; readonly concurrency: number }
+
+/** Time and CPU time of one call in microseconds, by rounds that alternate. */
+async function alternate(works: readonly ((at: number) => Promise<void>)[], { rounds, count, concurrency }: Options): Promise<Cost[]> {
+  const costs = works.map(() => ({ wall: [] as number[], cpu: [] as number[] }))
+  for (let round = -1; round < rounds; round += 1) {
+    for (const [index, work] of works.entries()) {
+      const cpu = process.cpuUsage()
+      const began = performance.now()
+      let next = 0
+      const lane = async (): Promise<void> => {
+        while (next < count) {
+          next += 1
+          await work(next)
+        }
+      }
+      await Promise.all(Array.from({ length: concurrency }, lane))
+      if (round < 0) continue
+      const { user, system } = process.cpuUsage(cpu)
+      costs[index]?.wall.push(((performance.now() - began) / count) * 1000)
+      costs[index]?.cpu.push((user + system) / count)
+    }
+  }
+  return costs
+}
+
+function ratioOf([raw, ours]: readonly Cost[], by: keyof Cost, of: (raw: number, ours: number) => number): number {
+  const ratios = (raw?.[by] ?? []).map((value, round) => of(value, ours?.[by][round] ?? Number.NaN))
+  return quantile(ratios, 0.5)
+}
+
+function tableOf(title: string, costs: readonly Cost[]): Table {
+  const names = ['one query per miss, through the driver', 'latchkey']
+  const rows = costs.map(({ wall, cpu }, at) => {
+    const time = quantile(wall, 0.5)
+    return [names[at] ?? '', Math.round(1e6 / time).toLocaleString('en'), fixed(time, 1), fixed(quantile(cpu, 0.5), 1)]
+  })
+  const ratio = times(ratioOf(costs, 'wall', (a, b) => a / b))
+  return {
+    title: `${title} (${ratio} in the median of paired rounds)`,
+    head: ['variant', 'a second (median)', 'µs each', 'CPU µs each, in this process'],
+    rows,
+  }
+}
