@@ -125,10 +125,23 @@ find_or_start() {
   return 1
 }
 
+# The browser that the page is tested in: it is only installed here, the tests start it.
+need_browser() {
+  local name
+  for name in chromium chromium-browser google-chrome-stable google-chrome; do
+    if [ -x "/usr/bin/$name" ]; then return 0; fi
+  done
+  if [ -n "${LATCHKEY_TEST_CHROMIUM:-}" ] && [ -x "$LATCHKEY_TEST_CHROMIUM" ]; then return 0; fi
+  install_packages chromium || {
+    echo "Chromium is not installed and could not be: install it, or set LATCHKEY_TEST_CHROMIUM" >&2
+    return 1
+  }
+}
+
 start_services() {
   services_folder=$(mktemp -d)
   chmod 711 "$services_folder"
-  find_or_start postgres && find_or_start mysql && find_or_start redis
+  need_browser && find_or_start postgres && find_or_start mysql && find_or_start redis
 }
 
 stop_services() {

@@ -26,7 +26,7 @@ export function App(): JSX.Element {
       </a>
       <TopBar me={data?.me} />
       <main id="main" tabIndex={-1}>
-        {problem !== undefined && data === undefined && <ProblemState problem={problem} reload={reload} />}
+        {problem !== undefined && data === undefined && <ProblemState main problem={problem} reload={reload} />}
         {problem === undefined && data === undefined && <Loading />}
         {data !== undefined &&
           (place.token === undefined ? (

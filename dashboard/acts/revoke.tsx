@@ -2,7 +2,7 @@ import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import { call } from '../lib/api.js'
 import { ago } from '../lib/format.js'
-import { useTask } from '../lib/hooks.js'
+import { useLoad, useTask } from '../lib/hooks.js'
 import { t } from '../lib/text.js'
 import type { Token } from '../lib/types.js'
 import { Banner, Button } from '../ui/bits.js'
@@ -25,6 +25,8 @@ export function Revoke({
 }): JSX.Element {
   const [reason, setReason] = useState('')
   const { busy, problem, run } = useTask()
+  // The page may have been open for long: what will break is asked now.
+  const { data: now = token } = useLoad(token.id, (signal) => call<Token>('GET', token.id, { signal }))
   const revoke = (): Promise<void> =>
     run(async () => {
       await call('POST', `${token.id}/revoke`, { body: reason === '' ? {} : { reason } })
@@ -44,7 +46,7 @@ export function Revoke({
       <Banner tone="danger">
         <p>{t('revoke.text')}</p>
         <p>
-          <strong>{breaks(token)}</strong>
+          <strong>{breaks(now)}</strong>
         </p>
       </Banner>
       <ProblemLine problem={problem} />

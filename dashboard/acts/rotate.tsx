@@ -2,7 +2,7 @@ import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import { call, newKey } from '../lib/api.js'
 import { ago, moment } from '../lib/format.js'
-import { useTask } from '../lib/hooks.js'
+import { useLoad, useTask } from '../lib/hooks.js'
 import { t } from '../lib/text.js'
 import type { Minted, Token } from '../lib/types.js'
 import { Banner, Button } from '../ui/bits.js'
@@ -29,6 +29,7 @@ export function Rotate({ token, onClose, onMade }: Props): JSX.Element {
   const [overlap, setOverlap] = useState<(typeof OVERLAPS)[number]['value']>('86400')
   const [key] = useState(newKey)
   const { busy, problem, run } = useTask()
+  const { data: now = token } = useLoad(token.id, (signal) => call<Token>('GET', token.id, { signal }))
   const seconds = Number(overlap)
   const end = Date.now() + seconds * 1000
   const capped = token.expiresAt !== undefined && Date.parse(token.expiresAt) < end ? Date.parse(token.expiresAt) : undefined
@@ -62,7 +63,7 @@ export function Rotate({ token, onClose, onMade }: Props): JSX.Element {
       {seconds === 0 && (
         <Banner tone="warn">
           <p>{t('rotate.nowWarning')}</p>
-          {token.lastUsedAt && <p>{t('rotate.nowBreaks', { time: ago(token.lastUsedAt) })}</p>}
+          {now.lastUsedAt && <p>{t('rotate.nowBreaks', { time: ago(now.lastUsedAt) })}</p>}
         </Banner>
       )}
       <ProblemLine problem={problem} />

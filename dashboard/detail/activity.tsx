@@ -41,7 +41,9 @@ export function Activity({ id }: { readonly id: string }): JSX.Element {
           <Shares shares={(data?.endpoints ?? []).map((share) => ({ ...share, label: share.label || t('use.unknownEndpoint') }))} />
         </section>
         <section class="card" aria-labelledby="addresses">
-          <h2 id="addresses">{t('use.addresses')}</h2>
+          <h2 id="addresses">
+            {t('use.addresses')} <span class="aside">{t('use.addressesNote')}</span>
+          </h2>
           <Shares
             shares={(data?.addresses ?? []).map(({ ip, count, lastAt }) => ({
               label: ip,

@@ -42,7 +42,7 @@ export function Detail({ id, place, world }: Props): JSX.Element {
       </nav>
       {problem && token === undefined && (
         <div class="card">
-          <ProblemState problem={problem} reload={reload} />
+          <ProblemState main problem={problem} reload={reload} />
         </div>
       )}
       {token === undefined && !problem && (

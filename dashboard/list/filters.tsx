@@ -102,12 +102,15 @@ function Debounced(props: {
 }): JSX.Element {
   const [text, setText] = useState(props.value)
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined)
+  // When the pause is over, other filters may have changed.
+  const latest = useRef(props.onChange)
+  latest.current = props.onChange
   useEffect(() => setText(props.value), [props.value])
   useEffect(() => () => clearTimeout(timer.current), [])
   const change = (value: string): void => {
     setText(value)
     clearTimeout(timer.current)
-    timer.current = setTimeout(() => props.onChange(value), PAUSE_MS)
+    timer.current = setTimeout(() => latest.current(value), PAUSE_MS)
   }
   return (
     <input

@@ -132,6 +132,8 @@ export function Blank(props: {
   readonly detail?: string
   readonly tone?: 'danger'
   readonly alert?: boolean
+  /** Is it all that the page has? Then its title is the page's. */
+  readonly main?: boolean | undefined
   readonly children?: ComponentChildren
 }): JSX.Element {
   return (
@@ -139,7 +141,7 @@ export function Blank(props: {
       <span class="blank-icon">
         <Icon name={props.icon} />
       </span>
-      <h2>{t(props.title)}</h2>
+      {props.main ? <h1>{t(props.title)}</h1> : <h2>{t(props.title)}</h2>}
       {props.text && <p>{t(props.text)}</p>}
       {props.detail && <p>{props.detail}</p>}
       {props.children && <div class="blank-actions">{props.children}</div>}

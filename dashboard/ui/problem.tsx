@@ -4,11 +4,13 @@ import { config } from '../lib/config.js'
 import { t } from '../lib/text.js'
 import { Blank, Button } from './bits.js'
 
+type Props = { readonly problem: Problem; readonly reload: () => void; readonly main?: boolean }
+
 /** A whole-page state for what could not be loaded. */
-export function ProblemState({ problem, reload }: { readonly problem: Problem; readonly reload: () => void }): JSX.Element {
+export function ProblemState({ problem, reload, main }: Props): JSX.Element {
   if (problem.status === 401) {
     return (
-      <Blank icon="lock" title="state.signedOut.title" text="state.signedOut.text" alert>
+      <Blank main={main} icon="lock" title="state.signedOut.title" text="state.signedOut.text" alert>
         {config.signIn !== undefined && (
           <a class="button primary" href={config.signIn}>
             {t('action.signIn')}
@@ -18,11 +20,11 @@ export function ProblemState({ problem, reload }: { readonly problem: Problem; r
       </Blank>
     )
   }
-  if (problem.status === 403) return <Blank icon="ban" title="state.forbidden.title" text="state.forbidden.text" alert />
-  if (problem.status === 404) return <Blank icon="search" title="state.missing.title" text="state.missing.text" alert />
+  if (problem.status === 403) return <Blank main={main} icon="ban" title="state.forbidden.title" text="state.forbidden.text" alert />
+  if (problem.status === 404) return <Blank main={main} icon="search" title="state.missing.title" text="state.missing.text" alert />
   if (problem.transient) {
     return (
-      <Blank icon="cloud" title="state.down.title" text="state.down.text" tone="danger" alert>
+      <Blank main={main} icon="cloud" title="state.down.title" text="state.down.text" tone="danger" alert>
         <Button icon="rotate" onClick={reload}>
           {t('action.retry')}
         </Button>
@@ -30,7 +32,7 @@ export function ProblemState({ problem, reload }: { readonly problem: Problem; r
     )
   }
   return (
-    <Blank icon="warn" title="state.failed.title" detail={problem.message} tone="danger" alert>
+    <Blank main={main} icon="warn" title="state.failed.title" detail={problem.message} tone="danger" alert>
       <Button onClick={reload}>{t('action.retry')}</Button>
     </Blank>
   )

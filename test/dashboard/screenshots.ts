@@ -16,11 +16,7 @@ type Scene = {
   readonly whole?: true
 }
 
-const press = (page: Page, name: string | RegExp) =>
-  page
-    .getByRole('button', { name, exact: typeof name === 'string' })
-    .first()
-    .click()
+const press = (page: Page, name: string): Promise<void> => page.getByRole('button', { name, exact: true }).last().click()
 const tokenOf = (name: string) => (ids: ReadonlyMap<string, string>) => `?token=${ids.get(name)}`
 
 const fill = async (page: Page): Promise<void> => {
@@ -28,8 +24,8 @@ const fill = async (page: Page): Promise<void> => {
   const dialog = page.getByRole('dialog')
   await dialog.getByLabel('Name').fill('Warehouse sync')
   await dialog.getByLabel('Description').fill('Keeps the shop’s stock in step with the warehouses')
-  await dialog.getByRole('checkbox', { name: /inventory:read/ }).check()
-  await dialog.getByRole('checkbox', { name: /orders:read/ }).check()
+  await dialog.getByRole('checkbox', { name: /^inventory:read / }).check()
+  await dialog.getByRole('checkbox', { name: /^orders:read / }).check()
 }
 
 const SCENES: { readonly [name: string]: Scene } = {

@@ -1,0 +1,138 @@
+import { describe, expect, it } from 'vitest'
+import { findChromium } from './support/browser.js'
+import { SCOPES, type World } from './support/host.js'
+import { hostileStrings } from './support/hostile-strings.js'
+import { stage } from './support/stage.js'
+
+const { path = '', skip } = findChromium()
+const STRINGS = hostileStrings()
+const PER_PAGE = 100
+
+/** Tokens whose every field is hostile, used from hostile addresses on hostile endpoints, and revoked for hostile reasons. */
+async function fill({ tokens, store }: World): Promise<readonly string[]> {
+  const ids: string[] = []
+  let seq = 0
+  for (const text of STRINGS) {
+    const short = text.slice(0, 200)
+    const { record } = await tokens.create(
+      {
+        name: short,
+        description: text.slice(0, 1000),
+        tenantId: short,
+        ownerId: short,
+        scopes: ['inventory:read'],
+        resources: { warehouse: [short] },
+        metadata: { [`k ${short}`]: text },
+      },
+      { actor: { id: short, tenants: '*', manages: 'all', ip: text.slice(0, 64) } },
+    )
+    ids.push(record.id)
+    const at = Date.now() - 1000
+    seq += 1
+    await store.recordUsage({
+      nodeId: 'hostile',
+      seq,
+      at,
+      counts: [{ tokenId: record.id, bucketAt: Math.floor(at / 3_600_000) * 3_600_000, endpoint: short, outcome: 'allowed', count: 3 }],
+      addresses: [{ tokenId: record.id, ip: text.slice(0, 64), count: 3, lastAt: at }],
+      lastUses: [{ tokenId: record.id, at, ip: text.slice(0, 64) }],
+    })
+    if (seq % 2 === 0)
+      await tokens.revoke(record.id, { reason: text.slice(0, 500) }, { actor: { id: short, tenants: '*', manages: 'all' } })
+    else await tokens.deactivate(record.id, { actor: { id: short, tenants: '*', manages: 'all' } })
+  }
+  return ids
+}
+
+describe.skipIf(skip !== undefined)(`what people and requests wrote ${skip ?? ''}`, () => {
+  const play = stage(path)
+
+  it('has two hundred strings to try', () => {
+    expect(new Set(STRINGS).size).toBeGreaterThanOrEqual(200)
+  })
+
+  it.each([
+    ['wide', 1440],
+    ['narrow', 390],
+  ])('is text in the list and nothing else (%s)', (_, width) => {
+    return play({ before: fill, at: `?size=${PER_PAGE}`, context: { viewport: { width, height: 900 } } }, async ({ page }) => {
+      const shown = new Set<string>()
+      for (let turn = 0; turn < Math.ceil(STRINGS.length / PER_PAGE); turn += 1) {
+        await expect.poll(() => page.locator('.page-number').textContent()).toBe(`Page ${turn + 1}`)
+        await expect.poll(() => page.locator('[aria-busy="true"]').count()).toBe(0)
+        for (const name of await page.locator('a.token-name').allTextContents()) shown.add(name)
+        await untouched(page)
+        await page
+          .getByRole('button', { name: 'Next' })
+          .click({ timeout: 3000 })
+          .catch(() => undefined)
+      }
+      for (const text of STRINGS) expect(shown).toContain(text.slice(0, 200))
+    })
+  })
+
+  it('is text on the page of a token, in its audit, its pictures and its dialogs', () => {
+    const ids: string[] = []
+    return play({ before: async (world) => ids.push(...(await fill(world))) }, async ({ page }) => {
+      // Each of them in turn without a new document, as somebody who reads on would see them.
+      for (const [index, id] of ids.entries()) {
+        await page.evaluate((token) => {
+          history.pushState(null, '', `?token=${token}`)
+          dispatchEvent(new PopStateEvent('popstate'))
+        }, id)
+        await expect.poll(() => page.locator('h1').textContent(), { timeout: 8000 }).toBe(STRINGS[index]?.slice(0, 200))
+        if (index % 20 !== 0) continue
+        await page.locator('.audit li').nth(1).waitFor()
+        await page.locator('.shares li').first().waitFor()
+        for (const summary of await page.locator('.audit summary').all()) await summary.click()
+        for (const name of ['Edit', 'Revoke']) {
+          const button = page.getByRole('button', { name, exact: true }).first()
+          if (!(await button.isEnabled())) continue
+          await button.click()
+          await page.getByRole('dialog').waitFor()
+          await untouched(page)
+          await page.keyboard.press('Escape')
+        }
+      }
+      await untouched(page)
+    })
+  }, 90_000)
+
+  it('is text in the scopes and groups of a host, and in the answers to what was typed', () =>
+    play(
+      {
+        options: {
+          scopes: { ...SCOPES, ...Object.fromEntries(STRINGS.slice(0, 60).map((text, index) => [`odd:s${index}`, text])) } as never,
+        },
+        dashboard: { title: '<img src=x onerror=alert(1)>', texts: { 'app.subtitle': '"><script>alert(1)</script>' } },
+        at: `?q=${encodeURIComponent('<img src=x onerror=alert(1)>')}&status=${encodeURIComponent('"><script>alert(1)</script>')}&sort=constructor`,
+      },
+      async ({ page }) => {
+        await page.getByRole('heading', { name: 'Something went wrong' }).waitFor()
+        await page.goto(page.url().split('?')[0] ?? '')
+        await page.getByRole('button', { name: 'Create token' }).first().click()
+        const dialog = page.getByRole('dialog')
+        await dialog.getByLabel('Name', { exact: true }).fill('<img src=x onerror=alert(1)>')
+        await dialog.getByLabel('Allowed addresses').fill('<img/src=x/onerror=alert(1)>')
+        await dialog.getByRole('button', { name: 'Review' }).click()
+        await untouched(page)
+        await dialog.getByRole('button', { name: 'Create token' }).click()
+        await expect.poll(() => dialog.getByLabel('Allowed addresses').getAttribute('aria-invalid')).toBe('true')
+        await untouched(page)
+      },
+    ))
+})
+
+/** Nothing that was written became an element, an attribute that runs, or a value of the window. */
+async function untouched(page: import('playwright-core').Page): Promise<void> {
+  const found = await page.evaluate(() => ({
+    elements: [
+      ...document.body.querySelectorAll('script, img, iframe, object, embed, link, style, base, meta, video, audio, math, template'),
+    ].map((node) => node.outerHTML.slice(0, 80)),
+    handlers: [...document.querySelectorAll('*')].flatMap((node) => node.getAttributeNames().filter((name) => name.startsWith('on'))),
+    links: [...document.querySelectorAll('a')].map((link) => link.href).filter((href) => !href.startsWith(location.origin)),
+    ran: Reflect.get(window, '__ran'),
+    polluted: Reflect.get({}, 'polluted'),
+  }))
+  expect(found).toEqual({ elements: [], handlers: [], links: [], ran: undefined, polluted: undefined })
+}

@@ -1,0 +1,231 @@
+import { describe, expect, it } from 'vitest'
+import { findChromium } from './support/browser.js'
+import { PEOPLE } from './support/host.js'
+import { seed } from './support/seed.js'
+import { confirm, createByPage, press, stage } from './support/stage.js'
+
+const { path = '', skip } = findChromium()
+const actor = 'system'
+
+describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
+  const play = stage(path)
+
+  it('takes a token through its life: created, used, rotated, revoked', () =>
+    play({}, async ({ page, world }) => {
+      const call = async (token: string): Promise<number> =>
+        (await fetch(`${world.origin}/api/stock/7`, { headers: { authorization: `Bearer ${token}` } })).status
+      const token = await createByPage(page, 'Warehouse sync')
+      expect(await call(token)).toBe(200)
+      expect(await page.locator('[data-curl]').textContent()).toBe(`curl -H "Authorization: Bearer ${token}" ${world.origin}/`)
+      expect(await page.locator('[data-env]').textContent()).toBe(`API_TOKEN=${token}`)
+      await confirm(page, 'I have stored it')
+      await page.getByRole('link', { name: 'Warehouse sync' }).click()
+      await press(page, 'Rotate')
+      await page.getByRole('dialog').getByText('In 1 hour').click()
+      await confirm(page, 'Rotate')
+      const successor = (await page.locator('[data-token]').textContent()) ?? ''
+      expect(await page.getByText(/The old token works until/).count()).toBe(1)
+      await confirm(page, 'I have stored it')
+      await page.getByText(/The old one was last used/).waitFor()
+      expect([await call(token), await call(successor)]).toEqual([200, 200])
+      await press(page, 'Revoke')
+      await page
+        .getByRole('dialog')
+        .getByText(/It was last used .* from (127\.0\.0\.1|::ffff:127\.0\.0\.1)/)
+        .waitFor()
+      await page.getByRole('dialog').getByLabel('Reason').fill('no longer needed')
+      await confirm(page, 'Revoke for good')
+      await page.getByText('This cannot be undone.').waitFor()
+      expect(await call(successor)).toBe(401)
+      for (const name of ['Edit', 'Deactivate', 'Rotate', 'Revoke'])
+        expect(await page.getByRole('button', { name, exact: true }).isDisabled()).toBe(true)
+      await page.getByText('no longer needed').first().waitFor()
+    }))
+
+  it('keeps what it shows in the address, through reloads and the back button', () =>
+    play({ before: seed }, async ({ page }) => {
+      await page.getByRole('searchbox', { name: 'Search by name' }).fill('e')
+      await page.getByRole('combobox', { name: 'Status' }).selectOption('active')
+      await page.getByRole('searchbox', { name: 'Client id' }).fill('acme')
+      await page.waitForURL(/client=acme.*status/)
+      expect(new URL(page.url()).search).toBe('?q=e&client=acme&status=active')
+      const names = async (): Promise<string[]> => page.locator('a.token-name').allTextContents()
+      await expect.poll(names).toEqual(['Price feed', 'Staging smoke tests', 'ERP nightly sync', 'Warehouse scanner fleet'])
+      await page.reload()
+      await expect.poll(names).toHaveLength(4)
+      await page.getByRole('button', { name: 'Last used' }).click()
+      await expect.poll(names).toEqual([expect.any(String), expect.any(String), expect.any(String), 'Staging smoke tests'])
+      await page.getByRole('button', { name: 'Token', exact: true }).click()
+      await expect.poll(names).toEqual(['ERP nightly sync', 'Price feed', 'Staging smoke tests', 'Warehouse scanner fleet'])
+      await page.goBack()
+      await expect.poll(() => page.getByRole('columnheader', { name: 'Last used' }).getAttribute('aria-sort')).toBe('descending')
+      await press(page, 'Never used')
+      await expect.poll(names).toEqual(['Staging smoke tests'])
+    }))
+
+  it('filters by the ready-made views', () =>
+    play({ before: seed }, async ({ page }) => {
+      const names = async (): Promise<string[]> => (await page.locator('a.token-name').allTextContents()).sort()
+      for (const [view, expected] of [
+        ['Never used', ['Refund bot', 'Staging smoke tests']],
+        ['Unused for 90 days', ['Refund bot', 'Staging smoke tests']],
+        ['Expires within 30 days', ['Partner reporting', 'Refund bot']],
+        ['Rotation due', ['Warehouse scanner fleet']],
+      ] as const) {
+        await press(page, view)
+        await expect.poll(names, view).toEqual(expected)
+      }
+      await press(page, 'No expiry')
+      await expect.poll(async () => (await names()).includes('Price feed')).toBe(false)
+    }))
+
+  it('edits, and when somebody else was faster shows both versions and loses neither', () =>
+    play({ before: async ({ tokens }) => tokens.create({ name: 'ERP', scopes: ['orders:read'] }, { actor }) }, async ({ page, world }) => {
+      await page.getByRole('link', { name: 'ERP' }).click()
+      await press(page, 'Edit')
+      await page.getByRole('dialog').getByLabel('Name').fill('ERP of mine')
+      const [{ id } = { id: '' }] = (await world.tokens.list()).items
+      await world.tokens.update(id, { name: 'ERP of theirs', description: 'theirs' }, { actor })
+      await confirm(page, 'Save changes')
+      const conflict = page.getByRole('dialog', { name: 'Somebody else changed this token' })
+      await conflict.getByRole('row', { name: 'name ERP of theirs ERP of mine' }).waitFor()
+      await confirm(page, 'Save mine over it')
+      await page.getByRole('heading', { name: 'ERP of mine' }).waitFor()
+      expect(await world.tokens.get(id)).toMatchObject({ name: 'ERP of mine', description: 'theirs' })
+    }))
+
+  it('deactivates and activates, and tells when the token changed meanwhile', () =>
+    play({ before: async ({ tokens }) => tokens.create({ name: 'ERP', scopes: [] }, { actor }) }, async ({ page, world }) => {
+      await page.getByRole('link', { name: 'ERP' }).click()
+      await press(page, 'Deactivate')
+      await page.getByText('every call with it is refused until it is activated').waitFor()
+      await press(page, 'Activate')
+      await expect.poll(async () => (await world.tokens.list({ status: 'active' })).items.length).toBe(1)
+      await page.getByRole('button', { name: 'Deactivate', exact: true }).waitFor()
+      const [{ id } = { id: '' }] = (await world.tokens.list()).items
+      await world.tokens.update(id, { name: 'ERP 2' }, { actor })
+      await press(page, 'Deactivate')
+      await page.getByRole('heading', { name: 'ERP 2' }).waitFor()
+      expect(await world.tokens.get(id)).toMatchObject({ status: 'active' })
+    }))
+
+  it('does one thing with several selected', () =>
+    play({ before: seed }, async ({ page, world }) => {
+      for (const name of ['Price feed', 'Web shop']) await page.getByRole('checkbox', { name: `Select ${name}` }).check()
+      await page.getByRole('region', { name: '2 selected' }).getByRole('button', { name: 'Deactivate' }).click()
+      await page.getByText('2 tokens changed').waitFor()
+      expect((await world.tokens.list({ status: 'inactive' })).items).toHaveLength(3)
+      for (const name of ['Price feed', 'Web shop']) await page.getByRole('checkbox', { name: `Select ${name}` }).check()
+      await page.getByRole('region', { name: '2 selected' }).getByRole('button', { name: 'Revoke' }).click()
+      await confirm(page, 'Revoke for good')
+      await expect.poll(async () => (await world.tokens.list({ status: 'revoked' })).items.length).toBe(3)
+    }))
+
+  it('revokes all of a client with their number, and only when its name is typed', () =>
+    play({ before: seed }, async ({ page, world }) => {
+      await press(page, 'Revoke all')
+      const dialog = page.getByRole('dialog')
+      await dialog.getByLabel('Client', { exact: true }).fill('acme')
+      await dialog.getByText('5 tokens will be revoked.').waitFor()
+      const button = dialog.getByRole('button', { name: 'Revoke all of them' })
+      expect(await button.isDisabled()).toBe(true)
+      await dialog.getByLabel('Type acme to confirm').fill('acme')
+      await button.click()
+      await page.getByText('5 tokens revoked').waitFor()
+      expect((await world.tokens.list({ tenantId: 'acme', status: ['active', 'inactive', 'expired'] })).items).toEqual([])
+      expect((await world.tokens.list({ tenantId: 'bolt', status: 'active' })).items.length).toBeGreaterThan(0)
+    }))
+
+  it('lets nobody pick what they may not grant, and says the policy before it is broken', () =>
+    play({ user: 'uma', options: { maxTtlSeconds: 60 * 86_400 } }, async ({ page, world }) => {
+      await press(page, 'Create token')
+      const dialog = page.getByRole('dialog')
+      expect(await dialog.getByRole('checkbox', { name: /^inventory:read / }).isEnabled()).toBe(true)
+      for (const name of ['orders:read', 'inventory:*', '@support'])
+        expect(
+          await dialog
+            .locator('label', { has: page.getByText(name, { exact: true }) })
+            .getByRole('checkbox')
+            .isDisabled(),
+          name,
+        ).toBe(true)
+      await dialog.getByText('At most 60 days from its creation.').waitFor()
+      expect(await dialog.getByRole('radio', { name: '90 days', exact: true }).count()).toBe(0)
+      expect(await dialog.getByRole('radio', { name: 'Never' }).count()).toBe(0)
+      await dialog.getByLabel('Name').fill('Mine')
+      await dialog.getByRole('button', { name: /Use mine/ }).click()
+      await confirm(page, 'Review')
+      await confirm(page, 'Create token')
+      await page.locator('[data-token]').waitFor()
+      const [record] = (await world.tokens.list()).items
+      expect(record).toMatchObject({ name: 'Mine', ownerId: PEOPLE.uma?.id, createdBy: PEOPLE.uma?.id, tenantId: 'acme' })
+      expect(record?.allowedIps).toHaveLength(1)
+    }))
+
+  it('shows what the server refuses at the field', () =>
+    play({}, async ({ page }) => {
+      await press(page, 'Create token')
+      const dialog = page.getByRole('dialog')
+      await confirm(page, 'Review')
+      await dialog.getByText('Give it a name.').waitFor()
+      expect(await dialog.getByLabel('Name').getAttribute('aria-invalid')).toBe('true')
+      await dialog.getByLabel('Name').fill('x')
+      await dialog.getByLabel('Allowed addresses').fill('300.1.1.1')
+      await confirm(page, 'Review')
+      await confirm(page, 'Create token')
+      await expect.poll(() => dialog.getByLabel('Allowed addresses').getAttribute('aria-invalid')).toBe('true')
+      await dialog.getByLabel('Allowed addresses').fill('192.0.2.1')
+      await confirm(page, 'Review')
+      await confirm(page, 'Create token')
+      await page.locator('[data-token]').waitFor()
+    }))
+
+  it('works by keyboard alone', () =>
+    play({}, async ({ page, world }) => {
+      await page.getByRole('heading', { name: 'No tokens yet' }).waitFor()
+      await page.keyboard.press('/')
+      expect(await page.evaluate(() => document.activeElement?.getAttribute('type'))).toBe('search')
+      await page.getByRole('button', { name: 'Create token' }).first().focus()
+      await page.keyboard.press('Enter')
+      await page.keyboard.type('By keyboard')
+      await page.keyboard.press('Enter')
+      await page.getByRole('dialog', { name: 'Review the token' }).waitFor()
+      await page.keyboard.press('Escape')
+      expect(await page.getByRole('dialog').count()).toBe(0)
+      expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Create token')
+      await page.keyboard.press('Enter')
+      await page.keyboard.type('By keyboard')
+      await page.keyboard.press('Enter')
+      const make = page.getByRole('dialog').getByRole('button', { name: 'Create token' })
+      await make.waitFor()
+      for (let tabs = 0; tabs < 9 && !(await make.evaluate((node) => node === document.activeElement)); tabs += 1)
+        await page.keyboard.press('Tab')
+      await page.keyboard.press('Enter')
+      await page.locator('[data-token]').waitFor()
+      expect((await world.tokens.list()).items).toHaveLength(1)
+    }))
+
+  it('waits for a store that is down, says so, and goes on by itself', () =>
+    play({ before: seed }, async ({ page, world }) => {
+      await page.getByRole('link', { name: 'Price feed' }).waitFor()
+      world.store.behave({ list: { do: 'fail', error: new Error('down') } })
+      await press(page, 'No expiry')
+      await page.getByRole('heading', { name: 'The token store cannot be reached' }).waitFor()
+      world.store.behave()
+      await page
+        .getByRole('link', { name: 'Web shop' })
+        .or(page.getByRole('link', { name: 'Data warehouse export' }))
+        .first()
+        .waitFor()
+    }))
+
+  it('tells who is not signed in, and offers the way', () =>
+    play(
+      { user: 'nobody', dashboard: { signIn: '/login', title: 'Acme', texts: { 'state.signedOut.title': 'Bitte anmelden' } } },
+      async ({ page }) => {
+        await page.getByRole('heading', { name: 'Bitte anmelden' }).waitFor()
+        expect(await page.getByRole('link', { name: 'Sign in' }).getAttribute('href')).toBe('/login')
+        expect(await page.locator('.brand').textContent()).toBe('Acme')
+      },
+    ))
+})

@@ -1,0 +1,73 @@
+import type { LatchkeyOptions } from 'latchkey'
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import { afterAll, beforeAll, expect } from 'vitest'
+import type { DashboardOptions } from '../../../src/dashboard/index.js'
+import { launch, type Watch, watch } from './browser.js'
+import { startWorld, type World } from './host.js'
+
+/** A page of somebody who is signed in, on a host of its own. */
+export type Scene = { readonly world: World; readonly page: Page; readonly watched: Watch }
+
+type Wanted = {
+  readonly user?: string
+  readonly options?: Partial<LatchkeyOptions>
+  readonly dashboard?: DashboardOptions
+  readonly context?: BrowserContextOptions
+  readonly start?: Parameters<typeof startWorld>[2]
+  readonly mount?: string
+  /** Runs before the page is opened. */
+  readonly before?: (world: World) => Promise<unknown>
+  /** What follows the mount path in the first address. */
+  readonly at?: string
+}
+
+/** Runs stories in one browser; whatever a page does that it must not fails them. */
+export function stage(path: string): (wanted: Wanted, story: (scene: Scene) => Promise<unknown>) => Promise<void> {
+  let browser: Browser
+  beforeAll(async () => {
+    browser = await launch(path)
+  })
+  afterAll(async () => {
+    await browser?.close()
+  })
+  return async ({ user = 'root', options, dashboard, context: wishes, start, mount, before, at = '' }, story) => {
+    const world = await startWorld(options, dashboard, start, mount)
+    const context = await browser.newContext({
+      locale: 'en-GB',
+      viewport: { width: 1440, height: 900 },
+      reducedMotion: 'reduce',
+      ...wishes,
+    })
+    context.setDefaultTimeout(12_000)
+    try {
+      await before?.(world)
+      await context.addCookies([{ name: 'user', value: user, url: world.origin }])
+      const page = await context.newPage()
+      const watched = watch(page, world.origin)
+      await page.goto(`${world.url}${at}`)
+      await story({ world, page, watched })
+      expect(watched.faults).toEqual([])
+    } finally {
+      await context.close()
+      await world.close()
+    }
+  }
+}
+
+/** Presses a button by its name. */
+export const press = (page: Page, name: string): Promise<void> => page.getByRole('button', { name, exact: true }).first().click()
+
+/** Presses a button of the open dialog. */
+export const confirm = (page: Page, name: string): Promise<void> =>
+  page.getByRole('dialog').getByRole('button', { name, exact: true }).click()
+
+/** Makes a token by the page, and answers its text; the dialog that shows it stays open. */
+export async function createByPage(page: Page, name: string, scope = 'inventory:read'): Promise<string> {
+  await press(page, 'Create token')
+  const dialog = page.getByRole('dialog')
+  await dialog.getByLabel('Name').fill(name)
+  await dialog.getByRole('checkbox', { name: new RegExp(`^${scope} `) }).check()
+  await confirm(page, 'Review')
+  await confirm(page, 'Create token')
+  return (await page.locator('[data-token]').textContent()) ?? ''
+}

@@ -1,0 +1,103 @@
+import { type Actor, latchkey } from 'latchkey'
+import { memoryStore } from 'latchkey/stores/memory'
+import { describe, expect, it } from 'vitest'
+
+const HOUR = 3_600_000
+const actor = 'system'
+const scopes = { 'stock:read': 'See', 'stock:write': 'Change', 'bills:read': 'See', ping: 'Ping' }
+
+const instance = (options: object = {}) => {
+  const store = memoryStore()
+  return { store, tokens: latchkey({ prefix: 'acme', store, scopes, groups: { staff: ['stock:read', 'bills:read'] }, ...options }) }
+}
+const person = (fields: Partial<Actor>): { actor: Actor } => ({ actor: { id: 'ada', tenants: '*', manages: 'all', ...fields } })
+
+describe('what an actor may grant', () => {
+  it('is everything for who has no limit, without the bare wildcard unless the options allow it', () => {
+    const all = ['stock:read', 'stock:write', 'bills:read', 'ping', 'stock:*', 'bills:*', '@staff']
+    expect(instance().tokens.grantable()).toEqual(all)
+    expect(instance().tokens.grantable(person({}))).toEqual(all)
+    expect(instance({ allowWildcard: true }).tokens.grantable()).toContain('*')
+  })
+
+  it('is exactly what a creation lets that actor hand out', async () => {
+    const { tokens } = instance({ allowWildcard: true })
+    const candidates = [...tokens.grantable()]
+    for (const held of [[], ['stock:read'], ['stock:*'], ['@staff'], ['@staff', 'stock:write'], ['*'], ['gone:read']]) {
+      const by = person({ scopes: held })
+      const offered = tokens.grantable(by)
+      for (const grant of candidates) {
+        const made = await tokens.create({ name: 'x', scopes: [grant as 'ping'] }, by).then(
+          () => true,
+          () => false,
+        )
+        expect(offered.includes(grant), `${grant} by ${held}`).toBe(made)
+      }
+    }
+  })
+
+  it('is refused to an actor that is incomplete', () => {
+    expect(() => instance().tokens.grantable({ actor: {} as Actor })).toThrow(/actor/)
+  })
+})
+
+describe('the use of several tokens', () => {
+  const setUp = async () => {
+    const { tokens, store } = instance()
+    const ids: string[] = []
+    for (const tenantId of ['acme', 'acme', 'bolt'])
+      ids.push((await tokens.create({ name: tenantId, tenantId, scopes: [] }, { actor })).record.id)
+    const start = Math.floor(Date.now() / HOUR) * HOUR - 10 * HOUR
+    const counts = ids.flatMap((tokenId, index) => [
+      { tokenId, bucketAt: start, endpoint: 'GET /a', outcome: 'allowed', count: index + 1 },
+      { tokenId, bucketAt: start + HOUR, endpoint: 'GET /b', outcome: 'allowed', count: 10 },
+      { tokenId, bucketAt: start + HOUR, endpoint: 'GET /b', outcome: 'scope_insufficient', count: 3 },
+      { tokenId, bucketAt: start + 5 * HOUR, endpoint: '', outcome: 'allowed', count: 7 },
+    ])
+    await store.recordUsage({ nodeId: 'n', seq: 1, at: start, counts, addresses: [], lastUses: [] })
+    return { tokens, ids, start }
+  }
+
+  it('is counted in even steps from where it was asked', async () => {
+    const { tokens, ids, start } = await setUp()
+    const { items } = await tokens.usageOf({ ids: ids.slice(0, 1), from: start, stepSeconds: 7200 })
+    expect(items).toEqual([
+      {
+        tokenId: ids[0],
+        total: 18,
+        refused: 3,
+        steps: [
+          { at: new Date(start), count: 11, refused: 3 },
+          { at: new Date(start + 4 * HOUR), count: 7, refused: 0 },
+        ],
+      },
+    ])
+    expect((await tokens.usageOf({ ids, from: start + HOUR, to: start + 2 * HOUR })).items.map(({ total }) => total)).toEqual([10, 10, 10])
+  })
+
+  it('leaves out what the actor may not see and what does not exist', async () => {
+    const { tokens, ids, start } = await setUp()
+    const asked = { ids: [...ids, '0000000000000000', ...ids], from: start }
+    const seen = async (by: Partial<Actor>): Promise<string[]> =>
+      (await tokens.usageOf(asked, person(by))).items.map(({ tokenId }) => tokenId).sort()
+    expect(await seen({ tenants: ['acme'] })).toEqual(ids.slice(0, 2).sort())
+    expect(await seen({ tenants: ['bolt'], manages: 'own' })).toEqual([])
+    expect(await seen({})).toEqual([...ids].sort())
+  })
+
+  it.each([
+    ['ids', { ids: [] }],
+    ['ids', { ids: Array.from({ length: 101 }, () => '0000000000000000') }],
+    ['ids.0', { ids: ['short'] }],
+    ['from', { from: 'yesterday' }],
+    ['from', { to: Date.now() - 2 * HOUR }],
+    ['stepSeconds', { stepSeconds: 60 }],
+    ['stepSeconds', { stepSeconds: 5400 }],
+    ['stepSeconds', { from: Date.now() - 2000 * HOUR }],
+    ['extra', { extra: 1 }],
+  ])('refuses an input that is unsound at %s', async (field, input) => {
+    const { tokens } = instance()
+    const asked = { ids: ['0000000000000000'], from: Date.now() - HOUR, ...input }
+    await expect(tokens.usageOf(asked as never)).rejects.toMatchObject({ code: 'invalid_input', field })
+  })
+})
