@@ -32,6 +32,6 @@ describe('the manifest', () => {
 
   it('asks for no framework and no driver: every peer is optional', () => {
     for (const peer of Object.keys(manifest.peerDependencies)) expect(manifest.peerDependenciesMeta[peer]).toEqual({ optional: true })
-    expect(Object.keys(manifest.dependencies).sort()).toEqual(['@noble/hashes', 'hono', 'ipaddr.js', 'zod'])
+    expect(Object.keys(manifest.dependencies).sort()).toEqual(['@noble/hashes', 'hono', 'ipaddr.js', 'jose', 'zod'])
   })
 })
