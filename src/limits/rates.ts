@@ -67,7 +67,8 @@ export class Rates {
       return undefined
     }
     for (const one of walk.taken) giveBackQuietly(one)
-    return { states: [...walk.taken.map(({ state }) => state), taken.state], refusedBy: taken.state }
+    const before = walk.taken.map(({ state }) => ({ ...state, remaining: Math.min(state.remaining + 1, state.limit) }))
+    return { states: [...before, taken.state], refusedBy: taken.state }
   }
 
   /** `undefined`: the limiter cannot tell, and the options say to go on. */

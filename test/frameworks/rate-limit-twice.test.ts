@@ -1,0 +1,88 @@
+import { once } from 'node:events'
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import express from 'express'
+import fastify from 'fastify'
+import { Hono } from 'hono'
+import Koa from 'koa'
+import { type Latchkey, latchkey } from 'latchkey'
+import { authenticate as onExpress } from 'latchkey/express'
+import { authenticate as onFastify } from 'latchkey/fastify'
+import { authenticate as onHono } from 'latchkey/hono'
+import { authenticate as onKoa } from 'latchkey/koa'
+import { memoryStore } from 'latchkey/stores/memory'
+import { authenticate as onWeb } from 'latchkey/web'
+import { RateLimiterMemory } from 'rate-limiter-flexible'
+import { expect, it, onTestFinished } from 'vitest'
+
+type Send = (headers: Record<string, string>) => Promise<{ readonly status: number }>
+
+const quiet = { onWarning: () => undefined }
+
+const listen = async (listener: RequestListener): Promise<Send> => {
+  const server = createServer(listener).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return (headers) => fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/api`, { headers })
+}
+
+const servers: { readonly [framework: string]: (tokens: Latchkey) => Send | Promise<Send> } = {
+  Express: (tokens) => {
+    const app = express()
+    app.use(onExpress(tokens, { ...quiet, optional: true }))
+    app.use('/api', onExpress(tokens, quiet), (_req, res) => void res.json({}))
+    return listen(app)
+  },
+  Koa: (tokens) => {
+    const app = new Koa()
+    app.use(onKoa(tokens, { ...quiet, optional: true }))
+    app.use(onKoa(tokens, quiet))
+    app.use((ctx) => {
+      ctx.body = {}
+    })
+    return listen(app.callback())
+  },
+  Fastify: async (tokens) => {
+    const app = fastify()
+    await app.register(onFastify, { tokens, ...quiet, optional: true })
+    await app.register(async (inner) => {
+      await inner.register(onFastify, { tokens, ...quiet })
+      inner.get('/api', async () => ({}))
+    })
+    onTestFinished(() => app.close())
+    return async (headers) => ({ status: (await app.inject({ url: '/api', headers })).statusCode })
+  },
+  Hono: (tokens) => {
+    const app = new Hono()
+    app.use(onHono(tokens, { ...quiet, optional: true }))
+    app.get('/api', onHono(tokens, quiet), (c) => c.json({}))
+    return async (headers) => app.request('/api', { headers })
+  },
+  'web requests': (tokens) => async (headers) => {
+    const request = new Request('http://127.0.0.1/api', { headers })
+    const first = await onWeb(tokens, request, { ...quiet, optional: true })
+    const second = first.response === undefined ? await onWeb(tokens, request, quiet) : first
+    return second.response ?? new Response()
+  },
+}
+
+it.each(Object.entries(servers))('%s: a request that passes two guards counts once', async (_name, start) => {
+  const tokens: Latchkey = latchkey({
+    prefix: 'acme_live',
+    store: memoryStore(),
+    scopes: { 'a:read': 'Read' },
+    rateLimit: {
+      limits: [{ name: 'token', by: 'token', limiter: new RateLimiterMemory({ points: 3, duration: 60 }) }],
+      onFailure: 'refuse',
+    },
+  })
+  onTestFinished(() => tokens.close())
+  const { token } = await tokens.create({ name: 'made', scopes: ['a:read'] }, { actor: 'system' })
+  const send = await start(tokens)
+  const statuses: number[] = []
+  for (let request = 0; request < 5; request += 1) statuses.push((await send({ authorization: `Bearer ${token}` })).status)
+  expect(statuses).toEqual([200, 200, 200, 429, 429])
+})

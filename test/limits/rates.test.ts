@@ -1,0 +1,197 @@
+import { RateLimiterMemory } from 'rate-limiter-flexible'
+import { describe, expect, it } from 'vitest'
+import { instance, mint, principalOf, SYSTEM, until, verdict, warm } from '../latchkey/harness.js'
+import { limited, perToken, syncLimiter } from './support.js'
+
+const OVER = ['ok', 'ok', 'rate_limited']
+
+describe('a limit', () => {
+  it('by token counts each token apart, and tells where it stands', async () => {
+    const tokens = limited([perToken(2)])
+    const [one, two] = await Promise.all([mint(tokens), mint(tokens)])
+    const first = await tokens.verify(one.token)
+    expect(first.rates).toEqual([{ name: 'token', limit: 2, remaining: 1, resetSeconds: 60, windowSeconds: 60 }])
+    expect(await verdict(tokens.verify(one.token))).toBe('ok')
+    const third = await tokens.verify(one.token)
+    expect(third).toMatchObject({ ok: false, code: 'rate_limited', rates: [{ name: 'token', limit: 2, remaining: 0 }] })
+    expect(third.ok || third.retryAfterSeconds).toBe(third.rates?.[0]?.resetSeconds)
+    expect(await verdict(tokens.verify(two.token))).toBe('ok')
+  })
+
+  it('by owner counts the tokens of an owner together, of owners that differ only in case apart, and of none not at all', async () => {
+    const tokens = limited([{ ...perToken(2), by: 'owner' }])
+    const [one, two, other, none] = await Promise.all([
+      mint(tokens, { ownerId: 'Bo Ångström' }),
+      mint(tokens, { ownerId: 'Bo Ångström' }),
+      mint(tokens, { ownerId: 'bo Ångström' }),
+      mint(tokens),
+    ])
+    expect([
+      await verdict(tokens.verify(one.token)),
+      await verdict(tokens.verify(two.token)),
+      await verdict(tokens.verify(one.token)),
+    ]).toEqual(OVER)
+    expect(await verdict(tokens.verify(other.token))).toBe('ok')
+    expect(await Promise.all([1, 2, 3].map(() => verdict(tokens.verify(none.token))))).toEqual(['ok', 'ok', 'ok'])
+  })
+
+  it('by tenant counts the tokens of a tenant together', async () => {
+    const tokens = limited([{ ...perToken(2), by: 'tenant' }])
+    const [one, two] = await Promise.all([mint(tokens, { tenantId: 't1' }), mint(tokens, { tenantId: 't1' })])
+    expect([
+      await verdict(tokens.verify(one.token)),
+      await verdict(tokens.verify(two.token)),
+      await verdict(tokens.verify(one.token)),
+    ]).toEqual(OVER)
+  })
+
+  it('lets exactly as many of 200 parallel uses pass as it has', async () => {
+    const tokens = limited([perToken(50)])
+    const { token } = await mint(tokens)
+    const verdicts = await Promise.all(Array.from({ length: 200 }, () => verdict(tokens.verify(token))))
+    expect(verdicts.filter((word) => word === 'ok')).toHaveLength(50)
+    expect(verdicts.filter((word) => word === 'rate_limited')).toHaveLength(150)
+  })
+
+  it('may depend on the principal: its metadata, or what a function finds out', async () => {
+    const points = async ({ metadata }: { readonly metadata?: { readonly [name: string]: unknown } }): Promise<number | undefined> =>
+      typeof metadata?.perMinute === 'number' ? metadata.perMinute : undefined
+    const tokens = limited([{ ...perToken(2), points }])
+    const [plain, more, none] = await Promise.all([
+      mint(tokens),
+      mint(tokens, { metadata: { perMinute: 4 } }),
+      mint(tokens, { metadata: { perMinute: 0 } }),
+    ])
+    const allowed = async (token: string): Promise<number> => {
+      const verdicts = await Promise.all(Array.from({ length: 6 }, () => verdict(tokens.verify(token))))
+      return verdicts.filter((word) => word === 'ok').length
+    }
+    expect([await allowed(plain.token), await allowed(more.token), await allowed(none.token)]).toEqual([2, 4, 0])
+  })
+
+  it('is noted in usage and audit when it refuses', async () => {
+    const tokens = limited([perToken(1)])
+    const { token, record } = await mint(tokens)
+    await tokens.verify(token)
+    await tokens.verify(token)
+    await until(async () => (await tokens.usage(record.id)).refused === 1)
+    const usage = await tokens.usage(record.id)
+    expect([usage.total, usage.outcomes]).toEqual([
+      1,
+      [
+        { outcome: 'allowed', count: 1 },
+        { outcome: 'rate_limited', count: 1 },
+      ],
+    ])
+    await until(async () => (await tokens.events({ tokenId: record.id, action: 'refuse' })).items[0]?.code === 'rate_limited')
+  })
+})
+
+describe('a refused use spends nothing', () => {
+  it('when the token is inactive, revoked or unknown, or comes from another address', async () => {
+    const limiter = syncLimiter(5)
+    const tokens = limited([{ name: 'token', by: 'token', limiter }])
+    const [inactive, revoked, bound] = await Promise.all([mint(tokens), mint(tokens), mint(tokens, { allowedIps: ['10.0.0.1'] })])
+    await tokens.deactivate(inactive.record.id, SYSTEM)
+    await tokens.revoke(revoked.record.id, {}, SYSTEM)
+    expect(await verdict(tokens.verify(inactive.token))).toBe('token_inactive')
+    expect(await verdict(tokens.verify(revoked.token))).toBe('token_revoked')
+    expect(await verdict(tokens.verify(bound.token, { ip: '10.0.0.2' }))).toBe('ip_denied')
+    expect(await verdict(tokens.verify(`${bound.token.slice(0, -1)}_`))).toBe('token_malformed')
+    expect([...limiter.counts]).toEqual([])
+  })
+
+  it('when the owner is gone', async () => {
+    const limiter = syncLimiter(5)
+    const tokens = limited([{ name: 'token', by: 'token', limiter }], { ownerScopes: () => null })
+    const { token } = await mint(tokens, { ownerId: 'bo' })
+    expect(await verdict(tokens.verify(token))).toBe('owner_denied')
+    expect([...limiter.counts]).toEqual([])
+  })
+
+  it('of a limit before or behind the one that refuses', async () => {
+    const [first, second, third] = [syncLimiter(10), syncLimiter(1), syncLimiter(10)]
+    const tokens = limited([
+      { name: 'first', by: 'token', limiter: first },
+      { name: 'second', by: 'owner', limiter: second },
+      { name: 'third', by: 'tenant', limiter: third },
+    ])
+    const { token } = await mint(tokens, { ownerId: 'bo', tenantId: 't1' })
+    expect(await verdict(tokens.verify(token))).toBe('ok')
+    const refused = await tokens.verify(token)
+    expect(refused).toMatchObject({ ok: false, code: 'rate_limited' })
+    await Promise.all(Array.from({ length: 5 }, () => tokens.verify(token)))
+    expect(refused.rates?.map(({ name, remaining }) => [name, remaining])).toEqual([
+      ['first', 9],
+      ['second', 0],
+    ])
+    expect([[...first.counts.values()], [...third.counts.values()]]).toEqual([[1], [1]])
+  })
+
+  it('when the scope turns out to be missing, and is given back once', async () => {
+    const limiter = syncLimiter(5)
+    const tokens = limited([{ name: 'token', by: 'token', limiter }])
+    const { token } = await mint(tokens)
+    const principal = await principalOf(tokens.decide(token))
+    expect([...limiter.counts.values()]).toEqual([1])
+    tokens.countUse(principal, { outcome: 'scope_insufficient' })
+    tokens.countUse(principal, { outcome: 'scope_insufficient' })
+    expect([...limiter.counts.values()]).toEqual([0])
+    const used = await principalOf(tokens.decide(token))
+    tokens.countUse(used, { outcome: 'allowed' })
+    expect([...limiter.counts.values()]).toEqual([1])
+  })
+
+  it('so a token that keeps asking for what it may not is never kept from what it may', async () => {
+    const tokens = limited([perToken(3)])
+    const { token } = await mint(tokens)
+    for (let tries = 0; tries < 10; tries += 1) {
+      tokens.countUse(await principalOf(tokens.decide(token)), { outcome: 'resource_denied' })
+    }
+    expect(await verdict(tokens.verify(token))).toBe('ok')
+  })
+})
+
+describe('one request counts once', () => {
+  it('also when it is decided about a second time, but not for another token', async () => {
+    const limiter = syncLimiter(5)
+    const tokens = limited([{ name: 'token', by: 'token', limiter }])
+    const [one, two] = await Promise.all([mint(tokens), mint(tokens)])
+    const admitted = await principalOf(tokens.decide(one.token))
+    expect(await verdict(tokens.decide(one.token, { admitted }))).toBe('ok')
+    expect([...limiter.counts.values()]).toEqual([1])
+    expect(await verdict(tokens.decide(two.token, { admitted }))).toBe('ok')
+    expect([...limiter.counts.values()]).toEqual([1, 1])
+  })
+
+  it('and what only looks like a principal frees nobody from counting', async () => {
+    const limiter = syncLimiter(5)
+    const tokens = limited([{ name: 'token', by: 'token', limiter }])
+    const { token } = await mint(tokens)
+    const admitted = { ...(await principalOf(tokens.decide(token))) }
+    await tokens.decide(token, { admitted: admitted as never })
+    expect([...limiter.counts.values()]).toEqual([2])
+  })
+})
+
+it('the decision stays synchronous with a limiter that answers at once', async () => {
+  const tokens = limited([{ name: 'token', by: 'token', limiter: syncLimiter(1000) }])
+  const { token } = await mint(tokens)
+  await warm(tokens, token)
+  expect(tokens.decide(token)).toMatchObject({ ok: true, rates: [{ name: 'token' }] })
+})
+
+it('without the option, nothing is counted and no states are told', async () => {
+  const tokens = instance()
+  const { token } = await mint(tokens)
+  expect(await tokens.verify(token)).not.toHaveProperty('rates')
+})
+
+it('options of the limiter hold: a block after too many uses outlasts the window', async () => {
+  const limiter = new RateLimiterMemory({ points: 1, duration: 1, blockDuration: 600 })
+  const tokens = limited([{ name: 'token', by: 'token', limiter }])
+  const { token } = await mint(tokens)
+  await tokens.verify(token)
+  const refused = await tokens.verify(token)
+  expect(refused).toMatchObject({ ok: false, code: 'rate_limited', retryAfterSeconds: 600 })
+})
