@@ -36,10 +36,14 @@ app.put('/api/stock/:item', requireScopes('inventory:write'), express.json(), (r
   stock.set(String(req.params.item), count)
   res.json({ stock: Object.fromEntries(stock) })
 })
-app.use('/admin/tokens', management(tokens, { actor: administrator }))
+app.use('/admin/tokens', management(tokens, { actor: administrator, dashboard: { title: 'Inventory API' } }))
+// So that a browser can open the page, too.
+app.get('/sign-in', (req, res) => {
+  res.cookie('admin', String(req.query.key), { httpOnly: true, sameSite: 'strict' }).redirect('/admin/tokens/')
+})
 
 function administrator(req: Request): { id: string; tenants: '*'; manages: 'all' } | undefined {
-  const given = Buffer.from(req.get('x-admin-key') ?? '')
+  const given = Buffer.from(req.get('x-admin-key') ?? /(?:^|; )admin=([^;]*)/.exec(req.get('cookie') ?? '')?.[1] ?? '')
   const wanted = Buffer.from(adminKey)
   const right = given.length === wanted.length && timingSafeEqual(given, wanted)
   return right ? { id: 'admin', tenants: '*', manages: 'all' } : undefined

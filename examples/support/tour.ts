@@ -45,5 +45,8 @@ ${call} -H "Authorization: Bearer $TOKEN" ${origin}/api/stock      # → 200, th
 ${post} -d '{"reason":"lost scanner"}' ${origin}/admin/tokens/${record.id}/revoke
 ${call} -H "Authorization: Bearer $TOKEN" ${origin}/api/stock      # → 401
 
+# Or all of it in a browser: create, watch, rotate, revoke.
+${origin}/sign-in?key=${adminKey}
+
 Ctrl-C stops. The tokens stay in ${file}.`)
 }

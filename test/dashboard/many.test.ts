@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest'
+import { storedEvent, storedToken } from '../support/records.js'
+import { findChromium } from './support/browser.js'
+import type { World } from './support/host.js'
+import { stage } from './support/stage.js'
+
+const { path = '', skip } = findChromium()
+const COUNT = 100_000
+const BATCH = 5_000
+
+async function fill({ store }: World): Promise<void> {
+  for (let from = 0; from < COUNT; from += BATCH) {
+    const inserts = Array.from({ length: BATCH }, (_, index) =>
+      storedToken({
+        prefix: 'acme_live',
+        name: `Token ${from + index}`,
+        tenantId: `client-${(from + index) % 500}`,
+        createdAt: 1_700_000_000_000 + from + index,
+      }),
+    )
+    await store.commit({ inserts, events: [storedEvent({ prefix: 'acme_live' })] })
+  }
+}
+
+describe.skipIf(skip !== undefined)(`the page over a hundred thousand tokens ${skip ?? ''}`, () => {
+  const play = stage(path)
+
+  it(
+    'asks for a page at a time, and draws no more than that',
+    () =>
+      play({ before: fill, at: '?size=100' }, async ({ page, watched }) => {
+        const first = () => page.locator('a.token-name').first().textContent()
+        await expect.poll(first).toBe('Token 99999')
+        expect(await page.locator('tbody tr').count()).toBe(100)
+        await page.getByRole('button', { name: 'Next' }).click()
+        await expect.poll(first).toBe('Token 99899')
+        await page.getByRole('searchbox', { name: 'Search by name' }).fill('oken 4242')
+        await expect.poll(first).toBe('Token 42429')
+        await page.getByRole('button', { name: 'Token', exact: true }).click()
+        await expect.poll(first).toBe('Token 4242')
+        await page.getByRole('searchbox', { name: 'Search by name' }).fill('')
+        await page.getByText(/More than 1,000 tokens match/).waitFor()
+        expect(await page.locator('tbody tr').count()).toBe(100)
+        const limits = watched.requests.flatMap((url) => new URL(url).searchParams.getAll('limit'))
+        expect(new Set(limits)).toEqual(new Set(['100', '1000']))
+        expect(watched.requests.filter((url) => url.includes('limit=1000')).length).toBeLessThanOrEqual(3)
+      }),
+    60_000,
+  )
+})
