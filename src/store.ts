@@ -237,6 +237,8 @@ export type NodeLease = { readonly nodeId: string; readonly cursor: string; read
 export interface TokenStore {
   /** What messages call this store: `sqlite`, `postgres`. */
   readonly name: string
+  /** About how many rows a usage batch may have. Few where the store works on the caller's own thread, which each batch holds up. @default 500 */
+  readonly usageRows?: number
   /** The records of up to 500 ids, read from the primary, in any order; unknown ids are left out. */
   find(ids: readonly string[]): MaybePromise<readonly StoredToken[]>
   list(query: ListQuery): MaybePromise<readonly ListedToken[]>

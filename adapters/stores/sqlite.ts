@@ -25,6 +25,8 @@ export type SqliteStoreOptions = {
 const KNOWN: ReadonlySet<string> = new Set(['path', 'database', 'driver', 'tablePrefix', 'busyTimeoutMs'])
 
 const DEFAULT_BUSY_MS = 1_500
+/** Keeps the event loop free for all but a few milliseconds at a time. */
+const USAGE_ROWS = 75
 
 /**
  * Keeps tokens in a SQLite file: durable, shared by any number of processes of one machine, with nothing to run.
@@ -58,7 +60,7 @@ export const sqliteStore = (input: string | SqliteStoreOptions): SqlStore => {
     open: async () => (await import('./sql/sqlite-store.js')).openSqliteStore(source, names, busyTimeoutMs),
   }
   const { opened, ...store } = lazyStore(lazy)
-  return store
+  return { ...store, usageRows: USAGE_ROWS }
 }
 
 const readDatabase = (database: SqliteStoreOptions['database']): { readonly database: SyncDatabase | NodeDatabase | KyselyHandle } => {

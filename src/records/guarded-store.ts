@@ -24,10 +24,13 @@ import { FoundRecords } from './found-records.js'
 import { readStored } from './read-stored.js'
 
 const SETUP_DEADLINE_MS = 60_000
+const DEFAULT_USAGE_ROWS = 500
 
 /** The store as the rest of latchkey sees it: every call has a deadline, every fault has one type, every answer has been looked at. */
 export class GuardedStore {
   readonly name: string
+  /** About how many rows a usage batch may have. */
+  readonly usageRows: number
   readonly #store: TokenStore
   readonly #deadlineMs: number
   readonly #breaker: Breaker
@@ -39,6 +42,7 @@ export class GuardedStore {
     this.#deadlineMs = deadlineMs
     this.#breaker = new Breaker(monotonic)
     this.name = typeof store.name === 'string' && store.name !== '' ? store.name.slice(0, 40) : 'custom'
+    this.usageRows = Math.max(1, Number(store.usageRows) || DEFAULT_USAGE_ROWS)
     this.#ready = store.migrate === undefined
   }
 

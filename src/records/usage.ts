@@ -4,7 +4,6 @@ import type { GuardedStore } from './guarded-store.js'
 import { type RowBudget, UsageSlot } from './usage-slot.js'
 
 const MAX_SLOTS = 100_000
-const MAX_ROWS_A_BATCH = 500
 const MAX_ROWS_BUFFERED = 250_000
 
 /**
@@ -18,7 +17,9 @@ export class UsageRecorder {
   readonly #clock: () => number
   #slots: Map<string, UsageSlot> = new Map()
   #budget: RowBudget = { left: MAX_ROWS_BUFFERED }
-  #unsent: UsageBatch[] = []
+  /** No longer counted into, not yet in a batch. */
+  #sealed: Map<string, UsageSlot> = new Map()
+  #unsent: UsageBatch | undefined
   #sending: Promise<void> | undefined
   #seq = 0
   /** Uses that could not be counted because the store was away and every buffer full. */
@@ -32,7 +33,7 @@ export class UsageRecorder {
 
   /** Is there anything to write? */
   get pending(): boolean {
-    return this.#slots.size > 0 || this.#unsent.length > 0
+    return this.#slots.size > 0 || this.#sealed.size > 0 || this.#unsent !== undefined
   }
 
   /** Notes that the token was accepted at `now`. */
@@ -49,13 +50,8 @@ export class UsageRecorder {
 
   /** The last use of a token that is not written yet. */
   lastUse(tokenId: string): LastUse | undefined {
-    const slot = this.#slots.get(tokenId)?.lastUse()
-    if (slot !== undefined) return slot
-    for (const batch of this.#unsent.toReversed()) {
-      const use = batch.lastUses.find((last) => last.tokenId === tokenId)
-      if (use !== undefined) return use
-    }
-    return undefined
+    const use = this.#slots.get(tokenId)?.lastUse() ?? this.#sealed.get(tokenId)?.lastUse()
+    return use ?? this.#unsent?.lastUses.find((last) => last.tokenId === tokenId)
   }
 
   /**
@@ -77,30 +73,36 @@ export class UsageRecorder {
     await this.#sendSealed()
   }
 
+  // Batches are made one at a time: making them all at once would hold up requests, as sending them without a pause would.
   async #sendSealed(): Promise<void> {
-    for (let batch = this.#unsent[0]; batch !== undefined; batch = this.#unsent[0]) {
-      await this.#store.recordUsage(batch)
-      this.#unsent.shift()
+    for (;;) {
+      this.#unsent ??= this.#nextBatch()
+      if (this.#unsent === undefined) return
+      await this.#store.recordUsage(this.#unsent)
+      this.#unsent = undefined
+      if (this.#sealed.size > 0) await new Promise((resolve) => setTimeout(resolve))
     }
   }
 
-  // What is sealed keeps its number; uses that come later go into new slots.
+  // Uses that come later go into new slots.
   #seal(): void {
-    const slots = [...this.#slots.values()]
+    this.#sealed = this.#slots
+    for (const slot of this.#sealed.values()) slot.sealed = true
     this.#slots = new Map()
     this.#budget = { left: MAX_ROWS_BUFFERED }
-    let batch: UsageSlot[] = []
+  }
+
+  // A batch keeps its number, however often it is sent.
+  #nextBatch(): UsageBatch | undefined {
+    const slots: UsageSlot[] = []
     let rows = 0
-    for (const slot of slots) {
-      slot.sealed = true
-      batch.push(slot)
+    for (const [tokenId, slot] of this.#sealed) {
+      this.#sealed.delete(tokenId)
+      slots.push(slot)
       rows += slot.rows
-      if (rows < MAX_ROWS_A_BATCH) continue
-      this.#unsent.push(this.#batch(batch))
-      batch = []
-      rows = 0
+      if (rows >= this.#store.usageRows) break
     }
-    if (batch.length > 0) this.#unsent.push(this.#batch(batch))
+    return slots.length === 0 ? undefined : this.#batch(slots)
   }
 
   #batch(slots: readonly UsageSlot[]): UsageBatch {
