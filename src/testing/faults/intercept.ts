@@ -28,6 +28,7 @@ export function interceptStore(store: TokenStore, around: (call: StoreCall, proc
   const { subscribe, migrate, close } = store
   return {
     name: store.name,
+    ...(store.usageRows !== undefined && { usageRows: store.usageRows }),
     find: wrap('find', (ids) => store.find(ids)),
     list: wrap('list', (query) => store.list(query)),
     commit: wrap('commit', (change) => store.commit(change)),
