@@ -4,6 +4,7 @@ import type { Latchkey } from '../instance.js'
 import type { Actor, Principal } from '../model.js'
 import { readActor } from '../operations/actor.js'
 import { callOut } from '../records/deadline.js'
+import { TokenPrincipal } from '../records/principal.js'
 import { createParser } from '../token/parse.js'
 import { Refusal } from './fault.js'
 import type { ManagementSettings } from './options.js'
@@ -66,7 +67,9 @@ export function createAccess(tokens: Latchkey, settings: ManagementSettings): Ac
       return completeActor(await ask(caller.actor, settings.deadlineMs), caller.ip)
     },
     async holder(request, caller) {
-      if (caller.principal !== undefined) return { principal: caller.principal, done: () => undefined }
+      const { principal } = caller
+      // A signed or foreign token names a token that it is not: its holder has not shown that one, so it neither reads nor rotates it.
+      if (principal !== undefined && TokenPrincipal.entryOf(principal) !== undefined) return { principal, done: () => undefined }
       return readOutcome(await guard({ request, ip: caller.ip }))
     },
     lacks: (request, scope) => toResponse(guard.guard.refuse('scope_insufficient', { request, ip: undefined }, { scopes: [scope] })),
