@@ -1,6 +1,6 @@
 import { ConflictError } from '../errors.js'
 import type { TokenRecord } from '../model.js'
-import { readActor } from './actor.js'
+import { checkGrant, readActor } from './actor.js'
 import { auditEvent } from './audit.js'
 import { changeToken, withChanges } from './change.js'
 import type { Context } from './context.js'
@@ -8,7 +8,10 @@ import type { Context } from './context.js'
 /**
  * Ends a deactivation. A token that is not inactive is answered as it is.
  *
+ * What the token can do is handed out anew, so whoever could not create it cannot wake it either.
+ *
  * @throws NotFoundError `not_found`
+ * @throws GrantDeniedError `grant_denied`, when the token can do more than the actor may hand out
  * @throws ConflictError `conflict`, when the token is revoked or `version` is stale
  */
 export async function activate(context: Context, id: unknown, by: unknown): Promise<TokenRecord> {
@@ -16,6 +19,8 @@ export async function activate(context: Context, id: unknown, by: unknown): Prom
   return changeToken(context, id, actor, Reflect.get(Object(by), 'version'), (current, now) => {
     if (current.revokedAt !== undefined) throw new ConflictError('conflict', 'this token is revoked, which cannot be undone')
     if (current.deactivatedAt === undefined) return undefined
+    const { tenantId, ownerId, scopes, resources } = current
+    checkGrant(context.settings.catalogue, actor, { tenantId, ownerId, scopes, resources })
     const record = withChanges(current, now, { deactivatedAt: undefined, deactivatedBy: undefined })
     return { record, event: auditEvent('activate', actor, now, { before: current, after: record }) }
   })

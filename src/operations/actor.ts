@@ -93,8 +93,8 @@ export function checkGrant(catalogue: Catalogue, actor: ReadActor, wanted: Grant
     const which = wanted.tenantId === undefined ? 'a token without a tenant is good for all of them' : 'this is not one of them'
     throw new GrantDeniedError('tenantId', `you act in ${actor.tenants.length} tenant(s), and ${which}: name one of yours`)
   }
-  if (actor.manages === 'own' && wanted.ownerId !== actor.id) {
-    throw new GrantDeniedError('ownerId', 'you can own your tokens only yourself')
+  if (actor.manages === 'own' && wanted.ownerId !== actor.id && kept?.reach !== true) {
+    throw new GrantDeniedError('ownerId', 'you can hand out only tokens that you own yourself')
   }
   if (actor.scopes !== undefined) {
     const beyond = catalogue.grantable(actor.scopes, wanted.scopes, kept?.scopes ?? [])

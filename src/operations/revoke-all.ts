@@ -91,7 +91,8 @@ function eventOf(prefix: string, given: Given, actor: ReadActor, at: number): St
     ...(reason !== undefined && { reason }),
     details: {
       filter: { ...(tenantId !== undefined && { tenantId }), ...(ownerId !== undefined && { ownerId }), ...(all === true && { all }) },
-      ...(actor.tenants !== undefined && { tenants: [...actor.tenants] }),
+      // Who may see the event of one tenant learns nothing of the actor's others.
+      ...(actor.tenants !== undefined && { tenants: tenantId === undefined ? [...actor.tenants] : [tenantId] }),
       ...(actor.manages === 'own' && { createdBy: actor.id }),
     },
   }

@@ -46,7 +46,7 @@ export async function rotate(context: Context, id: unknown, input: unknown, by: 
     refuseUnlessAlive(old, now)
     checkGrant(context.settings.catalogue, actor, {
       tenantId: old.tenantId,
-      ownerId: ownerFor(actor, old),
+      ownerId: old.ownerId,
       scopes: old.scopes,
       resources: old.resources,
     })
@@ -70,11 +70,6 @@ function refuseUnlessAlive(old: StoredToken, now: number): void {
   if (status === 'active' || status === 'pending') return
   const way = status === 'inactive' ? 'activate it first' : 'create a new one'
   throw new ConflictError('conflict', `this token is ${status}, and rotation would bring it back: ${way}`)
-}
-
-// Its owner stays who it was; an actor who manages only its own tokens is not handing out ownership by rotating one.
-function ownerFor(actor: ReadActor, old: StoredToken): string | undefined {
-  return actor.manages === 'own' ? actor.id : old.ownerId
 }
 
 function mintSuccessor(

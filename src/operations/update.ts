@@ -59,7 +59,7 @@ function checkTerms(context: Context, actor: ReadActor, current: StoredToken, ne
   checkGrant(
     catalogue,
     actor,
-    { tenantId: next.tenantId, ownerId: actor.manages === 'own' ? actor.id : next.ownerId, scopes: next.scopes, resources: next.resources },
+    { tenantId: next.tenantId, ownerId: next.ownerId, scopes: next.scopes, resources: next.resources },
     keptBy(current, next),
   )
   if (next.expiresAt === current.expiresAt && next.notBefore === current.notBefore) return

@@ -55,7 +55,7 @@ export const activateToken: Route = defineRoute({
   body: emptyBody,
   headers: ['If-Match'],
   answers: [changed],
-  refusals: ['not_found', 'conflict'],
+  refusals: ['not_found', 'grant_denied', 'conflict'],
   examples: () => [{ name: 'activate', summary: 'Activate', body: {} }],
   async run({ tokens, id, headers }, actor) {
     return recordReply(await tokens.activate(id, { actor, version: await askedVersion(tokens, id, headers, actor) }))

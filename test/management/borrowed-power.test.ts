@@ -1,0 +1,116 @@
+import type { Actor } from 'latchkey'
+import { accept, exchange, foreignTokens, generateSigningKey, verifySigned } from 'latchkey/jwt'
+import { describe, expect, it } from 'vitest'
+import { admin, bearer, harness, partner, superadmin, user } from './support.js'
+
+const ISSUER = 'https://auth.example'
+const GRANT = 'urn:ietf:params:oauth:grant-type:token-exchange'
+const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
+
+describe('a signed token', () => {
+  it('neither reads nor rotates the token that it names, whoever let it in', async () => {
+    const { call, create, tokens } = harness()
+    const { token, id } = await create(admin, { scopes: ['inventory:read', 'tokens:rotate-self'], metadata: { secret: 'plan' } })
+    const key = await generateSigningKey()
+    const form = new URLSearchParams({
+      grant_type: GRANT,
+      subject_token: token,
+      subject_token_type: ACCESS_TOKEN,
+      scope: 'tokens:rotate-self',
+    })
+    const buy = exchange(tokens, { issuer: ISSUER, audiences: ['stock'], keys: [key] })
+    const bought = (await (await buy(new Request(ISSUER, { method: 'POST', body: form }))).json()) as { access_token: string }
+    const verifier = { issuer: ISSUER, audience: 'stock', keys: { keys: [key.publicJwk] } }
+    const foreign = foreignTokens({
+      ...verifier,
+      algorithms: ['ES256'],
+      principal: () => ({ tokenId: id, name: 'somebody', scopes: ['tokens:rotate-self'] }),
+    })
+    for (const guard of [accept(tokens, verifySigned(verifier)), accept(tokens, foreign)]) {
+      const admitted = await guard.decide(bought.access_token)
+      if (!admitted.ok) throw new Error('the signed token should be good')
+      const ask = { principal: admitted.principal, headers: bearer(bought.access_token) }
+      for (const [method, path] of [
+        ['GET', '/self'],
+        ['POST', '/self/rotate'],
+      ] as const) {
+        const answer = await call(method, path, ask)
+        expect([answer.status, answer.body.code]).toEqual([401, 'token_invalid'])
+        expect(answer.text).not.toContain('plan')
+      }
+    }
+    expect(await tokens.get(id)).toMatchObject({ version: 1, status: 'active' })
+    expect((await tokens.list()).items).toHaveLength(1)
+  })
+})
+
+describe('a deactivated token', () => {
+  const reader: Actor = { id: 'rea', tenants: ['acme'], manages: 'all', scopes: ['inventory:read'], resources: { warehouse: ['w1'] } }
+
+  it.each([
+    ['#/scopes', { scopes: ['inventory:read', 'billing:read'], resources: { warehouse: ['w1'] } }],
+    ['#/resources', { scopes: ['inventory:read'] }],
+  ])('is not woken by who could not create it: %s', async (pointer, terms) => {
+    const { call, create, tokens } = harness()
+    const { id } = await create(admin, terms)
+    await call('POST', `/${id}/deactivate`, { actor: reader })
+    const answer = await call('POST', `/${id}/activate`, { actor: reader })
+    expect([answer.status, answer.body.code, answer.body.errors[0].pointer]).toEqual([403, 'grant_denied', pointer])
+    expect(await tokens.get(id)).toMatchObject({ version: 2, status: 'inactive' })
+    expect((await call('POST', `/${id}/activate`, { actor: admin })).status).toBe(200)
+  })
+
+  it('is woken by who could create it', async () => {
+    const { call, create } = harness()
+    const { id } = await create(admin, { scopes: ['inventory:read'], resources: { warehouse: ['w1'] } })
+    await call('POST', `/${id}/deactivate`, { actor: reader })
+    expect((await call('POST', `/${id}/activate`, { actor: reader })).body).toMatchObject({ status: 'active' })
+  })
+})
+
+describe('who was an administrator and manages only its own tokens now', () => {
+  const demoted: Actor = { ...admin, manages: 'own' }
+
+  it.each([['somebody else'], [undefined]])('gets no more out of a token that it made then for %s', async (ownerId) => {
+    const { call, create, tokens } = harness()
+    const { id } = await create(admin, { scopes: ['inventory:read', 'billing:read'], ttlSeconds: 3600, ...(ownerId && { ownerId }) })
+    const beyond = [
+      call('POST', `/${id}/rotate`, { actor: demoted }),
+      call('PATCH', `/${id}`, { actor: demoted, body: { scopes: ['inventory:*'] } }),
+      call('PATCH', `/${id}`, { actor: demoted, body: { expiresAt: null } }),
+    ]
+    for (const answer of await Promise.all(beyond)) {
+      expect([answer.status, answer.body.code, answer.body.errors[0].pointer]).toEqual([403, 'grant_denied', '#/ownerId'])
+    }
+    expect((await tokens.get(id))?.version).toBe(1)
+    expect((await call('PATCH', `/${id}`, { actor: demoted, body: { name: 'old', scopes: ['inventory:read'] } })).status).toBe(200)
+    expect((await call('POST', `/${id}/deactivate`, { actor: demoted })).status).toBe(200)
+    expect((await call('POST', `/${id}/activate`, { actor: demoted })).status).toBe(403)
+    expect((await call('POST', `/${id}/revoke`, { actor: demoted })).status).toBe(200)
+  })
+
+  it('goes on with what it owns', async () => {
+    const { call, create } = harness()
+    const { id } = await create(admin, { ownerId: admin.id })
+    expect((await call('PATCH', `/${id}`, { actor: demoted, body: { scopes: ['inventory:*'] } })).status).toBe(200)
+    expect((await call('POST', `/${id}/rotate`, { actor: demoted })).status).toBe(201)
+  })
+})
+
+describe('the audit of one tenant', () => {
+  it('does not tell in which others somebody acts', async () => {
+    const { call, create } = harness()
+    await create(admin)
+    expect((await call('POST', '/revoke-all', { actor: partner, body: { tenantId: 'acme' } })).body).toEqual({ count: 1 })
+    for (const actor of [admin, user]) {
+      const { text } = await call('GET', '/events', { actor })
+      expect(text).not.toContain('bolt')
+    }
+    expect((await call('GET', '/events?action=revoke_all', { actor: admin })).body.items).toMatchObject([
+      { details: { tenants: ['acme'] } },
+    ])
+    await call('POST', '/revoke-all', { actor: partner, body: { all: true } })
+    const { items } = (await call('GET', '/events?action=revoke_all', { actor: superadmin })).body
+    expect(items[0].details.tenants).toEqual(['acme', 'bolt'])
+  })
+})
