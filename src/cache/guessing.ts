@@ -1,3 +1,4 @@
+import { callerOf } from '../policy/network.js'
 import { Budget } from './budget.js'
 
 /**
@@ -17,15 +18,14 @@ export class GuessingBudget {
 
   /** Is the budget of this address used up now? */
   spent(ip: string | undefined): boolean {
-    return this.#of(ip).spent(ip ?? '')
+    const caller = callerOf(ip)
+    return caller === undefined ? this.#unknown.spent('') : this.#known.spent(caller)
   }
 
   /** Charges one unknown token. */
   spend(ip: string | undefined): void {
-    this.#of(ip).spend(ip ?? '')
-  }
-
-  #of(ip: string | undefined): Budget {
-    return ip === undefined ? this.#unknown : this.#known
+    const caller = callerOf(ip)
+    if (caller === undefined) this.#unknown.spend('')
+    else this.#known.spend(caller)
   }
 }

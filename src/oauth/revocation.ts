@@ -2,6 +2,7 @@ import { Budget } from '../cache/budget.js'
 import { InvalidInputError } from '../errors.js'
 import { answerProblem } from '../http/fetch-answer.js'
 import type { Latchkey } from '../instance.js'
+import { callerOf } from '../policy/network.js'
 import { authenticateClient, type ClientOf, endpoint, mayKnow, oauthError, Refused, readTokenForm } from './client.js'
 
 /** How `revocation` is set up. */
@@ -47,7 +48,8 @@ export type PossessionOptions = {
 /**
  * Revocation without credentials: whoever holds a token may end it, which is what somebody who found one should do.
  *
- * The form and the answers are those of RFC 7009, so nobody learns whether a token was good. Limited for each address: 429 beyond it.
+ * The form and the answers are those of RFC 7009, so nobody learns whether a token was good. Limited for each address (for
+ * each /64 of IPv6): 429 beyond it.
  *
  * @throws InvalidInputError `invalid_input`
  */
@@ -59,13 +61,13 @@ export function revocationByPossession<S extends string>(
   if (!(perMinute >= 1)) throw new InvalidInputError('perMinute', 'must be 1 or more')
   const budget = new Budget({ burst: perMinute, perSecond: perMinute / 60 })
   return endpoint('revokeByPossession', async (request) => {
-    const address = ip?.(request) ?? ''
-    if (budget.spent(address)) {
+    const caller = callerOf(ip?.(request)) ?? ''
+    if (budget.spent(caller)) {
       throw new Refused(
         answerProblem('rate_limited', 'too many reports from this address', { 'retry-after': String(Math.ceil(60 / perMinute)) }),
       )
     }
-    budget.spend(address)
+    budget.spend(caller)
     const record = await tokens.identify(await readTokenForm(request))
     if (record !== undefined) {
       await tokens.revoke(

@@ -56,6 +56,16 @@ export function normalizeIp(ip: unknown): string | undefined {
   return address && formatAddress(address)
 }
 
+/** IPv6 hosts have a /64 to themselves (RFC 4291 §2.5.1), so an address alone tells nobody from anybody. */
+const HOST_BITS = 64
+
+/** Whom to hold an address against: an IPv4 address, or the /64 of an IPv6 one; `undefined` for anything else. */
+export function callerOf(ip: unknown): string | undefined {
+  const address = parseClient(ip)
+  if (address === undefined || address.kind() === 'ipv4') return address && formatAddress(address)
+  return format({ address: masked(address, HOST_BITS), bits: HOST_BITS })
+}
+
 /**
  * Does every address that `inner` lets in also pass `outer`? Absent means from anywhere.
  *

@@ -28,12 +28,19 @@ describe('guesses of one address that are under way at the same time', () => {
     let now = 0
     const budget = new GuessingBudget(() => now)
     // A thousand were let in before the first was answered.
-    for (let guess = 0; guess < 1000; guess += 1) budget.spend('a')
+    for (let guess = 0; guess < 1000; guess += 1) budget.spend('192.0.2.1')
     now += 1000
-    expect(budget.spent('a')).toBe(true)
+    expect(budget.spent('192.0.2.1')).toBe(true)
     // No matter how many they were, the address is heard again after a while.
-    for (let guess = 0; guess < 100_000; guess += 1) budget.spend('a')
+    for (let guess = 0; guess < 100_000; guess += 1) budget.spend('192.0.2.1')
     now += 6000
-    expect(budget.spent('a')).toBe(false)
+    expect(budget.spent('192.0.2.1')).toBe(false)
+  })
+
+  it('are those of its whole network, where it has one to itself', () => {
+    const budget = new GuessingBudget(() => 0)
+    for (let guess = 0; guess < 500; guess += 1) budget.spend(`2001:db8:1:2:${guess.toString(16)}::1`)
+    expect(budget.spent('2001:db8:1:2::9')).toBe(true)
+    expect(budget.spent('2001:db8:1:3::9')).toBe(false)
   })
 })

@@ -187,6 +187,19 @@ describe('revocation by possession', () => {
     expect([limited.status, limited.headers.get('retry-after')]).toEqual([429, '20'])
     expect((await from('192.0.2.2', 'junk')).status).toBe(200)
   })
+
+  it.each([
+    ['the addresses of one IPv6 network', (n: number) => `2001:db8:1:2::${n}`],
+    ['one address, however it is written', (n: number) => ['192.0.2.7', '::ffff:192.0.2.7', '::FFFF:c000:207'][n] ?? ''],
+    ['what is no address', (n: number) => `made up ${n}`],
+  ])('is limited for %s as for one', async (_, address) => {
+    const { tokens } = createTokens()
+    let n = 0
+    const revoke = revocationByPossession(tokens, { perMinute: 2, ip: () => address(n) })
+    const statuses: number[] = []
+    for (; n < 3; n += 1) statuses.push((await revoke(form({ token: 'junk' }))).status)
+    expect(statuses).toEqual([200, 200, 429])
+  })
 })
 
 describe('a real OAuth client library', () => {
