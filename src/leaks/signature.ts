@@ -8,11 +8,12 @@ function decodeBase64(text: string): Uint8Array<ArrayBuffer> | undefined {
   return Uint8Array.from(binary, (char) => char.charCodeAt(0))
 }
 
-const PEM = /^-----BEGIN PUBLIC KEY-----\s+([A-Za-z0-9+/=\s]+?)\s*-----END PUBLIC KEY-----\s*$/
+// Matched without its white space, which could otherwise be shared out in too many ways.
+const PEM = /^-----BEGINPUBLICKEY-----([A-Za-z0-9+/=]+)-----ENDPUBLICKEY-----$/
 
 /** An ECDSA P-256 public key, for WebCrypto, of a PEM text (RFC 7468 §13). `undefined` for any other text or kind of key. */
 export async function importPublicKey(pem: string): Promise<PublicKey | undefined> {
-  const der = decodeBase64((PEM.exec(pem.trim())?.[1] ?? '').replace(/\s+/g, ''))
+  const der = decodeBase64(PEM.exec(pem.replace(/\s+/g, ''))?.[1] ?? '')
   if (der === undefined) return undefined
   try {
     return await crypto.subtle.importKey('spki', der, { name: 'ECDSA', namedCurve: 'P-256' }, false, ['verify'])

@@ -4,6 +4,7 @@ import { readShape, text } from '../policy/shape.js'
 import { viewRecord } from '../records/view-record.js'
 import type { StoredEvent, StoredToken } from '../store.js'
 import { deriveId } from '../token/derive-id.js'
+import { redact } from '../token/redact.js'
 import { type ReadActor, readActor } from './actor.js'
 import { commit } from './change.js'
 import type { Context } from './context.js'
@@ -50,7 +51,9 @@ async function act(context: Context, stored: StoredToken, action: LeakAction, by
 
 function leakEvent(stored: StoredToken, given: Given, actor: ReadActor, at: number): StoredEvent {
   const { id, prefix, tenantId, ownerId, createdBy } = stored
-  const { source, url, type, action } = given
+  const { action } = given
+  // An address may hold the token itself, in a query or a fragment.
+  const [source, url, type] = [given.source, given.url, given.type].map((told) => (told === undefined ? undefined : redact(told)))
   return {
     id: deriveId(['leak', prefix, id, source ?? '', url ?? '']),
     at,

@@ -195,6 +195,16 @@ describe('the text of a reported token', () => {
     const seen = `${await response.text()}${JSON.stringify(items)}${inspect(told, { depth: null })}`
     for (let at = 0; at + 12 <= secret.length; at += 1) expect(seen).not.toContain(secret.slice(at, at + 12))
   })
+
+  it('is in no event of a find that the application reports itself', async () => {
+    const { tokens, create, told } = createTokens()
+    const { token, record } = await create()
+    const at = { url: `https://x.example/#${token}`, source: `log of ${token}`, type: token }
+    await tokens.reportLeak({ token, action: 'notify', ...at }, { actor: 'system' })
+    const { items } = await tokens.events({ tokenId: record.id, action: 'leak' })
+    expect(items).toHaveLength(1)
+    expect(`${JSON.stringify(items)}${inspect(told, { depth: null })}`).not.toContain(token.slice(-30))
+  })
 })
 
 describe("GitHub's published sample", () => {

@@ -40,4 +40,10 @@ describe('a public key', () => {
     const p384 = generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey.export({ type: 'spki', format: 'pem' }).toString()
     for (const other of [rsa, p384, 'x', '', pem.replace('PUBLIC', 'PRIVATE')]) expect(await importPublicKey(other)).toBeUndefined()
   })
+
+  it('may be broken into lines anyhow; a text that is mostly blank is none, and no work', async () => {
+    const body = pem.replace(/-----[A-Z ]+-----/g, '').replace(/\s+/g, '')
+    expect(await importPublicKey(`-----BEGIN PUBLIC KEY-----\r\n${body}\r\n-----END PUBLIC KEY-----\r\n`)).toBeDefined()
+    expect(await importPublicKey(`-----BEGIN PUBLIC KEY-----${' '.repeat(100_000)}x`)).toBeUndefined()
+  })
 })
