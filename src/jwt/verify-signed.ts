@@ -174,6 +174,8 @@ async function isSigned(token: string, findKey: KeySource, algorithms: readonly 
 function identityOf({ all, jti, sub }: Claims): Identity | null {
   const { parent, name, tenant_id: tenantId, owner_id: ownerId, scope, client_id: clientId } = all
   if (jti === undefined || typeof clientId !== 'string' || typeof scope !== 'string' || typeof parent !== 'string') return null
+  // A tenant in a form that cannot be read must not become "of every tenant".
+  if ((tenantId !== undefined && typeof tenantId !== 'string') || (ownerId !== undefined && typeof ownerId !== 'string')) return null
   let resources: Resources | undefined
   try {
     resources = all.resources === undefined ? undefined : readResources('resources', all.resources)
@@ -183,8 +185,8 @@ function identityOf({ all, jti, sub }: Claims): Identity | null {
   return {
     tokenId: parent,
     name: typeof name === 'string' ? name : sub,
-    tenantId: typeof tenantId === 'string' ? tenantId : undefined,
-    ownerId: typeof ownerId === 'string' ? ownerId : undefined,
+    tenantId,
+    ownerId,
     scopes: scope.split(' ').filter((word) => word !== ''),
     resources,
   }
