@@ -30,16 +30,14 @@ for (const name of chosen) {
     const result = await runSection(name)
     results[name] = result
     console.log(show(result))
+    if (!has('write') || has('quick')) continue
+    writeFileSync(KEPT, JSON.stringify(results))
+    writeFileSync(PAGE, page(SECTIONS.flatMap((each) => results[each] ?? [])))
   } catch (error) {
     console.error(`${name}: ${error instanceof Error ? error.message : String(error)}`)
     process.exitCode = 1
   }
 }
-if (has('write') && !has('quick')) {
-  writeFileSync(KEPT, JSON.stringify(results))
-  writeFileSync(PAGE, page(SECTIONS.flatMap((name) => results[name] ?? [])))
-}
-
 function runSection(name: string): Promise<Result> {
   return new Promise((resolve, reject) => {
     const child = fork(program, [name, has('quick') ? 'quick' : 'full', worker], { execArgv: ['--expose-gc'] })

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
@@ -13,6 +14,7 @@ export async function bundle(program: URL, folder: string = join(ROOT, 'node_mod
   const entry = fileURLToPath(program)
   const name = basename(entry, '.ts')
   const outdir = join(folder, `${name}-${process.pid}`)
+  process.once('exit', () => rmSync(outdir, { recursive: true, force: true }))
   await build({
     entryPoints: [entry],
     outdir,
