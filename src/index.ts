@@ -1,3 +1,4 @@
+export type { DashboardOptions, DashboardTexts } from './dashboard/index.js'
 export {
   ClosedError,
   CODES,

@@ -18,6 +18,3 @@ export function standingText(token: Token): string {
   if (standing === 'rotating') return t('status.rotating', { time: token.expiresAt === undefined ? '' : briefMoment(token.expiresAt) })
   return t(`status.${standing}`)
 }
-
-/** Is it over for good? */
-export const isOver = (token: Token): boolean => token.status === 'revoked'

@@ -29,7 +29,7 @@ const fill = async (page: Page): Promise<void> => {
 }
 
 const SCENES: { readonly [name: string]: Scene } = {
-  list: { whole: true },
+  list: {},
   'list-selected': {
     async act(page) {
       const boxes = page.getByRole('checkbox', { name: /^Select (?!all)/ })
@@ -96,7 +96,7 @@ const SCENES: { readonly [name: string]: Scene } = {
   'revoke-all': {
     async act(page) {
       await press(page, 'Revoke all')
-      await page.getByRole('dialog').getByLabel('Client').fill('acme')
+      await page.getByRole('dialog').getByLabel('Client', { exact: true }).fill('acme')
       await page.getByText('tokens will be revoked').waitFor()
     },
   },
