@@ -17,7 +17,9 @@ describe.each(kinds)('limits counted by $name', ({ skip, start }) => {
     onTestFinished(close)
     const store = memoryStore()
     let now = NOON
-    const nodes = limiters.map((limiter) => limited([{ name: 'uses', by: 'token', limiter, ...limit }], { store, clock: () => now }))
+    const nodes = limiters.map((limiter) =>
+      limited([{ name: 'uses', by: 'token', limiter, ...limit }], { store, clock: () => now, deadlineSeconds: 15 }),
+    )
     return {
       nodes,
       setNow: (to) => {
@@ -28,7 +30,7 @@ describe.each(kinds)('limits counted by $name', ({ skip, start }) => {
   const first = ({ nodes }: World): Latchkey<Scope> => nodes[0]!
   const spend = async ({ nodes }: World, token: string, uses: number): Promise<number> => {
     const verdicts = await Promise.all(Array.from({ length: uses }, (_, index) => verdict(nodes[index % NODES]!.verify(token))))
-    expect(new Set(verdicts).difference?.(new Set(['ok', 'rate_limited'])) ?? new Set()).toEqual(new Set())
+    for (const word of verdicts) expect(['ok', 'rate_limited']).toContain(word)
     return verdicts.filter((word) => word === 'ok').length
   }
 

@@ -1,3 +1,4 @@
+import type { Limiter } from 'latchkey'
 import { RateLimiterMemory } from 'rate-limiter-flexible'
 import { describe, expect, it } from 'vitest'
 import { instance, mint, principalOf, SYSTEM, until, verdict, warm } from '../latchkey/harness.js'
@@ -150,6 +151,28 @@ describe('a refused use spends nothing', () => {
     }
     expect(await verdict(tokens.verify(token))).toBe('ok')
   })
+})
+
+it('what a refused use took is not given back where the window is about to end, for it would be a gift to the next one', async () => {
+  const limiter = syncLimiter(5)
+  const ending = { ...limiter, consume: (key: string, by: number) => ({ ...limiter.penalty(key, by, {}), msBeforeNext: 50 }) }
+  const tokens = limited([{ name: 'token', by: 'token', limiter: ending as Limiter }])
+  const { token } = await mint(tokens)
+  tokens.countUse(await principalOf(tokens.decide(token)), { outcome: 'scope_insufficient' })
+  expect([...limiter.counts.values()]).toEqual([1])
+})
+
+it('the count of a quota outlives its period, so that a node whose clock is behind finds it', async () => {
+  const limiter = syncLimiter(5)
+  const lifetimes: (number | undefined)[] = []
+  const penalty: Limiter['penalty'] = (key, by, options) => {
+    lifetimes.push(options.customDuration)
+    return limiter.penalty(key, by, options)
+  }
+  const now = Date.parse('2026-11-22T12:00:00Z')
+  const tokens = limited([{ name: 'daily', by: 'token', limiter: { ...limiter, penalty }, refill: 'day' }], { clock: () => now })
+  await tokens.verify((await mint(tokens)).token)
+  expect(lifetimes).toEqual([12 * 3600 + 3600])
 })
 
 describe('one request counts once', () => {
