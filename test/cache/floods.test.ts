@@ -158,28 +158,28 @@ describe('the budget for guessing', () => {
     let now = 0
     const budget = new GuessingBudget(() => now)
     for (let guess = 0; guess < 500; guess += 1) {
-      expect(budget.spent('a')).toBe(false)
-      budget.spend('a')
+      expect(budget.spent('10.0.0.1')).toBe(false)
+      budget.spend('10.0.0.1')
     }
-    expect(budget.spent('a')).toBe(true)
-    expect(budget.spent('b')).toBe(false)
+    expect(budget.spent('10.0.0.1')).toBe(true)
+    expect(budget.spent('10.0.0.2')).toBe(false)
     now += 10
-    expect(budget.spent('a')).toBe(false)
-    budget.spend('a')
-    expect(budget.spent('a')).toBe(true)
+    expect(budget.spent('10.0.0.1')).toBe(false)
+    budget.spend('10.0.0.1')
+    expect(budget.spent('10.0.0.1')).toBe(true)
     now += 3_600_000
-    for (let guess = 0; guess < 500; guess += 1) budget.spend('a')
-    expect(budget.spent('a')).toBe(true)
+    for (let guess = 0; guess < 500; guess += 1) budget.spend('10.0.0.1')
+    expect(budget.spent('10.0.0.1')).toBe(true)
   })
 
   it('forgets the address that was charged longest ago, not the busy one', () => {
     const budget = new GuessingBudget(() => 0)
-    for (let guess = 0; guess < 500; guess += 1) budget.spend('busy')
+    for (let guess = 0; guess < 500; guess += 1) budget.spend('192.0.2.1')
     for (let other = 0; other < 30_000; other += 1) {
-      budget.spend(`x${other}`)
-      if (other % 5000 === 0) budget.spend('busy')
+      budget.spend(`10.0.${other >> 8}.${other & 255}`)
+      if (other % 5000 === 0) budget.spend('192.0.2.1')
     }
-    expect(budget.spent('busy')).toBe(true)
+    expect(budget.spent('192.0.2.1')).toBe(true)
   })
 
   it('is one for all where the address is not known, and a larger one', () => {
