@@ -31,7 +31,7 @@ import type { Names } from './table-names.js'
 import { recordUsage, usage } from './usage.js'
 
 /** The verbs of a SQL store over an engine that is open. */
-export type OpenStore = Required<Omit<TokenStore, 'name' | 'subscribe' | 'reached'>> & Pick<TokenStore, 'subscribe'>
+export type OpenStore = Required<Omit<TokenStore, 'name' | 'subscribe' | 'reached' | 'usageRows'>> & Pick<TokenStore, 'subscribe'>
 
 /** Puts the verbs together: the same ones for every dialect. */
 export const openStore = (engine: Engine, quirks: Quirks, names: Names): OpenStore => {
