@@ -22,7 +22,7 @@ export type InstantInput = Date | number | string
 
 /** Who is asking. Also what the `actor` callback of `management` answers. */
 export type Actor = {
-  /** Kept as `createdBy`, `revokedBy` and in the audit. */
+  /** Kept as `createdBy`, `revokedBy` and in the audit. Unique over all tenants: two people of one id share their idempotency keys. */
   readonly id: string
   /** The tenants it acts in, or `'*'` for all, which is also what it takes to touch tokens without a tenant. */
   readonly tenants: readonly string[] | '*'
