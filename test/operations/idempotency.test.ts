@@ -18,6 +18,17 @@ describe('create under an idempotency key', () => {
     expect(JSON.stringify(answers.filter(({ replayed }) => replayed))).not.toMatch(/acme_test_[0-9A-Za-z]{16}_/)
   })
 
+  it('is of its tenant: people of one name and key in two tenants do not meet', async () => {
+    const tokens = instance()
+    const ids = await Promise.all(
+      ['acme', 'globex'].map(async (tenantId) => {
+        const actor = { id: 'ann', tenants: [tenantId], manages: 'all' } as const
+        return (await tokens.create({ ...INPUT, tenantId }, { actor })).record.id
+      }),
+    )
+    expect(new Set(ids).size).toBe(2)
+  })
+
   it('finds the token of a create whose answer was lost', async () => {
     let lost = true
     const store = interceptStore(memoryStore(), ({ method }, proceed) => {
