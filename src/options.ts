@@ -98,9 +98,8 @@ const seconds = (min: number, max: number) =>
     .max(max, { error: `must be at most ${max} seconds` })
 const wholeSeconds = seconds(1, CENTURY_SECONDS).int({ error: 'must be whole seconds' })
 const callback = z.custom<(...args: never[]) => unknown>((value) => typeof value === 'function', { error: 'must be a function' })
-const named = z.custom<Record<string, unknown>>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), {
-  error: 'must be an object',
-})
+const named = (error: string) =>
+  z.custom<Record<string, unknown>>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), { error })
 const pepperText = z.string({ error: 'must be a string' }).min(32, { error: 'must be at least 32 characters long' })
 
 const schema = z.strictObject({
@@ -108,9 +107,9 @@ const schema = z.strictObject({
     error: 'must be lower-case words joined by "_", starting with a letter, at most 24 characters, such as acme_live',
   }),
   store: z.custom<TokenStore>(isStore, { error: 'must be a store, such as sqliteStore(path): an object with the methods of TokenStore' }),
-  scopes: named,
-  groups: named.default({}),
-  implies: named.default({}),
+  scopes: named("must be an object of scopes and their descriptions, such as { 'inventory:read': 'See stock' }"),
+  groups: named("must be an object of groups and their scopes, such as { staff: ['inventory:read'] }").default({}),
+  implies: named("must be an object of scopes and what comes with them, such as { 'stock:write': ['stock:read'] }").default({}),
   allowWildcard: z.boolean({ error: 'must be true or false' }).default(false),
   pepper: z.union([pepperText, z.array(pepperText).min(1, { error: 'must not be an empty list' })], { error: peppersMessage }).optional(),
   ownerScopes: callback.optional(),

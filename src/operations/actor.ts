@@ -1,7 +1,9 @@
 import { GrantDeniedError, InvalidInputError } from '../errors.js'
 import type { Catalogue } from '../policy/catalogue.js'
 import { readResources, resourcesWithin } from '../policy/resource.js'
+import { closest } from '../policy/suggest.js'
 import type { Resources, StoredToken } from '../store.js'
+import { redact } from '../token/redact.js'
 
 /** An actor that has been looked at: complete, copied, and no longer the caller's object. */
 export type ReadActor = {
@@ -25,7 +27,14 @@ export const SYSTEM: ReadActor = Object.freeze({
   ip: undefined,
 })
 
-const HOW = "give the word 'system', or { id, tenants: [...] or '*', manages: 'own' or 'all' }"
+const WHOLE = "{ id, tenants: [...] or '*', manages: 'own' or 'all' }"
+const HOW = `give { actor: 'system' }, or { actor: ${WHOLE} }`
+
+/** What a call may say beside its input. */
+const OPTIONS: ReadonlySet<PropertyKey> = new Set(['actor', 'version'])
+
+/** Left out, these two mean "no limit", so a misspelt one must not count as left out. */
+const LIMITS = ['scopes', 'resources'] as const
 
 /**
  * Reads the actor of a change. Absent or incomplete is an error, never "unrestricted".
@@ -33,15 +42,17 @@ const HOW = "give the word 'system', or { id, tenants: [...] or '*', manages: 'o
  * @throws InvalidInputError `invalid_input`, field `actor`
  */
 export function readActor(by: unknown): ReadActor {
+  refuseOthers(by)
   const actor = field(by, 'actor', 'actor')
   if (actor === 'system') return SYSTEM
   if (typeof actor !== 'object' || actor === null || Array.isArray(actor)) throw new InvalidInputError('actor', `is missing: ${HOW}`)
   const id = field(actor, 'id', 'actor.id')
   if (typeof id !== 'string' || id === '' || id.length > 200)
-    throw new InvalidInputError('actor.id', `must be a string of 1 to 200 characters: ${HOW}`)
+    throw new InvalidInputError('actor.id', `must be a string of 1 to 200 characters, as in ${WHOLE}`)
   if (id === 'system') throw new InvalidInputError('actor.id', "'system' is the application itself: no person may be called so")
   const manages = field(actor, 'manages', 'actor.manages')
   if (manages !== 'own' && manages !== 'all') throw new InvalidInputError('actor.manages', "must be 'own' or 'all'")
+  refuseMisspelt(actor)
   const ip = field(actor, 'ip', 'actor.ip')
   const resources = 'resources' in actor ? readResources('actor.resources', field(actor, 'resources', 'actor.resources')) : undefined
   return {
@@ -57,6 +68,7 @@ export function readActor(by: unknown): ReadActor {
 /** As `readActor` for reads: without an `actor` key, the application itself asks. */
 export function readReader(by: unknown): ReadActor {
   if (by === undefined) return SYSTEM
+  refuseOthers(by)
   if (typeof by === 'object' && by !== null && !('actor' in by)) return SYSTEM
   return readActor(by)
 }
@@ -116,6 +128,30 @@ function readScopes(actor: object): readonly string[] | undefined {
   if (scopes === undefined && !('scopes' in actor)) return undefined
   if (Array.isArray(scopes) && scopes.every((scope) => typeof scope === 'string')) return [...scopes]
   throw new InvalidInputError('actor.scopes', 'must be a list of scopes; leave it out for an actor that may grant every scope')
+}
+
+// `get(id, user)` for `get(id, { actor: user })` would otherwise be answered as to the application itself.
+function refuseOthers(by: unknown): void {
+  const other = keysOf(by).find((key) => !OPTIONS.has(key))
+  if (other !== undefined)
+    throw new InvalidInputError(redact(String(other)).slice(0, 64), `there is no such option beside the input: ${HOW}`)
+}
+
+function refuseMisspelt(actor: object): void {
+  for (const limit of LIMITS) {
+    if (limit in actor) continue
+    const slip = keysOf(actor).find((key) => typeof key === 'string' && closest(key, [limit]) !== undefined)
+    if (slip !== undefined) throw new InvalidInputError(`actor.${String(slip)}`, `there is no such field; did you mean "${limit}"?`)
+  }
+}
+
+function keysOf(holder: unknown): readonly PropertyKey[] {
+  if (typeof holder !== 'object' || holder === null) return []
+  try {
+    return Reflect.ownKeys(holder)
+  } catch (error) {
+    throw new InvalidInputError('actor', 'could not be read', error)
+  }
 }
 
 function field(holder: unknown, name: string, path: string): unknown {

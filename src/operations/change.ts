@@ -3,6 +3,7 @@ import type { TokenRecord } from '../model.js'
 import { viewRecord } from '../records/view-record.js'
 import type { Change, CommitResult, StoredEvent, StoredToken } from '../store.js'
 import { isTokenId } from '../token/parse.js'
+import { redact } from '../token/redact.js'
 import { canSee, type ReadActor } from './actor.js'
 import type { Context } from './context.js'
 
@@ -27,12 +28,22 @@ export async function commit(context: Context, change: Change): Promise<CommitRe
 }
 
 /**
+ * Is this a text, and not the token itself, which no id ever is? The message does not repeat it.
+ *
+ * @throws InvalidInputError `invalid_input`
+ */
+export function checkId(field: string, id: unknown): asserts id is string {
+  if (typeof id !== 'string') throw new InvalidInputError(field, 'must be the id of a token, a string')
+  if (redact(id) !== id) throw new InvalidInputError(field, 'is a token, which is kept nowhere: give its id, as in record.id')
+}
+
+/**
  * The stored token, from the primary, if this actor may see it.
  *
  * @throws NotFoundError `not_found`
  */
 export async function findVisible(context: Context, id: unknown, actor: ReadActor): Promise<StoredToken> {
-  if (typeof id !== 'string') throw new InvalidInputError('id', 'must be the id of a token, a string')
+  checkId('id', id)
   if (!isTokenId(id)) throw new NotFoundError(id)
   const found = await context.store.findOne(id)
   if (found === undefined || found.prefix !== context.settings.prefix || !canSee(actor, found)) throw new NotFoundError(id)

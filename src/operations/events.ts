@@ -6,6 +6,7 @@ import { readCursor, writeCursor } from '../records/cursor.js'
 import { viewEvent } from '../records/view-event.js'
 import type { AuditAction, EventQuery } from '../store.js'
 import { type ReadActor, readReader } from './actor.js'
+import { checkId } from './change.js'
 import type { Context } from './context.js'
 import { limitShape } from './list.js'
 
@@ -76,6 +77,7 @@ function readPosition(cursor: string, bound: unknown): number {
 // `undefined`: nothing can match what this actor may see.
 function queryFor(prefix: string, given: Given, actor: ReadActor): Omit<EventQuery, 'limit' | 'after'> | undefined {
   const { tokenId, tenantId } = given
+  if (tokenId !== undefined) checkId('tokenId', tokenId)
   if (tenantId !== undefined && actor.tenants !== undefined && !actor.tenants.includes(tenantId)) return undefined
   const tenantIds = tenantId === undefined ? actor.tenants : [tenantId]
   const actions = given.action === undefined ? undefined : [given.action].flat()

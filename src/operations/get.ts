@@ -1,9 +1,9 @@
-import { InvalidInputError } from '../errors.js'
 import type { TokenRecord } from '../model.js'
 import { viewRecord } from '../records/view-record.js'
 import type { ListedToken } from '../store.js'
 import { isTokenId } from '../token/parse.js'
 import { canSee, readReader } from './actor.js'
+import { checkId } from './change.js'
 import type { Context } from './context.js'
 import { withLastUse } from './last-use.js'
 
@@ -21,7 +21,7 @@ export async function get(context: Context, id: unknown, by: unknown): Promise<T
 
 /** The stored token with its last use. */
 export async function findListed(context: Context, id: unknown): Promise<ListedToken | undefined> {
-  if (typeof id !== 'string') throw new InvalidInputError('id', 'must be the id of a token, a string')
+  checkId('id', id)
   if (!isTokenId(id)) return undefined
   const rows = await context.store.list({ prefix: context.settings.prefix, ids: [id], now: context.settings.clock(), limit: 1 })
   return rows.find((row) => row.id === id)

@@ -1,17 +1,33 @@
 import * as z from 'zod'
 import { InvalidInputError } from '../errors.js'
 import { redact } from '../token/redact.js'
+import { quote } from './quote.js'
+import { closest } from './suggest.js'
 
 /** A zod path as callers write it: `scopes.0`, `resources.warehouse`. */
 function dotted(path: readonly PropertyKey[]): string {
   return path.map(String).join('.')
 }
 
-function explain(issue: z.core.$ZodIssue, input: unknown, root: string): InvalidInputError {
+/** What a name that is not there was probably meant to be: `ttl` for `ttlSeconds`, `scope` for `scopes`. */
+function meant(key: string, schema: z.ZodType): string {
+  const names = schema instanceof z.ZodObject ? Object.keys(schema.shape) : []
+  const start = key.toLowerCase()
+  const name = names.find((known) => start !== '' && known.toLowerCase().startsWith(start)) ?? closest(key, names)
+  return name === undefined ? '' : `; did you mean ${JSON.stringify(name)}?`
+}
+
+function explain(issue: z.core.$ZodIssue, input: unknown, root: string, schema: z.ZodType): InvalidInputError {
   const path = dotted(issue.path)
   if (issue.code === 'unrecognized_keys') {
     const key = redact(issue.keys[0] ?? '').slice(0, 64)
-    return new InvalidInputError(path === '' ? key : `${path}.${key}`, `there is no such field in ${root}`)
+    return new InvalidInputError(
+      path === '' ? key : `${path}.${key}`,
+      `there is no such field in ${root}${path === '' ? meant(key, schema) : ''}`,
+    )
+  }
+  if (path === '' && issue.code === 'invalid_type' && issue.expected === 'object') {
+    return new InvalidInputError(root, `must be an object, not ${quote(input)}`)
   }
   const missing = path !== '' && issue.path.reduce<unknown>((value, key) => Reflect.get(Object(value), key), input) === undefined
   return new InvalidInputError(path === '' ? root : path, missing ? `is missing: it ${issue.message}` : issue.message)
@@ -32,8 +48,10 @@ export function readShape<T>(schema: z.ZodType<T>, input: unknown, root: string)
     throw new InvalidInputError(root, 'could not be read', error)
   }
   if (result.success) return result.data
-  const [issue] = result.error.issues
-  throw issue === undefined ? new InvalidInputError(root, 'is not valid') : explain(issue, input, root)
+  // A misspelt name is why another is missing.
+  const { issues } = result.error
+  const issue = issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0]
+  throw issue === undefined ? new InvalidInputError(root, 'is not valid') : explain(issue, input, root, schema)
 }
 
 // JSON.parse makes `__proto__` an own key, and schema libraries differ in what they do with it.
