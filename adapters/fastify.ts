@@ -1,4 +1,5 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
+import { InvalidInputError } from '../src/errors.js'
 import { createGuard, type GuardOutcome } from '../src/http/authenticate.js'
 import type { AuthenticateOptions as Options } from '../src/http/options.js'
 import type { PlainResponse } from '../src/http/problem.js'
@@ -42,6 +43,12 @@ const platform: Platform<FastifyRequest> = {
 
 // Asynchronous, because Fastify cannot catch what a plugin with a callback throws.
 const plugin: FastifyPluginAsync<AuthenticateOptions> = async function authenticate(app, { tokens, ...options }) {
+  if ('prefix' in options) {
+    throw new InvalidInputError(
+      'prefix',
+      'there is no such option, because it would not limit what is guarded: register this inside a plugin that has the prefix',
+    )
+  }
   const decide = createGuard(tokens, options, platform)
   const { vary } = decide.guard
 

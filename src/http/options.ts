@@ -31,7 +31,8 @@ export function readOptions<R>(options: AuthenticateOptions<R>): AuthenticateOpt
   const given: unknown = options
   if (typeof given !== 'object' || given === null || Array.isArray(given)) throw new InvalidInputError('options', 'must be an object')
   for (const name of Reflect.ownKeys(given)) {
-    if (typeof name !== 'string' || !NAMES.has(name)) throw new InvalidInputError(String(name), 'there is no such option')
+    if (typeof name !== 'string' || !NAMES.has(name))
+      throw new InvalidInputError(String(name), `there is no such option: there are ${[...NAMES].join(', ')}`)
   }
   const copy = { ...options }
   if (copy.optional !== undefined && typeof copy.optional !== 'boolean') throw new InvalidInputError('optional', 'must be true or false')

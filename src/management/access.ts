@@ -1,4 +1,6 @@
+import { InvalidInputError } from '../errors.js'
 import { createGuard, type GuardOutcome } from '../http/authenticate.js'
+import { warn } from '../http/diagnostics.js'
 import type { PlainResponse } from '../http/problem.js'
 import type { Latchkey } from '../instance.js'
 import type { Actor, Principal } from '../model.js'
@@ -137,7 +139,9 @@ function isSomebody(answer: unknown): answer is object {
 function tryRead(answer: object): ReturnType<typeof readActor> | undefined {
   try {
     return readActor({ actor: answer })
-  } catch {
+  } catch (error) {
+    // To the caller this is "sign in"; whoever wrote the callback would look for the mistake for long.
+    warn('LATCHKEY_W006', undefined, error instanceof InvalidInputError ? error.message : '')
     return undefined
   }
 }

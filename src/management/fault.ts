@@ -18,8 +18,9 @@ export class RequestFault extends LatchkeyError<'invalid_input' | 'payload_too_l
   constructor(
     faults: readonly [Fault, ...Fault[]],
     code: 'invalid_input' | 'payload_too_large' | 'media_type_unsupported' = 'invalid_input',
+    message: string = faults[0].detail,
   ) {
-    super(code, faults[0].detail)
+    super(code, message)
     this.faults = faults
   }
 }

@@ -12,7 +12,8 @@ export function readPart<T>(schema: z.ZodType<T>, part: Part, input: unknown): T
   const result = schema.safeParse(input, { error: (issue) => explain(issue, part) })
   if (result.success) return result.data
   const [first, ...others] = result.error.issues.flatMap((issue) => faultsOf(issue, part))
-  throw first === undefined ? fault(part, [], 'is not valid') : new RequestFault([first, ...others.slice(0, MAX_FAULTS - 1)])
+  if (first === undefined) throw fault(part, [], 'is not valid')
+  throw new RequestFault([first.fault, ...others.slice(0, MAX_FAULTS - 1).map((one) => one.fault)], 'invalid_input', first.sentence)
 }
 
 /** The parameters of a query string: text, or a list where one is given several times. */
@@ -26,18 +27,18 @@ export function readQuery(search: URLSearchParams): { readonly [name: string]: s
   return query
 }
 
-function faultsOf(issue: z.core.$ZodIssue, part: Part): readonly Fault[] {
-  if (issue.code !== 'unrecognized_keys') return [{ in: part, pointer: pointerTo(issue.path), detail: sentence(issue.path, issue.message) }]
-  const what = part === 'query' ? 'parameter' : 'field'
-  return issue.keys.map((key) => ({
-    in: part,
-    pointer: pointerTo([...issue.path, key]),
-    detail: sentence([...issue.path, key], `there is no such ${what} that you could set`),
-  }))
+/** What is wrong, and the same as a sentence that names the field by itself. */
+type Told = { readonly fault: Fault; readonly sentence: string }
+
+function faultsOf(issue: z.core.$ZodIssue, part: Part): readonly Told[] {
+  if (issue.code !== 'unrecognized_keys') return [told(part, issue.path, issue.message)]
+  const message = part === 'query' ? 'there is no such parameter' : 'there is no such field that you could set'
+  return issue.keys.map((key) => told(part, [...issue.path, key], message))
 }
 
-function sentence(path: readonly PropertyKey[], message: string): string {
-  return path.length === 0 ? message : `${path.map(String).join('.')}: ${message}`
+function told(part: Part, path: readonly PropertyKey[], detail: string): Told {
+  const sentence = path.length === 0 ? detail : `${path.map(String).join('.')}: ${detail}`
+  return { fault: { in: part, pointer: pointerTo(path), detail }, sentence }
 }
 
 const NAMES: { readonly [type: string]: string } = {

@@ -1,0 +1,48 @@
+import { latchkey } from 'latchkey'
+import { memoryStore } from 'latchkey/stores/memory'
+import { management } from 'latchkey/web'
+import { describe, expect, it, vi } from 'vitest'
+
+function api(actor: unknown) {
+  const tokens = latchkey({ prefix: 'acme_live', store: memoryStore(), scopes: { 'inventory:read': 'See stock' } })
+  return { tokens, call: management(tokens, { mountPath: '/t', actor: () => actor as never }) }
+}
+
+describe('those who set the API up are told what is wrong', () => {
+  it('an actor that is not whole is named to the host, and to the caller is nobody', async () => {
+    const emit = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
+    try {
+      const { tokens, call } = api({ id: 7, tenants: ['acme'], manages: 'own' })
+      const answer = await call(new Request('http://localhost/t/me'))
+      expect([answer.status, (await answer.json()).code]).toEqual([401, 'actor_missing'])
+      expect(emit).toHaveBeenCalledWith(
+        expect.stringContaining('actor.id: must be a string'),
+        expect.objectContaining({ code: 'LATCHKEY_W006' }),
+      )
+      await tokens.close()
+    } finally {
+      emit.mockRestore()
+    }
+  })
+
+  it('missing arguments are errors that name them', async () => {
+    const { tokens } = api(undefined)
+    expect(() => management(tokens, undefined as never)).toThrow('actor: must be a function')
+    expect(() => management({ prefix: 'acme_live' } as never, { mountPath: '/t', actor: () => undefined })).toThrow('tokens: must be what')
+    expect(() => management(tokens, { mountPath: 't/', actor: () => undefined })).toThrow('mountPath: must be the path')
+    await tokens.close()
+  })
+
+  it('the detail of each field is without its name, which the pointer has', async () => {
+    const { tokens, call } = api({ id: 'ada', tenants: '*', manages: 'all' })
+    const body = JSON.stringify({ nam: 'x', scopes: [] })
+    const answer = await call(new Request('http://localhost/t/', { method: 'POST', body, headers: { 'content-type': 'application/json' } }))
+    const { detail, errors } = await answer.json()
+    expect(detail).toBe('name: is required')
+    expect(errors).toEqual([
+      { in: 'body', pointer: '#/name', detail: 'is required' },
+      { in: 'body', pointer: '#/nam', detail: 'there is no such field that you could set' },
+    ])
+    await tokens.close()
+  })
+})
