@@ -15,18 +15,22 @@ type Props = {
   readonly footer: ComponentChildren
 }
 
+/** Where the focus was before the first of a row of dialogs, each of which replaces the one before. */
+let opener: HTMLElement | undefined
+
 /** A native modal dialog. A click beside it does nothing: what was typed, or is shown once, would be lost. */
 export function Dialog({ title, size = 'small', onClose, onForced, onSubmit, children, footer }: Props): JSX.Element {
   const ref = useRef<HTMLDialogElement>(null)
   const id = useId()
   useEffect(() => {
     const dialog = ref.current
-    const before = document.activeElement
+    const { activeElement } = document
+    if (activeElement instanceof HTMLElement && activeElement !== document.body) opener = activeElement
     dialog?.showModal()
     dialog?.querySelector<HTMLElement>('[data-first]')?.focus()
     return () => {
       dialog?.close()
-      if (before instanceof HTMLElement && before.isConnected) before.focus()
+      if (opener?.isConnected) opener.focus()
     }
   }, [])
   const leave = onClose ?? onForced
