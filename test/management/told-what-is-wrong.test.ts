@@ -14,7 +14,7 @@ describe('those who set the API up are told what is wrong', () => {
     try {
       const { tokens, call } = api({ id: 7, tenants: ['acme'], manages: 'own' })
       const answer = await call(new Request('http://localhost/t/me'))
-      expect([answer.status, (await answer.json()).code]).toEqual([401, 'actor_missing'])
+      expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([401, 'actor_missing'])
       expect(emit).toHaveBeenCalledWith(
         expect.stringContaining('actor.id: must be a string'),
         expect.objectContaining({ code: 'LATCHKEY_W006' }),
@@ -37,7 +37,7 @@ describe('those who set the API up are told what is wrong', () => {
     const { tokens, call } = api({ id: 'ada', tenants: '*', manages: 'all' })
     const body = JSON.stringify({ nam: 'x', scopes: [] })
     const answer = await call(new Request('http://localhost/t/', { method: 'POST', body, headers: { 'content-type': 'application/json' } }))
-    const { detail, errors } = await answer.json()
+    const { detail, errors } = (await answer.json()) as { detail: string; errors: unknown }
     expect(detail).toBe('name: is required')
     expect(errors).toEqual([
       { in: 'body', pointer: '#/name', detail: 'is required' },
