@@ -71,6 +71,11 @@ export function exchange<S extends string>(tokens: Latchkey<S>, options: Exchang
       endpoint: 'exchange',
       ...(address !== undefined && { ip: address }),
     })
+    if (!verification.ok && verification.code === 'rate_limited') {
+      throw new Refused(
+        answerProblem('rate_limited', 'too many requests', { 'retry-after': String(Math.ceil(verification.retryAfterSeconds ?? 1)) }),
+      )
+    }
     // RFC 8693 §2.2.2: a subject token that is not good is an invalid_request.
     if (!verification.ok) throw oauthError(400, 'invalid_request', 'the subject token is not valid')
     const { principal } = verification

@@ -81,6 +81,25 @@ describe('the exchange (RFC 8693)', () => {
     expect((await buy(new Request(ISSUER, { method: 'POST', body }))).status).toBe(503)
   })
 
+  it('is 429 when the API token has used up its rate', async () => {
+    const limiter = {
+      points: 1,
+      duration: 60,
+      consume: () => Promise.reject({ msBeforeNext: 5000, remainingPoints: 0, consumedPoints: 2 }),
+    }
+    const tokens = latchkey({
+      prefix: 'acme_live',
+      store: memoryStore(),
+      scopes: { a: 'b' },
+      rateLimit: { limits: [{ name: 'token', by: 'token', limiter: limiter as never }], onFailure: 'refuse' },
+    })
+    const { token } = await tokens.create({ name: 'x', scopes: ['a'] }, system)
+    const buy = exchange(tokens, { issuer: ISSUER, audiences: ['stock'], keys: [await generateSigningKey()] })
+    const body = new URLSearchParams({ grant_type: GRANT, subject_token: token, subject_token_type: ACCESS_TOKEN })
+    const response = await buy(new Request(ISSUER, { method: 'POST', body }))
+    expect([response.status, response.headers.get('retry-after')]).toEqual([429, '5'])
+  })
+
   it('talks to a real OAuth client library', async () => {
     const { ask, create } = await createGateway()
     const { token } = await create()
