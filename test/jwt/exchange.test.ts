@@ -5,6 +5,7 @@ import { latchkey } from 'latchkey'
 import { exchange, generateSigningKey, signingKey } from 'latchkey/jwt'
 import { memoryStore } from 'latchkey/stores/memory'
 import * as oauth from 'oauth4webapi'
+import { RateLimiterMemory } from 'rate-limiter-flexible'
 import { describe, expect, it } from 'vitest'
 import { ACCESS_TOKEN, createGateway, GRANT, ISSUER } from './support.js'
 
@@ -82,22 +83,22 @@ describe('the exchange (RFC 8693)', () => {
   })
 
   it('is 429 when the API token has used up its rate', async () => {
-    const limiter = {
-      points: 1,
-      duration: 60,
-      consume: () => Promise.reject({ msBeforeNext: 5000, remainingPoints: 0, consumedPoints: 2 }),
-    }
     const tokens = latchkey({
       prefix: 'acme_live',
       store: memoryStore(),
       scopes: { a: 'b' },
-      rateLimit: { limits: [{ name: 'token', by: 'token', limiter: limiter as never }], onFailure: 'refuse' },
+      rateLimit: {
+        limits: [{ name: 'token', by: 'token', limiter: new RateLimiterMemory({ points: 1, duration: 60 }) }],
+        onFailure: 'refuse',
+      },
     })
     const { token } = await tokens.create({ name: 'x', scopes: ['a'] }, system)
     const buy = exchange(tokens, { issuer: ISSUER, audiences: ['stock'], keys: [await generateSigningKey()] })
     const body = new URLSearchParams({ grant_type: GRANT, subject_token: token, subject_token_type: ACCESS_TOKEN })
-    const response = await buy(new Request(ISSUER, { method: 'POST', body }))
-    expect([response.status, response.headers.get('retry-after')]).toEqual([429, '5'])
+    const ask = () => buy(new Request(ISSUER, { method: 'POST', body }))
+    expect((await ask()).status).toBe(200)
+    const limited = await ask()
+    expect([limited.status, limited.headers.get('retry-after')]).toEqual([429, '60'])
   })
 
   it('talks to a real OAuth client library', async () => {
