@@ -1,3 +1,5 @@
+import { codeAt } from './code-at.js'
+
 /** The digits of ids, secrets and checksums, in ascending order of their char codes and of their values. */
 export const BASE62: string = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 
@@ -11,7 +13,7 @@ for (let digit = 0; digit < BASE62.length; digit++) IS_BASE62[BASE62.charCodeAt(
  */
 export function isBase62(text: string, from: number, to: number): boolean {
   for (let at = from; at < to; at++) {
-    const code = text.charCodeAt(at)
+    const code = codeAt(text, at)
     if (!(code < 128) || IS_BASE62[code] !== 1) return false
   }
   return true

@@ -1,4 +1,5 @@
 import { BASE62 } from './alphabet.js'
+import { codeAt } from './code-at.js'
 
 /** 62^6 is above 2^32, so six digits hold the first 32 bits of a digest. */
 export const CHECKSUM_LENGTH = 6
@@ -18,9 +19,9 @@ export function checksum(digestHex: string): string {
 export function checksumMatches(token: string, digestHex: string): boolean {
   if (token.length < CHECKSUM_LENGTH || digestHex.length < 8) return false
   let expected = 0
-  for (let at = 0; at < 8; at++) expected = expected * 16 + hexValue(digestHex.charCodeAt(at))
+  for (let at = 0; at < 8; at++) expected = expected * 16 + hexValue(codeAt(digestHex, at))
   let presented = 0
-  for (let at = token.length - CHECKSUM_LENGTH; at < token.length; at++) presented = presented * 62 + base62Value(token.charCodeAt(at))
+  for (let at = token.length - CHECKSUM_LENGTH; at < token.length; at++) presented = presented * 62 + base62Value(codeAt(token, at))
   return presented === expected
 }
 

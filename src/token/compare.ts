@@ -1,3 +1,5 @@
+import { codeAt } from './code-at.js'
+
 /** A SHA-256 in hexadecimal. */
 const LENGTH = 64
 
@@ -10,6 +12,6 @@ const LENGTH = 64
 export function equalDigests(a: string, b: string): boolean {
   if (typeof a !== 'string' || typeof b !== 'string' || a.length !== LENGTH || b.length !== LENGTH) return false
   let difference = 0
-  for (let at = 0; at < LENGTH; at++) difference |= a.charCodeAt(at) ^ b.charCodeAt(at)
+  for (let at = 0; at < LENGTH; at++) difference |= codeAt(a, at) ^ codeAt(b, at)
   return difference === 0
 }

@@ -1,5 +1,6 @@
 import { isBase62 } from './alphabet.js'
 import { CHECKSUM_LENGTH } from './checksum.js'
+import { codeAt } from './code-at.js'
 
 /** Characters of an id. */
 export const ID_LENGTH = 16
@@ -55,7 +56,7 @@ export function isTokenId(text: unknown): text is string {
 /** The length is right already; `at` is the end of the prefix. */
 function parseTail(token: string, at: number): ParsedToken | undefined {
   const idEnd = at + 1 + ID_LENGTH
-  if (token.charCodeAt(at) !== UNDERSCORE || token.charCodeAt(idEnd) !== UNDERSCORE) return undefined
+  if (codeAt(token, at) !== UNDERSCORE || codeAt(token, idEnd) !== UNDERSCORE) return undefined
   if (!isBase62(token, at + 1, idEnd) || !isBase62(token, idEnd + 1, token.length)) return undefined
   return { id: token.slice(at + 1, idEnd), body: token.slice(0, token.length - CHECKSUM_LENGTH), token }
 }

@@ -19,11 +19,11 @@ export const http: Section = async ({ quick }) => {
 }
 
 async function measure(framework: string, quick: boolean): Promise<Result> {
-  const [rounds, amount] = quick ? [2, 500] : [11, 3000]
+  const [rounds, amount] = quick ? [2, 500] : [7, 2000]
   const server = await LoadedServer.start(framework)
   const costs = new Map<string, number[]>()
   try {
-    for (const door of server.doors) await server.load(door, quick ? 300 : 5000)
+    for (const door of server.doors) await server.load(door, quick ? 300 : 4000)
     for (let round = 0; round < rounds; round += 1) {
       for (let offset = 0; offset < server.doors.length; offset += 1) {
         const door = server.doors[(round + offset) % server.doors.length]

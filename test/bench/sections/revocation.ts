@@ -9,7 +9,7 @@ import { atMost, fixed, type Section, type Verdict } from '../result.js'
 
 /** How soon a revocation is seen by another process, next to the bare notices of the same server in the same run. */
 export const revocation: Section = async ({ quick, worker }) => {
-  const trials = quick ? 10 : 400
+  const trials = quick ? 10 : 250
   const rows: string[][] = []
   const verdicts: Verdict[] = []
   const notes: string[] = []
