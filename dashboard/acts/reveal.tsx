@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import { useEffect, useRef } from 'preact/hooks'
+import { useLayoutEffect, useRef } from 'preact/hooks'
 import { origin } from '../lib/api.js'
 import { config } from '../lib/config.js'
 import { moment } from '../lib/format.js'
@@ -25,7 +25,7 @@ export function Reveal(props: {
   const { secret, oldEndsAt } = props
   const place = useRef<HTMLDivElement>(null)
   const name = `${config.envName ?? 'API_TOKEN'}`
-  useEffect(() => {
+  useLayoutEffect(() => {
     // Written by hand, so that the text is in the document and nowhere in what the renderer remembers.
     const put = (selector: string, text: string): void => place.current?.querySelector(selector)?.replaceChildren(text)
     put('[data-token]', secret.text)

@@ -73,7 +73,7 @@ const SCENES: { readonly [name: string]: Scene } = {
       await fill(page)
       await press(page, 'Review')
       await page.getByRole('dialog').getByRole('button', { name: 'Create token' }).click()
-      await page.locator('[data-token]').waitFor()
+      await page.locator('[data-token]:not(:empty)').waitFor()
     },
   },
   detail: { at: tokenOf('Warehouse scanner fleet'), whole: true },

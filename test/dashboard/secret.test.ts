@@ -16,7 +16,7 @@ describe.skipIf(skip !== undefined)(`the token that is shown once ${skip ?? ''}`
       expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(token)
       await page.mouse.click(5, 5)
       for (let times = 0; times < 3; times += 1) await page.keyboard.press('Escape')
-      expect(await page.locator('[data-token]').textContent()).toBe(token)
+      expect(await page.locator('[data-token]:not(:empty)').textContent()).toBe(token)
     }))
 
   it('is in no DOM, address, history, storage, cache or memory of the page once it is closed', () =>
@@ -28,7 +28,7 @@ describe.skipIf(skip !== undefined)(`the token that is shown once ${skip ?? ''}`
       await page.getByRole('link', { name: 'ERP' }).click()
       await press(page, 'Rotate')
       await confirm(page, 'Rotate')
-      const successor = (await page.locator('[data-token]').textContent()) ?? ''
+      const successor = (await page.locator('[data-token]:not(:empty)').textContent()) ?? ''
       await confirm(page, 'I have stored it')
       await page.getByText(/The token it replaces works until/).waitFor()
       for (const secret of [token, successor].map((text) => text.split('_').at(-1) ?? '')) {

@@ -69,5 +69,5 @@ export async function createByPage(page: Page, name: string, scope = 'inventory:
   await dialog.getByRole('checkbox', { name: new RegExp(`^${scope} `) }).check()
   await confirm(page, 'Review')
   await confirm(page, 'Create token')
-  return (await page.locator('[data-token]').textContent()) ?? ''
+  return (await page.locator('[data-token]:not(:empty)').textContent()) ?? ''
 }
