@@ -34,6 +34,7 @@ export async function generateSigningKey(alg: SigningAlgorithm = 'ES256'): Promi
  * @throws InvalidInputError `invalid_input`, for a key that is neither P-256 nor Ed25519, or lacks its private part
  */
 export async function signingKey(input: SigningKeyInput): Promise<SigningKey> {
+  if (typeof input !== 'object' || input === null) throw new InvalidInputError('input', 'must be { jwk }, or { publicJwk, sign }')
   const jwk = 'jwk' in input ? input.jwk : input.publicJwk
   const alg = algorithmOf(jwk)
   const publicJwk = publicPart(jwk)

@@ -12,6 +12,7 @@ export const GITHUB_KEYS_URL = 'https://api.github.com/meta/public_keys/secret_s
 
 const MAX_BYTES = 8 * 1024 * 1024
 const AT_ONCE = 64
+const ACTIONS: ReadonlySet<unknown> = new Set(['revoke', 'deactivate', 'notify'])
 
 /** How `leakReports` is set up. The defaults are GitHub's; GitLab, PyPI and others use the same scheme under other names. */
 export type LeakReportOptions = {
@@ -52,6 +53,9 @@ export function leakReports<S extends string>(
 ): (request: Request) => Promise<Response> {
   const { keysUrl = GITHUB_KEYS_URL, maxBytes = MAX_BYTES, sender = 'github', action = 'revoke' } = options
   const { identifierHeader = 'github-public-key-identifier', signatureHeader = 'github-public-key-signature' } = options
+  if (typeof action !== 'function' && !ACTIONS.has(action)) {
+    throw new InvalidInputError('action', "must be 'revoke', 'deactivate', 'notify', or a function of the find")
+  }
   if (!URL.canParse(keysUrl)) throw new InvalidInputError('keysUrl', 'must be an absolute URL')
   const ring = new KeyRing(keysUrl, options.fetch ?? ((url, init) => fetch(url, init)))
   const actor = { id: `leaks:${sender}`, tenants: '*', manages: 'all' } as const

@@ -24,7 +24,7 @@ export type ScannerRules = {
  * ```
  */
 export function scannerRules(prefixes: readonly string[]): ScannerRules {
-  if (prefixes.length === 0) throw new InvalidInputError('prefixes', 'must name one prefix at least')
+  if (!Array.isArray(prefixes) || prefixes.length === 0) throw new InvalidInputError('prefixes', 'must name one prefix at least')
   for (const [at, prefix] of prefixes.entries()) {
     if (!isPrefix(prefix)) throw new InvalidInputError(`prefixes.${at}`, 'must be a prefix such as acme_live')
   }

@@ -1,3 +1,4 @@
+import { InvalidInputError } from '../errors.js'
 import { answerJson, answerProblem, readRawBody, TooLargeError } from '../http/fetch-answer.js'
 import { callOut } from '../records/deadline.js'
 
@@ -52,6 +53,19 @@ function readClient(answer: unknown): Client | undefined {
   if (typeof id !== 'string' || id === '') return undefined
   if (tenants === '*') return { id, tenants }
   return Array.isArray(tenants) && tenants.every((tenant) => typeof tenant === 'string') ? { id, tenants: [...tenants] } : undefined
+}
+
+/**
+ * Checks that the host says who its clients are.
+ *
+ * @throws InvalidInputError `invalid_input`, field `client`
+ */
+export function checkClientOf(options: unknown): void {
+  if (typeof Reflect.get(Object(options), 'client') === 'function') return
+  throw new InvalidInputError(
+    'client',
+    'must be a function that says which client sends a request: { id, tenants }, or undefined for strangers',
+  )
 }
 
 /** May this client know of a token of this tenant? */

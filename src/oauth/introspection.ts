@@ -1,7 +1,7 @@
 import { answerJson } from '../http/fetch-answer.js'
 import type { Latchkey } from '../instance.js'
 import type { TokenRecord } from '../model.js'
-import { authenticateClient, type ClientOf, endpoint, mayKnow, readTokenForm } from './client.js'
+import { authenticateClient, type ClientOf, checkClientOf, endpoint, mayKnow, readTokenForm } from './client.js'
 
 /** How `introspection` is set up. */
 export type IntrospectionOptions = {
@@ -31,6 +31,7 @@ export function introspection<S extends string>(
   tokens: Latchkey<S>,
   options: IntrospectionOptions,
 ): (request: Request) => Promise<Response> {
+  checkClientOf(options)
   const { client: clientOf, issuer, realm = 'oauth' } = options
   return endpoint('introspect', async (request) => {
     const client = await authenticateClient(clientOf, request, realm)

@@ -3,7 +3,7 @@ import { InvalidInputError } from '../errors.js'
 import { answerProblem } from '../http/fetch-answer.js'
 import type { Latchkey } from '../instance.js'
 import { callerOf } from '../policy/network.js'
-import { authenticateClient, type ClientOf, endpoint, mayKnow, oauthError, Refused, readTokenForm } from './client.js'
+import { authenticateClient, type ClientOf, checkClientOf, endpoint, mayKnow, oauthError, Refused, readTokenForm } from './client.js'
 
 /** How `revocation` is set up. */
 export type RevocationOptions = {
@@ -21,6 +21,7 @@ const DONE = { status: 200, headers: { 'cache-control': 'no-store' } }
  * Idempotent: a token that is unknown or revoked already is a 200 too (§2.2). 503 with `Retry-After` where it cannot be known (§2.2.1).
  */
 export function revocation<S extends string>(tokens: Latchkey<S>, options: RevocationOptions): (request: Request) => Promise<Response> {
+  checkClientOf(options)
   const { client: clientOf, realm = 'oauth' } = options
   return endpoint('revoke', async (request) => {
     const client = await authenticateClient(clientOf, request, realm)
@@ -58,6 +59,8 @@ export function revocationByPossession<S extends string>(
   options: PossessionOptions = {},
 ): (request: Request) => Promise<Response> {
   const { ip, perMinute = 10 } = options
+  if (ip !== undefined && typeof ip !== 'function')
+    throw new InvalidInputError('ip', 'must be a function that tells the address of a request')
   if (!(perMinute >= 1)) throw new InvalidInputError('perMinute', 'must be 1 or more')
   const budget = new Budget({ burst: perMinute, perSecond: perMinute / 60 })
   return endpoint('revokeByPossession', async (request) => {

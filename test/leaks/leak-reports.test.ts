@@ -225,3 +225,9 @@ kCmRCBnYERxZanmcpzQSXs1X/AljlKkbJ8qpVIW4clayyef9gWhFbNHWAA==
     expect(await response.json()).toEqual([{ token_hash: hash('some_token'), token_type: 'some_type', label: 'false_positive' }])
   })
 })
+
+it('an action that there is not is refused at set-up, before a report comes', () => {
+  const { tokens } = createTokens()
+  expect(() => leakReports(tokens, { action: 'delete' as never })).toThrow(expect.objectContaining({ field: 'action' }))
+  expect(() => leakReports(tokens, { keysUrl: 'keys' })).toThrow(expect.objectContaining({ field: 'keysUrl' }))
+})
