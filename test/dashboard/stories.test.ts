@@ -73,7 +73,7 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
         ['Rotation due', ['Warehouse scanner fleet']],
       ] as const) {
         await press(page, view)
-        await expect.poll(names, view).toEqual(expected)
+        await expect.poll(names, { message: view }).toEqual(expected)
       }
       await press(page, 'No expiry')
       await expect.poll(async () => (await names()).includes('Price feed')).toBe(false)
