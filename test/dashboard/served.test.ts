@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
-import { bundle } from '../../dashboard/build.js'
 import { readableOn, textOn } from '../../src/dashboard/colour.js'
 import { createDashboard, type DashboardOptions } from '../../src/dashboard/index.js'
 import { admin, harness } from '../management/support.js'
+import { bundle } from '../tools/page.js'
 
 const html = { accept: 'text/html' }
 const MAX_BYTES = 60_000

@@ -1,4 +1,4 @@
-import { latchkey } from 'latchkey'
+import { type Authenticator, type Latchkey, latchkey, type Minted } from 'latchkey'
 import { exchange, generateSigningKey, jwks, type SigningKey, verifySigned } from 'latchkey/jwt'
 import { memoryStore } from 'latchkey/stores/memory'
 
@@ -6,8 +6,19 @@ export const ISSUER = 'https://auth.example'
 export const GRANT = 'urn:ietf:params:oauth:grant-type:token-exchange'
 export const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
 
+type Gateway = {
+  readonly tokens: Latchkey<'inventory:read' | 'inventory:write'>
+  readonly key: SigningKey
+  ask(subject: string, more?: Record<string, string> | string[][]): Promise<Response>
+  signed(subject: string, more?: Record<string, string>): Promise<string>
+  service(more?: Partial<Parameters<typeof verifySigned>[0]>): Authenticator
+  create(more?: object): Promise<Minted>
+  publish(request: Request): Promise<Response>
+  fetches(): number
+}
+
 /** A gateway that exchanges, and what a service behind it has. */
-export const createGateway = async (options: { clock?: () => number; key?: SigningKey; ttlSeconds?: number } = {}) => {
+export const createGateway = async (options: { clock?: () => number; key?: SigningKey; ttlSeconds?: number } = {}): Promise<Gateway> => {
   const { clock, ttlSeconds } = options
   const tokens = latchkey({
     prefix: 'acme_live',

@@ -22,6 +22,7 @@ const PACKAGES: { readonly [place: string]: readonly string[] } = {
   'src/operations/': ['zod'],
   'src/management/': ['hono', 'zod'],
   'src/dashboard/': ['zod'],
+  'src/dashboard/page/': ['preact', 'uplot'],
   'src/jwt/': ['jose'],
   'src/oauth/': ['zod'],
   'src/testing/': ['node:'],

@@ -1,4 +1,4 @@
-import { texts } from '../../src/dashboard/texts.js'
+import { texts } from '../../texts.js'
 import { config } from './config.js'
 import { number } from './format.js'
 

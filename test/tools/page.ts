@@ -3,14 +3,14 @@ import { writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
+const root = fileURLToPath(new URL('../..', import.meta.url))
 const target = `${root}src/dashboard/assets.ts`
 
 /** The text of the generated module. */
 export const bundle = async (): Promise<string> => {
   const { outputFiles } = await build({
     absWorkingDir: root,
-    entryPoints: { page: 'dashboard/main.tsx', style: 'dashboard/page.css' },
+    entryPoints: { page: 'src/dashboard/page/main.tsx', style: 'src/dashboard/page/page.css' },
     outdir: 'out',
     bundle: true,
     minify: true,
@@ -25,7 +25,7 @@ export const bundle = async (): Promise<string> => {
   })
   const textOf = (ending: string): string => outputFiles.find(({ path }) => path.endsWith(ending))?.text.trimEnd() ?? ''
   return [
-    '// Made by `npm run page` from the folder dashboard/. Do not edit.',
+    '// Made by `npm run page` from the folder src/dashboard/page/. Do not edit.',
     `/** The page's script. */\nexport const script: string =\n  ${quoted(textOf('.js'))}`,
     `/** The page's style. */\nexport const style: string =\n  ${quoted(textOf('.css'))}\n`,
   ].join('\n')
