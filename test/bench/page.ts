@@ -13,7 +13,7 @@ export function page(results: readonly Result[]): string {
     `Measured with Node ${process.version} on ${cpus().length} shared cores (${model}), the databases and the load generator on the same machine. Variants run in alternating slices of one run and are compared by the CPU time of the process under test, so **ratios are firmer than the microseconds beside them**. Differences of a few per cent cannot be told apart on such a machine.`,
     '## Aims',
     verdictTable(verdicts),
-    ...(missed.length === 0 ? [] : ['## What misses its aim, and why', missed.map(reason).join('\n')]),
+    ...(missed.length === 0 ? [] : ['## What misses its aim, and what may be behind it', missed.map(reason).join('\n')]),
     '## Figures',
     ...results.map((result) => show(result, false).trim()),
   ]

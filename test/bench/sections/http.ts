@@ -59,4 +59,4 @@ async function measure(framework: string, quick: boolean): Promise<Result> {
 }
 
 const WHY =
-  'Beside the decision, ours listens for the end of the response to count the use with its route and outcome, looks at the raw headers for a second credential, and makes a principal.'
+  'Suspected, not measured apart: beside the decision, ours listens for the end of the response to count the use with its route and outcome, looks at the raw headers for a second credential, and makes a principal.'
