@@ -51,4 +51,5 @@ async function generationOf(framework: string, amount: number, generation: numbe
   return new Map([...rates].map(([name, own]) => [name, quantile(own, 0.5)]))
 }
 
-const WHY = 'Not explained by measurement. The range is wide on a machine that other work loads; the CPU time per request is the firmer figure, and it misses its aim on Express and Fastify too.'
+const WHY =
+  'Not explained by measurement. The range is wide on a machine that other work loads; the CPU time per request is the firmer figure, and it misses its aim on Express and Fastify too.'
