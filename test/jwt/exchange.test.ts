@@ -57,6 +57,7 @@ describe('the exchange (RFC 8693)', () => {
     ['another subject type', { subject_token_type: 'urn:ietf:params:oauth:token-type:id_token' }, 'invalid_request'],
     ['another type in return', { requested_token_type: 'urn:ietf:params:oauth:token-type:refresh_token' }, 'invalid_request'],
     ['an actor token', { actor_token: 'x' }, 'invalid_request'],
+    ['the type of an actor token alone (§2.1)', { actor_token_type: 'urn:ietf:params:oauth:token-type:jwt' }, 'invalid_request'],
   ])('§2.2.2 refuses %s', async (_, more, error) => {
     const { ask, create } = await createGateway()
     const { token } = await create({ resources: { warehouse: ['w1'] } })
