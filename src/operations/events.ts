@@ -11,7 +11,8 @@ import type { Context } from './context.js'
 import { limitShape } from './list.js'
 
 const DEFAULT_LIMIT = 50
-const ACTIONS = [
+/** The audit actions that there are. */
+export const ACTIONS = [
   'create',
   'update',
   'activate',
@@ -24,7 +25,7 @@ const ACTIONS = [
   'rotation_due',
   'owner_changed',
   'leak',
-] as const satisfies readonly AuditAction[]
+] as const
 
 type Given = {
   tokenId?: string | undefined

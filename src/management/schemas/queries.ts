@@ -1,23 +1,10 @@
 import * as z from 'zod'
 import type { EventsInput, ListInput } from '../../instance.js'
-import type { AuditAction, TokenStatus } from '../../model.js'
+import type { TokenStatus } from '../../model.js'
+import { ACTIONS } from '../../operations/events.js'
 
 const MAX_LIMIT = 1000
 const STATUSES = ['pending', 'active', 'inactive', 'expired', 'revoked'] as const satisfies readonly TokenStatus[]
-const ACTIONS = [
-  'create',
-  'update',
-  'activate',
-  'deactivate',
-  'rotate',
-  'revoke',
-  'revoke_all',
-  'prune',
-  'refuse',
-  'rotation_due',
-  'owner_changed',
-  'leak',
-] as const satisfies readonly AuditAction[]
 
 // A query string holds text only. What is not written exactly like a number is none: no signs, no exponents, no blanks.
 const whole = z
