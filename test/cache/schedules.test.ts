@@ -1,5 +1,5 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { fc } from '../support/property.js'
 import { type Act, createWorld, type Done, VERBS } from './world.js'
 
 const SCHEDULES = Number(process.env.LATCHKEY_SCHEDULES ?? 10_000)

@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import { InvalidInputError } from 'latchkey'
 import { describe, expect, it } from 'vitest'
 import { createCredentialReader, readCredential } from '../../src/http/credential.js'
+import { fc } from '../support/property.js'
 
 const flat = (...values: readonly string[]): readonly string[] => values.flatMap((value) => ['Authorization', value])
 const kindOf = (value: string): string => readCredential(flat(value)).kind

@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { parseStrictJson } from '../../src/management/json.js'
+import { fc } from '../support/property.js'
 
 const key = fc.string({ unit: 'binary', maxLength: 6 }).filter((text) => !['__proto__', 'constructor', 'prototype'].includes(text))
 const value = fc.letrec((tie) => ({

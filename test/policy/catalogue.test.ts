@@ -1,8 +1,8 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { compileCatalogue } from '../../src/policy/catalogue.js'
 import { covers } from '../../src/policy/scope.js'
 import type { ScopeSet } from '../../src/policy/scope-set.js'
+import { fc } from '../support/property.js'
 
 const scopes = { 'b:read': 'B', 'a:write': 'A', 'a:read': 'A', 'c:all': 'C' }
 const catalogue = compileCatalogue({

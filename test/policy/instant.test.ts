@@ -1,7 +1,7 @@
 import { runInNewContext } from 'node:vm'
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { MAX_INSTANT, readInstant, readSeconds } from '../../src/policy/instant.js'
+import { fc } from '../support/property.js'
 
 const refused = (field: string, message?: RegExp) =>
   expect.objectContaining({ code: 'invalid_input', field, message: expect.stringMatching(message ?? new RegExp(`^${field}: `)) })

@@ -1,7 +1,7 @@
 import { BlockList, isIP } from 'node:net'
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { compileNetworks, networksWithin, normalizeIp, readNetworks } from '../../src/policy/network.js'
+import { fc } from '../support/property.js'
 
 const refused = (field: string) => expect.objectContaining({ code: 'invalid_input', field })
 

@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type AskedResources, readResources, resourcesAllow, resourcesWithin } from '../../src/policy/resource.js'
 import type { Resources } from '../../src/store.js'
+import { fc } from '../support/property.js'
 
 const refused = (field: string, message: RegExp = /./) =>
   expect.objectContaining({ code: 'invalid_input', field, message: expect.stringMatching(message) })

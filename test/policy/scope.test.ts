@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { covers, coversGrant, isGrant, isGroupReference, isScopeName, isWildcard } from '../../src/policy/scope.js'
+import { fc } from '../support/property.js'
 
 const names = [
   'a',

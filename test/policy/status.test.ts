@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type Lifecycle, refusalOf, statusOf } from '../../src/policy/status.js'
+import { fc } from '../support/property.js'
 
 const NOW = 1_900_000_000_000
 const both = (token: object, now: number = NOW) => [statusOf(token as Lifecycle, now), refusalOf(token as Lifecycle, now)]

@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { BASE62 } from '../../src/token/alphabet.js'
 import { checksum, checksumMatches } from '../../src/token/checksum.js'
+import { fc } from '../support/property.js'
 import vectors from './vectors.json' with { type: 'json' }
 
 const all = [...vectors.plain, ...vectors.peppered]

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { deriveId, fingerprint } from '../../src/token/derive-id.js'
 import { isTokenId } from '../../src/token/parse.js'
+import { fc } from '../support/property.js'
 
 const parts = fc.array(fc.string({ unit: 'binary' }), { minLength: 1, maxLength: 5 })
 

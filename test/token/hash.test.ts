@@ -1,7 +1,7 @@
 import { createHash, createHmac } from 'node:crypto'
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { defaultEngine, type HashEngine, nativeEngine, portableEngine } from '../../src/token/hash.js'
+import { fc } from '../support/property.js'
 import vectors from './vectors.json' with { type: 'json' }
 
 const engines: HashEngine[] = nativeEngine === undefined ? [portableEngine] : [portableEngine, nativeEngine]

@@ -1,10 +1,10 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { BASE62 } from '../../src/token/alphabet.js'
 import { checksumMatches } from '../../src/token/checksum.js'
 import { createDigesters } from '../../src/token/digest.js'
 import { generateId, mintToken } from '../../src/token/generate.js'
 import { createParser, isPrefix, parseAnyToken } from '../../src/token/parse.js'
+import { fc } from '../support/property.js'
 import { seeded } from './seeded.js'
 
 const word = fc.string({ unit: fc.constantFrom(...'abcdefghijklmnopqrstuvwxyz0123456789'), minLength: 1, maxLength: 8 })

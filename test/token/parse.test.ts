@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createParser, isPrefix, isTokenId, parseAnyToken } from '../../src/token/parse.js'
+import { fc } from '../support/property.js'
 import vectors from './vectors.json' with { type: 'json' }
 
 const all = [...vectors.plain, ...vectors.peppered]

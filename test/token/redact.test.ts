@@ -1,11 +1,11 @@
 import { inspect } from 'node:util'
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { createDigesters } from '../../src/token/digest.js'
 import { generateId, mintToken } from '../../src/token/generate.js'
 import { hintOf } from '../../src/token/hint.js'
 import { platformRandom } from '../../src/token/random.js'
 import { redact } from '../../src/token/redact.js'
+import { fc } from '../support/property.js'
 import vectors from './vectors.json' with { type: 'json' }
 
 const { prefix, id, secret, token } = vectors.plain[0] ?? { prefix: '', id: '', secret: '', token: '' }
