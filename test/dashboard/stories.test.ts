@@ -16,15 +16,15 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
         (await fetch(`${world.origin}/api/stock/7`, { headers: { authorization: `Bearer ${token}` } })).status
       const token = await createByPage(page, 'Warehouse sync')
       expect(await call(token)).toBe(200)
-      expect(await page.locator('[data-curl]').textContent()).toBe(`curl -H "Authorization: Bearer ${token}" ${world.origin}/`)
-      expect(await page.locator('[data-env]').textContent()).toBe(`API_TOKEN=${token}`)
+      await expect.poll(() => page.locator('[data-curl]').textContent()).toBe(`curl -H "Authorization: Bearer ${token}" ${world.origin}/`)
+      await expect.poll(() => page.locator('[data-env]').textContent()).toBe(`API_TOKEN=${token}`)
       await confirm(page, 'I have stored it')
       await page.getByRole('link', { name: 'Warehouse sync' }).click()
       await press(page, 'Rotate')
       await page.getByRole('dialog').getByText('In 1 hour').click()
       await confirm(page, 'Rotate')
       const successor = (await page.locator('[data-token]:not(:empty)').textContent()) ?? ''
-      expect(await page.getByText(/The old token works until/).count()).toBe(1)
+      await expect.poll(() => page.getByText(/The old token works until/).count()).toBe(1)
       await confirm(page, 'I have stored it')
       await page.getByText(/The old one was last used/).waitFor()
       expect([await call(token), await call(successor)]).toEqual([200, 200])
@@ -35,10 +35,11 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
         .waitFor()
       await page.getByRole('dialog').getByLabel('Reason').fill('no longer needed')
       await confirm(page, 'Revoke for good')
-      await page.getByText('This cannot be undone.').waitFor()
+      // The dialog says so too: only the banner tells that it is done.
+      await page.getByText(/^Revoked .* This cannot be undone\.$/).waitFor()
       expect(await call(successor)).toBe(401)
       for (const name of ['Edit', 'Deactivate', 'Rotate', 'Revoke'])
-        expect(await page.getByRole('button', { name, exact: true }).isDisabled()).toBe(true)
+        await expect.poll(() => page.getByRole('button', { name, exact: true }).isDisabled()).toBe(true)
       await page.getByText('no longer needed').first().waitFor()
     }))
 
@@ -128,7 +129,7 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
       await dialog.getByLabel('Client', { exact: true }).fill('acme')
       await dialog.getByText('5 tokens will be revoked.').waitFor()
       const button = dialog.getByRole('button', { name: 'Revoke all of them' })
-      expect(await button.isDisabled()).toBe(true)
+      await expect.poll(() => button.isDisabled()).toBe(true)
       await dialog.getByLabel('Type acme to confirm').fill('acme')
       await button.click()
       await page.getByText('5 tokens revoked').waitFor()
@@ -140,18 +141,21 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
     play({ user: 'uma', options: { maxTtlSeconds: 60 * 86_400 } }, async ({ page, world }) => {
       await press(page, 'Create token')
       const dialog = page.getByRole('dialog')
-      expect(await dialog.getByRole('checkbox', { name: /^inventory:read / }).isEnabled()).toBe(true)
+      await expect.poll(() => dialog.getByRole('checkbox', { name: /^inventory:read / }).isEnabled()).toBe(true)
       for (const name of ['orders:read', 'inventory:*', '@support'])
-        expect(
-          await dialog
-            .locator('label', { has: page.getByText(name, { exact: true }) })
-            .getByRole('checkbox')
-            .isDisabled(),
-          name,
-        ).toBe(true)
+        await expect
+          .poll(
+            () =>
+              dialog
+                .locator('label', { has: page.getByText(name, { exact: true }) })
+                .getByRole('checkbox')
+                .isDisabled(),
+            { message: name },
+          )
+          .toBe(true)
       await dialog.getByText('At most 60 days from its creation.').waitFor()
-      expect(await dialog.getByRole('radio', { name: '90 days', exact: true }).count()).toBe(0)
-      expect(await dialog.getByRole('radio', { name: 'Never' }).count()).toBe(0)
+      await expect.poll(() => dialog.getByRole('radio', { name: '90 days', exact: true }).count()).toBe(0)
+      await expect.poll(() => dialog.getByRole('radio', { name: 'Never' }).count()).toBe(0)
       await dialog.getByLabel('Name').fill('Mine')
       await dialog.getByRole('button', { name: /Use mine/ }).click()
       await confirm(page, 'Review')
@@ -168,7 +172,7 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
       const dialog = page.getByRole('dialog')
       await confirm(page, 'Review')
       await dialog.getByText('Give it a name.').waitFor()
-      expect(await dialog.getByLabel('Name').getAttribute('aria-invalid')).toBe('true')
+      await expect.poll(() => dialog.getByLabel('Name').getAttribute('aria-invalid')).toBe('true')
       await dialog.getByLabel('Name').fill('x')
       await dialog.getByLabel('Allowed addresses').fill('300.1.1.1')
       await confirm(page, 'Review')
@@ -182,18 +186,28 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
 
   it('works by keyboard alone', () =>
     play({}, async ({ page, world }) => {
+      const nameHasFocus = (): Promise<void> =>
+        expect
+          .poll(() => page.evaluate(() => document.activeElement?.closest('dialog') !== null && document.activeElement?.matches('input')))
+          .toBe(true)
       await page.getByRole('heading', { name: 'No tokens yet' }).waitFor()
-      await page.keyboard.press('/')
-      expect(await page.evaluate(() => document.activeElement?.getAttribute('type'))).toBe('search')
+      await expect
+        .poll(async () => {
+          await page.keyboard.press('/')
+          return page.evaluate(() => document.activeElement?.getAttribute('type'))
+        })
+        .toBe('search')
       await page.getByRole('button', { name: 'Create token' }).first().focus()
       await page.keyboard.press('Enter')
+      await nameHasFocus()
       await page.keyboard.type('By keyboard')
       await page.keyboard.press('Enter')
       await page.getByRole('dialog', { name: 'Review the token' }).waitFor()
       await page.keyboard.press('Escape')
-      expect(await page.getByRole('dialog').count()).toBe(0)
-      expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Create token')
+      await expect.poll(() => page.getByRole('dialog').count()).toBe(0)
+      await expect.poll(() => page.evaluate(() => document.activeElement?.textContent)).toBe('Create token')
       await page.keyboard.press('Enter')
+      await nameHasFocus()
       await page.keyboard.type('By keyboard')
       await page.keyboard.press('Enter')
       const make = page.getByRole('dialog').getByRole('button', { name: 'Create token' })
@@ -224,8 +238,8 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
       { user: 'nobody', dashboard: { signIn: '/login', title: 'Acme', texts: { 'state.signedOut.title': 'Bitte anmelden' } } },
       async ({ page }) => {
         await page.getByRole('heading', { name: 'Bitte anmelden' }).waitFor()
-        expect(await page.getByRole('link', { name: 'Sign in' }).getAttribute('href')).toBe('/login')
-        expect(await page.locator('.brand').textContent()).toBe('Acme')
+        await expect.poll(() => page.getByRole('link', { name: 'Sign in' }).getAttribute('href')).toBe('/login')
+        await expect.poll(() => page.locator('.brand').textContent()).toBe('Acme')
       },
     ))
 })
