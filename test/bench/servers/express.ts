@@ -30,11 +30,13 @@ export async function expressVariants(credentials: Credentials): Promise<readonl
       next()
     } else res.status(401).end()
   }
+  const idle: RequestHandler = (_req, _res, next) => next()
   const { auth } = await peer<Jwt>('express-oauth2-jwt-bearer')
   const byJwt = auth({ secret: jwtSecret, issuer: 'https://issuer.example/', audience: 'stock', tokenSigningAlg: 'HS256' })
   const passport = await createPassport(credentials)
   return [
     { name: 'bare', listener: api() },
+    { name: 'two middlewares that do nothing', listener: api(idle, idle) },
     { name: 'hand-written optimum', listener: api(optimum) },
     { name: 'latchkey', listener: api(authenticate(tokens), requireScopes('stock:read')) },
     { name: 'passport-http-bearer', listener: api(passport.initialize(), passport.authenticate('bearer', { session: false })) },
