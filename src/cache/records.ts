@@ -1,4 +1,4 @@
-import { LatchkeyError, StoreUnavailableError } from '../errors.js'
+import { StoreUnavailableError } from '../errors.js'
 import type { Catalogue } from '../policy/catalogue.js'
 import { compileEntry, type Entry } from '../records/entry.js'
 import type { GuardedStore } from '../records/guarded-store.js'
@@ -87,18 +87,26 @@ export class RecordCache {
     return this.#keeps && this.follower.fresh ? this.#entries.get(id) : undefined
   }
 
+  /** Is it known, without asking, that there is no such token? */
+  lacks(id: string): boolean {
+    if (!this.#keeps || !this.follower.fresh) return false
+    const miss = this.#misses.get(id)
+    return miss !== undefined && this.#options.monotonic() < miss.until
+  }
+
+  /** Has this address asked for so many tokens that do not exist that the store is not asked for it now? */
+  bars(ip: string | undefined): boolean {
+    return this.#guessing.spent(ip)
+  }
+
   /**
-   * The entry from the store, or `undefined` where there is no such token.
+   * The entry from the store, or `undefined` where there is no such token, which is charged to the address.
    *
    * @throws StoreUnavailableError `store_unavailable`
-   * @throws LatchkeyError `rate_limited`, when this address has asked for too many tokens that do not exist
    */
   async read(id: string, ip: string | undefined): Promise<Entry | undefined> {
     const fresh = this.#keeps && this.follower.fresh
-    if (fresh && this.#isMissing(id)) return undefined
     if (this.#keeps) this.follower.start()
-    if (this.#guessing.spent(ip))
-      throw new LatchkeyError('rate_limited', 'too many unknown tokens from this address', { retryAfterSeconds: 1 })
     try {
       const entry = await this.#loader.load(id, fresh)
       if (entry === undefined) this.#guessing.spend(ip)
@@ -109,11 +117,6 @@ export class RecordCache {
       if (entry !== undefined) return entry
       throw error
     }
-  }
-
-  #isMissing(id: string): boolean {
-    const miss = this.#misses.get(id)
-    return miss !== undefined && this.#options.monotonic() < miss.until
   }
 
   /** Reads the entry past everything that is cached or under way. */

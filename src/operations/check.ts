@@ -14,7 +14,9 @@ import type { Context } from './context.js'
  */
 export function check(context: Context, id: string): MaybePromise<RefusalCode | undefined> {
   const entry = context.records.get(id)
-  return entry === undefined ? context.records.read(id, undefined).then((read) => judge(context, read)) : judge(context, entry)
+  if (entry !== undefined) return judge(context, entry)
+  if (context.records.lacks(id)) return 'token_unknown'
+  return context.records.read(id, undefined).then((read) => judge(context, read))
 }
 
 function judge(context: Context, entry: Entry | undefined): MaybePromise<RefusalCode | undefined> {

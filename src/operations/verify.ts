@@ -1,5 +1,4 @@
 import type { RefusalCode } from '../errors.js'
-import { LatchkeyError } from '../errors.js'
 import type { Rated } from '../limits/rates.js'
 import type { Principal, Verification, VerifyContext } from '../model.js'
 import type { ScopeSet } from '../policy/catalogue.js'
@@ -22,6 +21,8 @@ const NEVER_SECONDS = 86_400
 // Refusals that carry nothing of the token are made once.
 const MALFORMED: Refused = Object.freeze({ ok: false, code: 'token_malformed' })
 const UNKNOWN: Refused = Object.freeze({ ok: false, code: 'token_unknown' })
+/** Too many tokens that do not exist from one address: good tokens in memory are decided before this is asked. */
+const BARRED: Refused = Object.freeze({ ok: false, code: 'rate_limited', retryAfterSeconds: 1 })
 
 /**
  * The decision, in its one place and order: parse, digest, checksum, record, compare, revoked, inactive, not before, expired, address,
@@ -36,9 +37,9 @@ export function decide(context: Context, token: unknown, request: VerifyContext 
   if (digest === undefined) return MALFORMED
   const entry = context.records.get(parsed.id)
   if (entry !== undefined) return judge(context, entry, digest, request)
-  return context.records
-    .read(parsed.id, request?.ip)
-    .then((read) => (read === undefined ? UNKNOWN : judge(context, read, digest, request)), limited)
+  if (context.records.lacks(parsed.id)) return UNKNOWN
+  if (context.records.bars(request?.ip)) return BARRED
+  return context.records.read(parsed.id, request?.ip).then((read) => (read === undefined ? UNKNOWN : judge(context, read, digest, request)))
 }
 
 /** The digest by the pepper that the checksum was made with; without one, this token was never minted here. */
@@ -112,11 +113,6 @@ function refuse(context: Context, entry: Entry, code: RefusalCode, now: number, 
   context.usage?.count(entry, now, endpointOf(request), code, ip)
   context.stir()
   return { ok: false, code }
-}
-
-function limited(error: unknown): Refused {
-  if (!(error instanceof LatchkeyError) || error.code !== 'rate_limited') throw error
-  return { ok: false, code: 'rate_limited', retryAfterSeconds: error.retryAfterSeconds ?? 1 }
 }
 
 async function tellDue(context: Context, entry: Entry, rotationDueAt: number, now: number): Promise<void> {
