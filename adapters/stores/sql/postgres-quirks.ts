@@ -80,6 +80,10 @@ export const postgresQuirks: Quirks = {
     return (ids) => (ids.length === 1 ? { ...one, parameters: ids } : { ...many, parameters: [ids] })
   },
   nameContains: (folded) => sql`${sql.ref('tokens.name_folded')} like ${`%${escapeLike(folded)}%`}`,
+  fromJson: (columns) => {
+    const typed = Object.entries(columns).map(([column, type]) => `${column} ${type}`)
+    return `select ${Object.keys(columns).join(', ')} from json_to_recordset($1::json) as given(${typed.join(', ')})`
+  },
   placeholder: (position) => `$${position}`,
   incoming: (column) => `excluded.${column}`,
   onClash: (keys, assignments) => `on conflict (${keys.join(', ')}) do update set ${assignments}`,

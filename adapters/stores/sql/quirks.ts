@@ -61,6 +61,8 @@ export type Quirks = {
    * Answers how many there are, counted up to a bound, and the condition that uses the index.
    */
   readonly nameIndex?: NameIndex
+  /** The rows of a JSON list of objects, its only parameter: one text for any number of rows. Absent: a placeholder for each value. */
+  fromJson?(columns: { readonly [column: string]: 'text' | 'bigint' }): string
   /** `$1` or `?`. */
   placeholder(position: number): string
   /** The value that an insert brought along, in what follows `onClash`. */

@@ -90,6 +90,11 @@ export const sqliteQuirks: Quirks = {
       return sql`${sql.ref('tokens.row_id')} in (select rowid from ${search} where ${search} match ${phrase(folded)})`
     },
   },
+  // The condition keeps the parser from taking what follows `on conflict` for a join.
+  fromJson: (columns) =>
+    `select ${Object.keys(columns)
+      .map((column) => `value ->> '${column}'`)
+      .join(', ')} from json_each(?) where true`,
   placeholder: () => '?',
   incoming: (column) => `excluded.${column}`,
   onClash: (keys, assignments) => `on conflict (${keys.join(', ')}) do update set ${assignments}`,

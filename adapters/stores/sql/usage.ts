@@ -12,20 +12,32 @@ const FORGET_AFTER_MS = 30 * 24 * 3_600_000
 /** Addresses in a report. */
 const MOST_ADDRESSES = 1_000
 
-type Upsert = {
+type Upsert<T> = {
   readonly table: keyof Tables
-  readonly columns: readonly string[]
-  readonly keys: readonly string[]
+  readonly columns: { readonly [K in keyof T]: 'text' | 'bigint' }
+  readonly keys: readonly (keyof T & string)[]
   readonly assignments: string
 }
 
 /** One statement for many rows. Plain text: building thousands of rows as a syntax tree would block the event loop. */
-function* upsert({ quirks, names }: Sql, into: Upsert, rows: readonly (readonly unknown[])[]): Steps<void> {
+function* upsert<T extends { readonly [column: string]: string | number | null }>(
+  { quirks, names }: Sql,
+  into: Upsert<T>,
+  rows: readonly T[],
+): Steps<void> {
+  const columns = Object.keys(into.columns)
+  const head = `insert into ${quirks.table(names, into.table)} (${columns.join(', ')})`
+  const tail = quirks.onClash(into.keys, into.assignments)
+  const given = quirks.fromJson?.(into.columns)
   for (const piece of chunks(rows, ROWS)) {
+    if (given !== undefined) {
+      yield CompiledQuery.raw(`${head} ${given} ${tail}`, [JSON.stringify(piece)])
+      continue
+    }
     let position = 0
-    const tuples = piece.map((row) => `(${row.map(() => quirks.placeholder(++position)).join(', ')})`)
-    const head = `insert into ${quirks.table(names, into.table)} (${into.columns.join(', ')}) values ${tuples.join(', ')}`
-    yield CompiledQuery.raw(`${head} ${quirks.onClash(into.keys, into.assignments)}`, piece.flat())
+    const tuples = piece.map(() => `(${columns.map(() => quirks.placeholder(++position)).join(', ')})`)
+    const values = piece.flatMap((row) => columns.map((column) => row[column]))
+    yield CompiledQuery.raw(`${head} values ${tuples.join(', ')} ${tail}`, values)
   }
 }
 
@@ -69,7 +81,7 @@ function* steps(sql: Sql, batch: UsageBatch): Steps<void> {
     sql,
     {
       table: 'usage_counts',
-      columns: ['token_id', 'bucket_at', 'endpoint', 'outcome', 'uses'],
+      columns: { token_id: 'text', bucket_at: 'bigint', endpoint: 'text', outcome: 'text', uses: 'bigint' },
       keys: ['token_id', 'bucket_at', 'endpoint', 'outcome'],
       assignments: addUses('usage_counts'),
     },
@@ -77,13 +89,19 @@ function* steps(sql: Sql, batch: UsageBatch): Steps<void> {
       batch.counts,
       (item) => key(item.tokenId, item.bucketAt, item.endpoint, item.outcome),
       (a, b) => ({ ...a, count: a.count + b.count }),
-    ).map((item) => [item.tokenId, item.bucketAt, item.endpoint, item.outcome, item.count]),
+    ).map((item) => ({
+      token_id: item.tokenId,
+      bucket_at: item.bucketAt,
+      endpoint: item.endpoint,
+      outcome: item.outcome,
+      uses: item.count,
+    })),
   )
   yield* upsert(
     sql,
     {
       table: 'usage_addresses',
-      columns: ['token_id', 'ip', 'uses', 'last_at'],
+      columns: { token_id: 'text', ip: 'text', uses: 'bigint', last_at: 'bigint' },
       keys: ['token_id', 'ip'],
       assignments: `${addUses('usage_addresses')}, ${later('usage_addresses', 'last_at', 'last_at')}`,
     },
@@ -91,13 +109,13 @@ function* steps(sql: Sql, batch: UsageBatch): Steps<void> {
       batch.addresses,
       (item) => key(item.tokenId, item.ip),
       (a, b) => ({ ...a, count: a.count + b.count, lastAt: Math.max(a.lastAt, b.lastAt) }),
-    ).map((item) => [item.tokenId, item.ip, item.count, item.lastAt]),
+    ).map((item) => ({ token_id: item.tokenId, ip: item.ip, uses: item.count, last_at: item.lastAt })),
   )
   yield* upsert(
     sql,
     {
       table: 'last_uses',
-      columns: ['token_id', 'last_used_at', 'last_used_ip'],
+      columns: { token_id: 'text', last_used_at: 'bigint', last_used_ip: 'text' },
       keys: ['token_id'],
       // The address first: MySQL assigns from left to right and would compare with the new instant already.
       assignments: `${later('last_uses', 'last_used_at', 'last_used_ip')}, ${later('last_uses', 'last_used_at', 'last_used_at')}`,
@@ -106,7 +124,7 @@ function* steps(sql: Sql, batch: UsageBatch): Steps<void> {
       batch.lastUses,
       (item) => item.tokenId,
       (a, b) => (b.at >= a.at ? b : a),
-    ).map((item) => [item.tokenId, item.at, item.ip ?? null]),
+    ).map((item) => ({ token_id: item.tokenId, last_used_at: item.at, last_used_ip: item.ip ?? null })),
   )
 }
 
