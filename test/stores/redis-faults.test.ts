@@ -94,6 +94,17 @@ describe.skipIf(missing)(`a redis server that refuses ${missing ?? ''}`, () => {
     expect(await store.commit({ inserts: [refused], events: [storedEvent()] })).toEqual({ ok: true })
   })
 
+  it('that is full: still lists its expired tokens, in their order', async () => {
+    const { store } = open('default', PASSWORD)
+    const inserts = Array.from({ length: 700 }, (_, at) => storedToken({ createdAt: (at * 7_919) % 700, expiresAt: 1_000 - at }))
+    for (const part of [inserts.slice(0, 400), inserts.slice(400)]) await store.commit({ inserts: part, events: [] })
+    await store.commit({ inserts: [storedToken({ createdAt: 5_000 })], events: [] })
+    await server.ask('CONFIG', 'SET', 'maxmemory', '1')
+    cleanups.push(() => server.ask('CONFIG', 'SET', 'maxmemory', '0'))
+    const page = await store.list({ prefix: 'acme', now: 2_000, limit: 700, statuses: ['expired'] })
+    expect(page.map(({ createdAt }) => createdAt)).toEqual(Array.from({ length: 700 }, (_, at) => 699 - at))
+  })
+
   it('that is a read-only replica: says to connect to the primary', async () => {
     const warnings: RedisWarning[] = []
     const { store } = open('default', PASSWORD, warnings)

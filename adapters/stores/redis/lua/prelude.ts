@@ -68,8 +68,7 @@ local function stampToken(id, version, indexes, createdAt, stamp, at)
   call('HSET', P .. 't:' .. id, 'v', num(version + 1), 'ra', at)
   call('SET', P .. 'r:' .. id, stamped(call('GET', P .. 'r:' .. id), version, stamp))
   for key in string.gmatch(indexes, '[^\\n]+') do call('ZADD', P .. 'r' .. key, createdAt, id) end
-  call('ZREM', P .. 'due' .. firstIndex(indexes), id)
-  call('ZREM', P .. 'off' .. firstIndex(indexes), id)
+  for _, set in ipairs({ 'soon', 'old', 'due', 'off' }) do call('ZREM', P .. set .. firstIndex(indexes), id) end
 end
 
 -- Writes a pending bulk revocation into one token, and answers its fields as they are then: v, q, x, ca, ra.

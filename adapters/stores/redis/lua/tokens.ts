@@ -78,7 +78,7 @@ local function unindex(id, indexes)
     call('ZREM', P .. key, id)
     call('ZREM', P .. 'r' .. key, id)
   end
-  for _, set in ipairs({ 'exp', 'nb', 'due', 'off' }) do call('ZREM', P .. set .. firstIndex(indexes), id) end
+  for _, set in ipairs({ 'exp', 'soon', 'old', 'nb', 'due', 'off' }) do call('ZREM', P .. set .. firstIndex(indexes), id) end
 end
 local function place(set, t, score, member)
   local key = P .. set .. firstIndex(t.x)
@@ -101,6 +101,8 @@ local function write(t)
     if t.ra ~= '' then call('ZADD', P .. 'r' .. key, t.ca, t.id) elseif t.expected then call('ZREM', P .. 'r' .. key, t.id) end
   end
   place('exp', t, t.ex, t.ex ~= '')
+  place('soon', t, t.ex, t.ex ~= '' and t.ra == '' and t.da == '')
+  place('old', t, t.ca, false)
   place('nb', t, t.nb, t.nb ~= '')
   place('due', t, t.du, t.du ~= '' and t.ra == '' and t.rp == '')
   place('off', t, t.ca, t.da ~= '' and t.ra == '')
