@@ -112,8 +112,7 @@ export class RecordCache {
       if (entry === undefined) this.#guessing.spend(ip)
       return entry
     } catch (error) {
-      const entry =
-        this.#options.serveStaleMs > 0 && this.follower.freshWithin(this.#options.serveStaleMs) ? this.#entries.get(id) : undefined
+      const entry = this.follower.freshWithin(this.#options.serveStaleMs) ? this.#entries.get(id) : undefined
       if (entry !== undefined) return entry
       throw error
     }
