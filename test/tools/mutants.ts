@@ -50,7 +50,10 @@ export const MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
     { find: 'if (entry === undefined) this.#guessing.spend(ip)', become: '' },
     { find: 'if (entry === undefined) this.#guessing.spend(ip)', become: 'this.#guessing.spend(ip)' },
     { find: 'await this.#loader.load(id, fresh)', become: 'await this.#loader.load(id, true)' },
-    { find: ' && this.follower.freshWithin(this.#options.serveStaleMs)', become: '' },
+    {
+      find: 'this.follower.freshWithin(this.#options.serveStaleMs) ? this.#entries.get(id) : undefined',
+      become: 'this.#entries.get(id)',
+    },
     { find: 'if (entry !== undefined) return entry\n      throw error', become: 'throw error' },
     { find: 'this.#entries.delete(id)', become: '' },
     { find: 'this.#misses.delete(id)', become: '' },
