@@ -6,7 +6,7 @@ const VARIANTS = ['bare', 'hand-written optimum', 'latchkey']
 
 /** Requests per second against the same framework with the hand-written optimum in its place, over fresh generations of the process. */
 export const throughput: Section = async ({ quick }) => {
-  const [generations, amount] = quick ? [2, 500] : [5, 6000]
+  const [generations, amount] = quick ? [2, 500] : [9, 6000]
   const rows: string[][] = []
   const verdicts: Verdict[] = []
   for (const framework of ['express', 'koa', 'fastify']) {
