@@ -25,42 +25,18 @@ export type Use = {
 /** That a guard let a request in, and as whom; without a principal the guard was optional and nothing was presented. */
 export type Admission = { readonly guard: Guard; readonly principal: Principal | undefined; readonly use: Use | undefined }
 
-/** Answers the object that it is given, so that a class that extends it adds its private fields to that object. */
-class Given {
-  constructor(object: object) {
-    // biome-ignore lint/correctness/noConstructorReturn: this is what it is for.
-    return object
-  }
-}
-
-/**
- * A private field on the framework's own request. What a request or an earlier middleware claims is worth nothing: only this module can
- * read or write the field, as with a `WeakMap`, which costs more to fill and to collect.
- */
-class Admitted extends Given {
-  #admission: Admission | undefined = undefined
-
-  static set(request: object, admission: Admission | undefined): void {
-    if (!(#admission in request)) {
-      if (admission === undefined) return
-      new Admitted(request)
-    }
-    ;(request as Admitted).#admission = admission
-  }
-
-  static get(request: object): Admission | undefined {
-    return #admission in request ? request.#admission : undefined
-  }
-}
+// What a request or an earlier middleware claims is worth nothing: only what a guard wrote here counts.
+const admissions = new WeakMap<object, Admission>()
 
 /** Remembers an admission, or with `undefined` forgets the one before. */
 export function admit(request: object, admission: Admission | undefined): void {
-  Admitted.set(request, admission)
+  if (admission === undefined) admissions.delete(request)
+  else admissions.set(request, admission)
 }
 
 /** The admission of a request, if a guard of this library gave one. */
 export function admissionOf(request: object): Admission | undefined {
-  return Admitted.get(request)
+  return admissions.get(request)
 }
 
 /** Starts a use of a token. */
