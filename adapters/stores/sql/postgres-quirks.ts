@@ -1,9 +1,8 @@
 import { CompiledQuery, DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler, sql } from 'kysely'
-import { ask } from './engine.js'
+import { bumpReturning } from './bump.js'
 import { namesPlugin } from './names-plugin.js'
 import { postgresMigrations } from './postgres-migrations.js'
 import type { Builder, Fault, Quirks } from './quirks.js'
-import { wide } from './rows.js'
 import { type Tables, TOKEN_COLUMNS } from './schema.js'
 import type { Names } from './table-names.js'
 
@@ -62,16 +61,7 @@ export const postgresQuirks: Quirks = {
       },
       plugins: [namesPlugin(names)],
     }),
-  *bump(builder, by) {
-    const { rows } = yield* ask(
-      builder
-        .updateTable('feed')
-        .set((eb) => ({ head: eb('head', '+', by) }))
-        .where('id', '=', 1)
-        .returning(['head', 'floor']),
-    )
-    return { head: wide(rows[0]?.head ?? Number.NaN), floor: wide(rows[0]?.floor ?? 0) }
-  },
+  bump: bumpReturning,
   finder(builder) {
     // Two texts, for one id and for any number of them, so that the server plans each once a connection.
     const select = builder.selectFrom('tokens').select([...TOKEN_COLUMNS])

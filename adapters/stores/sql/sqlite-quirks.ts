@@ -1,8 +1,7 @@
 import { CompiledQuery, DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler, sql } from 'kysely'
-import { ask } from './engine.js'
+import { bumpReturning } from './bump.js'
 import { namesPlugin } from './names-plugin.js'
 import type { Builder, Fault, Quirks } from './quirks.js'
-import { wide } from './rows.js'
 import { type Tables, TOKEN_COLUMNS } from './schema.js'
 import { sqliteMigrations } from './sqlite-migrations.js'
 import type { Names } from './table-names.js'
@@ -61,16 +60,7 @@ export const sqliteQuirks: Quirks = {
       },
       plugins: [namesPlugin(names)],
     }),
-  *bump(builder, by) {
-    const { rows } = yield* ask(
-      builder
-        .updateTable('feed')
-        .set((eb) => ({ head: eb('head', '+', by) }))
-        .where('id', '=', 1)
-        .returning(['head', 'floor']),
-    )
-    return { head: wide(rows[0]?.head ?? Number.NaN), floor: wide(rows[0]?.floor ?? 0) }
-  },
+  bump: bumpReturning,
   finder(builder) {
     const select = builder.selectFrom('tokens').select([...TOKEN_COLUMNS])
     const one = select.where('id', '=', '').compile()
