@@ -1,25 +1,10 @@
 import type { RefusalCode } from './errors.js'
-import type {
-  ActorInput,
-  AuditAction,
-  AuditEvent,
-  CreateInput,
-  Introspection,
-  LeakInput,
-  LeakReported,
-  MaybePromise,
-  Minted,
-  Page,
-  Principal,
-  Replayed,
-  TokenRecord,
-  TokenStatus,
-  UpdateInput,
-  UsageReport,
-  UsageSummary,
-  Verification,
-  VerifyContext,
-} from './model.js'
+import type { ActorInput } from './model/actor.js'
+import type { AuditAction, AuditEvent, LeakInput, LeakReported } from './model/event.js'
+import type { MaybePromise } from './model/json.js'
+import type { Introspection, Principal, Verification, VerifyContext } from './model/principal.js'
+import type { CreateInput, Minted, Page, Replayed, TokenRecord, TokenStatus, UpdateInput } from './model/record.js'
+import type { UsageReport, UsageSummary } from './model/usage.js'
 
 /** Who does it. Required: `'system'` is the application itself; a person is limited to its tenants and scopes. */
 export type By = { readonly actor: ActorInput }

@@ -1,4 +1,6 @@
-import type { Change, CommitResult, ListedEvent, NodeLease, StoredEvent, StoredToken, TokenFilter, TokenStore } from '../../src/store.js'
+import type { ListedEvent, StoredEvent } from '../../src/model/event.js'
+import type { StoredToken } from '../../src/model/record.js'
+import type { Change, CommitResult, NodeLease, TokenFilter, TokenStore } from '../../src/store/port.js'
 import { createFeed, type FeedEntry } from './memory/feed.js'
 import { frozenCopy } from './memory/frozen-copy.js'
 import { matchesEventQuery, matchesFilter, matchesQuery } from './memory/match.js'

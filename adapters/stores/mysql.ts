@@ -1,11 +1,11 @@
 import { InvalidInputError } from '../../src/errors.js'
+import type { MysqlConnection, MysqlPool, MysqlPromisePool, MysqlSource } from './sql/dialects/mysql-store.js'
 import type { KyselyHandle } from './sql/kysely-engine.js'
 import { lazyStore, type SqlStore } from './sql/lazy.js'
-import type { MysqlConnection, MysqlPool, MysqlPromisePool, MysqlSource } from './sql/mysql-store.js'
 import { knownOptions, oneOf, readUrl } from './sql/options.js'
-import { readNames } from './sql/table-names.js'
+import { readNames } from './sql/schema/table-names.js'
 
-export { type MigrationSqlOptions, migrationSql, type SqlDialect } from './sql/migration-sql.js'
+export { type MigrationSqlOptions, migrationSql, type SqlDialect } from './sql/schema/migration-sql.js'
 export type { KyselyHandle, MysqlConnection, MysqlPool, MysqlPromisePool, SqlStore }
 
 /** Where the database is: exactly one of `url`, `pool` and `kysely`. */
@@ -44,7 +44,7 @@ export const mysqlStore = (options: MysqlStoreOptions): SqlStore => {
   const { opened, ...store } = lazyStore({
     name: 'mysql',
     packages: 'kysely mysql2',
-    open: async () => (await import('./sql/mysql-store.js')).openMysqlStore(source, names),
+    open: async () => (await import('./sql/dialects/mysql-store.js')).openMysqlStore(source, names),
   })
   return store
 }

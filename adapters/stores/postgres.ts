@@ -1,11 +1,11 @@
 import { InvalidInputError } from '../../src/errors.js'
+import type { PostgresClient, PostgresPool, PostgresSource } from './sql/dialects/postgres-store.js'
 import type { KyselyHandle } from './sql/kysely-engine.js'
 import { lazyStore, type SqlStore } from './sql/lazy.js'
 import { knownOptions, oneOf, readUrl } from './sql/options.js'
-import type { PostgresClient, PostgresPool, PostgresSource } from './sql/postgres-store.js'
-import { readNames } from './sql/table-names.js'
+import { readNames } from './sql/schema/table-names.js'
 
-export { type MigrationSqlOptions, migrationSql, type SqlDialect } from './sql/migration-sql.js'
+export { type MigrationSqlOptions, migrationSql, type SqlDialect } from './sql/schema/migration-sql.js'
 export type { KyselyHandle, PostgresClient, PostgresPool, SqlStore }
 
 /** Where the database is: exactly one of `url`, `pool` and `kysely`. */
@@ -48,7 +48,7 @@ export const postgresStore = (options: PostgresStoreOptions): SqlStore => {
   const { opened, ...store } = lazyStore({
     name: 'postgres',
     packages: 'kysely pg',
-    open: async () => (await import('./sql/postgres-store.js')).openPostgresStore(source, names),
+    open: async () => (await import('./sql/dialects/postgres-store.js')).openPostgresStore(source, names),
   })
   if (kysely !== undefined || pool?.options?.max === 1) return store
   return {

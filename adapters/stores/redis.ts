@@ -1,5 +1,5 @@
 import { InvalidInputError } from '../../src/errors.js'
-import type { TokenStore } from '../../src/store.js'
+import type { TokenStore } from '../../src/store/port.js'
 import { hasReached, readEvents, readFeed, readLeases, recordUsage, renewLease, reportUsage } from './redis/activity.js'
 import { begin, type RedisWarning } from './redis/begin.js'
 import { createBulk } from './redis/bulk.js'

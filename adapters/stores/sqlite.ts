@@ -1,11 +1,11 @@
 import { InvalidInputError } from '../../src/errors.js'
+import type { NodeDatabase, SyncDatabase } from './sql/dialects/sqlite-handle.js'
+import type { SqliteDriver } from './sql/dialects/sqlite-open.js'
 import type { KyselyHandle } from './sql/kysely-engine.js'
 import { type Lazy, lazyStore, type SqlStore } from './sql/lazy.js'
-import type { NodeDatabase, SyncDatabase } from './sql/sqlite-handle.js'
-import type { SqliteDriver } from './sql/sqlite-open.js'
-import { DEFAULT_TABLE_PREFIX, readNames } from './sql/table-names.js'
+import { DEFAULT_TABLE_PREFIX, readNames } from './sql/schema/table-names.js'
 
-export { type MigrationSqlOptions, migrationSql, type SqlDialect } from './sql/migration-sql.js'
+export { type MigrationSqlOptions, migrationSql, type SqlDialect } from './sql/schema/migration-sql.js'
 export type { KyselyHandle, NodeDatabase, SqliteDriver, SqlStore, SyncDatabase }
 
 /** A file that the store opens, or a database that the host has open and keeps. */
@@ -57,7 +57,7 @@ export const sqliteStore = (input: string | SqliteStoreOptions): SqlStore => {
   const lazy: Lazy = {
     name: 'sqlite',
     packages: 'kysely libsql',
-    open: async () => (await import('./sql/sqlite-store.js')).openSqliteStore(source, names, busyTimeoutMs),
+    open: async () => (await import('./sql/dialects/sqlite-store.js')).openSqliteStore(source, names, busyTimeoutMs),
   }
   const { opened, ...store } = lazyStore(lazy)
   return { ...store, usageRows: USAGE_ROWS }

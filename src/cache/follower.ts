@@ -1,6 +1,7 @@
-import type { GuardedStore } from '../records/guarded-store.js'
-import { unref } from '../records/timer.js'
-import type { FeedPage, MaybePromise } from '../store.js'
+import type { MaybePromise } from '../model/json.js'
+import type { GuardedStore } from '../store/guarded-store.js'
+import type { FeedPage } from '../store/port.js'
+import { unref } from '../store/timer.js'
 
 const PAGE = 1000
 const LEASE_MS = 90_000

@@ -1,8 +1,8 @@
 import { StoreUnavailableError } from '../errors.js'
-import { isThenable } from '../records/deadline.js'
-import type { FoundRecords } from '../records/found-records.js'
-import type { GuardedStore } from '../records/guarded-store.js'
-import type { StoredToken } from '../store.js'
+import type { StoredToken } from '../model/record.js'
+import { isThenable } from '../store/deadline.js'
+import type { FoundRecords } from '../store/found-records.js'
+import type { GuardedStore } from '../store/guarded-store.js'
 
 const MAX_IDS_A_READ = 200
 /** Reads under way at once. What comes meanwhile waits, and goes out in larger batches. */

@@ -1,7 +1,7 @@
 import { StoreUnavailableError } from '../errors.js'
+import type { MaybePromise } from '../model/json.js'
 import type { Catalogue, ScopeSet } from '../policy/catalogue.js'
-import { callOut, isThenable } from '../records/deadline.js'
-import type { MaybePromise } from '../store.js'
+import { callOut, isThenable } from '../store/deadline.js'
 import { BoundedMap } from './bounded-map.js'
 
 const MAX_OWNERS = 20_000

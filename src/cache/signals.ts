@@ -1,7 +1,7 @@
 import { ClosedError, LatchkeyError, type RefusalCode } from '../errors.js'
 import { type Lifecycle, refusalOf } from '../policy/status.js'
-import type { Entry } from '../records/entry.js'
-import { unref } from '../records/timer.js'
+import { unref } from '../store/timer.js'
+import type { Entry } from './entry.js'
 
 const LONGEST_TIMER_MS = 2_147_483_647
 const RETRY_MS = 1000

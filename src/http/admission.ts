@@ -1,5 +1,5 @@
 import type { Authenticator } from '../instance.js'
-import type { Principal } from '../model.js'
+import type { Principal } from '../model/principal.js'
 import type { OnWarning } from './diagnostics.js'
 import type { Refuse } from './refuse.js'
 

@@ -1,4 +1,4 @@
-import type { RateState } from '../model.js'
+import type { RateState } from '../model/principal.js'
 
 const NAME = /^[a-z][a-z0-9_-]{0,31}$/
 /** RFC 9651 §3.3.1: an Integer has at most 15 digits. */

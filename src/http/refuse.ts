@@ -1,5 +1,5 @@
-import type { RateState } from '../model.js'
-import { isThenable } from '../records/deadline.js'
+import type { RateState } from '../model/principal.js'
+import { isThenable } from '../store/deadline.js'
 import { createChallenges } from './challenge.js'
 import type { PlainResponse, Problem, RefusedCode } from './problem.js'
 import { problemOf } from './problem.js'

@@ -1,5 +1,6 @@
 import { InvalidInputError } from '../errors.js'
-import type { MaybePromise, ScopeName } from '../model.js'
+import type { MaybePromise } from '../model/json.js'
+import type { ScopeName } from '../model/principal.js'
 import { isScopeName } from '../policy/scope.js'
 
 /** What a dimension is compared with: fixed values, or a function of the framework's own request. */

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import type { CredentialSource } from '../http/credential.js'
 import type { Latchkey } from '../instance.js'
-import type { JsonObject } from '../model.js'
+import type { JsonObject } from '../model/json.js'
 import { operationOf } from './operation.js'
 import { defineRoute, type Route, type Sample } from './route.js'
 import { ROUTES } from './routes.js'

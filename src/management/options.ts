@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { createDashboard, type Dashboard, type DashboardOptions } from '../dashboard/index.js'
 import { type CredentialSource, createCredentialReader } from '../http/credential.js'
-import type { MaybePromise } from '../model.js'
+import type { MaybePromise } from '../model/json.js'
 import { readShape } from '../policy/shape.js'
 
 /** The options of `management`, beside `actor`, which the adapters add. */

@@ -1,7 +1,9 @@
 import type * as z from 'zod'
 import type { Code } from '../errors.js'
 import type { Latchkey } from '../instance.js'
-import type { Actor, Principal, TokenRecord } from '../model.js'
+import type { Actor } from '../model/actor.js'
+import type { Principal } from '../model/principal.js'
+import type { TokenRecord } from '../model/record.js'
 import { tagOf } from './preconditions.js'
 import { readPart } from './read-part.js'
 

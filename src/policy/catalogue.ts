@@ -1,8 +1,8 @@
 import { expand, flatten } from './expand.js'
-import { problemWithGrant } from './problem.js'
 import { readDefinitions } from './read-definitions.js'
 import { coversGrant, isScopeName } from './scope.js'
 import { intersect, NO_SCOPES, type ScopeSet } from './scope-set.js'
+import { problemWithGrant } from './why-not-grantable.js'
 
 export type { ScopeSet } from './scope-set.js'
 

@@ -1,5 +1,5 @@
 import { InvalidInputError } from '../errors.js'
-import type { Json, JsonObject } from '../store.js'
+import type { Json, JsonObject } from '../model/json.js'
 
 const MAX_BYTES = 16 * 1024
 const MAX_DEPTH = 8

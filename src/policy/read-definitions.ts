@@ -1,10 +1,10 @@
 import { InvalidInputError } from '../errors.js'
 import type { Definitions } from './definitions.js'
-import { problemWithGrant } from './problem.js'
 import { quote } from './quote.js'
 import { reading } from './reading.js'
 import { isScopeName } from './scope.js'
 import { closest } from './suggest.js'
+import { problemWithGrant } from './why-not-grantable.js'
 
 const NAME_RULE = 'must be segments of a-z, 0-9, _ and - joined by ":", at most 128 characters, such as inventory:read'
 

@@ -1,5 +1,5 @@
 import { InvalidInputError } from '../errors.js'
-import type { Resources } from '../store.js'
+import type { Resources } from '../model/json.js'
 import { quote } from './quote.js'
 import { reading } from './reading.js'
 

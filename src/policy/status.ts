@@ -1,4 +1,4 @@
-import type { StoredToken, TokenStatus } from '../store.js'
+import type { StoredToken, TokenStatus } from '../model/record.js'
 import { MAX_INSTANT } from './instant.js'
 
 /** The instants that decide about a token. */

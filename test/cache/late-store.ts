@@ -1,5 +1,5 @@
 import { interceptStore, type StoreMethod } from 'latchkey/testing'
-import type { TokenStore } from '../../src/store.js'
+import type { TokenStore } from '../../src/store/port.js'
 
 /** A store where single calls can be made to answer late, with what they found when they were made. */
 export type LateStore = TokenStore & {

@@ -2,7 +2,7 @@ import type { Latchkey } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
 import { faultyStore, interceptStore } from 'latchkey/testing'
 import { describe, expect, it } from 'vitest'
-import type { TokenStore } from '../../src/store.js'
+import type { TokenStore } from '../../src/store/port.js'
 import { instance, mint, pause, type Scope, SYSTEM, until, verdict, warm } from '../latchkey/harness.js'
 
 /** A store whose wake-ups never come. */

@@ -2,7 +2,7 @@ import type { Scheduler } from 'fast-check'
 import type { Latchkey, Verification } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
 import { interceptStore } from 'latchkey/testing'
-import type { TokenStore } from '../../src/store.js'
+import type { TokenStore } from '../../src/store/port.js'
 import { instance, type Scope, SYSTEM } from '../latchkey/harness.js'
 
 export const VERBS = [

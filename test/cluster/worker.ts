@@ -1,7 +1,7 @@
 import { type Latchkey, latchkey } from 'latchkey'
 import { postgresStore } from 'latchkey/stores/postgres'
 import { redisStore } from 'latchkey/stores/redis'
-import type { TokenStore } from '../../src/store.js'
+import type { TokenStore } from '../../src/store/port.js'
 import type { Backend, Command, Made, NodeOptions, Reply, Request, Span } from './protocol.js'
 import { Watcher } from './watcher.js'
 

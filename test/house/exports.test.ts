@@ -18,7 +18,7 @@ describe('the manifest', () => {
 
   it('exports every adapter and every store', async () => {
     const exported = new Set(entries.values())
-    const adapters = [...(await adaptersIn('adapters')), ...(await adaptersIn('adapters/stores'))]
+    const adapters = [...(await adaptersIn('adapters/frameworks')), ...(await adaptersIn('adapters/stores'))]
     expect(adapters.filter((path) => !exported.has(path))).toEqual([])
   })
 

@@ -1,7 +1,7 @@
 import { memoryStore } from 'latchkey/stores/memory'
 import { interceptStore } from 'latchkey/testing'
 import { describe, expect, it } from 'vitest'
-import type { StoredToken } from '../../src/store.js'
+import type { StoredToken } from '../../src/model/record.js'
 import { instance, mint, verdict } from './harness.js'
 
 const CORRUPT = [Number.NaN, null, '2030', '2030-01-01T00:00:00Z', {}, [], true, false, -1, Number.POSITIVE_INFINITY, 1e20, new Date(NaN)]

@@ -2,7 +2,7 @@ import { memoryStore } from 'latchkey/stores/memory'
 import { AWKWARD_ERRORS, type Fault, faultyStore } from 'latchkey/testing'
 import { describe, expect, it } from 'vitest'
 import { LatchkeyError } from '../../src/errors.js'
-import type { StoredToken } from '../../src/store.js'
+import type { StoredToken } from '../../src/model/record.js'
 import { instance, mint, pause, until, verdict, warm } from './harness.js'
 
 const show = (value: unknown): string => (value instanceof Error ? String(value) : (JSON.stringify(value) ?? String(value)))

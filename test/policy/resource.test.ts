@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import type { Resources } from '../../src/model/json.js'
 import { type AskedResources, readResources, resourcesAllow, resourcesWithin } from '../../src/policy/resource.js'
-import type { Resources } from '../../src/store.js'
 import { fc } from '../support/property.js'
 
 const refused = (field: string, message: RegExp = /./) =>

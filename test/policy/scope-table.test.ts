@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import type { Resources } from '../../src/model/json.js'
 import { type CatalogueOptions, compileCatalogue } from '../../src/policy/catalogue.js'
 import { type AskedResources, resourcesAllow } from '../../src/policy/resource.js'
-import type { Resources } from '../../src/store.js'
 
 const page = readFileSync(new URL('../../docs/scopes.md', import.meta.url), 'utf8')
 const options: CatalogueOptions = JSON.parse(/```json\n([\s\S]*?)\n```/.exec(page)?.[1] ?? '')

@@ -1,7 +1,7 @@
 import { sqliteStore } from 'latchkey/stores/sqlite'
 import { storeContract } from 'latchkey/testing'
 import { describe, it } from 'vitest'
-import { findDriver, type SqliteDriver } from '../../adapters/stores/sql/sqlite-open.js'
+import { findDriver, type SqliteDriver } from '../../adapters/stores/sql/dialects/sqlite-open.js'
 import { ownFolder, TRIM } from './sql/databases.js'
 
 const drivers: readonly SqliteDriver[] = ['node:sqlite', 'libsql', 'better-sqlite3']

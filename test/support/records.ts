@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import type { StoredEvent, StoredToken } from '../../src/store.js'
+import type { StoredEvent } from '../../src/model/event.js'
+import type { StoredToken } from '../../src/model/record.js'
 
 /** A stored token with what every token has. */
 export const storedToken = (fields: Partial<StoredToken> = {}): StoredToken => ({

@@ -3,13 +3,14 @@ type Manifest = { readonly exports: { readonly [subpath: string]: unknown } }
 const isManifest = (value: unknown): value is Manifest =>
   typeof value === 'object' && value !== null && 'exports' in value && typeof value.exports === 'object' && value.exports !== null
 
-// Parts of the library itself, beside the adapters.
-const MODULES: ReadonlySet<string> = new Set(['testing', 'leaks', 'oauth', 'jwt'])
+const EXTENSIONS: ReadonlySet<string> = new Set(['leaks', 'oauth', 'jwt'])
+const FOLDERS: ReadonlySet<string> = new Set(['testing'])
 
 const sourceOf = (name: string): string => {
   if (name === 'index') return 'src/index.ts'
-  if (MODULES.has(name)) return `src/${name}/index.ts`
-  return `adapters/${name}.ts`
+  if (FOLDERS.has(name)) return `src/${name}/index.ts`
+  if (EXTENSIONS.has(name)) return `src/extensions/${name}/index.ts`
+  return name.startsWith('stores/') ? `adapters/${name}.ts` : `adapters/frameworks/${name}.ts`
 }
 
 /** The package's entries as `dist` name → source file, read from the `exports` of its manifest. */

@@ -3,7 +3,7 @@ export type Mutant = { readonly find: string; readonly become: string }
 
 /** By file. Some test has to fail with each of them. */
 export const MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
-  'src/operations/verify.ts': [
+  'src/verify/verify.ts': [
     { find: 'if (checksumMatches(token, digest)) return digest', become: 'return digest' },
     {
       find: 'for (const digester of context.settings.digesters) {',
@@ -116,25 +116,25 @@ export const MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
     { find: 'this.#source.follow()', become: '' },
     { find: 'watch.lifecycle = entry.lifecycle\n', become: '\n' },
   ],
-  'src/operations/change.ts': [
+  'src/verbs/lib/change.ts': [
     { find: 'context.records.changed(id)\n  return found', become: 'return found' },
     { find: 'for (const { record } of change.updates ?? []) context.records.changed(record.id)', become: '' },
     { find: 'expectedVersion: current.version, record: next.record', become: 'expectedVersion: current.version, record: current' },
     { find: ' || !canSee(actor, found)', become: '' },
     { find: 'found.prefix !== context.settings.prefix || ', become: '' },
   ],
-  'src/operations/barrier.ts': [
+  'src/verbs/lib/barrier.ts': [
     { find: 'maxStalenessMs + serveStaleMs', become: 'maxStalenessMs' },
     { find: ' - CLOCKS_MAY_DIFFER_MS', become: '' },
     { find: 'if (await allReached(context, target)) return', become: 'return' },
   ],
-  'src/records/usage.ts': [
+  'src/activity/usage.ts': [
     { find: 'this.#unsent = undefined', become: '' },
     { find: 'await this.#sendSealed()\n    this.#seal()', become: 'this.#seal()' },
     { find: 'slot.sealed = true', become: '' },
     { find: 'this.#seq += 1', become: 'this.#seq = 1' },
   ],
-  'src/records/refusals.ts': [
+  'src/activity/refusals.ts': [
     { find: 'while (this.#sending !== undefined) await this.#sending.catch(() => undefined)', become: '' },
     { find: 'if (!all && tick < tally.quietUntil) continue', become: '' },
     { find: 'this.#left -= 1\n    tally.count = 0', become: 'tally.count = 0' },

@@ -1,17 +1,29 @@
 import { posix } from 'node:path'
 import ts from 'typescript'
 
-/** The layers of the layout, lowest first: a file imports its own rank or lower. */
-const RANKS: readonly (readonly string[])[] = [
-  ['src/errors.ts', 'src/instance.ts', 'src/model.ts', 'src/store.ts'],
-  ['src/token/', 'src/policy/'],
-  ['src/options.ts', 'src/operations/', 'src/records/', 'src/cache/', 'src/limits/'],
-  ['src/latchkey.ts'],
-  ['src/http/'],
-  ['src/management/', 'src/dashboard/', 'src/jwt/', 'src/oauth/', 'src/leaks/', 'src/testing/'],
-  ['src/index.ts'],
-  ['adapters/'],
-]
+/** The places of the layout, lowest first: a file imports from its own place or a lower one. */
+export const PLACES = [
+  'src/errors.ts',
+  'src/model/',
+  'src/token/',
+  'src/policy/',
+  'src/store/',
+  'src/cache/',
+  'src/activity/',
+  'src/rate-limit/',
+  'src/options.ts',
+  'src/instance.ts',
+  'src/verify/',
+  'src/verbs/',
+  'src/latchkey.ts',
+  'src/http/',
+  'src/dashboard/',
+  'src/management/',
+  'src/extensions/',
+  'src/testing/',
+  'src/index.ts',
+  'adapters/',
+] as const
 
 /** The packages that a place may import; the longest place that fits counts. Everything else is refused. */
 const PACKAGES: { readonly [place: string]: readonly string[] } = {
@@ -19,19 +31,19 @@ const PACKAGES: { readonly [place: string]: readonly string[] } = {
   'src/token/': ['@noble/hashes'],
   'src/policy/': ['ipaddr.js', 'zod'],
   'src/options.ts': ['zod'],
-  'src/operations/': ['zod'],
+  'src/verbs/': ['zod'],
   'src/management/': ['hono', 'zod'],
   'src/dashboard/': ['zod'],
   'src/dashboard/page/': ['preact', 'uplot'],
-  'src/jwt/': ['jose'],
-  'src/oauth/': ['zod'],
+  'src/extensions/jwt/': ['jose'],
+  'src/extensions/oauth/': ['zod'],
   'src/testing/': ['node:'],
   'adapters/': ['node:'],
-  'adapters/express.ts': ['node:', 'express'],
-  'adapters/koa.ts': ['node:', 'koa'],
-  'adapters/fastify.ts': ['node:', 'fastify'],
-  'adapters/hono.ts': ['hono'],
-  'adapters/web.ts': [],
+  'adapters/frameworks/express.ts': ['node:', 'express'],
+  'adapters/frameworks/koa.ts': ['node:', 'koa'],
+  'adapters/frameworks/fastify.ts': ['node:', 'fastify'],
+  'adapters/frameworks/hono.ts': ['hono'],
+  'adapters/frameworks/web.ts': [],
   'adapters/stores/memory': [],
   'adapters/stores/sql': ['node:', 'kysely', 'pg', 'mysql2', 'libsql', 'better-sqlite3'],
   'adapters/stores/sqlite': ['node:', 'kysely', 'libsql', 'better-sqlite3'],
@@ -44,7 +56,7 @@ const stands = (path: string, place: string): boolean => path === place || path.
 
 /** The rank of a file of `src` or `adapters`; `undefined` where the layout has no place for it. */
 export const rankOf = (path: string): number | undefined => {
-  const rank = RANKS.findIndex((places) => places.some((place) => stands(path, place)))
+  const rank = PLACES.findIndex((place) => stands(path, place))
   return rank === -1 ? undefined : rank
 }
 
@@ -92,6 +104,6 @@ export const violationsOf = (path: string, text: string): readonly string[] => {
     const target = posix.join(posix.dirname(path), specifier).replace(/\.js$/, '.ts')
     const targetRank = rankOf(target)
     if (targetRank === undefined) return [`${path} imports ${target}, which has no place in the layout`]
-    return targetRank > rank ? [`${path} (rank ${rank}) imports ${target} (rank ${targetRank})`] : []
+    return targetRank > rank ? [`${path} imports ${target}, which stands above it`] : []
   })
 }

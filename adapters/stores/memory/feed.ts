@@ -1,4 +1,4 @@
-import type { FeedPage } from '../../../src/store.js'
+import type { FeedPage } from '../../../src/store/port.js'
 
 /** What the feed tells: a token or an owner changed, or anything may have. */
 export type FeedEntry = { readonly tokenId: string } | { readonly ownerId: string } | { readonly everything: true }

@@ -1,5 +1,8 @@
+import type { StoredEvent } from '../../../src/model/event.js'
+import type { StoredToken } from '../../../src/model/record.js'
+import type { LastUse } from '../../../src/model/usage.js'
 import { statusOf } from '../../../src/policy/status.js'
-import type { EventQuery, LastUse, ListQuery, StoredEvent, StoredToken, TokenFilter } from '../../../src/store.js'
+import type { EventQuery, ListQuery, TokenFilter } from '../../../src/store/port.js'
 
 /** Does a token match the filter that bulk revocation and lists share? An empty list matches nothing. */
 export function matchesFilter(token: StoredToken, filter: TokenFilter): boolean {

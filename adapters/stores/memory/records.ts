@@ -1,4 +1,4 @@
-import type { StoredToken } from '../../../src/store.js'
+import type { StoredToken } from '../../../src/model/record.js'
 
 /** A place in the order of lists: by `createdAt`, then by `id`. */
 export type Place = { readonly createdAt: number; readonly id: string }

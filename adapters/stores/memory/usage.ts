@@ -1,4 +1,4 @@
-import type { LastUse, UsageAddress, UsageBatch, UsageCount, UsageQuery, UsageRows } from '../../../src/store.js'
+import type { LastUse, UsageAddress, UsageBatch, UsageCount, UsageQuery, UsageRows } from '../../../src/model/usage.js'
 
 /** How many addresses are answered for a query, most recent first. Of one token, up to twice as many are kept. */
 const MAX_ADDRESSES = 1000

@@ -1,4 +1,6 @@
-import type { EventQuery, FeedPage, ListedEvent, NodeLease, StoredEvent, UsageBatch, UsageQuery, UsageRows } from '../../../src/store.js'
+import type { ListedEvent, StoredEvent } from '../../../src/model/event.js'
+import type { UsageBatch, UsageQuery, UsageRows } from '../../../src/model/usage.js'
+import type { EventQuery, FeedPage, NodeLease } from '../../../src/store/port.js'
 import type { Connection } from './connection.js'
 import { decodeEvent, groupsOf, listOf } from './encode.js'
 import { eventIndex } from './keys.js'

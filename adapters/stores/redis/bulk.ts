@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { LatchkeyError, StoreUnavailableError } from '../../../src/errors.js'
-import type { RevocationStamp, StoredEvent, TokenFilter } from '../../../src/store.js'
+import type { StoredEvent } from '../../../src/model/event.js'
+import type { RevocationStamp, TokenFilter } from '../../../src/store/port.js'
 import type { Connection } from './connection.js'
 import { encodeEvent, listOf } from './encode.js'
 import { indexFilter } from './filter.js'

@@ -1,5 +1,7 @@
 import { StoreUnavailableError } from '../../../src/errors.js'
-import type { RevocationStamp, StoredEvent, StoredToken } from '../../../src/store.js'
+import type { StoredEvent } from '../../../src/model/event.js'
+import type { StoredToken } from '../../../src/model/record.js'
+import type { RevocationStamp } from '../../../src/store/port.js'
 import { indexesOf, indexesOfEvent } from './keys.js'
 
 /** Fields in a row, as the scripts answer them. Clients differ in whether a number comes as a number or as text. */

@@ -1,4 +1,4 @@
-import type { TokenFilter } from '../../../src/store.js'
+import type { TokenFilter } from '../../../src/store/port.js'
 import { creatorIndex, ownerIndex, prefixIndex, tenantIndex } from './keys.js'
 
 /** Above this many tenants, merging their indexes costs more than walking that of the prefix. */

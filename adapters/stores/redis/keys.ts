@@ -1,5 +1,6 @@
 import { InvalidInputError } from '../../../src/errors.js'
-import type { StoredEvent, StoredToken } from '../../../src/store.js'
+import type { StoredEvent } from '../../../src/model/event.js'
+import type { StoredToken } from '../../../src/model/record.js'
 
 /** The root of all key names, with a hash tag, so that a cluster keeps them in one slot. */
 export function rootOf(keyPrefix: unknown): string {

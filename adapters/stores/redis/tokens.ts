@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import type { Change, CommitResult, ListedToken, ListQuery, StoredToken } from '../../../src/store.js'
+import type { ListedToken, StoredToken } from '../../../src/model/record.js'
+import type { Change, CommitResult, ListQuery } from '../../../src/store/port.js'
 import type { Connection } from './connection.js'
 import { decodeToken, encodeEvent, encodeToken, foldAscii, groupsOf, listOf } from './encode.js'
 import { indexFilter, wellFormed } from './filter.js'

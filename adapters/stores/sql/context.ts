@@ -1,6 +1,6 @@
 import type { Engine } from './engine.js'
 import type { Builder, Quirks } from './quirks.js'
-import type { Names } from './table-names.js'
+import type { Names } from './schema/table-names.js'
 
 /** What every verb of a SQL store works with. */
 export type Sql = { readonly builder: Builder; readonly quirks: Quirks; readonly names: Names; readonly engine: Engine }

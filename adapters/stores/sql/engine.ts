@@ -1,5 +1,5 @@
 import type { CompiledQuery, QueryResult } from 'kysely'
-import type { MaybePromise } from '../../../src/store.js'
+import type { MaybePromise } from '../../../src/model/json.js'
 
 /**
  * The statements of a piece of work, one yielded at a time, each answered with its result.

@@ -1,8 +1,8 @@
 import { CompiledQuery, type QueryResult } from 'kysely'
 import { driveAsync, type Engine, type Steps } from './engine.js'
-import { isUpToDate, migrationSteps } from './migrate.js'
 import type { Quirks } from './quirks.js'
-import type { Names } from './table-names.js'
+import { isUpToDate, migrationSteps } from './schema/migrate.js'
+import type { Names } from './schema/table-names.js'
 
 /** The part of a Kysely instance that is used. */
 export type KyselyHandle = {

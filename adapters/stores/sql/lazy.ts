@@ -1,5 +1,6 @@
 import { StoreUnavailableError } from '../../../src/errors.js'
-import type { MaybePromise, TokenStore } from '../../../src/store.js'
+import type { MaybePromise } from '../../../src/model/json.js'
+import type { TokenStore } from '../../../src/store/port.js'
 import { missingPackage } from './missing.js'
 import type { OpenStore } from './store.js'
 

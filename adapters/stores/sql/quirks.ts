@@ -1,7 +1,7 @@
 import type { CompiledQuery, Expression, Kysely, SqlBool } from 'kysely'
 import type { Steps } from './engine.js'
-import type { Tables, TokenRow, Wide } from './schema.js'
-import type { Names } from './table-names.js'
+import type { Tables, TokenRow, Wide } from './schema/schema.js'
+import type { Names } from './schema/table-names.js'
 
 /** The builder of queries: it compiles, and runs nothing. */
 export type Builder = Kysely<Tables>

@@ -1,34 +1,30 @@
+import type { ListedEvent, StoredEvent } from '../../../src/model/event.js'
+import type { ListedToken, StoredToken } from '../../../src/model/record.js'
+import type { UsageBatch, UsageQuery, UsageRows } from '../../../src/model/usage.js'
 import type {
   Change,
   CommitResult,
   EventQuery,
   FeedPage,
-  ListedEvent,
-  ListedToken,
   ListQuery,
   NodeLease,
   RevocationStamp,
-  StoredEvent,
-  StoredToken,
   TokenFilter,
   TokenStore,
-  UsageBatch,
-  UsageQuery,
-  UsageRows,
-} from '../../../src/store.js'
-import { commit } from './commit.js'
+} from '../../../src/store/port.js'
 import type { Sql } from './context.js'
 import type { Engine } from './engine.js'
-import { events } from './events.js'
-import { changes } from './feed.js'
-import { leases, renewLease } from './leases.js'
-import { list } from './list.js'
+import { commit } from './queries/commit.js'
+import { events } from './queries/events.js'
+import { changes } from './queries/feed.js'
+import { leases, renewLease } from './queries/leases.js'
+import { list } from './queries/list.js'
+import { revokeWhere } from './queries/revoke-where.js'
+import { recordUsage, usage } from './queries/usage.js'
 import type { Quirks } from './quirks.js'
-import { revokeWhere } from './revoke-where.js'
-import { rowToToken } from './rows.js'
-import type { TokenRow } from './schema.js'
-import type { Names } from './table-names.js'
-import { recordUsage, usage } from './usage.js'
+import { rowToToken } from './schema/rows.js'
+import type { TokenRow } from './schema/schema.js'
+import type { Names } from './schema/table-names.js'
 
 /** The verbs of a SQL store over an engine that is open. */
 export type OpenStore = Required<Omit<TokenStore, 'name' | 'subscribe' | 'reached' | 'usageRows'>> & Pick<TokenStore, 'subscribe'>

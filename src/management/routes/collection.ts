@@ -1,4 +1,4 @@
-import type { Minted, Replayed } from '../../model.js'
+import type { Minted, Replayed } from '../../model/record.js'
 import { readIdempotencyKey, refuseIfMatch, tagOf } from '../preconditions.js'
 import { defineRoute, type Reply, type Route } from '../route.js'
 import { createBody, revokeAllBody } from '../schemas/inputs.js'

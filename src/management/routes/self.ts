@@ -1,5 +1,6 @@
 import { NotFoundError } from '../../errors.js'
-import type { Actor, Principal } from '../../model.js'
+import type { Actor } from '../../model/actor.js'
+import type { Principal } from '../../model/principal.js'
 import { Refusal } from '../fault.js'
 import { readIdempotencyKey, refuseIfMatch } from '../preconditions.js'
 import { defineRoute, type Route } from '../route.js'

@@ -1,6 +1,7 @@
 import { NotFoundError } from '../../errors.js'
 import type { Latchkey } from '../../instance.js'
-import type { Actor, TokenRecord } from '../../model.js'
+import type { Actor } from '../../model/actor.js'
+import type { TokenRecord } from '../../model/record.js'
 import { readIdempotencyKey, readIfMatch, refuseIfMatch, versionFor } from '../preconditions.js'
 import { type Answer, defineRoute, type Route, recordReply } from '../route.js'
 import { emptyBody, revokeBody, rotateBody, updateBody } from '../schemas/inputs.js'

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import type { Json, JsonObject, Resources } from '../../store.js'
+import type { Json, JsonObject, Resources } from '../../model/json.js'
 
 const MAX_SCOPES = 100
 

@@ -1,4 +1,4 @@
-import type { TokenStore } from '../../store.js'
+import type { TokenStore } from '../../store/port.js'
 import { pause } from '../pause.js'
 import { interceptStore, type StoreCall, type StoreMethod } from './intercept.js'
 

@@ -1,4 +1,4 @@
-import type { TokenStore } from '../../store.js'
+import type { TokenStore } from '../../store/port.js'
 import { interceptStore, type StoreCall, type StoreMethod } from './intercept.js'
 
 /** A call that waits for the test. */

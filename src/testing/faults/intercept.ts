@@ -1,4 +1,5 @@
-import type { MaybePromise, TokenStore } from '../../store.js'
+import type { MaybePromise } from '../../model/json.js'
+import type { TokenStore } from '../../store/port.js'
 
 /** The methods of a store that do I/O. */
 export type StoreMethod =

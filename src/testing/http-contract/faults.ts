@@ -1,6 +1,6 @@
 import { StoreUnavailableError } from '../../errors.js'
 import type { Latchkey } from '../../latchkey.js'
-import type { Principal } from '../../model.js'
+import type { Principal } from '../../model/principal.js'
 
 /** An answer of `decide` that no instance should give: each must end as 503, or as what `code` and `retryAfter` say. */
 export type Fault = { readonly answer: (good: Principal) => unknown; readonly code?: 'rate_limited'; readonly retryAfter?: string }

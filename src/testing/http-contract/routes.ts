@@ -1,5 +1,5 @@
 import type { ScopeArguments } from '../../http/requirement.js'
-import type { Principal } from '../../model.js'
+import type { Principal } from '../../model/principal.js'
 import { pause } from '../pause.js'
 import type { SiteRoute } from './types.js'
 

@@ -2,8 +2,9 @@ import type { Warning } from '../../http/diagnostics.js'
 import type { Problem } from '../../http/problem.js'
 import type { ScopeArguments } from '../../http/requirement.js'
 import type { Latchkey } from '../../latchkey.js'
-import type { MaybePromise, Principal } from '../../model.js'
-import type { TokenStore } from '../../store.js'
+import type { MaybePromise } from '../../model/json.js'
+import type { Principal } from '../../model/principal.js'
+import type { TokenStore } from '../../store/port.js'
 
 /** An adapter under test. */
 export type HttpHarness = {

@@ -1,5 +1,6 @@
 import { type Latchkey, latchkey } from '../../latchkey.js'
-import type { CreateInput, Principal } from '../../model.js'
+import type { Principal } from '../../model/principal.js'
+import type { CreateInput } from '../../model/record.js'
 import { createDigesters } from '../../token/digest.js'
 import { generateId, mintToken } from '../../token/generate.js'
 import { platformRandom } from '../../token/random.js'

@@ -1,4 +1,7 @@
-import type { AuditAction, ListedToken, ListQuery, StoredEvent, StoredToken, TokenStore, UsageBatch } from '../../store.js'
+import type { AuditAction, StoredEvent } from '../../model/event.js'
+import type { ListedToken, StoredToken } from '../../model/record.js'
+import type { UsageBatch } from '../../model/usage.js'
+import type { ListQuery, TokenStore } from '../../store/port.js'
 import { ensureEqual } from '../assert.js'
 import { randomText } from '../random.js'
 import type { Stage } from './types.js'

@@ -1,4 +1,4 @@
-import type { TokenStore } from '../../store.js'
+import type { TokenStore } from '../../store/port.js'
 import { newPrefix } from './build.js'
 import type { Stage, StoreCase, StoreContractOptions, StoreSubject } from './types.js'
 

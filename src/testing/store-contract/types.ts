@@ -1,4 +1,5 @@
-import type { MaybePromise, TokenStore } from '../../store.js'
+import type { MaybePromise } from '../../model/json.js'
+import type { TokenStore } from '../../store/port.js'
 
 /** What the suite needs of a test runner; those of vitest, Jest, Mocha, `node:test` and Bun fit. */
 export type ContractRunner = {

@@ -1,4 +1,5 @@
-import type { StoredToken, TokenStore } from '../../../src/store.js'
+import type { StoredToken } from '../../../src/model/record.js'
+import type { TokenStore } from '../../../src/store/port.js'
 
 /** The prefix that the benchmark's tokens have. */
 export const PREFIX = 'bench'

@@ -1,4 +1,4 @@
-import type { ListQuery } from '../../../src/store.js'
+import type { ListQuery } from '../../../src/store/port.js'
 import { idOf, PREFIX, START } from './fill.js'
 
 /** One page to measure. */

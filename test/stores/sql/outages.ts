@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { StoreUnavailableError } from '../../../src/errors.js'
-import type { TokenStore } from '../../../src/store.js'
+import type { TokenStore } from '../../../src/store/port.js'
 import type { DatabaseProxy } from './proxy.js'
 import { event, token } from './samples.js'
 

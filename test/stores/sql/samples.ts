@@ -1,4 +1,5 @@
-import type { StoredEvent, StoredToken } from '../../../src/store.js'
+import type { StoredEvent } from '../../../src/model/event.js'
+import type { StoredToken } from '../../../src/model/record.js'
 
 let made = 0
 

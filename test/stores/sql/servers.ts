@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import { expect, it } from 'vitest'
 import { StoreUnavailableError } from '../../../src/errors.js'
-import type { TokenStore } from '../../../src/store.js'
+import type { TokenStore } from '../../../src/store/port.js'
 import type { OwnPlace } from './databases.js'
 import { event, token } from './samples.js'
 

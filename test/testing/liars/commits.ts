@@ -1,5 +1,6 @@
 import { memoryStore } from 'latchkey/stores/memory'
-import type { Change, CommitResult, RevocationStamp, StoredToken, TokenFilter, TokenStore } from '../../../src/store.js'
+import type { StoredToken } from '../../../src/model/record.js'
+import type { Change, CommitResult, RevocationStamp, TokenFilter, TokenStore } from '../../../src/store/port.js'
 import { pause } from '../../../src/testing/pause.js'
 import { type Liar, single } from './liar.js'
 

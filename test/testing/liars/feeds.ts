@@ -1,5 +1,5 @@
 import { memoryStore } from 'latchkey/stores/memory'
-import type { Change, FeedPage, TokenStore } from '../../../src/store.js'
+import type { Change, FeedPage, TokenStore } from '../../../src/store/port.js'
 import { pause } from '../../../src/testing/pause.js'
 import { type Liar, single } from './liar.js'
 

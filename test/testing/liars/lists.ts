@@ -1,5 +1,5 @@
 import { memoryStore } from 'latchkey/stores/memory'
-import type { ListQuery } from '../../../src/store.js'
+import type { ListQuery } from '../../../src/store/port.js'
 import { type Liar, single } from './liar.js'
 
 function withoutPosition({ after: _, ...query }: ListQuery): ListQuery {

@@ -1,5 +1,6 @@
 import { memoryStore } from 'latchkey/stores/memory'
-import type { ListedToken, StoredToken, TokenStore } from '../../../src/store.js'
+import type { ListedToken, StoredToken } from '../../../src/model/record.js'
+import type { TokenStore } from '../../../src/store/port.js'
 import { pause } from '../../../src/testing/pause.js'
 import { type Liar, single } from './liar.js'
 

@@ -1,5 +1,5 @@
 import { memoryStore } from 'latchkey/stores/memory'
-import type { UsageCount } from '../../../src/store.js'
+import type { UsageCount } from '../../../src/model/usage.js'
 import { pause } from '../../../src/testing/pause.js'
 import { type Liar, single } from './liar.js'
 

@@ -1,4 +1,5 @@
-import type { Change, StoredToken } from '../../../store.js'
+import type { StoredToken } from '../../../model/record.js'
+import type { Change } from '../../../store/port.js'
 import { ensureEqual, ensureSameMembers } from '../../assert.js'
 import { changed, event, eventIds, findOne, inserted, list, readFeed, replace, START, token } from '../build.js'
 import type { Stage, StoreCases } from '../types.js'

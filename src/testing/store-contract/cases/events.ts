@@ -1,4 +1,5 @@
-import type { AuditAction, EventQuery, ListedEvent, StoredEvent } from '../../../store.js'
+import type { AuditAction, ListedEvent, StoredEvent } from '../../../model/event.js'
+import type { EventQuery } from '../../../store/port.js'
 import { ensure, ensureEqual, ensureSameMembers } from '../../assert.js'
 import { event, START } from '../build.js'
 import type { Stage, StoreCases } from '../types.js'

@@ -1,4 +1,4 @@
-import type { TokenStore } from '../../../store.js'
+import type { TokenStore } from '../../../store/port.js'
 import { ensure, ensureEqual, ensureSameMembers } from '../../assert.js'
 import { pause } from '../../pause.js'
 import { event, insert, inserted, readFeed, replace, token } from '../build.js'

@@ -1,4 +1,4 @@
-import type { StoredToken, TokenStatus } from '../../../store.js'
+import type { StoredToken, TokenStatus } from '../../../model/record.js'
 import { ensureEqual, ensureSameMembers } from '../../assert.js'
 import { randomText } from '../../random.js'
 import { batch, insert, inserted, list, listNames, START, token } from '../build.js'

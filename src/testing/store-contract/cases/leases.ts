@@ -1,4 +1,4 @@
-import type { NodeLease } from '../../../store.js'
+import type { NodeLease } from '../../../store/port.js'
 import { ensureEqual } from '../../assert.js'
 import { inserted, START } from '../build.js'
 import type { Stage, StoreCases } from '../types.js'

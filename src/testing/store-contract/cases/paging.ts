@@ -1,4 +1,5 @@
-import type { ListedToken, ListQuery, StoredToken } from '../../../store.js'
+import type { ListedToken, StoredToken } from '../../../model/record.js'
+import type { ListQuery } from '../../../store/port.js'
 import { ensure, ensureEqual } from '../../assert.js'
 import { event, insert, list, replace, START, token } from '../build.js'
 import type { Stage, StoreCases } from '../types.js'

@@ -1,4 +1,4 @@
-import type { StoredToken } from '../../../store.js'
+import type { StoredToken } from '../../../model/record.js'
 import { ensure, ensureEqual, ensureSameMembers } from '../../assert.js'
 import { randomText } from '../../random.js'
 import { changed, event, findOne, insert, inserted, list, replace, START, token } from '../build.js'

@@ -1,4 +1,4 @@
-import type { ListQuery } from '../../../store.js'
+import type { ListQuery } from '../../../store/port.js'
 import { ensureEqual, ensureSameMembers } from '../../assert.js'
 import { randomText } from '../../random.js'
 import { batch, event, findOne, insert, inserted, list, readFeed, START, token } from '../build.js'

@@ -1,4 +1,5 @@
-import type { RevocationStamp, StoredToken, TokenFilter } from '../../../store.js'
+import type { StoredToken } from '../../../model/record.js'
+import type { RevocationStamp, TokenFilter } from '../../../store/port.js'
 import { ensure, ensureEqual, ensureFails, ensureSameMembers } from '../../assert.js'
 import { changed, event, findOne, insert, inserted, list, readFeed, replace, START, token } from '../build.js'
 import type { Stage, StoreCases } from '../types.js'

@@ -1,4 +1,4 @@
-import type { ListQuery } from '../../../store.js'
+import type { ListQuery } from '../../../store/port.js'
 import { ensureEqual, ensureSameMembers } from '../../assert.js'
 import { event, findOne, insert, inserted, list, START, token } from '../build.js'
 import type { Stage, StoreCases } from '../types.js'

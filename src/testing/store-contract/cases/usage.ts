@@ -1,4 +1,4 @@
-import type { UsageBatch, UsageCount } from '../../../store.js'
+import type { UsageBatch, UsageCount } from '../../../model/usage.js'
 import { ensure, ensureEqual } from '../../assert.js'
 import { batch, insert, inserted, list, START, token } from '../build.js'
 import type { Stage, StoreCases } from '../types.js'

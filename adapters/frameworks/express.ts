@@ -1,0 +1,131 @@
+import type { NextFunction, Request, RequestHandler, Response } from 'express'
+import { createGuard, type GuardOutcome } from '../../src/http/authenticate.js'
+import type { AuthenticateOptions as Options } from '../../src/http/options.js'
+import type { PlainResponse } from '../../src/http/problem.js'
+import type { Platform } from '../../src/http/request.js'
+import { createScopeCheck } from '../../src/http/require-scopes.js'
+import type { ScopeArguments } from '../../src/http/requirement.js'
+import type { Authenticator, Latchkey } from '../../src/instance.js'
+import type { ManagementOptions as Manage } from '../../src/management/index.js'
+import type { Actor } from '../../src/model/actor.js'
+import type { MaybePromise } from '../../src/model/json.js'
+import type { Principal } from '../../src/model/principal.js'
+import { isThenable } from '../../src/store/deadline.js'
+import { onClose } from './node/close.js'
+import { addressOf, pathIn } from './node/fetch.js'
+import { manage, openManagement } from './node/management.js'
+
+declare global {
+  namespace Express {
+    interface Request {
+      /** Who the token speaks for: set by `authenticate`, absent where it is optional and no token was sent. */
+      principal?: Principal
+    }
+  }
+}
+
+/** The options of `authenticate` on Express. */
+export type AuthenticateOptions = Options<Request>
+
+/** The options of `management` on Express. */
+export type ManagementOptions = Manage & {
+  /** Says who is asking: an actor, or nothing where nobody is signed in. */
+  readonly actor: (req: Request) => MaybePromise<Actor | undefined | null | false>
+}
+
+const platform: Platform<Request> = {
+  read: (req) => ({ method: req.method, headers: req.rawHeaders, ip: req.ip }),
+  trustsProxy: (req) => Boolean(req.app.get('trust proxy')),
+}
+
+/**
+ * Middleware that lets in only requests with a good token, and sets `req.principal`.
+ *
+ * The client's address is `req.ip`, so it follows the app's `trust proxy` setting.
+ *
+ * @throws InvalidInputError `invalid_input` when an option is unknown or unsound.
+ * @example
+ * ```ts
+ * app.use('/api', authenticate(tokens))
+ * ```
+ */
+export function authenticate(tokens: Authenticator, options: AuthenticateOptions = {}): RequestHandler {
+  const decide = createGuard(tokens, options, platform)
+  const { guard } = decide
+
+  function admitAs(outcome: GuardOutcome, req: Request, res: Response): PlainResponse | undefined {
+    const { principal, use, response } = outcome
+    if (response !== undefined) return response
+    const own = { value: principal, writable: true, enumerable: true, configurable: true }
+    if (!Reflect.defineProperty(req, 'principal', own)) return guard.refuse('misconfigured', req)
+    if (guard.vary !== undefined && !res.headersSent) res.vary(guard.vary)
+    if (use !== undefined) onClose(res, () => use.done(endpointOf(req)))
+    return undefined
+  }
+
+  return function authenticateRequest(req, res, next) {
+    const outcome = decide(req)
+    if (isThenable(outcome)) void outcome.then((settled) => proceed(admitAs(settled, req, res), res, next))
+    else proceed(admitAs(outcome, req, res), res, next)
+  }
+}
+
+/**
+ * Middleware that lets an authenticated request through only with all of these scopes (or any, with `{ any: [...] }`) and for these resources.
+ *
+ * @throws InvalidInputError `invalid_input` when the arguments are unsound.
+ * @example
+ * ```ts
+ * app.get('/api/warehouses/:id', requireScopes('inventory:read', { warehouse: (req) => req.params.id }), handler)
+ * ```
+ */
+export function requireScopes(...args: ScopeArguments<Request>): RequestHandler {
+  const check = createScopeCheck(args)
+
+  return function requireScopesOfRequest(req, res, next) {
+    const refusal = check(req)
+    if (isThenable(refusal)) void refusal.then((settled) => proceed(settled, res, next))
+    else proceed(refusal, res, next)
+  }
+}
+
+/**
+ * Handler for the management API, under whatever path it is mounted on. A body parser may stand before it.
+ *
+ * @throws InvalidInputError `invalid_input` when an option is unknown or unsound.
+ * @example
+ * ```ts
+ * app.use('/admin/tokens', management(tokens, { actor: (req) => currentUser(req) }))
+ * ```
+ */
+export function management(tokens: Latchkey, options: ManagementOptions): RequestHandler {
+  const api = openManagement(tokens, options)
+  return async function manageTokens(req, res) {
+    // Express adds the slash that a request to the mount path itself lacks; the page's links depend on it.
+    const path = pathIn(req.originalUrl).split('?')[0] === req.baseUrl ? pathIn(req.url).slice(1) : pathIn(req.url)
+    const url = addressOf(req.protocol, req.get('host'), req.hostname ?? 'localhost', req.baseUrl + path)
+    const arrival = { incoming: req, url, mountPath: req.baseUrl, ip: req.ip, parsedBody: req.body }
+    const { status, headers, body } = await manage(api, req, arrival)
+    res.writeHead(status, headers).end(body)
+  }
+}
+
+function proceed(refusal: PlainResponse | undefined, res: Response, next: NextFunction): void {
+  if (refusal === undefined) next()
+  else send(res, refusal)
+}
+
+function send(res: Response, response: PlainResponse): void {
+  // Somebody has begun an answer already: cutting it off is the only refusal left.
+  if (res.headersSent) return void res.destroy()
+  res.statusCode = response.status
+  for (const [name, value] of Object.entries(response.headers)) res.setHeader(name, value)
+  res.setHeader('content-length', Buffer.byteLength(response.body))
+  res.end(response.body)
+}
+
+// The pattern that matched, never the path that was asked for.
+function endpointOf(req: Request): string {
+  const path: unknown = req.route?.path
+  return typeof path === 'string' ? `${req.method} ${req.baseUrl}${path}` : ''
+}

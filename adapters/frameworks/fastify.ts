@@ -1,0 +1,151 @@
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
+import { InvalidInputError } from '../../src/errors.js'
+import { createGuard, type GuardOutcome } from '../../src/http/authenticate.js'
+import type { AuthenticateOptions as Options } from '../../src/http/options.js'
+import type { PlainResponse } from '../../src/http/problem.js'
+import type { Platform } from '../../src/http/request.js'
+import { createScopeCheck } from '../../src/http/require-scopes.js'
+import type { ScopeArguments } from '../../src/http/requirement.js'
+import type { Authenticator, Latchkey } from '../../src/instance.js'
+import type { ManagementOptions as Manage } from '../../src/management/index.js'
+import type { Actor } from '../../src/model/actor.js'
+import type { MaybePromise } from '../../src/model/json.js'
+import type { Principal } from '../../src/model/principal.js'
+import { isThenable } from '../../src/store/deadline.js'
+import { onClose } from './node/close.js'
+import { addressOf, pathIn } from './node/fetch.js'
+import { manage, openManagement } from './node/management.js'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who the token speaks for: set by `authenticate`, `undefined` where it is optional and no token was sent. */
+    principal?: Principal | undefined
+  }
+}
+
+/** The options of `authenticate` on Fastify. */
+export type AuthenticateOptions = Options<FastifyRequest> & { readonly tokens: Authenticator }
+
+/** The options of `management` on Fastify; `prefix` is Fastify's own. */
+export type ManagementOptions = Manage & {
+  readonly tokens: Latchkey
+  readonly prefix?: string
+  /** Says who is asking: an actor, or nothing where nobody is signed in. */
+  readonly actor: (request: FastifyRequest) => MaybePromise<Actor | undefined | null | false>
+}
+
+/** A hook for `onRequest`, or any later one of a route. */
+export type ScopeHook = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => void
+
+const platform: Platform<FastifyRequest> = {
+  read: (request) => ({ method: request.method, headers: request.raw.rawHeaders, ip: request.ip }),
+  // Fastify gives a request `ips` only where `trustProxy` is set.
+  trustsProxy: (request) => request.ips !== undefined,
+}
+
+// Asynchronous, because Fastify cannot catch what a plugin with a callback throws.
+const plugin: FastifyPluginAsync<AuthenticateOptions> = async function authenticate(app, { tokens, ...options }) {
+  if ('prefix' in options) {
+    throw new InvalidInputError(
+      'prefix',
+      'there is no such option, because it would not limit what is guarded: register this inside a plugin that has the prefix',
+    )
+  }
+  const decide = createGuard(tokens, options, platform)
+  const { vary } = decide.guard
+
+  function admitAs(outcome: GuardOutcome, request: FastifyRequest, reply: FastifyReply): PlainResponse | undefined {
+    const { principal, use, response } = outcome
+    if (response !== undefined) return response
+    request.principal = principal
+    if (vary !== undefined) reply.header('vary', [reply.getHeader('vary') ?? [], vary].flat().join(', '))
+    if (use !== undefined) onClose(reply.raw, () => use.done(endpointOf(request)))
+    return undefined
+  }
+
+  if (!app.hasRequestDecorator('principal')) app.decorateRequest('principal', undefined)
+  app.addHook('onRequest', function authenticateRequest(request, reply, done) {
+    const outcome = decide(request)
+    if (isThenable(outcome)) void outcome.then((settled) => proceed(admitAs(settled, request, reply), reply, done))
+    else proceed(admitAs(outcome, request, reply), reply, done)
+  })
+}
+
+/**
+ * Plugin that guards every route of the context that registers it, and of the contexts inside; sets `request.principal`.
+ *
+ * It makes no context of its own (what `fastify-plugin` does), so the routes beside it are guarded, also those declared before it and later;
+ * those of parents and siblings are not. The client's address is `request.ip`, so it follows the server's `trustProxy`. It runs in
+ * `onRequest`, before any body is read.
+ *
+ * @throws InvalidInputError `invalid_input` when an option is unknown or unsound.
+ * @example
+ * ```ts
+ * await app.register(authenticate, { tokens })
+ * ```
+ */
+export const authenticate: FastifyPluginAsync<AuthenticateOptions> = Object.assign(plugin, {
+  [Symbol.for('skip-override')]: true,
+  [Symbol.for('fastify.display-name')]: 'latchkey',
+})
+
+/**
+ * Hook that lets an authenticated request through only with all of these scopes (or any, with `{ any: [...] }`) and for these resources.
+ *
+ * @throws InvalidInputError `invalid_input` when the arguments are unsound.
+ * @example
+ * ```ts
+ * app.get('/stock', { onRequest: requireScopes('inventory:read') }, handler)
+ * ```
+ */
+export function requireScopes(...args: ScopeArguments<FastifyRequest>): ScopeHook {
+  const check = createScopeCheck(args)
+
+  return function requireScopesOfRequest(request, reply, done) {
+    const refusal = check(request)
+    if (isThenable(refusal)) void refusal.then((settled) => proceed(settled, reply, done))
+    else proceed(refusal, reply, done)
+  }
+}
+
+/**
+ * Plugin for the management API, in a context of its own under `prefix`.
+ *
+ * @throws InvalidInputError `invalid_input` when an option is unknown or unsound.
+ * @example
+ * ```ts
+ * await app.register(management, { prefix: '/admin/tokens', tokens, actor: (request) => currentUser(request) })
+ * ```
+ */
+export const management: FastifyPluginAsync<ManagementOptions> = async function management(app, { tokens, prefix: _, ...options }) {
+  const api = openManagement(tokens, options)
+  const answer = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    const url = addressOf(request.protocol, request.headers.host, request.hostname, pathIn(request.url))
+    const arrival = { incoming: request.raw, url, mountPath: app.prefix, ip: request.ip }
+    const { status, headers, body } = await manage(api, request, arrival)
+    return reply.code(status).headers(headers).send(body)
+  }
+  // The API reads bodies itself, within its own limits.
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', (_request, _payload, parsed) => parsed(null))
+  app.all('/', answer)
+  app.all('/*', answer)
+}
+
+function proceed(refusal: PlainResponse | undefined, reply: FastifyReply, done: HookHandlerDoneFunction): void {
+  if (refusal === undefined) done()
+  else send(reply, refusal)
+}
+
+function send(reply: FastifyReply, response: PlainResponse): void {
+  // Somebody has begun an answer already: cutting it off is the only refusal left.
+  if (reply.sent || reply.raw.headersSent) return void reply.raw.destroy()
+  // As bytes, so that Fastify adds no charset, which JSON types do not have.
+  reply.code(response.status).headers(response.headers).send(Buffer.from(response.body))
+}
+
+// The pattern that matched, never the path that was asked for.
+function endpointOf(request: FastifyRequest): string {
+  const path: unknown = request.routeOptions.url
+  return typeof path === 'string' ? `${request.method} ${path}` : ''
+}

@@ -1,0 +1,109 @@
+import { type Context, Hono, type MiddlewareHandler } from 'hono'
+import { basePath, routePath } from 'hono/route'
+import { InvalidInputError } from '../../src/errors.js'
+import { admissionOf } from '../../src/http/admission.js'
+import { createGuard } from '../../src/http/authenticate.js'
+import { checkTokens, type AuthenticateOptions as Options } from '../../src/http/options.js'
+import type { PlainResponse } from '../../src/http/problem.js'
+import { createScopeCheck } from '../../src/http/require-scopes.js'
+import type { ScopeArguments } from '../../src/http/requirement.js'
+import type { Authenticator, Latchkey } from '../../src/instance.js'
+import { createManagement, type ManagementOptions as Manage } from '../../src/management/index.js'
+import type { Actor } from '../../src/model/actor.js'
+import type { MaybePromise } from '../../src/model/json.js'
+import type { Principal } from '../../src/model/principal.js'
+
+declare module 'hono' {
+  interface ContextVariableMap {
+    /** Who the token speaks for: set by `authenticate`, `undefined` where it is optional and no token was sent. */
+    principal: Principal | undefined
+  }
+}
+
+/** The options of `authenticate` on Hono. */
+export type AuthenticateOptions = Options<Context> & {
+  /**
+   * Gives the client's address. Hono runs where there is no such thing, so it must be said: on Node `(c) => getConnInfo(c).remote.address`,
+   * behind a proxy the header that the proxy sets. Without it, tokens with `allowedIps` are refused.
+   */
+  readonly ip?: ((c: Context) => string | undefined) | undefined
+}
+
+/** The options of `management` on Hono. */
+export type ManagementOptions = Manage & {
+  /** Says who is asking: an actor, or nothing where nobody is signed in. */
+  readonly actor: (c: Context) => MaybePromise<Actor | undefined | null | false>
+  /** Gives the client's address, for the audit. */
+  readonly ip?: ((c: Context) => string | undefined) | undefined
+}
+
+/**
+ * Middleware that lets in only requests with a good token, and sets the variable `principal`.
+ *
+ * @throws InvalidInputError `invalid_input` when an option is unknown or unsound.
+ * @example
+ * ```ts
+ * app.use('/api/*', authenticate(tokens))
+ * ```
+ */
+export function authenticate(tokens: Authenticator, { ip, ...options }: AuthenticateOptions = {}): MiddlewareHandler {
+  const decide = createGuard<Context>(tokens, options, {
+    read: (c) => ({ method: c.req.method, headers: c.req.raw.headers, ip: ip?.(c) }),
+    trustsProxy: () => undefined,
+  })
+  const { vary } = decide.guard
+  return async function authenticateRequest(c, next) {
+    const { response, principal, use } = await decide(c)
+    if (response !== undefined) return toResponse(response)
+    c.set('principal', principal)
+    if (vary !== undefined) c.header('vary', vary, { append: true })
+    try {
+      await next()
+    } finally {
+      // The pattern that matched last, never the path that was asked for.
+      use?.done(`${c.req.method} ${routePath(c)}`)
+    }
+  }
+}
+
+/**
+ * Middleware that lets an authenticated request through only with all of these scopes (or any, with `{ any: [...] }`) and for these resources.
+ *
+ * @throws InvalidInputError `invalid_input` when the arguments are unsound.
+ * @example
+ * ```ts
+ * app.get('/api/warehouses/:id', requireScopes('inventory:read', { warehouse: (c) => c.req.param('id') }), handler)
+ * ```
+ */
+export function requireScopes(...args: ScopeArguments<Context>): MiddlewareHandler {
+  const check = createScopeCheck(args)
+  return async function requireScopesOfRequest(c, next) {
+    const refusal = await check(c)
+    if (refusal !== undefined) return toResponse(refusal)
+    await next()
+  }
+}
+
+/**
+ * Application for the management API, to be mounted by `route`.
+ *
+ * @throws InvalidInputError `invalid_input` when an option is unknown or unsound.
+ * @example
+ * ```ts
+ * app.route('/admin/tokens', management(tokens, { actor: (c) => currentUser(c) }))
+ * ```
+ */
+export function management(tokens: Latchkey, given: ManagementOptions): Hono {
+  checkTokens(tokens)
+  const { actor, ip, ...options } = Object(given) as ManagementOptions
+  if (typeof actor !== 'function') throw new InvalidInputError('actor', 'must be a function that says who is asking')
+  const api = createManagement(tokens, options)
+  return new Hono().all('/*', function manageTokens(c) {
+    const caller = { actor: () => actor(c), principal: admissionOf(c)?.principal, ip: ip?.(c) }
+    return api.fetch(c.req.raw, caller, basePath(c))
+  })
+}
+
+function toResponse({ status, headers, body }: PlainResponse): Response {
+  return new Response(body, { status, headers })
+}

@@ -1,0 +1,123 @@
+import type { Context, Middleware, Next } from 'koa'
+import { createGuard } from '../../src/http/authenticate.js'
+import type { AuthenticateOptions as Options } from '../../src/http/options.js'
+import type { PlainResponse } from '../../src/http/problem.js'
+import type { Platform } from '../../src/http/request.js'
+import { createScopeCheck } from '../../src/http/require-scopes.js'
+import type { ScopeArguments } from '../../src/http/requirement.js'
+import type { Authenticator, Latchkey } from '../../src/instance.js'
+import type { ManagementOptions as Manage } from '../../src/management/index.js'
+import type { Actor } from '../../src/model/actor.js'
+import type { MaybePromise } from '../../src/model/json.js'
+import type { Principal } from '../../src/model/principal.js'
+import { onClose } from './node/close.js'
+import { addressOf, pathIn } from './node/fetch.js'
+import { manage, openManagement } from './node/management.js'
+
+declare module 'koa' {
+  interface DefaultState {
+    /** Who the token speaks for: set by `authenticate`, `undefined` where it is optional and no token was sent. */
+    principal?: Principal | undefined
+  }
+}
+
+/** The options of `authenticate` on Koa. */
+export type AuthenticateOptions = Options<Context>
+
+/** The options of `management` on Koa. */
+export type ManagementOptions = Manage & {
+  /** Says who is asking: an actor, or nothing where nobody is signed in. */
+  readonly actor: (ctx: Context) => MaybePromise<Actor | undefined | null | false>
+}
+
+const platform: Platform<Context> = {
+  read: (ctx) => ({ method: ctx.method, headers: ctx.req.rawHeaders, ip: ctx.ip }),
+  trustsProxy: (ctx) => Boolean(ctx.app.proxy),
+}
+
+/**
+ * Middleware that lets in only requests with a good token, and sets `ctx.state.principal`.
+ *
+ * The client's address is `ctx.ip`, so it follows the app's `proxy` setting.
+ *
+ * @throws InvalidInputError `invalid_input` when an option is unknown or unsound.
+ * @example
+ * ```ts
+ * router.use(authenticate(tokens))
+ * ```
+ */
+export function authenticate(tokens: Authenticator, options: AuthenticateOptions = {}): Middleware {
+  const decide = createGuard(tokens, options, platform)
+  const { vary } = decide.guard
+  return async function authenticateRequest(ctx: Context, next: Next) {
+    const { response, principal, use } = await decide(ctx)
+    if (response !== undefined) return send(ctx, response)
+    ctx.state.principal = principal
+    if (vary !== undefined) ctx.vary(vary)
+    if (use !== undefined) onClose(ctx.res, () => use.done(endpointOf(ctx)))
+    return next()
+  }
+}
+
+/**
+ * Middleware that lets an authenticated request through only with all of these scopes (or any, with `{ any: [...] }`) and for these resources.
+ *
+ * @throws InvalidInputError `invalid_input` when the arguments are unsound.
+ * @example
+ * ```ts
+ * router.get('/warehouses/:id', requireScopes('inventory:read', { warehouse: (ctx) => ctx.params.id }), handler)
+ * ```
+ */
+export function requireScopes(...args: ScopeArguments<Context>): Middleware {
+  const check = createScopeCheck(args)
+  return async function requireScopesOfRequest(ctx: Context, next: Next) {
+    const refusal = await check(ctx)
+    if (refusal !== undefined) return send(ctx, refusal)
+    return next()
+  }
+}
+
+/**
+ * Middleware for the management API, for koa-mount. A body parser may stand before it.
+ *
+ * @throws InvalidInputError `invalid_input` when an option is unknown or unsound.
+ * @example
+ * ```ts
+ * app.use(mount('/admin/tokens', management(tokens, { actor: (ctx) => currentUser(ctx) })))
+ * ```
+ */
+export function management(tokens: Latchkey, options: ManagementOptions): Middleware {
+  const api = openManagement(tokens, options)
+  return async function manageTokens(ctx: Context) {
+    const mountPath = mountPathOf(ctx)
+    // koa-mount adds the slash that a request to the mount path itself lacks; the page's links depend on it.
+    const path = pathIn(ctx.originalUrl).split('?')[0] === mountPath ? pathIn(ctx.url).slice(1) : pathIn(ctx.url)
+    const url = addressOf(ctx.protocol, ctx.get('host'), ctx.hostname, mountPath + path)
+    const parsedBody: unknown = Reflect.get(ctx.request, 'body')
+    const { status, headers, body } = await manage(api, ctx, { incoming: ctx.req, url, mountPath, ip: ctx.ip, parsedBody })
+    ctx.status = status
+    ctx.body = body
+    ctx.set(headers)
+  }
+}
+
+// koa-mount takes its path off the URL, and leaves `originalUrl` as it came.
+function mountPathOf(ctx: Context): string {
+  const original = pathIn(ctx.originalUrl).replace(/[?#].*$/s, '')
+  if (original.endsWith(ctx.path)) return original.slice(0, original.length - ctx.path.length)
+  return ctx.path === '/' ? original : ''
+}
+
+function send(ctx: Context, response: PlainResponse): void {
+  // Somebody has begun an answer already: cutting it off is the only refusal left.
+  if (ctx.headerSent) return void ctx.res.destroy()
+  ctx.status = response.status
+  ctx.body = response.body
+  ctx.set(response.headers)
+}
+
+// `_matchedRoute` is what @koa/router leaves: the pattern that matched, never the path that was asked for.
+function endpointOf(ctx: Context): string {
+  const path: unknown = Reflect.get(ctx, '_matchedRoute')
+  return typeof path === 'string' ? `${ctx.method} ${path}` : ''
+}

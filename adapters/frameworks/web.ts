@@ -1,0 +1,119 @@
+import { InvalidInputError } from '../../src/errors.js'
+import { admissionOf } from '../../src/http/admission.js'
+import { createGuard } from '../../src/http/authenticate.js'
+import { checkTokens, type AuthenticateOptions as Options } from '../../src/http/options.js'
+import type { PlainResponse } from '../../src/http/problem.js'
+import { createScopeCheck } from '../../src/http/require-scopes.js'
+import type { ScopeArguments } from '../../src/http/requirement.js'
+import type { Authenticator, Latchkey } from '../../src/instance.js'
+import { createManagement, type ManagementOptions as Manage } from '../../src/management/index.js'
+import type { Actor } from '../../src/model/actor.js'
+import type { MaybePromise } from '../../src/model/json.js'
+import type { Principal } from '../../src/model/principal.js'
+
+/** Who sent the request, or the answer to give in its place. Without either, `optional` was set and no token was sent. */
+export type Outcome =
+  | { readonly principal: Principal; readonly response?: undefined }
+  | { readonly principal?: undefined; readonly response: Response }
+
+/** What `authenticate` with `optional` answers: also neither of the two. */
+export type OptionalOutcome = Outcome | { readonly principal?: undefined; readonly response?: undefined }
+
+/** Checks a request that `authenticate` let in: `undefined`, or the answer to give. */
+export type ScopeChecker = (request: Request) => Promise<Response | undefined>
+
+/** The options of `authenticate` on a standard `Request`. */
+export type AuthenticateOptions = Options<Request> & {
+  /** The client's address. A `Request` does not tell, so it must be said; without it, tokens with `allowedIps` are refused. */
+  readonly ip?: string | undefined
+  /** The route's pattern, such as `/stock/:id`, for the usage report. */
+  readonly endpoint?: string | undefined
+  /** What `requireScopes` gave. Checked here, a refusal is counted as one in the usage report. */
+  readonly require?: ScopeChecker | undefined
+}
+
+/** The options of `management` on standard requests. */
+export type ManagementOptions = Manage & {
+  /** Says who is asking: an actor, or nothing where nobody is signed in. */
+  readonly actor: (request: Request) => MaybePromise<Actor | undefined | null | false>
+  /** The path under which the API stands, such as `/admin/tokens`. */
+  readonly mountPath: string
+  /** Gives the client's address, for the audit. */
+  readonly ip?: ((request: Request) => string | undefined) | undefined
+}
+
+/**
+ * Decides about a standard `Request`, wherever it came from: Next.js, Bun, Deno, Workers.
+ *
+ * @throws InvalidInputError `invalid_input` when an option is unknown or unsound.
+ * @example
+ * ```ts
+ * const { principal, response } = await authenticate(tokens, request, { require: requireScopes('inventory:read') })
+ * if (response) return response
+ * ```
+ */
+export function authenticate(
+  tokens: Authenticator,
+  request: Request,
+  options?: AuthenticateOptions & { readonly optional?: false | undefined },
+): Promise<Outcome>
+export function authenticate(tokens: Authenticator, request: Request, options: AuthenticateOptions): Promise<OptionalOutcome>
+export async function authenticate(
+  tokens: Authenticator,
+  request: Request,
+  { ip, endpoint, require, ...options }: AuthenticateOptions = {},
+): Promise<OptionalOutcome> {
+  const decide = createGuard<Request>(tokens, options, {
+    read: ({ method, headers }) => ({ method, headers, ip }),
+    trustsProxy: () => undefined,
+  })
+  const { response, principal, use } = await decide(request)
+  if (response !== undefined) return { response: toResponse(response) }
+  const refusal = await require?.(request)
+  use?.done(endpoint === undefined ? '' : `${request.method} ${endpoint}`)
+  if (refusal !== undefined) return { response: refusal }
+  return principal === undefined ? {} : { principal }
+}
+
+/**
+ * Makes a check for all of these scopes (or any, with `{ any: [...] }`) and these resources, for the option `require` of `authenticate`.
+ *
+ * @throws InvalidInputError `invalid_input` when the arguments are unsound.
+ * @example
+ * ```ts
+ * const mayRead = requireScopes('inventory:read', { warehouse: (request) => new URL(request.url).pathname.split('/').at(-1) })
+ * ```
+ */
+export function requireScopes(...args: ScopeArguments<Request>): ScopeChecker {
+  const check = createScopeCheck(args)
+  return async function requireScopesOfRequest(request) {
+    const refusal = await check(request)
+    return refusal === undefined ? undefined : toResponse(refusal)
+  }
+}
+
+/**
+ * Makes a fetch handler for the management API.
+ *
+ * @throws InvalidInputError `invalid_input` when an option is unknown or unsound.
+ * @example
+ * ```ts
+ * const manage = management(tokens, { mountPath: '/admin/tokens', actor: (request) => currentUser(request) })
+ * ```
+ */
+export function management(tokens: Latchkey, given: ManagementOptions): (request: Request) => Promise<Response> {
+  checkTokens(tokens)
+  const { actor, mountPath, ip, ...options } = Object(given) as ManagementOptions
+  if (typeof actor !== 'function') throw new InvalidInputError('actor', 'must be a function that says who is asking')
+  if (typeof mountPath !== 'string' || (mountPath !== '' && !mountPath.startsWith('/')))
+    throw new InvalidInputError('mountPath', 'must be the path of the API, such as /admin/tokens')
+  const api = createManagement(tokens, options)
+  return async function manageTokens(request) {
+    const caller = { actor: () => actor(request), principal: admissionOf(request)?.principal, ip: ip?.(request) }
+    return api.fetch(request, caller, mountPath)
+  }
+}
+
+function toResponse({ status, headers, body }: PlainResponse): Response {
+  return new Response(body, { status, headers })
+}

@@ -1,0 +1,113 @@
+import { CompiledQuery, DummyDriver, Kysely, MysqlAdapter, MysqlIntrospector, MysqlQueryCompiler, sql } from 'kysely'
+import { ask } from '../engine.js'
+import type { Builder, Fault, Quirks } from '../quirks.js'
+import { mysqlMigrations } from '../schema/mysql-migrations.js'
+import { namesPlugin } from '../schema/names-plugin.js'
+import { wide } from '../schema/rows.js'
+import { type Tables, TOKEN_COLUMNS, type TokenRow } from '../schema/schema.js'
+
+// https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html
+const numbers: ReadonlyMap<number, Fault> = new Map([
+  [1062, 'duplicate'],
+  // Row changed since it was read, lock wait timeout, deadlock.
+  [1020, 'contention'],
+  [1205, 'contention'],
+  [1213, 'contention'],
+  [1045, 'authentication'],
+  [1698, 'authentication'],
+  [1049, 'database_missing'],
+  [1054, 'tables_missing'],
+  [1146, 'tables_missing'],
+  [1290, 'read_only'],
+  [1792, 'read_only'],
+  [1836, 'read_only'],
+  [1021, 'full'],
+  [1114, 'full'],
+  [1044, 'permission'],
+  [1142, 'permission'],
+  [1143, 'permission'],
+  [1227, 'permission'],
+  [1040, 'connection'],
+  [1053, 'connection'],
+  [1203, 'connection'],
+  [1927, 'connection'],
+  [1034, 'damaged'],
+  [1194, 'damaged'],
+  [1712, 'damaged'],
+])
+
+const faultOf = (error: unknown): Fault => {
+  if (!(error instanceof Error)) return 'unknown'
+  const { code, errno, message } = error as Error & { readonly code?: unknown; readonly errno?: unknown }
+  if (typeof errno === 'number' && errno > 0) {
+    const known = numbers.get(errno)
+    if (known !== undefined) return known
+  }
+  if (typeof code === 'string' && /^(PROTOCOL_|E[A-Z]{4,}$|HANDSHAKE_)/.test(code)) return 'connection'
+  if (message.includes('Pool is closed')) return 'closed'
+  if (/closed state|Connection lost/.test(message)) return 'connection'
+  return 'unknown'
+}
+
+const padded = (ids: readonly string[]): readonly string[] => {
+  let size = 1
+  while (size < ids.length) size *= 2
+  const last = ids[ids.length - 1] ?? ''
+  return size === ids.length ? ids : [...ids, ...new Array<string>(size - ids.length).fill(last)]
+}
+
+/** MySQL 8 and MariaDB. */
+export const mysqlQuirks: Quirks = {
+  dialect: 'mysql',
+  builder: (names): Builder =>
+    new Kysely<Tables>({
+      dialect: {
+        createAdapter: () => new MysqlAdapter(),
+        createDriver: () => new DummyDriver(),
+        createIntrospector: (db) => new MysqlIntrospector(db),
+        createQueryCompiler: () => new MysqlQueryCompiler(),
+      },
+      plugins: [namesPlugin(names)],
+    }),
+  *bump(builder, by) {
+    yield* ask(
+      builder
+        .updateTable('feed')
+        .set((eb) => ({ head: eb('head', '+', by) }))
+        .where('id', '=', 1),
+    )
+    const { rows } = yield* ask(builder.selectFrom('feed').select(['head', 'floor']).where('id', '=', 1))
+    return { head: wide(rows[0]?.head ?? Number.NaN), floor: wide(rows[0]?.floor ?? 0) }
+  },
+  finder(builder) {
+    // No arrays here: one text for each power of two, filled up with the last id, so that few statements are prepared.
+    const compiled = new Map<number, CompiledQuery<TokenRow>>()
+    return (ids) => {
+      const parameters = padded(ids)
+      let query = compiled.get(parameters.length)
+      if (query === undefined) {
+        query = builder
+          .selectFrom('tokens')
+          .select([...TOKEN_COLUMNS])
+          .where('id', 'in', [...parameters])
+          .compile()
+        compiled.set(parameters.length, query)
+      }
+      return { ...query, parameters }
+    }
+  },
+  nameContains: (folded) => sql`locate(${folded}, ${sql.ref('tokens.name_folded')}) > 0`,
+  placeholder: () => '?',
+  incoming: (column) => `values(${column})`,
+  onClash: (_keys, assignments) => `on duplicate key update ${assignments}`,
+  // Without the locks between rows that REPEATABLE READ takes: writers of new counters would deadlock by the dozen.
+  begin: ['set transaction isolation level read committed', 'begin'],
+  migrationLock: ({ tablePrefix }) => ({
+    transactional: false,
+    take: CompiledQuery.raw("select get_lock(concat(left(database(), 20), '.', ?), 30)", [`${tablePrefix}up`]),
+    release: CompiledQuery.raw("select release_lock(concat(left(database(), 20), '.', ?))", [`${tablePrefix}up`]),
+  }),
+  faultOf,
+  table: ({ tablePrefix }, table) => `\`${tablePrefix}${table}\``,
+  migrations: mysqlMigrations,
+}

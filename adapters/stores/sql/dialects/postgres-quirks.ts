@@ -1,0 +1,89 @@
+import { CompiledQuery, DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler, sql } from 'kysely'
+import { bumpReturning } from '../queries/bump.js'
+import type { Builder, Fault, Quirks } from '../quirks.js'
+import { namesPlugin } from '../schema/names-plugin.js'
+import { postgresMigrations } from '../schema/postgres-migrations.js'
+import { type Tables, TOKEN_COLUMNS } from '../schema/schema.js'
+import type { Names } from '../schema/table-names.js'
+
+// https://www.postgresql.org/docs/current/errcodes-appendix.html
+const codes: ReadonlyMap<string, Fault> = new Map([
+  ['23505', 'duplicate'],
+  ['40001', 'contention'],
+  ['40P01', 'contention'],
+  ['55P03', 'locked'],
+  ['28000', 'authentication'],
+  ['28P01', 'authentication'],
+  ['42P01', 'tables_missing'],
+  ['42703', 'tables_missing'],
+  ['3D000', 'database_missing'],
+  ['3F000', 'database_missing'],
+  ['25006', 'read_only'],
+  ['53100', 'full'],
+  ['53300', 'connection'],
+  ['42501', 'permission'],
+  ['57P01', 'connection'],
+  ['57P02', 'connection'],
+  ['57P03', 'connection'],
+  ['XX001', 'damaged'],
+  ['XX002', 'damaged'],
+])
+
+const faultOf = (error: unknown): Fault => {
+  if (!(error instanceof Error)) return 'unknown'
+  const { code } = error as Error & { readonly code?: unknown }
+  if (typeof code === 'string') {
+    const known = codes.get(code)
+    if (known !== undefined) return known
+    if (code.startsWith('08') || /^E[A-Z]{4,}$/.test(code)) return 'connection'
+  }
+  if (/after calling end on the pool|driver has already been destroyed/.test(error.message)) return 'closed'
+  if (/password must be a string|SASL/.test(error.message)) return 'authentication'
+  if (/timeout|connection error|Connection terminated|not queryable|Connection ended/i.test(error.message)) return 'connection'
+  return 'unknown'
+}
+
+/** The channel of a store's feed: a hint, so two stores that share one only wake each other. Names end at 63 bytes. */
+export const channelOf = ({ schema, tablePrefix }: Names): string => `${schema ?? ''}.${tablePrefix}feed`.slice(-63)
+
+const escapeLike = (text: string): string => text.replace(/[\\%_]/g, '\\$&')
+
+/** Postgres. */
+export const postgresQuirks: Quirks = {
+  dialect: 'postgres',
+  builder: (names): Builder =>
+    new Kysely<Tables>({
+      dialect: {
+        createAdapter: () => new PostgresAdapter(),
+        createDriver: () => new DummyDriver(),
+        createIntrospector: (db) => new PostgresIntrospector(db),
+        createQueryCompiler: () => new PostgresQueryCompiler(),
+      },
+      plugins: [namesPlugin(names)],
+    }),
+  bump: bumpReturning,
+  finder(builder) {
+    // Two texts, for one id and for any number of them, so that the server plans each once a connection.
+    const select = builder.selectFrom('tokens').select([...TOKEN_COLUMNS])
+    const one = select.where('id', '=', '').compile()
+    const many = select.where('id', '=', sql<string>`any(${['']}::text[])`).compile()
+    return (ids) => (ids.length === 1 ? { ...one, parameters: ids } : { ...many, parameters: [ids] })
+  },
+  nameContains: (folded) => sql`${sql.ref('tokens.name_folded')} like ${`%${escapeLike(folded)}%`}`,
+  fromJson: (columns) => {
+    const typed = Object.entries(columns).map(([column, type]) => `${column} ${type}`)
+    return `select ${Object.keys(columns).join(', ')} from json_to_recordset($1::json) as given(${typed.join(', ')})`
+  },
+  placeholder: (position) => `$${position}`,
+  incoming: (column) => `excluded.${column}`,
+  onClash: (keys, assignments) => `on conflict (${keys.join(', ')}) do update set ${assignments}`,
+  begin: ['begin isolation level read committed'],
+  migrationLock: ({ schema, tablePrefix }) => ({
+    transactional: true,
+    take: CompiledQuery.raw('select pg_advisory_xact_lock(hashtext($1))', [`latchkey ${schema ?? ''} ${tablePrefix}`]),
+  }),
+  announce: (names) => CompiledQuery.raw('select pg_notify($1, $2)', [channelOf(names), '']),
+  faultOf,
+  table: ({ schema, tablePrefix }, table) => `${schema === undefined ? '' : `"${schema}".`}"${tablePrefix}${table}"`,
+  migrations: postgresMigrations,
+}

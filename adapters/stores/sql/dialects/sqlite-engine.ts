@@ -1,0 +1,82 @@
+import type { CompiledQuery, QueryResult } from 'kysely'
+import { StoreUnavailableError } from '../../../../src/errors.js'
+import { driveSync, type Engine, type Steps } from '../engine.js'
+import { isUpToDate, migrationSteps } from '../schema/migrate.js'
+import type { Names } from '../schema/table-names.js'
+import type { SqliteHandle } from './sqlite-handle.js'
+import { sqliteQuirks } from './sqlite-quirks.js'
+
+/** A migration by another process may take longer than a write. */
+const MIGRATION_BUSY_MS = 30_000
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+
+const isBusy = (error: unknown): boolean => sqliteQuirks.faultOf(error) === 'contention'
+
+/** Does it now, or, while another process holds the file, again and again after short sleeps: the event loop goes on meanwhile. */
+const patiently = <T>(busyMs: number, work: () => T): T | Promise<T> => {
+  try {
+    return work()
+  } catch (error) {
+    if (!isBusy(error)) throw error
+    return retry(busyMs, work)
+  }
+}
+
+const retry = async <T>(busyMs: number, work: () => T): Promise<T> => {
+  const start = performance.now()
+  for (let pause = 1; ; pause = Math.min(pause * 2, 25)) {
+    await sleep(pause * (0.5 + Math.random()))
+    try {
+      return work()
+    } catch (error) {
+      if (!isBusy(error)) throw error
+      if (performance.now() - start > busyMs) {
+        throw new StoreUnavailableError(
+          `sqlite store: the file was locked by another process for more than ${busyMs} ms: find what holds a transaction open`,
+        )
+      }
+    }
+  }
+}
+
+/** Runs steps on a handle that answers at once: a transaction begins and ends within one turn of the event loop. */
+export const sqliteEngine = (handle: SqliteHandle, names: Names, options: { readonly busyMs: number; readonly owned: boolean }): Engine => {
+  const atOnce = <T>(steps: () => Steps<T>): T => {
+    // IMMEDIATE takes the write lock first: a transaction that began by reading could not get it any more once another had written.
+    handle.exec('begin immediate')
+    try {
+      const result = driveSync(steps(), (query) => handle.run(query))
+      handle.exec('commit')
+      return result
+    } catch (error) {
+      try {
+        handle.exec('rollback')
+      } catch {
+        // SQLite has rolled back by itself, as it does when the disk is full.
+      }
+      throw error
+    }
+  }
+  return {
+    run: <R>(query: CompiledQuery<R>) => patiently(options.busyMs, (): QueryResult<R> => handle.run(query)),
+    find: (query: CompiledQuery) => patiently(options.busyMs, () => handle.run(query).rows),
+    transaction: <T>(steps: () => Steps<T>) => patiently(options.busyMs, () => atOnce(steps)),
+    async migrate(): Promise<void> {
+      try {
+        if (driveSync(isUpToDate(sqliteQuirks, names), (query) => handle.run(query))) return
+      } catch (error) {
+        if (sqliteQuirks.faultOf(error) !== 'tables_missing' && !isBusy(error)) throw error
+      }
+      await patiently(MIGRATION_BUSY_MS, () => atOnce(() => migrationSteps(sqliteQuirks, names)))
+    },
+    close(): void {
+      if (options.owned) handle.close()
+    },
+  }
+}
+
+/** Sets a file up that this store opened itself. */
+export const setPragmas = async (handle: SqliteHandle, pragmas: readonly string[]): Promise<void> => {
+  for (const pragma of pragmas) await patiently(MIGRATION_BUSY_MS, () => handle.exec(pragma))
+}

@@ -1,0 +1,77 @@
+import { constants } from 'node:fs'
+import { open, stat } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { StoreUnavailableError } from '../../../../src/errors.js'
+import { missingPackage } from '../missing.js'
+import { type NodeDatabase, type SqliteHandle, type SyncDatabase, sqliteHandle } from './sqlite-handle.js'
+
+type Constructor = new (path: string) => SyncDatabase | NodeDatabase
+
+type Builtins = { getBuiltinModule?(id: string): unknown; readonly versions: { readonly node?: string } }
+
+/** `node:sqlite` is there without a flag from Node 22.13 on; looking for it must not load it where it is not. */
+const builtIn = (): Constructor | undefined => {
+  const module = (process as Builtins).getBuiltinModule?.('node:sqlite') as { readonly DatabaseSync?: Constructor } | undefined
+  return module?.DatabaseSync
+}
+
+const installed = async (name: string): Promise<Constructor | undefined> => {
+  try {
+    const module = (await import(name)) as { readonly default?: Constructor }
+    return module.default
+  } catch (error) {
+    if (missingPackage(error)) return undefined
+    throw new StoreUnavailableError(`sqlite store: the package ${name} is installed but does not load on this machine: reinstall it`, error)
+  }
+}
+
+/** The drivers that a path can be opened with. */
+export type SqliteDriver = 'node:sqlite' | 'libsql' | 'better-sqlite3'
+
+/** Finds the first driver that is there and loads. */
+export const findDriver = async (wanted?: SqliteDriver): Promise<Constructor> => {
+  let broken: unknown
+  for (const name of wanted === undefined ? (['node:sqlite', 'libsql', 'better-sqlite3'] as const) : [wanted]) {
+    try {
+      const driver = name === 'node:sqlite' ? builtIn() : await installed(name)
+      if (driver !== undefined) return driver
+    } catch (error) {
+      broken ??= error
+    }
+  }
+  if (broken !== undefined) throw broken
+  const where =
+    wanted === undefined ? 'this Node has no node:sqlite, and neither libsql nor better-sqlite3 is installed' : `${wanted} is not there`
+  throw new StoreUnavailableError(`sqlite store: ${where}: run "npm install libsql", or use Node 22.13 or newer`)
+}
+
+/** Makes the file for its owner only, before a driver makes it for everybody. SQLite gives its -wal and -shm files the same mode. */
+const createFile = async (path: string): Promise<void> => {
+  const folder = dirname(path)
+  const found = await stat(folder).catch(() => undefined)
+  if (!found?.isDirectory()) throw new StoreUnavailableError(`sqlite store: the folder ${folder} does not exist: create it first`)
+  try {
+    const file = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600)
+    await file.close()
+  } catch (error) {
+    const { code = 'unknown' } = error as { readonly code?: string }
+    const help =
+      code === 'EISDIR' ? 'it is a folder: give the path of a file' : `give this process the right to read and write it (${code})`
+    throw new StoreUnavailableError(`sqlite store: cannot open ${path}: ${help}`)
+  }
+}
+
+/** Opens a file so that a commit survives a power cut, several processes can share it, and nothing waits inside SQLite. */
+export const openSqlite = async (path: string, driver?: SqliteDriver): Promise<SqliteHandle> => {
+  const Driver = await findDriver(driver)
+  const memory = path === ':memory:'
+  const absolute = memory ? path : resolve(path)
+  if (!memory) await createFile(absolute)
+  const handle = sqliteHandle(new Driver(absolute))
+  // Waiting is done outside, without blocking the thread.
+  handle.exec('pragma busy_timeout = 0')
+  return handle
+}
+
+/** What a file is set to once, when nobody is in the way. */
+export const SQLITE_PRAGMAS = ['pragma journal_mode = wal', 'pragma synchronous = full'] as const

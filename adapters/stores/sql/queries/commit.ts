@@ -1,0 +1,66 @@
+import type { Change, CommitResult } from '../../../../src/store/port.js'
+import { chunks, type Sql } from '../context.js'
+import { affected, ask, ConflictSignal, type Steps } from '../engine.js'
+import { tokenToRow } from '../schema/rows.js'
+import { type Line, writeFeed } from './write-feed.js'
+
+function* steps(sql: Sql, change: Change): Steps<CommitResult> {
+  const { builder } = sql
+  const { inserts = [], updates = [], removals = [], ownersChanged = [], events } = change
+  const lines: Line[] = []
+  const touched = new Set<string>()
+  for (const id of [...inserts.map((token) => token.id), ...updates.map((update) => update.record.id), ...removals]) touched.add(id)
+  for (const id of touched) lines.push({ kind: 'token', changed_id: id })
+  for (const id of new Set(ownersChanged)) lines.push({ kind: 'owner', changed_id: id })
+  // First of all: its row lock makes the order of the feed the order of the commits.
+  if (events.length + lines.length > 0) yield* writeFeed(sql, events, lines)
+  for (const piece of chunks(inserts)) yield* ask(builder.insertInto('tokens').values(piece.map(tokenToRow)))
+  for (const { expectedVersion, record } of updates) {
+    const { id, ...columns } = tokenToRow(record)
+    const result = yield* ask(builder.updateTable('tokens').set(columns).where('id', '=', id).where('version', '=', expectedVersion))
+    if (affected(result) !== 1) throw new ConflictSignal(id)
+  }
+  for (const piece of chunks(removals)) {
+    yield* ask(builder.deleteFrom('tokens').where('id', 'in', piece))
+    for (const table of ['usage_counts', 'usage_addresses', 'last_uses'] as const) {
+      yield* ask(builder.deleteFrom(table).where('token_id', 'in', piece))
+    }
+  }
+  return { ok: true }
+}
+
+const firstTwice = (ids: readonly string[]): string | undefined => ids.find((id, at) => ids.indexOf(id) !== at)
+
+/** Which of these ids is there already? Asked after the database said that one is, and rolled back. */
+const existing = async (sql: Sql, change: Change): Promise<string | undefined> => {
+  for (const [table, list] of [
+    ['tokens', change.inserts ?? []],
+    ['events', change.events],
+  ] as const) {
+    for (const piece of chunks(list.map((item) => item.id))) {
+      if (piece.length === 0) continue
+      const found = await sql.engine.run(sql.builder.selectFrom(table).select('id').where('id', 'in', piece).limit(1).compile())
+      const id = found.rows[0]?.id
+      if (id !== undefined) return id
+    }
+  }
+  return undefined
+}
+
+/** All of a change in one transaction, or none of it. */
+export const commit = async (sql: Sql, change: Change): Promise<CommitResult> => {
+  const twice = firstTwice((change.inserts ?? []).map((token) => token.id)) ?? firstTwice(change.events.map((event) => event.id))
+  if (twice !== undefined) return { ok: false, conflict: twice }
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await sql.engine.transaction(() => steps(sql, change))
+    } catch (error) {
+      if (error instanceof ConflictSignal) return { ok: false, conflict: error.conflict }
+      if (sql.quirks.faultOf(error) !== 'duplicate') throw error
+      const conflict = await existing(sql, change)
+      if (conflict !== undefined) return { ok: false, conflict }
+      // The row that stood in the way is gone again: one more try decides.
+      if (attempt === 3) throw error
+    }
+  }
+}

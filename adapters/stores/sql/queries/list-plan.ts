@@ -1,0 +1,83 @@
+import { type Expression, type SqlBool, sql } from 'kysely'
+import type { ListQuery } from '../../../../src/store/port.js'
+import type { Sql } from '../context.js'
+import { wide } from '../schema/rows.js'
+
+/** Up to so many rows are sorted; above that, the list is walked in its order until the page is full. */
+const FEW = 2_000
+/** Tokens that have expired are all old, behind everything that has not: more of them are worth sorting. */
+const FEW_EXPIRED = 100_000
+/** A tenant with so few tokens is searched by reading them. */
+const SMALL_TENANT = 5_000
+/** Shorter texts have no three-letter piece; longer ones are no names. */
+const SEARCHABLE = { from: 3, to: 300 }
+
+/** Up to so many tenants are asked each for its own rows. */
+export const MOST_TENANTS = 64
+
+/** How to find the rows of a list. */
+export type Plan = {
+  /** An extra condition that a narrow index answers. */
+  readonly narrow?: Expression<SqlBool>
+  /** The rows are few: find them by the narrow index and sort them, instead of walking the list in its order. */
+  readonly sort: boolean
+  /** Keep the server from beginning with another index than that of names. */
+  readonly hide?: true
+}
+
+const WALK: Plan = { sort: false }
+
+/** Counts up to a bound, so that counting costs no more than what it decides about. */
+const atMost = async ({ builder, engine }: Sql, most: number, condition: Expression<SqlBool>, prefix: string): Promise<boolean> => {
+  const rows = builder
+    .selectFrom('tokens')
+    .select(sql<number>`1`.as('one'))
+    .where('prefix', '=', prefix)
+    .where(() => condition)
+    .limit(most + 1)
+  const counted = builder.selectFrom(rows.as('some')).select((eb) => eb.fn.countAll().as('found'))
+  const result = await engine.run(counted.compile())
+  return wide(result.rows[0]?.found ?? 0) <= most
+}
+
+const named = async (context: Sql, query: ListQuery, folded: string): Promise<Plan> => {
+  const { names, quirks, engine } = context
+  const index = quirks.nameIndex
+  const { length } = [...folded.slice(0, 2 * SEARCHABLE.to)]
+  if (index === undefined || length < SEARCHABLE.from || length >= SEARCHABLE.to) return WALK
+  if (query.tenantIds?.length === 1) {
+    const ofTenant = sql<SqlBool>`${sql.ref('tokens.tenant_id')} = ${query.tenantIds[0]}`
+    if (await atMost(context, SMALL_TENANT, ofTenant, query.prefix)) return WALK
+  }
+  try {
+    const { rows } = await engine.run(index.count(names, folded, FEW + 1))
+    return wide(rows[0]?.found ?? 0) <= FEW ? { narrow: index.condition(names, folded), sort: true, hide: true } : WALK
+  } catch (error) {
+    // The search table could not be made on this server.
+    if (quirks.faultOf(error) === 'tables_missing') return WALK
+    throw error
+  }
+}
+
+/**
+ * Decides how to find the rows of a page.
+ *
+ * A walk in the order of the list is flat wherever matches are common, and reads everything where they are rare; an index of the rare
+ * thing is the other way round. A server without statistics, or with old ones, guesses wrong, so the rare ones are counted first.
+ */
+export const planOf = async (context: Sql, query: ListQuery, folded: string): Promise<Plan> => {
+  if (query.ids !== undefined) return { sort: true }
+  if (folded !== '') return named(context, query, folded)
+  if (query.tenantIds !== undefined && query.tenantIds.length > MOST_TENANTS) {
+    const ofThese = sql<SqlBool>`${sql.ref('tokens.tenant_id')} in (${sql.join([...query.tenantIds])})`
+    return { sort: await atMost(context, FEW, ofThese, query.prefix) }
+  }
+  if (query.statuses?.length !== 1) return WALK
+  const [status] = query.statuses
+  if (status !== 'pending' && status !== 'expired') return WALK
+  const narrow =
+    status === 'pending'
+      ? sql<SqlBool>`${sql.ref('tokens.not_before')} > ${query.now}`
+      : sql<SqlBool>`${sql.ref('tokens.expires_at')} <= ${query.now}`
+  return (await atMost(context, status === 'expired' ? FEW_EXPIRED : FEW, narrow, query.prefix)) ? { narrow, sort: true } : WALK
+}

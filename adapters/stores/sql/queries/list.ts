@@ -1,0 +1,89 @@
+import { type CompiledQuery, type Expression, type SelectQueryBuilder, type SqlBool, sql } from 'kysely'
+import type { ListedToken } from '../../../../src/model/record.js'
+import type { ListQuery } from '../../../../src/store/port.js'
+import type { Sql } from '../context.js'
+import { foldAscii, rowToListed } from '../schema/rows.js'
+import { type Tables, TOKEN_COLUMNS, type TokenRow, type Wide } from '../schema/schema.js'
+import { type ColumnOf, filterConditions, statusCondition } from './filter.js'
+import { MOST_TENANTS, type Plan, planOf } from './list-plan.js'
+
+type Listed = TokenRow & { last_used_at: Wide | null; last_used_ip: string | null }
+
+const selected = TOKEN_COLUMNS.map((column) => `tokens.${column}` as const)
+
+type Ids = SelectQueryBuilder<Tables, 'tokens', { id: string; created_at: Wide }>
+
+/** The ids of the page. */
+const idsOf = ({ builder, quirks }: Sql, query: ListQuery, folded: string, plan: Plan): Ids => {
+  const { now, after } = query
+  const column: ColumnOf = (eb, name) => (plan.hide ? sql<string>`+${sql.ref(`tokens.${name}`)}` : eb.ref(`tokens.${name}`))
+  return (
+    builder
+      .selectFrom('tokens')
+      .select(['tokens.id', 'tokens.created_at'])
+      .where((eb) => {
+        const conditions: Expression<SqlBool>[] = filterConditions(eb, query, column)
+        if (query.statuses !== undefined) conditions.push(eb.or(query.statuses.map((status) => statusCondition(eb, status, now, column))))
+        if (folded !== '') conditions.push(quirks.nameContains(folded))
+        if (plan.narrow !== undefined) conditions.push(plan.narrow)
+        if (query.rotationDue) {
+          conditions.push(eb('tokens.rotation_due_at', '<=', now), eb('tokens.revoked_at', 'is', null))
+          conditions.push(eb('tokens.replaced_by_id', 'is', null))
+          conditions.push(eb.or([eb('tokens.expires_at', 'is', null), eb('tokens.expires_at', '>', now)]))
+        }
+        if (query.expiresBefore !== undefined) conditions.push(eb('tokens.expires_at', '<', query.expiresBefore))
+        if (query.neverExpires) conditions.push(eb('tokens.expires_at', 'is', null))
+        const uses = eb.selectFrom('last_uses').select('last_uses.token_id').whereRef('last_uses.token_id', '=', 'tokens.id')
+        if (query.neverUsed) conditions.push(eb.not(eb.exists(uses)))
+        if (query.unusedSince !== undefined) {
+          conditions.push(eb.not(eb.exists(uses.where('last_uses.last_used_at', '>=', query.unusedSince))))
+        }
+        if (after !== undefined) {
+          // Written out, because not every server uses an index for `(a, b) < (x, y)`.
+          conditions.push(eb('tokens.created_at', '<=', after.createdAt))
+          conditions.push(eb.or([eb('tokens.created_at', '<', after.createdAt), eb('tokens.id', '<', after.id)]))
+        }
+        return eb.and(conditions)
+      })
+      // A sum is in no index: it keeps the server from walking the list when sorting a few rows is cheaper.
+      .orderBy((eb) => (plan.sort ? eb('tokens.created_at', '+', 0) : eb.ref('tokens.created_at')), 'desc')
+      .orderBy('tokens.id', 'desc')
+      .limit(query.limit)
+  )
+}
+
+/** Each of a few tenants gives its own first rows from its own index; together they hold the page, however few tokens a tenant has. */
+const idsOfTenants = (context: Sql, query: ListQuery, tenantIds: readonly string[], folded: string, plan: Plan) => {
+  const [first, ...others] = tenantIds.map((tenantId) => {
+    const ofTenant = idsOf(context, { ...query, tenantIds: [tenantId] }, folded, plan)
+    return context.builder.selectFrom(ofTenant.as('own')).select(['own.id', 'own.created_at'])
+  })
+  return others
+    .reduce((all, next) => all?.unionAll(next), first)
+    ?.orderBy('created_at', 'desc')
+    .orderBy('id', 'desc')
+    .limit(query.limit)
+}
+
+/** Whole rows are read for the page alone: what was passed over or sorted away came from indexes. */
+const compile = (context: Sql, query: ListQuery, folded: string, plan: Plan): CompiledQuery<Listed> => {
+  const tenantIds = [...new Set(query.tenantIds)]
+  const apart = tenantIds.length > 1 && tenantIds.length <= MOST_TENANTS && !plan.sort
+  const page = apart ? idsOfTenants(context, query, tenantIds, folded, plan) : undefined
+  return context.builder
+    .selectFrom((page ?? idsOf(context, query, folded, plan)).as('page'))
+    .innerJoin('tokens', 'tokens.id', 'page.id')
+    .leftJoin('last_uses', 'last_uses.token_id', 'page.id')
+    .select([...selected, 'last_uses.last_used_at', 'last_uses.last_used_ip'])
+    .orderBy('tokens.created_at', 'desc')
+    .orderBy('tokens.id', 'desc')
+    .compile()
+}
+
+/** One page of tokens, newest first, from a keyset cursor. */
+export const list = async (context: Sql, query: ListQuery): Promise<readonly ListedToken[]> => {
+  const folded = foldAscii(query.nameContains ?? '')
+  const plan = await planOf(context, query, folded)
+  const { rows } = await context.engine.run(compile(context, query, folded, plan))
+  return rows.map(rowToListed)
+}

@@ -1,0 +1,172 @@
+import { CompiledQuery } from 'kysely'
+import type { LastUse, UsageAddress, UsageBatch, UsageCount, UsageQuery, UsageRows } from '../../../../src/model/usage.js'
+import { chunks, type Sql } from '../context.js'
+import { affected, ask, type Steps } from '../engine.js'
+import { wide } from '../schema/rows.js'
+import type { Tables } from '../schema/schema.js'
+
+/** Rows to a statement: five columns each stay below every server's number of parameters. */
+const ROWS = 4_000
+/** How long a node that stopped flushing is remembered. */
+const FORGET_AFTER_MS = 30 * 24 * 3_600_000
+/** Addresses in a report. */
+const MOST_ADDRESSES = 1_000
+
+type Upsert<T> = {
+  readonly table: keyof Tables
+  readonly columns: { readonly [K in keyof T]: 'text' | 'bigint' }
+  readonly keys: readonly (keyof T & string)[]
+  readonly assignments: string
+}
+
+/** One statement for many rows. Plain text: building thousands of rows as a syntax tree would block the event loop. */
+function* upsert<T extends { readonly [column: string]: string | number | null }>(
+  { quirks, names }: Sql,
+  into: Upsert<T>,
+  rows: readonly T[],
+): Steps<void> {
+  const columns = Object.keys(into.columns)
+  const head = `insert into ${quirks.table(names, into.table)} (${columns.join(', ')})`
+  const tail = quirks.onClash(into.keys, into.assignments)
+  const given = quirks.fromJson?.(into.columns)
+  for (const piece of chunks(rows, ROWS)) {
+    if (given !== undefined) {
+      yield CompiledQuery.raw(`${head} ${given} ${tail}`, [JSON.stringify(piece)])
+      continue
+    }
+    let position = 0
+    const tuples = piece.map(() => `(${columns.map(() => quirks.placeholder(++position)).join(', ')})`)
+    const values = piece.flatMap((row) => columns.map((column) => row[column]))
+    yield CompiledQuery.raw(`${head} values ${tuples.join(', ')} ${tail}`, values)
+  }
+}
+
+/** Adds up what has the same key, and sorts by it: no row twice in a statement, and the same order of locks everywhere. */
+const merged = <T>(list: readonly T[], keyOf: (item: T) => string, merge: (a: T, b: T) => T): readonly T[] => {
+  const byKey = new Map<string, T>()
+  for (const item of list) {
+    const key = keyOf(item)
+    const known = byKey.get(key)
+    byKey.set(key, known === undefined ? item : merge(known, item))
+  }
+  return [...byKey].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, item]) => item)
+}
+
+const key = (...parts: readonly unknown[]): string => JSON.stringify(parts)
+
+/** Is this batch new? Remembers it, in the transaction that counts it. */
+function* isNew({ builder }: Sql, batch: UsageBatch): Steps<boolean> {
+  const { nodeId: node_id, seq, at: seen_at } = batch
+  // Read first: on MySQL, an update that finds no row would lock the gap where others want to insert theirs.
+  const { rows } = yield* ask(builder.selectFrom('usage_sources').select('seq').where('node_id', '=', node_id))
+  if (rows.length > 0) {
+    const moved = yield* ask(
+      builder.updateTable('usage_sources').set({ seq, seen_at }).where('node_id', '=', node_id).where('seq', '<', seq),
+    )
+    return affected(moved) > 0
+  }
+  yield* ask(builder.insertInto('usage_sources').values({ node_id, seq, seen_at }))
+  yield* ask(builder.deleteFrom('usage_sources').where('seen_at', '<', seen_at - FORGET_AFTER_MS))
+  return true
+}
+
+function* steps(sql: Sql, batch: UsageBatch): Steps<void> {
+  if (!(yield* isNew(sql, batch))) return
+  const { incoming, table } = sql.quirks
+  const current = (of: keyof Tables, column: string): string => `${table(sql.names, of)}.${column}`
+  const addUses = (of: keyof Tables): string => `uses = ${current(of, 'uses')} + ${incoming('uses')}`
+  const later = (of: keyof Tables, by: string, column: string): string =>
+    `${column} = case when ${incoming(by)} > ${current(of, by)} then ${incoming(column)} else ${current(of, column)} end`
+  yield* upsert(
+    sql,
+    {
+      table: 'usage_counts',
+      columns: { token_id: 'text', bucket_at: 'bigint', endpoint: 'text', outcome: 'text', uses: 'bigint' },
+      keys: ['token_id', 'bucket_at', 'endpoint', 'outcome'],
+      assignments: addUses('usage_counts'),
+    },
+    merged<UsageCount>(
+      batch.counts,
+      (item) => key(item.tokenId, item.bucketAt, item.endpoint, item.outcome),
+      (a, b) => ({ ...a, count: a.count + b.count }),
+    ).map((item) => ({
+      token_id: item.tokenId,
+      bucket_at: item.bucketAt,
+      endpoint: item.endpoint,
+      outcome: item.outcome,
+      uses: item.count,
+    })),
+  )
+  yield* upsert(
+    sql,
+    {
+      table: 'usage_addresses',
+      columns: { token_id: 'text', ip: 'text', uses: 'bigint', last_at: 'bigint' },
+      keys: ['token_id', 'ip'],
+      assignments: `${addUses('usage_addresses')}, ${later('usage_addresses', 'last_at', 'last_at')}`,
+    },
+    merged<UsageAddress>(
+      batch.addresses,
+      (item) => key(item.tokenId, item.ip),
+      (a, b) => ({ ...a, count: a.count + b.count, lastAt: Math.max(a.lastAt, b.lastAt) }),
+    ).map((item) => ({ token_id: item.tokenId, ip: item.ip, uses: item.count, last_at: item.lastAt })),
+  )
+  yield* upsert(
+    sql,
+    {
+      table: 'last_uses',
+      columns: { token_id: 'text', last_used_at: 'bigint', last_used_ip: 'text' },
+      keys: ['token_id'],
+      // The address first: MySQL assigns from left to right and would compare with the new instant already.
+      assignments: `${later('last_uses', 'last_used_at', 'last_used_ip')}, ${later('last_uses', 'last_used_at', 'last_used_at')}`,
+    },
+    merged<LastUse>(
+      batch.lastUses,
+      (item) => item.tokenId,
+      (a, b) => (b.at >= a.at ? b : a),
+    ).map((item) => ({ token_id: item.tokenId, last_used_at: item.at, last_used_ip: item.ip ?? null })),
+  )
+}
+
+/** Counts a batch once, however often it is sent. */
+export const recordUsage = async (sql: Sql, batch: UsageBatch): Promise<void> => {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await sql.engine.transaction(() => steps(sql, batch))
+    } catch (error) {
+      // Two first batches of one node at once: the second try finds the first one's row.
+      if (sql.quirks.faultOf(error) !== 'duplicate' || attempt === 3) throw error
+    }
+  }
+}
+
+/** The counters and addresses of some tokens. */
+export const usage = async (sql: Sql, query: UsageQuery): Promise<UsageRows> => {
+  const { builder, engine } = sql
+  if (query.tokenIds.length === 0) return { counts: [], addresses: [] }
+  const tokenIds = [...query.tokenIds]
+  let counting = builder.selectFrom('usage_counts').selectAll().where('token_id', 'in', tokenIds)
+  if (query.from !== undefined) counting = counting.where('bucket_at', '>=', query.from)
+  if (query.to !== undefined) counting = counting.where('bucket_at', '<', query.to)
+  const counted = counting.orderBy('bucket_at').orderBy('endpoint').orderBy('outcome').orderBy('token_id').compile()
+  const addressed = builder
+    .selectFrom('usage_addresses')
+    .selectAll()
+    .where('token_id', 'in', tokenIds)
+    .orderBy('last_at', 'desc')
+    .orderBy('ip')
+    .limit(MOST_ADDRESSES)
+    .compile()
+  const counts = await engine.run(counted)
+  const addresses = await engine.run(addressed)
+  return {
+    counts: counts.rows.map((row) => ({
+      tokenId: row.token_id,
+      bucketAt: wide(row.bucket_at),
+      endpoint: row.endpoint,
+      outcome: row.outcome,
+      count: wide(row.uses),
+    })),
+    addresses: addresses.rows.map((row) => ({ tokenId: row.token_id, ip: row.ip, count: wide(row.uses), lastAt: wide(row.last_at) })),
+  }
+}

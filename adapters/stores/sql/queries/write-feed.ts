@@ -1,0 +1,37 @@
+import type { StoredEvent } from '../../../../src/model/event.js'
+import { chunks, type Sql } from '../context.js'
+import { ask, type Steps } from '../engine.js'
+import { eventToRow } from '../schema/rows.js'
+import type { ChangeKind } from '../schema/schema.js'
+
+/** How many places of the feed are kept. A node that is further behind starts afresh. */
+const KEEP = 100_000
+/** Trimming is done in steps of this many places, so that no commit pays for much of it. */
+const STEP = 1_000
+
+/** Cuts the end of a long feed off, in the transaction of a commit that crossed a step. */
+function* trimFeed(sql: Sql, head: number, floor: number): Steps<void> {
+  if (head - floor < KEEP + STEP) return
+  const cut = Math.min(head - KEEP, floor + 2 * STEP)
+  yield* ask(sql.builder.deleteFrom('changes').where('seq', '<=', cut))
+  yield* ask(sql.builder.updateTable('feed').set({ floor: cut }).where('id', '=', 1))
+}
+
+/** A line of the change feed. */
+export type Line = { readonly kind: ChangeKind; readonly changed_id: string }
+
+/** Moves the feed on, then writes the events and the lines of the feed with the places that it gave out. */
+export function* writeFeed(sql: Sql, events: readonly StoredEvent[], lines: readonly Line[]): Steps<{ readonly seq: number }> {
+  const { head, floor } = yield* sql.quirks.bump(sql.builder, events.length + lines.length)
+  let seq = head - events.length - lines.length
+  for (const piece of chunks(events)) {
+    yield* ask(sql.builder.insertInto('events').values(piece.map((event) => eventToRow(event, ++seq))))
+  }
+  for (const piece of chunks(lines)) {
+    yield* ask(sql.builder.insertInto('changes').values(piece.map((line) => ({ seq: ++seq, ...line }))))
+  }
+  yield* trimFeed(sql, head, floor)
+  const announcement = lines.length > 0 ? sql.quirks.announce?.(sql.names) : undefined
+  if (announcement !== undefined) yield announcement
+  return { seq: head }
+}

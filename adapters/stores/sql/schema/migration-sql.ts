@@ -1,0 +1,33 @@
+import { InvalidInputError } from '../../../../src/errors.js'
+import { readNames } from './table-names.js'
+
+/** The servers whose SQL can be printed. MariaDB reads MySQL's. */
+export type SqlDialect = 'sqlite' | 'postgres' | 'mysql'
+
+/** Where the tables go. */
+export type MigrationSqlOptions = {
+  /** Postgres only; it must exist. */
+  readonly schema?: string | undefined
+  /** @default 'latchkey_' */
+  readonly tablePrefix?: string | undefined
+}
+
+/**
+ * Prints the SQL that `migrate()` would run on an empty database, for those whose administrators run such things themselves.
+ *
+ * It notes what it did in the table of migrations, so that `migrate()` finds nothing left to do and needs no right to change the schema.
+ *
+ * @throws `invalid_input` for a name that cannot stand in SQL
+ * @example
+ * ```ts
+ * process.stdout.write(await migrationSql('postgres', { schema: 'auth' }))
+ * ```
+ */
+export const migrationSql = async (dialect: SqlDialect, options: MigrationSqlOptions = {}): Promise<string> => {
+  const names = readNames(options)
+  const { printMigrations } = await import('./print.js')
+  if (dialect === 'sqlite') return printMigrations((await import('../dialects/sqlite-quirks.js')).sqliteQuirks, names)
+  if (dialect === 'postgres') return printMigrations((await import('../dialects/postgres-quirks.js')).postgresQuirks, names)
+  if (dialect === 'mysql') return printMigrations((await import('../dialects/mysql-quirks.js')).mysqlQuirks, names)
+  throw new InvalidInputError('dialect', 'must be sqlite, postgres or mysql')
+}

@@ -1,0 +1,42 @@
+import type { Migration } from '../quirks.js'
+import { renderV1 } from './render.js'
+import type { Names } from './table-names.js'
+
+const quote = (name: string): string => `"${name}"`
+
+/** The schema on Postgres. The "C" collation compares byte for byte, whatever the locale of the database is. */
+export const postgresMigrations = ({ schema, tablePrefix }: Names): readonly Migration[] => {
+  const table = (name: string): string => (schema === undefined ? quote(name) : `${quote(schema)}.${quote(name)}`)
+  const tokens = `${tablePrefix}tokens`
+  return [
+    {
+      version: 1,
+      name: 'tokens, audit, feed, usage, leases',
+      statements: renderV1(tablePrefix, {
+        table,
+        quote,
+        type: (kind) => (kind === 'int' ? 'bigint' : 'text collate "C"'),
+        generated: 'stored',
+        indexesInside: false,
+        partialIndexes: true,
+        suffix: () => '',
+        feedRow: (feed) => `insert into ${feed} (id, head, floor) values (1, 0, 0) on conflict (id) do nothing`,
+      }),
+    },
+    {
+      version: 2,
+      name: 'search by name',
+      // Where the extension cannot be made, or lives in a schema that is not searched, names are searched without an index.
+      statements: [
+        `do $latchkey$ begin
+  create extension if not exists pg_trgm;
+exception when others then null;
+end $latchkey$`,
+        `do $latchkey$ begin
+  create index if not exists ${quote(`${tokens}_name`)} on ${table(tokens)} using gin (name_folded gin_trgm_ops);
+exception when undefined_object or insufficient_privilege then null;
+end $latchkey$`,
+      ],
+    },
+  ]
+}

@@ -1,0 +1,57 @@
+import type { Migration } from '../quirks.js'
+import { renderV1 } from './render.js'
+import type { Names } from './table-names.js'
+
+const quote = (name: string): string => `"${name}"`
+
+/** An index of the three-letter pieces of names (https://www.sqlite.org/fts5.html#the_trigram_tokenizer), kept by triggers. */
+const searchStatements = (tablePrefix: string): readonly string[] => {
+  const tokens = quote(`${tablePrefix}tokens`)
+  const search = quote(`${tablePrefix}tokens_search`)
+  const trigger = (name: string): string => `create trigger if not exists ${quote(`${tablePrefix}tokens_search_${name}`)}`
+  const add = `insert into ${search} (rowid, name_folded) values (new.row_id, new.name_folded)`
+  const remove = `insert into ${search} (${search}, rowid, name_folded) values ('delete', old.row_id, old.name_folded)`
+  return [
+    `create virtual table if not exists ${search} using fts5 (
+  name_folded,
+  content = '${tablePrefix}tokens',
+  content_rowid = 'row_id',
+  tokenize = 'trigram case_sensitive 1'
+)`,
+    `${trigger('insert')} after insert on ${tokens} begin ${add}; end`,
+    `${trigger('delete')} after delete on ${tokens} begin ${remove}; end`,
+    `${trigger('update')} after update of name_folded on ${tokens} when old.name_folded is not new.name_folded begin ${remove}; ${add}; end`,
+    `insert into ${search} (${search}) values ('rebuild')`,
+  ]
+}
+
+/** The schema of a SQLite file. Text compares byte for byte: BINARY is SQLite's own collation. */
+export const sqliteMigrations = ({ tablePrefix }: Names): readonly Migration[] => [
+  {
+    version: 1,
+    name: 'tokens, audit, feed, usage, leases',
+    statements: renderV1(tablePrefix, {
+      table: quote,
+      quote,
+      type: (kind) => (kind === 'int' ? 'integer' : 'text'),
+      generated: 'virtual',
+      indexesInside: false,
+      partialIndexes: true,
+      suffix: (table) => (table.key[0]?.endsWith('_id') ? ' without rowid' : ''),
+      primaryKey: (table) => {
+        // Written out, because the search table refers to it, and VACUUM may number hidden ones anew.
+        if (table.name === 'tokens') return { before: ['row_id integer primary key'], after: ['unique (id)'] }
+        // An integer key is the row itself, without an index beside it.
+        return undefined
+      },
+      feedRow: (table) => `insert into ${table} (id, head, floor) values (1, 0, 0) on conflict (id) do nothing`,
+    }),
+  },
+  {
+    version: 2,
+    name: 'search by name',
+    statements: searchStatements(tablePrefix),
+    // A SQLite that was built without FTS5 searches names without an index.
+    mayFail: (error) => error instanceof Error && /no such (module|tokenizer)/.test(error.message),
+  },
+]

@@ -1,0 +1,18 @@
+import type { AuditEvent, StoredEvent } from '../model/event.js'
+import { isThenable } from '../store/deadline.js'
+import { viewEvent } from './view-event.js'
+
+/** Tells the host of events that are durable. What the host's callback does wrong changes nothing. */
+export function createAnnouncer(onEvent: ((event: AuditEvent) => unknown) | undefined): (events: readonly StoredEvent[]) => void {
+  if (onEvent === undefined) return () => undefined
+  return function announce(events) {
+    for (const event of events) {
+      try {
+        const answer = onEvent(viewEvent(event))
+        if (isThenable(answer)) answer.then(undefined, () => undefined)
+      } catch {
+        // The change is durable already; the callback is only told.
+      }
+    }
+  }
+}

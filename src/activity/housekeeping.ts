@@ -1,0 +1,64 @@
+import { unref } from '../store/timer.js'
+
+/** The work that is done off the request's path: writing counts, writing refusals, looking for rotations that are due. */
+export type Chores = {
+  readonly flush: () => Promise<void>
+  /** Is there anything left to flush? */
+  readonly pending: () => boolean
+  readonly sweep: () => Promise<void>
+}
+
+const SWEEP_EVERY_MS = 60_000
+
+/** Runs the chores in time: a flush soon after something is there to write, a sweep every minute. Never keeps the process alive. */
+export class Housekeeping {
+  readonly #chores: Chores
+  readonly #flushMs: number
+  #flushTimer: ReturnType<typeof setTimeout> | undefined
+  #sweepTimer: ReturnType<typeof setTimeout> | undefined
+  #stopped = false
+
+  constructor(chores: Chores, flushMs: number) {
+    this.#chores = chores
+    this.#flushMs = flushMs
+  }
+
+  /** There is something to write. Cheap: one comparison when a flush is on its way. */
+  stir(): void {
+    if (this.#flushTimer !== undefined || this.#stopped) return
+    this.#flushTimer = setTimeout(() => void this.#flush(), this.#flushMs)
+    unref(this.#flushTimer)
+    if (this.#sweepTimer === undefined) this.#scheduleSweep()
+  }
+
+  stop(): void {
+    this.#stopped = true
+    clearTimeout(this.#flushTimer)
+    clearTimeout(this.#sweepTimer)
+  }
+
+  async #flush(): Promise<void> {
+    try {
+      await this.#chores.flush()
+    } catch {
+      // What could not be written is kept, and the next flush tries again.
+    }
+    this.#flushTimer = undefined
+    if (this.#chores.pending()) this.stir()
+  }
+
+  #scheduleSweep(): void {
+    if (this.#stopped) return
+    this.#sweepTimer = setTimeout(() => void this.#sweep(), SWEEP_EVERY_MS)
+    unref(this.#sweepTimer)
+  }
+
+  async #sweep(): Promise<void> {
+    try {
+      await this.#chores.sweep()
+    } catch {
+      // The next sweep finds the same tokens.
+    }
+    this.#scheduleSweep()
+  }
+}

@@ -1,0 +1,176 @@
+import { InvalidInputError } from '../../errors.js'
+import { answerJson, answerProblem, readRawBody } from '../../http/fetch-answer.js'
+import type { Latchkey } from '../../instance.js'
+import type { Resources } from '../../model/json.js'
+import type { Principal } from '../../model/principal.js'
+import { readResources, resourcesWithin } from '../../policy/resource.js'
+import { generateId } from '../../token/generate.js'
+import { platformRandom } from '../../token/random.js'
+import { endpoint, oauthError, Refused } from '../oauth/client.js'
+import type { SigningKey } from './keys.js'
+import { signClaims } from './sign.js'
+
+const GRANT = 'urn:ietf:params:oauth:grant-type:token-exchange'
+const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
+const JWT = 'urn:ietf:params:oauth:token-type:jwt'
+const MAX_BYTES = 32 * 1024
+const DEFAULT_TTL_SECONDS = 300
+const MAX_TTL_SECONDS = 3600
+const FORM = /^application\/x-www-form-urlencoded[ \t]*(?:;|$)/i
+const ONCE = [
+  'grant_type',
+  'subject_token',
+  'subject_token_type',
+  'requested_token_type',
+  'audience',
+  'scope',
+  'resources',
+  'actor_token',
+] as const
+
+/** How `exchange` is set up. */
+export type ExchangeOptions = {
+  /** The `iss` of the tokens: an address that services know. */
+  readonly issuer: string
+  /** Who the tokens may be for. A request names one; with a single one it may leave it out. */
+  readonly audiences: readonly string[]
+  /** The first signs; the others are published until what they signed has expired. */
+  readonly keys: readonly SigningKey[]
+  /** How long a token is good at most; never beyond its parent. @default 300 */
+  readonly ttlSeconds?: number
+  /** The caller's address, for tokens with `allowedIps`. */
+  readonly ip?: (request: Request) => string | undefined
+  /** Milliseconds since the epoch. @default Date.now */
+  readonly clock?: () => number
+}
+
+/**
+ * The exchange of an API token for a signed, short-lived access token (RFC 8693, RFC 9068): the gateway asks once, the services behind it verify offline.
+ *
+ * The signed token is for one audience, has the parent's scopes and resources or fewer, and ends with the parent at the latest.
+ *
+ * @throws InvalidInputError `invalid_input`
+ */
+export function exchange<S extends string>(tokens: Latchkey<S>, options: ExchangeOptions): (request: Request) => Promise<Response> {
+  const { issuer, audiences, keys, ip, clock = Date.now } = options
+  const ttlSeconds = options.ttlSeconds ?? DEFAULT_TTL_SECONDS
+  const [key] = keys
+  if (key === undefined) throw new InvalidInputError('keys', 'must hold one key at least')
+  if (!URL.canParse(issuer)) throw new InvalidInputError('issuer', 'must be an absolute URL')
+  if (audiences.length === 0) throw new InvalidInputError('audiences', 'must name one audience at least')
+  if (!Number.isInteger(ttlSeconds) || ttlSeconds < 1 || ttlSeconds > MAX_TTL_SECONDS) {
+    throw new InvalidInputError('ttlSeconds', `must be whole seconds from 1 to ${MAX_TTL_SECONDS}`)
+  }
+
+  return endpoint('exchange', async (request) => {
+    const form = await readForm(request)
+    const audience = readAudience(form, audiences)
+    const address = ip?.(request)
+    const verification = await tokens.verify(form.get('subject_token') ?? '', {
+      method: 'POST',
+      endpoint: 'exchange',
+      ...(address !== undefined && { ip: address }),
+    })
+    if (!verification.ok && verification.code === 'rate_limited') {
+      throw new Refused(
+        answerProblem('rate_limited', 'too many requests', { 'retry-after': String(Math.ceil(verification.retryAfterSeconds ?? 1)) }),
+      )
+    }
+    // RFC 8693 §2.2.2: a subject token that is not good is an invalid_request.
+    if (!verification.ok) throw oauthError(400, 'invalid_request', 'the subject token is not valid')
+    const { principal } = verification
+    const record = await tokens.get(principal.tokenId)
+    const now = Math.floor(clock() / 1000)
+    const exp = Math.min(now + ttlSeconds, Math.floor((record?.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY) / 1000))
+    if (record === undefined || exp <= now) throw oauthError(400, 'invalid_request', 'the subject token is about to end')
+    const scope = readScope(form, principal)
+    const resources = readNarrower(form, principal.resources)
+    const token = await signClaims(
+      {
+        iss: issuer,
+        sub: principal.ownerId ?? principal.tokenId,
+        client_id: principal.ownerId ?? principal.tokenId,
+        aud: audience,
+        iat: now,
+        exp,
+        jti: generateId(platformRandom),
+        scope: scope.join(' '),
+        parent: principal.tokenId,
+        name: principal.name,
+        ...(principal.tenantId !== undefined && { tenant_id: principal.tenantId }),
+        ...(principal.ownerId !== undefined && { owner_id: principal.ownerId }),
+        ...(resources !== undefined && { resources }),
+      },
+      key,
+    )
+    // RFC 8693 §2.2.1
+    return answerJson(200, {
+      access_token: token,
+      issued_token_type: ACCESS_TOKEN,
+      token_type: 'Bearer',
+      expires_in: exp - now,
+      scope: scope.join(' '),
+    })
+  })
+}
+
+async function readForm(request: Request): Promise<URLSearchParams> {
+  if (request.method !== 'POST') throw new Refused(answerProblem('method_not_allowed', 'send a form by POST', { allow: 'POST' }))
+  if (!FORM.test(request.headers.get('content-type') ?? ''))
+    throw oauthError(400, 'invalid_request', 'send application/x-www-form-urlencoded')
+  const form = new URLSearchParams(new TextDecoder().decode(await readRawBody(request, MAX_BYTES)))
+  for (const name of ONCE) {
+    if (form.getAll(name).length > 1) throw oauthError(400, 'invalid_request', `${name} may be sent once`)
+  }
+  if (form.get('grant_type') !== GRANT) throw oauthError(400, 'unsupported_grant_type', `grant_type must be ${GRANT}`)
+  if ((form.get('subject_token') ?? '') === '') throw oauthError(400, 'invalid_request', 'subject_token is missing')
+  if (form.get('subject_token_type') !== ACCESS_TOKEN)
+    throw oauthError(400, 'invalid_request', `subject_token_type must be ${ACCESS_TOKEN}`)
+  const requested = form.get('requested_token_type') ?? ACCESS_TOKEN
+  if (requested !== ACCESS_TOKEN && requested !== JWT) throw oauthError(400, 'invalid_request', 'requested_token_type cannot be issued')
+  // RFC 8693 §2.1: actor_token_type must not come without an actor_token, and there is none here.
+  if (form.has('actor_token') || form.has('actor_token_type')) throw oauthError(400, 'invalid_request', 'actor_token is not taken here')
+  return form
+}
+
+// RFC 8693 §2.2.2: invalid_target.
+function readAudience(form: URLSearchParams, audiences: readonly string[]): string {
+  const named = form.get('audience') ?? (audiences.length === 1 ? audiences[0] : undefined)
+  if (named === undefined) throw oauthError(400, 'invalid_request', 'audience is missing')
+  if (!audiences.includes(named) || form.has('resource'))
+    throw oauthError(400, 'invalid_target', 'tokens for this audience are not issued here')
+  return named
+}
+
+function readScope(form: URLSearchParams, principal: Principal): readonly string[] {
+  const asked = form.get('scope')
+  if (asked === null) return principal.scopes
+  const scopes = asked.split(' ').filter((scope) => scope !== '')
+  if (!scopes.every((scope) => principal.allows(scope)))
+    throw oauthError(400, 'invalid_scope', 'the subject token does not have all of these scopes')
+  return [...new Set(scopes)]
+}
+
+function readNarrower(form: URLSearchParams, granted: Resources | undefined): Resources | undefined {
+  const asked = form.get('resources')
+  if (asked === null) return granted
+  let resources: Resources
+  try {
+    resources = readResources('resources', JSON.parse(asked))
+  } catch {
+    throw oauthError(400, 'invalid_request', 'resources must be a JSON object of lists')
+  }
+  if (!resourcesWithin(resources, granted))
+    throw oauthError(400, 'invalid_request', 'the subject token does not reach all of these resources')
+  return resources
+}
+
+/** Publishes the public keys (RFC 7517 §5): for `GET /.well-known/jwks.json`. */
+export function jwks(keys: readonly SigningKey[]): (request: Request) => Promise<Response> {
+  const body = JSON.stringify({ keys: keys.map((key) => key.publicJwk) })
+  return endpoint('publishKeys', async (request) => {
+    if (request.method !== 'GET' && request.method !== 'HEAD')
+      return answerProblem('method_not_allowed', 'ask by GET', { allow: 'GET, HEAD' })
+    return new Response(body, { headers: { 'content-type': 'application/jwk-set+json', 'cache-control': 'public, max-age=300' } })
+  })
+}

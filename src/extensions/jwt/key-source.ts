@@ -1,0 +1,141 @@
+import { type CryptoKey, createLocalJWKSet, errors, type FlattenedJWSInput, type JSONWebKeySet, type JWSHeaderParameters } from 'jose'
+import { InvalidInputError, StoreUnavailableError } from '../../errors.js'
+import { callOut } from '../../store/deadline.js'
+
+/** Finds the key that a token's header names; `undefined` where there is none. Throws `StoreUnavailableError` when it cannot know. */
+export type KeySource = (header: JWSHeaderParameters, token: FlattenedJWSInput) => Promise<CryptoKey | Uint8Array | undefined>
+
+/** As the platform's `fetch`. */
+export type Fetch = (
+  url: string,
+  init: { readonly headers: Record<string, string>; readonly redirect: 'error'; readonly signal: AbortSignal },
+) => Promise<Response>
+
+const LEAST_RSA_BITS = 2048
+const LEAST_HMAC_BITS = 256
+const DEADLINE_MS = 5000
+const MAX_BYTES = 256 * 1024
+/** How long fetched keys count without being fetched anew. */
+const FRESH_MS = 10 * 60_000
+/** How long they go on counting while they cannot be fetched anew. */
+const STALE_MS = 24 * 3_600_000
+/** An unknown `kid`, or a fetch that failed, makes the keys be fetched again no more often than this. */
+const INTERVAL_MS = 30_000
+
+/**
+ * Keys that are at hand.
+ *
+ * @throws InvalidInputError `invalid_input`, for RSA keys under 2048 bits and HMAC keys under 256 (RFC 7518 §3.2, §3.3)
+ */
+export function localKeys(set: JSONWebKeySet): KeySource {
+  for (const [at, jwk] of set.keys.entries()) {
+    if (jwk.kty === 'RSA' && bitsOf(jwk.n) < LEAST_RSA_BITS)
+      throw new InvalidInputError(`keys.${at}`, `RSA keys need ${LEAST_RSA_BITS} bits`)
+    if (jwk.kty === 'oct' && bitsOf(jwk.k) < LEAST_HMAC_BITS)
+      throw new InvalidInputError(`keys.${at}`, `HMAC keys need ${LEAST_HMAC_BITS} bits`)
+  }
+  const find = createLocalJWKSet(set)
+  return async (header, token) => {
+    try {
+      return await find(header, token)
+    } catch (error) {
+      if (error instanceof errors.JOSEError) return undefined
+      throw error
+    }
+  }
+}
+
+function bitsOf(value: unknown): number {
+  return typeof value === 'string' ? Math.floor((value.replace(/=+$/, '').length * 3) / 4) * 8 : 0
+}
+
+/**
+ * Keys that an issuer publishes: fetched once, kept for ten minutes, and for a day while they cannot be fetched anew. A `kid` that is not known costs
+ * one fetch in half a minute at most, however many tokens name it.
+ *
+ * `url` may be found out late, as by discovery.
+ */
+export function remoteKeys(url: () => Promise<string>, fetch: Fetch, monotonic: () => number = () => performance.now()): KeySource {
+  let keys: KeySource | undefined
+  let fetchedAt = Number.NEGATIVE_INFINITY
+  let triedAt = Number.NEGATIVE_INFINITY
+  let fetching: Promise<void> | undefined
+
+  async function load(): Promise<void> {
+    const set = await fetchJson(await url(), fetch)
+    if (!isKeySet(set)) throw new StoreUnavailableError("the issuer's key address answered no keys")
+    keys = localKeys({ keys: set.keys.filter((jwk) => jwk.kty !== 'oct') })
+    fetchedAt = triedAt
+  }
+
+  function refresh(): Promise<void> {
+    if (fetching === undefined) {
+      if (monotonic() - triedAt < INTERVAL_MS) return Promise.resolve()
+      triedAt = monotonic()
+      fetching = load().finally(() => {
+        fetching = undefined
+      })
+    }
+    return fetching
+  }
+
+  return async (header, token) => {
+    const age = monotonic() - fetchedAt
+    if (age >= FRESH_MS) {
+      try {
+        await refresh()
+      } catch (error) {
+        if (age >= STALE_MS) throw error
+      }
+    }
+    if (keys === undefined || monotonic() - fetchedAt >= STALE_MS)
+      throw new StoreUnavailableError("the issuer's keys cannot be had at the moment")
+    const known = await keys(header, token)
+    if (known !== undefined) return known
+    await refresh()
+    return await keys(header, token)
+  }
+}
+
+/**
+ * The key address of an issuer, by its metadata (RFC 8414 §3, OpenID Connect Discovery §4). Asked for until it is known, then kept.
+ *
+ * @throws StoreUnavailableError `store_unavailable`, also when the metadata is another issuer's (RFC 8414 §3.3)
+ */
+export function discoverKeys(issuer: string, fetch: Fetch): () => Promise<string> {
+  let known: string | undefined
+  return async () => {
+    if (known !== undefined) return known
+    const document = await fetchJson(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`, fetch)
+    const { issuer: named, jwks_uri: uri } = Object(document) as { issuer?: unknown; jwks_uri?: unknown }
+    if (named !== issuer) throw new StoreUnavailableError("the issuer's metadata names another issuer")
+    if (typeof uri !== 'string' || !URL.canParse(uri)) throw new StoreUnavailableError("the issuer's metadata has no jwks_uri")
+    known = uri
+    return uri
+  }
+}
+
+async function fetchJson(url: string, fetch: Fetch): Promise<unknown> {
+  return await callOut(
+    'fetching from the issuer',
+    DEADLINE_MS,
+    async () => {
+      const response = await fetch(url, {
+        headers: { accept: 'application/json' },
+        redirect: 'error',
+        signal: AbortSignal.timeout(DEADLINE_MS),
+      })
+      if (!response.ok) throw new StoreUnavailableError(`the issuer answered ${response.status}`)
+      return await response.text()
+    },
+    (text): unknown => {
+      if (typeof text !== 'string' || text.length > MAX_BYTES) throw new StoreUnavailableError('the issuer answered too much')
+      return JSON.parse(text)
+    },
+  )
+}
+
+function isKeySet(value: unknown): value is JSONWebKeySet {
+  const keys: unknown = Reflect.get(Object(value), 'keys')
+  return Array.isArray(keys) && keys.length > 0 && keys.every((key) => typeof key === 'object' && key !== null)
+}

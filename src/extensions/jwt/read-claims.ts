@@ -1,0 +1,80 @@
+import { base64url, decodeProtectedHeader } from 'jose'
+import { parseStrictJson } from '../../management/json.js'
+
+/** The claims that are checked, when each has the form that it must have (RFC 7519 §4.1, RFC 9068 §2.2). */
+export type Claims = {
+  readonly iss: string
+  readonly aud: readonly string[]
+  readonly exp: number
+  readonly iat: number
+  readonly nbf: number | undefined
+  readonly sub: string
+  readonly jti: string | undefined
+  readonly all: Readonly<Record<string, unknown>>
+}
+
+// RFC 7515 §4.1.2–4.1.6: keys that a token brings along, or points to, are never believed. RFC 7515 §4.1.11 `crit` and RFC 7516 `zip` are not understood.
+const REFUSED_HEADERS = ['jwk', 'jku', 'x5u', 'x5c', 'x5t', 'x5t#S256', 'crit', 'zip', 'b64'] as const
+const MAX_LENGTH = 8192
+const COMPACT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/
+
+/** Has the text the form of a JWT in compact form? */
+export function looksSigned(token: unknown): token is string {
+  return typeof token === 'string' && token.length <= MAX_LENGTH && COMPACT.test(token)
+}
+
+/** Does the header name an algorithm and a type that are taken, and nothing that is refused? */
+export function isGoodHeader(token: string, algorithms: readonly string[], types: readonly string[]): boolean {
+  try {
+    const header: Record<string, unknown> = { ...decodeProtectedHeader(token) }
+    if (REFUSED_HEADERS.some((name) => name in header)) return false
+    const { alg, typ, kid } = header
+    if (typeof alg !== 'string' || !algorithms.includes(alg)) return false
+    if (kid !== undefined && (typeof kid !== 'string' || kid.length > 200)) return false
+    return typeof typ === 'string' && types.includes(typ.toLowerCase().replace(/^application\//, ''))
+  } catch {
+    return false
+  }
+}
+
+/** Reads the claims of a token whose signature is good; `undefined` where one is missing, doubled, or of a wrong type. */
+export function readClaims(token: string): Claims | undefined {
+  const all = decode(token)
+  if (all === undefined) return undefined
+  const { iss, sub, jti, exp, iat, nbf } = all
+  const aud = typeof all.aud === 'string' ? [all.aud] : all.aud
+  const good =
+    isText(iss) &&
+    isText(sub) &&
+    (jti === undefined || isText(jti)) &&
+    Array.isArray(aud) &&
+    aud.every(isText) &&
+    isInstant(exp) &&
+    isInstant(iat) &&
+    (nbf === undefined || isInstant(nbf))
+  return good ? { iss, aud, exp, iat, nbf, sub, jti, all } : undefined
+}
+
+/** The issuer that a token claims, before anything is verified: only to find who may verify it. */
+export function claimedIssuer(token: string): unknown {
+  return decode(token)?.iss
+}
+
+function decode(token: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(base64url.decode(token.split('.')[1] ?? ''))
+    const claims = parseStrictJson(text)
+    return typeof claims === 'object' && claims !== null && !Array.isArray(claims) ? (claims as Record<string, unknown>) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== ''
+}
+
+// NumericDate (RFC 7519 §2), kept to what a calendar has: no NaN, no infinity by 1e999.
+function isInstant(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && value <= 253_402_300_799
+}

@@ -1,0 +1,26 @@
+import { base64url, CompactSign } from 'jose'
+import { StoreUnavailableError } from '../../errors.js'
+import { callOut } from '../../store/deadline.js'
+import type { SigningKey } from './keys.js'
+
+const DEADLINE_MS = 5000
+const SIGNATURE_BYTES = 64
+
+/** A JWS in compact form (RFC 7515 §7.1), of the type `at+jwt` (RFC 9068 §2.1). */
+export async function signClaims(claims: Readonly<Record<string, unknown>>, key: SigningKey): Promise<string> {
+  const { kid, alg, sign } = key
+  const header = { alg, kid, typ: 'at+jwt' }
+  const payload = new TextEncoder().encode(JSON.stringify(claims))
+  if (typeof sign !== 'function') return await new CompactSign(payload).setProtectedHeader(header).sign(sign)
+  const input = `${base64url.encode(JSON.stringify(header))}.${base64url.encode(payload)}`
+  const signature = await callOut(
+    'the sign callback',
+    DEADLINE_MS,
+    () => sign(new TextEncoder().encode(input)),
+    (answer) => {
+      if (answer instanceof Uint8Array && answer.length === SIGNATURE_BYTES) return answer
+      throw new StoreUnavailableError(`the sign callback must answer the ${SIGNATURE_BYTES} bytes of a raw signature`)
+    },
+  )
+  return `${input}.${base64url.encode(signature)}`
+}

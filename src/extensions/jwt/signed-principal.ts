@@ -1,0 +1,69 @@
+import type { JsonObject, Resources } from '../../model/json.js'
+import type { Principal } from '../../model/principal.js'
+import { resourcesAllow } from '../../policy/resource.js'
+import { unref } from '../../store/timer.js'
+
+/** What a verified token says of its holder. */
+export type Identity = {
+  /** The API token that it was made from, or the subject of a foreign token. */
+  readonly tokenId: string
+  readonly name: string
+  readonly tenantId?: string | undefined
+  readonly ownerId?: string | undefined
+  readonly scopes: readonly string[]
+  readonly resources?: Resources | undefined
+  readonly metadata?: JsonObject | undefined
+}
+
+const LONGEST_TIMER_MS = 2_147_483_647
+
+/** The principal of a signed token: the same shape as that of an API token. */
+export class SignedPrincipal implements Principal {
+  readonly tokenId: string
+  readonly name: string
+  declare readonly tenantId?: string
+  declare readonly ownerId?: string
+  readonly scopes: readonly string[]
+  declare readonly resources?: Resources
+  declare readonly metadata?: JsonObject
+  readonly #granted: ReadonlySet<string>
+  readonly #resources: Resources | undefined
+  readonly #endsInMs: () => number
+  #controller: AbortController | undefined
+
+  constructor(identity: Identity, endsInMs: () => number) {
+    const { tokenId, name, tenantId, ownerId, scopes, resources, metadata } = identity
+    this.tokenId = tokenId
+    this.name = name
+    if (tenantId !== undefined) this.tenantId = tenantId
+    if (ownerId !== undefined) this.ownerId = ownerId
+    this.scopes = Object.freeze([...scopes])
+    if (resources !== undefined) this.resources = resources
+    if (metadata !== undefined) this.metadata = metadata
+    this.#granted = new Set(scopes)
+    this.#resources = resources
+    this.#endsInMs = endsInMs
+  }
+
+  allows(scope: string, resources?: { readonly [dimension: string]: string | readonly string[] }): boolean {
+    return this.#granted.has(scope) && (resources === undefined || resourcesAllow(this.#resources, resources))
+  }
+
+  /** Fires when the token expires. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController()
+      this.#arm(this.#controller)
+    }
+    return this.#controller.signal
+  }
+
+  #arm(controller: AbortController): void {
+    const left = this.#endsInMs()
+    if (left <= 0) {
+      controller.abort()
+      return
+    }
+    unref(setTimeout(() => this.#arm(controller), Math.min(left, LONGEST_TIMER_MS)))
+  }
+}

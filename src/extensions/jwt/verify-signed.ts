@@ -1,0 +1,197 @@
+import { type CompactJWSHeaderParameters, compactVerify, errors, type FlattenedJWSInput, type JSONWebKeySet } from 'jose'
+import { InvalidInputError, type RefusalCode, StoreUnavailableError } from '../../errors.js'
+import type { Authenticator, Latchkey } from '../../instance.js'
+import type { Resources } from '../../model/json.js'
+import type { Principal, Verification } from '../../model/principal.js'
+import { readResources } from '../../policy/resource.js'
+import { discoverKeys, type Fetch, type KeySource, localKeys, remoteKeys } from './key-source.js'
+import { type Claims, isGoodHeader, looksSigned, readClaims } from './read-claims.js'
+import { type Identity, SignedPrincipal } from './signed-principal.js'
+
+const DEFAULT_SKEW_SECONDS = 5
+const MAX_SKEW_SECONDS = 60
+const ALGORITHMS: ReadonlySet<string> = new Set([
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'HS256',
+])
+
+/** Where the keys of an issuer are: at hand, at an address, or found by its metadata. */
+export type KeysInput = JSONWebKeySet | { readonly url: string } | 'discover'
+
+/** What every verifier of signed tokens is told. */
+export type VerifierOptions = {
+  /** Compared with `iss`, character by character. */
+  readonly issuer: string
+  /** This service: one of the token's `aud` must be one of these. */
+  readonly audience: string | readonly string[]
+  readonly keys: KeysInput
+  /** What clocks may differ by, at most 60. @default 5 */
+  readonly clockToleranceSeconds?: number
+  /** @default the platform's */
+  readonly fetch?: Fetch
+  /** Milliseconds since the epoch. @default Date.now */
+  readonly clock?: () => number
+}
+
+/** How `verifySigned` is set up. */
+export type VerifySignedOptions = VerifierOptions & {
+  /**
+   * An instance that follows the store of the API tokens: a signed token then ends with its parent, as soon as this node knows of it. Without it, at its
+   * own expiry.
+   */
+  readonly strict?: Pick<Latchkey, 'check'>
+}
+
+/** How `foreignTokens` is set up. */
+export type ForeignTokenOptions = VerifierOptions & {
+  /** Pinned: what the identity provider signs with. @default ['RS256'] */
+  readonly algorithms?: readonly string[]
+  /** The `typ` of its access tokens. @default ['at+jwt', 'jwt'] */
+  readonly types?: readonly string[]
+  /** Makes a principal of the verified claims; `null` refuses. */
+  readonly principal: (claims: Readonly<Record<string, unknown>>) => Identity | null
+}
+
+type Rules = {
+  readonly algorithms: readonly string[]
+  readonly types: readonly string[]
+  readonly identify: (claims: Claims) => Identity | null
+  /** What else must hold, after everything about the token itself does. */
+  readonly also: ((identity: Identity) => RefusalCode | undefined | Promise<RefusalCode | undefined>) | undefined
+}
+
+/**
+ * Verifies the tokens that `exchange` signs, offline: for the services behind a gateway. Give it to `authenticate` in place of an instance.
+ *
+ * Algorithms are pinned, `typ` is `at+jwt`, and `iss`, `aud`, `exp`, `iat`, `sub`, `client_id` and `jti` must be there (RFC 9068 §2.2, §4).
+ *
+ * @throws InvalidInputError `invalid_input`
+ * @example
+ * ```ts
+ * const signed = verifySigned({ issuer: 'https://auth.example', audience: 'stock', keys: { url: 'https://auth.example/.well-known/jwks.json' } })
+ * app.use('/api', authenticate(signed))
+ * ```
+ */
+export function verifySigned(options: VerifySignedOptions): Authenticator {
+  const { strict } = options
+  return createVerifier(options, {
+    algorithms: ['ES256', 'EdDSA'],
+    types: ['at+jwt'],
+    identify: identityOf,
+    also: strict === undefined ? undefined : (identity) => strict.check(identity.tokenId),
+  })
+}
+
+/**
+ * Verifies the access tokens of an identity provider, such as Auth0, Keycloak or Entra: for APIs that serve people beside integrations.
+ *
+ * @throws InvalidInputError `invalid_input`
+ */
+export function foreignTokens(options: ForeignTokenOptions): Authenticator {
+  const { principal, algorithms = ['RS256'], types = ['at+jwt', 'jwt'] } = options
+  if (typeof principal !== 'function') throw new InvalidInputError('principal', 'must be a function of the claims')
+  if (algorithms.length === 0 || !algorithms.every((algorithm) => ALGORITHMS.has(algorithm))) {
+    throw new InvalidInputError('algorithms', `must be some of ${[...ALGORITHMS].join(', ')}`)
+  }
+  return createVerifier(options, {
+    algorithms,
+    types: types.map((type) => type.toLowerCase()),
+    identify: (claims) => principal(claims.all),
+    also: undefined,
+  })
+}
+
+function createVerifier(options: VerifierOptions, rules: Rules): Authenticator {
+  const { issuer, clockToleranceSeconds: skew = DEFAULT_SKEW_SECONDS, clock = Date.now } = options
+  const audiences = [options.audience].flat()
+  if (typeof issuer !== 'string' || issuer === '') throw new InvalidInputError('issuer', 'must be the iss of the tokens')
+  if (audiences.length === 0 || !audiences.every((audience) => typeof audience === 'string' && audience !== '')) {
+    throw new InvalidInputError('audience', 'must name this service')
+  }
+  if (!(skew >= 0 && skew <= MAX_SKEW_SECONDS))
+    throw new InvalidInputError('clockToleranceSeconds', `must be from 0 to ${MAX_SKEW_SECONDS}`)
+  const findKey = sourceOf(options)
+
+  async function decide(token: unknown): Promise<Verification> {
+    if (!looksSigned(token)) return refused('token_malformed')
+    if (!isGoodHeader(token, rules.algorithms, rules.types)) return refused('token_malformed')
+    if (!(await isSigned(token, findKey, rules.algorithms))) return refused('secret_mismatch')
+    const claims = readClaims(token)
+    if (claims === undefined || claims.iss !== issuer || !claims.aud.some((audience) => audiences.includes(audience)))
+      return refused('token_unknown')
+    const now = clock() / 1000
+    if (!(now < claims.exp + skew)) return refused('token_expired')
+    if (!(claims.iat <= now + skew) || !(claims.iat <= claims.exp)) return refused('token_unknown')
+    if (claims.nbf !== undefined && !(claims.nbf <= now + skew)) return refused('token_not_yet_valid')
+    const identity = rules.identify(claims)
+    if (identity === null) return refused('owner_denied')
+    const code = await rules.also?.(identity)
+    if (code !== undefined) return refused(code)
+    return { ok: true, principal: new SignedPrincipal(identity, () => claims.exp * 1000 - clock()) }
+  }
+
+  // The use was counted where the API token was exchanged.
+  return Object.freeze({ decide, countUse: (_principal: Principal) => undefined, issuer })
+}
+
+function sourceOf({ keys, issuer, fetch: given }: VerifierOptions): KeySource {
+  const fetchKeys: Fetch = given ?? ((url, init) => fetch(url, init))
+  if (keys === 'discover') return remoteKeys(discoverKeys(issuer, fetchKeys), fetchKeys)
+  if ('keys' in keys) return localKeys(keys)
+  const { url } = keys
+  if (!URL.canParse(url)) throw new InvalidInputError('keys.url', 'must be an absolute URL')
+  return remoteKeys(() => Promise.resolve(url), fetchKeys)
+}
+
+async function isSigned(token: string, findKey: KeySource, algorithms: readonly string[]): Promise<boolean> {
+  try {
+    const options = { algorithms: [...algorithms] }
+    await compactVerify(
+      token,
+      async (header: CompactJWSHeaderParameters, jws: FlattenedJWSInput) => {
+        const key = await findKey(header, jws)
+        if (key === undefined) throw new errors.JWKSNoMatchingKey()
+        return key
+      },
+      options,
+    )
+    return true
+  } catch (error) {
+    if (error instanceof StoreUnavailableError) throw error
+    return false
+  }
+}
+
+function identityOf({ all, jti, sub }: Claims): Identity | null {
+  const { parent, name, tenant_id: tenantId, owner_id: ownerId, scope, client_id: clientId } = all
+  if (jti === undefined || typeof clientId !== 'string' || typeof scope !== 'string' || typeof parent !== 'string') return null
+  // A tenant in a form that cannot be read must not become "of every tenant".
+  if ((tenantId !== undefined && typeof tenantId !== 'string') || (ownerId !== undefined && typeof ownerId !== 'string')) return null
+  let resources: Resources | undefined
+  try {
+    resources = all.resources === undefined ? undefined : readResources('resources', all.resources)
+  } catch {
+    return null
+  }
+  return {
+    tokenId: parent,
+    name: typeof name === 'string' ? name : sub,
+    tenantId,
+    ownerId,
+    scopes: scope.split(' ').filter((word) => word !== ''),
+    resources,
+  }
+}
+
+function refused(code: RefusalCode): Verification {
+  return { ok: false, code }
+}

@@ -1,0 +1,140 @@
+import { ConflictError, InvalidInputError, StoreUnavailableError } from '../../errors.js'
+import { answerJson, answerProblem, readRawBody, TooLargeError } from '../../http/fetch-answer.js'
+import type { Latchkey } from '../../instance.js'
+import type { LeakAction, LeakReported } from '../../model/event.js'
+import { redact } from '../../token/redact.js'
+import { type Fetch, KeyRing } from './key-ring.js'
+import { type Find, readReport } from './read-report.js'
+import { verifySignature } from './signature.js'
+
+/** Where GitHub publishes the keys that it signs its reports with. */
+export const GITHUB_KEYS_URL = 'https://api.github.com/meta/public_keys/secret_scanning'
+
+const MAX_BYTES = 8 * 1024 * 1024
+const AT_ONCE = 64
+const ACTIONS: ReadonlySet<unknown> = new Set(['revoke', 'deactivate', 'notify'])
+
+/** How `leakReports` is set up. The defaults are GitHub's; GitLab, PyPI and others use the same scheme under other names. */
+export type LeakReportOptions = {
+  /** What to do with a token that is ours: one for all, or one for each find. @default 'revoke' */
+  readonly action?: LeakAction | ((find: { readonly type: string; readonly url: string; readonly source: string }) => LeakAction)
+  /** Where the sender publishes its keys. @default GITHUB_KEYS_URL */
+  readonly keysUrl?: string
+  /** @default 'github-public-key-identifier' */
+  readonly identifierHeader?: string
+  /** @default 'github-public-key-signature' */
+  readonly signatureHeader?: string
+  /** Names the sender in the audit, as the actor `leaks:github`. @default 'github' */
+  readonly sender?: string
+  /** @default 8 MiB */
+  readonly maxBytes?: number
+  /** @default the platform's */
+  readonly fetch?: Fetch
+}
+
+/**
+ * Receives the reports of a secret scanner (GitHub's partner programme): a fetch handler for `POST`.
+ *
+ * The signature is verified over the bytes as they came, before anything in them is read. Each find that is one of our tokens is put into the
+ * audit with its address, and acted on; the answer says of each whether it was one. Sent again, a report changes nothing.
+ *
+ * A host that parses bodies before this handler has destroyed what was signed: that is answered with 500 and a message, never with a guess.
+ *
+ * @throws InvalidInputError `invalid_input`, for unsound options
+ * @example
+ * ```ts
+ * const report = leakReports(tokens, { action: 'revoke' })
+ * const response = await report(request)
+ * ```
+ */
+export function leakReports<S extends string>(
+  tokens: Latchkey<S>,
+  options: LeakReportOptions = {},
+): (request: Request) => Promise<Response> {
+  const { keysUrl = GITHUB_KEYS_URL, maxBytes = MAX_BYTES, sender = 'github', action = 'revoke' } = options
+  const { identifierHeader = 'github-public-key-identifier', signatureHeader = 'github-public-key-signature' } = options
+  if (typeof action !== 'function' && !ACTIONS.has(action)) {
+    throw new InvalidInputError('action', "must be 'revoke', 'deactivate', 'notify', or a function of the find")
+  }
+  if (!URL.canParse(keysUrl)) throw new InvalidInputError('keysUrl', 'must be an absolute URL')
+  const ring = new KeyRing(keysUrl, options.fetch ?? ((url, init) => fetch(url, init)))
+  const actor = { id: `leaks:${sender}`, tenants: '*', manages: 'all' } as const
+
+  async function act(find: Find): Promise<boolean> {
+    const { token, type, source } = find
+    // An address may hold the token itself, in a query or a fragment.
+    const url = redact(find.url)
+    const chosen = typeof action === 'function' ? action({ type, url, source }) : action
+    return (await reportOnce(tokens, { token, type, url, source, action: chosen }, actor)).known
+  }
+
+  async function receive(request: Request): Promise<Response> {
+    if (request.method !== 'POST') return answerProblem('method_not_allowed', 'reports come by POST', { allow: 'POST' })
+    if (request.bodyUsed || request.body === null) return alreadyRead()
+    const identifier = request.headers.get(identifierHeader)
+    const signature = request.headers.get(signatureHeader)
+    if (identifier === null || signature === null) return answerProblem('credential_missing', 'the report is not signed')
+    const bytes = await readRawBody(request, maxBytes)
+    // A server whose body parser came first hands on an empty stream.
+    if (bytes.length === 0 && request.headers.get('content-length') !== '0') return alreadyRead()
+    const key = await ring.find(identifier)
+    if (key === undefined || !(await verifySignature(key, signature, bytes))) {
+      return answerProblem('credential_malformed', 'the signature does not fit the report')
+    }
+    const finds = readReport(bytes)
+    return answerJson(200, await labels(finds, act))
+  }
+
+  return async function receiveLeakReport(request) {
+    try {
+      return await receive(request)
+    } catch (error) {
+      if (error instanceof TooLargeError) return answerProblem('payload_too_large', `reports of up to ${maxBytes} bytes are taken`)
+      if (error instanceof InvalidInputError) return answerProblem('invalid_input', error.message)
+      return answerProblem('store_unavailable', 'the report cannot be worked through at the moment: send it again', { 'retry-after': '5' })
+    }
+  }
+}
+
+async function reportOnce<S extends string>(
+  tokens: Latchkey<S>,
+  input: Parameters<Latchkey['reportLeak']>[0],
+  actor: Parameters<Latchkey['reportLeak']>[1]['actor'],
+): Promise<LeakReported> {
+  try {
+    return await tokens.reportLeak(input, { actor })
+  } catch (error) {
+    if (!(error instanceof ConflictError)) throw error
+    // Somebody ended the token in between, which is what the report is for.
+    const record = await tokens.identify(input.token)
+    if (record === undefined) throw new StoreUnavailableError('a reported token changed while it was looked at')
+    return { known: true, repeated: false, record }
+  }
+}
+
+function alreadyRead(): Response {
+  return answerProblem('misconfigured', 'the body was read before it came here, or is missing: mount this handler before any body parser')
+}
+
+/** The sender's feedback format: each token by its hash, never by its text. */
+async function labels(finds: readonly Find[], act: (find: Find) => Promise<boolean>): Promise<readonly unknown[]> {
+  const answers: unknown[] = []
+  for (let from = 0; from < finds.length; from += AT_ONCE) {
+    const batch = finds.slice(from, from + AT_ONCE)
+    answers.push(
+      ...(await Promise.all(
+        batch.map(async (find) => ({
+          token_hash: await hashOf(find.token),
+          token_type: find.type,
+          label: (await act(find)) ? 'true_positive' : 'false_positive',
+        })),
+      )),
+    )
+  }
+  return answers
+}
+
+async function hashOf(token: string): Promise<string> {
+  const hash = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(token))
+  return btoa(String.fromCharCode(...new Uint8Array(hash)))
+}

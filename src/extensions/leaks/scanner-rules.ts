@@ -1,0 +1,79 @@
+import { InvalidInputError } from '../../errors.js'
+import { isPrefix } from '../../token/parse.js'
+import { exampleToken } from './example-token.js'
+
+/** Rules for three scanners, each a text to save as its file. */
+export type ScannerRules = {
+  /** The regular expression alone, in the syntax that RE2, PCRE and JavaScript share. */
+  readonly pattern: string
+  /** For `.gitleaks.toml`. */
+  readonly gitleaks: string
+  /** A custom detector for trufflehog's `--config`. */
+  readonly trufflehog: string
+  /** For `.secretlintrc.json`, with `@secretlint/secretlint-rule-pattern`. */
+  readonly secretlint: string
+}
+
+/**
+ * Ready rules that find the tokens of these prefixes in code, logs and history.
+ *
+ * @throws InvalidInputError `invalid_input`, for something that is no prefix
+ * @example
+ * ```ts
+ * await writeFile('.gitleaks.toml', scannerRules(['acme_live', 'acme_test']).gitleaks)
+ * ```
+ */
+export function scannerRules(prefixes: readonly string[]): ScannerRules {
+  if (!Array.isArray(prefixes) || prefixes.length === 0) throw new InvalidInputError('prefixes', 'must name one prefix at least')
+  for (const [at, prefix] of prefixes.entries()) {
+    if (!isPrefix(prefix)) throw new InvalidInputError(`prefixes.${at}`, 'must be a prefix such as acme_live')
+  }
+  const [first = ''] = prefixes
+  const token = `(?:${prefixes.join('|')})_[0-9A-Za-z]{16}_[0-9A-Za-z]{49}`
+  // Neither neighbour may belong to the token's alphabet: a longer word is something else.
+  const pattern = `(?:^|[^0-9A-Za-z_])(${token})(?:$|[^0-9A-Za-z_])`
+  return {
+    pattern,
+    gitleaks: gitleaks(first, pattern, prefixes),
+    trufflehog: trufflehog(first, token),
+    secretlint: secretlint(first, token),
+  }
+}
+
+function gitleaks(name: string, pattern: string, prefixes: readonly string[]): string {
+  return `[extend]
+useDefault = true
+
+[[rules]]
+id = "${name.replaceAll('_', '-')}-token"
+description = "API token of ${prefixes.join(', ')}"
+regex = '''${pattern}'''
+secretGroup = 1
+keywords = [${prefixes.map((prefix) => `"${prefix}_"`).join(', ')}]
+
+[[rules.allowlists]]
+description = "Example tokens of the documentation"
+regexTarget = "match"
+regexes = [${prefixes.map((prefix) => `'''${exampleToken(prefix)}'''`).join(', ')}]
+`
+}
+
+function trufflehog(name: string, token: string): string {
+  return `detectors:
+  - name: ${name}-token
+    keywords:
+      - ${name.split('_')[0]}_
+    regex:
+      token: '\\b(${token})\\b'
+`
+}
+
+function secretlint(name: string, token: string): string {
+  const rules = [
+    {
+      id: '@secretlint/secretlint-rule-pattern',
+      options: { patterns: [{ name: `${name} token`, pattern: `/\\b(?<token>${token})\\b/` }] },
+    },
+  ]
+  return `${JSON.stringify({ rules }, null, 2)}\n`
+}

@@ -1,0 +1,73 @@
+import { InvalidInputError } from '../../errors.js'
+import { answerJson, answerProblem } from '../../http/fetch-answer.js'
+import type { Latchkey } from '../../instance.js'
+import { endpoint } from './client.js'
+
+const WELL_KNOWN = '/.well-known/oauth-protected-resource'
+
+/** How `protectedResource` is set up. */
+export type ProtectedResourceOptions = {
+  /** The address of the API, as its callers use it: `https://api.example/v1`. */
+  readonly resource: string
+  /** Issuers whose access tokens the API takes. */
+  readonly authorizationServers?: readonly string[]
+  /** @default all of the catalogue */
+  readonly scopes?: readonly string[]
+  /** For people. */
+  readonly name?: string
+  readonly documentation?: string
+}
+
+/** The metadata of an API, and where it stands. */
+export type ProtectedResource = {
+  /** For `authenticate`'s `resourceMetadata` option. */
+  readonly metadataUrl: string
+  /** The path to mount `fetch` at. */
+  readonly path: string
+  readonly metadata: Readonly<Record<string, unknown>>
+  fetch(request: Request): Promise<Response>
+}
+
+/**
+ * Protected resource metadata (RFC 9728): clients that are refused learn from the challenge where to read what the API takes.
+ *
+ * @throws InvalidInputError `invalid_input`, field `resource`: it must be an https address without query and fragment (§1.2)
+ * @example
+ * ```ts
+ * const resource = protectedResource(tokens, { resource: 'https://api.example' })
+ * app.use('/api', authenticate(tokens, { resourceMetadata: resource.metadataUrl }))
+ * ```
+ */
+export function protectedResource<S extends string>(tokens: Latchkey<S>, options: ProtectedResourceOptions): ProtectedResource {
+  const url = readResource(options.resource)
+  const { authorizationServers, name, documentation } = options
+  // RFC 9728 §3.1: the well-known path goes between the host and the path; a bare "/" is left out.
+  const path = WELL_KNOWN + (url.pathname === '/' ? '' : url.pathname)
+  const metadata = Object.freeze({
+    resource: options.resource,
+    ...(authorizationServers !== undefined && authorizationServers.length > 0 && { authorization_servers: [...authorizationServers] }),
+    scopes_supported: [...(options.scopes ?? Object.keys(tokens.catalogue))],
+    bearer_methods_supported: ['header'],
+    ...(name !== undefined && { resource_name: name }),
+    ...(documentation !== undefined && { resource_documentation: documentation }),
+  })
+  return {
+    metadataUrl: url.origin + path,
+    path,
+    metadata,
+    fetch: endpoint('protectedResourceMetadata', async (request) => {
+      if (request.method !== 'GET' && request.method !== 'HEAD')
+        return answerProblem('method_not_allowed', 'ask by GET', { allow: 'GET, HEAD' })
+      return answerJson(200, metadata)
+    }),
+  }
+}
+
+function readResource(resource: unknown): URL {
+  const wrong = new InvalidInputError('resource', 'must be the https address of the API, without query and fragment')
+  if (typeof resource !== 'string' || !URL.canParse(resource)) throw wrong
+  const url = new URL(resource)
+  const local = url.protocol === 'http:' && ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname)
+  if ((url.protocol !== 'https:' && !local) || url.hash !== '' || url.search !== '' || resource.includes('#')) throw wrong
+  return url
+}

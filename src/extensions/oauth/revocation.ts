@@ -1,0 +1,84 @@
+import { Budget } from '../../cache/budget.js'
+import { InvalidInputError } from '../../errors.js'
+import { answerProblem } from '../../http/fetch-answer.js'
+import type { Latchkey } from '../../instance.js'
+import { callerOf } from '../../policy/network.js'
+import { authenticateClient, type ClientOf, checkClientOf, endpoint, mayKnow, oauthError, Refused, readTokenForm } from './client.js'
+
+/** How `revocation` is set up. */
+export type RevocationOptions = {
+  /** Which client asks; strangers get 401. */
+  readonly client: ClientOf
+  /** @default 'oauth' */
+  readonly realm?: string
+}
+
+const DONE = { status: 200, headers: { 'cache-control': 'no-store' } }
+
+/**
+ * Token revocation (RFC 7009): a client ends a token that it holds.
+ *
+ * Idempotent: a token that is unknown or revoked already is a 200 too (§2.2). 503 with `Retry-After` where it cannot be known (§2.2.1).
+ */
+export function revocation<S extends string>(tokens: Latchkey<S>, options: RevocationOptions): (request: Request) => Promise<Response> {
+  checkClientOf(options)
+  const { client: clientOf, realm = 'oauth' } = options
+  return endpoint('revoke', async (request) => {
+    const client = await authenticateClient(clientOf, request, realm)
+    const record = await tokens.identify(await readTokenForm(request))
+    if (record === undefined) return new Response(null, DONE)
+    // RFC 7009 §2.1: the client is told when the token is not its own; it holds it, so that gives nothing away.
+    if (!mayKnow(client, record.tenantId)) throw oauthError(400, 'unauthorized_client', 'this token is not one of yours')
+    await tokens.revoke(
+      record.id,
+      { reason: 'revoked by a client' },
+      { actor: { id: `client:${client.id}`, tenants: '*', manages: 'all' } },
+    )
+    return new Response(null, DONE)
+  })
+}
+
+/** How `revocationByPossession` is set up. */
+export type PossessionOptions = {
+  /** The caller's address, by which requests are limited. Absent or unknown: all callers share one budget. */
+  readonly ip?: (request: Request) => string | undefined
+  /** @default 10 */
+  readonly perMinute?: number
+}
+
+/**
+ * Revocation without credentials: whoever holds a token may end it, which is what somebody who found one should do.
+ *
+ * The form and the answers are those of RFC 7009, so nobody learns whether a token was good. Limited for each address (for
+ * each /64 of IPv6): 429 beyond it.
+ *
+ * @throws InvalidInputError `invalid_input`
+ */
+export function revocationByPossession<S extends string>(
+  tokens: Latchkey<S>,
+  options: PossessionOptions = {},
+): (request: Request) => Promise<Response> {
+  const { ip, perMinute = 10 } = options
+  if (ip !== undefined && typeof ip !== 'function')
+    throw new InvalidInputError('ip', 'must be a function that tells the address of a request')
+  if (!(perMinute >= 1)) throw new InvalidInputError('perMinute', 'must be 1 or more')
+  const budget = new Budget({ burst: perMinute, perSecond: perMinute / 60 })
+  return endpoint('revokeByPossession', async (request) => {
+    const caller = callerOf(ip?.(request)) ?? ''
+    if (budget.spent(caller)) {
+      throw new Refused(
+        answerProblem('rate_limited', 'too many reports from this address', { 'retry-after': String(Math.ceil(60 / perMinute)) }),
+      )
+    }
+    budget.spend(caller)
+    const record = await tokens.identify(await readTokenForm(request))
+    if (record !== undefined) {
+      await tokens.revoke(
+        record.id,
+        { reason: 'reported by somebody who holds it' },
+        { actor: { id: `token:${record.id}`, tenants: '*', manages: 'all' } },
+      )
+    }
+    return new Response(null, DONE)
+  })
+}

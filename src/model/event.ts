@@ -1,0 +1,85 @@
+import type { Code } from '../errors.js'
+import type { JsonObject } from './json.js'
+import type { TokenRecord } from './record.js'
+
+/** What happened. */
+export type AuditAction =
+  | 'create'
+  | 'update'
+  | 'activate'
+  | 'deactivate'
+  | 'rotate'
+  | 'revoke'
+  | 'revoke_all'
+  | 'prune'
+  | 'refuse'
+  | 'rotation_due'
+  | 'owner_changed'
+  | 'leak'
+
+/** An audit event as a store keeps it. `id` is unique: inserting it a second time is a conflict. */
+export type StoredEvent = {
+  readonly id: string
+  readonly at: number
+  readonly action: AuditAction
+  readonly prefix: string
+  readonly actorId: string
+  readonly tokenId?: string
+  readonly tenantId?: string
+  readonly ownerId?: string
+  /** Who created the token, for events about one token: it decides who may see the event. */
+  readonly createdBy?: string
+  /** From where the actor acted, where known. */
+  readonly ip?: string
+  readonly reason?: string
+  /** For `refuse`: why. */
+  readonly code?: string
+  /** For coalesced or bulk events: how many. */
+  readonly count?: number
+  /** The fields that a change touched, as they were and as they are. */
+  readonly before?: JsonObject
+  readonly after?: JsonObject
+  /** Anything else, such as the filter of a bulk revocation. */
+  readonly details?: JsonObject
+}
+
+/** An event as `events` answers it: `seq` grows in commit order and is unique in the store. */
+export type ListedEvent = StoredEvent & { readonly seq: number }
+
+/** An audit event as callers see it. */
+export type AuditEvent = {
+  readonly id: string
+  readonly at: Date
+  readonly action: AuditAction
+  readonly actorId: string
+  readonly tokenId?: string
+  readonly tenantId?: string
+  readonly ownerId?: string
+  readonly ip?: string
+  readonly reason?: string
+  readonly code?: Code
+  readonly count?: number
+  readonly before?: JsonObject
+  readonly after?: JsonObject
+  readonly details?: JsonObject
+}
+
+/** What to do with a token that was found where it should not be. */
+export type LeakAction = 'revoke' | 'deactivate' | 'notify'
+
+/** What `reportLeak` takes. */
+export type LeakInput = {
+  /** The text that was found. */
+  readonly token: string
+  /** Where: `content`, `commit`, `npm`. For the audit. */
+  readonly source?: string | undefined
+  readonly url?: string | undefined
+  /** What the finder calls this kind of token. For the audit. */
+  readonly type?: string | undefined
+  readonly action: LeakAction
+}
+
+/** What `reportLeak` answers: `known` is false where the text is none of our tokens. */
+export type LeakReported =
+  | { readonly known: false; readonly record?: undefined; readonly repeated?: undefined }
+  | { readonly known: true; readonly record: TokenRecord /** This find was reported before. */; readonly repeated: boolean }

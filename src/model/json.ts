@@ -1,0 +1,11 @@
+/** A value, or a promise of it. */
+export type MaybePromise<T> = T | Promise<T>
+
+/** Plain JSON. */
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }
+
+/** A JSON object, as `metadata` is. */
+export type JsonObject = { readonly [key: string]: Json }
+
+/** What a token may touch, by dimension. An absent dimension is unrestricted, an empty list is nothing. */
+export type Resources = { readonly [dimension: string]: readonly string[] }

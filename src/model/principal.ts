@@ -1,0 +1,73 @@
+import type { RefusalCode } from '../errors.js'
+import type { JsonObject, Resources } from './json.js'
+import type { TokenRecord } from './record.js'
+
+/**
+ * Register your instance once, and scope names are checked at compile time everywhere:
+ *
+ * @example
+ * ```ts
+ * declare module 'latchkey' {
+ *   interface Register { tokens: typeof tokens }
+ * }
+ * ```
+ */
+// biome-ignore lint/suspicious/noEmptyInterface: users augment it
+export interface Register {}
+
+/** The scope names of the registered instance, or any string where none is registered. */
+export type ScopeName = Register extends { tokens: { readonly catalogue: { readonly [Name in infer S]: string } } } ? S & string : string
+
+/** What the caller knows of the request that presents a token. */
+export type VerifyContext = {
+  /** The client's address, for `allowedIps`, last use and audit. */
+  readonly ip?: string | undefined
+  readonly method?: string | undefined
+  /** The route's pattern, not the raw path. */
+  readonly endpoint?: string | undefined
+  /** As whom this same request was admitted before: one request counts once against rate limits. */
+  readonly admitted?: Principal | undefined
+}
+
+/** Where a rate limit or a quota stands. */
+export type RateState = {
+  readonly name: string
+  /** Uses in a window. */
+  readonly limit: number
+  readonly remaining: number
+  /** Until the uses are back; absent where they never come back by themselves. */
+  readonly resetSeconds?: number
+  /** How long a window is; absent where it never ends. */
+  readonly windowSeconds?: number
+}
+
+/** Who a valid token speaks for. */
+export interface Principal<S extends string = string> {
+  readonly tokenId: string
+  readonly name: string
+  readonly tenantId?: string
+  readonly ownerId?: string
+  /** The scopes in force now: groups and wildcards resolved, cut to the owner's. */
+  readonly scopes: readonly string[]
+  readonly resources?: Resources
+  readonly metadata?: JsonObject
+  /** Does the token cover this scope, and each of the named resources? */
+  allows(scope: S, resources?: { readonly [dimension: string]: string | readonly string[] }): boolean
+  /** Fires when the token is revoked, deactivated or expires while work is still going on. */
+  readonly signal: AbortSignal
+}
+
+/** The answer of `verify`. */
+export type Verification<S extends string = string> =
+  | {
+      readonly ok: true
+      readonly principal: Principal<S>
+      /** Where the limits of the option `rateLimit` stand after this use, those that were asked. */
+      readonly rates?: readonly RateState[]
+    }
+  | { readonly ok: false; readonly code: RefusalCode; readonly retryAfterSeconds?: number; readonly rates?: readonly RateState[] }
+
+/** What `introspect` answers. */
+export type Introspection =
+  | { readonly active: false; readonly record?: undefined; readonly scopes?: undefined }
+  | { readonly active: true; readonly record: TokenRecord /** In force now, cut to the owner's. */; readonly scopes: readonly string[] }

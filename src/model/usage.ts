@@ -1,0 +1,64 @@
+/** Uses counted since the last flush. A batch with the same `nodeId` and a `seq` not above one already recorded is ignored, whole. */
+export type UsageBatch = {
+  /** Unique to one running instance. */
+  readonly nodeId: string
+  /** 1, 2, 3 … within a node. */
+  readonly seq: number
+  readonly at: number
+  readonly counts: readonly UsageCount[]
+  readonly addresses: readonly UsageAddress[]
+  readonly lastUses: readonly LastUse[]
+}
+
+/** Adds `count` to the counter with this key. */
+export type UsageCount = {
+  readonly tokenId: string
+  /** Start of the hour, UTC. */
+  readonly bucketAt: number
+  /** The route's pattern with its method, `GET /stock/:id`, or the empty string where unknown. */
+  readonly endpoint: string
+  /** `allowed`, or the code of the refusal. */
+  readonly outcome: string
+  readonly count: number
+}
+
+/** Adds `count` to an address of a token; `lastAt` only grows. */
+export type UsageAddress = { readonly tokenId: string; readonly ip: string; readonly count: number; readonly lastAt: number }
+
+/** The last allowed use; an older one than the stored one changes nothing. */
+export type LastUse = { readonly tokenId: string; readonly at: number; readonly ip?: string }
+
+/** Asks for the usage of tokens. `from` is inclusive, `to` exclusive, on `bucketAt`; addresses are not cut by time. */
+export type UsageQuery = { readonly tokenIds: readonly string[]; readonly from?: number; readonly to?: number }
+
+/** Counters by key, in ascending order of bucket, endpoint and outcome; addresses, most recent first, at most 1000. */
+export type UsageRows = {
+  readonly counts: readonly UsageCount[]
+  readonly addresses: readonly UsageAddress[]
+}
+
+/** What `usage` reports. */
+export type UsageReport = {
+  readonly tokenId: string
+  /** Allowed uses in the asked range. */
+  readonly total: number
+  /** Refused uses in the asked range. */
+  readonly refused: number
+  readonly lastUsedAt?: Date
+  readonly lastUsedIp?: string
+  readonly buckets: readonly { readonly at: Date; readonly endpoint: string; readonly outcome: string; readonly count: number }[]
+  readonly endpoints: readonly { readonly endpoint: string; readonly count: number }[]
+  readonly outcomes: readonly { readonly outcome: string; readonly count: number }[]
+  readonly addresses: readonly { readonly ip: string; readonly count: number; readonly lastAt: Date }[]
+}
+
+/** What `usageOf` reports of one token: uses that were allowed and refused, in even steps of time. */
+export type UsageSummary = {
+  readonly tokenId: string
+  /** Allowed uses in the asked range. */
+  readonly total: number
+  /** Refused uses in the asked range. */
+  readonly refused: number
+  /** Oldest first; `at` is where the step begins. Steps without a use are left out. */
+  readonly steps: readonly { readonly at: Date; readonly count: number; readonly refused: number }[]
+}

@@ -1,0 +1,62 @@
+import type { MaybePromise } from '../model/json.js'
+import type { Principal, RateState } from '../model/principal.js'
+
+/** What a limiter answers: the shape of rate-limiter-flexible's `RateLimiterRes`. */
+export type LimiterAnswer = {
+  readonly remainingPoints: number
+  /** Until the window ends; -1 where it never does. */
+  readonly msBeforeNext: number
+  readonly consumedPoints: number
+}
+
+/**
+ * What counts: a limiter of rate-limiter-flexible, or anything of its shape.
+ *
+ * One that answers without a promise keeps verification synchronous.
+ */
+export type Limiter = {
+  /** Uses in a window. */
+  readonly points: number
+  /** The window in seconds; 0 for one that never ends. */
+  readonly duration: number
+  /** Takes points, or throws (rejects with) a `LimiterAnswer` where there are too few. Anything else that is thrown is a failure. */
+  consume(key: string, points: number): MaybePromise<LimiterAnswer>
+  /** Takes points without asking whether there are enough, in one atomic step. */
+  penalty(key: string, points: number, options: { readonly customDuration?: number }): MaybePromise<LimiterAnswer>
+  /** Gives points back. */
+  reward(key: string, points: number, options: { readonly customDuration?: number }): MaybePromise<LimiterAnswer>
+}
+
+/** Whose uses a limit counts together. */
+export type LimitBy = 'token' | 'owner' | 'tenant'
+
+/** When a quota is full again: at the turn of the hour, day, week (Monday) or month in UTC, or every so many seconds. */
+export type Refill = 'hour' | 'day' | 'week' | 'month' | { readonly everySeconds: number }
+
+/** One limit. */
+export type RateLimit = {
+  /** Names it in answers and keys: lower-case letters, digits, `_` and `-`. Unique among the limits. */
+  readonly name: string
+  /** Whose uses count together. A token without an owner (a tenant) passes a limit by owner (tenant). */
+  readonly by: LimitBy
+  readonly limiter: Limiter
+  /** How many uses, or a function that tells for each principal; `undefined` from it is the default. @default the limiter's own `points` */
+  readonly points?: number | ((principal: Principal) => MaybePromise<number | undefined>)
+  /** Makes it a quota, counted by calendar periods in place of the limiter's own windows, and exact on any number of nodes. */
+  readonly refill?: Refill
+}
+
+/** The `rateLimit` option. */
+export type RateLimitOptions = {
+  /** Asked in this order, so the narrowest first: a use that one refuses spends nothing of those behind it, and those before get it back. */
+  readonly limits: readonly RateLimit[]
+  /** What a limiter that fails, hangs or answers nonsense means: `refuse` with 503, for nothing was decided, or `allow` uncounted. */
+  readonly onFailure: 'refuse' | 'allow'
+}
+
+/** One use that was taken, and how it is given back. */
+export type Taken = {
+  readonly allowed: boolean
+  readonly state: RateState
+  readonly giveBack: () => unknown
+}

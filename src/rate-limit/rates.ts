@@ -1,0 +1,125 @@
+import { StoreUnavailableError } from '../errors.js'
+import type { MaybePromise } from '../model/json.js'
+import type { Principal, RateState } from '../model/principal.js'
+import { callOut, isThenable } from '../store/deadline.js'
+import { limitKey } from './key.js'
+import type { RateLimit, RateLimitOptions, Taken } from './model.js'
+import { isPoints } from './read-options.js'
+import { takeByLimiter, takeByPeriod, takeByPoints } from './take.js'
+
+/** What the limits say of one use: where they stand after it and, when it is refused, the one that refuses. */
+export type Rated = { readonly states: readonly RateState[]; readonly refusedBy?: RateState }
+
+type Walk = { readonly principal: Principal; readonly now: number; readonly taken: Taken[] }
+
+/** Counts uses against the limits of the options. Keeps no counts of its own: those are the limiters'. */
+export class Rates {
+  readonly #options: RateLimitOptions
+  readonly #prefix: string
+  readonly #deadlineMs: number
+  readonly #monotonic: () => number
+  readonly #spent: WeakMap<Principal, readonly Taken[]> = new WeakMap()
+
+  constructor(options: RateLimitOptions, settings: { prefix: string; deadlineMs: number; monotonic: () => number }) {
+    this.#options = options
+    this.#prefix = settings.prefix
+    this.#deadlineMs = settings.deadlineMs
+    this.#monotonic = settings.monotonic
+  }
+
+  /**
+   * Takes one use from every limit that the principal falls under, or from none.
+   *
+   * @throws StoreUnavailableError `store_unavailable`, when a limiter cannot tell and the options say to refuse then
+   */
+  take(principal: Principal, now: number): MaybePromise<Rated> {
+    return this.#walk({ principal, now, taken: [] }, 0)
+  }
+
+  /** Gives back what this principal's use took: it came to nothing. Once only. */
+  giveBack(principal: Principal): void {
+    const taken = this.#spent.get(principal)
+    if (taken === undefined) return
+    this.#spent.delete(principal)
+    for (const one of taken) giveBackQuietly(one)
+  }
+
+  // One after the other, not at once: a token over its own limit must not hold points of its owner's, however shortly.
+  #walk(walk: Walk, from: number): MaybePromise<Rated> {
+    const { limits } = this.#options
+    for (let at = from; at < limits.length; at += 1) {
+      const limit = limits[at]
+      const key = limit && limitKey(limit, this.#prefix, walk.principal)
+      if (limit === undefined || key === undefined) continue
+      const taken = this.#takeOne(walk, limit, key)
+      if (isThenable(taken)) return taken.then((late) => this.#settle(walk, late) ?? this.#walk(walk, at + 1))
+      const refused = this.#settle(walk, taken)
+      if (refused !== undefined) return refused
+    }
+    if (walk.taken.length > 0) this.#spent.set(walk.principal, walk.taken)
+    return { states: walk.taken.map(({ state }) => state) }
+  }
+
+  #settle(walk: Walk, taken: Taken | undefined): Rated | undefined {
+    if (taken === undefined) return undefined
+    if (taken.allowed) {
+      walk.taken.push(taken)
+      return undefined
+    }
+    for (const one of walk.taken) giveBackQuietly(one)
+    const before = walk.taken.map(({ state }) => ({ ...state, remaining: Math.min(state.remaining + 1, state.limit) }))
+    return { states: [...before, taken.state], refusedBy: taken.state }
+  }
+
+  /** `undefined`: the limiter cannot tell, and the options say to go on. */
+  #takeOne(walk: Walk, limit: RateLimit, key: string): MaybePromise<Taken | undefined> {
+    let abandoned = false
+    const failed = (error: unknown): undefined => {
+      abandoned = true
+      if (this.#options.onFailure === 'allow') return undefined
+      for (const one of walk.taken) giveBackQuietly(one)
+      throw error
+    }
+    const read = (answer: unknown): Taken => {
+      const taken = answer as Taken
+      // It came after the deadline: the request was answered without it.
+      if (abandoned && taken.allowed) giveBackQuietly(taken)
+      return taken
+    }
+    try {
+      const what = `the rate limit ${limit.name}`
+      const taken = callOut(what, this.#deadlineMs, () => this.#ask(walk, limit, key), read)
+      return isThenable(taken) ? taken.catch(failed) : taken
+    } catch (error) {
+      return failed(error)
+    }
+  }
+
+  #ask(walk: Walk, limit: RateLimit, key: string): MaybePromise<Taken> {
+    const { limiter, points, refill } = limit
+    if (points === undefined && refill === undefined) return takeByLimiter(limit, key, this.#monotonic)
+    const take = (given: unknown): MaybePromise<Taken> => {
+      const own = given === undefined ? limiter.points : given
+      if (!isPoints(own)) throw new StoreUnavailableError(`the points of the rate limit ${limit.name} are no whole number of uses`)
+      const taken = refill === undefined ? takeByPoints(limit, key, own, this.#monotonic) : takeByPeriod(limit, refill, key, own, walk.now)
+      return isThenable(taken) ? taken.then(returnRefused) : returnRefused(taken)
+    }
+    const given: unknown = typeof points === 'function' ? points(walk.principal) : points
+    return isThenable(given) ? Promise.resolve(given).then(take) : take(given)
+  }
+}
+
+// A penalty counts also where it goes beyond the limit: a refused use spends nothing.
+function returnRefused(taken: Taken): Taken {
+  if (!taken.allowed) giveBackQuietly(taken)
+  return taken
+}
+
+// Off the request's path: nobody waits for it, and where it fails the count stays too high, never too low.
+function giveBackQuietly(taken: Taken): void {
+  try {
+    Promise.resolve(taken.giveBack()).catch(() => undefined)
+  } catch {
+    // As above.
+  }
+}

@@ -1,0 +1,93 @@
+import { StoreUnavailableError } from '../errors.js'
+import type { MaybePromise } from '../model/json.js'
+import type { RateState } from '../model/principal.js'
+import { isThenable } from '../store/deadline.js'
+import type { LimiterAnswer, RateLimit, Refill, Taken } from './model.js'
+import { periodOf } from './period.js'
+
+/** A count outlives its period by this: a node whose clock is behind must still find it. */
+const OUTLIVES_SECONDS = 3600
+/** What is given back this close to the end of a window could land in the next one, and is not given back. */
+const WINDOW_END_MS = 100
+
+/** Takes one use by the limiter's own windows and its own `points`, so that its blocks, insurance and other options hold. */
+export function takeByLimiter(limit: RateLimit, key: string, monotonic: () => number): MaybePromise<Taken> {
+  const { limiter } = limit
+  const allowed = (answer: unknown): Taken => windowed(limit, key, limiter.points, true, readAnswer(answer), monotonic)
+  const refused = (thrown: unknown): Taken => {
+    if (thrown instanceof Error || typeof thrown !== 'object') throw thrown
+    return windowed(limit, key, limiter.points, false, readAnswer(thrown), monotonic)
+  }
+  try {
+    const answer: unknown = limiter.consume(key, 1)
+    return isThenable(answer) ? Promise.resolve(answer).then(allowed, refused) : allowed(answer)
+  } catch (thrown) {
+    return refused(thrown)
+  }
+}
+
+/** Takes one use by the limiter's own windows, with `points` of the host's choice. */
+export function takeByPoints(limit: RateLimit, key: string, points: number, monotonic: () => number): MaybePromise<Taken> {
+  return then(limit.limiter.penalty(key, 1, {}), (answer) => {
+    const read = readAnswer(answer)
+    return windowed(limit, key, points, read.consumedPoints <= points, read, monotonic)
+  })
+}
+
+/**
+ * Takes one use of a quota.
+ *
+ * The period stands in the key. So nodes that do not agree about the time to the millisecond never spend more than a period has, and what
+ * is given back late lands where it was taken, never as a gift to the next period.
+ */
+export function takeByPeriod(limit: RateLimit, refill: Refill, key: string, points: number, now: number): MaybePromise<Taken> {
+  const { startsAt, endsAt } = periodOf(refill, now)
+  const untilEnd = Math.ceil((endsAt - now) / 1000)
+  const dated = `${key}@${startsAt / 1000}`
+  const lifetime = { customDuration: untilEnd + OUTLIVES_SECONDS }
+  return then(limit.limiter.penalty(dated, 1, lifetime), (answer) => {
+    const { consumedPoints } = readAnswer(answer)
+    const state: RateState = {
+      name: limit.name,
+      limit: points,
+      remaining: Math.min(Math.max(points - consumedPoints, 0), points),
+      resetSeconds: untilEnd,
+      windowSeconds: Math.round((endsAt - startsAt) / 1000),
+    }
+    return { allowed: consumedPoints <= points, state, giveBack: () => limit.limiter.reward(dated, 1, lifetime) }
+  })
+}
+
+function windowed(limit: RateLimit, key: string, points: number, allowed: boolean, answer: LimiterAnswer, monotonic: () => number): Taken {
+  const { limiter, name } = limit
+  const ends = answer.msBeforeNext >= 0
+  const endsAt = ends ? monotonic() + answer.msBeforeNext : Number.POSITIVE_INFINITY
+  const state: RateState = {
+    name,
+    limit: points,
+    remaining: allowed ? Math.min(Math.max(points - answer.consumedPoints, 0), points) : 0,
+    ...(ends && { resetSeconds: Math.ceil(answer.msBeforeNext / 1000) }),
+    ...(limiter.duration >= 1 && { windowSeconds: Math.floor(limiter.duration) }),
+  }
+  const giveBack = (): unknown => (monotonic() + WINDOW_END_MS < endsAt ? limiter.reward(key, 1, {}) : undefined)
+  return { allowed, state, giveBack }
+}
+
+function readAnswer(answer: unknown): LimiterAnswer {
+  if (typeof answer === 'object' && answer !== null) {
+    const consumedPoints: unknown = Reflect.get(answer, 'consumedPoints')
+    const remainingPoints: unknown = Reflect.get(answer, 'remainingPoints')
+    const msBeforeNext: unknown = Reflect.get(answer, 'msBeforeNext')
+    if (isNumber(consumedPoints) && isNumber(remainingPoints) && isNumber(msBeforeNext))
+      return { consumedPoints, remainingPoints, msBeforeNext }
+  }
+  throw new StoreUnavailableError('the rate limiter answered nonsense')
+}
+
+function isNumber(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value)
+}
+
+function then(answer: unknown, read: (answer: unknown) => Taken): MaybePromise<Taken> {
+  return isThenable(answer) ? Promise.resolve(answer).then(read) : read(answer)
+}

@@ -1,0 +1,36 @@
+import { StoreUnavailableError } from '../errors.js'
+import type { StoredToken } from '../model/record.js'
+import { readStored } from './read-stored.js'
+
+/**
+ * What a store found of the ids that it was asked for.
+ *
+ * A record that cannot be read is a fault for whoever asks for that one: reads of many tokens share a call, and one corrupt row must not
+ * refuse them all.
+ */
+export class FoundRecords {
+  readonly #rows: Map<string, unknown> = new Map()
+  readonly #storeName: string
+
+  /** @throws StoreUnavailableError `store_unavailable`, for a row that nobody asked for: the others cannot be believed either */
+  constructor(rows: readonly unknown[], ids: readonly string[], storeName: string) {
+    this.#storeName = storeName
+    const asked = new Set(ids)
+    for (const row of rows) {
+      const id: unknown = Reflect.get(Object(row), 'id')
+      if (typeof id !== 'string' || !asked.has(id)) {
+        throw new StoreUnavailableError(`the ${storeName} store's find() answered something that it was not asked for`)
+      }
+      this.#rows.set(id, row)
+    }
+  }
+
+  /**
+   * The record of an id, or `undefined` where there is none.
+   *
+   * @throws StoreUnavailableError `store_unavailable`, for a record that cannot be decided by
+   */
+  get(id: string): StoredToken | undefined {
+    return this.#rows.has(id) ? readStored<StoredToken>(this.#rows.get(id), this.#storeName) : undefined
+  }
+}

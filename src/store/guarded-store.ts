@@ -1,0 +1,208 @@
+import { StoreUnavailableError } from '../errors.js'
+import type { ListedEvent, StoredEvent } from '../model/event.js'
+import type { MaybePromise } from '../model/json.js'
+import type { ListedToken, StoredToken } from '../model/record.js'
+import type { UsageBatch, UsageQuery, UsageRows } from '../model/usage.js'
+import { Breaker } from './breaker.js'
+import { callOut } from './deadline.js'
+import { FoundRecords } from './found-records.js'
+import type { Change, CommitResult, EventQuery, FeedPage, ListQuery, NodeLease, RevocationStamp, TokenFilter, TokenStore } from './port.js'
+import { readStored } from './read-stored.js'
+
+const SETUP_DEADLINE_MS = 60_000
+const DEFAULT_USAGE_ROWS = 500
+
+/** The store as the rest of latchkey sees it: every call has a deadline, every fault has one type, every answer has been looked at. */
+export class GuardedStore {
+  readonly name: string
+  /** About how many rows a usage batch may have. */
+  readonly usageRows: number
+  readonly #store: TokenStore
+  readonly #deadlineMs: number
+  readonly #breaker: Breaker
+  #ready: boolean
+  #setup: Promise<void> | undefined
+
+  constructor(store: TokenStore, deadlineMs: number, monotonic: () => number) {
+    this.#store = store
+    this.#deadlineMs = deadlineMs
+    this.#breaker = new Breaker(monotonic)
+    this.name = typeof store.name === 'string' && store.name !== '' ? store.name.slice(0, 40) : 'custom'
+    this.usageRows = Math.max(1, Number(store.usageRows) || DEFAULT_USAGE_ROWS)
+    this.#ready = store.migrate === undefined
+  }
+
+  /** The records among `ids` that exist, for verifications: refused at once while the store is known to hang. */
+  find(ids: readonly string[]): MaybePromise<FoundRecords> {
+    return this.#breaker.run(() =>
+      this.#call(
+        'find',
+        () => this.#store.find(ids),
+        (answer) => this.#found(ids, answer),
+      ),
+    )
+  }
+
+  /** The record with this id, for a change. */
+  async findOne(id: string): Promise<StoredToken | undefined> {
+    const ids = [id]
+    const found = await this.#manage(
+      'find',
+      () => this.#store.find(ids),
+      (answer) => this.#found(ids, answer),
+    )
+    return found.get(id)
+  }
+
+  async list(query: ListQuery): Promise<readonly ListedToken[]> {
+    return await this.#manage(
+      'list',
+      () => this.#store.list(query),
+      (answer) => this.#rows(answer, 'list').map((row) => readStored<ListedToken>(row, this.name)),
+    )
+  }
+
+  async commit(change: Change): Promise<CommitResult> {
+    return await this.#manage(
+      'commit',
+      () => this.#store.commit(change),
+      (answer): CommitResult => {
+        const { ok, conflict } = Object(answer) as { ok?: unknown; conflict?: unknown }
+        if (ok === true) return { ok: true }
+        if (ok === false && typeof conflict === 'string') return { ok: false, conflict }
+        throw this.#nonsense('commit')
+      },
+    )
+  }
+
+  async revokeWhere(filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): Promise<number> {
+    const read = (count: unknown): number => {
+      if (typeof count === 'number' && Number.isSafeInteger(count) && count >= 0) return count
+      throw this.#nonsense('revokeWhere')
+    }
+    return await this.#manage('revokeWhere', () => this.#store.revokeWhere(filter, stamp, event), read, SETUP_DEADLINE_MS)
+  }
+
+  async events(query: EventQuery): Promise<readonly ListedEvent[]> {
+    return await this.#manage(
+      'events',
+      () => this.#store.events(query),
+      (answer) => this.#rows(answer, 'events') as readonly ListedEvent[],
+    )
+  }
+
+  async changes(after: string | undefined, limit: number): Promise<FeedPage> {
+    return await this.#call(
+      'changes',
+      () => this.#store.changes(after, limit),
+      (page) => {
+        // A page that leads nowhere, with more behind it, would be read for ever.
+        if (isFeedPage(page) && !(page.more && page.cursor === after)) return page
+        throw this.#nonsense('changes')
+      },
+    )
+  }
+
+  /** Takes as long as the store takes: nobody waits for it, and a subscription that comes late is still one. */
+  async subscribe(wake: () => void): Promise<() => MaybePromise<void>> {
+    if (!this.#ready) await this.#prepare()
+    const stop: unknown = await this.#store.subscribe?.(wake)
+    return typeof stop === 'function' ? (stop as () => MaybePromise<void>) : () => undefined
+  }
+
+  async recordUsage(batch: UsageBatch): Promise<void> {
+    await this.#manage('recordUsage', () => this.#store.recordUsage(batch), ignored)
+  }
+
+  async usage(query: UsageQuery): Promise<UsageRows> {
+    return await this.#manage(
+      'usage',
+      () => this.#store.usage(query),
+      (answer): UsageRows => {
+        const { counts, addresses } = Object(answer) as Partial<UsageRows>
+        if (Array.isArray(counts) && Array.isArray(addresses)) return { counts, addresses }
+        throw this.#nonsense('usage')
+      },
+    )
+  }
+
+  async renewLease(lease: NodeLease): Promise<void> {
+    await this.#call('renewLease', () => this.#store.renewLease(lease), ignored)
+  }
+
+  async leases(now: number): Promise<readonly NodeLease[]> {
+    return await this.#manage(
+      'leases',
+      () => this.#store.leases(now),
+      (answer) => this.#rows(answer, 'leases') as readonly NodeLease[],
+    )
+  }
+
+  /** Where the store cannot compare them, the answer is no. */
+  reached(cursor: string, target: string): boolean {
+    try {
+      return this.#store.reached(cursor, target) === true
+    } catch {
+      return false
+    }
+  }
+
+  /** The object that was given, to count who shares it. */
+  get origin(): TokenStore {
+    return this.#store
+  }
+
+  async close(): Promise<void> {
+    await callOut(`closing the ${this.name} store`, this.#deadlineMs, () => this.#store.close?.())
+  }
+
+  // Management waits for the set-up as long as that takes; a verification waits for it only within its own deadline.
+  async #manage<T>(method: string, call: () => unknown, read: (answer: unknown) => T, deadlineMs?: number): Promise<T> {
+    if (!this.#ready) await this.#prepare()
+    return await this.#call(method, call, read, deadlineMs)
+  }
+
+  #call<T>(method: string, call: () => unknown, read: (answer: unknown) => T, deadlineMs: number = this.#deadlineMs): MaybePromise<T> {
+    const what = `the ${this.name} store's ${method}()`
+    return callOut(what, deadlineMs, this.#ready ? call : () => this.#prepare().then(call), read)
+  }
+
+  #prepare(): Promise<void> {
+    this.#setup ??= Promise.resolve(callOut(`setting up the ${this.name} store`, SETUP_DEADLINE_MS, () => this.#store.migrate?.())).then(
+      () => {
+        this.#ready = true
+      },
+      (error: unknown) => {
+        this.#setup = undefined
+        throw error
+      },
+    )
+    return this.#setup
+  }
+
+  #found(ids: readonly string[], answer: unknown): FoundRecords {
+    return new FoundRecords(this.#rows(answer, 'find'), ids, this.name)
+  }
+
+  #rows(answer: unknown, method: string): readonly unknown[] {
+    if (Array.isArray(answer)) return answer
+    throw this.#nonsense(method)
+  }
+
+  #nonsense(method: string): StoreUnavailableError {
+    return new StoreUnavailableError(`the ${this.name} store's ${method}() answered something that the store port does not allow`)
+  }
+}
+
+const ignored = (): undefined => undefined
+
+function isFeedPage(value: unknown): value is FeedPage {
+  const page = Object(value) as Partial<FeedPage>
+  return (
+    typeof page.cursor === 'string' &&
+    Array.isArray(page.ids) &&
+    Array.isArray(page.ownerIds) &&
+    typeof page.everything === 'boolean' &&
+    typeof page.more === 'boolean'
+  )
+}

@@ -1,0 +1,127 @@
+import type { AuditAction, ListedEvent, StoredEvent } from '../model/event.js'
+import type { MaybePromise } from '../model/json.js'
+import type { ListedToken, StoredToken, TokenStatus } from '../model/record.js'
+import type { UsageBatch, UsageQuery, UsageRows } from '../model/usage.js'
+
+/**
+ * The store port: the one interface between latchkey and a database.
+ *
+ * Rules for every method: instants are absolute, whole milliseconds since the Unix epoch, given by the caller (a store has no
+ * clock of its own); what is absent is `undefined`, never `null`; strings compare byte for byte; a failure is thrown, never swallowed.
+ * Methods may answer at once or with a promise. Prove an implementation with `storeContract` from `latchkey/testing`.
+ */
+
+/** Which tokens: every given field must match; `prefix` always does. */
+export type TokenFilter = {
+  readonly prefix: string
+  readonly ids?: readonly string[]
+  /** Any of these tenants; a token without a tenant matches none of them. */
+  readonly tenantIds?: readonly string[]
+  readonly ownerId?: string
+  readonly createdBy?: string
+}
+
+/** Asks for one page of tokens, newest first: `createdAt` descending, then `id` descending (by bytes). */
+export type ListQuery = TokenFilter & {
+  /** Any of these statuses at `now`. */
+  readonly statuses?: readonly TokenStatus[]
+  /** Substring of the name, taken literally. Case: ASCII letters match in either case. */
+  readonly nameContains?: string
+  /** Tokens with `rotationDueAt <= now` that are not revoked, not expired, and not replaced. */
+  readonly rotationDue?: true
+  /** Tokens whose `expiresAt` lies before this instant. */
+  readonly expiresBefore?: number
+  /** Tokens that have no `expiresAt`. */
+  readonly neverExpires?: true
+  /** Tokens never used, or last used before this instant. */
+  readonly unusedSince?: number
+  /** Tokens never used at all. */
+  readonly neverUsed?: true
+  /** The caller's present instant, for `statuses` and `rotationDue`. */
+  readonly now: number
+  /** Only rows behind this one in the order of the list. The row itself need not exist any more. */
+  readonly after?: { readonly createdAt: number; readonly id: string }
+  /** At most this many rows, 1 to 1001. */
+  readonly limit: number
+}
+
+/** Asks for one page of audit events, newest first (`seq` descending). */
+export type EventQuery = {
+  readonly prefix: string
+  readonly tokenId?: string
+  /** Any of these tenants; an event without a tenant matches none of them. */
+  readonly tenantIds?: readonly string[]
+  readonly actions?: readonly AuditAction[]
+  /** Only events about tokens that this actor created. */
+  readonly createdBy?: string
+  /** Only events with a smaller `seq`. */
+  readonly after?: number
+  readonly limit: number
+}
+
+/** A compare-and-set: the whole new record, good only if the stored version is still `expectedVersion`. */
+export type Replacement = { readonly expectedVersion: number; readonly record: StoredToken }
+
+/** One atomic change: all of it happens, or none of it. */
+export type Change = {
+  readonly inserts?: readonly StoredToken[]
+  readonly updates?: readonly Replacement[]
+  /** Removes tokens (with their usage, not their events). Ids that are gone already are ignored. */
+  readonly removals?: readonly string[]
+  /** Owners whose permissions changed, told through the feed. */
+  readonly ownersChanged?: readonly string[]
+  readonly events: readonly StoredEvent[]
+}
+
+/** Whether a commit happened. `conflict` is the id whose insert existed, whose version was stale or that was gone, or of an event that existed. */
+export type CommitResult = { readonly ok: true } | { readonly ok: false; readonly conflict: string }
+
+/** What a bulk revocation writes into each token, which also gets `version + 1` and `updatedAt = revokedAt`. */
+export type RevocationStamp = { readonly revokedAt: number; readonly revokedBy: string; readonly revokedReason?: string }
+
+/** A page of the change feed. */
+export type FeedPage = {
+  /** Where to read on. Opaque. */
+  readonly cursor: string
+  /** Tokens changed since, in commit order (repeats allowed). */
+  readonly ids: readonly string[]
+  /** Owners whose permissions changed since. */
+  readonly ownerIds: readonly string[]
+  /** Anything may have changed: after a bulk revocation, or where the history behind `after` is gone. */
+  readonly everything: boolean
+  /** There is more to read now. */
+  readonly more: boolean
+}
+
+/** A running node: how far it has followed the feed, and until when it counts as alive. */
+export type NodeLease = { readonly nodeId: string; readonly cursor: string; readonly expiresAt: number }
+
+/** The port that a store implements. */
+export interface TokenStore {
+  /** What messages call this store: `sqlite`, `postgres`. */
+  readonly name: string
+  /** About how many rows a usage batch may have. Few where the store works on the caller's own thread, which each batch holds up. @default 500 */
+  readonly usageRows?: number
+  /** The records of up to 500 ids, read from the primary, in any order; unknown ids are left out. */
+  find(ids: readonly string[]): MaybePromise<readonly StoredToken[]>
+  list(query: ListQuery): MaybePromise<readonly ListedToken[]>
+  commit(change: Change): MaybePromise<CommitResult>
+  /** Revokes every token that matches and is not revoked yet, writes `event` with its `count`, and answers the count. Throws where `event` exists. */
+  revokeWhere(filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): MaybePromise<number>
+  events(query: EventQuery): MaybePromise<readonly ListedEvent[]>
+  /** The changes behind a cursor, gap-free and in commit order. Without a cursor: the present end of the feed, and nothing in it. */
+  changes(after: string | undefined, limit: number): MaybePromise<FeedPage>
+  /** Calls `wake` soon after the feed has grown. A hint only: it may be late, doubled or lost. Answers how to stop. */
+  subscribe?(wake: () => void): MaybePromise<() => MaybePromise<void>>
+  recordUsage(batch: UsageBatch): MaybePromise<void>
+  usage(query: UsageQuery): MaybePromise<UsageRows>
+  /** Registers or renews a node's lease. */
+  renewLease(lease: NodeLease): MaybePromise<void>
+  /** The leases that have not run out at `now`. */
+  leases(now: number): MaybePromise<readonly NodeLease[]>
+  /** Is the feed position `cursor` at or past `target`? Both came from `changes`. */
+  reached(cursor: string, target: string): boolean
+  /** Creates or upgrades what the store needs. Called once before the first use; must be safe to race and to repeat. */
+  migrate?(): MaybePromise<void>
+  close?(): MaybePromise<void>
+}

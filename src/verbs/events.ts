@@ -1,0 +1,93 @@
+import * as z from 'zod'
+import { viewEvent } from '../activity/view-event.js'
+import { InvalidInputError } from '../errors.js'
+import type { AuditAction, AuditEvent } from '../model/event.js'
+import type { Page } from '../model/record.js'
+import { readShape, text } from '../policy/shape.js'
+import type { EventQuery } from '../store/port.js'
+import type { Context } from '../verify/context.js'
+import { type ReadActor, readReader } from './lib/actor.js'
+import { checkId } from './lib/change.js'
+import { readCursor, writeCursor } from './lib/cursor.js'
+import { limitShape } from './list.js'
+
+const DEFAULT_LIMIT = 50
+/** The audit actions that there are. */
+export const ACTIONS = [
+  'create',
+  'update',
+  'activate',
+  'deactivate',
+  'rotate',
+  'revoke',
+  'revoke_all',
+  'prune',
+  'refuse',
+  'rotation_due',
+  'owner_changed',
+  'leak',
+] as const
+
+type Given = {
+  tokenId?: string | undefined
+  tenantId?: string | undefined
+  action?: AuditAction | AuditAction[] | undefined
+  limit?: number | undefined
+  cursor?: string | undefined
+}
+
+const word = text(0, 200)
+const action = z.enum(ACTIONS, { error: `must be one of ${ACTIONS.join(', ')}` })
+
+const shape: z.ZodType<Given> = z.strictObject({
+  tokenId: word.optional(),
+  tenantId: word.optional(),
+  action: z.union([action, z.array(action)], { error: `must be one of ${ACTIONS.join(', ')}, or a list of them` }).optional(),
+  limit: limitShape,
+  cursor: word.optional(),
+})
+
+/**
+ * One page of the audit, newest first, limited to what the actor may see.
+ *
+ * @throws InvalidInputError `invalid_input`, also for a cursor of another query
+ */
+export async function events(context: Context, input: unknown, by: unknown): Promise<Page<AuditEvent>> {
+  const actor = readReader(by)
+  const given = readShape(shape, input ?? {}, 'events()')
+  const limit = given.limit ?? DEFAULT_LIMIT
+  const { limit: _, cursor, ...asked } = given
+  const bound = ['events', context.settings.prefix, asked, actor.tenants, actor.manages === 'own' ? actor.id : null]
+  const after = cursor === undefined ? undefined : readPosition(cursor, bound)
+  const query = queryFor(context.settings.prefix, given, actor)
+  if (query === undefined) return { items: [] }
+  const rows = await context.store.events({ ...query, limit: limit + 1, ...(after !== undefined && { after }) })
+  const page = rows.slice(0, limit)
+  const last = page.at(-1)
+  return {
+    items: page.map(viewEvent),
+    ...(rows.length > limit && last !== undefined && { nextCursor: writeCursor([last.seq], bound) }),
+  }
+}
+
+function readPosition(cursor: string, bound: unknown): number {
+  const seq = Number(readCursor(cursor, bound, 1)[0])
+  if (!Number.isSafeInteger(seq)) throw new InvalidInputError('cursor', 'is not a cursor of this query: start again without one')
+  return seq
+}
+
+// `undefined`: nothing can match what this actor may see.
+function queryFor(prefix: string, given: Given, actor: ReadActor): Omit<EventQuery, 'limit' | 'after'> | undefined {
+  const { tokenId, tenantId } = given
+  if (tokenId !== undefined) checkId('tokenId', tokenId)
+  if (tenantId !== undefined && actor.tenants !== undefined && !actor.tenants.includes(tenantId)) return undefined
+  const tenantIds = tenantId === undefined ? actor.tenants : [tenantId]
+  const actions = given.action === undefined ? undefined : [given.action].flat()
+  return {
+    prefix,
+    ...(tokenId !== undefined && { tokenId }),
+    ...(tenantIds !== undefined && { tenantIds }),
+    ...(actions !== undefined && { actions }),
+    ...(actor.manages === 'own' && { createdBy: actor.id }),
+  }
+}

@@ -1,0 +1,27 @@
+import type { ListedToken, TokenRecord } from '../model/record.js'
+import { isTokenId } from '../token/parse.js'
+import type { Context } from '../verify/context.js'
+import { viewRecord } from '../verify/view-record.js'
+import { canSee, readReader } from './lib/actor.js'
+import { checkId } from './lib/change.js'
+import { withLastUse } from './lib/last-use.js'
+
+/**
+ * The record of a token, or `undefined` where there is none that this actor may see.
+ *
+ * @throws StoreUnavailableError `store_unavailable`
+ */
+export async function get(context: Context, id: unknown, by: unknown): Promise<TokenRecord | undefined> {
+  const actor = readReader(by)
+  const stored = await findListed(context, id)
+  if (stored === undefined || !canSee(actor, stored)) return undefined
+  return viewRecord(withLastUse(context, stored), context.settings.clock())
+}
+
+/** The stored token with its last use. */
+export async function findListed(context: Context, id: unknown): Promise<ListedToken | undefined> {
+  checkId('id', id)
+  if (!isTokenId(id)) return undefined
+  const rows = await context.store.list({ prefix: context.settings.prefix, ids: [id], now: context.settings.clock(), limit: 1 })
+  return rows.find((row) => row.id === id)
+}

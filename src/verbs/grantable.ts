@@ -1,0 +1,28 @@
+import type { Context } from '../verify/context.js'
+import { type ReadActor, readReader } from './lib/actor.js'
+
+/**
+ * What an actor may put among a token's scopes: scopes, groups, the wildcard of each first word, and `*` where the options allow it.
+ *
+ * Asks nothing but the actor. It tells what to offer; whether a creation or an edit is allowed is decided there.
+ */
+export function grantable(context: Context, by: unknown): readonly string[] {
+  const actor = readReader(by)
+  return candidates(context).filter((grant) => mayGrant(context, actor, grant))
+}
+
+function candidates({ settings }: Context): readonly string[] {
+  const { catalogue, groups, allowWildcard } = settings
+  const words = new Set(catalogue.names.filter((name) => name.includes(':')).map((name) => name.slice(0, name.indexOf(':'))))
+  return [
+    ...catalogue.names,
+    ...[...words].map((word) => `${word}:*`),
+    ...(allowWildcard ? ['*'] : []),
+    ...Object.keys(groups).map((name) => `@${name}`),
+  ]
+}
+
+function mayGrant({ settings }: Context, actor: ReadActor, grant: string): boolean {
+  if (settings.catalogue.problemWith(grant) !== undefined) return false
+  return actor.scopes === undefined || settings.catalogue.grantable(actor.scopes, [grant], []) === undefined
+}

@@ -1,0 +1,10 @@
+import type { ListedToken } from '../../model/record.js'
+import type { Context } from '../../verify/context.js'
+
+/** Lays a use that this process has counted but not written yet over what the store knows. */
+export function withLastUse(context: Context, stored: ListedToken): ListedToken {
+  const use = context.usage?.lastUse(stored.id)
+  if (use === undefined || (stored.lastUsedAt !== undefined && stored.lastUsedAt >= use.at)) return stored
+  const { lastUsedIp, ...rest } = stored
+  return { ...rest, lastUsedAt: use.at, ...(use.ip !== undefined && { lastUsedIp: use.ip }) }
+}

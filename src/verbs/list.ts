@@ -1,0 +1,116 @@
+import * as z from 'zod'
+import { InvalidInputError } from '../errors.js'
+import type { Page, TokenRecord, TokenStatus } from '../model/record.js'
+import { readSeconds } from '../policy/instant.js'
+import { readShape, text } from '../policy/shape.js'
+import type { ListQuery } from '../store/port.js'
+import type { Context } from '../verify/context.js'
+import { viewRecord } from '../verify/view-record.js'
+import { type ReadActor, readReader } from './lib/actor.js'
+import { readCursor, writeCursor } from './lib/cursor.js'
+import { withLastUse } from './lib/last-use.js'
+
+const DEFAULT_LIMIT = 50
+const MAX_LIMIT = 1000
+const MAX_AGE_SECONDS = 3_155_760_000
+const STATUSES = ['pending', 'active', 'inactive', 'expired', 'revoked'] as const
+
+const word = text(0, 200)
+const status = z.enum(STATUSES, { error: `must be one of ${STATUSES.join(', ')}` })
+const flag = z.boolean({ error: 'must be true or false' })
+
+type Given = {
+  tenantId?: string | undefined
+  ownerId?: string | undefined
+  createdBy?: string | undefined
+  status?: TokenStatus | TokenStatus[] | undefined
+  name?: string | undefined
+  rotationDue?: boolean | undefined
+  expiresWithinSeconds?: unknown
+  neverExpires?: boolean | undefined
+  unusedForSeconds?: unknown
+  neverUsed?: boolean | undefined
+  limit?: number | undefined
+  cursor?: string | undefined
+}
+
+/** How many rows a page may have. */
+export const limitShape: z.ZodType<number | undefined> = z
+  .number({ error: `must be a whole number from 1 to ${MAX_LIMIT}` })
+  .int({ error: `must be a whole number from 1 to ${MAX_LIMIT}` })
+  .min(1, { error: 'must be at least 1' })
+  .max(MAX_LIMIT, { error: `must be at most ${MAX_LIMIT}` })
+  .optional()
+
+const shape: z.ZodType<Given> = z.strictObject({
+  tenantId: word.optional(),
+  ownerId: word.optional(),
+  createdBy: word.optional(),
+  status: z.union([status, z.array(status)], { error: `must be one of ${STATUSES.join(', ')}, or a list of them` }).optional(),
+  name: text(0, 65_536).optional(),
+  rotationDue: flag.optional(),
+  expiresWithinSeconds: z.unknown().optional(),
+  neverExpires: flag.optional(),
+  unusedForSeconds: z.unknown().optional(),
+  neverUsed: flag.optional(),
+  limit: limitShape,
+  cursor: word.optional(),
+})
+
+/**
+ * One page of tokens, newest first, limited to what the actor may see.
+ *
+ * @throws InvalidInputError `invalid_input`, also for a cursor of another query
+ */
+export async function list(context: Context, input: unknown, by: unknown): Promise<Page<TokenRecord>> {
+  const actor = readReader(by)
+  const given = readShape(shape, input ?? {}, 'list()')
+  const limit = given.limit ?? DEFAULT_LIMIT
+  const { limit: _, cursor, ...asked } = given
+  const bound = ['list', context.settings.prefix, asked, actor.tenants, actor.manages === 'own' ? actor.id : null]
+  const after = cursor === undefined ? undefined : readPosition(cursor, bound)
+  const now = context.settings.clock()
+  const query = queryFor(context.settings.prefix, given, actor, now)
+  if (query === undefined) return { items: [] }
+  const rows = await context.store.list({ ...query, limit: limit + 1, ...(after !== undefined && { after }) })
+  const page = rows.slice(0, limit)
+  const last = page.at(-1)
+  return {
+    items: page.map((row) => viewRecord(withLastUse(context, row), now)),
+    ...(rows.length > limit && last !== undefined && { nextCursor: writeCursor([last.createdAt, last.id], bound) }),
+  }
+}
+
+function readPosition(cursor: string, bound: unknown): { readonly createdAt: number; readonly id: string } {
+  const [createdAt, id] = readCursor(cursor, bound, 2)
+  const at = Number(createdAt)
+  if (!Number.isSafeInteger(at) || id === undefined)
+    throw new InvalidInputError('cursor', 'is not a cursor of this query: start again without one')
+  return { createdAt: at, id }
+}
+
+// `undefined`: nothing can match what this actor may see.
+function queryFor(prefix: string, given: Given, actor: ReadActor, now: number): Omit<ListQuery, 'limit' | 'after'> | undefined {
+  const { tenantId, ownerId, createdBy, name } = given
+  if (tenantId !== undefined && actor.tenants !== undefined && !actor.tenants.includes(tenantId)) return undefined
+  if (actor.manages === 'own' && createdBy !== undefined && createdBy !== actor.id) return undefined
+  const tenantIds = tenantId === undefined ? actor.tenants : [tenantId]
+  const creator = actor.manages === 'own' ? actor.id : createdBy
+  const statuses = given.status === undefined ? undefined : [given.status].flat()
+  const within = given.expiresWithinSeconds
+  const unused = given.unusedForSeconds
+  return {
+    prefix,
+    now,
+    ...(tenantIds !== undefined && { tenantIds }),
+    ...(ownerId !== undefined && { ownerId }),
+    ...(creator !== undefined && { createdBy: creator }),
+    ...(statuses !== undefined && { statuses }),
+    ...(name !== undefined && name !== '' && { nameContains: name }),
+    ...(given.rotationDue === true && { rotationDue: true }),
+    ...(within != null && { expiresBefore: now + readSeconds('expiresWithinSeconds', within, { min: 1, max: MAX_AGE_SECONDS }) * 1000 }),
+    ...(given.neverExpires === true && { neverExpires: true }),
+    ...(unused != null && { unusedSince: now - readSeconds('unusedForSeconds', unused, { min: 1, max: MAX_AGE_SECONDS }) * 1000 }),
+    ...(given.neverUsed === true && { neverUsed: true }),
+  }
+}

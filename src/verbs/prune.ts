@@ -1,0 +1,87 @@
+import * as z from 'zod'
+import { GrantDeniedError } from '../errors.js'
+import type { StoredEvent } from '../model/event.js'
+import type { ListedToken } from '../model/record.js'
+import { readInstant } from '../policy/instant.js'
+import { readShape } from '../policy/shape.js'
+import { generateId } from '../token/generate.js'
+import { platformRandom } from '../token/random.js'
+import type { Context } from '../verify/context.js'
+import { type ReadActor, readReader } from './lib/actor.js'
+import { auditEvent } from './lib/audit.js'
+import { commit, withChanges } from './lib/change.js'
+
+const PAGE = 200
+
+const shape: z.ZodType<{ before?: unknown }> = z.strictObject({ before: z.unknown().optional() })
+
+/**
+ * Removes tokens that were revoked or expired before an instant, with their usage; their audit stays.
+ *
+ * An expired token is revoked first: an edit that brings it back at the same moment either comes before that, and the token stays, or
+ * after it, and is refused.
+ *
+ * @throws InvalidInputError `invalid_input`, field `before`
+ * @throws GrantDeniedError `grant_denied`, for an actor that does not see every token
+ */
+export async function prune(context: Context, input: unknown, by: unknown): Promise<{ readonly count: number }> {
+  const actor = readReader(by)
+  if (actor.tenants !== undefined || actor.manages === 'own')
+    throw new GrantDeniedError('actor', 'pruning takes every tenant and every token')
+  const given = readShape(shape, input, 'prune()')
+  const before = readInstant('before', given.before)
+  let count = 0
+  let after: ListedToken | undefined
+  do {
+    const now = context.settings.clock()
+    const page: readonly ListedToken[] = await context.store.list({
+      prefix: context.settings.prefix,
+      statuses: ['revoked', 'expired'],
+      now,
+      limit: PAGE,
+      ...(after !== undefined && { after: { createdAt: after.createdAt, id: after.id } }),
+    })
+    const dead = page.filter((token) => diedBefore(token, before))
+    count += await remove(context, await end(context, dead, actor, now), actor, before)
+    after = page.length === PAGE ? page.at(-1) : undefined
+  } while (after !== undefined)
+  return { count }
+}
+
+function diedBefore(token: ListedToken, before: number): boolean {
+  const diedAt = Math.min(token.revokedAt ?? Number.POSITIVE_INFINITY, token.expiresAt ?? Number.POSITIVE_INFINITY)
+  return diedAt < before
+}
+
+/** Makes sure that none of them can come back; answers the ids of those that cannot. */
+async function end(context: Context, dead: readonly ListedToken[], actor: ReadActor, now: number): Promise<readonly string[]> {
+  const ended: string[] = []
+  for (const token of dead) {
+    if (token.revokedAt === undefined && !(await revokeExpired(context, token, actor, now))) continue
+    ended.push(token.id)
+  }
+  return ended
+}
+
+async function revokeExpired(context: Context, token: ListedToken, actor: ReadActor, now: number): Promise<boolean> {
+  const { lastUsedAt, lastUsedIp, ...stored } = token
+  const after = withChanges(stored, now, { revokedAt: now, revokedBy: actor.id, revokedReason: 'pruned', rotationDueAt: undefined })
+  const event = auditEvent('revoke', actor, now, { before: stored, after, reason: 'pruned' })
+  const result = await commit(context, { updates: [{ expectedVersion: stored.version, record: after }], events: [event] })
+  return result.ok
+}
+
+async function remove(context: Context, ids: readonly string[], actor: ReadActor, before: number): Promise<number> {
+  if (ids.length === 0) return 0
+  const event: StoredEvent = {
+    id: generateId(platformRandom),
+    at: context.settings.clock(),
+    action: 'prune',
+    prefix: context.settings.prefix,
+    actorId: actor.id,
+    count: ids.length,
+    details: { before: new Date(before).toISOString(), ids: [...ids] },
+  }
+  const result = await commit(context, { removals: ids, events: [event] })
+  return result.ok ? ids.length : 0
+}

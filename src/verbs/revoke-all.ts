@@ -1,0 +1,100 @@
+import * as z from 'zod'
+import { InvalidInputError } from '../errors.js'
+import type { StoredEvent } from '../model/event.js'
+import { readShape, text } from '../policy/shape.js'
+import type { TokenFilter } from '../store/port.js'
+import { generateId } from '../token/generate.js'
+import { platformRandom } from '../token/random.js'
+import type { Context } from '../verify/context.js'
+import { type ReadActor, readActor } from './lib/actor.js'
+import { barrier } from './lib/barrier.js'
+
+type Given = {
+  tenantId?: string | undefined
+  ownerId?: string | undefined
+  all?: true | undefined
+  reason?: string | undefined
+  waitForNodes?: boolean | undefined
+}
+
+const shape: z.ZodType<Given> = z.strictObject({
+  tenantId: text(1, 200).optional(),
+  ownerId: text(1, 200).optional(),
+  all: z.literal(true, { error: 'must be true, or left out' }).optional(),
+  reason: text(1, 500).optional(),
+  waitForNodes: z.boolean({ error: 'must be true or false' }).optional(),
+})
+
+/**
+ * Ends every token of a tenant, of an owner, of both at once, or all that the actor may see.
+ *
+ * @throws InvalidInputError `invalid_input`, when nothing says which tokens are meant
+ */
+export async function revokeAll(context: Context, input: unknown, by: unknown): Promise<{ readonly count: number }> {
+  const actor = readActor(by)
+  const given = readShape(shape, input, 'revokeAll()')
+  refuseVague(given)
+  const filter = filterFor(context.settings.prefix, given, actor)
+  if (filter === undefined) return { count: 0 }
+  const now = context.settings.clock()
+  const stamp = { revokedAt: now, revokedBy: actor.id, ...(given.reason !== undefined && { revokedReason: given.reason }) }
+  const event = eventOf(context.settings.prefix, given, actor, now)
+  let count: number
+  try {
+    count = await context.store.revokeWhere(filter, stamp, event)
+  } finally {
+    context.records.everythingChanged()
+  }
+  context.announce([{ ...event, count }])
+  if (given.waitForNodes === true) await barrier(context)
+  return { count }
+}
+
+// A filter whose value got lost on the way must not become "everything".
+function refuseVague(given: Given): void {
+  for (const field of ['tenantId', 'ownerId', 'all'] as const) {
+    if (Object.hasOwn(given, field) && given[field] === undefined) {
+      throw new InvalidInputError(field, 'is undefined: leave it out, or check where it comes from')
+    }
+  }
+  if (given.tenantId === undefined && given.ownerId === undefined && given.all === undefined) {
+    throw new InvalidInputError('revokeAll()', 'say which tokens: { tenantId }, { ownerId } or { all: true }')
+  }
+  if (given.all === true && (given.tenantId !== undefined || given.ownerId !== undefined)) {
+    throw new InvalidInputError('all', 'contradicts the other filters: give it alone')
+  }
+}
+
+// `undefined`: this actor may see none of them, which looks the same as there being none.
+function filterFor(prefix: string, given: Given, actor: ReadActor): TokenFilter | undefined {
+  const { tenantId, ownerId } = given
+  if (tenantId !== undefined && actor.tenants !== undefined && !actor.tenants.includes(tenantId)) return undefined
+  const tenantIds = tenantId === undefined ? actor.tenants : [tenantId]
+  return {
+    prefix,
+    ...(tenantIds !== undefined && { tenantIds }),
+    ...(ownerId !== undefined && { ownerId }),
+    ...(actor.manages === 'own' && { createdBy: actor.id }),
+  }
+}
+
+function eventOf(prefix: string, given: Given, actor: ReadActor, at: number): StoredEvent {
+  const { tenantId, ownerId, all, reason } = given
+  return {
+    id: generateId(platformRandom),
+    at,
+    action: 'revoke_all',
+    prefix,
+    actorId: actor.id,
+    ...(tenantId !== undefined && { tenantId }),
+    ...(ownerId !== undefined && { ownerId }),
+    ...(actor.ip !== undefined && { ip: actor.ip }),
+    ...(reason !== undefined && { reason }),
+    details: {
+      filter: { ...(tenantId !== undefined && { tenantId }), ...(ownerId !== undefined && { ownerId }), ...(all === true && { all }) },
+      // Who may see the event of one tenant learns nothing of the actor's others.
+      ...(actor.tenants !== undefined && { tenants: tenantId === undefined ? [...actor.tenants] : [tenantId] }),
+      ...(actor.manages === 'own' && { createdBy: actor.id }),
+    },
+  }
+}

@@ -1,0 +1,118 @@
+import * as z from 'zod'
+import { ConflictError } from '../errors.js'
+import type { Minted, Replayed, StoredToken } from '../model/record.js'
+import { readSeconds } from '../policy/instant.js'
+import { readShape, text } from '../policy/shape.js'
+import { statusOf } from '../policy/status.js'
+import { deriveId, fingerprint } from '../token/derive-id.js'
+import { generateId, mintToken } from '../token/generate.js'
+import type { Context } from '../verify/context.js'
+import { viewRecord } from '../verify/view-record.js'
+import { checkGrant, type ReadActor, readActor } from './lib/actor.js'
+import { auditEvent } from './lib/audit.js'
+import { commit, findVisible, withChanges } from './lib/change.js'
+
+/** Overlaps are for handing over, not for a second token. */
+const MAX_OVERLAP_SECONDS = 90 * 86_400
+const MAX_TRIES = 200
+
+const shape: z.ZodType<{ overlapSeconds?: unknown; idempotencyKey?: string | undefined }> = z.strictObject({
+  overlapSeconds: z.unknown().optional(),
+  idempotencyKey: text(1, 255).optional(),
+})
+
+/**
+ * Replaces a token by a successor with the same terms. The old one ends now, or goes on for the overlap but never beyond its own expiry.
+ *
+ * However many race, one successor comes out: it is inserted in the same commit that writes its id into the old record.
+ *
+ * @throws NotFoundError `not_found`
+ * @throws GrantDeniedError `grant_denied`, when the token can do more than the actor may hand out
+ * @throws ConflictError `conflict`, when it was rotated already, or is not active; `idempotency_key_reused`
+ */
+export async function rotate(context: Context, id: unknown, input: unknown, by: unknown): Promise<Minted | Replayed> {
+  const actor = readActor(by)
+  const given = readShape(shape, input ?? {}, 'rotate()')
+  const overlapSeconds = readSeconds('overlapSeconds', given.overlapSeconds ?? 0, { min: 0, max: MAX_OVERLAP_SECONDS })
+  for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+    const old = await findVisible(context, id, actor)
+    const now = context.settings.clock()
+    const successor = mintSuccessor(context, old, actor, given.idempotencyKey, overlapSeconds, now)
+    if (old.replacedById !== undefined) {
+      if (given.idempotencyKey !== undefined && old.replacedById === successor.record.id) return replay(context, successor.record)
+      throw new ConflictError('conflict', `this token was rotated already: ${old.replacedById} replaces it`)
+    }
+    refuseUnlessAlive(old, now)
+    checkGrant(context.settings.catalogue, actor, {
+      tenantId: old.tenantId,
+      ownerId: old.ownerId,
+      scopes: old.scopes,
+      resources: old.resources,
+    })
+    const ended = endOld(old, successor.record.id, actor, overlapSeconds, now)
+    const details = { successorId: successor.record.id, overlapSeconds }
+    const result = await commit(context, {
+      inserts: [successor.record],
+      updates: [{ expectedVersion: old.version, record: ended }],
+      events: [
+        auditEvent('rotate', actor, now, { before: old, after: ended, details }),
+        auditEvent('create', actor, now, { after: successor.record, details: { replacesId: old.id } }),
+      ],
+    })
+    if (result.ok) return { token: successor.token, record: viewRecord(successor.record, now) }
+  }
+  throw new ConflictError('conflict', 'this token is being changed by others all the time: try again')
+}
+
+function refuseUnlessAlive(old: StoredToken, now: number): void {
+  const status = statusOf(old, now)
+  if (status === 'active' || status === 'pending') return
+  const way = status === 'inactive' ? 'activate it first' : 'create a new one'
+  throw new ConflictError('conflict', `this token is ${status}, and rotation would bring it back: ${way}`)
+}
+
+function mintSuccessor(
+  context: Context,
+  old: StoredToken,
+  actor: ReadActor,
+  key: string | undefined,
+  overlapSeconds: number,
+  now: number,
+): { token: string; record: StoredToken } {
+  const { prefix, digesters, random } = context.settings
+  const id = key === undefined ? generateId(random) : deriveId(['rotate', prefix, actor.id, old.id, key])
+  const [digester] = digesters
+  const { token, digest } = mintToken(prefix, id, digester, random)
+  const { rotateEverySeconds } = old
+  const record = withChanges(old, now, {
+    id,
+    digest,
+    pepperId: digester.pepperId,
+    createdAt: now,
+    rotationDueAt: rotateEverySeconds === undefined ? undefined : now + rotateEverySeconds * 1000,
+    replacesId: old.id,
+    replacedById: undefined,
+    requestHash: key === undefined ? undefined : fingerprint({ overlapSeconds }),
+  })
+  return { token, record: { ...record, version: 1 } }
+}
+
+function endOld(old: StoredToken, successorId: string, actor: ReadActor, overlapSeconds: number, now: number): StoredToken {
+  const handover = { replacedById: successorId, rotationDueAt: undefined }
+  if (overlapSeconds === 0) {
+    return withChanges(old, now, { ...handover, revokedAt: now, revokedBy: actor.id, revokedReason: 'rotated' })
+  }
+  const end = now + overlapSeconds * 1000
+  return withChanges(old, now, { ...handover, expiresAt: old.expiresAt === undefined ? end : Math.min(old.expiresAt, end) })
+}
+
+async function replay(context: Context, attempt: StoredToken): Promise<Replayed> {
+  const first = await context.store.findOne(attempt.id)
+  if (first === undefined) throw new ConflictError('conflict', 'this token was rotated already, and its successor is gone')
+  if (first.requestHash !== attempt.requestHash) {
+    throw new ConflictError('idempotency_key_reused', 'this idempotencyKey was used for a different request: take a new one', {
+      field: 'idempotencyKey',
+    })
+  }
+  return { record: viewRecord(first, context.settings.clock()), replayed: true }
+}

@@ -1,0 +1,58 @@
+import * as z from 'zod'
+import { InvalidInputError, NotFoundError } from '../errors.js'
+import type { UsageCount, UsageReport, UsageRows } from '../model/usage.js'
+import { readInstant } from '../policy/instant.js'
+import { readShape } from '../policy/shape.js'
+import type { Context } from '../verify/context.js'
+import { findListed } from './get.js'
+import { canSee, readReader } from './lib/actor.js'
+
+const shape: z.ZodType<{ from?: unknown; to?: unknown }> = z.strictObject({ from: z.unknown().optional(), to: z.unknown().optional() })
+
+/**
+ * What a token was used for: counts by hour and endpoint, outcomes, addresses. Includes what this process has counted so far.
+ *
+ * @throws NotFoundError `not_found`
+ * @throws InvalidInputError `invalid_input`
+ */
+export async function usage(context: Context, id: unknown, range: unknown, by: unknown): Promise<UsageReport> {
+  const actor = readReader(by)
+  const given = readShape(shape, range ?? {}, 'usage()')
+  const from = given.from == null ? undefined : readInstant('from', given.from)
+  const to = given.to == null ? undefined : readInstant('to', given.to)
+  if (from !== undefined && to !== undefined && !(from < to)) throw new InvalidInputError('from', 'must lie before to')
+  await context.usage?.flush()
+  const stored = await findListed(context, id)
+  if (stored === undefined || !canSee(actor, stored)) throw new NotFoundError(String(id))
+  const rows = await context.store.usage({ tokenIds: [stored.id], ...(from !== undefined && { from }), ...(to !== undefined && { to }) })
+  return {
+    ...report(stored.id, rows),
+    ...(stored.lastUsedAt !== undefined && { lastUsedAt: new Date(stored.lastUsedAt) }),
+    ...(stored.lastUsedIp !== undefined && { lastUsedIp: stored.lastUsedIp }),
+  }
+}
+
+function report(tokenId: string, rows: UsageRows): UsageReport {
+  const allowed = rows.counts.filter((row) => row.outcome === 'allowed')
+  const total = sum(allowed)
+  return {
+    tokenId,
+    total,
+    refused: sum(rows.counts) - total,
+    buckets: rows.counts.map(({ bucketAt, endpoint, outcome, count }) => ({ at: new Date(bucketAt), endpoint, outcome, count })),
+    endpoints: totals(rows.counts, (row) => row.endpoint).map(([endpoint, count]) => ({ endpoint, count })),
+    outcomes: totals(rows.counts, (row) => row.outcome).map(([outcome, count]) => ({ outcome, count })),
+    addresses: rows.addresses.map(({ ip, count, lastAt }) => ({ ip, count, lastAt: new Date(lastAt) })),
+  }
+}
+
+function sum(rows: readonly UsageCount[]): number {
+  return rows.reduce((total, row) => total + row.count, 0)
+}
+
+/** Sums by a key, the largest first. */
+function totals(rows: readonly UsageCount[], keyOf: (row: UsageCount) => string): [string, number][] {
+  const byKey = new Map<string, number>()
+  for (const row of rows) byKey.set(keyOf(row), (byKey.get(keyOf(row)) ?? 0) + row.count)
+  return [...byKey].sort((a, b) => b[1] - a[1])
+}

@@ -1,0 +1,93 @@
+import { createAnnouncer } from '../activity/announce.js'
+import { Housekeeping } from '../activity/housekeeping.js'
+import { RefusalRecorder } from '../activity/refusals.js'
+import { RotationNotices } from '../activity/rotation-due.js'
+import { UsageRecorder } from '../activity/usage.js'
+import { OwnerScopes } from '../cache/owners.js'
+import { RecordCache } from '../cache/records.js'
+import { Signals } from '../cache/signals.js'
+import type { Settings } from '../options.js'
+import { Rates } from '../rate-limit/rates.js'
+import { GuardedStore } from '../store/guarded-store.js'
+import { generateId } from '../token/generate.js'
+import { platformRandom } from '../token/random.js'
+import type { Context } from './context.js'
+
+const DEFAULT_FLUSH_MS = 1000
+
+/** Puts together what the verbs of one instance work with. Does no I/O: the first call to a verb does. */
+export function buildContext(settings: Settings): Context {
+  const { clock, monotonic, maxStalenessMs, prefix, catalogue } = settings
+  // Never from the injected source: two nodes of one name would lose each other's counts.
+  const nodeId = generateId(platformRandom)
+  const store = new GuardedStore(settings.store, settings.deadlineMs, monotonic)
+  const announce = createAnnouncer(settings.onEvent)
+  const usage = settings.usage === undefined ? undefined : new UsageRecorder(store, nodeId, clock)
+  const refusals = new RefusalRecorder({ store, prefix, monotonic, announce })
+  const rotations = new RotationNotices(store, prefix, announce)
+  const owners = settings.ownerScopes === undefined ? undefined : createOwners(settings, settings.ownerScopes, () => records.follower.fresh)
+  const records = new RecordCache(
+    store,
+    {
+      nodeId,
+      catalogue,
+      maxEntries: settings.cache?.maxEntries,
+      maxStalenessMs,
+      serveStaleMs: settings.serveStaleMs,
+      clock,
+      monotonic,
+    },
+    {
+      changed: (id) => signals.changed(id),
+      ownerChanged: (ownerId) => owners?.changed(ownerId),
+      everythingChanged: () => {
+        owners?.everythingChanged()
+        signals.checkAll()
+      },
+      lost: () => {
+        if (!records.follower.fresh) signals.checkAll()
+      },
+    },
+  )
+  const signals = new Signals({
+    read: (id) => records.readAgain(id),
+    follow: () => records.follower.start(),
+    fresh: () => records.follower.fresh,
+    clock,
+  })
+  const housekeeping = new Housekeeping(
+    {
+      flush: async () => {
+        await Promise.all([usage?.flush(), refusals.flush(clock(), false)])
+      },
+      pending: () => usage?.pending === true || refusals.pending,
+      sweep: () => rotations.sweep(clock()),
+    },
+    settings.usage?.flushMs ?? DEFAULT_FLUSH_MS,
+  )
+  return {
+    settings,
+    store,
+    records,
+    owners,
+    rates: settings.rateLimit === undefined ? undefined : new Rates(settings.rateLimit, settings),
+    signals,
+    signalOf: (entry) => signals.of(entry),
+    usage,
+    refusals,
+    rotations,
+    announce,
+    housekeeping,
+    stir: () => housekeeping.stir(),
+  }
+}
+
+function createOwners(settings: Settings, hook: NonNullable<Settings['ownerScopes']>, fresh: () => boolean): OwnerScopes {
+  return new OwnerScopes(hook, {
+    catalogue: settings.catalogue,
+    deadlineMs: settings.deadlineMs,
+    stalenessMs: settings.ownerStalenessMs,
+    monotonic: settings.monotonic,
+    fresh,
+  })
+}

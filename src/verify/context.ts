@@ -1,0 +1,32 @@
+import type { Housekeeping } from '../activity/housekeeping.js'
+import type { RefusalRecorder } from '../activity/refusals.js'
+import type { RotationNotices } from '../activity/rotation-due.js'
+import type { UsageRecorder } from '../activity/usage.js'
+import type { OwnerScopes } from '../cache/owners.js'
+import type { RecordCache } from '../cache/records.js'
+import type { Signals } from '../cache/signals.js'
+import type { StoredEvent } from '../model/event.js'
+import type { Settings } from '../options.js'
+import type { Rates } from '../rate-limit/rates.js'
+import type { GuardedStore } from '../store/guarded-store.js'
+import type { SignalOf } from './principal.js'
+
+/** What the verbs work with: one per instance. */
+export type Context = {
+  readonly settings: Settings
+  readonly store: GuardedStore
+  readonly records: RecordCache
+  readonly owners: OwnerScopes | undefined
+  /** Absent without the option `rateLimit`. */
+  readonly rates: Rates | undefined
+  readonly signals: Signals
+  readonly signalOf: SignalOf
+  /** Absent when the options turn usage off. */
+  readonly usage: UsageRecorder | undefined
+  readonly refusals: RefusalRecorder
+  readonly rotations: RotationNotices
+  readonly housekeeping: Housekeeping
+  readonly announce: (events: readonly StoredEvent[]) => void
+  /** There is something to write soon, off the request's path. */
+  readonly stir: () => void
+}

@@ -1,0 +1,22 @@
+import type { Introspection } from '../model/principal.js'
+import { refusalOf } from '../policy/status.js'
+import type { Context } from './context.js'
+import { findByToken } from './identify.js'
+import { viewRecord } from './view-record.js'
+
+/**
+ * Is this token good now, and for what? Decides as `verify` does, from the primary and without the address of a caller; counts nothing.
+ *
+ * @throws StoreUnavailableError `store_unavailable`, when it cannot decide
+ */
+export async function introspect(context: Context, token: unknown): Promise<Introspection> {
+  const stored = await findByToken(context, token)
+  if (stored === undefined) return { active: false }
+  const { catalogue, clock } = context.settings
+  const granted = catalogue.resolve(stored.scopes)
+  const owned = stored.ownerId === undefined ? undefined : await context.owners?.of(stored.ownerId, stored.tenantId)
+  const now = clock()
+  if (owned === null || refusalOf(stored, now) !== undefined) return { active: false }
+  const scopes = owned === undefined ? granted : catalogue.intersect(granted, owned)
+  return { active: true, record: viewRecord(stored, now), scopes: scopes.names }
+}

@@ -1,0 +1,54 @@
+import type { Entry } from '../cache/entry.js'
+import type { JsonObject, Resources } from '../model/json.js'
+import type { Principal } from '../model/principal.js'
+import type { ScopeSet } from '../policy/catalogue.js'
+import { resourcesAllow } from '../policy/resource.js'
+
+/** Gives the signal of an entry. */
+export type SignalOf = (entry: Entry) => AbortSignal
+
+/**
+ * The principal that `verify` answers.
+ *
+ * Its fields are for reading; what it allows is decided by private state, so that a handler that overwrites a field changes nothing.
+ */
+export class TokenPrincipal implements Principal {
+  readonly tokenId: string
+  readonly name: string
+  declare readonly tenantId?: string
+  declare readonly ownerId?: string
+  readonly scopes: readonly string[]
+  declare readonly resources?: Resources
+  declare readonly metadata?: JsonObject
+  readonly #entry: Entry
+  readonly #granted: ScopeSet
+  readonly #signalOf: SignalOf
+
+  constructor(entry: Entry, granted: ScopeSet, signalOf: SignalOf) {
+    this.tokenId = entry.id
+    this.name = entry.name
+    if (entry.tenantId !== undefined) this.tenantId = entry.tenantId
+    if (entry.ownerId !== undefined) this.ownerId = entry.ownerId
+    this.scopes = granted.names
+    if (entry.rare !== undefined) {
+      if (entry.rare.resources !== undefined) this.resources = entry.rare.resources
+      if (entry.rare.metadata !== undefined) this.metadata = entry.rare.metadata
+    }
+    this.#entry = entry
+    this.#granted = granted
+    this.#signalOf = signalOf
+  }
+
+  allows(scope: string, resources?: { readonly [dimension: string]: string | readonly string[] }): boolean {
+    return this.#granted.has(scope) && (resources === undefined || resourcesAllow(this.#entry.rare?.resources, resources))
+  }
+
+  get signal(): AbortSignal {
+    return this.#signalOf(this.#entry)
+  }
+
+  /** The entry behind a principal that this library made; `undefined` for anything else. */
+  static entryOf(principal: unknown): Entry | undefined {
+    return typeof principal === 'object' && principal !== null && #entry in principal ? principal.#entry : undefined
+  }
+}

@@ -1,0 +1,176 @@
+import type { Entry } from '../cache/entry.js'
+import type { RefusalCode } from '../errors.js'
+import type { MaybePromise } from '../model/json.js'
+import type { Principal, Verification, VerifyContext } from '../model/principal.js'
+import type { ScopeSet } from '../policy/catalogue.js'
+import { normalizeIp } from '../policy/network.js'
+import { refusalOf } from '../policy/status.js'
+import type { Rated } from '../rate-limit/rates.js'
+import { isThenable } from '../store/deadline.js'
+import { checksumMatches } from '../token/checksum.js'
+import { equalDigests } from '../token/compare.js'
+import type { Context } from './context.js'
+import { TokenPrincipal } from './principal.js'
+
+type Refused = Extract<Verification, { ok: false }>
+type Allowed = Extract<Verification, { ok: true }>
+
+/** When to ask again where uses never come back by themselves. */
+const NEVER_SECONDS = 86_400
+
+// Refusals that carry nothing of the token are made once.
+const MALFORMED: Refused = Object.freeze({ ok: false, code: 'token_malformed' })
+const UNKNOWN: Refused = Object.freeze({ ok: false, code: 'token_unknown' })
+/** Too many tokens that do not exist from one address: good tokens in memory are decided before this is asked. */
+const BARRED: Refused = Object.freeze({ ok: false, code: 'rate_limited', retryAfterSeconds: 1 })
+
+/**
+ * The decision, in its one place and order: parse, digest, checksum, record, compare, revoked, inactive, not before, expired, address,
+ * owner, rate, principal. Answers at once where the record is in memory and neither an owner nor a limiter has to be waited for.
+ *
+ * @throws StoreUnavailableError `store_unavailable`, when it cannot decide (thrown or rejected)
+ */
+export function decide(context: Context, token: unknown, request: VerifyContext | undefined): MaybePromise<Verification> {
+  const parsed = context.settings.parse(token)
+  if (parsed === undefined) return MALFORMED
+  const digest = digestOf(context, parsed.token, parsed.body)
+  if (digest === undefined) return MALFORMED
+  const entry = context.records.get(parsed.id)
+  if (entry !== undefined) return judge(context, entry, digest, request)
+  if (context.records.lacks(parsed.id)) return UNKNOWN
+  if (context.records.bars(request?.ip)) return BARRED
+  return context.records.read(parsed.id, request?.ip).then((read) => (read === undefined ? UNKNOWN : judge(context, read, digest, request)))
+}
+
+/** The digest by the pepper that the checksum was made with; without one, this token was never minted here. */
+export function digestOf(context: Context, token: string, body: string): string | undefined {
+  for (const digester of context.settings.digesters) {
+    const digest = digester.digest(body)
+    if (checksumMatches(token, digest)) return digest
+  }
+  return undefined
+}
+
+function judge(context: Context, entry: Entry, digest: string, request: VerifyContext | undefined): MaybePromise<Verification> {
+  const now = context.settings.clock()
+  if (!equalDigests(entry.digest, digest)) return refuse(context, entry, 'secret_mismatch', now, request)
+  const code = refusalOf(entry.lifecycle, now)
+  if (code !== undefined) return refuse(context, entry, code, now, request)
+  const allowsIp = entry.rare?.allowsIp
+  if (allowsIp !== undefined && !allowsIp(request?.ip)) return refuse(context, entry, 'ip_denied', now, request)
+  if (context.owners === undefined || entry.ownerId === undefined) return allow(context, entry, entry.scopes, now, request)
+  const owned = context.owners.of(entry.ownerId, entry.tenantId)
+  return isThenable(owned)
+    ? owned.then((scopes) => delegate(context, entry, scopes, now, request))
+    : delegate(context, entry, owned, now, request)
+}
+
+function delegate(
+  context: Context,
+  entry: Entry,
+  owned: ScopeSet | null,
+  now: number,
+  request: VerifyContext | undefined,
+): MaybePromise<Verification> {
+  if (owned === null) return refuse(context, entry, 'owner_denied', now, request)
+  return allow(context, entry, context.settings.catalogue.intersect(entry.scopes, owned), now, request)
+}
+
+function allow(
+  context: Context,
+  entry: Entry,
+  granted: ScopeSet,
+  now: number,
+  request: VerifyContext | undefined,
+): MaybePromise<Verification> {
+  const principal = new TokenPrincipal(entry, granted, context.signalOf)
+  const { rates } = context
+  if (rates === undefined) return admit(context, entry, principal, now, request)
+  // A second guard of the same request: it was counted by the first.
+  if (TokenPrincipal.entryOf(request?.admitted)?.id === entry.id) return admit(context, entry, principal, now, request)
+  const rated = rates.take(principal, now)
+  const settle = ({ states, refusedBy }: Rated): Verification => {
+    if (refusedBy === undefined) return { ...admit(context, entry, principal, now, request), ...(states.length > 0 && { rates: states }) }
+    const { resetSeconds = NEVER_SECONDS } = refusedBy
+    return { ...refuse(context, entry, 'rate_limited', now, request), retryAfterSeconds: Math.max(resetSeconds, 1), rates: states }
+  }
+  return isThenable(rated) ? rated.then(settle) : settle(rated)
+}
+
+function admit(context: Context, entry: Entry, principal: Principal, now: number, request: VerifyContext | undefined): Allowed {
+  if (context.usage !== undefined) {
+    context.usage.touch(entry, now, request?.ip)
+    context.stir()
+  }
+  const dueAt = entry.rare?.rotationDueAt
+  if (dueAt !== undefined && now >= dueAt) void tellDue(context, entry, dueAt, now)
+  return { ok: true, principal }
+}
+
+function refuse(context: Context, entry: Entry, code: RefusalCode, now: number, request: VerifyContext | undefined): Refused {
+  const ip = normalizeIp(request?.ip)
+  context.refusals.note(entry, code, now, ip)
+  context.usage?.count(entry, now, endpointOf(request), code, ip)
+  context.stir()
+  return { ok: false, code }
+}
+
+async function tellDue(context: Context, entry: Entry, rotationDueAt: number, now: number): Promise<void> {
+  const { id, tenantId, ownerId, createdBy } = entry
+  try {
+    await context.rotations.tell(
+      { id, rotationDueAt, createdBy, ...(tenantId !== undefined && { tenantId }), ...(ownerId !== undefined && { ownerId }) },
+      now,
+    )
+  } catch {
+    // The sweep comes by again; a notice never fails a request.
+  }
+}
+
+/** What became of a use that `decide` allowed. */
+export type UseOutcome = 'allowed' | 'scope_insufficient' | 'resource_denied' | 'rate_limited'
+
+/** Counts one use of a token that `decide` allowed. */
+export function countUse(
+  context: Context,
+  principal: Principal,
+  use: { readonly endpoint?: string; readonly ip?: string; readonly outcome?: UseOutcome },
+): void {
+  note(context, principal, use.endpoint ?? '', use.ip, use.outcome ?? 'allowed')
+}
+
+function note(context: Context, principal: Principal, endpoint: string, ip: string | undefined, outcome: UseOutcome): void {
+  const entry = TokenPrincipal.entryOf(principal)
+  if (entry === undefined) return
+  const now = context.settings.clock()
+  context.usage?.count(entry, now, endpoint, outcome, ip)
+  if (outcome !== 'allowed') context.refusals.note(entry, outcome, now, normalizeIp(ip))
+  // What was refused after all spends nothing.
+  if (outcome !== 'allowed') context.rates?.giveBack(principal)
+  context.stir()
+}
+
+/** The decision, and one use counted when it is allowed. */
+export function verify(context: Context, token: unknown, request: VerifyContext | undefined): MaybePromise<Verification> {
+  const verification = decide(context, token, request)
+  return verification instanceof Promise
+    ? verification.then((late) => counted(context, late, request))
+    : counted(context, verification, request)
+}
+
+function counted(context: Context, verification: Verification, request: VerifyContext | undefined): Verification {
+  if (verification.ok) note(context, verification.principal, endpointOf(request), request?.ip, 'allowed')
+  return verification
+}
+
+// The same route is asked for again and again: its name is put together once.
+let joined = { method: '', endpoint: '', name: '' }
+
+function endpointOf(request: VerifyContext | undefined): string {
+  const endpoint = request?.endpoint
+  if (endpoint === undefined) return ''
+  const method = request?.method
+  if (method === undefined) return endpoint
+  if (joined.method !== method || joined.endpoint !== endpoint) joined = { method, endpoint, name: `${method} ${endpoint}` }
+  return joined.name
+}

@@ -1,0 +1,35 @@
+import { memoryStore } from 'latchkey/stores/memory'
+import { sqliteStore } from 'latchkey/stores/sqlite'
+import { interceptStore } from 'latchkey/testing'
+import { expect, it } from 'vitest'
+import type { UsageBatch } from '../../src/model/usage.js'
+import { instance, mint } from '../latchkey/harness.js'
+
+it('a flush goes to the store in batches of the size that it asks for, and lets others in between', async () => {
+  const batches: UsageBatch[] = []
+  let turns = 0
+  const seenAt: number[] = []
+  const store = interceptStore({ ...memoryStore(), usageRows: 30 }, ({ method, args }, proceed) => {
+    if (method === 'recordUsage') {
+      batches.push(args[0] as UsageBatch)
+      seenAt.push(turns)
+    }
+    return proceed()
+  })
+  const tokens = instance({ store, usage: { flushIntervalSeconds: 60 } })
+  const made = await Promise.all(Array.from({ length: 100 }, () => mint(tokens)))
+  for (const { token } of made) await tokens.verify(token, { ip: '192.0.2.1', endpoint: '/stock' })
+  const turn = setInterval(() => {
+    turns += 1
+  })
+  await tokens.close()
+  clearInterval(turn)
+  // Three rows a token: last use, a counter, an address.
+  expect(batches.map(({ lastUses }) => lastUses.length)).toEqual(Array.from({ length: 10 }, () => 10))
+  expect(new Set(batches.map(({ seq }) => seq)).size).toBe(10)
+  expect(seenAt.at(-1)).toBeGreaterThan(0)
+})
+
+it('the embedded store asks for few rows at a time', () => {
+  expect(sqliteStore('unused.db').usageRows).toBeLessThan(200)
+})

@@ -1,0 +1,62 @@
+import { latchkey } from 'latchkey'
+import { exampleToken, scannerRules } from 'latchkey/leaks'
+import { memoryStore } from 'latchkey/stores/memory'
+import { describe, expect, it } from 'vitest'
+import { parseAnyToken } from '../../../src/token/parse.js'
+
+const mint = async (prefix: string): Promise<string> => {
+  const tokens = latchkey({ prefix, store: memoryStore(), scopes: { a: 'b' } })
+  return (await tokens.create({ name: 'x', scopes: ['a'] }, { actor: 'system' })).token
+}
+
+describe('the scanner rules', () => {
+  it('find every token of their prefixes, wherever it stands, and nothing that is longer or of another prefix', async () => {
+    const { pattern } = scannerRules(['acme_live', 'acme_test'])
+    const found = (text: string): string | undefined => new RegExp(pattern).exec(text)?.[1]
+    for (const prefix of ['acme_live', 'acme_test']) {
+      const token = await mint(prefix)
+      for (const text of [token, `TOKEN=${token}\n`, `"${token}"`, `Bearer ${token},`, `https://x/?t=${token}&y`])
+        expect(found(text)).toBe(token)
+      expect(found(`${token}x`)).toBeUndefined()
+      expect(found(`x${token}`)).toBeUndefined()
+      expect(found(token.slice(0, -1))).toBeUndefined()
+    }
+    expect(found(await mint('other'))).toBeUndefined()
+  })
+
+  it('are files that their scanners can read', () => {
+    const { gitleaks, trufflehog, secretlint } = scannerRules(['acme_live'])
+    expect(gitleaks).toContain('id = "acme-live-token"')
+    expect(gitleaks).toContain(`regexes = ['''${exampleToken('acme_live')}''']`)
+    expect(trufflehog).toContain('name: acme_live-token')
+    expect(JSON.parse(secretlint)).toMatchObject({ rules: [{ id: '@secretlint/secretlint-rule-pattern' }] })
+  })
+
+  it.each([[[]], [['Acme']], [['a.*']], [["a'''"]]])('are refused for %j, which is no list of prefixes', (prefixes) => {
+    expect(() => scannerRules(prefixes)).toThrow(expect.objectContaining({ code: 'invalid_input' }))
+  })
+})
+
+describe('an example token', () => {
+  it('has the form of a token, is always the same, and is good nowhere, with a pepper or without', async () => {
+    const example = exampleToken('acme_live')
+    expect(example).toBe(exampleToken('acme_live'))
+    expect(parseAnyToken(example)).toMatchObject({ prefix: 'acme_live' })
+    let calls = 0
+    const store = memoryStore()
+    const find = (ids: readonly string[]) => {
+      calls += 1
+      return store.find(ids)
+    }
+    const counting = { ...store, find }
+    for (const pepper of [undefined, 'a pepper of at least thirty-two characters']) {
+      const tokens = latchkey({ prefix: 'acme_live', store: counting, scopes: { a: 'b' }, ...(pepper !== undefined && { pepper }) })
+      expect(await tokens.verify(example)).toEqual({ ok: false, code: 'token_malformed' })
+    }
+    expect(calls).toBe(0)
+  })
+
+  it('is refused for what is no prefix', () => {
+    expect(() => exampleToken('Acme')).toThrow(expect.objectContaining({ field: 'prefix' }))
+  })
+})

@@ -1,0 +1,161 @@
+import type { AuditEvent } from 'latchkey'
+import { memoryStore } from 'latchkey/stores/memory'
+import { faultyStore } from 'latchkey/testing'
+import { describe, expect, it } from 'vitest'
+import type { Change } from '../../src/store/port.js'
+import { instance, mint, refusal, SYSTEM } from '../latchkey/harness.js'
+
+const ANN = { actor: { id: 'ann', tenants: ['t1'], manages: 'all', ip: '10.0.0.7' } } as const
+
+describe('the audit', () => {
+  it('says of every change who, what, when, from where, before and after, without a digest', async () => {
+    let now = Date.UTC(2030, 0, 1)
+    const tokens = instance({ clock: () => now })
+    const { record } = await tokens.create({ name: 'ERP', tenantId: 't1', ownerId: 'u1', scopes: ['stock:read'], ttlSeconds: 3600 }, ANN)
+    const at: { [action: string]: Date } = { create: new Date(now) }
+    const step = async (action: string, call: () => Promise<unknown>) => {
+      now += 1000
+      at[action] = new Date(now)
+      await call()
+    }
+    await step('update', () => tokens.update(record.id, { name: 'CRM', expiresAt: null }, ANN))
+    await step('deactivate', () => tokens.deactivate(record.id, ANN))
+    await step('activate', () => tokens.activate(record.id, ANN))
+    await step('rotate', () => tokens.rotate(record.id, { overlapSeconds: 60 }, ANN))
+    await step('revoke', () => tokens.revoke(record.id, { reason: 'leaked' }, ANN))
+    const { items } = await tokens.events({ tokenId: record.id })
+    const common = { tokenId: record.id, tenantId: 't1', ownerId: 'u1', actorId: 'ann', ip: '10.0.0.7' }
+    const successor = (await tokens.get(record.id))?.replacedById
+    expect(items.map(({ id: _, ...event }) => event)).toEqual([
+      {
+        ...common,
+        action: 'revoke',
+        at: at.revoke,
+        reason: 'leaked',
+        before: {},
+        after: { revokedAt: at.revoke?.toISOString(), revokedBy: 'ann', revokedReason: 'leaked' },
+      },
+      {
+        ...common,
+        action: 'rotate',
+        at: at.rotate,
+        before: {},
+        after: { expiresAt: new Date((at.rotate?.getTime() ?? 0) + 60_000).toISOString(), replacedById: successor },
+        details: { successorId: successor, overlapSeconds: 60 },
+      },
+      {
+        ...common,
+        action: 'activate',
+        at: at.activate,
+        before: { deactivatedAt: at.deactivate?.toISOString(), deactivatedBy: 'ann' },
+        after: {},
+      },
+      {
+        ...common,
+        action: 'deactivate',
+        at: at.deactivate,
+        before: {},
+        after: { deactivatedAt: at.deactivate?.toISOString(), deactivatedBy: 'ann' },
+      },
+      {
+        ...common,
+        action: 'update',
+        at: at.update,
+        before: { name: 'ERP', expiresAt: record.expiresAt?.toISOString() },
+        after: { name: 'CRM' },
+      },
+      {
+        ...common,
+        action: 'create',
+        at: at.create,
+        after: { name: 'ERP', scopes: ['stock:read'], expiresAt: record.expiresAt?.toISOString() },
+      },
+    ])
+    expect(JSON.stringify(items)).not.toMatch(/digest|[0-9a-f]{32}/)
+    const born = (await tokens.events({ tokenId: successor })).items
+    expect(born).toMatchObject([{ action: 'create', details: { replacesId: record.id } }])
+  })
+
+  it('says of a bulk revocation how many, and by which filter', async () => {
+    const tokens = instance()
+    await Promise.all([mint(tokens, { tenantId: 't1' }), mint(tokens, { tenantId: 't1' }), mint(tokens, { tenantId: 't2' })])
+    await tokens.revokeAll({ tenantId: 't1', reason: 'left' }, ANN)
+    expect((await tokens.events({ action: 'revoke_all' })).items).toMatchObject([
+      {
+        count: 2,
+        actorId: 'ann',
+        ip: '10.0.0.7',
+        tenantId: 't1',
+        reason: 'left',
+        details: { filter: { tenantId: 't1' }, tenants: ['t1'] },
+      },
+    ])
+  })
+
+  it('is written in the same commit as the change, or neither is', async () => {
+    const store = faultyStore(memoryStore())
+    const tokens = instance({ store })
+    const { record } = await mint(tokens)
+    const { id } = record
+    const started = store.calls.length
+    await tokens.update(id, { name: 'y' }, SYSTEM)
+    await tokens.deactivate(id, SYSTEM)
+    await tokens.activate(id, SYSTEM)
+    await tokens.rotate(id, { overlapSeconds: 60 }, SYSTEM)
+    await tokens.revoke(id, {}, SYSTEM)
+    await tokens.ownerChanged('u1')
+    await tokens.prune({ before: Date.now() + 1000 })
+    const commits = store.calls.slice(started).filter(({ method }) => method === 'commit')
+    expect(commits).toHaveLength(7)
+    for (const { args } of commits) expect((args[0] as Change).events.length).toBeGreaterThan(0)
+    const before = (await tokens.events({ limit: 1000 })).items.length
+    const other = await mint(tokens)
+    store.behave({ commit: { do: 'fail', error: new Error('down') } })
+    for (const call of [
+      () => tokens.update(other.record.id, { name: 'z' }, SYSTEM),
+      () => tokens.revoke(other.record.id, {}, SYSTEM),
+      () => tokens.create({ name: 'x', scopes: [] }, SYSTEM),
+    ]) {
+      expect(await refusal(call())).toMatch(/^store_unavailable/)
+    }
+    store.behave()
+    expect((await tokens.events({ limit: 1000 })).items.length).toBe(before + 1)
+    expect((await tokens.get(other.record.id))?.version).toBe(1)
+  })
+
+  for (const answer of [undefined, null, {}, true, { ok: 1 }, { ok: false }]) {
+    it(`is not believed to be written when the store answers ${JSON.stringify(answer)}`, async () => {
+      const told: AuditEvent[] = []
+      const store = faultyStore(memoryStore())
+      const tokens = instance({ store, onEvent: (event) => told.push(event) })
+      const { record } = await mint(tokens)
+      store.behave({ commit: { do: 'answer', value: answer }, revokeWhere: { do: 'answer', value: answer } })
+      expect(await refusal(tokens.revoke(record.id, {}, SYSTEM))).toMatch(/^store_unavailable/)
+      expect(await refusal(tokens.revokeAll({ all: true }, SYSTEM))).toMatch(/^store_unavailable/)
+      expect(told.map(({ action }) => action)).toEqual(['create'])
+    })
+  }
+})
+
+describe('onEvent', () => {
+  it('is told of every event after it is durable, and its faults change nothing', async () => {
+    const store = memoryStore()
+    const told: (readonly [AuditEvent, boolean])[] = []
+    const tokens = instance({
+      store,
+      onEvent: (event) => {
+        const stored = store.events({ prefix: 'acme_test', limit: 1000 }) as readonly { id: string }[]
+        told.push([event, stored.some(({ id }) => id === event.id)])
+        if (told.length % 2 === 0) throw new Error('no')
+        return Promise.reject(new Error('no'))
+      },
+    })
+    const { record } = await mint(tokens)
+    await tokens.update(record.id, { name: 'y' }, SYSTEM)
+    await tokens.rotate(record.id, {}, SYSTEM)
+    await tokens.revokeAll({ all: true }, SYSTEM)
+    expect(told.map(([{ action }]) => action)).toEqual(['create', 'update', 'rotate', 'create', 'revoke_all'])
+    expect(told.every(([, durable]) => durable)).toBe(true)
+    expect(told.at(-1)?.[0].count).toBe(1)
+  })
+})

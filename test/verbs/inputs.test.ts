@@ -1,0 +1,223 @@
+import type { Latchkey } from 'latchkey'
+import { memoryStore } from 'latchkey/stores/memory'
+import { describe, expect, it } from 'vitest'
+import type { TokenStore } from '../../src/store/port.js'
+import { instance, mint, refusal, type Scope, SYSTEM } from '../latchkey/harness.js'
+
+const NOW = Date.UTC(2030, 0, 1)
+
+type Row = readonly [input: unknown, field: string]
+
+const INSTANTS: readonly unknown[] = [
+  Number.NaN,
+  Number.POSITIVE_INFINITY,
+  -1,
+  Math.floor(NOW / 1000) + 60,
+  NOW * 1000,
+  NOW + 0.5,
+  '2030-02-30T00:00:00Z',
+  '2030-02-30',
+  '2030-01-02',
+  '',
+  'tomorrow',
+  '+275760-09-13T00:00:00Z',
+  8.64e15,
+  new Date(Number.NaN),
+  new Date(8.64e15),
+  true,
+  {},
+  [],
+  () => NOW + 60_000,
+]
+
+const CREATE: readonly Row[] = [
+  ...INSTANTS.map((value): Row => [{ expiresAt: value }, 'expiresAt']),
+  ...INSTANTS.map((value): Row => [{ notBefore: value }, 'notBefore']),
+  [{ expiresAt: NOW - 1 }, 'expiresAt'],
+  [{ expiresAt: NOW }, 'expiresAt'],
+  [{ expiresAt: NOW + 86_400_001 }, 'expiresAt'],
+  [{ ttlSeconds: 86_401 }, 'expiresAt'],
+  [{ ttlSeconds: 60, expiresAt: NOW + 60_000 }, 'ttlSeconds'],
+  [{ ttlSeconds: 60, notBefore: NOW + 60_000 }, 'notBefore'],
+  ...[0, -1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, '60', NOW, {}].map((value): Row => [{ ttlSeconds: value }, 'ttlSeconds']),
+  ...[0, -1, 0.5, Number.NaN, '60', NOW].map((value): Row => [{ rotateEverySeconds: value }, 'rotateEverySeconds']),
+  ...['', 5, null, undefined, 'a\u0000b', 'a\nb', '\ud800', 'x'.repeat(201)].map((value): Row => [{ name: value }, 'name']),
+  [{ description: 'x'.repeat(1001) }, 'description'],
+  [{ tenantId: '' }, 'tenantId'],
+  [{ tenantId: null }, 'tenantId'],
+  [{ ownerId: 7 }, 'ownerId'],
+  ...[undefined, null, 'stock:read', {}].map((value): Row => [{ scopes: value }, 'scopes']),
+  [{ scopes: ['stock:raed'] }, 'scopes.0'],
+  [{ scopes: ['stock:read', 'STOCK:READ'] }, 'scopes.1'],
+  [{ scopes: ['*'] }, 'scopes.0'],
+  [{ scopes: ['none:*'] }, 'scopes.0'],
+  [{ scopes: ['@staff'] }, 'scopes.0'],
+  [{ scopes: [null] }, 'scopes.0'],
+  [{ scopes: ['__proto__'] }, 'scopes.0'],
+  [{ scopes: Array.from({ length: 101 }, () => 'stock:read') }, 'scopes'],
+  [{ resources: [] }, 'resources'],
+  [{ resources: { w: 'w1' } }, 'resources.w'],
+  [{ resources: { w: [''] } }, 'resources.w.0'],
+  [{ resources: { '': ['x'] } }, 'resources'],
+  [{ resources: JSON.parse('{"__proto__": ["x"]}') }, 'resources'],
+  [{ allowedIps: '10.0.0.1' }, 'allowedIps'],
+  [{ allowedIps: ['10.0.0.1', '10.0.0'] }, 'allowedIps.1'],
+  [{ allowedIps: ['10.0.0.0/33'] }, 'allowedIps.0'],
+  [{ metadata: [] }, 'metadata'],
+  [{ metadata: 'x' }, 'metadata'],
+  [{ metadata: { at: new Date() } }, 'metadata.at'],
+  [{ metadata: { x: Number.NaN } }, 'metadata.x'],
+  [{ metadata: { x: 'y'.repeat(17_000) } }, 'metadata'],
+  [{ idempotencyKey: '' }, 'idempotencyKey'],
+  [{ idempotencyKey: 5 }, 'idempotencyKey'],
+  [{ secret: 'x' }, 'secret'],
+  [{ id: 'A'.repeat(16) }, 'id'],
+  [{ revokedAt: NOW }, 'revokedAt'],
+  [JSON.parse('{"__proto__": {"admin": true}}'), '__proto__'],
+]
+
+const UPDATE: readonly Row[] = [
+  ...INSTANTS.map((value): Row => [{ expiresAt: value }, 'expiresAt']),
+  [{ expiresAt: NOW - 1 }, 'expiresAt'],
+  [{ expiresAt: null }, 'expiresAt'],
+  [{ expiresAt: NOW + 86_400_001 }, 'expiresAt'],
+  [{ name: null }, 'name'],
+  [{ name: '' }, 'name'],
+  [{ scopes: null }, 'scopes'],
+  [{ scopes: ['stock:raed'] }, 'scopes.0'],
+  [{ tenantId: 't2' }, 'tenantId'],
+  [{ ownerId: 'u2' }, 'ownerId'],
+  [{ id: 'x' }, 'id'],
+  [{ revokedAt: null }, 'revokedAt'],
+  [{ status: 'active' }, 'status'],
+  [{ version: 9 }, 'version'],
+  [{ replacedById: null }, 'replacedById'],
+  [{ digest: 'x' }, 'digest'],
+]
+
+/** Everything that the store holds, as text. */
+async function dump(store: TokenStore): Promise<string> {
+  const list = await store.list({ prefix: 'acme_test', now: NOW, limit: 1001 })
+  const events = await store.events({ prefix: 'acme_test', limit: 1001 })
+  const feed = await store.changes(undefined, 1)
+  return JSON.stringify([list, await store.find(list.map(({ id }) => id)), events, feed.cursor])
+}
+
+async function start(): Promise<{ tokens: Latchkey<Scope>; store: TokenStore; id: string }> {
+  const store = memoryStore()
+  const tokens = instance({ store, clock: () => NOW, maxTtlSeconds: 86_400 })
+  const { record } = await mint(tokens, { ttlSeconds: 3600 })
+  return { tokens, store, id: record.id }
+}
+
+const show = (input: unknown): string =>
+  `${typeof input} ${JSON.stringify(input)?.slice(0, 60)} ${String(Object.values(Object(input))[0]).slice(0, 40)}`
+
+describe('bad input is refused with the name of the field, and changes nothing:', () => {
+  for (const [input, field] of CREATE) {
+    it(`create ${show(input)}`, async () => {
+      const { tokens, store } = await start()
+      const before = await dump(store)
+      const given = Object.hasOwn(Object(input), '__proto__')
+        ? input
+        : { name: 'x', scopes: ['stock:read'], ttlSeconds: 60, ...without(input), ...Object(input) }
+      expect(await refusal(tokens.create(given as never, SYSTEM))).toBe(`invalid_input ${field}`)
+      expect(await dump(store)).toBe(before)
+    })
+  }
+
+  for (const [input, field] of UPDATE) {
+    it(`update ${show(input)}`, async () => {
+      const { tokens, store, id } = await start()
+      const before = await dump(store)
+      expect(await refusal(tokens.update(id, { description: 'y', ...Object(input) }, SYSTEM))).toBe(`invalid_input ${field}`)
+      expect(await dump(store)).toBe(before)
+    })
+  }
+
+  it('anything else', async () => {
+    const { tokens, store, id } = await start()
+    const before = await dump(store)
+    const odd = <T>(value: unknown): T => value as T
+    const calls: readonly (readonly [Promise<unknown>, string])[] = [
+      [tokens.create(odd(undefined), SYSTEM), 'create()'],
+      [tokens.create(odd(null), SYSTEM), 'create()'],
+      [tokens.create(odd([]), SYSTEM), 'create()'],
+      [tokens.create(odd('x'), SYSTEM), 'create()'],
+      [tokens.update(id, odd(null), SYSTEM), 'update()'],
+      [tokens.rotate(id, { overlapSeconds: -1 }, SYSTEM), 'overlapSeconds'],
+      [tokens.rotate(id, { overlapSeconds: Number.NaN }, SYSTEM), 'overlapSeconds'],
+      [tokens.rotate(id, { overlapSeconds: 60_000_000 }, SYSTEM), 'overlapSeconds'],
+      [tokens.rotate(id, odd({ overlap: 5 }), SYSTEM), 'overlap'],
+      [tokens.rotate(id, { idempotencyKey: odd('') }, SYSTEM), 'idempotencyKey'],
+      [tokens.revoke(id, { reason: '' }, SYSTEM), 'reason'],
+      [tokens.revoke(id, { reason: 'a\u0000' }, SYSTEM), 'reason'],
+      [tokens.revoke(id, odd({ waitForNodes: 1 }), SYSTEM), 'waitForNodes'],
+      [tokens.revoke(id, odd({ because: 'x' }), SYSTEM), 'because'],
+      [tokens.list(odd({ limit: 0 })), 'limit'],
+      [tokens.list(odd({ limit: 1001 })), 'limit'],
+      [tokens.list(odd({ limit: 1.5 })), 'limit'],
+      [tokens.list(odd({ status: 'gone' })), 'status'],
+      [tokens.list(odd({ tenantId: null })), 'tenantId'],
+      [tokens.list({ tenantId: 'a\u0000' }), 'tenantId'],
+      [tokens.list({ name: '\u0000' }), 'name'],
+      [tokens.list(odd({ tenant: 't1' })), 'tenant'],
+      [tokens.list({ expiresWithinSeconds: -1 }), 'expiresWithinSeconds'],
+      [tokens.list({ unusedForSeconds: Number.NaN }), 'unusedForSeconds'],
+      [tokens.list({ cursor: 'x' }), 'cursor'],
+      [tokens.events(odd({ action: 'drop' })), 'action'],
+      [tokens.events({ tokenId: '\u0000' }), 'tokenId'],
+      [tokens.events({ cursor: '1-abc' }), 'cursor'],
+      [tokens.usage(id, { from: 5 }), 'from'],
+      [tokens.usage(id, { from: NOW, to: NOW }), 'from'],
+      [tokens.usage(id, odd({ since: NOW })), 'since'],
+      [tokens.ownerChanged(''), 'ownerId'],
+      [tokens.ownerChanged(odd(undefined)), 'ownerId'],
+      [tokens.prune({ before: 'yesterday' }), 'before'],
+      [tokens.get(odd(5)), 'id'],
+      [tokens.revoke(odd(undefined), {}, SYSTEM), 'id'],
+    ]
+    for (const [at, [call, field]] of calls.entries()) expect(await refusal(call), `call ${at}`).toBe(`invalid_input ${field}`)
+    for (const id of ['', 'x', '\u0000'.repeat(16), 'A'.repeat(17), '../../etc/passwd']) {
+      expect(await tokens.get(id)).toBeUndefined()
+      expect(await refusal(tokens.revoke(id, {}, SYSTEM))).toBe('not_found undefined')
+    }
+    expect(await dump(store)).toBe(before)
+  })
+
+  it('a token that needs an end and gets none', async () => {
+    for (const options of [{ requireExpiry: true }, { maxTtlSeconds: 60 }]) {
+      const tokens = instance(options)
+      expect(await refusal(mint(tokens))).toBe('invalid_input expiresAt')
+      const { record } = await mint(tokens, { ttlSeconds: 60 })
+      expect(await refusal(tokens.update(record.id, { expiresAt: null }, SYSTEM))).toBe('invalid_input expiresAt')
+    }
+    expect((await mint(instance({ requireExpiry: true, defaultTtlSeconds: 60 }))).record.expiresAt).toBeDefined()
+  })
+})
+
+describe('a cursor', () => {
+  it('walks through all of a list or of the events once, and is good for its own query and actor only', async () => {
+    const { tokens } = await start()
+    for (let n = 0; n < 6; n += 1) await mint(tokens, { ttlSeconds: 60, tenantId: 't1' })
+    const first = await tokens.list({ limit: 3 })
+    const second = await tokens.list({ limit: 3, cursor: first.nextCursor })
+    const third = await tokens.list({ limit: 100, cursor: second.nextCursor })
+    const all = [...first.items, ...second.items, ...third.items]
+    expect(new Set(all.map(({ id }) => id)).size).toBe(7)
+    expect(third.nextCursor).toBeUndefined()
+    const { nextCursor: cursor } = first
+    expect(await refusal(tokens.list({ cursor, tenantId: 't1' }))).toBe('invalid_input cursor')
+    expect(await refusal(tokens.events({ cursor }))).toBe('invalid_input cursor')
+    expect(await refusal(tokens.list({ cursor }, { actor: { id: 'a', tenants: ['t1'], manages: 'all' } }))).toBe('invalid_input cursor')
+    expect(await refusal(tokens.list({ cursor: `${cursor}x` }))).toBe('invalid_input cursor')
+    const told = await tokens.events({ limit: 3 })
+    const rest = await tokens.events({ limit: 100, cursor: told.nextCursor })
+    expect(new Set([...told.items, ...rest.items].map(({ id }) => id)).size).toBe(7)
+  })
+})
+
+// `ttlSeconds` stands in the good input so that an end is given; an input that names an end of its own goes without it.
+function without(input: unknown): { ttlSeconds?: undefined } {
+  return 'expiresAt' in Object(input) && !('ttlSeconds' in Object(input)) ? { ttlSeconds: undefined } : {}
+}
