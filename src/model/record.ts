@@ -1,90 +1,81 @@
+import type { Fields } from './fields.js'
 import type { JsonObject, Resources } from './json.js'
 
-/** A token as a store keeps it: everything but the secret. */
-export type StoredToken = {
-  /** 16 base62 characters, the primary key, case-sensitive. */
-  readonly id: string
-  /** 1 at insert, then one more with every change. */
-  readonly version: number
-  /** The prefix that the token was minted under; every query is bound to one. */
-  readonly prefix: string
-  /** SHA-256 or HMAC-SHA-256 of the token, 64 lower-case hexadecimal digits. */
-  readonly digest: string
-  /** Which pepper the digest leans on; absent without a pepper. */
-  readonly pepperId?: string
-  readonly name: string
-  readonly description?: string
-  /** Absent: good for every tenant. */
-  readonly tenantId?: string
-  readonly ownerId?: string
-  readonly scopes: readonly string[]
-  readonly resources?: Resources
-  /** Addresses or CIDR ranges. Absent: from anywhere; empty: from nowhere. */
-  readonly allowedIps?: readonly string[]
-  readonly metadata?: JsonObject
-  readonly createdAt: number
-  readonly createdBy: string
-  readonly updatedAt: number
-  readonly notBefore?: number
-  readonly expiresAt?: number
-  readonly deactivatedAt?: number
-  readonly deactivatedBy?: string
-  readonly revokedAt?: number
-  readonly revokedBy?: string
-  readonly revokedReason?: string
-  readonly rotateEverySeconds?: number
-  /** When the next rotation is due. Removed when the token is rotated. */
-  readonly rotationDueAt?: number
-  readonly replacesId?: string
-  readonly replacedById?: string
-  /** A fingerprint of the request that made this token under an idempotency key; its id is derived from the key. */
-  readonly requestHash?: string
-}
+/** The statuses of a token, in the order in which they are decided: the first that applies counts, `active` where none does. */
+export const STATUSES = ['revoked', 'inactive', 'pending', 'expired', 'active'] as const
 
-/** A stored token with its last use, as `list` answers it. */
-export type ListedToken = StoredToken & { readonly lastUsedAt?: number; readonly lastUsedIp?: string }
+/** The status at an instant, derived: revoked, inactive, pending (`now < notBefore`), expired (`now >= expiresAt`), active. */
+export type TokenStatus = (typeof STATUSES)[number]
 
-/** The status filter. Evaluate in this order at `now`: revoked, inactive, pending (`now < notBefore`), expired (`now >= expiresAt`), active. */
-export type TokenStatus = 'pending' | 'active' | 'inactive' | 'expired' | 'revoked'
+/** What made a token end. */
+export type RevokedCode = 'manual' | 'bulk' | 'rotated' | 'pruned' | 'leaked'
+
+/** How far an actor reaches: its own tokens, all of a tenant's, or every tenant's. */
+export type Reach = 'own' | 'tenant' | 'all'
 
 /** An instant as callers may give it: a `Date`, milliseconds since the epoch, or an ISO 8601 string with a time zone. */
 export type InstantInput = Date | number | string
 
-/** A token as everyone may see it: no secret, no digest. Instants are `Date`s, which JSON writes as ISO 8601 in UTC. */
-export type TokenRecord = {
-  readonly id: string
-  readonly version: number
-  readonly prefix: string
-  /** For display: prefix, four characters of the id, an ellipsis. */
-  readonly hint: string
-  readonly name: string
-  readonly description?: string
-  readonly tenantId?: string
-  readonly ownerId?: string
-  readonly scopes: readonly string[]
-  readonly resources?: Resources
-  readonly allowedIps?: readonly string[]
-  readonly metadata?: JsonObject
-  /** Derived from the instants below at the moment of asking. */
-  readonly status: TokenStatus
-  readonly createdAt: Date
-  readonly createdBy: string
-  readonly updatedAt: Date
-  readonly notBefore?: Date
-  readonly expiresAt?: Date
-  readonly deactivatedAt?: Date
-  readonly deactivatedBy?: string
-  readonly revokedAt?: Date
-  readonly revokedBy?: string
-  readonly revokedReason?: string
-  readonly rotateEverySeconds?: number
-  readonly rotationDueAt?: Date
-  readonly replacesId?: string
-  readonly replacedById?: string
-  readonly lastUsedAt?: Date
-  readonly lastUsedIp?: string
-  readonly pepperId?: string
+/** A duration as callers may give it: a number of seconds, or text with a unit, such as `'30s'`, `'15m'`, `'12h'`, `'90d'` or `'2w'`. */
+export type Duration = number | `${number}${'s' | 'm' | 'h' | 'd' | 'w'}`
+
+/** What may stand among a token's scopes: a scope of the catalogue, a wildcard, a group. */
+export type GrantInput<S extends string = string> = S | `${string}:*` | '*' | `@${string}`
+
+/** What a kind of field is where it is stored. */
+type StoredKinds = {
+  id: string
+  word: string
+  text: string
+  count: number
+  instant: number
+  duration: number
+  grants: readonly string[]
+  resources: Resources
+  networks: readonly string[]
+  json: JsonObject
+  flag: true
 }
+
+/** What a kind of field is in a record. */
+type RecordKinds = Omit<StoredKinds, 'instant'> & { instant: Date }
+
+/** Shows a type as one object in editors and declarations. */
+type Shown<T> = { [K in keyof T]: T[K] }
+
+type Required_<F> = F extends { required: true } ? true : false
+type Kind<F, Kinds> = F extends { kind: infer K extends keyof Kinds } ? Kinds[K] : never
+
+/** Fields whose values are words of a closed set. */
+type Words = { deactivatedReach: Reach; revokedCode: RevokedCode }
+type Value<K, F, Kinds> = K extends keyof Words ? Words[K] : Kind<F, Kinds>
+
+type Always<Kinds, Left> = {
+  readonly [K in keyof Fields as Fields[K] extends Left ? never : Required_<Fields[K]> extends true ? K : never]: Value<K, Fields[K], Kinds>
+}
+type Sometimes<Kinds, Left> = {
+  readonly [K in keyof Fields as Fields[K] extends Left ? never : Required_<Fields[K]> extends true ? never : K]?: Value<
+    K,
+    Fields[K],
+    Kinds
+  >
+}
+
+/** A token as a store keeps it: everything but the secret. */
+export type StoredToken = Shown<Always<StoredKinds, { beside: true }> & Sometimes<StoredKinds, { beside: true }>>
+
+/** A stored token with its last use, as `list` answers it. */
+export type ListedToken = Shown<Always<StoredKinds, never> & Sometimes<StoredKinds, never>>
+
+/** A token as everyone may see it: no secret, no digest. Instants are `Date`s, which JSON writes as ISO 8601 in UTC. */
+export type TokenRecord = Shown<
+  Always<RecordKinds, { secret: true }> & {
+    /** For display: prefix, four characters of the id, an ellipsis. */
+    readonly hint: string
+    /** Derived from the instants at the moment of asking. */
+    readonly status: TokenStatus
+  } & Sometimes<RecordKinds, { secret: true }>
+>
 
 /** What `create` takes. */
 export type CreateInput<S extends string = string> = {
@@ -103,9 +94,6 @@ export type CreateInput<S extends string = string> = {
   /** A retry under the same key makes no second token: it answers the first record, without the token string. */
   readonly idempotencyKey?: string | undefined
 }
-
-/** What may stand among a token's scopes: a scope of the catalogue, a wildcard, a group. */
-export type GrantInput<S extends string = string> = S | `${string}:*` | '*' | `@${string}`
 
 /** What `update` takes. Left out: unchanged. `null`: removed. */
 export type UpdateInput<S extends string = string> = {
