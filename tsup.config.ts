@@ -1,6 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import type { Options } from 'tsup'
 import { entriesOf } from './test/tools/entries.js'
+import { requirePage } from './test/tools/page.js'
+
+requirePage()
 
 // One list of entries: the package's `exports`. Code splitting keeps a single copy of the error classes behind all of them.
 const manifest: unknown = JSON.parse(await readFile(new URL('package.json', import.meta.url), 'utf8'))

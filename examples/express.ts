@@ -2,6 +2,7 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto'
 import express, { type Request } from 'express'
 import { latchkey } from 'latchkey'
+import { dashboard } from 'latchkey/dashboard'
 import { authenticate, management, requireScopes } from 'latchkey/express'
 import { sqliteStore } from 'latchkey/stores/sqlite'
 import { firstToken, printTour } from './support/tour.js'
@@ -36,7 +37,7 @@ app.put('/api/stock/:item', requireScopes('inventory:write'), express.json(), (r
   stock.set(String(req.params.item), count)
   res.json({ stock: Object.fromEntries(stock) })
 })
-app.use('/admin/tokens', management(tokens, { actor: administrator, dashboard: { title: 'Inventory API' } }))
+app.use('/admin/tokens', management(tokens, { actor: administrator, dashboard: dashboard({ title: 'Inventory API' }) }))
 // So that a browser can open the page, too.
 app.get('/sign-in', (req, res) => {
   res.cookie('admin', String(req.query.key), { httpOnly: true, sameSite: 'strict' }).redirect('/admin/tokens/')

@@ -7,21 +7,29 @@ export type { DashboardTexts } from './texts.js'
 
 /** The page through which people manage tokens. It is static: what it shows comes from the management API, in the reader's browser. */
 export type Dashboard = {
-  /** The document, with the status of what the API would answer. */
+  /** Answers the document, with the status that the API would answer. */
   readonly page: (request: Request, status: number) => Response
   /** The paths of what the document loads. */
   readonly assets: readonly string[]
+  /** Answers one of them. */
   readonly asset: (request: Request, path: string) => Promise<Response>
 }
 
 type Asset = { readonly type: string; readonly text: string }
 
 /**
- * Makes the page.
+ * Makes the page that `management` serves at `GET /` to browsers.
  *
  * @throws InvalidInputError `invalid_input`, with the option as `field`
+ *
+ * @example
+ * ```ts
+ * import { dashboard } from 'latchkey/dashboard'
+ *
+ * app.use('/admin/tokens', management(tokens, { actor, dashboard: dashboard({ title: 'Acme' }) }))
+ * ```
  */
-export function createDashboard(options: DashboardOptions): Dashboard {
+export function dashboard(options: DashboardOptions = {}): Dashboard {
   const settings = readDashboardOptions(options)
   const policy = policyOf(settings)
   const assets = new Map<string, Asset>([
@@ -44,8 +52,8 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     return new Response(await bytes, { headers: { ...headers, 'content-encoding': 'gzip' } })
   }
 
-  return {
-    page: (request, status) =>
+  return Object.freeze({
+    page: (request: Request, status: number) =>
       new Response(documentOf(settings, folderOf(request)), {
         status,
         headers: {
@@ -56,9 +64,9 @@ export function createDashboard(options: DashboardOptions): Dashboard {
           vary: 'Accept',
         },
       }),
-    assets: [...assets.keys()],
+    assets: Object.freeze([...assets.keys()]),
     asset,
-  }
+  })
 }
 
 // Relative to how the page was asked for: `/admin/tokens` finds its parts in `tokens/`, `/admin/tokens/` beside itself.

@@ -35,7 +35,7 @@ export function createApp(
       if (route.access === 'holder') return await answerHolder(route, here)
       const choice = route.path === '/' && route.method === 'GET' ? choose(request) : 'json'
       const asking = access.actor(request, here.env.caller)
-      if (choice === 'html') return await page(here, asking)
+      if (choice === 'html' && settings.dashboard !== undefined) return settings.dashboard.page(request, await statusOf(asking))
       const actor = await asking
       return json(await route.run(await callOf(route, here), actor))
     } catch (error) {
@@ -83,21 +83,12 @@ export function createApp(
     return choice
   }
 
-  // The page of latchkey holds no data, so that it may tell also a person who is not signed in what is the matter.
-  const page = async (here: Here, asking: Promise<unknown>): Promise<Response> => {
-    const { dashboard } = settings
-    const { raw } = here.req
-    if (typeof dashboard === 'object')
-      return dashboard.page(
-        raw,
-        await asking.then(
-          () => 200,
-          (error) => problemResponse(error).status,
-        ),
-      )
-    await asking
-    return dashboard?.(raw, here.env.mountPath) ?? notAllowed('GET')
-  }
+  // The page holds no data, so it is served to people who are not signed in, too: it tells them what is wrong.
+  const statusOf = (asking: Promise<unknown>): Promise<number> =>
+    asking.then(
+      () => 200,
+      (error) => problemResponse(error).status,
+    )
 
   // Whoever is nobody learns nothing, not even which paths there are.
   const elsewhere = async (here: Here, refuse: () => Response): Promise<Response> => {
@@ -110,7 +101,7 @@ export function createApp(
     }
   }
 
-  if (typeof settings.dashboard === 'object') {
+  if (settings.dashboard !== undefined) {
     const { asset, assets } = settings.dashboard
     for (const path of assets) app.get(path, (here) => asset(here.req.raw, path))
   }

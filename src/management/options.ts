@@ -1,7 +1,6 @@
 import * as z from 'zod'
-import { createDashboard, type Dashboard, type DashboardOptions } from '../dashboard/index.js'
+import type { Dashboard } from '../dashboard/index.js'
 import { type CredentialSource, createCredentialReader } from '../http/credential.js'
-import type { MaybePromise } from '../model/json.js'
 import { readShape } from '../policy/shape.js'
 
 /** The options of `management`, beside `actor`, which the adapters add. */
@@ -16,11 +15,8 @@ export type ManagementOptions = {
   readonly credential?: CredentialSource | undefined
   /** Names the protected space in the challenges of `/self`. @default 'api' */
   readonly realm?: string | undefined
-  /**
-   * The page at `GET /` for those who prefer `text/html`: options of the one that comes with latchkey, a function that answers another, or
-   * `false` for none. @default {}
-   */
-  readonly dashboard?: false | DashboardOptions | ((request: Request, mountPath: string) => MaybePromise<Response>) | undefined
+  /** The page at `GET /` for browsers: `dashboard({ … })` of `latchkey/dashboard`. @default none */
+  readonly dashboard?: Dashboard | undefined
 }
 
 /** The options as the rest reads them. */
@@ -31,8 +27,7 @@ export type ManagementSettings = {
   readonly credential: CredentialSource
   readonly credentialHeader: string
   readonly realm: string | undefined
-  /** The page of latchkey, or of the host. */
-  readonly dashboard: Dashboard | ((request: Request, mountPath: string) => MaybePromise<Response>) | undefined
+  readonly dashboard: Dashboard | undefined
 }
 
 const origin = z
@@ -45,11 +40,7 @@ const schema = z.strictObject({
   allowedOrigins: z.array(origin, { error: 'must be a list of origins' }).optional(),
   credential: z.unknown().optional(),
   realm: z.string({ error: 'must be a string' }).optional(),
-  dashboard: z
-    .custom<NonNullable<ManagementOptions['dashboard']>>((value) => value === false || ['function', 'object'].includes(typeof value), {
-      error: 'must be false, the options of the page, or a function',
-    })
-    .optional(),
+  dashboard: z.custom<Dashboard>(isDashboard, { error: 'must be made by dashboard({ … }) of latchkey/dashboard' }).optional(),
 })
 
 /**
@@ -67,13 +58,14 @@ export function readManagementOptions(options: unknown): ManagementSettings {
     credential,
     credentialHeader: createCredentialReader(credential).header,
     realm: given.realm,
-    dashboard: readDashboard(given.dashboard ?? {}),
+    dashboard: given.dashboard,
   })
 }
 
-function readDashboard(dashboard: NonNullable<ManagementOptions['dashboard']>): ManagementSettings['dashboard'] {
-  if (dashboard === false) return undefined
-  return typeof dashboard === 'function' ? dashboard : createDashboard(dashboard)
+// By its shape, not by its class: the page is a bundle of its own.
+function isDashboard(value: unknown): boolean {
+  const { page, asset, assets } = Object(value) as { page?: unknown; asset?: unknown; assets?: unknown }
+  return typeof page === 'function' && typeof asset === 'function' && Array.isArray(assets)
 }
 
 function isOrigin(value: string): boolean {

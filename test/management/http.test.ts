@@ -107,25 +107,30 @@ describe('methods and paths', () => {
 describe('GET /', () => {
   const browser = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8'
 
-  it('offers JSON only, where the page is turned off', async () => {
-    const { call } = harness({}, { dashboard: false })
+  it('offers JSON only without the option `dashboard`', async () => {
+    const { call } = harness()
     const status = async (accept: string): Promise<number> => (await call('GET', '/', { actor: admin, headers: { accept } })).status
     expect(await status('text/html')).toBe(406)
     expect(await status('application/json;q=0, */*')).toBe(406)
     expect(await status('application/*')).toBe(200)
     expect(await status('')).toBe(200)
     expect(await status(browser)).toBe(200)
+    expect((await call('GET', '/page.js')).status).toBe(401)
   })
 
-  it('gives the page to those who prefer HTML and are somebody', async () => {
-    const dashboard = (_: Request, mount: string): Response =>
-      new Response(`<a href="${mount}">`, { headers: { 'content-type': 'text/html' } })
+  it('gives the page to those who prefer HTML, with the status that the API would answer', async () => {
+    const dashboard = {
+      page: (_: Request, status: number) => new Response('<p>', { status, headers: { 'content-type': 'text/html' } }),
+      assets: ['/page.js'],
+      asset: async () => new Response('1'),
+    }
     const { call } = harness({}, { dashboard })
     const ask = (accept: string, actor: unknown = admin) => call('GET', '/', { actor, headers: { accept } })
-    expect((await ask(browser)).text).toBe('<a href="/admin/tokens">')
+    expect((await ask(browser)).text).toBe('<p>')
     expect((await ask('application/json, text/html;q=0.9')).body.items).toEqual([])
     expect((await ask('*/*')).body.items).toEqual([])
     expect((await ask('text/html', null)).status).toBe(401)
+    expect((await call('GET', '/page.js')).text).toBe('1')
   })
 })
 
@@ -231,6 +236,8 @@ describe('options', () => {
     { credential: 'basic' },
     { realm: 'a"\n' },
     { dashboard: 'x' },
+    { dashboard: { title: 'the options of the page, without the page' } },
+    { dashboard: () => new Response() },
     { unknown: 1 },
     null,
     [],

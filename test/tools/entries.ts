@@ -4,7 +4,7 @@ const isManifest = (value: unknown): value is Manifest =>
   typeof value === 'object' && value !== null && 'exports' in value && typeof value.exports === 'object' && value.exports !== null
 
 const EXTENSIONS: ReadonlySet<string> = new Set(['leaks', 'oauth', 'jwt'])
-const FOLDERS: ReadonlySet<string> = new Set(['testing'])
+const FOLDERS: ReadonlySet<string> = new Set(['testing', 'dashboard'])
 
 const sourceOf = (name: string): string => {
   if (name === 'index') return 'src/index.ts'

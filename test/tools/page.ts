@@ -1,10 +1,11 @@
-// Bundles the page into src/dashboard/assets.ts, so that the library serves it without reading a file. `npm run page`.
+// Bundles the page into src/dashboard/assets.js, so that the library serves it without reading a file. `npm run page`.
+import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const target = `${root}src/dashboard/assets.ts`
+const target = `${root}src/dashboard/assets.js`
 
 /** The text of the generated module. */
 export const bundle = async (): Promise<string> => {
@@ -26,9 +27,14 @@ export const bundle = async (): Promise<string> => {
   const textOf = (ending: string): string => outputFiles.find(({ path }) => path.endsWith(ending))?.text.trimEnd() ?? ''
   return [
     '// Made by `npm run page` from the folder src/dashboard/page/. Do not edit.',
-    `/** The page's script. */\nexport const script: string =\n  ${quoted(textOf('.js'))}`,
-    `/** The page's style. */\nexport const style: string =\n  ${quoted(textOf('.css'))}\n`,
+    `/** The page's script. */\nexport const script =\n  ${quoted(textOf('.js'))}`,
+    `/** The page's style. */\nexport const style =\n  ${quoted(textOf('.css'))}\n`,
   ].join('\n')
+}
+
+/** Refuses to go on where the page has not been built, so that no package is made without it. */
+export const requirePage = (path: string = target): void => {
+  if (!existsSync(path)) throw new Error('The page is not built, and the package must not be made without it: run `npm run page` first.')
 }
 
 const quoted = (text: string): string => `'${JSON.stringify(text).slice(1, -1).replace(/\\"/g, '"').replace(/'/g, "\\'")}'`

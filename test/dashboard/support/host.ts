@@ -8,13 +8,13 @@ import { Hono } from 'hono'
 import Koa from 'koa'
 import koaMount from 'koa-mount'
 import { type Actor, type Latchkey, type LatchkeyOptions, latchkey } from 'latchkey'
+import { type Dashboard, type DashboardOptions, dashboard } from 'latchkey/dashboard'
 import * as onExpress from 'latchkey/express'
 import * as onFastify from 'latchkey/fastify'
 import * as onHono from 'latchkey/hono'
 import * as onKoa from 'latchkey/koa'
 import { memoryStore } from 'latchkey/stores/memory'
 import { type FaultyStore, faultyStore } from 'latchkey/testing'
-import type { DashboardOptions } from '../../../src/dashboard/index.js'
 
 export const SCOPES = {
   'inventory:read': 'See stock levels and locations',
@@ -50,12 +50,12 @@ export type World = {
   close(): Promise<void>
 }
 
-type Start = (tokens: Latchkey, dashboard: DashboardOptions, seen: World['seen'], mount: string) => Promise<Server>
+type Start = (tokens: Latchkey, page: Dashboard, seen: World['seen'], mount: string) => Promise<Server>
 
 /** Starts a host of one kind, with the page mounted and one guarded route. */
 export async function startWorld(
   options: Partial<LatchkeyOptions> = {},
-  dashboard: DashboardOptions = {},
+  chosen: DashboardOptions = {},
   start: Start = hosts.Express,
   mount: string = MOUNT,
 ): Promise<World> {
@@ -70,7 +70,7 @@ export async function startWorld(
     ...options,
   }) as unknown as Latchkey
   const seen: World['seen'] = []
-  const server = await start(tokens, dashboard, seen, mount)
+  const server = await start(tokens, dashboard(chosen), seen, mount)
   if (!server.listening) await once(server, 'listening')
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   return {
@@ -93,33 +93,33 @@ export async function startWorld(
 
 /** The frameworks that the page is tried on. */
 export const hosts: { readonly Express: Start; readonly Koa: Start; readonly Fastify: Start; readonly Hono: Start } = {
-  async Express(tokens, dashboard, seen, mount) {
+  async Express(tokens, page, seen, mount) {
     const app = express()
     app.use((req, _res, next) => {
       note(seen, req)
       next()
     })
-    app.use(mount, onExpress.management(tokens, { actor: personOf, dashboard }))
+    app.use(mount, onExpress.management(tokens, { actor: personOf, dashboard: page }))
     app.get('/api/stock/:id', onExpress.authenticate(tokens), onExpress.requireScopes('inventory:read'), (_req, res) => {
       res.json({ bolts: 1200 })
     })
     return createServer(app).listen(0)
   },
-  async Koa(tokens, dashboard, _seen, mount) {
+  async Koa(tokens, page, _seen, mount) {
     const app = new Koa()
-    app.use(koaMount(mount, onKoa.management(tokens, { actor: (ctx) => personOf(ctx.req), dashboard })))
+    app.use(koaMount(mount, onKoa.management(tokens, { actor: (ctx) => personOf(ctx.req), dashboard: page })))
     return createServer(app.callback()).listen(0)
   },
-  async Fastify(tokens, dashboard, _seen, mount) {
+  async Fastify(tokens, page, _seen, mount) {
     const app = Fastify({ forceCloseConnections: true })
-    await app.register(onFastify.management, { prefix: mount, tokens, dashboard, actor: (request) => personOf(request.raw) })
+    await app.register(onFastify.management, { prefix: mount, tokens, dashboard: page, actor: (request) => personOf(request.raw) })
     await app.listen({ port: 0, host: '127.0.0.1' })
     return app.server
   },
-  async Hono(tokens, dashboard, _seen, mount) {
+  async Hono(tokens, page, _seen, mount) {
     const app = new Hono()
     const actor = (header: string | undefined) => personIn(header)
-    app.route(mount, onHono.management(tokens, { actor: (c) => actor(c.req.header('cookie')), dashboard }))
+    app.route(mount, onHono.management(tokens, { actor: (c) => actor(c.req.header('cookie')), dashboard: page }))
     return serve({ fetch: app.fetch, port: 0 }) as Server
   },
 }

@@ -1,7 +1,7 @@
 import type { LatchkeyOptions } from 'latchkey'
+import type { DashboardOptions } from 'latchkey/dashboard'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect } from 'vitest'
-import type { DashboardOptions } from '../../../src/dashboard/index.js'
 import { launch, type Watch, watch } from './browser.js'
 import { startWorld, type World } from './host.js'
 

@@ -1,0 +1,24 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+
+const folder = fileURLToPath(new URL('../../src/dashboard/page', import.meta.url))
+const styles = (await readdir(folder, { recursive: true }))
+  .filter((path) => path.endsWith('.css'))
+  .map((path) => path.replaceAll('\\', '/'))
+
+describe('the styles of the page', () => {
+  it('stand beside their components, each file under 300 lines', async () => {
+    const long = await Promise.all(
+      styles.map(async (path) => [path, (await readFile(`${folder}/${path}`, 'utf8')).split('\n').length] as const),
+    )
+    expect(long.filter(([, lines]) => lines > 300)).toEqual([])
+  })
+
+  it('are all named in page.css, which gives them their order', async () => {
+    const list = await readFile(`${folder}/page.css`, 'utf8')
+    expect([...list.matchAll(/@import "\.\/(.+)";/g)].map(([, path]) => path).sort()).toEqual(
+      styles.filter((path) => path !== 'page.css').sort(),
+    )
+  })
+})

@@ -1,0 +1,26 @@
+// Builds the page after `npm ci` in a clone. Where the tools for it are not installed (`npm ci --omit=dev`), it says so and goes on;
+// with `--required`, as before packing, it fails.
+import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+
+const required = process.argv.includes('--required')
+const tools = ['tsx', 'esbuild', 'preact', 'uplot']
+
+const isInstalled = (name) => {
+  try {
+    import.meta.resolve(name)
+    return true
+  } catch {
+    return false
+  }
+}
+
+const missing = tools.filter((name) => !isInstalled(name))
+if (missing.length > 0) {
+  const why = `development dependencies are not installed (${missing.join(', ')})`
+  console.log(required ? `latchkey: cannot build the page: ${why}; run \`npm ci\` first.` : `latchkey: the page was not built: ${why}.`)
+  process.exitCode = required ? 1 : 0
+} else {
+  const page = fileURLToPath(new URL('page.ts', import.meta.url))
+  process.exitCode = spawnSync(process.execPath, ['--import', 'tsx', page], { stdio: 'inherit' }).status ?? 1
+}
