@@ -1,31 +1,49 @@
 import { StoreUnavailableError } from '../errors.js'
+import { FIELD_ROWS, type FieldKind } from '../model/fields.js'
 import type { ListedToken, StoredToken } from '../model/record.js'
 
 const DIGEST = /^[0-9a-f]{64}$/
-const INSTANTS = ['notBefore', 'expiresAt', 'deactivatedAt', 'revokedAt', 'rotationDueAt', 'lastUsedAt'] as const
+
+/** Whether a value is what a kind of field holds. */
+const IS: { readonly [Kind in FieldKind]: (value: unknown) => boolean } = {
+  id: isText,
+  word: isText,
+  text: isText,
+  count: Number.isSafeInteger,
+  instant: (value) => typeof value === 'number',
+  duration: Number.isFinite,
+  grants: isTexts,
+  resources: isResources,
+  networks: isTexts,
+  json: isObject,
+  flag: (value) => value === true,
+}
+
+type Check = { readonly required: boolean; readonly instant: boolean; readonly is: (value: unknown) => boolean }
+
+const CHECKS: ReadonlyMap<string, Check> = new Map(
+  FIELD_ROWS.map(([name, field]) => [name, { required: field.required === true, instant: field.kind === 'instant', is: IS[field.kind] }]),
+)
+const REQUIRED = FIELD_ROWS.filter(([, field]) => field.required).length
 
 /**
  * Checks what a store answered before anything is decided by it.
  *
- * A record without an id, digest or scopes is a fault of the store. An instant that is not a number becomes `NaN`, which refuses
- * wherever it is compared; it is never taken for absent.
+ * A field that is not of its kind is a fault of the store, and so is a required one that is absent. An instant that is not a number becomes
+ * `NaN`, which refuses wherever it is compared; it is never taken for absent.
  *
  * @throws StoreUnavailableError `store_unavailable`
  */
 export function readStored<T extends StoredToken | ListedToken>(answer: unknown, storeName: string): T {
   // A copy: what is looked at here is what is decided by, whatever the store's object answers a second time.
   const copy = copyOf(answer)
-  if (!isRecord(copy)) throw new StoreUnavailableError(`the ${storeName} store answered something that is not a token record`)
-  let record = copy
-  for (const field of INSTANTS) {
-    const value = record[field]
-    if (value === undefined || (typeof value === 'number' && !Number.isNaN(value))) continue
-    record = { ...record, [field]: Number.NaN }
+  if (copy === undefined || !isSound(copy)) {
+    throw new StoreUnavailableError(`the ${storeName} store answered something that is not a token record`)
   }
-  return record as T
+  return copy as T
 }
 
-function copyOf(answer: unknown): unknown {
+function copyOf(answer: unknown): { [field: string]: unknown } | undefined {
   try {
     return typeof answer === 'object' && answer !== null ? { ...answer } : undefined
   } catch {
@@ -33,37 +51,33 @@ function copyOf(answer: unknown): unknown {
   }
 }
 
-function isRecord(value: unknown): value is StoredToken & Record<string, unknown> {
-  if (typeof value !== 'object' || value === null) return false
-  const { id, digest, scopes, prefix, version, name, createdBy, allowedIps, resources, metadata, tenantId, ownerId } = value as Record<
-    string,
-    unknown
-  >
-  return (
-    typeof id === 'string' &&
-    typeof prefix === 'string' &&
-    typeof version === 'number' &&
-    typeof name === 'string' &&
-    typeof createdBy === 'string' &&
-    typeof digest === 'string' &&
-    DIGEST.test(digest) &&
-    isTexts(scopes) &&
-    (allowedIps === undefined || isTexts(allowedIps)) &&
-    (resources === undefined || isResources(resources)) &&
-    (metadata === undefined || isObject(metadata)) &&
-    (tenantId === undefined || typeof tenantId === 'string') &&
-    (ownerId === undefined || typeof ownerId === 'string')
-  )
+// By the fields that it has, which are far fewer than those there are.
+function isSound(record: { [field: string]: unknown }): boolean {
+  let required = 0
+  for (const name of Object.keys(record)) {
+    const check = CHECKS.get(name)
+    const value = record[name]
+    if (check === undefined || value === undefined) continue
+    if (check.required) required += 1
+    if (check.is(value)) continue
+    if (!check.instant) return false
+    record[name] = Number.NaN
+  }
+  return required === REQUIRED && DIGEST.test(String(record.digest))
 }
 
-function isTexts(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.every((item) => typeof item === 'string')
+function isText(value: unknown): boolean {
+  return typeof value === 'string'
+}
+
+function isTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every(isText)
 }
 
 function isResources(value: unknown): boolean {
-  return isObject(value) && Object.values(value).every(isTexts)
+  return isObject(value) && Object.values(Object(value)).every(isTexts)
 }
 
-function isObject(value: unknown): value is object {
+function isObject(value: unknown): boolean {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -144,13 +144,17 @@ describe('sqlite when something is wrong', () => {
     const store = sqliteStore({ database })
     await store.migrate?.()
     const [good, late, bare] = [token(), token({ expiresAt: 1 }), token({ allowedIps: ['10.0.0.0/8'] })]
-    await store.commit({ inserts: [good, late, bare], events: [event()] })
+    const heir = token({ inherit: true, ownerId: 'o', metadata: { team: 'a' }, resources: { warehouse: ['w1'] } })
+    await store.commit({ inserts: [good, late, bare, heir], events: [event()] })
     database.exec(`update latchkey_tokens set expires_at = 'soon' where id = '${late.id}'`)
     database.exec(`update latchkey_tokens set allowed_ips = '["10.' where id = '${bare.id}'`)
-    const found = new Map((await store.find([good.id, late.id, bare.id])).map((one) => [one.id, one]))
+    database.exec(`update latchkey_tokens set metadata = '{"team"' where id = '${heir.id}'`)
+    const found = new Map((await store.find([good.id, late.id, bare.id, heir.id])).map((one) => [one.id, one]))
     expect(found.get(good.id)).toEqual(good)
     expect(found.get(late.id)?.expiresAt).toBeNaN()
     expect(found.get(bare.id)).toMatchObject({ scopes: [], allowedIps: [], expiresAt: Number.NaN })
+    const { inherit, metadata, ...rest } = heir
+    expect(found.get(heir.id)).toEqual({ ...rest, scopes: [], resources: {}, allowedIps: [], expiresAt: Number.NaN })
   })
 
   it('says which package to install where there is no driver', async () => {

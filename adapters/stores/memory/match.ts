@@ -1,6 +1,7 @@
 import type { StoredEvent } from '../../../src/model/event.js'
 import type { StoredToken } from '../../../src/model/record.js'
 import type { LastUse } from '../../../src/model/usage.js'
+import { foldAscii } from '../../../src/policy/fold-ascii.js'
 import { statusOf } from '../../../src/policy/status.js'
 import type { EventQuery, ListQuery, TokenFilter } from '../../../src/store/port.js'
 
@@ -48,9 +49,4 @@ function isRotationDue(token: StoredToken, now: number): boolean {
     (token.expiresAt === undefined || now < token.expiresAt) &&
     token.replacedById === undefined
   )
-}
-
-/** ASCII letters in lower case, everything else as it is: what every database can do alike. */
-function foldAscii(text: string): string {
-  return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
 }

@@ -1,6 +1,7 @@
 import { StoreUnavailableError } from '../../../src/errors.js'
 import type { StoredEvent } from '../../../src/model/event.js'
 import type { StoredToken } from '../../../src/model/record.js'
+import { foldAscii } from '../../../src/policy/fold-ascii.js'
 import type { RevocationStamp } from '../../../src/store/port.js'
 import { indexesOf, indexesOfEvent } from './keys.js'
 
@@ -65,9 +66,4 @@ export function groupsOf(row: Row, size: number, from = 0): readonly Row[] {
   return Array.from({ length: Math.floor((row.length - from) / size) }, (_, index) =>
     row.slice(from + index * size, from + (index + 1) * size),
   )
-}
-
-/** ASCII letters in lower case, everything else as it is: what every database can do alike. */
-export function foldAscii(text: string): string {
-  return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
 }

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import type { ListedToken, StoredToken } from '../../../src/model/record.js'
+import { foldAscii } from '../../../src/policy/fold-ascii.js'
 import type { Change, CommitResult, ListQuery } from '../../../src/store/port.js'
 import type { Connection } from './connection.js'
-import { decodeToken, encodeEvent, encodeToken, foldAscii, groupsOf, listOf } from './encode.js'
+import { decodeToken, encodeEvent, encodeToken, groupsOf, listOf } from './encode.js'
 import { indexFilter, wellFormed } from './filter.js'
 import { scripts } from './scripts.js'
 

@@ -1,7 +1,8 @@
 import type { CompiledQuery, Expression, Kysely, SqlBool } from 'kysely'
 import type { Steps } from './engine.js'
-import type { Tables, TokenRow, Wide } from './schema/schema.js'
+import type { Tables } from './schema/schema.js'
 import type { Names } from './schema/table-names.js'
+import type { TokenRow, Wide } from './schema/token-columns.js'
 
 /** The builder of queries: it compiles, and runs nothing. */
 export type Builder = Kysely<Tables>
@@ -31,8 +32,8 @@ export type Migration = {
   readonly version: number
   readonly name: string
   readonly statements: readonly string[]
-  /** A server that lacks what this one needs goes on without it; later statements of it are left out then. */
-  mayFail?(error: unknown): boolean
+  /** Statements behind the others that may fail in ways that do no harm; the rest of them is left out then. */
+  readonly optional?: { readonly statements: readonly string[]; forgives(error: unknown): boolean }
 }
 
 /** How the upgrade of a schema is guarded: in one transaction, or by a lock that is taken and released on one connection. */

@@ -22,9 +22,9 @@ import { list } from './queries/list.js'
 import { revokeWhere } from './queries/revoke-where.js'
 import { recordUsage, usage } from './queries/usage.js'
 import type { Quirks } from './quirks.js'
-import { rowToToken } from './schema/rows.js'
-import type { TokenRow } from './schema/schema.js'
 import type { Names } from './schema/table-names.js'
+import type { TokenRow } from './schema/token-columns.js'
+import { rowToToken } from './schema/token-row.js'
 
 /** The verbs of a SQL store over an engine that is open. */
 export type OpenStore = Required<Omit<TokenStore, 'name' | 'subscribe' | 'reached' | 'usageRows'>> & Pick<TokenStore, 'subscribe'>

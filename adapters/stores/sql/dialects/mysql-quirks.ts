@@ -3,8 +3,9 @@ import { ask } from '../engine.js'
 import type { Builder, Fault, Quirks } from '../quirks.js'
 import { mysqlMigrations } from '../schema/mysql-migrations.js'
 import { namesPlugin } from '../schema/names-plugin.js'
-import { wide } from '../schema/rows.js'
-import { type Tables, TOKEN_COLUMNS, type TokenRow } from '../schema/schema.js'
+import type { Tables } from '../schema/schema.js'
+import { TOKEN_COLUMNS, type TokenRow } from '../schema/token-columns.js'
+import { wide } from '../schema/wide.js'
 
 // https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html
 const numbers: ReadonlyMap<number, Fault> = new Map([

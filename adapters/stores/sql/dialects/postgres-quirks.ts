@@ -3,8 +3,9 @@ import { bumpReturning } from '../queries/bump.js'
 import type { Builder, Fault, Quirks } from '../quirks.js'
 import { namesPlugin } from '../schema/names-plugin.js'
 import { postgresMigrations } from '../schema/postgres-migrations.js'
-import { type Tables, TOKEN_COLUMNS } from '../schema/schema.js'
+import type { Tables } from '../schema/schema.js'
 import type { Names } from '../schema/table-names.js'
+import { TOKEN_COLUMNS } from '../schema/token-columns.js'
 
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
 const codes: ReadonlyMap<string, Fault> = new Map([

@@ -2,9 +2,10 @@ import { CompiledQuery, DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, 
 import { bumpReturning } from '../queries/bump.js'
 import type { Builder, Fault, Quirks } from '../quirks.js'
 import { namesPlugin } from '../schema/names-plugin.js'
-import { type Tables, TOKEN_COLUMNS } from '../schema/schema.js'
+import type { Tables } from '../schema/schema.js'
 import { sqliteMigrations } from '../schema/sqlite-migrations.js'
 import type { Names } from '../schema/table-names.js'
+import { TOKEN_COLUMNS } from '../schema/token-columns.js'
 
 const codes: readonly (readonly [RegExp, Fault])[] = [
   [/SQLITE_CONSTRAINT/, 'duplicate'],

@@ -1,6 +1,6 @@
 import { ask, type Steps } from '../engine.js'
 import type { Builder } from '../quirks.js'
-import { wide } from '../schema/rows.js'
+import { wide } from '../schema/wide.js'
 
 /** Moves the head of the feed on, under its row lock, where the server answers what an update has written. */
 export function* bumpReturning(builder: Builder, by: number): Steps<{ readonly head: number; readonly floor: number }> {

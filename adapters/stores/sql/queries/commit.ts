@@ -1,7 +1,7 @@
 import type { Change, CommitResult } from '../../../../src/store/port.js'
 import { chunks, type Sql } from '../context.js'
 import { affected, ask, ConflictSignal, type Steps } from '../engine.js'
-import { tokenToRow } from '../schema/rows.js'
+import { tokenToRow } from '../schema/token-row.js'
 import { type Line, writeFeed } from './write-feed.js'
 
 function* steps(sql: Sql, change: Change): Steps<CommitResult> {

@@ -2,7 +2,7 @@ import type { Expression, SqlBool } from 'kysely'
 import type { ListedEvent } from '../../../../src/model/event.js'
 import type { EventQuery } from '../../../../src/store/port.js'
 import type { Sql } from '../context.js'
-import { rowToEvent } from '../schema/rows.js'
+import { rowToEvent } from '../schema/event-row.js'
 
 /** One page of audit events, newest first. */
 export const events = async (sql: Sql, query: EventQuery): Promise<readonly ListedEvent[]> => {

@@ -1,7 +1,7 @@
 import { sql as raw } from 'kysely'
 import type { FeedPage } from '../../../../src/store/port.js'
 import type { Sql } from '../context.js'
-import { wide } from '../schema/rows.js'
+import { wide } from '../schema/wide.js'
 
 const CURSOR = /^\d{1,16}$/
 

@@ -1,7 +1,7 @@
 import { CompiledQuery } from 'kysely'
 import type { NodeLease } from '../../../../src/store/port.js'
 import type { Sql } from '../context.js'
-import { wide } from '../schema/rows.js'
+import { wide } from '../schema/wide.js'
 
 /** Leases that ran out this long ago are removed by whoever renews one. */
 const FORGET_AFTER_MS = 24 * 3_600_000

@@ -1,7 +1,7 @@
 import { type Expression, type SqlBool, sql } from 'kysely'
 import type { ListQuery } from '../../../../src/store/port.js'
 import type { Sql } from '../context.js'
-import { wide } from '../schema/rows.js'
+import { wide } from '../schema/wide.js'
 
 /** Up to so many rows are sorted; above that, the list is walked in its order until the page is full. */
 const FEW = 2_000

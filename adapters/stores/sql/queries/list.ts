@@ -1,9 +1,11 @@
 import { type CompiledQuery, type Expression, type SelectQueryBuilder, type SqlBool, sql } from 'kysely'
 import type { ListedToken } from '../../../../src/model/record.js'
+import { foldAscii } from '../../../../src/policy/fold-ascii.js'
 import type { ListQuery } from '../../../../src/store/port.js'
 import type { Sql } from '../context.js'
-import { foldAscii, rowToListed } from '../schema/rows.js'
-import { type Tables, TOKEN_COLUMNS, type TokenRow, type Wide } from '../schema/schema.js'
+import type { Tables } from '../schema/schema.js'
+import { TOKEN_COLUMNS, type TokenRow, type Wide } from '../schema/token-columns.js'
+import { rowToListed } from '../schema/token-row.js'
 import { type ColumnOf, filterConditions, statusCondition } from './filter.js'
 import { MOST_TENANTS, type Plan, planOf } from './list-plan.js'
 

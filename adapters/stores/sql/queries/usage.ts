@@ -2,8 +2,8 @@ import { CompiledQuery } from 'kysely'
 import type { LastUse, UsageAddress, UsageBatch, UsageCount, UsageQuery, UsageRows } from '../../../../src/model/usage.js'
 import { chunks, type Sql } from '../context.js'
 import { affected, ask, type Steps } from '../engine.js'
-import { wide } from '../schema/rows.js'
 import type { Tables } from '../schema/schema.js'
+import { wide } from '../schema/wide.js'
 
 /** Rows to a statement: five columns each stay below every server's number of parameters. */
 const ROWS = 4_000

@@ -1,7 +1,7 @@
 import type { StoredEvent } from '../../../../src/model/event.js'
 import { chunks, type Sql } from '../context.js'
 import { ask, type Steps } from '../engine.js'
-import { eventToRow } from '../schema/rows.js'
+import { eventToRow } from '../schema/event-row.js'
 import type { ChangeKind } from '../schema/schema.js'
 
 /** How many places of the feed are kept. A node that is further behind starts afresh. */

@@ -1,9 +1,9 @@
 import { CompiledQuery } from 'kysely'
 import { askRaw, type Steps } from '../engine.js'
 import type { Migration, Quirks } from '../quirks.js'
-import { wide } from './rows.js'
-import type { Wide } from './schema.js'
 import type { Names } from './table-names.js'
+import type { Wide } from './token-columns.js'
+import { wide } from './wide.js'
 
 /** The statement that makes the table of what has been done. */
 export const createMigrationsTable = (quirks: Quirks, names: Names): string =>
@@ -32,10 +32,11 @@ export function* migrationSteps(quirks: Quirks, names: Names): Steps<void> {
   const done = yield* doneVersions(quirks, names)
   for (const migration of quirks.migrations(names)) {
     if (done.has(migration.version)) continue
+    for (const statement of migration.statements) yield CompiledQuery.raw(statement)
     try {
-      for (const statement of migration.statements) yield CompiledQuery.raw(statement)
+      for (const statement of migration.optional?.statements ?? []) yield CompiledQuery.raw(statement)
     } catch (error) {
-      if (!migration.mayFail?.(error)) throw error
+      if (!migration.optional?.forgives(error)) throw error
     }
     yield CompiledQuery.raw(noteMigration(quirks, names, migration))
   }

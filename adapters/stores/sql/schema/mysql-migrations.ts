@@ -1,7 +1,7 @@
 import type { Migration } from '../quirks.js'
-import { renderV1 } from './render.js'
-import type { ColumnKind } from './schema-v1.js'
+import { schemaMigrations } from './render.js'
 import type { Names } from './table-names.js'
+import type { ColumnKind } from './token-columns.js'
 
 const quote = (name: string): string => `\`${name}\``
 
@@ -19,20 +19,26 @@ const types: { readonly [Kind in ColumnKind]: string } = {
  */
 const SUFFIX = ' engine=InnoDB default charset=utf8mb4 /*M!100200 collate=utf8mb4_nopad_bin *//*!80017 collate=utf8mb4_0900_bin */'
 
+/** https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html#error_er_dup_fieldname */
+const COLUMN_EXISTS = 1060
+
 /** The schema on MySQL and MariaDB. It cannot be rolled back there, so each statement can be run again. */
-export const mysqlMigrations = ({ tablePrefix }: Names): readonly Migration[] => [
-  {
-    version: 1,
-    name: 'tokens, audit, feed, usage, leases',
-    statements: renderV1(tablePrefix, {
-      table: quote,
-      quote,
-      type: (kind) => types[kind],
-      generated: 'stored',
-      indexesInside: true,
-      partialIndexes: false,
-      suffix: () => SUFFIX,
-      feedRow: (feed) => `insert into ${feed} (id, head, floor) values (1, 0, 0) on duplicate key update id = 1`,
+export const mysqlMigrations = ({ tablePrefix }: Names): readonly Migration[] =>
+  schemaMigrations(tablePrefix, {
+    table: quote,
+    quote,
+    type: (kind) => types[kind],
+    generated: 'stored',
+    indexesInside: true,
+    partialIndexes: false,
+    suffix: () => SUFFIX,
+    feedRow: (feed) => `insert into ${feed} (id, head, floor) values (1, 0, 0) on duplicate key update id = 1`,
+    addColumns: (table, definitions) => ({
+      statements: [],
+      optional: {
+        // One statement adds all of them or none, so that one that is there already tells of a process that died right behind it.
+        statements: [`alter table ${table} ${definitions.map((definition) => `add column ${definition}`).join(', ')}`],
+        forgives: (error) => Reflect.get(Object(error), 'errno') === COLUMN_EXISTS,
+      },
     }),
-  },
-]
+  })

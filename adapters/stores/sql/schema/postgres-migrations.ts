@@ -1,5 +1,5 @@
 import type { Migration } from '../quirks.js'
-import { renderV1 } from './render.js'
+import { schemaMigrations } from './render.js'
 import type { Names } from './table-names.js'
 
 const quote = (name: string): string => `"${name}"`
@@ -8,24 +8,19 @@ const quote = (name: string): string => `"${name}"`
 export const postgresMigrations = ({ schema, tablePrefix }: Names): readonly Migration[] => {
   const table = (name: string): string => (schema === undefined ? quote(name) : `${quote(schema)}.${quote(name)}`)
   const tokens = `${tablePrefix}tokens`
-  return [
-    {
-      version: 1,
-      name: 'tokens, audit, feed, usage, leases',
-      statements: renderV1(tablePrefix, {
-        table,
-        quote,
-        type: (kind) => (kind === 'int' ? 'bigint' : 'text collate "C"'),
-        generated: 'stored',
-        indexesInside: false,
-        partialIndexes: true,
-        suffix: () => '',
-        feedRow: (feed) => `insert into ${feed} (id, head, floor) values (1, 0, 0) on conflict (id) do nothing`,
-      }),
-    },
-    {
-      version: 2,
-      name: 'search by name',
+  return schemaMigrations(tablePrefix, {
+    table,
+    quote,
+    type: (kind) => (kind === 'int' ? 'bigint' : 'text collate "C"'),
+    generated: 'stored',
+    indexesInside: false,
+    partialIndexes: true,
+    suffix: () => '',
+    feedRow: (feed) => `insert into ${feed} (id, head, floor) values (1, 0, 0) on conflict (id) do nothing`,
+    addColumns: (name, definitions) => ({
+      statements: [`alter table ${name} ${definitions.map((definition) => `add column if not exists ${definition}`).join(', ')}`],
+    }),
+    nameIndex: {
       // Where the extension cannot be made, or lives in a schema that is not searched, names are searched without an index.
       statements: [
         `do $latchkey$ begin
@@ -38,5 +33,5 @@ exception when undefined_object or insufficient_privilege then null;
 end $latchkey$`,
       ],
     },
-  ]
+  })
 }

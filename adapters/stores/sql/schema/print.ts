@@ -7,7 +7,10 @@ export const printMigrations = (quirks: Quirks, names: Names): string => {
   const parts = [`${createMigrationsTable(quirks, names)};`]
   for (const migration of quirks.migrations(names)) {
     parts.push(`-- ${migration.version}: ${migration.name}`)
-    for (const statement of [...migration.statements, noteMigration(quirks, names, migration)]) parts.push(`${statement};`)
+    const { statements, optional } = migration
+    for (const statement of [...statements, ...(optional?.statements ?? []), noteMigration(quirks, names, migration)]) {
+      parts.push(`${statement};`)
+    }
   }
   return `${parts.join('\n\n')}\n`
 }

@@ -1,7 +1,11 @@
-import { type ColumnKind, SCHEMA_V1, STATE_EXPRESSION, type Table } from './schema-v1.js'
+import type { Migration } from '../quirks.js'
+import { type Column, columnOf, SCHEMA_V1, STATE_EXPRESSION, type Table } from './tables.js'
+import { type ColumnKind, FIELD_COLUMNS } from './token-columns.js'
+
+type Statements = Pick<Migration, 'statements' | 'optional'>
 
 /** How a dialect writes the schema. */
-type Rendering = {
+export type Rendering = {
   /** A quoted name with its schema, for a table. */
   table(name: string): string
   /** A quoted name without a schema, for an index. */
@@ -19,9 +23,13 @@ type Rendering = {
   primaryKey?(table: Table): { readonly before: readonly string[]; readonly after: readonly string[] } | undefined
   /** Inserts the one row of the feed, and leaves one that is there. */
   feedRow(table: string): string
+  /** Adds columns to a table, and leaves those that are there. */
+  addColumns(table: string, definitions: readonly string[]): Statements
+  /** The index over the pieces of names, where the server can have one. */
+  readonly nameIndex?: Statements
 }
 
-const column = ([name, kind]: Table['columns'][number], rendering: Rendering): string => {
+const definitionOf = ([name, kind]: Column, rendering: Rendering): string => {
   const optional = kind.endsWith('?')
   const type = rendering.type((optional ? kind.slice(0, -1) : kind) as ColumnKind)
   return `${name} ${type}${optional ? '' : ' not null'}`
@@ -29,7 +37,7 @@ const column = ([name, kind]: Table['columns'][number], rendering: Rendering): s
 
 const statementsOf = (table: Table, tablePrefix: string, rendering: Rendering): readonly string[] => {
   const key = rendering.primaryKey?.(table) ?? { before: [], after: [`primary key (${table.key.join(', ')})`] }
-  const lines = [...key.before, ...table.columns.map((one) => column(one, rendering))]
+  const lines = [...key.before, ...table.columns.map((one) => definitionOf(one, rendering))]
   if (table.derivesState) {
     lines.push(`state ${rendering.type('word')} generated always as (${STATE_EXPRESSION}) ${rendering.generated}`)
   }
@@ -50,8 +58,35 @@ const statementsOf = (table: Table, tablePrefix: string, rendering: Rendering): 
   return [`create table if not exists ${rendering.table(name)} (\n  ${lines.join(',\n  ')}\n)${rendering.suffix(table)}`, ...indexes]
 }
 
-/** The statements of version 1 in one dialect. Each can be run again. */
-export const renderV1 = (tablePrefix: string, rendering: Rendering): readonly string[] => [
-  ...SCHEMA_V1.flatMap((table) => statementsOf(table, tablePrefix, rendering)),
-  rendering.feedRow(rendering.table(`${tablePrefix}feed`)),
-]
+const versionOne = (tablePrefix: string, rendering: Rendering): Migration => {
+  const { statements = [], optional } = rendering.nameIndex ?? {}
+  return {
+    version: 1,
+    name: 'tokens, audit, feed, usage, leases',
+    statements: [
+      ...SCHEMA_V1.flatMap((table) => statementsOf(table, tablePrefix, rendering)),
+      rendering.feedRow(rendering.table(`${tablePrefix}feed`)),
+      ...statements,
+    ],
+    ...(optional !== undefined && { optional }),
+  }
+}
+
+/** The fields that the table of fields says came with a later version. */
+const fieldsOf = (version: number, tablePrefix: string, rendering: Rendering): Migration => {
+  const added = FIELD_COLUMNS.filter(({ since }) => since === version)
+  return {
+    version,
+    name: `fields: ${added.map(({ field }) => field).join(', ')}`,
+    ...rendering.addColumns(
+      rendering.table(`${tablePrefix}tokens`),
+      added.map((field) => definitionOf(columnOf(field), rendering)),
+    ),
+  }
+}
+
+/** The versions of the schema in one dialect. */
+export const schemaMigrations = (tablePrefix: string, rendering: Rendering): readonly Migration[] => {
+  const later = [...new Set(FIELD_COLUMNS.map(({ since }) => since))].filter((version) => version > 1).sort((a, b) => a - b)
+  return [versionOne(tablePrefix, rendering), ...later.map((version) => fieldsOf(version, tablePrefix, rendering))]
+}

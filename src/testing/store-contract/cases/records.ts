@@ -1,3 +1,4 @@
+import { FIELD_ROWS, type FieldKind } from '../../../model/fields.js'
 import type { StoredToken } from '../../../model/record.js'
 import { ensure, ensureEqual, ensureSameMembers } from '../../assert.js'
 import { randomText } from '../../random.js'
@@ -6,7 +7,23 @@ import type { Stage, StoreCases } from '../types.js'
 
 const LAST_INSTANT = 253_402_300_799_999
 
+const SAMPLES: { readonly [Kind in FieldKind]: unknown } = {
+  id: 'Zz00000000000009',
+  word: 'word_1',
+  text: 'Tëxt «😀» \' "',
+  count: 7,
+  instant: START + 77,
+  duration: 77,
+  grants: ['inventory:*'],
+  resources: { warehouse: ['w1'] },
+  networks: ['192.0.2.0/24'],
+  json: { a: [1, null] },
+  flag: true,
+}
+
+/** Every field that the table of fields has, those with values that are hard to keep spelled out. */
 const everyField: Partial<StoredToken> = {
+  ...samples(),
   pepperId: 'p1aB2cD3',
   name: 'Ware\u0301house «Ωmega» 😀 \\ \' " ` % _',
   description: 'Zeile\u2028zwei, שלום, 𝒳, 👩‍👩‍👧',
@@ -25,12 +42,18 @@ const everyField: Partial<StoredToken> = {
   deactivatedBy: 'bob',
   revokedAt: START + 4,
   revokedBy: 'carol',
-  revokedReason: 'leaked; "see ticket"',
+  revokedCode: 'leaked',
+  revokedReason: 'found in a repository; "see ticket"',
   rotateEverySeconds: 7_776_000,
   rotationDueAt: START + 5,
   replacesId: '0000000000000001',
   replacedById: 'zzzzzzzzzzzzzzzZ',
   requestHash: 'f'.repeat(64),
+}
+
+function samples(): Partial<StoredToken> {
+  const optional = FIELD_ROWS.filter(([, field]) => field.required === undefined && field.beside === undefined)
+  return Object.fromEntries(optional.map(([name, field]) => [name, SAMPLES[field.kind]]))
 }
 
 async function ensureKept(stage: Stage, made: StoredToken, what: string): Promise<void> {

@@ -1,11 +1,7 @@
-/**
- * What a column holds: `word` and `id` are short keys, `key` is a name that somebody else gave (at most 512 characters where a server
- * wants a limit for an index), `text` is anything, `int` has 64 bits.
- */
-export type ColumnKind = 'id' | 'word' | 'key' | 'text' | 'int'
+import { type ColumnKind, FIELD_COLUMNS, type FieldColumn } from './token-columns.js'
 
 /** One column; a question mark behind the kind allows it to be absent. */
-type Column = readonly [name: string, kind: ColumnKind | `${ColumnKind}?`]
+export type Column = readonly [name: string, kind: ColumnKind | `${ColumnKind}?`]
 
 /** One index; `present` names the column that must not be null, for servers that can leave the others out of the index. */
 type Index = { readonly name: string; readonly columns: readonly string[]; readonly present?: string }
@@ -21,45 +17,20 @@ export type Table = {
   readonly derivesState?: true
 }
 
+/** A field of tokens as a column. */
+export const columnOf = ({ column, type, required }: FieldColumn): Column => [column, required ? type : `${type}?`]
+
 /** The derived column: it cannot disagree with the instants that it is made from. */
 export const STATE_EXPRESSION =
   "case when revoked_at is not null then 'revoked' when deactivated_at is not null then 'inactive' else 'live' end"
 
-/** The tables of version 1, as they were released: a later version adds to them in a migration of its own. */
+const fieldsOfV1: readonly Column[] = FIELD_COLUMNS.filter(({ since }) => since === 1).map(columnOf)
+
+/** The tables of version 1: a later version adds to them in a migration of its own. */
 export const SCHEMA_V1: readonly Table[] = [
   {
     name: 'tokens',
-    columns: [
-      ['id', 'id'],
-      ['version', 'int'],
-      ['prefix', 'word'],
-      ['digest', 'word'],
-      ['pepper_id', 'word?'],
-      ['name', 'text'],
-      ['name_folded', 'text'],
-      ['description', 'text?'],
-      ['tenant_id', 'key?'],
-      ['owner_id', 'key?'],
-      ['scopes', 'text'],
-      ['resources', 'text?'],
-      ['allowed_ips', 'text?'],
-      ['metadata', 'text?'],
-      ['created_at', 'int'],
-      ['created_by', 'key'],
-      ['updated_at', 'int'],
-      ['not_before', 'int?'],
-      ['expires_at', 'int?'],
-      ['deactivated_at', 'int?'],
-      ['deactivated_by', 'text?'],
-      ['revoked_at', 'int?'],
-      ['revoked_by', 'text?'],
-      ['revoked_reason', 'text?'],
-      ['rotate_every_seconds', 'int?'],
-      ['rotation_due_at', 'int?'],
-      ['replaces_id', 'id?'],
-      ['replaced_by_id', 'id?'],
-      ['request_hash', 'text?'],
-    ],
+    columns: [...fieldsOfV1, ['name_folded', 'text']],
     key: ['id'],
     derivesState: true,
     indexes: [

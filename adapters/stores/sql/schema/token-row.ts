@@ -1,0 +1,89 @@
+import type { FieldKind } from '../../../../src/model/fields.js'
+import type { ListedToken, StoredToken } from '../../../../src/model/record.js'
+import { foldAscii } from '../../../../src/policy/fold-ascii.js'
+import { FIELD_COLUMNS, type TokenColumn, type TokenRow, type Wide } from './token-columns.js'
+import { wide } from './wide.js'
+
+type Cell = string | number | bigint | null | undefined
+
+/** Stands for a text that is no JSON. */
+const DAMAGED = Symbol('damaged')
+
+const parse = (cell: Cell): unknown => {
+  try {
+    return JSON.parse(String(cell))
+  } catch {
+    return DAMAGED
+  }
+}
+
+const asIs = (value: unknown): Cell => value as Cell
+const number = (cell: Cell): unknown => wide(cell as Wide)
+// What is neither 1 nor absent stays what it is, and is refused by whoever reads the record.
+const flag = (cell: Cell): unknown => (wide(cell as Wide) === 1 ? true : cell)
+const json = { write: (value: unknown): Cell => JSON.stringify(value), read: parse }
+
+const CODECS: { readonly [Kind in FieldKind]: { write(value: unknown): Cell; read(cell: Cell): unknown } } = {
+  id: { write: asIs, read: asIs },
+  word: { write: asIs, read: asIs },
+  text: { write: asIs, read: asIs },
+  count: { write: asIs, read: number },
+  instant: { write: asIs, read: number },
+  duration: { write: asIs, read: number },
+  grants: json,
+  resources: json,
+  networks: json,
+  json,
+  flag: { write: (value) => (value === true ? 1 : null), read: flag },
+}
+
+const COLUMNS = FIELD_COLUMNS.map(({ field, column, kind }) => ({ field, column, ...CODECS[kind] }))
+
+/** The columns of a token, as they are inserted and updated. */
+export const tokenToRow = (token: StoredToken): TokenRow & { name_folded: string } => {
+  const fields: { readonly [field: string]: unknown } = token
+  const row: Partial<Record<TokenColumn, Cell>> & { name_folded: string } = { name_folded: foldAscii(token.name) }
+  for (const { field, column, write } of COLUMNS) {
+    const value = fields[field]
+    row[column] = value === undefined ? null : write(value)
+  }
+  return row as TokenRow & { name_folded: string }
+}
+
+/** A row as the port answers it: absent columns are absent keys. */
+export const rowToToken = (row: TokenRow): StoredToken => {
+  const cells: { readonly [Column in TokenColumn]: Cell } = row
+  const token: { [field: string]: unknown } = {}
+  let damaged = false
+  for (const { field, column, read } of COLUMNS) {
+    const cell = cells[column]
+    if (cell === null || cell === undefined) continue
+    const value = read(cell)
+    if (value === DAMAGED) damaged = true
+    token[field] = value
+  }
+  return (damaged ? closed(token) : token) as StoredToken
+}
+
+// Nothing is granted, from nowhere; the instant refuses wherever it is compared.
+const NOTHING: { readonly [Kind in FieldKind]?: unknown } = { grants: [], networks: [], resources: {} }
+const OPENING: ReadonlySet<FieldKind> = new Set(['grants', 'networks', 'resources', 'json', 'flag'])
+
+/** Damaged text must neither open its token nor fail the others that were read with it. */
+const closed = (token: { readonly [field: string]: unknown }): object => {
+  const rest: { [field: string]: unknown } = { ...token }
+  for (const { field, kind } of FIELD_COLUMNS) {
+    if (!OPENING.has(kind)) continue
+    delete rest[field]
+    if (kind in NOTHING) rest[field] = NOTHING[kind]
+  }
+  return { ...rest, expiresAt: Number.NaN }
+}
+
+/** A row of `list`: the token with its last use beside it. */
+export const rowToListed = (row: TokenRow & { last_used_at: Wide | null; last_used_ip: string | null }): ListedToken => {
+  const token: { -readonly [Key in keyof ListedToken]: ListedToken[Key] } = rowToToken(row)
+  if (row.last_used_at !== null) token.lastUsedAt = wide(row.last_used_at)
+  if (row.last_used_ip !== null) token.lastUsedIp = row.last_used_ip
+  return token
+}
