@@ -18,7 +18,7 @@ const tokens = latchkey({
   store: memoryStore(),
   scopes: { 'inventory:read': 'See stock' },
   onEvent: (event) => {
-    if (event.action === 'leak') console.log(`Write to the owner of ${event.tokenId}: it was found at ${event.details?.url}`)
+    if (event.action === 'token.leaked') console.log(`Write to the owner of ${event.tokenId}: it was found at ${event.details?.url}`)
   },
 })
 const report = leakReports(tokens, { action: 'revoke', fetch: async () => Response.json(published) })

@@ -129,7 +129,7 @@ export class RefusalRecorder {
     return {
       id: generateId(platformRandom),
       at: lastAt,
-      action: 'refuse',
+      action: 'token.refused',
       prefix: this.#prefix,
       actorId: `token:${entry.id}`,
       tokenId: entry.id,
@@ -149,7 +149,7 @@ export class RefusalRecorder {
     return {
       id: generateId(platformRandom),
       at,
-      action: 'refuse',
+      action: 'token.refused',
       prefix: this.#prefix,
       actorId: 'system',
       count,

@@ -68,7 +68,7 @@ export class RotationNotices {
     return {
       id: deriveId(['rotation_due', this.#prefix, token.id, String(token.rotationDueAt)]),
       at: now,
-      action: 'rotation_due',
+      action: 'token.rotation_due',
       prefix: this.#prefix,
       actorId: 'system',
       tokenId: token.id,

@@ -2,20 +2,34 @@ import type { Code } from '../errors.js'
 import type { JsonObject } from './json.js'
 import type { TokenRecord } from './record.js'
 
+/** Every audit action: `token.…` is about one token, `tokens.…` about many. Stored, and given to `onEvent`, so that no name ever changes. */
+export const ACTIONS = [
+  'token.created',
+  'token.updated',
+  'token.activated',
+  'token.deactivated',
+  'token.rotated',
+  'token.revoked',
+  'token.refused',
+  'token.leaked',
+  'token.pruned',
+  'token.imported',
+  'token.rotation_due',
+  'token.expiring',
+  'token.expired',
+  'token.unused',
+  'token.old_still_used',
+  'token.reused',
+  'tokens.revoked',
+  'owner.changed',
+  'owner.gone',
+  'owner.transferred',
+  'owner.erased',
+  'management.refused',
+] as const
+
 /** What happened. */
-export type AuditAction =
-  | 'create'
-  | 'update'
-  | 'activate'
-  | 'deactivate'
-  | 'rotate'
-  | 'revoke'
-  | 'revoke_all'
-  | 'prune'
-  | 'refuse'
-  | 'rotation_due'
-  | 'owner_changed'
-  | 'leak'
+export type AuditAction = (typeof ACTIONS)[number]
 
 /** An audit event as a store keeps it. `id` is unique: inserting it a second time is a conflict. */
 export type StoredEvent = {
@@ -32,7 +46,7 @@ export type StoredEvent = {
   /** From where the actor acted, where known. */
   readonly ip?: string
   readonly reason?: string
-  /** For `refuse`: why. */
+  /** For `token.refused`: why. */
   readonly code?: string
   /** For coalesced or bulk events: how many. */
   readonly count?: number

@@ -22,6 +22,6 @@ export async function activate(context: Context, id: unknown, by: unknown): Prom
     const { tenantId, ownerId, scopes, resources } = current
     checkGrant(context.settings.catalogue, actor, { tenantId, ownerId, scopes, resources })
     const record = withChanges(current, now, { deactivatedAt: undefined, deactivatedBy: undefined })
-    return { record, event: auditEvent('activate', actor, now, { before: current, after: record }) }
+    return { record, event: auditEvent('token.activated', actor, now, { before: current, after: record }) }
   })
 }

@@ -37,7 +37,10 @@ export async function create(context: Context, input: unknown, by: unknown): Pro
   })
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
     const minted = mint(context, draft, actor, given)
-    const result = await commit(context, { inserts: [minted.record], events: [auditEvent('create', actor, now, { after: minted.record })] })
+    const result = await commit(context, {
+      inserts: [minted.record],
+      events: [auditEvent('token.created', actor, now, { after: minted.record })],
+    })
     if (result.ok) return { token: minted.token, record: viewRecord(minted.record, now) }
     if (given.idempotencyKey !== undefined) return replay(context, minted.record, actor)
   }

@@ -17,6 +17,6 @@ export async function deactivate(context: Context, id: unknown, by: unknown): Pr
     if (current.revokedAt !== undefined) throw new ConflictError('conflict', 'this token is revoked already, which is final')
     if (current.deactivatedAt !== undefined) return undefined
     const record = withChanges(current, now, { deactivatedAt: now, deactivatedBy: actor.id })
-    return { record, event: auditEvent('deactivate', actor, now, { before: current, after: record }) }
+    return { record, event: auditEvent('token.deactivated', actor, now, { before: current, after: record }) }
   })
 }

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { viewEvent } from '../activity/view-event.js'
 import { InvalidInputError } from '../errors.js'
-import type { AuditAction, AuditEvent } from '../model/event.js'
+import { ACTIONS, type AuditAction, type AuditEvent } from '../model/event.js'
 import type { Page } from '../model/record.js'
 import { readShape, text } from '../policy/shape.js'
 import type { EventQuery } from '../store/port.js'
@@ -12,21 +12,6 @@ import { readCursor, writeCursor } from './lib/cursor.js'
 import { limitShape } from './list.js'
 
 const DEFAULT_LIMIT = 50
-/** The audit actions that there are. */
-export const ACTIONS = [
-  'create',
-  'update',
-  'activate',
-  'deactivate',
-  'rotate',
-  'revoke',
-  'revoke_all',
-  'prune',
-  'refuse',
-  'rotation_due',
-  'owner_changed',
-  'leak',
-] as const
 
 type Given = {
   tokenId?: string | undefined

@@ -20,7 +20,7 @@ export async function ownerChanged(context: Context, ownerId: unknown, by: unkno
         {
           id: generateId(platformRandom),
           at: context.settings.clock(),
-          action: 'owner_changed',
+          action: 'owner.changed',
           prefix: context.settings.prefix,
           actorId: actor.id,
           ownerId: owner,

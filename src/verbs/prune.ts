@@ -65,8 +65,8 @@ async function end(context: Context, dead: readonly ListedToken[], actor: ReadAc
 
 async function revokeExpired(context: Context, token: ListedToken, actor: ReadActor, now: number): Promise<boolean> {
   const { lastUsedAt, lastUsedIp, ...stored } = token
-  const after = withChanges(stored, now, { revokedAt: now, revokedBy: actor.id, revokedReason: 'pruned', rotationDueAt: undefined })
-  const event = auditEvent('revoke', actor, now, { before: stored, after, reason: 'pruned' })
+  const after = withChanges(stored, now, { revokedAt: now, revokedBy: actor.id, revokedCode: 'pruned', rotationDueAt: undefined })
+  const event = auditEvent('token.revoked', actor, now, { before: stored, after })
   const result = await commit(context, { updates: [{ expectedVersion: stored.version, record: after }], events: [event] })
   return result.ok
 }
@@ -76,7 +76,7 @@ async function remove(context: Context, ids: readonly string[], actor: ReadActor
   const event: StoredEvent = {
     id: generateId(platformRandom),
     at: context.settings.clock(),
-    action: 'prune',
+    action: 'token.pruned',
     prefix: context.settings.prefix,
     actorId: actor.id,
     count: ids.length,

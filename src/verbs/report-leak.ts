@@ -44,7 +44,7 @@ export async function reportLeak(context: Context, input: unknown, by: unknown):
 }
 
 async function act(context: Context, stored: StoredToken, action: LeakAction, by: unknown): Promise<TokenRecord> {
-  if (action === 'revoke') return revoke(context, stored.id, { reason: 'leaked' }, by)
+  if (action === 'revoke') return revoke(context, stored.id, {}, by, 'leaked')
   if (action === 'deactivate' && stored.revokedAt === undefined) return deactivate(context, stored.id, by)
   return viewRecord(stored, context.settings.clock())
 }
@@ -57,7 +57,7 @@ function leakEvent(stored: StoredToken, given: Given, actor: ReadActor, at: numb
   return {
     id: deriveId(['leak', prefix, id, source ?? '', url ?? '']),
     at,
-    action: 'leak',
+    action: 'token.leaked',
     prefix,
     actorId: actor.id,
     tokenId: id,

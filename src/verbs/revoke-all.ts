@@ -83,7 +83,7 @@ function eventOf(prefix: string, given: Given, actor: ReadActor, at: number): St
   return {
     id: generateId(platformRandom),
     at,
-    action: 'revoke_all',
+    action: 'tokens.revoked',
     prefix,
     actorId: actor.id,
     ...(tenantId !== undefined && { tenantId }),

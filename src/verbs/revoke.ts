@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import type { TokenRecord } from '../model/record.js'
+import type { RevokedCode, TokenRecord } from '../model/record.js'
 import { readShape, text } from '../policy/shape.js'
 import type { Context } from '../verify/context.js'
 import { readActor } from './lib/actor.js'
@@ -17,13 +17,25 @@ const shape: z.ZodType<{ reason?: string | undefined; waitForNodes?: boolean | u
  *
  * @throws NotFoundError `not_found`
  */
-export async function revoke(context: Context, id: unknown, input: unknown, by: unknown): Promise<TokenRecord> {
+export async function revoke(
+  context: Context,
+  id: unknown,
+  input: unknown,
+  by: unknown,
+  code: RevokedCode = 'manual',
+): Promise<TokenRecord> {
   const actor = readActor(by)
   const { reason, waitForNodes } = readShape(shape, input ?? {}, 'revoke()')
   const record = await changeToken(context, id, actor, undefined, (current, now) => {
     if (current.revokedAt !== undefined) return undefined
-    const after = withChanges(current, now, { revokedAt: now, revokedBy: actor.id, revokedReason: reason, rotationDueAt: undefined })
-    return { record: after, event: auditEvent('revoke', actor, now, { before: current, after, reason }) }
+    const after = withChanges(current, now, {
+      revokedAt: now,
+      revokedBy: actor.id,
+      revokedCode: code,
+      revokedReason: reason,
+      rotationDueAt: undefined,
+    })
+    return { record: after, event: auditEvent('token.revoked', actor, now, { before: current, after, reason }) }
   })
   if (waitForNodes === true) await barrier(context)
   return record

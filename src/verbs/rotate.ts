@@ -55,8 +55,8 @@ export async function rotate(context: Context, id: unknown, input: unknown, by: 
       inserts: [successor.record],
       updates: [{ expectedVersion: old.version, record: ended }],
       events: [
-        auditEvent('rotate', actor, now, { before: old, after: ended, details }),
-        auditEvent('create', actor, now, { after: successor.record, details: { replacesId: old.id } }),
+        auditEvent('token.rotated', actor, now, { before: old, after: ended, details }),
+        auditEvent('token.created', actor, now, { after: successor.record, details: { replacesId: old.id } }),
       ],
     })
     if (result.ok) return { token: successor.token, record: viewRecord(successor.record, now) }
@@ -91,6 +91,7 @@ function mintSuccessor(
     createdAt: now,
     rotationDueAt: rotateEverySeconds === undefined ? undefined : now + rotateEverySeconds * 1000,
     replacesId: old.id,
+    rootId: old.rootId ?? old.id,
     replacedById: undefined,
     requestHash: key === undefined ? undefined : fingerprint({ overlapSeconds }),
   })
@@ -100,7 +101,7 @@ function mintSuccessor(
 function endOld(old: StoredToken, successorId: string, actor: ReadActor, overlapSeconds: number, now: number): StoredToken {
   const handover = { replacedById: successorId, rotationDueAt: undefined }
   if (overlapSeconds === 0) {
-    return withChanges(old, now, { ...handover, revokedAt: now, revokedBy: actor.id, revokedReason: 'rotated' })
+    return withChanges(old, now, { ...handover, revokedAt: now, revokedBy: actor.id, revokedCode: 'rotated' })
   }
   const end = now + overlapSeconds * 1000
   return withChanges(old, now, { ...handover, expiresAt: old.expiresAt === undefined ? end : Math.min(old.expiresAt, end) })

@@ -27,7 +27,7 @@ export async function update(context: Context, id: unknown, changes: unknown, by
     const next = withChanges(current, now, collect(given, terms, scopes, current, now))
     if (changedFields(current, next).length === 0) return undefined
     checkTerms(context, actor, current, next, now)
-    return { record: next, event: auditEvent('update', actor, now, { before: current, after: next }) }
+    return { record: next, event: auditEvent('token.updated', actor, now, { before: current, after: next }) }
   })
 }
 

@@ -29,6 +29,7 @@ export function viewRecord(stored: ListedToken, now: number): TokenRecord {
     ...(stored.deactivatedBy !== undefined && { deactivatedBy: stored.deactivatedBy }),
     ...(stored.revokedAt !== undefined && { revokedAt: at(stored.revokedAt) }),
     ...(stored.revokedBy !== undefined && { revokedBy: stored.revokedBy }),
+    ...(stored.revokedCode !== undefined && { revokedCode: stored.revokedCode }),
     ...(stored.revokedReason !== undefined && { revokedReason: stored.revokedReason }),
     ...(stored.rotateEverySeconds !== undefined && { rotateEverySeconds: stored.rotateEverySeconds }),
     ...(stored.rotationDueAt !== undefined && { rotationDueAt: at(stored.rotationDueAt) }),

@@ -18,7 +18,7 @@ describe('refused uses of a known token', () => {
       if (use % 10_000 === 0) await pause(5)
     }
     await tokens.close()
-    const { items } = await instance({ store }).events({ action: 'refuse', limit: 1000 })
+    const { items } = await instance({ store }).events({ action: 'token.refused', limit: 1000 })
     expect(items.length).toBeLessThan(10)
     expect(total(items)).toBe(100_000 + before)
     expect(items[0]).toMatchObject({ tokenId: record.id, code: 'token_revoked', ip: '10.0.0.1', actorId: `token:${record.id}` })
@@ -57,7 +57,7 @@ describe('refused uses of a known token', () => {
     tokens.countUse(await principalOf(tokens.decide(token, ip)), { ip: '::ffff:10.0.0.1', outcome: 'resource_denied' })
     seen.resource_denied = record.id
     await tokens.close()
-    const { items } = await instance({ store }).events({ action: 'refuse' })
+    const { items } = await instance({ store }).events({ action: 'token.refused' })
     expect(Object.fromEntries(items.map(({ code, tokenId }) => [code, tokenId]))).toEqual(seen)
     expect(new Set(items.map((event) => event.ip))).toEqual(new Set(['10.0.0.1']))
   })
@@ -71,7 +71,7 @@ describe('refused uses of a known token', () => {
     for (const { token } of made) await tokens.verify(token)
     for (let round = 0; round < 10; round += 1) {
       await pause(20)
-      writes.push((await tokens.events({ action: 'refuse', limit: 1000 })).items.length)
+      writes.push((await tokens.events({ action: 'token.refused', limit: 1000 })).items.length)
     }
     expect(Math.max(...writes)).toBeLessThanOrEqual(121)
     await tokens.close()
@@ -79,7 +79,7 @@ describe('refused uses of a known token', () => {
     let cursor: string | undefined
     const reader = instance({ store })
     do {
-      const page = await reader.events({ action: 'refuse', limit: 1000, cursor })
+      const page = await reader.events({ action: 'token.refused', limit: 1000, cursor })
       sum += total(page.items)
       cursor = page.nextCursor
     } while (cursor !== undefined)
@@ -100,7 +100,7 @@ describe('refused uses of a known token', () => {
         store,
         usage: { flushIntervalSeconds: 0.01 },
         deadlineSeconds: 0.05,
-        onEvent: (event) => void (event.action === 'refuse' && told.push(event)),
+        onEvent: (event) => void (event.action === 'token.refused' && told.push(event)),
       })
       const made = await Promise.all([mint(tokens), mint(tokens), mint(tokens)])
       await tokens.revokeAll({ all: true }, SYSTEM)
@@ -112,7 +112,7 @@ describe('refused uses of a known token', () => {
       await pause(100)
       store.behave()
       await tokens.close()
-      const { items } = await instance({ store: shared }).events({ action: 'refuse' })
+      const { items } = await instance({ store: shared }).events({ action: 'token.refused' })
       expect(total(items)).toBe(3)
       expect(new Set(items.map(({ tokenId }) => tokenId)).size).toBe(3)
       expect(told.length).toBeLessThanOrEqual(items.length)

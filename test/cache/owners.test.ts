@@ -119,7 +119,7 @@ describe('the scopes of an owner', () => {
     await here.ownerChanged('u1')
     expect((await principalOf(here.verify(token))).scopes).toEqual([])
     await until(async () => (await principalOf(there.verify(token))).scopes.length === 0)
-    expect((await here.events({ action: 'owner_changed' })).items).toMatchObject([{ actorId: 'system' }])
+    expect((await here.events({ action: 'owner.changed' })).items).toMatchObject([{ actorId: 'system' }])
   })
 
   it('whose answer is late are not remembered past a change that came meanwhile', async () => {

@@ -27,6 +27,6 @@ describe.skipIf(redis.skip)(`the redis example ${redis.skip ?? ''}`, () => {
     expect(told).toContain('lisbon: accepted, for Warehouse robot')
     expect(told).toContain('berlin: refused, token_revoked')
     expect(told).toContain('lisbon: refused, token_revoked')
-    expect(told).toMatch(/revoke by system: the robot was sold\n.* create by system/)
+    expect(told).toMatch(/token\.revoked by system: the robot was sold\n.* token\.created by system/)
   })
 })

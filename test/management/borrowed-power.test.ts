@@ -106,11 +106,11 @@ describe('the audit of one tenant', () => {
       const { text } = await call('GET', '/events', { actor })
       expect(text).not.toContain('bolt')
     }
-    expect((await call('GET', '/events?action=revoke_all', { actor: admin })).body.items).toMatchObject([
+    expect((await call('GET', '/events?action=tokens.revoked', { actor: admin })).body.items).toMatchObject([
       { details: { tenants: ['acme'] } },
     ])
     await call('POST', '/revoke-all', { actor: partner, body: { all: true } })
-    const { items } = (await call('GET', '/events?action=revoke_all', { actor: superadmin })).body
+    const { items } = (await call('GET', '/events?action=tokens.revoked', { actor: superadmin })).body
     expect(items[0].details.tenants).toEqual(['acme', 'bolt'])
   })
 })

@@ -179,7 +179,7 @@ describe('the holder of a token', () => {
     expect([again.status, again.body]).toMatchObject([200, { replayed: true, record: { id: rotated.body.record.id } }])
     expect(again.text).not.toContain(rotated.body.token)
     expect((await call('POST', '/self/rotate', { headers: bearer(able.token) })).status).toBe(409)
-    const events = await tokens.events({ tokenId: able.id, action: 'rotate' })
+    const events = await tokens.events({ tokenId: able.id, action: 'token.rotated' })
     expect(events.items[0]?.actorId).toBe(`token:${able.id}`)
     await call('POST', '/self/rotate', { headers: bearer(rotated.body.token) })
     expect(await tokens.verify(rotated.body.token)).toEqual({ ok: false, code: 'token_revoked' })

@@ -104,9 +104,9 @@ describe('a token through the management API', () => {
     })
     expect((await call('GET', `/${id}/usage?from=2001-01-01T00:00:00Z&to=2001-01-02T00:00:00Z`, { actor: admin })).body.total).toBe(0)
     const events = await call('GET', `/${id}/events`, { actor: admin })
-    expect(events.body.items.map((event: { action: string }) => event.action)).toEqual(['revoke', 'create'])
+    expect(events.body.items.map((event: { action: string }) => event.action)).toEqual(['token.revoked', 'token.created'])
     expect(events.body.items[0]).toMatchObject({ actorId: 'ada', reason: 'done', ip: '198.51.100.4' })
-    expect((await call('GET', '/events?action=create&limit=1', { actor: admin })).body.items).toHaveLength(1)
+    expect((await call('GET', '/events?action=token.created&limit=1', { actor: admin })).body.items).toHaveLength(1)
     await tokens.close()
   })
 

@@ -219,9 +219,9 @@ describe('a client generated from the document', () => {
     expect((await run('getToken', last)).data).toMatchObject({ status: 'revoked' })
     expect((await run('getTokenUsage', id)).data).toMatchObject({ total: 2 })
     expect((await run('listTokenEvents', id)).data).toMatchObject({
-      items: expect.arrayContaining([expect.objectContaining({ action: 'rotate' })]),
+      items: expect.arrayContaining([expect.objectContaining({ action: 'token.rotated' })]),
     })
-    expect((await run('listEvents', { action: ['revoke'] })).data).toMatchObject({ items: [{ tokenId: last }] })
+    expect((await run('listEvents', { action: ['token.revoked'] })).data).toMatchObject({ items: [{ tokenId: last }] })
     expect((await run('revokeAllTokens', null, { tenantId: 'acme' })).data).toEqual({ count: 1 })
     expect((await holder.getSelf?.())?.status).toBe(401)
     expect((await run('getToken', 'AAAAAAAAAAAAAAAA')).status).toBe(404)

@@ -71,7 +71,7 @@ describe('a request that is sent again', () => {
       expect(again.body).toEqual({ record: first?.body.record, replayed: true })
     }
     expect((await tokens.list()).items).toHaveLength(1)
-    expect((await tokens.events({ action: 'create' })).items).toHaveLength(1)
+    expect((await tokens.events({ action: 'token.created' })).items).toHaveLength(1)
   })
 
   it('is recovered by rotating the record', async () => {

@@ -84,7 +84,7 @@ describe('a limit', () => {
         { outcome: 'rate_limited', count: 1 },
       ],
     ])
-    await until(async () => (await tokens.events({ tokenId: record.id, action: 'refuse' })).items[0]?.code === 'rate_limited')
+    await until(async () => (await tokens.events({ tokenId: record.id, action: 'token.refused' })).items[0]?.code === 'rate_limited')
   })
 })
 

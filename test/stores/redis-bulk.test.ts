@@ -18,7 +18,7 @@ describe.skipIf(redis.skip)(`bulk revocation in redis ${redis.skip ?? ''}`, () =
   const admin = new Redis(redis.url ?? '', { lazyConnect: true })
   const cleanups: (() => unknown)[] = []
   const stamp = { revokedAt: 2_000_000_000_000, revokedBy: 'bob', revokedReason: 'leak' }
-  const revokeAll = () => storedEvent({ action: 'revoke_all' })
+  const revokeAll = () => storedEvent({ action: 'tokens.revoked' })
 
   afterEach(async () => {
     for (const cleanup of cleanups.splice(0).reverse()) await cleanup()

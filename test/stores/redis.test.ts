@@ -127,7 +127,9 @@ describe.skipIf(redis.skip)(`redis store ${redis.skip ?? ''}`, () => {
     const update = { expectedVersion: 1, record: { ...token, version: 2, name: 'second' } }
     expect(await store.commit({ updates: [update], events: [storedEvent()] })).toEqual({ ok: true })
     expect(await store.commit({ updates: [update], events: [storedEvent()] })).toEqual({ ok: false, conflict: token.id })
-    expect(await store.revokeWhere({ prefix: 'acme' }, { revokedAt: 9, revokedBy: 'bob' }, storedEvent({ action: 'revoke_all' }))).toBe(1)
+    expect(await store.revokeWhere({ prefix: 'acme' }, { revokedAt: 9, revokedBy: 'bob' }, storedEvent({ action: 'tokens.revoked' }))).toBe(
+      1,
+    )
     expect(await store.events({ prefix: 'acme', limit: 10 })).toHaveLength(3)
     expect(await store.find([token.id])).toMatchObject([{ version: 3, name: 'second', revokedAt: 9 }])
   })

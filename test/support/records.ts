@@ -20,7 +20,7 @@ export const storedToken = (fields: Partial<StoredToken> = {}): StoredToken => (
 export const storedEvent = (fields: Partial<StoredEvent> = {}): StoredEvent => ({
   id: randomBytes(8).toString('hex'),
   at: 1_700_000_000_000,
-  action: 'create',
+  action: 'token.created',
   prefix: 'acme',
   actorId: 'alice',
   ...fields,

@@ -75,7 +75,7 @@ describe('what an actor may not see', () => {
       const by = WHO[who]
       const seen = SEES[who].map((token) => ids[token]).sort()
       expect((await tokens.list({}, by)).items.map(({ id }) => id).sort()).toEqual(seen)
-      const told = (await tokens.events({ action: 'create' }, by)).items.map(({ tokenId }) => tokenId)
+      const told = (await tokens.events({ action: 'token.created' }, by)).items.map(({ tokenId }) => tokenId)
       expect(told.sort()).toEqual(seen)
       for (const tenantId of ['t1', 't2', 't3']) {
         const there = SEES[who].filter((token) => token === tenantId || token === `bobs in ${tenantId}`).map((token) => ids[token])

@@ -29,15 +29,15 @@ describe('the audit', () => {
     expect(items.map(({ id: _, ...event }) => event)).toEqual([
       {
         ...common,
-        action: 'revoke',
+        action: 'token.revoked',
         at: at.revoke,
         reason: 'leaked',
         before: {},
-        after: { revokedAt: at.revoke?.toISOString(), revokedBy: 'ann', revokedReason: 'leaked' },
+        after: { revokedAt: at.revoke?.toISOString(), revokedBy: 'ann', revokedCode: 'manual', revokedReason: 'leaked' },
       },
       {
         ...common,
-        action: 'rotate',
+        action: 'token.rotated',
         at: at.rotate,
         before: {},
         after: { expiresAt: new Date((at.rotate?.getTime() ?? 0) + 60_000).toISOString(), replacedById: successor },
@@ -45,42 +45,42 @@ describe('the audit', () => {
       },
       {
         ...common,
-        action: 'activate',
+        action: 'token.activated',
         at: at.activate,
         before: { deactivatedAt: at.deactivate?.toISOString(), deactivatedBy: 'ann' },
         after: {},
       },
       {
         ...common,
-        action: 'deactivate',
+        action: 'token.deactivated',
         at: at.deactivate,
         before: {},
         after: { deactivatedAt: at.deactivate?.toISOString(), deactivatedBy: 'ann' },
       },
       {
         ...common,
-        action: 'update',
+        action: 'token.updated',
         at: at.update,
         before: { name: 'ERP', expiresAt: record.expiresAt?.toISOString() },
         after: { name: 'CRM' },
       },
       {
         ...common,
-        action: 'create',
+        action: 'token.created',
         at: at.create,
         after: { name: 'ERP', scopes: ['stock:read'], expiresAt: record.expiresAt?.toISOString() },
       },
     ])
     expect(JSON.stringify(items)).not.toMatch(/digest|[0-9a-f]{32}/)
     const born = (await tokens.events({ tokenId: successor })).items
-    expect(born).toMatchObject([{ action: 'create', details: { replacesId: record.id } }])
+    expect(born).toMatchObject([{ action: 'token.created', details: { replacesId: record.id } }])
   })
 
   it('says of a bulk revocation how many, and by which filter', async () => {
     const tokens = instance()
     await Promise.all([mint(tokens, { tenantId: 't1' }), mint(tokens, { tenantId: 't1' }), mint(tokens, { tenantId: 't2' })])
     await tokens.revokeAll({ tenantId: 't1', reason: 'left' }, ANN)
-    expect((await tokens.events({ action: 'revoke_all' })).items).toMatchObject([
+    expect((await tokens.events({ action: 'tokens.revoked' })).items).toMatchObject([
       {
         count: 2,
         actorId: 'ann',
@@ -132,7 +132,7 @@ describe('the audit', () => {
       store.behave({ commit: { do: 'answer', value: answer }, revokeWhere: { do: 'answer', value: answer } })
       expect(await refusal(tokens.revoke(record.id, {}, SYSTEM))).toMatch(/^store_unavailable/)
       expect(await refusal(tokens.revokeAll({ all: true }, SYSTEM))).toMatch(/^store_unavailable/)
-      expect(told.map(({ action }) => action)).toEqual(['create'])
+      expect(told.map(({ action }) => action)).toEqual(['token.created'])
     })
   }
 })
@@ -154,7 +154,13 @@ describe('onEvent', () => {
     await tokens.update(record.id, { name: 'y' }, SYSTEM)
     await tokens.rotate(record.id, {}, SYSTEM)
     await tokens.revokeAll({ all: true }, SYSTEM)
-    expect(told.map(([{ action }]) => action)).toEqual(['create', 'update', 'rotate', 'create', 'revoke_all'])
+    expect(told.map(([{ action }]) => action)).toEqual([
+      'token.created',
+      'token.updated',
+      'token.rotated',
+      'token.created',
+      'tokens.revoked',
+    ])
     expect(told.every(([, durable]) => durable)).toBe(true)
     expect(told.at(-1)?.[0].count).toBe(1)
   })

@@ -17,7 +17,7 @@ describe('update', () => {
     )
     const after = await tokens.get(record.id)
     expect(after?.version).toBe(101)
-    const events = await tokens.events({ tokenId: record.id, action: 'update', limit: 1000 })
+    const events = await tokens.events({ tokenId: record.id, action: 'token.updated', limit: 1000 })
     expect(events.items).toHaveLength(100)
     expect(new Set(events.items.map(({ after: now }) => now?.name)).size).toBe(100)
     // Each event begins where the one before it ended: no change was made over a state that nobody saw.
@@ -56,7 +56,7 @@ describe('update', () => {
     const { record } = await mint(tokens, { description: 'd', metadata: { a: 1 }, ttlSeconds: 60 })
     const same = await tokens.update(record.id, { name: undefined, description: 'd', scopes: ['stock:read'] }, SYSTEM)
     expect(same.version).toBe(1)
-    expect((await tokens.events({ action: 'update' })).items).toHaveLength(0)
+    expect((await tokens.events({ action: 'token.updated' })).items).toHaveLength(0)
     const bare = await tokens.update(record.id, { description: null, metadata: null, expiresAt: null }, SYSTEM)
     expect(bare.version).toBe(2)
     expect(Object.keys(bare)).not.toEqual(expect.arrayContaining(['description']))
@@ -100,7 +100,7 @@ describe('revocation', () => {
       expect(await verdict(tokens.verify(token))).toBe('token_revoked')
     }
     expect(await verdict(instance({ store }).verify(token))).toBe('token_revoked')
-    expect((await tokens.events({ action: 'revoke' })).items).toHaveLength(1)
+    expect((await tokens.events({ action: 'token.revoked' })).items).toHaveLength(1)
   })
 
   it('wins over every status', async () => {
@@ -172,8 +172,8 @@ describe('prune', () => {
     expect(left.sort()).toEqual([alive.record.id, fresh.record.id].sort())
     expect(await verdict(tokens.verify(expired.token))).toBe('token_unknown')
     expect(await verdict(tokens.verify(alive.token))).toBe('ok')
-    expect((await tokens.events({ tokenId: expired.record.id })).items.map(({ action }) => action)).toContain('create')
-    expect((await tokens.events({ action: 'prune' })).items).toMatchObject([{ count: 2 }])
+    expect((await tokens.events({ tokenId: expired.record.id })).items.map(({ action }) => action)).toContain('token.created')
+    expect((await tokens.events({ action: 'token.pruned' })).items).toMatchObject([{ count: 2 }])
   })
 
   it('goes through more than a page', async () => {

@@ -14,7 +14,7 @@ describe('create under an idempotency key', () => {
     expect(answers.filter(({ replayed }) => replayed === true)).toHaveLength(49)
     expect(new Set(answers.map(({ record }) => record.id)).size).toBe(1)
     expect((await tokens.list()).items).toHaveLength(1)
-    expect((await tokens.events({ action: 'create' })).items).toHaveLength(1)
+    expect((await tokens.events({ action: 'token.created' })).items).toHaveLength(1)
     expect(JSON.stringify(answers.filter(({ replayed }) => replayed))).not.toMatch(/acme_test_[0-9A-Za-z]{16}_/)
   })
 

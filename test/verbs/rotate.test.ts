@@ -25,7 +25,7 @@ describe('rotate', () => {
       expect(all).toHaveLength(2)
       expect((await tokens.get(record.id))?.replacedById).toBe(made[0]?.record.id)
       expect(made[0]?.record.replacesId).toBe(record.id)
-      expect((await tokens.events({ action: 'rotate' })).items).toHaveLength(1)
+      expect((await tokens.events({ action: 'token.rotated' })).items).toHaveLength(1)
     })
   }
 
@@ -35,7 +35,7 @@ describe('rotate', () => {
     const next = await tokens.rotate(old.record.id, {}, SYSTEM)
     expect(await verdict(tokens.verify(old.token))).toBe('token_revoked')
     expect(await verdict(tokens.verify(next.token))).toBe('ok')
-    expect(await tokens.get(old.record.id)).toMatchObject({ status: 'revoked', revokedReason: 'rotated', revokedBy: 'system' })
+    expect(await tokens.get(old.record.id)).toMatchObject({ status: 'revoked', revokedCode: 'rotated', revokedBy: 'system' })
   })
 
   it('keeps both alive during the overlap, and only the new one after it', async () => {
@@ -134,7 +134,7 @@ describe('rotate', () => {
     const tokens = instance({
       clock: () => now,
       onEvent: (event) => {
-        if (event.action === 'rotation_due') told.push(String(event.tokenId))
+        if (event.action === 'token.rotation_due') told.push(String(event.tokenId))
       },
     })
     const { token, record } = await mint(tokens, { rotateEverySeconds: 60 })
@@ -145,7 +145,7 @@ describe('rotate', () => {
     await new Promise((resolve) => setImmediate(resolve))
     expect((await tokens.list({ rotationDue: true })).items.map(({ id }) => id)).toEqual([record.id])
     expect(told).toEqual([record.id])
-    expect((await tokens.events({ action: 'rotation_due' })).items).toHaveLength(1)
+    expect((await tokens.events({ action: 'token.rotation_due' })).items).toHaveLength(1)
     await tokens.rotate(record.id, { overlapSeconds: 60 }, SYSTEM)
     expect((await tokens.list({ rotationDue: true })).items).toHaveLength(0)
   })

@@ -50,7 +50,7 @@ export const listEvents: Route = defineRoute({
   refusals: [],
   examples: () => [
     { name: 'all', summary: 'The newest', query: { limit: 20 } },
-    { name: 'revocations', summary: 'Revocations of one tenant', query: { tenantId: 'acme', action: ['revoke', 'revoke_all'] } },
+    { name: 'revocations', summary: 'Revocations of one tenant', query: { tenantId: 'acme', action: ['token.revoked', 'tokens.revoked'] } },
   ],
   run: async ({ tokens, query }, actor) => ({ status: 200, body: await tokens.events(query, { actor }) }),
 })

@@ -32,6 +32,7 @@ export const tokenRecord: z.ZodType = z
     deactivatedBy: z.string().optional(),
     revokedAt: instant.optional(),
     revokedBy: z.string().optional(),
+    revokedCode: z.string().optional(),
     revokedReason: z.string().optional(),
     rotateEverySeconds: z.int().optional(),
     rotationDueAt: instant.optional(),

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import type { EventsInput, ListInput } from '../../instance.js'
+import { ACTIONS } from '../../model/event.js'
 import type { TokenStatus } from '../../model/record.js'
-import { ACTIONS } from '../../verbs/events.js'
 
 const MAX_LIMIT = 1000
 const STATUSES = ['pending', 'active', 'inactive', 'expired', 'revoked'] as const satisfies readonly TokenStatus[]

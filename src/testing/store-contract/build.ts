@@ -33,7 +33,7 @@ export function token(prefix: string, fields: Partial<StoredToken> = {}): Stored
 
 /** An audit event with what every event has, and with `fields`. */
 export function event(prefix: string, fields: Partial<StoredEvent> = {}): StoredEvent {
-  const action: AuditAction = 'create'
+  const action: AuditAction = 'token.created'
   return { id: randomText(20), at: START, action, prefix, actorId: 'alice', ...fields }
 }
 
@@ -61,7 +61,7 @@ export async function inserted(stage: Stage, fields: Partial<StoredToken> = {}):
 /** Commits one update with its event. */
 export async function replace(store: TokenStore, old: StoredToken, fields: Partial<StoredToken>): Promise<StoredToken> {
   const record = changed(old, fields)
-  const events = [event(old.prefix, { action: 'update', tokenId: old.id })]
+  const events = [event(old.prefix, { action: 'token.updated', tokenId: old.id })]
   const result = await store.commit({ updates: [{ expectedVersion: old.version, record }], events })
   ensureEqual(result, { ok: true }, 'commit must accept an update that expects the present version')
   return record

@@ -19,6 +19,7 @@ const SHOWN = [
   'deactivatedBy',
   'revokedAt',
   'revokedBy',
+  'revokedCode',
   'revokedReason',
   'rotateEverySeconds',
   'rotationDueAt',

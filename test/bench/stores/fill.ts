@@ -48,7 +48,7 @@ export const fill = async (store: TokenStore, from: number, total: number): Prom
     const id = `fill-${at}-${total}`
     const result = await store.commit({
       inserts,
-      events: [{ id, at: START, action: 'create', prefix: PREFIX, actorId: 'bench', count: BATCH }],
+      events: [{ id, at: START, action: 'token.created', prefix: PREFIX, actorId: 'bench', count: BATCH }],
     })
     if (!result.ok) throw new Error(`conflict on ${result.conflict}`)
   }

@@ -36,7 +36,7 @@ describe('a leak report', () => {
       { token_hash: hash(stranger), token_type: 'acme_token', label: 'false_positive' },
     ])
     expect(await tokens.verify(token)).toEqual({ ok: false, code: 'token_revoked' })
-    const { items } = await tokens.events({ tokenId: record.id, action: 'leak' })
+    const { items } = await tokens.events({ tokenId: record.id, action: 'token.leaked' })
     expect(items).toMatchObject([
       {
         actorId: 'leaks:github',
@@ -44,7 +44,7 @@ describe('a leak report', () => {
         details: { url: 'https://github.com/x/y/blob/1/.env', source: 'commit', action: 'revoke' },
       },
     ])
-    expect(await tokens.get(record.id)).toMatchObject({ status: 'revoked', revokedReason: 'leaked', revokedBy: 'leaks:github' })
+    expect(await tokens.get(record.id)).toMatchObject({ status: 'revoked', revokedCode: 'leaked', revokedBy: 'leaks:github' })
   })
 
   it('sent again changes nothing', async () => {
@@ -56,7 +56,7 @@ describe('a leak report', () => {
     const answers = await Promise.all([1, 2, 3, 4].map(async () => (await report(sender.request(body))).json()))
     expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1)
     const { items } = await tokens.events({ tokenId: record.id })
-    expect(items.map((event) => event.action).sort()).toEqual(['create', 'leak', 'revoke'])
+    expect(items.map((event) => event.action).sort()).toEqual(['token.created', 'token.leaked', 'token.revoked'])
     expect(sender.fetches).toBe(1)
   })
 
@@ -201,7 +201,7 @@ describe('the text of a reported token', () => {
     const { token, record } = await create()
     const at = { url: `https://x.example/#${token}`, source: `log of ${token}`, type: token }
     await tokens.reportLeak({ token, action: 'notify', ...at }, { actor: 'system' })
-    const { items } = await tokens.events({ tokenId: record.id, action: 'leak' })
+    const { items } = await tokens.events({ tokenId: record.id, action: 'token.leaked' })
     expect(items).toHaveLength(1)
     expect(`${JSON.stringify(items)}${inspect(told, { depth: null })}`).not.toContain(token.slice(-30))
   })

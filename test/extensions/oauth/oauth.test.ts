@@ -160,7 +160,7 @@ describe('revocation (RFC 7009)', () => {
     }
     expect(await tokens.verify(token)).toEqual({ ok: false, code: 'token_revoked' })
     expect(await tokens.get(record.id)).toMatchObject({ revokedBy: 'client:gateway' })
-    expect((await tokens.events({ tokenId: record.id, action: 'revoke' })).items).toHaveLength(1)
+    expect((await tokens.events({ tokenId: record.id, action: 'token.revoked' })).items).toHaveLength(1)
   })
 
   it("§2.1 refuses to end a token that is not the client's", async () => {

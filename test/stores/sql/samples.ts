@@ -23,5 +23,12 @@ export const token = (more: Partial<StoredToken> = {}): StoredToken => {
 /** An event that no other one is like. */
 export const event = (more: Partial<StoredEvent> = {}): StoredEvent => {
   made += 1
-  return { id: `E${String(made).padStart(15, '0')}`, at: 1_700_000_000_000, action: 'create', prefix: 'acme', actorId: 'system', ...more }
+  return {
+    id: `E${String(made).padStart(15, '0')}`,
+    at: 1_700_000_000_000,
+    action: 'token.created',
+    prefix: 'acme',
+    actorId: 'system',
+    ...more,
+  }
 }

@@ -12,15 +12,15 @@ import { valueText } from './value.js'
 const LIMIT = 20
 
 const ICONS: { readonly [action: string]: IconName } = {
-  create: 'plus',
-  update: 'edit',
-  activate: 'play',
-  deactivate: 'pause',
-  rotate: 'rotate',
-  rotation_due: 'clock',
-  revoke: 'ban',
-  revoke_all: 'ban',
-  refuse: 'lock',
+  'token.created': 'plus',
+  'token.updated': 'edit',
+  'token.activated': 'play',
+  'token.deactivated': 'pause',
+  'token.rotated': 'rotate',
+  'token.rotation_due': 'clock',
+  'token.revoked': 'ban',
+  'tokens.revoked': 'ban',
+  'token.refused': 'lock',
 }
 
 /** What happened to a token: who, when, from where, and what it changed. */
@@ -59,9 +59,9 @@ const load = (id: string, cursor?: string, signal?: AbortSignal): Promise<Page<A
 
 function Entry({ event }: { readonly event: AuditEvent }): JSX.Element {
   const fields = [...new Set([...Object.keys(event.before ?? {}), ...Object.keys(event.after ?? {})])]
-  const presented = event.action === 'refuse'
+  const presented = event.action === 'token.refused'
   return (
-    <li class={event.action}>
+    <li class={event.action.replace(/^.*\./, '')}>
       <span class="audit-icon">
         <Icon name={ICONS[event.action] ?? 'info'} />
       </span>

@@ -21,6 +21,7 @@ export type Token = {
   readonly deactivatedBy?: string
   readonly revokedAt?: string
   readonly revokedBy?: string
+  readonly revokedCode?: string
   readonly revokedReason?: string
   readonly rotateEverySeconds?: number
   readonly rotationDueAt?: string

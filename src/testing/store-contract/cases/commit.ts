@@ -44,7 +44,7 @@ export const commitCases: StoreCases = {
       async run(stage) {
         const old = await inserted(stage)
         const present = await replace(stage.store, old, { name: 'Second' })
-        const events = [event(stage.prefix, { action: 'update' })]
+        const events = [event(stage.prefix, { action: 'token.updated' })]
         for (const expectedVersion of [1, 3]) {
           const record = changed(present, { name: 'Third', version: expectedVersion + 1 })
           await ensureRefused(
@@ -111,7 +111,7 @@ export const commitCases: StoreCases = {
         const [kept, removed] = [await inserted(stage), await inserted(stage)]
         const made = token(stage.prefix, { createdAt: START + 1 })
         const record = changed(kept, { name: 'New name' })
-        const told = [event(stage.prefix, { action: 'update' }), event(stage.prefix, { action: 'prune' })]
+        const told = [event(stage.prefix, { action: 'token.updated' }), event(stage.prefix, { action: 'token.pruned' })]
         const before = await eventIds(stage)
         const { cursor } = await stage.store.changes(undefined, 10)
         const ownersChanged = [`owner-${stage.prefix}`]

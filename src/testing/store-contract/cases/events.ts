@@ -6,7 +6,7 @@ import type { Stage, StoreCases } from '../types.js'
 
 const everyField: Partial<StoredEvent> = {
   at: START + 123,
-  action: 'update',
+  action: 'token.updated',
   actorId: 'älice 😀',
   tokenId: 'aAbBcCdDeEfF0123',
   tenantId: 'tenant-1',
@@ -89,7 +89,7 @@ export const eventCases: StoreCases = {
     {
       title: 'every given field of a query must match, and an empty list matches nothing',
       async run(stage) {
-        const actions: readonly AuditAction[] = ['create', 'update', 'rotate', 'refuse']
+        const actions: readonly AuditAction[] = ['token.created', 'token.updated', 'token.rotated', 'token.refused']
         const events = actions.flatMap((action) => [
           event(stage.prefix, { action, tokenId: 'token1', tenantId: 'a', createdBy: 'bob' }),
           event(stage.prefix, { action, tokenId: 'token2', tenantId: 'b', createdBy: 'eve' }),
@@ -102,12 +102,12 @@ export const eventCases: StoreCases = {
           [{ tenantIds: ['a', 'zz'] }, ({ tenantId }) => tenantId === 'a'],
           [{ tenantIds: ['a', 'b'] }, ({ tenantId }) => tenantId !== undefined],
           [{ tenantIds: [] }, () => false],
-          [{ actions: ['rotate', 'refuse'] }, ({ action }) => action === 'rotate' || action === 'refuse'],
+          [{ actions: ['token.rotated', 'token.refused'] }, ({ action }) => action === 'token.rotated' || action === 'token.refused'],
           [{ actions: [] }, () => false],
           [{ createdBy: 'eve' }, ({ createdBy }) => createdBy === 'eve'],
           [
-            { tenantIds: ['a'], actions: ['create'], createdBy: 'bob', tokenId: 'token1' },
-            ({ tenantId, action }) => tenantId === 'a' && action === 'create',
+            { tenantIds: ['a'], actions: ['token.created'], createdBy: 'bob', tokenId: 'token1' },
+            ({ tenantId, action }) => tenantId === 'a' && action === 'token.created',
           ],
           [{ tenantIds: ['a'], createdBy: 'eve' }, () => false],
         ]

@@ -46,7 +46,7 @@ export const feedCases: StoreCases = {
         const [a, b] = [await inserted(stage), await inserted(stage)]
         await replace(stage.second, a, { name: 'New' })
         const c = await inserted(stage)
-        await stage.store.commit({ removals: [b.id], events: [event(stage.prefix, { action: 'prune' })] })
+        await stage.store.commit({ removals: [b.id], events: [event(stage.prefix, { action: 'token.pruned' })] })
         await stage.store.commit({ ownersChanged: ['owner-1', 'owner-2'], events: [] })
         for (const limit of [1, 2, 100]) {
           const feed = await readFeed(stage.store, start, limit)
@@ -66,7 +66,7 @@ export const feedCases: StoreCases = {
       title: 'an event alone is no change',
       async run(stage) {
         const start = await end(stage.store)
-        await stage.store.commit({ events: [event(stage.prefix, { action: 'refuse' })] })
+        await stage.store.commit({ events: [event(stage.prefix, { action: 'token.refused' })] })
         const { ids, ownerIds, everything } = await readFeed(stage.store, start)
         ensureEqual({ ids, ownerIds, everything }, { ids: [], ownerIds: [], everything: false }, 'an event must not empty caches')
       },

@@ -29,7 +29,7 @@ export const lifeCases: StoreCases = {
         const count = { tokenId: made.id, bucketAt: START, endpoint: 'GET /', outcome: 'allowed', count: 3 }
         await stage.store.recordUsage(batch({ nodeId, seq: 1, counts: [count], lastUses: [{ tokenId: made.id, at: START + 5 }] }))
         const stamp = { revokedAt: START + 7, revokedBy: 'carol' }
-        await stage.store.revokeWhere({ prefix: stage.prefix }, stamp, event(stage.prefix, { action: 'revoke_all' }))
+        await stage.store.revokeWhere({ prefix: stage.prefix }, stamp, event(stage.prefix, { action: 'tokens.revoked' }))
         await stage.store.close?.()
         if (stage.second !== stage.store) await stage.second.close?.()
 
@@ -41,7 +41,7 @@ export const lifeCases: StoreCases = {
         const told = await store.events({ prefix: stage.prefix, limit: 10 })
         ensureEqual(
           told.map(({ action }) => action),
-          ['revoke_all', 'create'],
+          ['tokens.revoked', 'token.created'],
           'the events must be there',
         )
         await store.recordUsage(batch({ nodeId, seq: 1, counts: [count] }))

@@ -20,7 +20,7 @@ export const loadCases: StoreCases = {
         const purge = async (): Promise<void> => {
           for (let start = 0; start < dead.length; start += 20) {
             const removals = dead.slice(start, start + 20).map(({ id }) => id)
-            await stage.store.commit({ removals, events: [event(stage.prefix, { action: 'prune', count: removals.length })] })
+            await stage.store.commit({ removals, events: [event(stage.prefix, { action: 'token.pruned', count: removals.length })] })
             await pause(0)
           }
         }
@@ -33,7 +33,7 @@ export const loadCases: StoreCases = {
             const next = changed(record, { name: `Round ${round}` })
             const updates = [{ expectedVersion: record.version, record: next }]
             ensureEqual(
-              await stage.handle(index).commit({ updates, events: [event(stage.prefix, { action: 'update' })] }),
+              await stage.handle(index).commit({ updates, events: [event(stage.prefix, { action: 'token.updated' })] }),
               { ok: true },
               'a fresh update',
             )
@@ -59,7 +59,7 @@ export const loadCases: StoreCases = {
           ensureEqual((await findOne(stage.store, id))?.version, 7, 'six updates of each living token')
           ensureEqual((await stage.store.usage({ tokenIds: [id] })).counts[0]?.count, 48, 'eight nodes counted six uses each')
         }
-        const told = await stage.store.events({ prefix: stage.prefix, actions: ['prune', 'update'], limit: 1000 })
+        const told = await stage.store.events({ prefix: stage.prefix, actions: ['token.pruned', 'token.updated'], limit: 1000 })
         ensureEqual(told.length, 10 + 16 * 6, 'every purge and update must have left its event')
         const seen = new Set((await readFeed(stage.store, cursor, 50)).ids)
         const missed = [...dead, ...living, ...made].map(({ id }) => id).filter((id) => !seen.has(id))

@@ -84,7 +84,7 @@ export const pagingCases: StoreCases = {
           const victim = left.find(({ id }) => id === last?.id) ?? left[round % Math.max(1, left.length)]
           if (victim === undefined) return
           left.splice(left.indexOf(victim), 1)
-          await stage.store.commit({ removals: [victim.id], events: [event(stage.prefix, { action: 'prune' })] })
+          await stage.store.commit({ removals: [victim.id], events: [event(stage.prefix, { action: 'token.pruned' })] })
         })
         const seen = rows.filter(({ name }) => name.startsWith('Stable')).map(({ id }) => id)
         ensureEqual(

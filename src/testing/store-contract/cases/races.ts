@@ -8,7 +8,7 @@ async function increment(stage: Stage, turn: number, id: string): Promise<void> 
     if (record === undefined) throw new Error(`the token ${id} is gone`)
     const count = record.metadata?.count
     const next = changed(record, { metadata: { count: (typeof count === 'number' ? count : 0) + 1 } })
-    const events = [event(stage.prefix, { action: 'update', tokenId: id })]
+    const events = [event(stage.prefix, { action: 'token.updated', tokenId: id })]
     const result = await stage.handle(turn).commit({ updates: [{ expectedVersion: record.version, record: next }], events })
     if (result.ok) return
     ensureEqual(result.conflict, id, 'a stale update must name the token')
@@ -26,7 +26,7 @@ export const raceCases: StoreCases = {
         const attempts = Array.from({ length: 100 }, () => {
           const successor = token(stage.prefix, { replacesId: old.id })
           const update = { expectedVersion: 1, record: changed(old, { replacedById: successor.id }) }
-          return { successor, update, told: event(stage.prefix, { action: 'rotate', tokenId: old.id }) }
+          return { successor, update, told: event(stage.prefix, { action: 'token.rotated', tokenId: old.id }) }
         })
         const results = await Promise.all(
           attempts.map(async ({ successor, update, told }, turn) =>
@@ -44,7 +44,7 @@ export const raceCases: StoreCases = {
           [old.id, winner?.successor.id ?? ''],
           'only the winner’s successor must exist',
         )
-        const rotations = await stage.store.events({ prefix: stage.prefix, actions: ['rotate'], limit: 100 })
+        const rotations = await stage.store.events({ prefix: stage.prefix, actions: ['token.rotated'], limit: 100 })
         ensureEqual(
           rotations.map(({ id }) => id),
           [winner?.told.id],
@@ -119,7 +119,7 @@ export const raceCases: StoreCases = {
           Array.from({ length: 24 }, async (_, turn) => {
             const order = turn % 2 === 0 ? [a, b] : [b, a]
             const updates = order.map((each) => ({ expectedVersion: 1, record: changed(each, { name: `Turn ${turn}` }) }))
-            return stage.handle(turn).commit({ updates, events: [event(stage.prefix, { action: 'update' })] })
+            return stage.handle(turn).commit({ updates, events: [event(stage.prefix, { action: 'token.updated' })] })
           }),
         )
         ensure(results.filter(({ ok }) => ok).length === 1, 'exactly one of 24 changes of the same two versions must win')

@@ -188,7 +188,7 @@ export const recordCases: StoreCases = {
         for (let round = 0; round < 40; round += 1) {
           const next = changed(record, { name: `Round ${round}` })
           const updates = [{ expectedVersion: record.version, record: next }]
-          await stage.handle(round).commit({ updates, events: [event(stage.prefix, { action: 'update', tokenId: record.id })] })
+          await stage.handle(round).commit({ updates, events: [event(stage.prefix, { action: 'token.updated', tokenId: record.id })] })
           record = next
           for (const handle of [stage.store, stage.second]) {
             const found = await findOne(handle, record.id)

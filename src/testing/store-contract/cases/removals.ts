@@ -29,7 +29,7 @@ export const removalCases: StoreCases = {
         await stage.store.recordUsage(batch({ counts: uses, addresses, lastUses: [{ tokenId: gone.id, at: START }] }))
         const removals = [gone.id, randomText(16)]
         for (const round of ['first', 'second']) {
-          const result = await stage.store.commit({ removals, events: [event(stage.prefix, { action: 'prune' })] })
+          const result = await stage.store.commit({ removals, events: [event(stage.prefix, { action: 'token.pruned' })] })
           ensureEqual(result, { ok: true }, `the ${round} removal of an id must be accepted`)
         }
         ensureEqual(await findOne(stage.store, gone.id), undefined, 'a removed token must not be found')
@@ -54,7 +54,7 @@ export const removalCases: StoreCases = {
         const fields = { tenantId: 'a', ownerId: 'o', createdBy: 'bob', name: 'Find me', rotationDueAt: START, expiresAt: START + 9 }
         const old = await inserted(stage, fields)
         await stage.store.recordUsage(batch({ lastUses: [{ tokenId: old.id, at: START, ip: '192.0.2.1' }] }))
-        await stage.store.commit({ removals: [old.id], events: [event(stage.prefix, { action: 'prune' })] })
+        await stage.store.commit({ removals: [old.id], events: [event(stage.prefix, { action: 'token.pruned' })] })
         for (const query of LISTS) {
           ensureEqual(await list(stage, query), [], `a removed token must not be listed by ${JSON.stringify(query)}`)
         }
@@ -73,7 +73,7 @@ export const removalCases: StoreCases = {
         await insert(stage.store, made)
         const { cursor } = await stage.store.changes(undefined, 10)
         const removals = made.map(({ id }) => id)
-        const result = await stage.store.commit({ removals, events: [event(stage.prefix, { action: 'prune', count: 1000 })] })
+        const result = await stage.store.commit({ removals, events: [event(stage.prefix, { action: 'token.pruned', count: 1000 })] })
         ensureEqual(result, { ok: true }, 'commit must accept a thousand removals')
         ensureEqual(await list(stage), [kept], 'all of them must be gone and no other')
         ensureSameMembers([...new Set((await readFeed(stage.store, cursor)).ids)], removals, 'the feed must tell each of them')

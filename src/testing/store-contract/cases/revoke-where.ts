@@ -11,7 +11,11 @@ function revoked(old: StoredToken, by: RevocationStamp = stamp): StoredToken {
 }
 
 async function revokeWhere(stage: Stage, filter: Omit<TokenFilter, 'prefix'>, by: RevocationStamp = stamp): Promise<number> {
-  return stage.store.revokeWhere({ prefix: stage.prefix, ...filter }, by, event(stage.prefix, { action: 'revoke_all', actorId: 'carol' }))
+  return stage.store.revokeWhere(
+    { prefix: stage.prefix, ...filter },
+    by,
+    event(stage.prefix, { action: 'tokens.revoked', actorId: 'carol' }),
+  )
 }
 
 export const revokeWhereCases: StoreCases = {
@@ -82,7 +86,7 @@ export const revokeWhereCases: StoreCases = {
       async run(stage) {
         await inserted(stage, { tenantId: 'a' })
         for (const count of [1, 0]) {
-          const told = event(stage.prefix, { action: 'revoke_all', tenantId: 'a', reason: 'audit', details: { all: true } })
+          const told = event(stage.prefix, { action: 'tokens.revoked', tenantId: 'a', reason: 'audit', details: { all: true } })
           await stage.store.revokeWhere({ prefix: stage.prefix, tenantIds: ['a'] }, stamp, told)
           const [newest] = await stage.store.events({ prefix: stage.prefix, limit: 1 })
           ensureEqual(newest, { ...told, count, seq: newest?.seq }, 'the event must be written with the count')
@@ -139,7 +143,7 @@ export const revokeWhereCases: StoreCases = {
         await insert(stage.store, made)
         const update = async (old: StoredToken, turn: number): Promise<unknown> => {
           const updates = [{ expectedVersion: old.version, record: changed(old, { name: 'Renamed' }) }]
-          return stage.handle(turn).commit({ updates, events: [event(stage.prefix, { action: 'update', tokenId: old.id })] })
+          return stage.handle(turn).commit({ updates, events: [event(stage.prefix, { action: 'token.updated', tokenId: old.id })] })
         }
         const [count] = await Promise.all([revokeWhere(stage, {}), ...made.map(update)])
         ensureEqual(count, 20, 'every token must be counted, updated or not')
@@ -172,7 +176,7 @@ export const revokeWhereCases: StoreCases = {
         ensureEqual(await revokeWhere(stage, {}, again), 2, 'a second revocation must count what was still alive')
         ensureEqual(await findOne(stage.store, there.id), noted, 'and leave what the first one ended')
         ensureEqual(await findOne(stage.store, later.id), revoked(later, again), 'and stamp the others')
-        await stage.store.commit({ removals: [there.id], events: [event(stage.prefix, { action: 'prune' })] })
+        await stage.store.commit({ removals: [there.id], events: [event(stage.prefix, { action: 'token.pruned' })] })
         ensureEqual((await list(stage)).length, 2, 'a revoked token can be removed')
       },
     },
@@ -184,7 +188,7 @@ export const revokeWhereCases: StoreCases = {
         const filters: readonly Omit<TokenFilter, 'prefix'>[] = [{}, { ownerId: 'o' }, { tenantIds: ['a'] }, { ownerId: 'p' }, {}, {}]
         const counts = await Promise.all(
           filters.map(async (filter, turn) => {
-            const told = event(stage.prefix, { action: 'revoke_all' })
+            const told = event(stage.prefix, { action: 'tokens.revoked' })
             return stage.handle(turn).revokeWhere({ prefix: stage.prefix, ...filter }, { ...stamp, revokedBy: `admin-${turn}` }, told)
           }),
         )
@@ -203,7 +207,7 @@ export const revokeWhereCases: StoreCases = {
           const mine = found.filter(({ revokedBy }) => revokedBy === `admin-${turn}`)
           ensureEqual(mine.length, count, 'each revocation must have stamped as many as it counted')
         }
-        const told = await stage.store.events({ prefix: stage.prefix, actions: ['revoke_all'], limit: 10 })
+        const told = await stage.store.events({ prefix: stage.prefix, actions: ['tokens.revoked'], limit: 10 })
         ensureSameMembers(
           told.map(({ count }) => String(count)),
           counts.map(String),

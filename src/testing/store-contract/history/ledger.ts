@@ -28,7 +28,7 @@ export type Ledger = {
   owner: Owner
   owners: number
   /** Acknowledged operations that leave one event each. */
-  readonly told: { create: number; update: number; rotate: number; revoke_all: number }
+  readonly told: { 'token.created': number; 'token.updated': number; 'token.rotated': number; 'tokens.revoked': number }
 }
 
 const REASON = 'history'
@@ -58,7 +58,7 @@ export async function create(ledger: Ledger, tokens: Latchkey): Promise<void> {
   const { owner } = ledger
   const input = { name: 'History', scopes: ['stock:read'], ownerId: owner.id, metadata: { count: 0 } }
   const { token, record } = await tokens.create(input, by)
-  ledger.told.create += 1
+  ledger.told['token.created'] += 1
   ledger.tokens.push({ id: record.id, token, owner, ending: false, dead: false, updates: 0, successors: 0 })
 }
 
@@ -72,7 +72,7 @@ export async function update(ledger: Ledger, tokens: Latchkey, known: Known): Pr
   if (await refused(tokens.update(known.id, { metadata: { count: count + 1 } }, { ...by, version: record.version }))) return
   ensure(!wasDead, `${known.id} was updated although its revocation had been acknowledged before`)
   known.updates += 1
-  ledger.told.update += 1
+  ledger.told['token.updated'] += 1
 }
 
 export async function rotate(ledger: Ledger, tokens: Latchkey, known: Known): Promise<void> {
@@ -84,8 +84,8 @@ export async function rotate(ledger: Ledger, tokens: Latchkey, known: Known): Pr
   if ((await refused(work)) || successor?.token === undefined) return
   known.dead = true
   known.successors += 1
-  ledger.told.rotate += 1
-  ledger.told.create += 1
+  ledger.told['token.rotated'] += 1
+  ledger.told['token.created'] += 1
   const { record, token } = successor
   const count = record.metadata?.count
   ensure(typeof count === 'number', `${record.id} did not get the metadata of the token that it replaces`)
@@ -107,7 +107,7 @@ export async function revokeAll(ledger: Ledger, tokens: Latchkey): Promise<void>
   const acknowledged = ledger.tokens.filter((known) => known.owner === owner)
   await tokens.revokeAll({ ownerId: owner.id }, by)
   for (const known of acknowledged) known.dead = true
-  ledger.told.revoke_all += 1
+  ledger.told['tokens.revoked'] += 1
 }
 
 /** What must hold when all clients are done. */
@@ -123,12 +123,12 @@ export async function settle(ledger: Ledger): Promise<void> {
     if (record?.revokedReason === REASON) revoked += 1
     if (known.dead) ensureEqual(record?.status, 'revoked', `${known.id} was revoked or rotated`)
   }
-  const found = { create: 0, update: 0, rotate: 0, revoke: 0, revoke_all: 0 }
+  const found = { 'token.created': 0, 'token.updated': 0, 'token.rotated': 0, 'token.revoked': 0, 'tokens.revoked': 0 }
   let cursor: string | undefined
   do {
     const page: Awaited<ReturnType<Latchkey['events']>> = await tokens.events({ limit: 1000, cursor })
     for (const { action } of page.items) if (action in found) found[action as keyof typeof found] += 1
     cursor = page.nextCursor
   } while (cursor !== undefined)
-  ensureEqual(found, { ...ledger.told, revoke: revoked }, 'every acknowledged change must have left exactly one event')
+  ensureEqual(found, { ...ledger.told, 'token.revoked': revoked }, 'every acknowledged change must have left exactly one event')
 }

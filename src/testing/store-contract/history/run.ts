@@ -48,7 +48,7 @@ export async function runHistory(stage: Stage): Promise<void> {
     tokens: [],
     owner: { id: 'owner-0', revoking: false },
     owners: 0,
-    told: { create: 0, update: 0, rotate: 0, revoke_all: 0 },
+    told: { 'token.created': 0, 'token.updated': 0, 'token.rotated': 0, 'tokens.revoked': 0 },
   }
   try {
     for (let made = 0; made < FIRST_TOKENS; made += 1) await create(ledger, ledger.instances[0])
