@@ -1,26 +1,42 @@
-import { readFile } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import type { Options } from 'tsup'
-import { entriesOf } from './test/tools/entries.js'
+import { requireModules } from './test/tools/commonjs.js'
+import { DECLARED, entries } from './test/tools/entries.js'
 import { requirePage } from './test/tools/page.js'
 
 requirePage()
 
-// One list of entries: the package's `exports`. Code splitting keeps a single copy of the error classes behind all of them.
-const manifest: unknown = JSON.parse(await readFile(new URL('package.json', import.meta.url), 'utf8'))
-
-const options: Options = {
-  entry: Object.fromEntries(entriesOf(manifest)),
+const shared = {
   tsconfig: 'tsconfig.build.json',
   format: 'esm',
   target: 'node20',
   platform: 'node',
   // `node:sqlite` exists under this name only.
   removeNodeProtocol: false,
+  // A single copy of the error classes and of the admissions stands behind all entries.
   splitting: true,
   treeshake: true,
-  clean: true,
-  // rollup's declarations set `baseUrl`, which TypeScript 6 deprecates.
-  dts: { compilerOptions: { ignoreDeprecations: '6.0' } },
-}
+} satisfies Options
+
+await rm('dist', { recursive: true, force: true })
+
+const options: Options[] = [
+  {
+    ...shared,
+    entry: Object.fromEntries(entries),
+    // rollup's declarations set `baseUrl`, which TypeScript 6 deprecates.
+    dts: { entry: Object.fromEntries([...entries, ...DECLARED]), compilerOptions: { ignoreDeprecations: '6.0' } },
+  },
+  {
+    ...shared,
+    entry: Object.fromEntries(entries),
+    outExtension: () => ({ js: '.cjs' }),
+    // These are ES modules only, which Jest cannot `require`. The ES modules of this package import them, so that a fix in them reaches
+    // users without a release of ours.
+    noExternal: ['jose', /^@noble\/hashes/],
+    treeshake: false,
+    plugins: [requireModules()],
+  },
+]
 
 export default options

@@ -64,6 +64,9 @@ export type ErrorDetails = {
   readonly cause?: unknown
 }
 
+/** Marks the errors of every copy and every realm. It says what an error is, and lets nobody do anything. */
+const BRAND: symbol = /* @__PURE__ */ Symbol.for('latchkey.error')
+
 /** The one error class of latchkey: `switch (error.code)` narrows it, and each code has a named subclass for `instanceof`. */
 export class LatchkeyError<C extends Code = Code> extends Error {
   readonly code: C
@@ -75,12 +78,42 @@ export class LatchkeyError<C extends Code = Code> extends Error {
 
   constructor(code: C, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    Object.defineProperty(this, BRAND, { value: true })
     this.name = new.target.name
     this.code = code
     this.status = CODES[code]
     if (details.field !== undefined) this.field = details.field
     if (details.version !== undefined) this.version = details.version
     if (details.retryAfterSeconds !== undefined) this.retryAfterSeconds = details.retryAfterSeconds
+  }
+}
+
+/**
+ * Is this an error of latchkey?
+ *
+ * `instanceof` holds for one copy of the package in one realm. This also holds for the errors of another copy, such as the CommonJS one beside the
+ * ES module, and of another realm, such as that of a Jest test.
+ *
+ * @example
+ * ```ts
+ * if (isLatchkeyError(error) && error.code === 'conflict') retry()
+ * ```
+ */
+export function isLatchkeyError(error: unknown): error is LatchkeyError {
+  return isErrorLike(error) && Reflect.get(error, BRAND) === true && Object.hasOwn(CODES, String(Reflect.get(error, 'code')))
+}
+
+/** Is this an error, of whatever realm? In Jest, what the platform throws is no `instanceof Error` of the tests' realm. */
+export function isErrorLike(value: unknown): value is Error {
+  try {
+    return (
+      typeof value === 'object' &&
+      value !== null &&
+      typeof Reflect.get(value, 'message') === 'string' &&
+      typeof Reflect.get(value, 'name') === 'string'
+    )
+  } catch {
+    return false
   }
 }
 

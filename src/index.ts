@@ -7,6 +7,7 @@ export {
   type ErrorDetails,
   GrantDeniedError,
   InvalidInputError,
+  isLatchkeyError,
   LatchkeyError,
   NotFoundError,
   type RefusalCode,
@@ -26,6 +27,7 @@ export type * from './model/event.js'
 export type * from './model/json.js'
 export type * from './model/principal.js'
 export type * from './model/record.js'
+export type * from './model/register.js'
 export type * from './model/usage.js'
 export type { CacheOptions, LatchkeyOptions } from './options.js'
 export type { LimitBy, Limiter, LimiterAnswer, RateLimit, RateLimitOptions, Refill } from './rate-limit/model.js'

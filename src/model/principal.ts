@@ -1,19 +1,7 @@
 import type { RefusalCode } from '../errors.js'
 import type { JsonObject, Resources } from './json.js'
 import type { TokenRecord } from './record.js'
-
-/**
- * Register your instance once, and scope names are checked at compile time everywhere:
- *
- * @example
- * ```ts
- * declare module 'latchkey' {
- *   interface Register { tokens: typeof tokens }
- * }
- * ```
- */
-// biome-ignore lint/suspicious/noEmptyInterface: users augment it
-export interface Register {}
+import type { Register } from './register.js'
 
 /** The scope names of the registered instance, or any string where none is registered. */
 export type ScopeName = Register extends { tokens: { readonly catalogue: { readonly [Name in infer S]: string } } } ? S & string : string

@@ -1,4 +1,4 @@
-import { StoreUnavailableError } from '../errors.js'
+import { isErrorLike, StoreUnavailableError } from '../errors.js'
 import type { MaybePromise } from '../model/json.js'
 import type { RateState } from '../model/principal.js'
 import { isThenable } from '../store/deadline.js'
@@ -15,7 +15,7 @@ export function takeByLimiter(limit: RateLimit, key: string, monotonic: () => nu
   const { limiter } = limit
   const allowed = (answer: unknown): Taken => windowed(limit, key, limiter.points, true, readAnswer(answer), monotonic)
   const refused = (thrown: unknown): Taken => {
-    if (thrown instanceof Error || typeof thrown !== 'object') throw thrown
+    if (isErrorLike(thrown) || typeof thrown !== 'object') throw thrown
     return windowed(limit, key, limiter.points, false, readAnswer(thrown), monotonic)
   }
   try {

@@ -1,4 +1,4 @@
-import { type Code, LatchkeyError, StoreUnavailableError } from '../errors.js'
+import { type Code, isErrorLike, isLatchkeyError, type LatchkeyError, StoreUnavailableError } from '../errors.js'
 import type { MaybePromise } from '../model/json.js'
 
 /** Is it a promise, as `await` would see it? */
@@ -58,14 +58,14 @@ const PASSED: ReadonlySet<Code> = new Set(['store_unavailable', 'closed', 'misco
 export class DeadlineError extends StoreUnavailableError {}
 
 function unavailable(what: string, error: unknown): LatchkeyError {
-  if (error instanceof LatchkeyError && PASSED.has(error.code)) return error
+  if (isLatchkeyError(error) && PASSED.has(error.code)) return error
   return new StoreUnavailableError(`${what} failed`, describe(error))
 }
 
 // A foreign error may carry query parameters, so only its kind and code go on.
 function describe(error: unknown): string {
   try {
-    if (!(error instanceof Error)) return `threw ${error === null ? 'null' : typeof error}`
+    if (!isErrorLike(error)) return `threw ${error === null ? 'null' : typeof error}`
     const code: unknown = Reflect.get(error, 'code')
     return typeof code === 'string' && code.length < 64 ? `${error.name} ${code}` : error.name
   } catch {

@@ -1,33 +1,35 @@
 import { existsSync } from 'node:fs'
-import { readdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
-import { entriesOf } from '../tools/entries.js'
+import { entries, exportsOf, typesVersionsOf } from '../tools/entries.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const manifest = JSON.parse(await readFile(`${root}/package.json`, 'utf8'))
-const entries = entriesOf(manifest)
-
-const adaptersIn = async (folder: string): Promise<readonly string[]> =>
-  (await readdir(`${root}/${folder}`)).filter((name) => name.endsWith('.ts')).map((name) => `${folder}/${name}`)
+const config = JSON.parse(await readFile(`${root}/tsconfig.json`, 'utf8'))
 
 describe('the manifest', () => {
   it.each([...entries])('entry %s is made from a file that exists', (_name, source) => {
     expect(existsSync(`${root}/${source}`)).toBe(true)
   })
 
-  it('exports every adapter and every store', async () => {
-    const exported = new Set(entries.values())
-    const adapters = [...(await adaptersIn('adapters/frameworks')), ...(await adaptersIn('adapters/stores'))]
-    expect(adapters.filter((path) => !exported.has(path))).toEqual([])
+  it('offers each entry to import and to require, with declarations of its own kind (else: npm run entries)', () => {
+    expect(manifest.exports).toEqual(exportsOf(entries.keys()))
+    expect(manifest.typesVersions).toEqual(typesVersionsOf(entries.keys()))
+    expect([manifest.type, manifest.main, manifest.types]).toEqual(['module', './dist/index.cjs', './dist/index.d.cts'])
   })
 
-  it('names types and code for each entry, as ES modules only', () => {
-    for (const [name] of entries) {
-      const subpath = name === 'index' ? '.' : `./${name}`
-      expect(manifest.exports[subpath]).toEqual({ types: `./dist/${name}.d.ts`, default: `./dist/${name}.js` })
+  it('finds the sources of every entry in the tests too, by the paths of tsconfig.json', () => {
+    const paths: { readonly [pattern: string]: readonly string[] } = config.compilerOptions.paths
+    const found = (specifier: string): string | undefined => {
+      const exact = paths[specifier]
+      const [pattern] = Object.keys(paths)
+        .filter((key) => key.endsWith('*') && specifier.startsWith(key.slice(0, -1)))
+        .sort((a, b) => b.length - a.length)
+      const rest = pattern === undefined ? '' : specifier.slice(pattern.length - 1)
+      return (exact ?? paths[pattern ?? ''])?.[0]?.replace('*', rest).slice('./'.length)
     }
-    expect(manifest.type).toBe('module')
+    for (const [name, source] of entries) expect(found(name === 'index' ? 'latchkey' : `latchkey/${name}`)).toBe(source)
   })
 
   it('asks for no framework and no driver: every peer is optional', () => {

@@ -1,23 +1,56 @@
-type Manifest = { readonly exports: { readonly [subpath: string]: unknown } }
+import { existsSync, readdirSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 
-const isManifest = (value: unknown): value is Manifest =>
-  typeof value === 'object' && value !== null && 'exports' in value && typeof value.exports === 'object' && value.exports !== null
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
-const EXTENSIONS: ReadonlySet<string> = new Set(['leaks', 'oauth', 'jwt'])
-const FOLDERS: ReadonlySet<string> = new Set(['testing', 'dashboard'])
+/** The parts of `src` that are an entry of their own, beside the extensions. */
+const FOLDERS = ['dashboard', 'testing'] as const
 
-const sourceOf = (name: string): string => {
-  if (name === 'index') return 'src/index.ts'
-  if (FOLDERS.has(name)) return `src/${name}/index.ts`
-  if (EXTENSIONS.has(name)) return `src/extensions/${name}/index.ts`
-  return name.startsWith('stores/') ? `adapters/${name}.ts` : `adapters/frameworks/${name}.ts`
-}
+const filesIn = (folder: string): readonly string[] =>
+  readdirSync(`${ROOT}/${folder}`)
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => name.slice(0, -'.ts'.length))
+    .sort()
 
-/** The package's entries as `dist` name → source file, read from the `exports` of its manifest. */
-export const entriesOf = (manifest: unknown): ReadonlyMap<string, string> => {
-  if (!isManifest(manifest)) throw new TypeError('package.json has no exports')
-  const names = Object.keys(manifest.exports)
-    .filter((subpath) => subpath !== './package.json')
-    .map((subpath) => (subpath === '.' ? 'index' : subpath.slice(2)))
-  return new Map(names.map((name) => [name, sourceOf(name)]))
-}
+const foldersIn = (folder: string): readonly string[] =>
+  readdirSync(`${ROOT}/${folder}`)
+    .filter((name) => existsSync(`${ROOT}/${folder}/${name}/index.ts`))
+    .sort()
+
+/** The package's entries as `dist` name → source file, read from the tree: an adapter, a store and an extension is an entry by its place. */
+export const entries: ReadonlyMap<string, string> = new Map([
+  ['index', 'src/index.ts'],
+  ...FOLDERS.map((name) => [name, `src/${name}/index.ts`] as const),
+  ...foldersIn('src/extensions').map((name) => [name, `src/extensions/${name}/index.ts`] as const),
+  ...filesIn('adapters/frameworks').map((name) => [name, `adapters/frameworks/${name}.ts`] as const),
+  ...filesIn('adapters/stores').map((name) => [`stores/${name}`, `adapters/stores/${name}.ts`] as const),
+])
+
+/** What both kinds of declarations must have in common, since users add to it: built to declarations alone. */
+export const DECLARED: ReadonlyMap<string, string> = new Map([['register', 'src/model/register.ts']])
+
+type Target = { readonly types: string; readonly default: string }
+
+/** How `package.json` names one entry, for `import` and for `require`. */
+export type Export = { readonly import: Target; readonly require: Target }
+
+const subpathOf = (name: string): string => (name === 'index' ? '.' : `./${name}`)
+
+/** The `exports` of `package.json`. */
+export const exportsOf = (names: Iterable<string>): { readonly [subpath: string]: Export | string } => ({
+  ...Object.fromEntries(
+    [...names].map((name) => [
+      subpathOf(name),
+      {
+        import: { types: `./dist/${name}.d.ts`, default: `./dist/${name}.js` },
+        require: { types: `./dist/${name}.d.cts`, default: `./dist/${name}.cjs` },
+      },
+    ]),
+  ),
+  './package.json': './package.json',
+})
+
+/** The `typesVersions` of `package.json`: what `moduleResolution: node` reads, which does not know `exports`. */
+export const typesVersionsOf = (names: Iterable<string>): { readonly '*': { readonly [subpath: string]: readonly string[] } } => ({
+  '*': Object.fromEntries([...names].filter((name) => name !== 'index').map((name) => [name, [`./dist/${name}.d.cts`]])),
+})

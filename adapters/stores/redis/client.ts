@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { isErrorLike } from '../../../src/errors.js'
 
 /** The commands of an `ioredis` client or cluster that are used. */
 export type IoredisClient = {
@@ -62,7 +63,7 @@ async function withFallback(evalsha: Promise<unknown>, evaluate: () => Promise<u
   try {
     return await evalsha
   } catch (error) {
-    if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error
+    if (!isErrorLike(error) || !error.message.startsWith('NOSCRIPT')) throw error
     return evaluate()
   }
 }

@@ -1,4 +1,4 @@
-import { StoreUnavailableError } from '../../../src/errors.js'
+import { isErrorLike, StoreUnavailableError } from '../../../src/errors.js'
 import type { StoredEvent } from '../../../src/model/event.js'
 import type { StoredToken } from '../../../src/model/record.js'
 import { foldAscii } from '../../../src/policy/fold-ascii.js'
@@ -51,7 +51,7 @@ function parse<T>(text: unknown): T {
   try {
     return JSON.parse(String(text))
   } catch (error) {
-    throw new StoreUnavailableError('redis: a stored value is damaged', error instanceof Error ? new Error(error.name) : undefined)
+    throw new StoreUnavailableError('redis: a stored value is damaged', isErrorLike(error) ? new Error(error.name) : undefined)
   }
 }
 

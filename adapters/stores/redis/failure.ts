@@ -1,4 +1,4 @@
-import { LatchkeyError, StoreUnavailableError } from '../../../src/errors.js'
+import { isErrorLike, isLatchkeyError, type LatchkeyError, StoreUnavailableError } from '../../../src/errors.js'
 
 /** What the first word of a reply, or the code of a socket error, means to whoever runs the server. */
 const ADVICE: readonly (readonly [RegExp, string])[] = [
@@ -27,7 +27,7 @@ const UNREACHED = 'no connection: check that the server runs and can be reached'
  * words of the message go on, never the error itself.
  */
 export function redisFailure(error: unknown): LatchkeyError {
-  if (error instanceof LatchkeyError) return error
+  if (isLatchkeyError(error)) return error
   const text = describe(error)
   const advice = ADVICE.find(([pattern]) => pattern.test(text))?.[1] ?? UNREACHED
   return new StoreUnavailableError(`redis: ${advice}`, new Error(text))
@@ -35,8 +35,13 @@ export function redisFailure(error: unknown): LatchkeyError {
 
 function describe(error: unknown): string {
   // Node collects the attempts at several addresses of one host into an AggregateError without a message.
-  if (error instanceof AggregateError && error.errors.length > 0) return describe(error.errors[0])
-  if (!(error instanceof Error)) return 'the client failed without an error'
+  if (!isErrorLike(error)) return 'the client failed without an error'
+  const attempts: unknown = Reflect.get(error, 'errors')
+  if (Array.isArray(attempts) && isErrorLike(attempts[0]) && attempts[0] !== error) return textOf(attempts[0])
+  return textOf(error)
+}
+
+function textOf(error: Error): string {
   const [text = ''] = (error.message || error.name).split(/,? with args/)
   return text.replace(/\/\/[^@\s/]*@/g, '//').slice(0, 200)
 }

@@ -1,4 +1,5 @@
 import { StoreUnavailableError } from '../../../src/errors.js'
+import { isMissing } from '../lib/package.js'
 import type { RedisClient } from './client.js'
 
 /** A client that this store opened: it reconnects by itself, and fails at once while it cannot. */
@@ -12,11 +13,30 @@ const reconnectDelay = (attempt: number): number => Math.min(50 * attempt, 250)
 
 /** The clients' packages, loaded when the first connection is opened. */
 export type Packages = {
-  readonly ioredis: () => Promise<Pick<typeof import('ioredis'), 'Redis'>>
-  readonly redis: () => Promise<Pick<typeof import('redis'), 'createClient'>>
+  readonly ioredis: () => Promise<Ioredis | undefined>
+  readonly redis: () => Promise<NodeRedis | undefined>
 }
 
-const packages: Packages = { ioredis: () => import('ioredis'), redis: () => import('redis') }
+type Ioredis = Pick<typeof import('ioredis'), 'Redis'>
+type NodeRedis = Pick<typeof import('redis'), 'createClient'>
+
+async function loadIoredis(): Promise<Ioredis | undefined> {
+  try {
+    return await import('ioredis')
+  } catch (error) {
+    return absent(error)
+  }
+}
+
+async function loadNodeRedis(): Promise<NodeRedis | undefined> {
+  try {
+    return await import('redis')
+  } catch (error) {
+    return absent(error)
+  }
+}
+
+const packages: Packages = { ioredis: loadIoredis, redis: loadNodeRedis }
 
 /**
  * Connects with `ioredis`, or with `redis` where that is not installed.
@@ -24,22 +44,20 @@ const packages: Packages = { ioredis: () => import('ioredis'), redis: () => impo
  * @throws {StoreUnavailableError} `store_unavailable` where neither is installed or the server cannot be reached.
  */
 export async function openClient(url: string, load: Packages = packages): Promise<OpenedClient> {
-  const ioredis = await load.ioredis().catch(absent)
+  const ioredis = await load.ioredis()
   if (ioredis !== undefined) return openIoredis(ioredis, url)
-  const redis = await load.redis().catch(absent)
+  const redis = await load.redis()
   if (redis !== undefined) return openNodeRedis(redis, url)
   throw new StoreUnavailableError('redis: there is no client: npm install ioredis (or: npm install redis)')
 }
 
 /** Not installed is one answer; installed and broken is an error. */
 function absent(error: unknown): undefined {
-  if (error instanceof Error && 'code' in error && MISSING.has(error.code)) return undefined
+  if (isMissing(error)) return undefined
   throw error
 }
 
-const MISSING: ReadonlySet<unknown> = new Set(['ERR_MODULE_NOT_FOUND', 'MODULE_NOT_FOUND'])
-
-export async function openIoredis({ Redis }: Awaited<ReturnType<Packages['ioredis']>>, url: string): Promise<OpenedClient> {
+export async function openIoredis({ Redis }: Ioredis, url: string): Promise<OpenedClient> {
   let last: unknown
   const client = new Redis(url, {
     lazyConnect: true,
@@ -63,7 +81,7 @@ export async function openIoredis({ Redis }: Awaited<ReturnType<Packages['ioredi
   return { client, lastError: () => last, close: () => client.disconnect() }
 }
 
-export async function openNodeRedis({ createClient }: Awaited<ReturnType<Packages['redis']>>, url: string): Promise<OpenedClient> {
+export async function openNodeRedis({ createClient }: NodeRedis, url: string): Promise<OpenedClient> {
   let last: unknown
   const client = createClient({
     url,

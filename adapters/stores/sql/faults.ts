@@ -1,4 +1,4 @@
-import { LatchkeyError, StoreUnavailableError } from '../../../src/errors.js'
+import { isLatchkeyError, type LatchkeyError, StoreUnavailableError } from '../../../src/errors.js'
 import type { Fault } from './quirks.js'
 
 const messages: { readonly [Kind in Fault]: string } = {
@@ -33,6 +33,6 @@ const cleaned = (error: unknown): Error => {
 
 /** What latchkey throws for what a driver threw: one class, a message that says what to do, and nothing that was in the query. */
 export const unavailable = (store: string, faultOf: (error: unknown) => Fault, error: unknown): LatchkeyError => {
-  if (error instanceof LatchkeyError) return error
+  if (isLatchkeyError(error)) return error
   return new StoreUnavailableError(`${store} store: ${messages[faultOf(error)]}`, cleaned(error))
 }

@@ -1,7 +1,6 @@
-import { StoreUnavailableError } from '../../../src/errors.js'
 import type { MaybePromise } from '../../../src/model/json.js'
 import type { TokenStore } from '../../../src/store/port.js'
-import { missingPackage } from './missing.js'
+import { loadFailure } from '../lib/package.js'
 import type { OpenStore } from './store.js'
 
 /** What opening a store gives: the verbs, and how to read what its driver throws. */
@@ -34,10 +33,7 @@ export const lazyStore = ({ name, packages, open }: Lazy): Omit<SqlStore, 'subsc
     if (opening !== undefined) return opening
     const mine = open().catch((error: unknown) => {
       if (opening === mine) opening = undefined
-      if (missingPackage(error)) {
-        throw new StoreUnavailableError(`${name} store: a package that it needs is missing: run "npm install ${packages}"`)
-      }
-      throw error
+      throw loadFailure(name, packages, error) ?? error
     })
     opening = mine
     return mine

@@ -1,6 +1,7 @@
-import { type CryptoKey, createLocalJWKSet, errors, type FlattenedJWSInput, type JSONWebKeySet, type JWSHeaderParameters } from 'jose'
+import { type CryptoKey, createLocalJWKSet, errors, type FlattenedJWSInput, type JWSHeaderParameters } from 'jose'
 import { InvalidInputError, StoreUnavailableError } from '../../errors.js'
 import { callOut } from '../../store/deadline.js'
+import type { JwkSet } from './jwk.js'
 
 /** Finds the key that a token's header names; `undefined` where there is none. Throws `StoreUnavailableError` when it cannot know. */
 export type KeySource = (header: JWSHeaderParameters, token: FlattenedJWSInput) => Promise<CryptoKey | Uint8Array | undefined>
@@ -27,7 +28,7 @@ const INTERVAL_MS = 30_000
  *
  * @throws InvalidInputError `invalid_input`, for RSA keys under 2048 bits and HMAC keys under 256 (RFC 7518 §3.2, §3.3)
  */
-export function localKeys(set: JSONWebKeySet): KeySource {
+export function localKeys(set: JwkSet): KeySource {
   for (const [at, jwk] of set.keys.entries()) {
     if (jwk.kty === 'RSA' && bitsOf(jwk.n) < LEAST_RSA_BITS)
       throw new InvalidInputError(`keys.${at}`, `RSA keys need ${LEAST_RSA_BITS} bits`)
@@ -135,7 +136,7 @@ async function fetchJson(url: string, fetch: Fetch): Promise<unknown> {
   )
 }
 
-function isKeySet(value: unknown): value is JSONWebKeySet {
+function isKeySet(value: unknown): value is JwkSet {
   const keys: unknown = Reflect.get(Object(value), 'keys')
   return Array.isArray(keys) && keys.length > 0 && keys.every((key) => typeof key === 'object' && key !== null)
 }

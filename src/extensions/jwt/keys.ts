@@ -1,5 +1,6 @@
-import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK } from 'jose'
+import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK } from 'jose'
 import { InvalidInputError } from '../../errors.js'
+import type { Jwk, WebCryptoKey } from './jwk.js'
 
 /** The algorithms that signed tokens of this library come in. */
 export type SigningAlgorithm = 'ES256' | 'EdDSA'
@@ -10,15 +11,15 @@ export type SigningKey = {
   readonly kid: string
   readonly alg: SigningAlgorithm
   /** What `jwks` publishes: without a private part. */
-  readonly publicJwk: JWK
+  readonly publicJwk: Jwk
   /** Signs the bytes: raw `r` and `s` for ES256 (RFC 7518 §3.4), the 64 bytes of Ed25519 for EdDSA. */
-  readonly sign: CryptoKey | ((bytes: Uint8Array) => Promise<Uint8Array> | Uint8Array)
+  readonly sign: WebCryptoKey | ((bytes: Uint8Array) => Promise<Uint8Array> | Uint8Array)
 }
 
 /** What `signingKey` takes: a private JWK, or the public one with a function that signs, as a key management service does. */
 export type SigningKeyInput =
-  | { readonly jwk: JWK; readonly kid?: string }
-  | { readonly publicJwk: JWK; readonly sign: (bytes: Uint8Array) => Promise<Uint8Array> | Uint8Array; readonly kid?: string }
+  | { readonly jwk: Jwk; readonly kid?: string }
+  | { readonly publicJwk: Jwk; readonly sign: (bytes: Uint8Array) => Promise<Uint8Array> | Uint8Array; readonly kid?: string }
 
 /** A new key pair. It lives in this process only: where several nodes sign, give them the same keys. */
 export async function generateSigningKey(alg: SigningAlgorithm = 'ES256'): Promise<SigningKey> {
@@ -46,13 +47,13 @@ export async function signingKey(input: SigningKeyInput): Promise<SigningKey> {
   return { kid, alg, publicJwk: describe(publicJwk, kid, alg), sign: key }
 }
 
-function algorithmOf(jwk: JWK): SigningAlgorithm {
+function algorithmOf(jwk: Jwk): SigningAlgorithm {
   if (jwk.kty === 'EC' && jwk.crv === 'P-256') return 'ES256'
   if (jwk.kty === 'OKP' && jwk.crv === 'Ed25519') return 'EdDSA'
   throw new InvalidInputError('jwk', 'must be a P-256 key (ES256) or an Ed25519 key (EdDSA)')
 }
 
-function publicPart({ kty, crv, x, y }: JWK): JWK {
+function publicPart({ kty, crv, x, y }: Jwk): Jwk {
   return {
     ...(kty !== undefined && { kty }),
     ...(crv !== undefined && { crv }),
@@ -61,6 +62,6 @@ function publicPart({ kty, crv, x, y }: JWK): JWK {
   }
 }
 
-function describe(publicJwk: JWK, kid: string, alg: SigningAlgorithm): JWK {
+function describe(publicJwk: Jwk, kid: string, alg: SigningAlgorithm): Jwk {
   return { ...publicPart(publicJwk), kid, alg, use: 'sig' }
 }

@@ -1,9 +1,10 @@
-import { type CompactJWSHeaderParameters, compactVerify, errors, type FlattenedJWSInput, type JSONWebKeySet } from 'jose'
+import { type CompactJWSHeaderParameters, compactVerify, errors, type FlattenedJWSInput } from 'jose'
 import { InvalidInputError, type RefusalCode, StoreUnavailableError } from '../../errors.js'
 import type { Authenticator, Latchkey } from '../../instance.js'
 import type { Resources } from '../../model/json.js'
 import type { Principal, Verification } from '../../model/principal.js'
 import { readResources } from '../../policy/resource.js'
+import type { JwkSet } from './jwk.js'
 import { discoverKeys, type Fetch, type KeySource, localKeys, remoteKeys } from './key-source.js'
 import { type Claims, isGoodHeader, looksSigned, readClaims } from './read-claims.js'
 import { type Identity, SignedPrincipal } from './signed-principal.js'
@@ -25,7 +26,7 @@ const ALGORITHMS: ReadonlySet<string> = new Set([
 ])
 
 /** Where the keys of an issuer are: at hand, at an address, or found by its metadata. */
-export type KeysInput = JSONWebKeySet | { readonly url: string } | 'discover'
+export type KeysInput = JwkSet | { readonly url: string } | 'discover'
 
 /** What every verifier of signed tokens is told. */
 export type VerifierOptions = {

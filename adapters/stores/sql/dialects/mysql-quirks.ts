@@ -1,4 +1,5 @@
 import { CompiledQuery, DummyDriver, Kysely, MysqlAdapter, MysqlIntrospector, MysqlQueryCompiler, sql } from 'kysely'
+import { isErrorLike } from '../../../../src/errors.js'
 import { ask } from '../engine.js'
 import type { Builder, Fault, Quirks } from '../quirks.js'
 import { mysqlMigrations } from '../schema/mysql-migrations.js'
@@ -38,7 +39,7 @@ const numbers: ReadonlyMap<number, Fault> = new Map([
 ])
 
 const faultOf = (error: unknown): Fault => {
-  if (!(error instanceof Error)) return 'unknown'
+  if (!isErrorLike(error)) return 'unknown'
   const { code, errno, message } = error as Error & { readonly code?: unknown; readonly errno?: unknown }
   if (typeof errno === 'number' && errno > 0) {
     const known = numbers.get(errno)

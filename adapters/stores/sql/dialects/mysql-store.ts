@@ -1,5 +1,6 @@
 import { CompiledQuery, Kysely, type MysqlPool as KyselyPool, MysqlDialect } from 'kysely'
 import { StoreUnavailableError } from '../../../../src/errors.js'
+import { exported, loadFailure } from '../../lib/package.js'
 import { unavailable } from '../faults.js'
 import { type KyselyEngineOptions, type KyselyHandle, kyselyEngine } from '../kysely-engine.js'
 import type { Opened } from '../lazy.js'
@@ -150,10 +151,17 @@ const checked = async (kysely: KyselyHandle, close?: () => Promise<void>): Promi
 
 const kyselyOver = (pool: MysqlPool): Kysely<unknown> => new Kysely<unknown>({ dialect: new MysqlDialect({ pool: forKysely(pool) }) })
 
+const loadDriver = async (): Promise<Driver> => {
+  try {
+    return exported(await import('mysql2')) as Driver
+  } catch (error) {
+    throw loadFailure('mysql', 'kysely mysql2', error) ?? report(error)
+  }
+}
+
 const openUrl = async (url: string, poolSize: number, names: Names): Promise<Opened> => {
-  const name = 'mysql2'
-  const module = (await import(name)) as { readonly default: Driver }
-  const pool = module.default.createPool({
+  const { createPool } = await loadDriver()
+  const pool = createPool({
     uri: url,
     connectionLimit: poolSize,
     connectTimeout: 2_000,

@@ -1,4 +1,5 @@
 import { CompiledQuery, DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler, sql } from 'kysely'
+import { isErrorLike } from '../../../../src/errors.js'
 import { bumpReturning } from '../queries/bump.js'
 import type { Builder, Fault, Quirks } from '../quirks.js'
 import { namesPlugin } from '../schema/names-plugin.js'
@@ -31,7 +32,7 @@ const codes: ReadonlyMap<string, Fault> = new Map([
 ])
 
 const faultOf = (error: unknown): Fault => {
-  if (!(error instanceof Error)) return 'unknown'
+  if (!isErrorLike(error)) return 'unknown'
   const { code } = error as Error & { readonly code?: unknown }
   if (typeof code === 'string') {
     const known = codes.get(code)

@@ -1,4 +1,5 @@
 import { Kysely, type PostgresPool as KyselyPool, PostgresDialect } from 'kysely'
+import { exported, loadFailure } from '../../lib/package.js'
 import { unavailable } from '../faults.js'
 import { type KyselyEngineOptions, type KyselyHandle, kyselyEngine } from '../kysely-engine.js'
 import type { Opened } from '../lazy.js'
@@ -109,10 +110,16 @@ const listener =
   (wake) =>
     listen(channelOf(names), wake, connect)
 
+const loadDriver = async (): Promise<Driver> => {
+  try {
+    return exported(await import('pg')) as Driver
+  } catch (error) {
+    throw loadFailure('postgres', 'kysely pg', error) ?? report(error)
+  }
+}
+
 const openUrl = async (url: string, poolSize: number, names: Names): Promise<Opened> => {
-  const name = 'pg'
-  const module = (await import(name)) as { readonly default: Driver }
-  const { Pool, Client } = module.default
+  const { Pool, Client } = await loadDriver()
   const config = { connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS, keepAlive: true, application_name: 'latchkey' }
   const pool = new Pool({ ...config, max: poolSize, query_timeout: TIMEOUT_MS, idleTimeoutMillis: 30_000 })
   // An idle connection that the server closes is told here, and replaced at the next call.

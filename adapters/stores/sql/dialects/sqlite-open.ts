@@ -2,7 +2,7 @@ import { constants } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { StoreUnavailableError } from '../../../../src/errors.js'
-import { missingPackage } from '../missing.js'
+import { exported, isMissing } from '../../lib/package.js'
 import { type NodeDatabase, type SqliteHandle, type SyncDatabase, sqliteHandle } from './sqlite-handle.js'
 
 type Constructor = new (path: string) => SyncDatabase | NodeDatabase
@@ -15,14 +15,31 @@ const builtIn = (): Constructor | undefined => {
   return module?.DatabaseSync
 }
 
-const installed = async (name: string): Promise<Constructor | undefined> => {
+const absent = (name: string, error: unknown): undefined => {
+  if (isMissing(error)) return undefined
+  throw new StoreUnavailableError(`sqlite store: the package ${name} is installed but does not load on this machine: reinstall it`, error)
+}
+
+const loadLibsql = async (): Promise<Constructor | undefined> => {
   try {
-    const module = (await import(name)) as { readonly default?: Constructor }
-    return module.default
+    return exported(await import('libsql')) as Constructor
   } catch (error) {
-    if (missingPackage(error)) return undefined
-    throw new StoreUnavailableError(`sqlite store: the package ${name} is installed but does not load on this machine: reinstall it`, error)
+    return absent('libsql', error)
   }
+}
+
+const loadBetterSqlite = async (): Promise<Constructor | undefined> => {
+  try {
+    return exported(await import('better-sqlite3')) as Constructor
+  } catch (error) {
+    return absent('better-sqlite3', error)
+  }
+}
+
+const LOADERS: { readonly [Name in SqliteDriver]: () => Constructor | undefined | Promise<Constructor | undefined> } = {
+  'node:sqlite': builtIn,
+  libsql: loadLibsql,
+  'better-sqlite3': loadBetterSqlite,
 }
 
 /** The drivers that a path can be opened with. */
@@ -33,7 +50,7 @@ export const findDriver = async (wanted?: SqliteDriver): Promise<Constructor> =>
   let broken: unknown
   for (const name of wanted === undefined ? (['node:sqlite', 'libsql', 'better-sqlite3'] as const) : [wanted]) {
     try {
-      const driver = name === 'node:sqlite' ? builtIn() : await installed(name)
+      const driver = await LOADERS[name]()
       if (driver !== undefined) return driver
     } catch (error) {
       broken ??= error

@@ -1,4 +1,5 @@
 import { CompiledQuery, DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler, sql } from 'kysely'
+import { isErrorLike } from '../../../../src/errors.js'
 import { bumpReturning } from '../queries/bump.js'
 import type { Builder, Fault, Quirks } from '../quirks.js'
 import { namesPlugin } from '../schema/names-plugin.js'
@@ -32,7 +33,7 @@ const numbers: ReadonlyMap<number, Fault> = new Map([
 ])
 
 const faultOf = (error: unknown): Fault => {
-  if (!(error instanceof Error)) return 'unknown'
+  if (!isErrorLike(error)) return 'unknown'
   const { code, errcode, message } = error as Error & { code?: unknown; errcode?: unknown }
   if (/no such (table|column)/.test(message)) return 'tables_missing'
   // The host is in the middle of a transaction of its own on the handle that it gave: it will end.

@@ -1,3 +1,4 @@
+import { isErrorLike } from '../../../../src/errors.js'
 import type { Migration } from '../quirks.js'
 import { schemaMigrations } from './render.js'
 import type { Names } from './table-names.js'
@@ -48,7 +49,7 @@ export const sqliteMigrations = ({ tablePrefix }: Names): readonly Migration[] =
       optional: {
         statements: searchStatements(tablePrefix),
         // A SQLite that was built without FTS5 searches names without an index.
-        forgives: (error) => error instanceof Error && /no such (module|tokenizer)/.test(error.message),
+        forgives: (error) => isErrorLike(error) && /no such (module|tokenizer)/.test(error.message),
       },
     },
   })

@@ -36,8 +36,9 @@ const ended = (child: ChildProcess): Promise<void> =>
   child.exitCode !== null || child.signalCode !== null ? Promise.resolve() : new Promise((resolve) => child.once('exit', () => resolve()))
 
 /** Starts a server program as its reader would, except that its port is a free one, and waits for the token that it prints. */
-export const serve = async (file: string, cwd: string): Promise<Running> => {
-  const child = spawn(process.execPath, ['--import', './free-port.mjs', file], { cwd, stdio: ['ignore', 'pipe', 'pipe'] })
+export const serve = async (file: string, cwd: string, node: readonly string[] = [process.execPath]): Promise<Running> => {
+  const [command = '', ...args] = node
+  const child = spawn(command, [...args, '--import', './free-port.mjs', file], { cwd, stdio: ['ignore', 'pipe', 'pipe'] })
   const stop = async (): Promise<void> => {
     child.kill('SIGTERM')
     const timer = setTimeout(() => child.kill('SIGKILL'), 5_000)

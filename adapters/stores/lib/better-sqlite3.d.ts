@@ -1,0 +1,6 @@
+// The package has no types of its own; those of its place here are in `sqlite-handle.ts`.
+declare module 'better-sqlite3' {
+  const Database: unknown
+  // biome-ignore lint/style/noDefaultExport: that is what the package has
+  export default Database
+}

@@ -1,0 +1,12 @@
+/**
+ * Register your instance once, and scope names are checked at compile time everywhere:
+ *
+ * @example
+ * ```ts
+ * declare module 'latchkey' {
+ *   interface Register { tokens: typeof tokens }
+ * }
+ * ```
+ */
+// biome-ignore lint/suspicious/noEmptyInterface: users augment it
+export interface Register {}

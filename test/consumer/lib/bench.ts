@@ -1,0 +1,85 @@
+import { cp, mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { must } from './shell.js'
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
+const FIXTURES = fileURLToPath(new URL('../fixtures/', import.meta.url))
+const INSTALL = ['install', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error']
+
+/** What a project of the suite is made of. */
+export type ProjectOptions = {
+  readonly name: string
+  /** `latchkey` stands for the packed tarball. */
+  readonly packages: readonly string[]
+  /** @default 'module' */
+  readonly type?: 'module' | 'commonjs'
+  /** Folders of `fixtures` whose files it gets. */
+  readonly fixtures?: readonly string[]
+}
+
+/** Where the suites work, and how they report. */
+export type Bench = {
+  readonly tarball: string
+  /** The whole matrix, not the sample of CI. */
+  readonly all: boolean
+  project(options: ProjectOptions): Promise<string>
+  check(name: string, act: () => Promise<unknown>): Promise<void>
+  counts(): { readonly passed: number; readonly failed: number }
+}
+
+/** One kind of consumer. Its checks are named after what works there. */
+export type Suite = {
+  readonly name: string
+  /** Runs in `.ci/run`; the rest by `npm run test:matrix` only. */
+  readonly sample: boolean
+  run(bench: Bench): Promise<void>
+}
+
+/** Packs the package as it would be published, and refuses files that no user needs. */
+export async function pack(work: string): Promise<string> {
+  const output = await must('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', work], ROOT)
+  const [packed] = JSON.parse(output.replace(/^[^[]*/, ''))
+  const files: readonly string[] = packed.files.map((file: { readonly path: string }) => file.path)
+  const strangers = files.filter((path) => !/^(dist\/|README\.md$|LICENSE$|CHANGELOG\.md$|SECURITY\.md$|package\.json$)/.test(path))
+  if (strangers.length > 0) throw new Error(`the package holds more than it should: ${strangers.join(', ')}`)
+  return join(work, packed.filename)
+}
+
+/** Adds packages to a project. */
+export async function install(folder: string, packages: readonly string[]): Promise<void> {
+  await must('npm', [...INSTALL, ...packages], folder)
+}
+
+/** A folder of projects that have nothing but what they install, as on a user's machine. */
+export function createBench(work: string, tarball: string, all: boolean): Bench {
+  let passed = 0
+  let failed = 0
+  return {
+    tarball,
+    all,
+    counts: () => ({ passed, failed }),
+    async project({ name, packages, type = 'module', fixtures = [] }) {
+      const folder = join(work, name)
+      await mkdir(folder)
+      await writeFile(join(folder, 'package.json'), JSON.stringify({ name, private: true, type }))
+      await install(
+        folder,
+        packages.map((asked) => (asked === 'latchkey' ? tarball : asked)),
+      )
+      for (const fixture of fixtures) await cp(join(FIXTURES, fixture), folder, { recursive: true })
+      return folder
+    },
+    async check(name, act) {
+      const start = Date.now()
+      try {
+        await act()
+        passed += 1
+        console.log(`ok    ${name} (${Math.round((Date.now() - start) / 1000)} s)`)
+      } catch (error) {
+        failed += 1
+        console.log(`FAIL  ${name}\n${error instanceof Error ? error.message : String(error)}`)
+      }
+    },
+  }
+}

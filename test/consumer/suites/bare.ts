@@ -1,0 +1,16 @@
+import type { Suite } from '../lib/bench.js'
+import { must } from '../lib/shell.js'
+
+/** A project that has nothing but latchkey. */
+export const bare: Suite = {
+  name: 'bare',
+  sample: true,
+  async run(bench) {
+    const folder = await bench.project({ name: 'bare', packages: ['latchkey'], fixtures: ['bare'] })
+    for (const kind of ['import', 'require']) {
+      await bench.check(`a missing peer is named with what to install: ${kind}`, () =>
+        must(process.execPath, ['missing-peers.mjs', kind], folder),
+      )
+    }
+  },
+}

@@ -1,0 +1,47 @@
+import type { Suite } from '../lib/bench.js'
+import { compile, type Resolution } from '../lib/compile.js'
+
+const PACKAGES = [
+  ...['latchkey', 'express', 'koa', 'fastify', 'hono', 'kysely@0.28', 'pg', 'mysql2', 'ioredis', 'redis', 'libsql'],
+  ...['typescript@~6.0', '@types/node@20', '@types/express@5', '@types/koa', '@types/pg'],
+]
+
+const placesOf = (errors: readonly string[]): string => errors.map((line) => line.slice(0, line.indexOf('): error') + 1)).join()
+
+/** Compiles with these errors, each told as its place, and no others. */
+const errsAt = async (folder: string, resolution: Resolution, files: readonly string[], places: string): Promise<void> => {
+  const errors = await compile(folder, resolution, files)
+  if (placesOf(errors) !== places) throw new Error(`there should be errors at ${places}, and there are:\n${errors.join('\n') || 'none'}`)
+}
+
+const KINDS = [
+  { type: 'module', resolutions: ['nodenext', 'node16', 'bundler'], sampled: ['nodenext'] },
+  { type: 'commonjs', resolutions: ['node16', 'nodenext', 'commonjs'], sampled: ['node16', 'commonjs'] },
+] as const
+
+/** The declarations of every entry, under each way in which TypeScript finds packages, with the declarations themselves checked. */
+export const types: Suite = {
+  name: 'types',
+  sample: true,
+  async run(bench) {
+    for (const { type, resolutions, sampled } of KINDS) {
+      const folder = await bench.project({ name: `types-${type}`, packages: PACKAGES, type, fixtures: ['types'] })
+      for (const resolution of resolutions) {
+        if (!bench.all && !sampled.some((name) => name === resolution)) continue
+        const how = `${type}, ${resolution === 'commonjs' ? 'module commonjs with moduleResolution node' : resolution}`
+        await bench.check(`every entry has its types, and a registered instance types the scopes of requireScopes: ${how}`, () =>
+          errsAt(folder, resolution, ['every-entry.ts', 'registered.ts', 'wrong-scope.ts'], 'wrong-scope.ts(4,15)'),
+        )
+      }
+    }
+    const folder = await bench.project({ name: 'types-mixed', packages: PACKAGES, fixtures: ['types'] })
+    await bench.check('an instance that an ES module registers types the scopes of CommonJS files too', () =>
+      errsAt(
+        folder,
+        'nodenext',
+        ['mixed.mts', 'mixed-require.cts', 'mixed-wrong.cts', 'mixed-wrong.mts'],
+        'mixed-wrong.cts(3,15),mixed-wrong.mts(3,15)',
+      ),
+    )
+  },
+}

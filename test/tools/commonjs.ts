@@ -1,0 +1,25 @@
+import { transform } from 'esbuild'
+import type { Options } from 'tsup'
+
+type Plugin = NonNullable<Options['plugins']>[number]
+
+/** `import('pg')` in the function that also catches what it throws: there a bundler forgives an absent package, of `require` too. */
+const DRIVER = /\bimport\((?=["'][^."'])/g
+
+/** Turns one built ES module into a CommonJS one. `import()` is gone then: Jest refuses it. */
+export async function toCommonJs(code: string): Promise<string> {
+  const required = code.replace(DRIVER, 'require(').replaceAll('import.meta.url', '__filename')
+  const { code: text } = await transform(required, {
+    format: 'cjs',
+    target: 'node20',
+    platform: 'node',
+    supported: { 'dynamic-import': false },
+    logLevel: 'error',
+  })
+  return text
+}
+
+/** Lets tsup write CommonJS that is split into shared files, which esbuild does for ES modules only. */
+export function requireModules(): Plugin {
+  return { name: 'require-modules', renderChunk: async (code) => ({ code: await toCommonJs(code) }) }
+}

@@ -1,0 +1,20 @@
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { entries } from './entries.js'
+
+// Makes the declarations of `dist` serve both `import` and `require`. An entry has one of each kind. What entries share stands once, in
+// CommonJS declarations, which either kind may import: so a class, and the `Register` that users add to, is one to both.
+const dist = fileURLToPath(new URL('../../dist', import.meta.url))
+
+const RELATIVE = /(from '|import '|import\(')(\.{1,2}\/[^']+)\.js'/g
+const toCjs = (text: string): string => text.replace(RELATIVE, "$1$2.cjs'")
+
+const names = (await readdir(dist, { recursive: true }))
+  .filter((path) => path.endsWith('.d.ts'))
+  .map((path) => path.replaceAll('\\', '/').slice(0, -'.d.ts'.length))
+for (const name of names) {
+  const text = toCjs(await readFile(`${dist}/${name}.d.ts`, 'utf8'))
+  await writeFile(`${dist}/${name}.d.cts`, text)
+  if (entries.has(name)) await writeFile(`${dist}/${name}.d.ts`, text)
+  else await rm(`${dist}/${name}.d.ts`)
+}
