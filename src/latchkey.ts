@@ -1,8 +1,10 @@
 import { ClosedError } from './errors.js'
 import type { Latchkey } from './instance.js'
+import { noteCopy } from './model/copies.js'
 import { type LatchkeyOptions, readOptions } from './options.js'
+import { share } from './store/users.js'
 import { activate } from './verbs/activate.js'
-import { close, share } from './verbs/close.js'
+import { close } from './verbs/close.js'
 import { create } from './verbs/create.js'
 import { deactivate } from './verbs/deactivate.js'
 import { events } from './verbs/events.js'
@@ -44,6 +46,7 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
   const settings = readOptions(options)
   const context = buildContext(settings)
   share(settings.store)
+  noteCopy()
   let closing: Promise<void> | undefined
 
   // Every verb but close passes here, so that nothing works on a closed instance.

@@ -1,4 +1,5 @@
 import type { Authenticator } from '../instance.js'
+import { noteCopy } from '../model/copies.js'
 import type { MaybePromise } from '../model/json.js'
 import type { Principal, RateState } from '../model/principal.js'
 import { isThenable } from '../store/deadline.js'
@@ -33,6 +34,7 @@ export function createGuard<R extends object>(
   platform: Platform<R>,
 ): Authenticate<R> {
   checkTokens(tokens)
+  noteCopy()
   const { optional = false, credential, realm, errorBody, resourceMetadata, onWarning } = readOptions(options)
   const reader = createCredentialReader(credential)
   const { header } = reader

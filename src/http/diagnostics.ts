@@ -8,7 +8,14 @@ export type Warning = {
 }
 
 /** The codes of the warnings, as in docs/diagnostics.md. */
-export type WarningCode = 'LATCHKEY_W001' | 'LATCHKEY_W002' | 'LATCHKEY_W003' | 'LATCHKEY_W004' | 'LATCHKEY_W005' | 'LATCHKEY_W006'
+export type WarningCode =
+  | 'LATCHKEY_W001'
+  | 'LATCHKEY_W002'
+  | 'LATCHKEY_W003'
+  | 'LATCHKEY_W004'
+  | 'LATCHKEY_W005'
+  | 'LATCHKEY_W006'
+  | 'LATCHKEY_W007'
 
 /** Is told of warnings in place of the console. Its faults change nothing. */
 export type OnWarning = (warning: Warning) => unknown
@@ -21,6 +28,8 @@ const MESSAGES: { readonly [Name in WarningCode]: string } = {
   LATCHKEY_W004: 'requireScopes() asks for a scope that is not in the catalogue, which no token can hold',
   LATCHKEY_W005: 'a token with allowedIps was refused because the client’s address is not known: say how to find it, with the option ip',
   LATCHKEY_W006: 'the actor callback of management() answered something that is no whole actor, so the request counts as signed out',
+  LATCHKEY_W007:
+    'requireScopes() ran where no authenticate() of the same copy ran before: the request was answered 500 and the handler did not run',
 }
 
 const told = new WeakMap<object, Set<string>>()

@@ -1,4 +1,5 @@
 import type { Authenticator } from '../instance.js'
+import { aboutCopies, noteCopy } from '../model/copies.js'
 import type { MaybePromise } from '../model/json.js'
 import type { Principal } from '../model/principal.js'
 import { callOut, isThenable } from '../store/deadline.js'
@@ -25,10 +26,11 @@ const refuseUnguarded = createRefusals<unknown>()
  */
 export function createScopeCheck<R extends object>(args: ScopeArguments<R>): ScopeCheck<R> {
   const requirement = readRequirement(args)
+  noteCopy()
   return (request) => {
     const admission = admissionOf(request)
     if (admission === undefined) {
-      warn('LATCHKEY_W002')
+      warnUnguarded()
       return refuseUnguarded('misconfigured', request)
     }
     const unavailable = (): PlainResponse => admission.guard.refuse('store_unavailable', request)
@@ -39,6 +41,12 @@ export function createScopeCheck<R extends object>(args: ScopeArguments<R>): Sco
       return unavailable()
     }
   }
+}
+
+function warnUnguarded(): void {
+  const copies = aboutCopies()
+  if (copies === undefined) warn('LATCHKEY_W002')
+  else warn('LATCHKEY_W007', undefined, copies)
 }
 
 function check<R>(requirement: Requirement<R>, admission: Admission, request: R): MaybePromise<PlainResponse | undefined> {

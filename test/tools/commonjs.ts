@@ -4,15 +4,15 @@ import type { Options } from 'tsup'
 type Plugin = NonNullable<Options['plugins']>[number]
 
 /** `import('pg')` in the function that also catches what it throws: there a bundler forgives an absent package, of `require` too. */
-const DRIVER = /\bimport\((?=["'][^."'])/g
+const DRIVER = /\bawait import\((?=["'][^."'])/g
 
 /** Turns one built ES module into a CommonJS one. `import()` is gone then: Jest refuses it. */
 export async function toCommonJs(code: string): Promise<string> {
-  const required = code.replace(DRIVER, 'require(').replaceAll('import.meta.url', '__filename')
-  const { code: text } = await transform(required, {
+  const { code: text } = await transform(code.replace(DRIVER, 'require('), {
     format: 'cjs',
     target: 'node20',
     platform: 'node',
+    define: { 'import.meta.url': '__filename' },
     supported: { 'dynamic-import': false },
     logLevel: 'error',
   })

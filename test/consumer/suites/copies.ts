@@ -7,6 +7,9 @@ export const copies: Suite = {
   sample: true,
   async run(bench) {
     const folder = await bench.project({ name: 'copies', packages: ['latchkey', 'express', 'kysely@0.28', 'libsql'], fixtures: ['copies'] })
+    await bench.check('two copies in one process fail closed, say so, and share a store', () =>
+      must(process.execPath, ['two-copies.mjs'], folder),
+    )
     for (const file of ['one-copy.mjs', 'one-copy.cjs']) {
       await bench.check(`one copy of the classes stands behind every entry: ${file}`, () => must(process.execPath, [file], folder))
     }
