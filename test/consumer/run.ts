@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createBench, pack, type Suite } from './lib/bench.js'
 import { bare } from './suites/bare.js'
+import { bundlers } from './suites/bundlers.js'
 import { copies } from './suites/copies.js'
 import { jest } from './suites/jest.js'
 import { quickStart } from './suites/quick-start.js'
@@ -10,7 +11,7 @@ import { types } from './suites/types.js'
 
 // Packs the package as it would be published, installs the tarball in empty projects, and lives there as its users do.
 // `run.ts` runs the sample of CI, `run.ts --all` everything, and `run.ts jest next` only what it names.
-const SUITES: readonly Suite[] = [quickStart, types, copies, bare, jest]
+const SUITES: readonly Suite[] = [quickStart, types, copies, bare, jest, bundlers]
 
 const all = process.argv.includes('--all')
 const named = process.argv.slice(2).filter((argument) => !argument.startsWith('--'))

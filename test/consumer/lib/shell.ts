@@ -4,9 +4,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 export type Finished = { readonly code: number; readonly output: string }
 
 /** Runs a command to its end, both its outputs in one text. */
-export const run = (command: string, args: readonly string[], cwd: string): Promise<Finished> =>
+export const run = (command: string, args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = {}): Promise<Finished> =>
   new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
     let output = ''
     child.stdout.on('data', (text) => {
       output += text
