@@ -13,7 +13,7 @@ const MAX_ROWS_BUFFERED = 250_000
  */
 export class UsageRecorder {
   readonly #store: GuardedStore
-  readonly #nodeId: string
+  readonly #nodeId: () => string
   readonly #clock: () => number
   #slots: Map<string, UsageSlot> = new Map()
   #budget: RowBudget = { left: MAX_ROWS_BUFFERED }
@@ -25,7 +25,7 @@ export class UsageRecorder {
   /** Uses that could not be counted because the store was away and every buffer full. */
   dropped = 0
 
-  constructor(store: GuardedStore, nodeId: string, clock: () => number) {
+  constructor(store: GuardedStore, nodeId: () => string, clock: () => number) {
     this.#store = store
     this.#nodeId = nodeId
     this.#clock = clock
@@ -108,7 +108,7 @@ export class UsageRecorder {
   #batch(slots: readonly UsageSlot[]): UsageBatch {
     this.#seq += 1
     return {
-      nodeId: this.#nodeId,
+      nodeId: this.#nodeId(),
       seq: this.#seq,
       at: this.#clock(),
       counts: slots.flatMap((slot) => slot.counts()),

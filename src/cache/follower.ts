@@ -27,7 +27,7 @@ export class Follower {
   epoch = 0
   readonly #store: GuardedStore
   readonly #listener: FeedListener
-  readonly #nodeId: string
+  readonly #nodeId: () => string
   readonly #maxStalenessMs: number
   readonly #clock: () => number
   readonly #monotonic: () => number
@@ -45,7 +45,7 @@ export class Follower {
   constructor(
     store: GuardedStore,
     listener: FeedListener,
-    options: { nodeId: string; maxStalenessMs: number; clock: () => number; monotonic: () => number },
+    options: { nodeId: () => string; maxStalenessMs: number; clock: () => number; monotonic: () => number },
   ) {
     this.#store = store
     this.#listener = listener
@@ -94,7 +94,7 @@ export class Follower {
 
   // A node that has gone for good holds up no barrier.
   async #release(cursor: string): Promise<void> {
-    await this.#store.renewLease({ nodeId: this.#nodeId, cursor, expiresAt: 0 })
+    await this.#store.renewLease({ nodeId: this.#nodeId(), cursor, expiresAt: 0 })
   }
 
   #round(): Promise<void> {
@@ -192,7 +192,7 @@ export class Follower {
 
   async #writeLease(cursor: string): Promise<void> {
     const began = this.#monotonic()
-    await this.#store.renewLease({ nodeId: this.#nodeId, cursor, expiresAt: this.#clock() + LEASE_MS })
+    await this.#store.renewLease({ nodeId: this.#nodeId(), cursor, expiresAt: this.#clock() + LEASE_MS })
     this.#leaseCursor = cursor
     this.#leaseUntil = began + LEASE_MS / 2
   }

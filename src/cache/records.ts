@@ -26,7 +26,7 @@ export type RecordListener = {
 
 /** How the cache is set up. */
 export type RecordCacheOptions = {
-  readonly nodeId: string
+  readonly nodeId: () => string
   readonly catalogue: Catalogue
   /** Absent: nothing is kept, and every verification reads the store. */
   readonly maxEntries: number | undefined

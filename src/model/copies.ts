@@ -1,5 +1,5 @@
 /** One loaded copy of this package: the file that it was loaded from. */
-type Copy = { readonly file: string }
+type Copy = { readonly file: string | undefined }
 
 /** Where the copies of one process tell of themselves. Anybody can write there: it serves a message to people, and decides nothing. */
 const COPIES = Symbol.for('latchkey.copies')
@@ -7,7 +7,7 @@ const COPIES = Symbol.for('latchkey.copies')
 const MOST = 8
 const LONGEST_PATH = 300
 
-const here: Copy = { file: String(import.meta.url).replace(/^file:\/\//, '') }
+const here: Copy = { file: (import.meta.url as string | undefined)?.replace(/^file:\/\//, '') }
 
 /** Tells the other copies of this process that this one is in use. */
 export function noteCopy(): void {

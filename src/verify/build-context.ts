@@ -19,7 +19,12 @@ const DEFAULT_FLUSH_MS = 1000
 export function buildContext(settings: Settings): Context {
   const { clock, monotonic, maxStalenessMs, prefix, catalogue } = settings
   // Never from the injected source: two nodes of one name would lose each other's counts.
-  const nodeId = generateId(platformRandom)
+  // At first use, since Workers allow no random numbers while a module is evaluated.
+  let drawn: string | undefined
+  const nodeId = (): string => {
+    drawn ??= generateId(platformRandom)
+    return drawn
+  }
   const store = new GuardedStore(settings.store, settings.deadlineMs, monotonic)
   const announce = createAnnouncer(settings.onEvent)
   const usage = settings.usage === undefined ? undefined : new UsageRecorder(store, nodeId, clock)

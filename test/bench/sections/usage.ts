@@ -116,7 +116,8 @@ async function onSqlite(rounds: number): Promise<{ perToken: Cost; longestBlock:
 
 /** Notes one use of each token, and answers how to write them down: as an instance does it. */
 function used(store: TokenStore): () => Promise<void> {
-  const recorder = new UsageRecorder(new GuardedStore(store, 60_000, () => performance.now()), nodeIdOf(), Date.now)
+  const nodeId = nodeIdOf()
+  const recorder = new UsageRecorder(new GuardedStore(store, 60_000, () => performance.now()), () => nodeId, Date.now)
   for (let at = 0; at < TOKENS; at += 1) {
     // All that the recorder looks at.
     const entry = { id: idOf(at), slot: undefined } as Entry
