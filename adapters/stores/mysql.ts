@@ -1,5 +1,6 @@
 import { InvalidInputError } from '../../src/errors.js'
-import type { MysqlConnection, MysqlPool, MysqlPromisePool, MysqlSource } from './sql/dialects/mysql-store.js'
+import type { MysqlConnection, MysqlPool, MysqlPromisePool } from './sql/dialects/mysql-connection.js'
+import type { MysqlSource } from './sql/dialects/mysql-store.js'
 import type { KyselyHandle } from './sql/kysely-engine.js'
 import { lazyStore, type SqlStore } from './sql/lazy.js'
 import { knownOptions, oneOf, readUrl } from './sql/options.js'

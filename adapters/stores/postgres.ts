@@ -1,5 +1,6 @@
 import { InvalidInputError } from '../../src/errors.js'
-import type { PostgresClient, PostgresPool, PostgresSource } from './sql/dialects/postgres-store.js'
+import type { PostgresClient, PostgresPool } from './sql/dialects/postgres-connection.js'
+import type { PostgresSource } from './sql/dialects/postgres-store.js'
 import type { KyselyHandle } from './sql/kysely-engine.js'
 import { lazyStore, type SqlStore } from './sql/lazy.js'
 import { knownOptions, oneOf, readUrl } from './sql/options.js'
@@ -12,7 +13,7 @@ export type { KyselyHandle, PostgresClient, PostgresPool, SqlStore }
 export type PostgresStoreOptions = {
   /** `postgres://user:password@host:5432/database`. The store makes a pool of its own, and closes it. */
   readonly url?: string | undefined
-  /** A `Pool` of `pg` that the host keeps. Listening for changes holds one of its connections, unless it has only one. */
+  /** A `Pool` of `pg` that the host keeps. Listening for changes takes a connection beside it, made from its options. */
   readonly pool?: PostgresPool | undefined
   /** A Kysely instance on Postgres that the host keeps. Changes of other nodes are then found by polling. */
   readonly kysely?: KyselyHandle | undefined
@@ -50,7 +51,7 @@ export const postgresStore = (options: PostgresStoreOptions): SqlStore => {
     packages: 'kysely pg',
     open: async () => (await import('./sql/dialects/postgres-store.js')).openPostgresStore(source, names),
   })
-  if (kysely !== undefined || pool?.options?.max === 1) return store
+  if (kysely !== undefined) return store
   return {
     ...store,
     async subscribe(wake) {

@@ -7,6 +7,7 @@ import { type IoredisClient, isRedisClient, type NodeRedisClient, type RedisClie
 import { givenConnection, ownConnection } from './redis/connection.js'
 import { rootOf } from './redis/keys.js'
 import { openClient } from './redis/open.js'
+import { checked } from './redis/round-trip.js'
 import { commitChange, findTokens, listTokens } from './redis/tokens.js'
 import { createWaker } from './redis/waker.js'
 
@@ -53,7 +54,7 @@ const KNOWN: ReadonlySet<string> = new Set(['url', 'client', 'keyPrefix', 'feedH
 export function redisStore(options: RedisStoreOptions): TokenStore {
   const { url, client, keyPrefix, feedHistory, onWarning } = readOptions(options)
   const root = rootOf(keyPrefix)
-  const connection = client === undefined ? ownConnection(() => openClient(url ?? ''), root) : givenConnection(client, root)
+  const connection = checked(client === undefined ? ownConnection(() => openClient(url ?? ''), root) : givenConnection(client, root))
   const place = { history: feedHistory ?? 100_000, channel: `${root}wake` }
   const bulk = createBulk(connection, place)
   const waker = createWaker(connection, place.channel)

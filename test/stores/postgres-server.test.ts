@@ -71,9 +71,10 @@ describe.skipIf(postgres.skip)(`what the host gives a postgres store ${postgres.
   it('may be a pool of one connection: nothing waits for itself', async () => {
     const pool = new Pool({ connectionString: url, max: 1 })
     const store = postgresStore({ pool, schema: place.schema })
-    expect(store.subscribe).toBeUndefined()
+    const stop = await store.subscribe?.(() => {})
     const results = await Promise.all(Array.from({ length: 10 }, () => store.commit({ inserts: [token()], events: [event()] })))
     expect(results.every(({ ok }) => ok)).toBe(true)
+    await stop?.()
     await pool.end()
   })
 

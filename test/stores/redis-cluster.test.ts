@@ -82,4 +82,64 @@ describe.skipIf(missing)(`a redis cluster ${missing ?? ''}`, () => {
     const filled = await Promise.all(servers.map(async (server) => Number(await server.ask('DBSIZE'))))
     expect(filled.filter((size) => size > 0).length).toBeGreaterThan(1)
   })
+
+  it('is read from its primaries, where a replica may not know of a revocation yet, whatever the client was told', async () => {
+    const replicas: RedisServer[] = []
+    try {
+      for (const primary of servers) {
+        const replica = await createRedisServer(['--cluster-enabled', 'yes', '--cluster-port', `${await freePort()}`])
+        replicas.push(replica)
+        await replica.start()
+        const nodes = String(await primary.ask('CLUSTER', 'NODES'))
+        const bus = /@(\d+)[^\n]*myself/.exec(nodes)?.[1] ?? ''
+        await replica.ask('CLUSTER', 'MEET', '127.0.0.1', `${primary.port}`, bus)
+        const id = String(await primary.ask('CLUSTER', 'MYID'))
+        await vi.waitFor(async () => expect(String(await replica.ask('CLUSTER', 'NODES'))).toContain(id), { timeout: 20_000, interval: 50 })
+        await replica.ask('CLUSTER', 'REPLICATE', id)
+      }
+      await vi.waitFor(
+        async () => {
+          for (const primary of servers) {
+            const slots = await primary.ask('CLUSTER', 'SLOTS')
+            // Each range: where it begins and ends, its primary, its replica.
+            for (const range of slots as readonly (readonly unknown[])[]) expect(range).toHaveLength(4)
+            expect(String(await primary.ask('INFO', 'replication'))).toMatch(/state=online/)
+          }
+        },
+        { timeout: 20_000, interval: 100 },
+      )
+      const reading = new Cluster([{ host: '127.0.0.1', port: servers[0]?.port ?? 0 }], { scaleReads: 'slave' })
+      const using = createCluster({ rootNodes: servers.map(({ url }) => ({ url })), useReplicas: true })
+      await using.connect()
+      try {
+        await expect.poll(() => reading.nodes('slave').length).toBe(3)
+        expect(using.replicas).toHaveLength(3)
+        for (const [kind, client] of [
+          ['ioredis', reading],
+          ['node-redis', using as unknown as RedisClient],
+        ] as const) {
+          // One key prefix a slot: together they lie on all three.
+          for (let slot = 0; slot < 6; slot += 1) {
+            const store = redisStore({ client, keyPrefix: `${kind}-replicas-${slot}`, onWarning: () => {} })
+            await store.migrate?.()
+            const token = storedToken()
+            await store.commit({ inserts: [token], events: [storedEvent()] })
+            for (let version = 1; version <= 5; version += 1) {
+              expect(await store.find([token.id])).toMatchObject([{ version }])
+              const record = { ...token, version: version + 1 }
+              await store.commit({ updates: [{ expectedVersion: version, record }], events: [storedEvent()] })
+            }
+            await store.close?.()
+          }
+        }
+        for (const replica of replicas)
+          expect(String(await replica.ask('INFO', 'commandstats'))).not.toMatch(/cmdstat_(mget|evalsha|eval):/)
+      } finally {
+        reading.disconnect()
+        using.destroy()
+      }
+    } finally {
+      for (const replica of replicas) await replica.dispose()
+    }
+  }, 60_000)
 })

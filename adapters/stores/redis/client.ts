@@ -11,6 +11,8 @@ export type IoredisClient = {
   readonly status: string
   /** For the wake-up channel. */
   duplicate?(): object
+  /** Of a cluster: where it reads. */
+  readonly options?: object
 }
 
 /** The commands of a node-redis client, cluster or pool that are used. */
@@ -21,6 +23,8 @@ export type NodeRedisClient = {
   configGet?(parameter: string): Promise<unknown>
   readonly isReady?: boolean
   duplicate?(): object
+  /** For replies as the server sends them, past whatever the client maps them to or caches of them. */
+  withTypeMapping?(mapping: Record<never, never>): object
 }
 
 /** What `redisStore({ client })` takes. */
@@ -68,11 +72,18 @@ async function withFallback(evalsha: Promise<unknown>, evaluate: () => Promise<u
   }
 }
 
+/** MGET in a script, which no client sends to a replica: a replica may not know yet of a revocation. */
+const READ: Script = script("return redis.call('MGET', unpack(KEYS))")
+
 function ioredisRunner(client: IoredisClient): Runner {
+  const { scaleReads } = (client.options ?? {}) as { readonly scaleReads?: unknown }
+  const fromReplicas = scaleReads !== undefined && scaleReads !== 'master'
+  const evaluate = ({ sha, source }: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> =>
+    withFallback(client.evalsha(sha, keys.length, ...keys, ...args), () => client.eval(source, keys.length, ...keys, ...args))
   return {
     client,
-    run: ({ sha, source }, root, args) => withFallback(client.evalsha(sha, 1, root, ...args), () => client.eval(source, 1, root, ...args)),
-    getMany: (keys) => client.mget(...keys),
+    run: (script, root, args) => evaluate(script, [root], args),
+    getMany: (keys) => (fromReplicas ? evaluate(READ, keys, []) : client.mget(...keys)),
     isReady: () => client.status === 'ready',
     async setting(name) {
       const answer = await client.config?.('GET', name)
@@ -82,16 +93,23 @@ function ioredisRunner(client: IoredisClient): Runner {
 }
 
 function nodeRedisRunner(client: NodeRedisClient): Runner {
+  const plain = (client.withTypeMapping?.({}) ?? client) as NodeRedisClient
+  const evaluate = ({ sha, source }: Script, keys: string[], args: string[]): Promise<unknown> => {
+    const options = { keys, arguments: args }
+    return withFallback(plain.evalSha(sha, options), () => plain.eval(source, options))
+  }
+  // Clusters know their replicas once they are connected, and only where they read from them; a sentinel client does not tell.
+  const fromReplicas = (): boolean => {
+    const { replicas } = client as { readonly replicas?: unknown }
+    return 'getSentinelNode' in client || (Array.isArray(replicas) && replicas.length > 0)
+  }
   return {
     client,
-    run({ sha, source }, root, args) {
-      const options = { keys: [root], arguments: args }
-      return withFallback(client.evalSha(sha, options), () => client.eval(source, options))
-    },
-    getMany: (keys) => client.mGet(keys),
+    run: (script, root, args) => evaluate(script, [root], args),
+    getMany: (keys) => (fromReplicas() ? evaluate(READ, keys, []) : plain.mGet(keys)),
     // Clusters and pools have no such property and look after themselves.
     isReady: () => client.isReady ?? true,
-    setting: async (name) => settingOf(await client.configGet?.(name), name),
+    setting: async (name) => settingOf(await plain.configGet?.(name), name),
   }
 }
 

@@ -12,7 +12,11 @@ export type KyselyHandle = {
 }
 
 /** What a dialect adds to the engine. */
-export type KyselyEngineOptions = Pick<Engine, 'find' | 'subscribe'> & { close?(): Promise<void> }
+export type KyselyEngineOptions = Pick<Engine, 'find' | 'subscribe'> & {
+  close?(): Promise<void>
+  /** Looks at a connection before a transaction begins on it, and throws where it does not fit. */
+  check?(connection: KyselyHandle): Promise<void>
+}
 
 /** Times that a transaction is begun anew after a deadlock, a serialization failure or a locked file. */
 const MOST_ATTEMPTS = 30
@@ -35,6 +39,7 @@ export const kyselyEngine = (given: KyselyHandle, quirks: Quirks, names: Names, 
 
   const once = <T>(steps: () => Steps<T>): Promise<T> =>
     db.connection().execute(async (connection) => {
+      await options.check?.(connection)
       let committing = false
       try {
         for (const statement of quirks.begin) await connection.executeQuery(say(statement))

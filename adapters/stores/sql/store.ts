@@ -22,6 +22,7 @@ import { list } from './queries/list.js'
 import { revokeWhere } from './queries/revoke-where.js'
 import { recordUsage, usage } from './queries/usage.js'
 import type { Quirks } from './quirks.js'
+import { checkRoundTrip } from './round-trip.js'
 import type { Names } from './schema/table-names.js'
 import type { TokenRow } from './schema/token-columns.js'
 import { rowToToken } from './schema/token-row.js'
@@ -51,7 +52,10 @@ export const openStore = (engine: Engine, quirks: Quirks, names: Names): OpenSto
     usage: (query: UsageQuery): Promise<UsageRows> => usage(sql, query),
     renewLease: (lease: NodeLease): Promise<void> => renewLease(sql, lease),
     leases: (now: number): Promise<readonly NodeLease[]> => leases(sql, now),
-    migrate: () => engine.migrate(),
+    async migrate(): Promise<void> {
+      await engine.migrate()
+      await checkRoundTrip(sql)
+    },
     close: () => engine.close(),
     ...(engine.subscribe === undefined ? {} : { subscribe: engine.subscribe }),
   }

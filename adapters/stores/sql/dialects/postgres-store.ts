@@ -1,30 +1,21 @@
-import { Kysely, type PostgresPool as KyselyPool, PostgresDialect } from 'kysely'
+import { CompiledQuery, Kysely, type PostgresPool as KyselyPool, PostgresDialect } from 'kysely'
 import { exported, loadFailure } from '../../lib/package.js'
 import { unavailable } from '../faults.js'
+import { differencesOf, refuseDifferences } from '../known-values.js'
 import { type KyselyEngineOptions, type KyselyHandle, kyselyEngine } from '../kysely-engine.js'
 import type { Opened } from '../lazy.js'
 import type { Names } from '../schema/table-names.js'
 import { openStore } from '../store.js'
-import { type ListenClient, type ListenConnection, listen } from './postgres-listen.js'
+import {
+  KNOWN_VALUES,
+  leasesOf,
+  type PostgresLease,
+  type PostgresPool,
+  type PostgresResult,
+  readKnownValues,
+} from './postgres-connection.js'
+import { type ListenClient, listen } from './postgres-listen.js'
 import { channelOf, postgresQuirks } from './postgres-quirks.js'
-
-/** A client that a pool of `pg` hands out. */
-export type PostgresClient = ListenClient & {
-  query(text: string, values?: never[]): Promise<unknown>
-  removeListener(event: 'error', listener: () => void): unknown
-  release(destroy?: boolean | Error): void
-}
-
-/** The part of a pool of `pg` that is used. */
-export type PostgresPool = {
-  connect(): Promise<PostgresClient>
-  query(config: {
-    readonly name?: string
-    readonly text: string
-    readonly values: readonly unknown[]
-  }): Promise<{ readonly rows: unknown[] }>
-  readonly options?: { readonly max?: number | undefined }
-}
 
 /** What to open. */
 export type PostgresSource =
@@ -33,10 +24,9 @@ export type PostgresSource =
   | { readonly kysely: KyselyHandle }
 
 type OwnPool = PostgresPool & { end(): Promise<void>; on(event: 'error', listener: () => void): unknown }
-type OwnClient = ListenClient & { connect(): Promise<unknown>; end(): Promise<void> }
 type Driver = {
   readonly Pool: new (config: { readonly [option: string]: unknown }) => OwnPool
-  readonly Client: new (config: { readonly [option: string]: unknown }) => OwnClient
+  readonly Client: new (config: { readonly [option: string]: unknown }) => ListenClient
 }
 
 /** Where a cable is cut nobody is told: what got no answer for so long frees its connection. Upgrades and bulk revocations take a while. */
@@ -47,35 +37,18 @@ const CONNECT_TIMEOUT_MS = 10_000
 
 const report = (error: unknown): Error => unavailable('postgres', postgresQuirks.faultOf, error)
 
-/** A pool for Kysely that throws a connection away when something went wrong on it, instead of handing it to the next. */
-const careful = (pool: PostgresPool): KyselyPool => ({
+/** The pool as Kysely wants it. A connection on which something went wrong is thrown away, instead of being handed to the next. */
+const forKysely = (lease: () => Promise<PostgresLease>): KyselyPool => ({
   async connect() {
-    const client = await pool.connect()
-    let broken = false
-    // Between two statements nobody else listens, and an error event without a listener ends the process.
-    const lost = (): void => {
-      broken = true
-    }
-    client.on('error', lost)
-    const query = async (...parameters: never[]): Promise<unknown> => {
-      try {
-        return await Reflect.apply(client.query, client, parameters)
-      } catch (error) {
-        if (postgresQuirks.faultOf(error) === 'connection') broken = true
-        throw error
-      }
-    }
-    const release = (): void => {
-      client.removeListener('error', lost)
-      client.release(broken)
-    }
-    return { query, release } as unknown as Awaited<ReturnType<KyselyPool['connect']>>
+    const { query, release } = await lease()
+    const ask = (text: string, values: readonly unknown[]): Promise<PostgresResult> => query({ text, values })
+    return { query: ask, release } as unknown as Awaited<ReturnType<KyselyPool['connect']>>
   },
   end: async () => {},
 })
 
 /** Statements by name are planned once a connection. A pooler in between may not know the name: then they go without. */
-const findThrough = (pool: PostgresPool, prefix: string): NonNullable<KyselyEngineOptions['find']> => {
+const findThrough = (lease: () => Promise<PostgresLease>, prefix: string): NonNullable<KyselyEngineOptions['find']> => {
   let named = true
   const statements = new Map<string, string>()
   return async (query) => {
@@ -85,7 +58,14 @@ const findThrough = (pool: PostgresPool, prefix: string): NonNullable<KyselyEngi
       statements.set(query.sql, name)
     }
     const config = { text: query.sql, values: query.parameters, query_timeout: READ_TIMEOUT_MS }
-    const ask = (): Promise<{ readonly rows: unknown[] }> => pool.query(named ? { name, ...config } : config)
+    const ask = async (): Promise<PostgresResult> => {
+      const held = await lease()
+      try {
+        return await held.query(named ? { name, ...config } : config)
+      } finally {
+        held.release()
+      }
+    }
     try {
       return (await ask()).rows
     } catch (error) {
@@ -100,15 +80,16 @@ const findThrough = (pool: PostgresPool, prefix: string): NonNullable<KyselyEngi
 }
 
 const over = (pool: PostgresPool, names: Names, options: KyselyEngineOptions): Opened => {
-  const kysely = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: careful(pool) }) })
-  const find = findThrough(pool, `${names.schema ?? ''}.${names.tablePrefix}find`.slice(-62))
+  const lease = leasesOf(pool)
+  const kysely = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: forKysely(lease) }) })
+  const find = findThrough(lease, `${names.schema ?? ''}.${names.tablePrefix}find`.slice(-62))
   return { store: openStore(kyselyEngine(kysely, postgresQuirks, names, { find, ...options }), postgresQuirks, names), unavailable: report }
 }
 
 const listener =
-  (names: Names, connect: () => Promise<ListenConnection>): NonNullable<KyselyEngineOptions['subscribe']> =>
+  (names: Names, newClient: () => ListenClient): NonNullable<KyselyEngineOptions['subscribe']> =>
   (wake) =>
-    listen(channelOf(names), wake, connect)
+    listen(channelOf(names), wake, newClient)
 
 const loadDriver = async (): Promise<Driver> => {
   try {
@@ -121,34 +102,33 @@ const loadDriver = async (): Promise<Driver> => {
 const openUrl = async (url: string, poolSize: number, names: Names): Promise<Opened> => {
   const { Pool, Client } = await loadDriver()
   const config = { connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS, keepAlive: true, application_name: 'latchkey' }
-  const pool = new Pool({ ...config, max: poolSize, query_timeout: TIMEOUT_MS, idleTimeoutMillis: 30_000 })
+  const pool = new Pool({ ...config, max: poolSize, query_timeout: TIMEOUT_MS, idleTimeoutMillis: 30_000, allowExitOnIdle: true })
   // An idle connection that the server closes is told here, and replaced at the next call.
   pool.on('error', () => {})
-  return over(pool, names, {
-    close: () => pool.end(),
-    subscribe: listener(names, async () => {
-      const client = new Client(config)
-      client.on('error', () => {})
-      await client.connect()
-      return { client, end: () => client.end() }
-    }),
-  })
+  return over(pool, names, { close: () => pool.end(), subscribe: listener(names, () => new Client(config)) })
 }
 
 const overHostPool = (pool: PostgresPool, names: Names): Opened => {
-  // With a single connection there is none to spare for listening: the follower polls.
-  if (pool.options?.max === 1) return over(pool, names, {})
-  return over(pool, names, {
-    subscribe: listener(names, async () => {
-      const client = await pool.connect()
-      return { client, end: () => client.release(true) }
-    }),
-  })
+  const { Client, options } = pool as PostgresPool & { readonly Client?: new (options: unknown) => ListenClient }
+  // Not one of the pool's connections: it may have few, and the host may end it while latchkey listens.
+  if (typeof Client !== 'function') return over(pool, names, {})
+  return over(pool, names, { subscribe: listener(names, () => new Client(options)) })
+}
+
+const overKysely = async (kysely: KyselyHandle, names: Names): Promise<Opened> => {
+  try {
+    const { text, values } = KNOWN_VALUES
+    const rows = await readKnownValues(() => kysely.withoutPlugins().executeQuery(CompiledQuery.raw(text, [...values])))
+    refuseDifferences('postgres', differencesOf(rows))
+  } catch (error) {
+    throw report(error)
+  }
+  return { store: openStore(kyselyEngine(kysely, postgresQuirks, names, {}), postgresQuirks, names), unavailable: report }
 }
 
 /** Opens the store: the part that needs Kysely and `pg`. */
 export const openPostgresStore = async (source: PostgresSource, names: Names): Promise<Opened> => {
   if ('url' in source) return openUrl(source.url, source.poolSize, names)
   if ('pool' in source) return overHostPool(source.pool, names)
-  return { store: openStore(kyselyEngine(source.kysely, postgresQuirks, names, {}), postgresQuirks, names), unavailable: report }
+  return overKysely(source.kysely, names)
 }

@@ -4,7 +4,7 @@ import { driveSync, type Engine, type Steps } from '../engine.js'
 import { isUpToDate, migrationSteps } from '../schema/migrate.js'
 import type { Names } from '../schema/table-names.js'
 import type { SqliteHandle } from './sqlite-handle.js'
-import { sqliteQuirks } from './sqlite-quirks.js'
+import { LOCKED, sqliteQuirks } from './sqlite-quirks.js'
 
 /** A migration by another process may take longer than a write. */
 const MIGRATION_BUSY_MS = 30_000
@@ -32,9 +32,7 @@ const retry = async <T>(busyMs: number, work: () => T): Promise<T> => {
     } catch (error) {
       if (!isBusy(error)) throw error
       if (performance.now() - start > busyMs) {
-        throw new StoreUnavailableError(
-          `sqlite store: the file was locked by another process for more than ${busyMs} ms: find what holds a transaction open`,
-        )
+        throw new StoreUnavailableError(`sqlite store: ${LOCKED} for more than ${busyMs} ms: find what holds a transaction open`)
       }
     }
   }

@@ -31,13 +31,28 @@ const LONGEST_PREPARED = 4_000
 
 const answersRows = (text: string): boolean => /^\s*(select|with|pragma)\b/i.test(text) || /\breturning\b/i.test(text)
 
+type Statement = {
+  all(...parameters: unknown[]): unknown[]
+  run(...parameters: unknown[]): { readonly changes: number | bigint }
+  /** `better-sqlite3` and `libsql`. */
+  safeIntegers?(on: boolean): unknown
+  /** `node:sqlite`. */
+  setReadBigInts?(on: boolean): unknown
+  setReturnArrays?(on: boolean): unknown
+}
+
+/** Rows as objects and integers as numbers, whatever the host set for all statements of its database. */
+const unshaped = (statement: Statement): Statement => {
+  statement.safeIntegers?.(false)
+  statement.setReadBigInts?.(false)
+  statement.setReturnArrays?.(false)
+  return statement
+}
+
 const spread = (database: SyncDatabase | NodeDatabase): boolean => !('pragma' in database)
 
 const prepare = (database: SyncDatabase | NodeDatabase, text: string): Prepared => {
-  const statement = database.prepare(text) as {
-    all(...parameters: unknown[]): unknown[]
-    run(...parameters: unknown[]): { readonly changes: number | bigint }
-  }
+  const statement = unshaped(database.prepare(text) as Statement)
   const rows = answersRows(text)
   if (spread(database)) {
     if (rows) return (parameters) => ({ rows: statement.all(...parameters) })

@@ -32,12 +32,16 @@ const numbers: ReadonlyMap<number, Fault> = new Map([
   [26, 'damaged'],
 ])
 
+/** What the store says of a file that stayed locked. */
+export const LOCKED = 'the file was locked by another process'
+
 const faultOf = (error: unknown): Fault => {
   if (!isErrorLike(error)) return 'unknown'
   const { code, errcode, message } = error as Error & { code?: unknown; errcode?: unknown }
   if (/no such (table|column)/.test(message)) return 'tables_missing'
   // The host is in the middle of a transaction of its own on the handle that it gave: it will end.
   if (message.includes('within a transaction')) return 'contention'
+  if (message.includes(LOCKED)) return 'locked'
   if (/database (connection )?is not open|connection is closed/.test(message)) return 'closed'
   if (typeof errcode === 'number') return numbers.get(errcode & 0xff) ?? 'unknown'
   if (typeof code === 'string') return codes.find(([pattern]) => pattern.test(code))?.[1] ?? 'unknown'

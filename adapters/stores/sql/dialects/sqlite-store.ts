@@ -1,4 +1,8 @@
+import { CompiledQuery, type QueryResult } from 'kysely'
+import { StoreUnavailableError } from '../../../../src/errors.js'
+import type { MaybePromise } from '../../../../src/model/json.js'
 import { unavailable } from '../faults.js'
+import { differencesOf, KNOWN, refuseDifferences } from '../known-values.js'
 import type { KyselyHandle } from '../kysely-engine.js'
 import { kyselyEngine } from '../kysely-engine.js'
 import type { Opened } from '../lazy.js'
@@ -15,6 +19,27 @@ type SqliteSource =
   | { readonly database: SyncDatabase | NodeDatabase | KyselyHandle }
 
 const report = (error: unknown): Error => unavailable('sqlite', sqliteQuirks.faultOf, error)
+
+const KNOWN_VALUES = CompiledQuery.raw(
+  'select cast(? as integer) as known_int, ? as known_text, ? as known_json, ? as known_empty, ? as known_null',
+  [KNOWN.int, KNOWN.text, KNOWN.json, KNOWN.empty, null],
+)
+
+/** Settings that a database must not have, and what is said of them. */
+const PRAGMAS = [
+  ['journal_mode', /^off$/i, 'has journal_mode off, so that nothing can be rolled back: set another one'],
+  ['short_column_names', /^0$/, 'has short_column_names off, which renames columns: switch it on'],
+] as const
+
+/** Refuses a database that changes what goes through it, or that cannot take back half of a transaction. */
+const check = async (run: (query: CompiledQuery) => MaybePromise<QueryResult<unknown>>): Promise<void> => {
+  refuseDifferences('sqlite', differencesOf((await run(KNOWN_VALUES)).rows))
+  for (const [name, refused, says] of PRAGMAS) {
+    const { rows } = await run(CompiledQuery.raw(`pragma ${name}`))
+    const [value] = Object.values(Object(rows[0]))
+    if (refused.test(String(value))) throw new StoreUnavailableError(`sqlite store: the database ${says}`)
+  }
+}
 
 /** Opens the store: the part that needs Kysely and a driver. */
 export const openSqliteStore = async (source: SqliteSource, names: Names, busyMs: number): Promise<Opened> => {
@@ -37,5 +62,10 @@ export const openSqliteStore = async (source: SqliteSource, names: Names, busyMs
     'executeQuery' in database
       ? kyselyEngine(database, sqliteQuirks, names, {})
       : sqliteEngine(sqliteHandle(database), names, { busyMs, owned: false })
+  try {
+    await check((query) => engine.run(query))
+  } catch (error) {
+    throw report(error)
+  }
   return { store: openStore(engine, sqliteQuirks, names), unavailable: report }
 }

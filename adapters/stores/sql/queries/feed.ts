@@ -38,7 +38,7 @@ export const changes = async (sql: Sql, after: string | undefined, limit: number
   let cursor = head
   const more = rows.length > limit
   for (const row of more ? rows.slice(0, limit) : rows) {
-    if (row.seq === null) break
+    if (row.seq === null || row.seq === undefined) break
     if (row.kind === 'token') ids.push(row.changed_id ?? '')
     else if (row.kind === 'owner') ownerIds.push(row.changed_id ?? '')
     else everything = true

@@ -5,6 +5,9 @@ import { wide } from './wide.js'
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] }
 
+/** NULL, which some drivers give as `undefined`. */
+const isAbsent = (cell: unknown): cell is null | undefined => cell === null || cell === undefined
+
 const textOrNull = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value))
 
 /** The columns of an event. */
@@ -38,16 +41,16 @@ export const rowToEvent = (row: EventRow): ListedEvent => {
     prefix: row.prefix,
     actorId: row.actor_id,
   }
-  if (row.token_id !== null) event.tokenId = row.token_id
-  if (row.tenant_id !== null) event.tenantId = row.tenant_id
-  if (row.owner_id !== null) event.ownerId = row.owner_id
-  if (row.created_by !== null) event.createdBy = row.created_by
-  if (row.ip !== null) event.ip = row.ip
-  if (row.reason !== null) event.reason = row.reason
-  if (row.code !== null) event.code = row.code
-  if (row.event_count !== null) event.count = wide(row.event_count)
-  if (row.before_fields !== null) event.before = JSON.parse(row.before_fields) as JsonObject
-  if (row.after_fields !== null) event.after = JSON.parse(row.after_fields) as JsonObject
-  if (row.details !== null) event.details = JSON.parse(row.details) as JsonObject
+  if (!isAbsent(row.token_id)) event.tokenId = row.token_id
+  if (!isAbsent(row.tenant_id)) event.tenantId = row.tenant_id
+  if (!isAbsent(row.owner_id)) event.ownerId = row.owner_id
+  if (!isAbsent(row.created_by)) event.createdBy = row.created_by
+  if (!isAbsent(row.ip)) event.ip = row.ip
+  if (!isAbsent(row.reason)) event.reason = row.reason
+  if (!isAbsent(row.code)) event.code = row.code
+  if (!isAbsent(row.event_count)) event.count = wide(row.event_count)
+  if (!isAbsent(row.before_fields)) event.before = JSON.parse(row.before_fields) as JsonObject
+  if (!isAbsent(row.after_fields)) event.after = JSON.parse(row.after_fields) as JsonObject
+  if (!isAbsent(row.details)) event.details = JSON.parse(row.details) as JsonObject
   return event
 }

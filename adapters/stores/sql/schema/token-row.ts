@@ -1,3 +1,4 @@
+import { StoreUnavailableError } from '../../../../src/errors.js'
 import type { FieldKind } from '../../../../src/model/fields.js'
 import type { ListedToken, StoredToken } from '../../../../src/model/record.js'
 import { foldAscii } from '../../../../src/policy/fold-ascii.js'
@@ -50,13 +51,19 @@ export const tokenToRow = (token: StoredToken): TokenRow & { name_folded: string
   return row as TokenRow & { name_folded: string }
 }
 
-/** A row as the port answers it: absent columns are absent keys. */
+/**
+ * A row as the port answers it: absent values are absent keys.
+ *
+ * @throws StoreUnavailableError `store_unavailable` for a row without one of the columns
+ */
 export const rowToToken = (row: TokenRow): StoredToken => {
   const cells: { readonly [Column in TokenColumn]: Cell } = row
   const token: { [field: string]: unknown } = {}
   let damaged = false
   for (const { field, column, read } of COLUMNS) {
     const cell = cells[column]
+    // A NULL may come as undefined; a column that is not there at all must not be taken for one.
+    if (cell === undefined && !(column in cells)) throw new StoreUnavailableError(`the database's answer lacks the column ${column}`)
     if (cell === null || cell === undefined) continue
     const value = read(cell)
     if (value === DAMAGED) damaged = true
@@ -83,7 +90,7 @@ const closed = (token: { readonly [field: string]: unknown }): object => {
 /** A row of `list`: the token with its last use beside it. */
 export const rowToListed = (row: TokenRow & { last_used_at: Wide | null; last_used_ip: string | null }): ListedToken => {
   const token: { -readonly [Key in keyof ListedToken]: ListedToken[Key] } = rowToToken(row)
-  if (row.last_used_at !== null) token.lastUsedAt = wide(row.last_used_at)
-  if (row.last_used_ip !== null) token.lastUsedIp = row.last_used_ip
+  if (row.last_used_at !== null && row.last_used_at !== undefined) token.lastUsedAt = wide(row.last_used_at)
+  if (row.last_used_ip !== null && row.last_used_ip !== undefined) token.lastUsedIp = row.last_used_ip
   return token
 }

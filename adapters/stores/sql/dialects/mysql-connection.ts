@@ -1,0 +1,150 @@
+import { StoreUnavailableError } from '../../../../src/errors.js'
+import { differencesOf, KNOWN, refuseDifferences } from '../known-values.js'
+import { mysqlQuirks } from './mysql-quirks.js'
+import { checkSession, SESSION_VARIABLES } from './mysql-session.js'
+
+type TypeCast = (field: unknown, next: () => unknown) => unknown
+
+/** A query as `mysql2` takes it, with what would shape its rows switched off. */
+export type MysqlQuery = {
+  readonly sql: string
+  readonly timeout: number
+  readonly rowsAsArray: false
+  readonly nestTables: false
+  readonly namedPlaceholders: false
+  readonly typeCast?: TypeCast
+}
+
+/** A connection that a pool of `mysql2` hands out. */
+export type MysqlConnection = {
+  query(options: MysqlQuery, values: never, callback: (error: unknown, result: never) => void): unknown
+  execute(options: MysqlQuery, values: never, callback: (error: unknown, result: never) => void): unknown
+  on(event: 'error', listener: () => void): unknown
+  removeListener(event: 'error', listener: () => void): unknown
+  release(): void
+  destroy(): void
+}
+
+/** The part of a pool of `mysql2` that is used. */
+export type MysqlPool = {
+  getConnection(callback: (error: unknown, connection: MysqlConnection) => void): void
+}
+
+/** A pool of `mysql2/promise`: it has the other kind inside. */
+export type MysqlPromisePool = { readonly pool: MysqlPool }
+
+/** A connection while it is ours. */
+export type MysqlLease = {
+  ask(how: 'query' | 'execute', sql: string, values: readonly unknown[], timeout: number): Promise<unknown>
+  release(): void
+}
+
+/** Answers the known values, and the bytes that the server has of the text, whatever character set they came in. */
+export const KNOWN_VALUES: { readonly sql: string; readonly values: readonly unknown[] } = {
+  sql: `select cast(? as signed) as known_int, ? as known_text, ? as known_json, ? as known_empty, ? as known_null,
+  hex(convert(? using utf8mb4)) as known_bytes`,
+  values: [KNOWN.int, KNOWN.text, KNOWN.json, KNOWN.empty, null, KNOWN.text],
+}
+
+const CHECK_TIMEOUT_MS = 10_000
+
+/** `mysql2`'s own default: utf8mb4_unicode_ci. */
+const DEFAULT_CHARSET = 224
+
+type Config = { readonly typeCast?: unknown; readonly queryFormat?: unknown; readonly charsetNumber?: unknown }
+
+const configOf = (from: object): Config => (Reflect.get(from, 'config') ?? {}) as Config
+
+/** The options that are known to change values and cannot be overridden for one query. Only names are ever told. */
+const suspects = (connection: MysqlConnection): readonly string[] => {
+  const { queryFormat, charsetNumber } = configOf(connection)
+  return [...(typeof queryFormat === 'function' ? ['queryFormat'] : []), ...(charsetNumber === DEFAULT_CHARSET ? [] : ['charset'])]
+}
+
+const asSent: TypeCast = (_field, next) => next()
+
+const hold = (connection: MysqlConnection): MysqlLease => {
+  let broken = false
+  const lost = (): void => {
+    broken = true
+  }
+  connection.on('error', lost)
+  // A cast function for one query takes the place of the connection's; without one there, rows are read faster.
+  const cast = configOf(connection).typeCast === true ? {} : { typeCast: asSent }
+  return {
+    ask: (how, sql, values, timeout) =>
+      new Promise((answer, refuse) => {
+        const options: MysqlQuery = { sql, timeout, rowsAsArray: false, nestTables: false, namedPlaceholders: false, ...cast }
+        connection[how](options, values as never, (failure, result) => {
+          if (!failure) return answer(result)
+          if (mysqlQuirks.faultOf(failure) === 'connection') broken = true
+          refuse(failure as Error)
+        })
+      }),
+    release() {
+      connection.removeListener('error', lost)
+      if (broken) connection.destroy()
+      else connection.release()
+    },
+  }
+}
+
+/** Runs a check of values. A server that cannot take them at all says so in an error of its own. */
+const known = async (ask: () => Promise<unknown>, options: readonly string[]): Promise<void> => {
+  let rows: unknown
+  try {
+    rows = await ask()
+  } catch (error) {
+    const { errno } = error as { readonly errno?: unknown }
+    // ER_PARSE_ERROR, ER_INVALID_CHARACTER_STRING, ER_TRUNCATED_WRONG_VALUE_FOR_FIELD, ER_CANNOT_CONVERT_STRING
+    if (![1064, 1300, 1366, 3854].includes(Number(errno))) throw error
+    refuseDifferences('mysql', ['text in other scripts does not reach the server'], options)
+  }
+  refuseDifferences('mysql', differencesOf(Array.isArray(rows) ? rows : []), options)
+}
+
+/** Refuses a session, asked by a function that runs one statement, that changes what is stored or read. */
+export const checkValues = async (
+  ask: (sql: string, values: readonly unknown[]) => Promise<unknown>,
+  options: readonly string[] = [],
+): Promise<void> => {
+  const settings = await ask(SESSION_VARIABLES, [])
+  const readable = checkSession(Array.isArray(settings) ? settings : [])
+  await known(() => ask(KNOWN_VALUES.sql, KNOWN_VALUES.values), options)
+  if (!readable) throw new StoreUnavailableError('mysql store: the settings of its connections cannot be read')
+}
+
+const check = async (connection: MysqlConnection, lease: MysqlLease): Promise<void> => {
+  const options = suspects(connection)
+  await checkValues((sql, values) => lease.ask('query', sql, values, CHECK_TIMEOUT_MS), options)
+  // Prepared statements come back in another encoding, by another parser.
+  await known(() => lease.ask('execute', KNOWN_VALUES.sql, KNOWN_VALUES.values, CHECK_TIMEOUT_MS), options)
+}
+
+/**
+ * Hands out the connections of a pool, each looked at before its first use.
+ *
+ * A pool that resets its connections undoes what the host set on them when they were made: there they are looked at once more.
+ */
+export const leasesOf = (pool: MysqlPool): (() => Promise<MysqlLease>) => {
+  const looks = (Reflect.get(pool, 'config') as { readonly resetOnRelease?: unknown } | undefined)?.resetOnRelease ? 2 : 1
+  const looked = new WeakMap<MysqlConnection, number>()
+  const look = async (connection: MysqlConnection, lease: MysqlLease): Promise<MysqlLease> => {
+    try {
+      await check(connection, lease)
+    } catch (error) {
+      lease.release()
+      throw error
+    }
+    looked.set(connection, (looked.get(connection) ?? 0) + 1)
+    return lease
+  }
+  return () =>
+    new Promise((resolve, reject) => {
+      pool.getConnection((error, connection) => {
+        if (error) return reject(error as Error)
+        const lease = hold(connection)
+        resolve((looked.get(connection) ?? 0) >= looks ? lease : look(connection, lease))
+      })
+    })
+}

@@ -1,0 +1,84 @@
+import { StoreUnavailableError } from '../../../../src/errors.js'
+
+/** What a variable of the session must not be, and what would happen then. */
+type Rule = { readonly refuses: (value: string) => boolean; readonly says: string }
+
+const isolation: Rule = {
+  refuses: (value) => value === 'READ-UNCOMMITTED',
+  says: 'use another isolation level than READ UNCOMMITTED: changes that are rolled back afterwards would be read as made',
+}
+
+const SELECT_LIMIT = 'set sql_select_limit to DEFAULT: it leaves rows out of what is read'
+
+const switchedOff = (value: string): boolean => /^(off|0)$/i.test(value)
+
+const RULES: { readonly [variable: string]: readonly Rule[] } = {
+  sql_mode: [
+    {
+      refuses: (value) => value.includes('NO_BACKSLASH_ESCAPES'),
+      says: 'take NO_BACKSLASH_ESCAPES out of sql_mode: values are escaped with backslashes',
+    },
+    {
+      refuses: (value) => !/STRICT_(TRANS|ALL)_TABLES/.test(value),
+      says: 'put STRICT_TRANS_TABLES into sql_mode: without it values are cut in silence',
+    },
+    {
+      refuses: (value) => value.includes('EMPTY_STRING_IS_NULL'),
+      says: 'take EMPTY_STRING_IS_NULL out of sql_mode: empty text would be read as absent',
+    },
+  ],
+  autocommit: [
+    { refuses: switchedOff, says: 'switch autocommit on: without it a connection goes on reading what was there before a revocation' },
+  ],
+  sql_safe_updates: [
+    { refuses: (value) => !switchedOff(value), says: 'switch sql_safe_updates off: it refuses statements that count uses' },
+  ],
+  sql_select_limit: [{ refuses: (value) => value !== '18446744073709551615', says: SELECT_LIMIT }],
+  completion_type: [
+    {
+      refuses: (value) => !/^(no_chain|0)$/i.test(value),
+      says: 'set completion_type to NO_CHAIN: a transaction must end where it is committed',
+    },
+  ],
+  unique_checks: [{ refuses: switchedOff, says: 'switch unique_checks on: without it an id may be stored twice' }],
+  tx_isolation: [isolation],
+  transaction_isolation: [isolation],
+}
+
+/** Asks for the variables by name, because MySQL and MariaDB do not know all of each other's. */
+export const SESSION_VARIABLES: string = `show session variables where variable_name in (${Object.keys(RULES)
+  .map((name) => `'${name}'`)
+  .join(', ')})`
+
+/** Makes a connection of our own what it must be, whatever the server's defaults are. */
+export const SET_SESSION: readonly string[] = [
+  `set session sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION', session autocommit = 1, session sql_safe_updates = 0,
+  session sql_select_limit = default, session completion_type = 0, session unique_checks = 1`,
+  'set session transaction isolation level repeatable read',
+]
+
+const refuse = (says: string): never => {
+  throw new StoreUnavailableError(`mysql store: the connections that it was given do not fit: ${says}`)
+}
+
+/**
+ * Refuses a session whose settings change what is stored or read. Answers whether they could be read at all.
+ *
+ * @throws StoreUnavailableError `store_unavailable`, which says what to set
+ */
+export const checkSession = (rows: readonly unknown[]): boolean => {
+  const values = new Map<string, string>()
+  for (const row of rows) {
+    const { Variable_name: name, Value: value } = Object(row) as { readonly Variable_name?: unknown; readonly Value?: unknown }
+    values.set(String(name).toLowerCase(), String(value))
+  }
+  for (const [variable, rules] of Object.entries(RULES)) {
+    const value = values.get(variable)
+    if (value === undefined) continue
+    const broken = rules.find(({ refuses }) => refuses(value))
+    if (broken !== undefined) refuse(broken.says)
+  }
+  // Some variables and not the others: rows were left out.
+  if (values.has('autocommit') && !values.has('sql_mode')) refuse(SELECT_LIMIT)
+  return values.has('sql_mode')
+}

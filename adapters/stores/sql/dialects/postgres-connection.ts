@@ -1,0 +1,126 @@
+import { StoreUnavailableError } from '../../../../src/errors.js'
+import { isThenable } from '../../../../src/store/deadline.js'
+import { differencesOf, KNOWN, refuseDifferences } from '../known-values.js'
+import { postgresQuirks } from './postgres-quirks.js'
+
+type Parser = (value: unknown) => unknown
+
+/** A query as `pg` takes it. */
+export type PostgresQuery = {
+  readonly text: string
+  readonly values: readonly unknown[]
+  readonly name?: string
+  readonly query_timeout?: number
+  readonly types?: { getTypeParser(oid: number, format?: string): Parser }
+}
+
+/** A client that a pool of `pg` hands out. */
+export type PostgresClient = {
+  query(config: never): Promise<unknown>
+  on(event: 'error', listener: () => void): unknown
+  removeListener(event: 'error', listener: () => void): unknown
+  release(destroy?: boolean | Error): void
+}
+
+/** The part of a pool of `pg` that is used. */
+export type PostgresPool = {
+  connect(callback: (error: unknown, client?: PostgresClient) => void): unknown
+  readonly options?: { readonly max?: number | undefined }
+}
+
+/** What a query answers: Kysely reads more of it than its rows. */
+export type PostgresResult = { readonly rows: unknown[] }
+
+/** A connection while it is ours. */
+export type PostgresLease = {
+  query(config: PostgresQuery): Promise<PostgresResult>
+  release(): void
+}
+
+/** Integers stay the digits that the server sends, text stays text, whatever parsers were set for the client or for the whole process. */
+const asSent: Parser = (value) => value
+const types = { getTypeParser: (): Parser => asSent }
+
+/** Answers the known values, and the bytes that the server has of the text. */
+export const KNOWN_VALUES: PostgresQuery = {
+  text: `select $1::bigint as known_int, $2::text as known_text, $3::text as known_json, $4::text as known_empty, $5::text as known_null,
+  encode(convert_to($2::text, 'UTF8'), 'hex') as known_bytes`,
+  values: [KNOWN.int, KNOWN.text, KNOWN.json, KNOWN.empty, null],
+}
+
+const hold = (client: PostgresClient): PostgresLease => {
+  let broken = false
+  const lost = (): void => {
+    broken = true
+  }
+  client.on('error', lost)
+  return {
+    async query(config) {
+      try {
+        return (await client.query({ ...config, types } as never)) as PostgresResult
+      } catch (error) {
+        if (postgresQuirks.faultOf(error) === 'connection') broken = true
+        throw error
+      }
+    },
+    release() {
+      client.removeListener('error', lost)
+      client.release(broken)
+    },
+  }
+}
+
+/** The options of a client that are known to change values. Not what it is set to: only names are ever told. */
+const suspects = (client: PostgresClient): readonly string[] => (Reflect.get(client, 'binary') ? ['binary: true'] : [])
+
+/** The rows of the known values, or why the server could not even take them. */
+export const readKnownValues = async (ask: () => Promise<PostgresResult>): Promise<readonly unknown[]> => {
+  try {
+    return (await ask()).rows
+  } catch (error) {
+    // untranslatable_character, character_not_in_repertoire
+    const { code } = error as { readonly code?: unknown }
+    if (code !== '22P05' && code !== '22021') throw error
+    throw new StoreUnavailableError(
+      'postgres store: the encoding of the database, or of its connections, cannot hold every character: create the database with UTF8',
+    )
+  }
+}
+
+const check = async (client: PostgresClient, lease: PostgresLease): Promise<void> => {
+  const rows = await readKnownValues(() => lease.query(KNOWN_VALUES))
+  refuseDifferences('postgres', differencesOf(rows), suspects(client))
+}
+
+/**
+ * Hands out the connections of a pool, each looked at before its first use, and each with a listener for errors from its first moment on.
+ *
+ * The listener is attached within the pool's callback: an error event without one ends the process, and a server that closes the
+ * connection may say so in the very packet that made the connection free.
+ */
+export const leasesOf = (pool: PostgresPool): (() => Promise<PostgresLease>) => {
+  const checked = new WeakSet<PostgresClient>()
+  const looked = async (client: PostgresClient, lease: PostgresLease): Promise<PostgresLease> => {
+    try {
+      await check(client, lease)
+    } catch (error) {
+      lease.release()
+      throw error
+    }
+    checked.add(client)
+    return lease
+  }
+  return () =>
+    new Promise((resolve, reject) => {
+      let taken = false
+      const take = (client: PostgresClient): void => {
+        if (taken) return
+        taken = true
+        const lease = hold(client)
+        resolve(checked.has(client) ? lease : looked(client, lease))
+      }
+      const answer: unknown = pool.connect((error, client) => (client === undefined || error ? reject(error as Error) : take(client)))
+      // A pool that wraps the driver's may know promises only.
+      if (isThenable(answer)) answer.then((client) => client && take(client as PostgresClient), reject)
+    })
+}
