@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { readShape } from '../policy/shape.js'
 import { isColour } from './colour.js'
-import { type DashboardTexts, texts } from './texts.js'
+import { type DashboardTexts, textKeys } from './texts.js'
 
 /** The options of the page. All of them are optional, and none holds data. */
 export type DashboardOptions = {
@@ -61,7 +61,7 @@ const schema = z.strictObject({
  */
 export function readDashboardOptions(options: unknown): DashboardSettings {
   const given = readShape(schema, options, 'dashboard')
-  readShape(z.strictObject(Object.fromEntries(Object.keys(texts).map((key) => [key, z.string().optional()]))), given.texts ?? {}, 'texts')
+  readShape(z.strictObject(Object.fromEntries(textKeys.map((key) => [key, z.string().optional()]))), given.texts ?? {}, 'texts')
   return Object.freeze(given)
 }
 

@@ -4,7 +4,7 @@ import type { Page } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
 import { findChromium } from './support/browser.js'
 import { seed } from './support/seed.js'
-import { press, stage } from './support/stage.js'
+import { keep, press, stage } from './support/stage.js'
 
 const { path = '', skip } = findChromium()
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
@@ -57,7 +57,7 @@ describe.skipIf(skip !== undefined)(`axe-core finds nothing ${skip ?? ''}`, () =
         await dialog.getByRole('button', { name: 'Create token' }).click()
         await page.locator('[data-token]:not(:empty)').waitFor()
         expect(await findings(page), 'shown once').toEqual([])
-        await dialog.getByRole('button', { name: 'I have stored it' }).click()
+        await keep(page)
         for (const name of ['Warehouse scanner fleet', 'Refund bot', 'Contractor laptop']) {
           await page.goto(`${world.url}?token=${ids.get(name)}`)
           await page.locator('.audit summary').first().click()

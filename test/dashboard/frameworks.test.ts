@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { findChromium } from './support/browser.js'
 import { hosts } from './support/host.js'
-import { confirm, createByPage, stage } from './support/stage.js'
+import { createByPage, keep, stage } from './support/stage.js'
 
 const { path = '', skip } = findChromium()
 
@@ -11,7 +11,7 @@ describe.skipIf(skip !== undefined)(`the page on every framework ${skip ?? ''}`,
   it.each(Object.keys(hosts) as (keyof typeof hosts)[])('creates and shows a token on %s, with and without a slash at the end', (name) =>
     play({ start: hosts[name] }, async ({ page, world }) => {
       await createByPage(page, `Made on ${name}`)
-      await confirm(page, 'I have stored it')
+      await keep(page)
       for (const address of [world.url, `${world.url}/`, `${world.url}?q=Made`, `${world.url}/?q=Made`]) {
         await page.goto(address)
         await page.getByRole('link', { name: `Made on ${name}` }).waitFor()

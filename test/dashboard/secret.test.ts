@@ -1,7 +1,7 @@
 import type { CDPSession, Page } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
 import { findChromium } from './support/browser.js'
-import { confirm, createByPage, press, stage } from './support/stage.js'
+import { confirm, createByPage, keep, press, stage } from './support/stage.js'
 
 const { path = '', skip } = findChromium()
 
@@ -24,12 +24,12 @@ describe.skipIf(skip !== undefined)(`the token that is shown once ${skip ?? ''}`
       const client = await page.context().newCDPSession(page)
       const token = await createByPage(page, 'ERP')
       expect(await inHeap(client, token), 'it can be found while it is shown').toBe(true)
-      await confirm(page, 'I have stored it')
+      await keep(page)
       await page.getByRole('link', { name: 'ERP' }).click()
       await press(page, 'Rotate')
       await confirm(page, 'Rotate')
       const successor = (await page.locator('[data-token]:not(:empty)').textContent()) ?? ''
-      await confirm(page, 'I have stored it')
+      await keep(page)
       await page.getByText(/The token it replaces works until/).waitFor()
       for (const secret of [token, successor].map((text) => text.split('_').at(-1) ?? '')) {
         expect(secret).toHaveLength(49)

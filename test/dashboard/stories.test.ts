@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { findChromium } from './support/browser.js'
 import { PEOPLE } from './support/host.js'
 import { seed } from './support/seed.js'
-import { confirm, createByPage, press, stage } from './support/stage.js'
+import { confirm, createByPage, keep, press, stage } from './support/stage.js'
 
 const { path = '', skip } = findChromium()
 const actor = 'system'
@@ -18,14 +18,14 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
       expect(await call(token)).toBe(200)
       await expect.poll(() => page.locator('[data-curl]').textContent()).toBe(`curl -H "Authorization: Bearer ${token}" ${world.origin}/`)
       await expect.poll(() => page.locator('[data-env]').textContent()).toBe(`API_TOKEN=${token}`)
-      await confirm(page, 'I have stored it')
+      await keep(page)
       await page.getByRole('link', { name: 'Warehouse sync' }).click()
       await press(page, 'Rotate')
       await page.getByRole('dialog').getByText('In 1 hour').click()
       await confirm(page, 'Rotate')
       const successor = (await page.locator('[data-token]:not(:empty)').textContent()) ?? ''
       await expect.poll(() => page.getByText(/The old token works until/).count()).toBe(1)
-      await confirm(page, 'I have stored it')
+      await keep(page)
       await page.getByText(/The old one was last used/).waitFor()
       expect([await call(token), await call(successor)]).toEqual([200, 200])
       await press(page, 'Revoke')
@@ -174,11 +174,12 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
       await dialog.getByText('Give it a name.').waitFor()
       await expect.poll(() => dialog.getByLabel('Name').getAttribute('aria-invalid')).toBe('true')
       await dialog.getByLabel('Name').fill('x')
-      await dialog.getByLabel('Allowed addresses').fill('300.1.1.1')
+      await dialog.getByLabel('Metadata').fill('{"constructor": 1}')
       await confirm(page, 'Review')
       await confirm(page, 'Create token')
-      await expect.poll(() => dialog.getByLabel('Allowed addresses').getAttribute('aria-invalid')).toBe('true')
-      await dialog.getByLabel('Allowed addresses').fill('192.0.2.1')
+      await expect.poll(() => dialog.getByLabel('Metadata').getAttribute('aria-invalid')).toBe('true')
+      await expect.poll(() => dialog.getByLabel('Metadata').evaluate((node) => node === document.activeElement)).toBe(true)
+      await dialog.getByLabel('Metadata').fill('{}')
       await confirm(page, 'Review')
       await confirm(page, 'Create token')
       await page.locator('[data-token]:not(:empty)').waitFor()
@@ -204,16 +205,16 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
       await page.keyboard.press('Enter')
       await page.getByRole('dialog', { name: 'Review the token' }).waitFor()
       await page.keyboard.press('Escape')
+      await page.getByRole('alertdialog').waitFor()
+      await page.keyboard.press('Shift+Tab')
+      await page.keyboard.press('Enter')
       await expect.poll(() => page.getByRole('dialog').count()).toBe(0)
       await expect.poll(() => page.evaluate(() => document.activeElement?.textContent)).toBe('Create token')
       await page.keyboard.press('Enter')
       await nameHasFocus()
       await page.keyboard.type('By keyboard')
       await page.keyboard.press('Enter')
-      const make = page.getByRole('dialog').getByRole('button', { name: 'Create token' })
-      await make.waitFor()
-      for (let tabs = 0; tabs < 9 && !(await make.evaluate((node) => node === document.activeElement)); tabs += 1)
-        await page.keyboard.press('Tab')
+      await page.getByRole('dialog', { name: 'Review the token' }).waitFor()
       await page.keyboard.press('Enter')
       await page.locator('[data-token]:not(:empty)').waitFor()
       expect((await world.tokens.list()).items).toHaveLength(1)

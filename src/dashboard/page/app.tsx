@@ -1,43 +1,68 @@
 import type { JSX } from 'preact'
+import { useEffect } from 'preact/hooks'
 import { Detail } from './detail/detail.js'
 import { call } from './lib/api.js'
 import { config } from './lib/config.js'
 import { useLoad } from './lib/hooks.js'
 import { t } from './lib/text.js'
-import type { Me, Scopes } from './lib/types.js'
+import type { Me, Scopes, World } from './lib/types.js'
 import { usePlace } from './lib/url.js'
+import { WorldContext } from './lib/world.js'
 import { List } from './list/list.js'
+import { Announcer } from './ui/announce.js'
+import { Asker } from './ui/ask.js'
 import { Icon } from './ui/icons.js'
 import { ProblemState } from './ui/problem.js'
-import { Toasts } from './ui/toasts.js'
+import { say, Toasts } from './ui/toasts.js'
 
 /** The whole page. */
 export function App(): JSX.Element {
   const place = usePlace()
-  const world = useLoad('world', async (signal) => {
-    const [me, scopes] = await Promise.all([call<Me>('GET', 'me', { signal }), call<Scopes>('GET', 'scopes', { signal })])
-    return { me, scopes }
-  })
-  const { data, problem, reload } = world
+  const { data: world, problem, retryAt, reload } = useLoad('world', loadWorld)
+  useAccountSwitch(world?.me.id, reload)
   return (
     <>
-      <a class="skip" href="#main">
+      <button type="button" class="skip" onClick={() => document.getElementById('main')?.focus()}>
         {t('app.skip')}
-      </a>
-      <TopBar me={data?.me} />
+      </button>
+      <TopBar me={world?.me} />
       <main id="main" tabIndex={-1}>
-        {problem !== undefined && data === undefined && <ProblemState main problem={problem} reload={reload} />}
-        {problem === undefined && data === undefined && <Loading />}
-        {data !== undefined &&
-          (place.token === undefined ? (
-            <List place={place} world={data} />
-          ) : (
-            <Detail key={place.token} id={place.token} place={place} world={data} />
-          ))}
+        {problem !== undefined && world === undefined && <ProblemState main problem={problem} retryAt={retryAt} reload={reload} />}
+        {problem === undefined && world === undefined && <Loading />}
+        {world !== undefined && (
+          // Another person sees other tokens: nothing of the one before stays.
+          <WorldContext.Provider key={world.me.id} value={world}>
+            {place.token === undefined ? <List place={place} /> : <Detail key={place.token} id={place.token} place={place} />}
+          </WorldContext.Provider>
+        )}
       </main>
       <Toasts />
+      <Announcer />
+      <Asker />
     </>
   )
+}
+
+async function loadWorld(signal: AbortSignal): Promise<World> {
+  const [me, scopes] = await Promise.all([call<Me>('GET', 'me', { signal }), call<Scopes>('GET', 'scopes', { signal })])
+  return { me, scopes, usageCounted: scopes.usage !== false }
+}
+
+// People sign in as somebody else in another tab.
+function useAccountSwitch(id: string | undefined, reload: () => void): void {
+  useEffect(() => {
+    if (id === undefined) return
+    const check = async (): Promise<void> => {
+      if (document.visibilityState !== 'visible') return
+      const me = await call<Me>('GET', 'me').catch(() => undefined)
+      if (me === undefined || me.id === id) return
+      say(t('app.nowSignedInAs', { name: me.id }))
+      reload()
+    }
+    const listen = (): void => void check()
+    document.addEventListener('visibilitychange', listen)
+    return () => document.removeEventListener('visibilitychange', listen)
+  }, [id, reload])
 }
 
 function TopBar({ me }: { readonly me: Me | undefined }): JSX.Element {
@@ -65,7 +90,7 @@ function TopBar({ me }: { readonly me: Me | undefined }): JSX.Element {
               </span>
               <span class="who-name">
                 <span class="hidden">{t('app.signedInAs', { name: '' })}</span>
-                {me.id}
+                <bdi>{me.id}</bdi>
               </span>
             </span>
           </span>

@@ -8,7 +8,8 @@ import { startWorld, type World } from './host.js'
 /** A page of somebody who is signed in, on a host of its own. */
 export type Scene = { readonly world: World; readonly page: Page; readonly watched: Watch }
 
-type Wanted = {
+/** How a story begins. */
+export type Wanted = {
   readonly user?: string
   readonly options?: Partial<LatchkeyOptions>
   readonly dashboard?: DashboardOptions
@@ -19,6 +20,10 @@ type Wanted = {
   readonly before?: (world: World) => Promise<unknown>
   /** What follows the mount path in the first address. */
   readonly at?: string
+  /** The page's clock goes on only where the story says so. */
+  readonly clock?: true
+  /** The instant at which that clock starts. */
+  readonly now?: number
 }
 
 /** Runs stories in one browser; whatever a page does that it must not fails them. */
@@ -30,7 +35,7 @@ export function stage(path: string): (wanted: Wanted, story: (scene: Scene) => P
   afterAll(async () => {
     await browser?.close()
   })
-  return async ({ user = 'root', options, dashboard, context: wishes, start, mount, before, at = '' }, story) => {
+  return async ({ user = 'root', options, dashboard, context: wishes, start, mount, before, at = '', clock, now }, story) => {
     const world = await startWorld(options, dashboard, start, mount)
     const context = await browser.newContext({
       locale: 'en-GB',
@@ -43,6 +48,7 @@ export function stage(path: string): (wanted: Wanted, story: (scene: Scene) => P
       await before?.(world)
       await context.addCookies([{ name: 'user', value: user, url: world.origin }])
       const page = await context.newPage()
+      if (clock) await page.clock.install({ time: now ?? Date.now() })
       const watched = watch(page, world.origin)
       await page.goto(`${world.url}${at}`)
       await story({ world, page, watched })
@@ -57,9 +63,16 @@ export function stage(path: string): (wanted: Wanted, story: (scene: Scene) => P
 /** Presses a button by its name. */
 export const press = (page: Page, name: string): Promise<void> => page.getByRole('button', { name, exact: true }).first().click()
 
-/** Presses a button of the open dialog. */
+/** Presses a button of the open dialog, or of the question above it. */
 export const confirm = (page: Page, name: string): Promise<void> =>
-  page.getByRole('dialog').getByRole('button', { name, exact: true }).click()
+  page.locator('dialog[open]').getByRole('button', { name, exact: true }).click()
+
+/** Copies the token that is shown, and closes its dialog. */
+export async function keep(page: Page): Promise<void> {
+  await confirm(page, 'Copy token')
+  await page.getByRole('dialog').getByText('Copied').first().waitFor()
+  await confirm(page, 'I have stored it')
+}
 
 /** Makes a token by the page, and answers its text; the dialog that shows it stays open. */
 export async function createByPage(page: Page, name: string, scope = 'inventory:read'): Promise<string> {

@@ -3,21 +3,23 @@ import { useState } from 'preact/hooks'
 import { call } from '../lib/api.js'
 import { useLoad, useTask } from '../lib/hooks.js'
 import { t } from '../lib/text.js'
-import type { Page, Token, World } from '../lib/types.js'
-import { Banner, Button } from '../ui/bits.js'
+import type { Page, Token } from '../lib/types.js'
+import { useWorld } from '../lib/world.js'
+import { Banner } from '../ui/banner.js'
+import { Button } from '../ui/button.js'
 import { Dialog } from '../ui/dialog.js'
 import { Pills, TextField } from '../ui/fields.js'
 import { ProblemLine } from '../ui/problem.js'
 import { say } from '../ui/toasts.js'
 
-type Props = { readonly world: World; readonly client: string | undefined; readonly onClose: () => void; readonly onDone: () => void }
+type Props = { readonly client: string | undefined; readonly onClose: () => void; readonly onDone: () => void }
 type Count = { readonly count: number; readonly more: boolean }
 
 const PAGES = 10
 
 /** Ends all tokens of a client, or everywhere: with their number, and only when the word is typed. */
-export function RevokeAll({ world, client, onClose, onDone }: Props): JSX.Element {
-  const { tenants } = world.me
+export function RevokeAll({ client, onClose, onDone }: Props): JSX.Element {
+  const { tenants } = useWorld().me
   const [which, setWhich] = useState<'client' | 'everywhere'>('client')
   const [tenant, setTenant] = useState(client ?? (tenants !== '*' && tenants.length === 1 ? (tenants[0] ?? '') : ''))
   const [typed, setTyped] = useState('')
@@ -43,11 +45,10 @@ export function RevokeAll({ world, client, onClose, onDone }: Props): JSX.Elemen
     <Dialog
       title={t('revokeAll.title')}
       onClose={onClose}
-      onSubmit={() => void revoke()}
       footer={
         <>
           <Button onClick={onClose}>{t('action.cancel')}</Button>
-          <Button kind="danger" icon="ban" submit disabled={!ready} busy={busy}>
+          <Button kind="danger" icon="ban" disabled={!ready} busy={busy} onClick={() => void revoke()}>
             {t('revokeAll.confirm')}
           </Button>
         </>

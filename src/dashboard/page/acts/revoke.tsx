@@ -1,15 +1,18 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import { call } from '../lib/api.js'
-import { ago } from '../lib/format.js'
-import { useLoad, useTask } from '../lib/hooks.js'
+import { useTask } from '../lib/hooks.js'
 import { t } from '../lib/text.js'
 import type { Token } from '../lib/types.js'
-import { Banner, Button } from '../ui/bits.js'
+import { useWorld } from '../lib/world.js'
+import { Banner } from '../ui/banner.js'
+import { Button } from '../ui/button.js'
 import { Dialog } from '../ui/dialog.js'
 import { TextField } from '../ui/fields.js'
+import { useGuardedClose } from '../ui/leave.js'
 import { ProblemLine } from '../ui/problem.js'
 import { say } from '../ui/toasts.js'
+import { Breaks } from './breaks.js'
 
 const DAY_MS = 86_400_000
 
@@ -25,8 +28,6 @@ export function Revoke({
 }): JSX.Element {
   const [reason, setReason] = useState('')
   const { busy, problem, run } = useTask()
-  // The page may have been open for long: what will break is asked now.
-  const { data: now = token } = useLoad(token.id, (signal) => call<Token>('GET', token.id, { signal }))
   const revoke = (): Promise<void> =>
     run(async () => {
       await call('POST', `${token.id}/revoke`, { body: reason === '' ? {} : { reason } })
@@ -45,9 +46,7 @@ export function Revoke({
     >
       <Banner tone="danger">
         <p>{t('revoke.text')}</p>
-        <p>
-          <strong>{breaks(now)}</strong>
-        </p>
+        <Breaks token={token} />
       </Banner>
       <ProblemLine problem={problem} />
     </Confirm>
@@ -62,6 +61,7 @@ export function RevokeSelected(props: {
 }): JSX.Element {
   const [reason, setReason] = useState('')
   const { tokens } = props
+  const { usageCounted } = useWorld()
   const recent = tokens.filter(({ lastUsedAt }) => lastUsedAt !== undefined && Date.now() - Date.parse(lastUsedAt) < DAY_MS)
   return (
     <Confirm
@@ -74,6 +74,7 @@ export function RevokeSelected(props: {
     >
       <Banner tone="danger">
         <p>{t('revoke.text')}</p>
+        {!usageCounted && <p>{t('revoke.notCounted')}</p>}
         {recent.length > 0 && (
           <p>
             <strong>{t('revoke.selectedUsed', { count: recent.length })}</strong>
@@ -91,6 +92,7 @@ export function RevokeSelected(props: {
   )
 }
 
+// Only the button revokes: Enter in the reason does not.
 function Confirm(props: {
   readonly title: string
   readonly reason: string
@@ -100,15 +102,15 @@ function Confirm(props: {
   readonly onConfirm: () => void
   readonly children: preact.ComponentChildren
 }): JSX.Element {
+  const close = useGuardedClose(props.reason !== '' && !props.busy, props.onClose)
   return (
     <Dialog
       title={props.title}
-      onClose={props.onClose}
-      onSubmit={props.onConfirm}
+      onClose={close}
       footer={
         <>
-          <Button onClick={props.onClose}>{t('action.cancel')}</Button>
-          <Button kind="danger" icon="ban" submit busy={props.busy}>
+          <Button onClick={close}>{t('action.cancel')}</Button>
+          <Button kind="danger" icon="ban" busy={props.busy} onClick={props.onConfirm}>
             {t('revoke.confirm')}
           </Button>
         </>
@@ -126,10 +128,4 @@ function Confirm(props: {
       />
     </Dialog>
   )
-}
-
-function breaks({ lastUsedAt, lastUsedIp }: Token): string {
-  if (lastUsedAt === undefined) return t('revoke.unused')
-  if (lastUsedIp === undefined) return t('revoke.usedNoIp', { time: ago(lastUsedAt) })
-  return t('revoke.used', { time: ago(lastUsedAt), ip: lastUsedIp })
 }

@@ -1,11 +1,13 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
-import { call, newKey } from '../lib/api.js'
+import { call, callOnce, newKey } from '../lib/api.js'
+import { useNow } from '../lib/clock.js'
 import { ago, moment } from '../lib/format.js'
 import { useLoad, useTask } from '../lib/hooks.js'
 import { t } from '../lib/text.js'
 import type { Minted, Token } from '../lib/types.js'
-import { Banner, Button } from '../ui/bits.js'
+import { Banner } from '../ui/banner.js'
+import { Button } from '../ui/button.js'
 import { Dialog } from '../ui/dialog.js'
 import { Pills } from '../ui/fields.js'
 import { ProblemLine } from '../ui/problem.js'
@@ -24,29 +26,29 @@ type Props = {
   readonly onMade: (minted: Minted, oldEndsAt: number | undefined) => void
 }
 
-/** Asks how long the old token goes on beside its successor. */
+/** Asks how long the old token goes on beside its successor. Only its button rotates. */
 export function Rotate({ token, onClose, onMade }: Props): JSX.Element {
   const [overlap, setOverlap] = useState<(typeof OVERLAPS)[number]['value']>('86400')
   const [key] = useState(newKey)
   const { busy, problem, run } = useTask()
-  const { data: now = token } = useLoad(token.id, (signal) => call<Token>('GET', token.id, { signal }))
+  const now = useNow()
+  const { data: current = token } = useLoad(token.id, (signal) => call<Token>('GET', token.id, { signal }))
   const seconds = Number(overlap)
-  const end = Date.now() + seconds * 1000
+  const end = now + seconds * 1000
   const capped = token.expiresAt !== undefined && Date.parse(token.expiresAt) < end ? Date.parse(token.expiresAt) : undefined
   const rotate = (): Promise<void> =>
     run(async () => {
-      const minted = await call<Minted>('POST', `${token.id}/rotate`, { body: { overlapSeconds: seconds }, key: `${key}-${overlap}` })
+      const minted = await callOnce<Minted>(`${token.id}/rotate`, { body: { overlapSeconds: seconds }, key: `${key}-${overlap}` })
       onMade(minted, seconds === 0 ? undefined : (capped ?? Date.now() + seconds * 1000))
     })
   return (
     <Dialog
       title={t('rotate.title', { name: token.name })}
       onClose={onClose}
-      onSubmit={() => void rotate()}
       footer={
         <>
           <Button onClick={onClose}>{t('action.cancel')}</Button>
-          <Button kind="primary" icon="rotate" submit busy={busy}>
+          <Button kind="primary" icon="rotate" busy={busy} onClick={() => void rotate()}>
             {t('rotate.confirm')}
           </Button>
         </>
@@ -54,6 +56,7 @@ export function Rotate({ token, onClose, onMade }: Props): JSX.Element {
     >
       <p>{t('rotate.text')}</p>
       <Pills
+        first
         legend={t('rotate.overlap')}
         value={overlap}
         options={OVERLAPS.map(({ value, label }) => ({ value, label: t(label) }))}
@@ -63,7 +66,7 @@ export function Rotate({ token, onClose, onMade }: Props): JSX.Element {
       {seconds === 0 && (
         <Banner tone="warn">
           <p>{t('rotate.nowWarning')}</p>
-          {now.lastUsedAt && <p>{t('rotate.nowBreaks', { time: ago(now.lastUsedAt) })}</p>}
+          {current.lastUsedAt && <p>{t('rotate.nowBreaks', { time: ago(current.lastUsedAt, now) })}</p>}
         </Banner>
       )}
       <ProblemLine problem={problem} />

@@ -5,7 +5,10 @@ import { briefMoment, number } from '../lib/format.js'
 import { useLoad } from '../lib/hooks.js'
 import { t } from '../lib/text.js'
 import type { Usage } from '../lib/types.js'
-import { Ago } from '../ui/bits.js'
+import { useWorld } from '../lib/world.js'
+import { Button } from '../ui/button.js'
+import { ProblemLine } from '../ui/problem.js'
+import { Ago } from '../ui/time.js'
 import { Chart } from './chart.js'
 import { type Bar, barsOf, endpointsOf, RANGES, type Range, type Share, startOf } from './series.js'
 
@@ -13,8 +16,19 @@ const MOST_ROWS = 8
 
 /** What a token was used for: over time, by endpoint and by address. */
 export function Activity({ id }: { readonly id: string }): JSX.Element {
+  const { usageCounted } = useWorld()
+  if (usageCounted) return <Counted id={id} />
+  return (
+    <section class="card" aria-labelledby="use">
+      <h2 id="use">{t('use.title')}</h2>
+      <p class="muted none">{t('use.notCounted')}</p>
+    </section>
+  )
+}
+
+function Counted({ id }: { readonly id: string }): JSX.Element {
   const [range, setRange] = useState<Range>('week')
-  const { data } = useLoad(`${id} ${range}`, async (signal) => {
+  const { data, problem } = useLoad(`${id} ${range}`, async (signal) => {
     const start = startOf(range)
     const usage = await call<Usage>('GET', `${id}/usage`, { query: { from: new Date(start).toISOString() }, signal })
     return { bars: barsOf(usage, range, start), endpoints: endpointsOf(usage), addresses: usage.addresses }
@@ -33,27 +47,30 @@ export function Activity({ id }: { readonly id: string }): JSX.Element {
             ))}
           </fieldset>
         </div>
-        {data ? <OverTime bars={data.bars} /> : <div class="chart" />}
+        {data ? <OverTime bars={data.bars} /> : <div class="chart chart-none-yet">{!problem && t('use.loading')}</div>}
+        <ProblemLine problem={problem} />
       </section>
-      <div class="two-cards">
-        <section class="card" aria-labelledby="endpoints">
-          <h2 id="endpoints">{t('use.endpoints')}</h2>
-          <Shares shares={(data?.endpoints ?? []).map((share) => ({ ...share, label: share.label || t('use.unknownEndpoint') }))} />
-        </section>
-        <section class="card" aria-labelledby="addresses">
-          <h2 id="addresses">
-            {t('use.addresses')} <span class="aside">{t('use.addressesNote')}</span>
-          </h2>
-          <Shares
-            shares={(data?.addresses ?? []).map(({ ip, count, lastAt }) => ({
-              label: ip,
-              allowed: count,
-              refused: 0,
-              note: <Ago at={lastAt} />,
-            }))}
-          />
-        </section>
-      </div>
+      {data && (
+        <div class="two-cards">
+          <section class="card" aria-labelledby="endpoints">
+            <h2 id="endpoints">{t('use.endpoints')}</h2>
+            <Shares shares={data.endpoints.map((share) => ({ ...share, label: share.label || t('use.unknownEndpoint') }))} />
+          </section>
+          <section class="card" aria-labelledby="addresses">
+            <h2 id="addresses">
+              {t('use.addresses')} <span class="aside">{t('use.addressesNote')}</span>
+            </h2>
+            <Shares
+              shares={data.addresses.map(({ ip, count, lastAt }) => ({
+                label: ip,
+                allowed: count,
+                refused: 0,
+                note: <Ago at={lastAt} />,
+              }))}
+            />
+          </section>
+        </div>
+      )}
     </>
   )
 }
@@ -110,24 +127,33 @@ function OverTime({ bars }: { readonly bars: readonly Bar[] }): JSX.Element {
 
 /** Counts as bars that lie beside each other, with what is refused in another colour. */
 function Shares({ shares }: { readonly shares: readonly (Share & { readonly note?: JSX.Element })[] }): JSX.Element {
+  const [all, setAll] = useState(false)
   if (shares.length === 0) return <p class="muted none">{t('use.none')}</p>
   const most = Math.max(...shares.map(({ allowed, refused }) => allowed + refused))
   const part = (count: number): string => `${(count / most) * 100}%`
+  const hidden = shares.length - MOST_ROWS
   return (
-    <ul class="shares">
-      {shares.slice(0, MOST_ROWS).map(({ label, allowed, refused, note }) => (
-        <li key={label} title={t('use.sum', { allowed, refused })}>
-          <span class="share-label">
-            <code>{label}</code>
-            {note && <span class="muted">{note}</span>}
-          </span>
-          <span class="share-count">{number(allowed + refused)}</span>
-          <svg class="share-bar" aria-hidden="true" width="100%" height="6">
-            <rect class="allowed" width={part(allowed)} height="6" rx="3" />
-            {refused > 0 && <rect class="refused" x={part(allowed)} width={part(refused)} height="6" rx="3" />}
-          </svg>
-        </li>
-      ))}
-    </ul>
+    <>
+      <ul class="shares">
+        {(all ? shares : shares.slice(0, MOST_ROWS)).map(({ label, allowed, refused, note }) => (
+          <li key={label} title={t('use.sum', { allowed, refused })}>
+            <span class="share-label">
+              <code>{label}</code>
+              {note && <span class="muted">{note}</span>}
+            </span>
+            <span class="share-count">{number(allowed + refused)}</span>
+            <svg class="share-bar" aria-hidden="true" width="100%" height="6">
+              <rect class="allowed" width={part(allowed)} height="6" rx="3" />
+              {refused > 0 && <rect class="refused" x={part(allowed)} width={part(refused)} height="6" rx="3" />}
+            </svg>
+          </li>
+        ))}
+      </ul>
+      {hidden > 0 && (
+        <Button kind="quiet" onClick={() => setAll(!all)}>
+          {all ? t('use.less') : t('use.all', { count: shares.length })}
+        </Button>
+      )}
+    </>
   )
 }

@@ -2,11 +2,12 @@ import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import { call } from '../lib/api.js'
 import { useLoad, useTask } from '../lib/hooks.js'
-import { t, textOr } from '../lib/text.js'
+import { fieldName, t, textOr } from '../lib/text.js'
 import type { AuditEvent, Page } from '../lib/types.js'
-import { Ago, Button } from '../ui/bits.js'
+import { Button } from '../ui/button.js'
 import { Icon, type IconName } from '../ui/icons.js'
 import { ProblemLine } from '../ui/problem.js'
+import { Ago } from '../ui/time.js'
 import { valueText } from './value.js'
 
 const LIMIT = 20
@@ -94,7 +95,7 @@ function Entry({ event }: { readonly event: AuditEvent }): JSX.Element {
               <tbody>
                 {fields.map((field) => (
                   <tr key={field}>
-                    <th scope="row">{field}</th>
+                    <th scope="row">{fieldName(field)}</th>
                     <td>{valueText(event.before?.[field])}</td>
                     <td>{valueText(event.after?.[field])}</td>
                   </tr>

@@ -1,12 +1,14 @@
 import type { JSX } from 'preact'
 import { call } from '../lib/api.js'
+import { useNow } from '../lib/clock.js'
 import { ago, moment } from '../lib/format.js'
 import { useLoad } from '../lib/hooks.js'
 import { standingOf } from '../lib/status.js'
 import { t } from '../lib/text.js'
 import type { Token } from '../lib/types.js'
 import { linkTo, type Place } from '../lib/url.js'
-import { Banner } from '../ui/bits.js'
+import { useWorld } from '../lib/world.js'
+import { Banner } from '../ui/banner.js'
 
 type Props = { readonly token: Token; readonly place: Place }
 
@@ -55,7 +57,7 @@ function StandingBanner({ token, place }: Props): JSX.Element | null {
   return (
     <Banner tone="info" icon="rotate">
       <p>
-        {t('detail.rotatingBanner', { time: moment(end) })} {lastUse(token)}
+        {t('detail.rotatingBanner', { time: moment(end) })} <LastUse token={token} />
       </p>
       {token.replacedById !== undefined && (
         <p>
@@ -73,7 +75,7 @@ function OldOne({ id, place }: { readonly id: string; readonly place: Place }): 
   return (
     <Banner tone="info" icon="rotate">
       <p>
-        {t('detail.oldStill', { time: moment(old.expiresAt) })} {lastUse(old)}
+        {t('detail.oldStill', { time: moment(old.expiresAt) })} <LastUse token={old} />
       </p>
       <p>
         <a {...linkTo({ ...place, token: old.id })}>{t('detail.openOld')}</a>
@@ -82,5 +84,9 @@ function OldOne({ id, place }: { readonly id: string; readonly place: Place }): 
   )
 }
 
-const lastUse = ({ lastUsedAt }: Token): string =>
-  lastUsedAt === undefined ? t('detail.oldUnused') : t('detail.oldUsed', { time: ago(lastUsedAt) })
+function LastUse({ token: { lastUsedAt } }: { readonly token: Token }): JSX.Element {
+  const { usageCounted } = useWorld()
+  const now = useNow()
+  if (lastUsedAt !== undefined) return <>{t('detail.oldUsed', { time: ago(lastUsedAt, now) })}</>
+  return <>{usageCounted && t('detail.oldUnused')}</>
+}

@@ -1,13 +1,17 @@
 import type { JSX } from 'preact'
 import { Fact } from '../form/overview.js'
-import { duration, exact, moment } from '../lib/format.js'
+import { duration, moment } from '../lib/format.js'
 import { t } from '../lib/text.js'
 import type { Token } from '../lib/types.js'
 import { linkTo, type Place } from '../lib/url.js'
-import { Ago, Chips, CopyButton } from '../ui/bits.js'
+import { useWorld } from '../lib/world.js'
+import { CopyButton } from '../ui/copy.js'
+import { Ago, Moment } from '../ui/time.js'
+import { Chips } from '../ui/token.js'
 
 /** Every field of a token. */
 export function Facts({ token, place }: { readonly token: Token; readonly place: Place }): JSX.Element {
+  const { usageCounted } = useWorld()
   const resources = Object.entries(token.resources ?? {})
   return (
     <section class="card facts-card" aria-labelledby="facts">
@@ -47,7 +51,7 @@ export function Facts({ token, place }: { readonly token: Token; readonly place:
           </Fact>
         )}
         <Fact label={t('detail.lastUsed')}>
-          {token.lastUsedAt === undefined ? t('list.neverUsed') : <Ago at={token.lastUsedAt} />}
+          {token.lastUsedAt === undefined ? t(usageCounted ? 'list.neverUsed' : 'list.notCounted') : <Ago at={token.lastUsedAt} />}
           {token.lastUsedIp && <p class="sub mono">{token.lastUsedIp}</p>}
         </Fact>
         <Fact label={t('detail.created')}>
@@ -85,14 +89,6 @@ export function Facts({ token, place }: { readonly token: Token; readonly place:
         )}
       </dl>
     </section>
-  )
-}
-
-function Moment({ at }: { readonly at: string }): JSX.Element {
-  return (
-    <time dateTime={at} title={exact(at)}>
-      {moment(at)}
-    </time>
   )
 }
 

@@ -1,73 +1,87 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
+import { Lost } from '../acts/lost.js'
 import { Reveal, type Secret } from '../acts/reveal.js'
-import { call, newKey } from '../lib/api.js'
+import { callOnce, newKey } from '../lib/api.js'
 import { useTask } from '../lib/hooks.js'
 import { t } from '../lib/text.js'
-import type { Minted, World } from '../lib/types.js'
-import { Button } from '../ui/bits.js'
+import type { Minted, Token } from '../lib/types.js'
+import { useWorld } from '../lib/world.js'
+import { Button } from '../ui/button.js'
 import { Dialog } from '../ui/dialog.js'
+import { focusWrong } from '../ui/focus.js'
+import { useGuardedClose } from '../ui/leave.js'
 import { ProblemLine } from '../ui/problem.js'
-import { say } from '../ui/toasts.js'
-import { check, createBody, newDraft } from './draft.js'
+import { check, createBody, isChanged, newDraft } from './draft.js'
 import { TokenForm } from './form.js'
 import { Overview } from './overview.js'
 
-type Props = { readonly world: World; readonly onClose: () => void; readonly onMade: () => void }
+type Props = { readonly onClose: () => void; readonly onMade: () => void }
+type Step =
+  | { readonly at: 'form' | 'review' }
+  | { readonly at: 'made'; readonly oldEndsAt?: null }
+  | { readonly at: 'lost'; readonly record: Token }
 
 /** Makes a token: form, summary, and the text that is shown once. */
-export function Create({ world, onClose, onMade }: Props): JSX.Element {
-  const [draft, setDraft] = useState(() => newDraft(world.me, world.scopes.limits))
-  const [step, setStep] = useState<'form' | 'review' | 'made'>('form')
+export function Create({ onClose, onMade }: Props): JSX.Element {
+  const { me, scopes } = useWorld()
+  const [before] = useState(() => newDraft(me, scopes.limits))
+  const [draft, setDraft] = useState(before)
+  const [step, setStep] = useState<Step>({ at: 'form' })
   const [tried, setTried] = useState(false)
   const [secret] = useState<Secret>({ text: '' })
   // One key for each wording: a repeated click makes one token, a corrected form is a new request.
   const [key, setKey] = useState(newKey)
   const { busy, problem, run, clear } = useTask()
-  const found = Object.fromEntries(Object.entries(check(draft)).map(([field, why]) => [field, t(why)]))
+  const writing = step.at === 'form' || step.at === 'review'
+  const close = useGuardedClose(writing && isChanged(draft, before), onClose)
+  const found = check(draft)
   const errors = { ...problem?.fields, ...(tried ? found : {}) }
 
   const review = (): void => {
     clear()
     setTried(true)
-    if (Object.keys(found).length === 0) setStep('review')
+    if (Object.keys(found).length === 0) setStep({ at: 'review' })
     else focusWrong()
+  }
+  const made = (minted: Minted, oldEndsAt?: null): void => {
+    onMade()
+    secret.text = minted.token ?? ''
+    if (minted.token === undefined) setStep({ at: 'lost', record: minted.record })
+    else setStep({ at: 'made', ...(oldEndsAt === null && { oldEndsAt }) })
   }
   const create = (): Promise<void> =>
     run(async () => {
-      const minted = await call<Minted>('POST', '.', { body: createBody(draft), key })
-      onMade()
-      if (minted.token === undefined) {
-        say(t('form.replayed'))
-        onClose()
-      } else {
-        secret.text = minted.token
-        setStep('made')
+      try {
+        made(await callOnce<Minted>('.', { body: createBody(draft), key }))
+      } catch (error) {
+        focusWrong()
+        throw error
       }
     })
 
-  if (step === 'made') return <Reveal key="made" secret={secret} name={draft.name} onDone={onClose} />
-  const failed = problem !== undefined && !problem.transient
-  if (step === 'review' && !failed) {
+  if (step.at === 'made') return <Reveal key="made" secret={secret} name={draft.name} oldEndsAt={step.oldEndsAt} onDone={onClose} />
+  if (step.at === 'lost') return <Lost key="lost" record={step.record} onClose={onClose} onMade={(minted) => made(minted, null)} />
+  const refused = problem !== undefined && problem.kind === 'refused'
+  if (step.at === 'review' && !refused) {
     return (
       <Dialog
         key="review"
         title={t('form.review')}
         size="large"
-        onClose={onClose}
-        onSubmit={() => void create()}
+        onClose={close}
         footer={
           <>
-            <Button icon="back" onClick={() => setStep('form')}>
+            <Button icon="back" onClick={() => setStep({ at: 'form' })}>
               {t('action.change')}
             </Button>
-            <Button kind="primary" submit busy={busy}>
+            <Button kind="primary" first busy={busy} onClick={() => void create()}>
               {t('action.create')}
             </Button>
           </>
         }
       >
-        <Overview draft={draft} scopes={world.scopes} />
+        <Overview draft={draft} scopes={scopes} />
         <ProblemLine problem={problem} />
       </Dialog>
     )
@@ -77,11 +91,11 @@ export function Create({ world, onClose, onMade }: Props): JSX.Element {
       key="form"
       title={t('form.create')}
       size="large"
-      onClose={onClose}
+      onClose={close}
       onSubmit={review}
       footer={
         <>
-          <Button onClick={onClose}>{t('action.cancel')}</Button>
+          <Button onClick={close}>{t('action.cancel')}</Button>
           <Button kind="primary" submit>
             {t('action.review')}
           </Button>
@@ -90,21 +104,15 @@ export function Create({ world, onClose, onMade }: Props): JSX.Element {
     >
       <ProblemLine problem={problem} />
       <TokenForm
-        world={world}
         draft={draft}
         errors={errors}
         onChange={(next) => {
           setDraft(next)
           setKey(newKey())
-          setStep('form')
+          setStep({ at: 'form' })
           if (problem) clear()
         }}
       />
     </Dialog>
   )
-}
-
-/** Leads to the first field that is wrong. */
-export function focusWrong(): void {
-  setTimeout(() => document.querySelector<HTMLElement>('dialog[open] [aria-invalid="true"]')?.focus())
 }

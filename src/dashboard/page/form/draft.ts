@@ -1,4 +1,6 @@
+import { t } from '../lib/text.js'
 import type { Me, Resources, Scopes, Token } from '../lib/types.js'
+import { entriesOf, isNetwork } from './address.js'
 
 /** What stands in the form. Everything is text until it is sent. */
 export type Draft = {
@@ -65,16 +67,20 @@ export function draftOf(token: Token): Draft {
 }
 
 export type Errors = { readonly [field: string]: string }
-type Wrong = 'form.nameMissing' | 'form.dayMissing' | 'form.metadataWrong'
 
 /** What is wrong before anything is sent; the server finds the rest. */
-export function check(draft: Draft): { readonly [field: string]: Wrong } {
+export function check(draft: Draft): Errors {
+  const bad = entriesOf(draft.addresses).find((entry) => !isNetwork(entry))
   return {
-    ...(draft.name.trim() === '' && { name: 'form.nameMissing' as const }),
-    ...(draft.expiry === 'custom' && !(endOf(draft.day) > Date.now()) && { expiresAt: 'form.dayMissing' as const }),
-    ...(draft.metadata.trim() !== '' && metadataOf(draft.metadata) === undefined && { metadata: 'form.metadataWrong' as const }),
+    ...(draft.name.trim() === '' && { name: t('form.nameMissing') }),
+    ...(draft.expiry === 'custom' && !(endOf(draft.day) > Date.now()) && { expiresAt: t('form.dayMissing') }),
+    ...(bad !== undefined && { allowedIps: t('form.addressWrong', { entry: bad }) }),
+    ...(draft.metadata.trim() !== '' && metadataOf(draft.metadata) === undefined && { metadata: t('form.metadataWrong') }),
   }
 }
+
+/** Does it say something else than before? */
+export const isChanged = (draft: Draft, before: Draft): boolean => JSON.stringify(draft) !== JSON.stringify(before)
 
 /** When the token of a draft ends; `undefined`: as the server decides, `null`: never. */
 export function endsAt(draft: Draft): number | null | undefined {
@@ -119,7 +125,7 @@ export function changesOf(draft: Draft, before: Draft): { [field: string]: unkno
 
 function termsOf(draft: Draft): { [field: string]: unknown } {
   const end = endsAt(draft)
-  const addresses = draft.addresses.split(/[\s,]+/).filter((address) => address !== '')
+  const addresses = entriesOf(draft.addresses)
   const reminder = Number(draft.reminder)
   return {
     resources: resourcesOf(draft) ?? null,

@@ -1,13 +1,12 @@
 import type { JSX } from 'preact'
 import { t } from '../lib/text.js'
-import type { World } from '../lib/types.js'
+import { useWorld } from '../lib/world.js'
 import { TextField } from '../ui/fields.js'
 import type { Draft, Errors } from './draft.js'
 import { ScopePicker } from './scopes.js'
 import { Life, Reach } from './terms.js'
 
 type Props = {
-  readonly world: World
   readonly draft: Draft
   readonly errors: Errors
   /** The scopes of the token that is edited; absent for a new one. */
@@ -16,8 +15,8 @@ type Props = {
 }
 
 /** Everything about a token that people decide, for a new one and for an edit. */
-export function TokenForm({ world, draft, errors, kept, onChange }: Props): JSX.Element {
-  const { me, scopes } = world
+export function TokenForm({ draft, errors, kept, onChange }: Props): JSX.Element {
+  const { me, scopes } = useWorld()
   const change = (part: Partial<Draft>): void => onChange({ ...draft, ...part })
   const editing = kept !== undefined
   return (

@@ -2,7 +2,7 @@ import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import { t } from '../lib/text.js'
 import type { Me, Scopes } from '../lib/types.js'
-import { Banner } from '../ui/bits.js'
+import { Banner } from '../ui/banner.js'
 import { Icon } from '../ui/icons.js'
 
 type Item = { readonly name: string; readonly description: string }

@@ -1,31 +1,10 @@
+import { Problem } from './problem.js'
+
 /** The API stands beside this script, wherever the host mounted both. */
 const base = new URL('.', import.meta.url)
 
 /** Where the page itself is: what a `curl` line for the host's API begins with. */
 export const origin: string = base.origin
-
-/** What the API refused, or that it could not be reached (`status` 0). */
-export class Problem extends Error {
-  readonly status: number
-  readonly code: string
-  readonly version: number | undefined
-  /** By the name of the first step of the pointer: `scopes` for `#/scopes/0`. */
-  readonly fields: { readonly [field: string]: string }
-
-  constructor(status: number, body: unknown) {
-    const told = Object(body) as { detail?: unknown; code?: unknown; version?: unknown; errors?: unknown }
-    super(typeof told.detail === 'string' ? told.detail : `HTTP ${status}`)
-    this.status = status
-    this.code = typeof told.code === 'string' ? told.code : ''
-    this.version = typeof told.version === 'number' ? told.version : undefined
-    this.fields = fieldsOf(told.errors, this.message)
-  }
-
-  /** Could nothing be decided? Then it is worth trying again. */
-  get transient(): boolean {
-    return this.status === 0 || this.status >= 500 || this.status === 429
-  }
-}
 
 /** The query of a request: what is `undefined` is left out, a list is given several times. */
 export type Query = { readonly [name: string]: string | number | boolean | readonly string[] | undefined }
@@ -53,13 +32,35 @@ export async function call<T>(method: 'GET' | 'POST' | 'PATCH', path: string, op
     headers,
     cache: 'no-store',
     credentials: 'same-origin',
-    redirect: 'error',
+    // A host that sends people to its sign-in page answers with a redirect.
+    redirect: 'manual',
     ...(method !== 'GET' && { body: JSON.stringify(options.body ?? {}) }),
     ...(options.signal && { signal: options.signal }),
   })
+  if (response.type === 'opaqueredirect') throw new Problem(401, undefined)
   const body: unknown = await response.json().catch(() => undefined)
   if (response.ok && body !== undefined) return body as T
-  throw new Problem(response.ok ? 0 : response.status, body)
+  throw new Problem(response.ok ? 0 : response.status, body, response.headers.get('retry-after'))
+}
+
+/** Waits for retries of a change whose answer may be lost. */
+const RETRY_MS = [1000, 3000] as const
+
+/**
+ * Sends a change that carries an idempotency key, and sends it again where no answer came: the server does it once, however often it is asked.
+ *
+ * @throws Problem
+ */
+export async function callOnce<T>(path: string, options: Options & { readonly key: string }): Promise<T> {
+  for (const wait of RETRY_MS) {
+    try {
+      return await call<T>('POST', path, options)
+    } catch (error) {
+      if (!(error instanceof Problem) || !error.uncertain) throw error
+      await new Promise((resolve) => setTimeout(resolve, wait))
+    }
+  }
+  return call<T>('POST', path, options)
 }
 
 /** A key that makes a creation safe to send again. */
@@ -83,12 +84,4 @@ function urlOf(path: string, query: Query = {}): URL {
     for (const one of [value].flat()) if (one !== undefined && one !== '') url.searchParams.append(name, String(one))
   }
   return url
-}
-
-function fieldsOf(errors: unknown, message: string): { readonly [field: string]: string } {
-  if (Array.isArray(errors)) {
-    return Object.fromEntries(errors.map((error) => [String(error.pointer).split('/')[1] ?? '', String(error.detail)]))
-  }
-  const field = /^([a-zA-Z]+)(?:\.[^:]*)?: (.*)$/s.exec(message)
-  return field?.[1] === undefined ? {} : { [field[1]]: field[2] ?? message }
 }

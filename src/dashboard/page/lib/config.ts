@@ -3,10 +3,13 @@ export type Config = {
   readonly title?: string
   readonly logo?: string
   readonly locale?: string
+  readonly language: string
   readonly signIn?: string
   readonly exampleUrl?: string
   readonly envName?: string
   readonly texts?: { readonly [key: string]: string }
 }
 
-export const config: Config = JSON.parse(document.documentElement.dataset.config ?? '{}')
+const { dataset, lang } = document.documentElement
+
+export const config: Config = { language: lang || 'en', ...JSON.parse(dataset.config ?? '{}') }

@@ -1,27 +1,42 @@
 import { config } from './config.js'
 
-const locale = config.locale
+/** Dates and numbers in the language of the texts, as the reader writes it where that is the same one. */
+const locale = config.locale ?? navigator.languages.find((tag) => tag.split('-')[0] === config.language.split('-')[0]) ?? config.language
 const dates = new Intl.DateTimeFormat(locale, { dateStyle: 'medium' })
 const moments = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' })
 const short = new Intl.DateTimeFormat(locale, { month: 'short', day: 'numeric', hour: 'numeric', minute: '2-digit' })
+const shortDays = new Intl.DateTimeFormat(locale, { month: 'short', day: 'numeric' })
+const times = new Intl.DateTimeFormat(locale, { hour: 'numeric', minute: '2-digit' })
 const relative = new Intl.RelativeTimeFormat(locale, { numeric: 'auto' })
 const numbers = new Intl.NumberFormat(locale)
+const lists = new Intl.ListFormat(locale, { type: 'conjunction' })
 
-const STEPS: readonly (readonly [Intl.RelativeTimeFormatUnit, number])[] = [
-  ['year', 31_536_000],
-  ['month', 2_592_000],
-  ['day', 86_400],
-  ['hour', 3600],
-  ['minute', 60],
-  ['second', 1],
-]
+const MINUTE = 60
+const HOUR = 3600
+const DAY = 86_400
+/** Up to here it is days, then months, then years. */
+const MONTHS_FROM_DAYS = 45
+const YEARS_FROM_DAYS = 548
 
-/** “5 minutes ago”, “in 3 days”, in the reader's language. */
+/** “5 minutes ago”, “in 3 days”, in the reader's language. Days are those of the calendar, everything is rounded to the nearest. */
 export function ago(at: string | number, now: number = Date.now()): string {
-  const seconds = (new Date(at).getTime() - now) / 1000
-  if (Math.abs(seconds) < 10) return relative.format(0, 'second')
-  const [unit, length] = STEPS.find(([, size]) => Math.abs(seconds) >= size) ?? ['second', 1]
-  return relative.format(Math.trunc(seconds / length), unit)
+  const then = new Date(at)
+  const seconds = (then.getTime() - now) / 1000
+  const size = Math.abs(seconds)
+  if (size < 10) return relative.format(0, 'second')
+  if (size < MINUTE - 0.5) return relative.format(Math.round(seconds), 'second')
+  if (size < HOUR - 30) return relative.format(Math.round(seconds / MINUTE), 'minute')
+  const days = calendarDays(then, new Date(now))
+  if (size < DAY - HOUR / 2 || days === 0) return relative.format(Math.round(seconds / HOUR), 'hour')
+  if (Math.abs(days) < MONTHS_FROM_DAYS) return relative.format(days, 'day')
+  if (Math.abs(days) < YEARS_FROM_DAYS) return relative.format(Math.round(days / 30.44), 'month')
+  return relative.format(Math.round(days / 365.25), 'year')
+}
+
+// Midnights of UTC on the reader's days: a day of a clock change has 23 or 25 hours.
+function calendarDays(then: Date, now: Date): number {
+  const [a, b] = [then, now].map((date) => Date.UTC(date.getFullYear(), date.getMonth(), date.getDate()))
+  return Math.round(((a ?? 0) - (b ?? 0)) / (DAY * 1000))
 }
 
 /** The day, in the reader's language and time zone. */
@@ -33,15 +48,32 @@ export const moment = (at: string | number): string => moments.format(new Date(a
 /** The same without the year, for tight places. */
 export const briefMoment = (at: string | number): string => short.format(new Date(at))
 
+/** The day without the year. */
+export const briefDay = (at: string | number): string => shortDays.format(new Date(at))
+
+/** The time of day. */
+export const time = (at: string | number): string => times.format(new Date(at))
+
 /** To the second in UTC, as a log has it. */
 export const exact = (at: string | number): string => `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')} UTC`
 
 export const number = (value: number): string => numbers.format(value)
 
+/** “a, b and c”. */
+export const list = (items: readonly string[]): string => lists.format(items)
+
 /** “90 days”, “12 hours”. */
 export function duration(seconds: number): string {
-  const [unit, length] = [...STEPS]
-    .filter(([name]) => name === 'day' || name === 'hour' || name === 'minute')
-    .find(([, size]) => seconds >= size) ?? ['second', 1]
+  const [unit, length] =
+    seconds >= DAY
+      ? (['day', DAY] as const)
+      : seconds >= HOUR
+        ? (['hour', HOUR] as const)
+        : seconds >= MINUTE
+          ? (['minute', MINUTE] as const)
+          : (['second', 1] as const)
   return new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'long', maximumFractionDigits: 1 }).format(seconds / length)
 }
+
+/** Sorts names as people do. */
+export const collator = new Intl.Collator(locale, { numeric: true, sensitivity: 'base' })

@@ -1,45 +1,78 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
-import { Problem } from './api.js'
+import { Problem } from './problem.js'
 
-const RETRY_MS = 4000
+const FIRST_RETRY_MS = 2000
+const LAST_RETRY_MS = 60_000
 
 export type Loaded<T> = {
   readonly data: T | undefined
   readonly problem: Problem | undefined
   readonly loading: boolean
+  /** When it is tried again by itself. */
+  readonly retryAt: number | undefined
   readonly reload: () => void
 }
 
-/** Loads something anew whenever `key` changes; what could not be decided is tried again by itself. The old data stays meanwhile. */
+type State<T> = { data?: T; problem?: Problem; key?: string; retryAt?: number | undefined }
+
+/**
+ * Loads something anew whenever `key` changes. What could not be decided is tried again by itself, ever less often, and at once when the
+ * browser is online again. The old data stays meanwhile.
+ */
 export function useLoad<T>(key: string, load: (signal: AbortSignal) => Promise<T>): Loaded<T> {
-  const [state, setState] = useState<{ data?: T; problem?: Problem; key?: string }>({})
+  const [state, setState] = useState<State<T>>({})
   const [round, setRound] = useState(0)
+  const failures = useRef(0)
   const latest = useRef(load)
   latest.current = load
-  const reload = useCallback(() => setRound((before) => before + 1), [])
+  const again = useCallback(() => setRound((before) => before + 1), [])
+  const reload = useCallback(() => {
+    failures.current = 0
+    again()
+  }, [again])
   useEffect(() => {
     const abort = new AbortController()
     let timer: ReturnType<typeof setTimeout> | undefined
     latest.current(abort.signal).then(
-      (data) => abort.signal.aborted || setState({ data, key }),
+      (data) => {
+        failures.current = 0
+        if (!abort.signal.aborted) setState({ data, key })
+      },
       (error: unknown) => {
         if (abort.signal.aborted) return
-        const problem = error instanceof Problem ? error : new Problem(0, { detail: String(error) })
-        setState((before) => ({ ...before, problem, key }))
-        if (problem.transient) timer = setTimeout(reload, RETRY_MS)
+        const problem = Problem.of(error)
+        const wait = problem.transient ? retryMs(problem, failures.current) : undefined
+        failures.current += 1
+        setState((before) => ({ ...before, problem, key, retryAt: wait === undefined ? undefined : Date.now() + wait }))
+        if (wait === undefined) return
+        timer = setTimeout(again, wait)
+        addEventListener('online', again, { signal: abort.signal, once: true })
       },
     )
     return () => {
       abort.abort()
       clearTimeout(timer)
     }
-  }, [key, round, reload])
-  return { data: state.data, problem: state.key === key ? state.problem : undefined, loading: state.key !== key, reload }
+  }, [key, round, again])
+  const current = state.key === key
+  return {
+    data: state.data,
+    problem: current ? state.problem : undefined,
+    loading: !current,
+    retryAt: current ? state.retryAt : undefined,
+    reload,
+  }
+}
+
+// Twice as long each time, with some chance in it, so that many pages do not come back in one moment; never earlier than the server asks.
+function retryMs({ retryAfter = 0 }: Problem, failures: number): number {
+  const wait = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** failures)
+  return Math.max(retryAfter * 1000, wait * (0.75 + Math.random() / 2))
 }
 
 /** Is the window narrow? */
 export function useNarrow(): boolean {
-  const [media] = useState(() => matchMedia('(max-width: 860px)'))
+  const [media] = useState(() => matchMedia('(max-width: 67.4375rem)'))
   const [narrow, setNarrow] = useState(media.matches)
   useEffect(() => {
     const update = (): void => setNarrow(media.matches)
@@ -65,7 +98,7 @@ export function useTask(): {
     try {
       await task()
     } catch (error) {
-      setProblem(error instanceof Problem ? error : new Problem(0, { detail: String(error) }))
+      setProblem(Problem.of(error))
     } finally {
       setBusy(false)
     }

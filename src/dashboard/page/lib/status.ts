@@ -1,4 +1,3 @@
-import { briefMoment } from './format.js'
 import { t } from './text.js'
 import type { Token } from './types.js'
 
@@ -13,8 +12,4 @@ export function standingOf(token: Token, now: number = Date.now()): Standing {
   return token.expiresAt !== undefined && Date.parse(token.expiresAt) - now < SOON_MS ? 'expiring' : 'active'
 }
 
-export function standingText(token: Token): string {
-  const standing = standingOf(token)
-  if (standing === 'rotating') return t('status.rotating', { time: token.expiresAt === undefined ? '' : briefMoment(token.expiresAt) })
-  return t(`status.${standing}`)
-}
+export const standingText = (token: Token): string => t(`status.${standingOf(token)}`)

@@ -1,22 +1,34 @@
-import { texts } from '../../texts.js'
+import { type TextKey, texts } from '../../texts.js'
 import { config } from './config.js'
 import { number } from './format.js'
 
-export type Key = keyof typeof texts
+export type Key = TextKey
+
+/** What goes into the blanks of a text. `count` also chooses the form of the plural. */
+export type Blanks = { readonly [name: string]: string | number }
+
+const plurals = new Intl.PluralRules(config.language)
+const english: { readonly [key: string]: string } = texts
 
 /** A text of the page with its blanks filled in. Always plain text: nothing in it is read as HTML. */
-export function t(key: Key, blanks: { readonly [name: string]: string | number } = {}): string {
-  const one = `${key}.one`
-  const form = blanks.count === 1 && one in texts ? (one as Key) : key
-  const text: string = config.texts?.[form] ?? texts[form]
-  return text.replace(/\{(\w+)\}/g, (whole, name: string) => {
+export function t(key: Key, blanks: Blanks = {}): string {
+  return pattern(key, blanks).replace(/\{(\w+)\}/g, (whole, name: string) => {
     const value = blanks[name]
     if (value === undefined) return whole
     return typeof value === 'number' ? number(value) : value
   })
 }
 
-/** The text of a key that is put together, or the last part of it where there is none. */
-export function textOr(key: string, fallback: string): string {
-  return key in texts ? t(key as Key) : fallback
+/** The text with its blanks open. Where a language has more forms than English, its own come first. */
+export function pattern(key: Key, { count }: Blanks): string {
+  const form = typeof count === 'number' ? `${key}.${plurals.select(count)}` : key
+  return config.texts?.[form] ?? config.texts?.[key] ?? english[form] ?? texts[key]
 }
+
+/** The text of a key that is put together, or something else where there is none. */
+export function textOr(key: string, fallback: string): string {
+  return key in texts ? t(key as Key) : (config.texts?.[key] ?? fallback)
+}
+
+/** What a field of a token is called, in the language of the page. */
+export const fieldName = (field: string): string => textOr(`field.${field}`, field)

@@ -57,6 +57,8 @@ export type Scopes = {
     readonly requireExpiry: boolean
     readonly allowWildcard: boolean
   }
+  /** False: uses are not counted. */
+  readonly usage?: boolean
 }
 
 export type Summary = {
@@ -83,5 +85,10 @@ export type AuditEvent = {
   readonly after?: { readonly [field: string]: unknown }
 }
 
-/** What every part of the page works with: who is asking, and what there is to grant. */
-export type World = { readonly me: Me; readonly scopes: Scopes }
+/** Who is asking, and what there is to grant. */
+export type World = {
+  readonly me: Me
+  readonly scopes: Scopes
+  /** Does this server count uses? Where it does not, "never used" says nothing. */
+  readonly usageCounted: boolean
+}

@@ -1,4 +1,6 @@
 import { useEffect, useState } from 'preact/hooks'
+import { cutTokens } from './cut.js'
+import { mayLeave, stays } from './guard.js'
 
 /** What the page shows. It stands in the address, so that a reload, a bookmark and the back button keep it; never anything secret. */
 export type Place = {
@@ -10,14 +12,13 @@ export type Place = {
   readonly sort?: string
   readonly size?: string
   readonly page?: string
-  readonly cursor?: string
 }
 
-const NAMES = ['token', 'q', 'client', 'status', 'view', 'sort', 'size', 'page', 'cursor'] as const
+const NAMES = ['token', 'q', 'client', 'status', 'view', 'sort', 'size', 'page'] as const
 
 function read(): Place {
   const query = new URLSearchParams(location.search)
-  return Object.fromEntries(NAMES.flatMap((name) => (query.get(name) ? [[name, query.get(name)]] : [])))
+  return Object.fromEntries(NAMES.flatMap((name) => (query.get(name) ? [[name, cutTokens(query.get(name) ?? '')]] : [])))
 }
 
 function addressOf(place: Place): string {
@@ -26,14 +27,79 @@ function addressOf(place: Place): string {
   return `${location.pathname}${query.size > 0 ? `?${query}` : ''}`
 }
 
+const SCROLL_REST_MS = 200
+
 export type Go = (place: Place, how?: 'push' | 'replace') => void
 
 const listeners = new Set<() => void>()
-
-/** Goes to another place of the page. */
-export const go: Go = (place, how = 'push') => {
-  history[how === 'push' ? 'pushState' : 'replaceState'](null, '', addressOf(place))
+const draw = (): void => {
   for (const listener of listeners) listener()
+}
+
+/** How far down each place was, by its number in the history. */
+const scrolled = new Map<number, number>()
+let index = numberIn(history.state, 'index')
+let comingBack = false
+/** Where to scroll to when the place that was come to is there. */
+let scrollTarget: number | undefined = numberIn(history.state, 'y')
+
+// Places draw themselves late, after their data: the browser would scroll too early.
+history.scrollRestoration = 'manual'
+history.replaceState({ index }, '', location.pathname + cutTokens(location.search))
+
+// For a reload, and for those who come back from elsewhere: a page that goes away can keep nothing any more.
+let resting: ReturnType<typeof setTimeout> | undefined
+addEventListener('scroll', () => {
+  clearTimeout(resting)
+  resting = setTimeout(() => scrollTarget ?? history.replaceState({ index, y: Math.round(scrollY) }, ''), SCROLL_REST_MS)
+})
+
+function numberIn(state: unknown, name: 'index' | 'y'): number {
+  const found: unknown = Object(state)[name]
+  return typeof found === 'number' ? found : 0
+}
+
+/** Goes to another place of the page. What would be lost there is asked about first. */
+export const go: Go = (place, how = 'push') => void move(place, how)
+
+async function move(place: Place, how: 'push' | 'replace'): Promise<void> {
+  if (how === 'push' && !(await mayLeave())) return
+  if (how === 'push') {
+    scrolled.set(index, scrollY)
+    index += 1
+    scrollTarget = 0
+  }
+  history[how === 'push' ? 'pushState' : 'replaceState']({ index }, '', addressOf(place))
+  draw()
+}
+
+// The browser has moved already when it tells: to stay means to go back to where we were.
+addEventListener('popstate', (event) => {
+  const to = numberIn(event.state, 'index')
+  if (comingBack) {
+    comingBack = false
+    return
+  }
+  const way = to - index
+  if (stays() && way !== 0) {
+    comingBack = true
+    history.go(-way)
+    void mayLeave().then((may) => may && history.go(way))
+    return
+  }
+  scrolled.set(index, scrollY)
+  index = to
+  scrollTarget = scrolled.get(index) ?? 0
+  draw()
+})
+
+/** Scrolls to where the place was left, or to the top of a new one, once it is there. */
+export function useScroll(ready: boolean): void {
+  useEffect(() => {
+    if (!ready || scrollTarget === undefined) return
+    scrollTo(0, scrollTarget)
+    scrollTarget = undefined
+  })
 }
 
 /** A link's attributes: it goes there without a reload, and opens in a new tab as links do. */
@@ -44,7 +110,6 @@ export function linkTo(place: Place): { href: string; onClick: (event: MouseEven
       if (event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return
       event.preventDefault()
       go(place)
-      scrollTo(0, 0)
     },
   }
 }
@@ -55,11 +120,7 @@ export function usePlace(): Place {
   useEffect(() => {
     const update = (): void => setPlace(read())
     listeners.add(update)
-    addEventListener('popstate', update)
-    return () => {
-      listeners.delete(update)
-      removeEventListener('popstate', update)
-    }
+    return () => void listeners.delete(update)
   }, [])
   return place
 }

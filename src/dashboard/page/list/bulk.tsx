@@ -1,26 +1,28 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import { RevokeSelected } from '../acts/revoke.js'
-import { call, Problem } from '../lib/api.js'
+import { call } from '../lib/api.js'
+import { Problem } from '../lib/problem.js'
 import { t } from '../lib/text.js'
 import type { Token } from '../lib/types.js'
-import { Button } from '../ui/bits.js'
+import { Button } from '../ui/button.js'
 import { say } from '../ui/toasts.js'
+import { type Failure, Failures } from './failures.js'
 
 const AT_ONCE = 4
 
-/** What can be done with the tokens that are selected. */
-export function Bulk({
-  tokens,
-  onDone,
-  onClear,
-}: {
+type Props = {
   readonly tokens: readonly Token[]
-  readonly onDone: () => void
+  /** What could not be changed stays selected. */
+  readonly onDone: (failed: readonly Token[]) => void
   readonly onClear: () => void
-}): JSX.Element {
+}
+
+/** What can be done with the tokens that are selected. */
+export function Bulk({ tokens, onDone, onClear }: Props): JSX.Element {
   const [working, setWorking] = useState<{ done: number; count: number } | undefined>()
   const [revoking, setRevoking] = useState(false)
+  const [outcome, setOutcome] = useState<{ done: number; failures: readonly Failure[] } | undefined>()
   const able = (wanted: (token: Token) => boolean): readonly Token[] =>
     tokens.filter((token) => token.status !== 'revoked' && wanted(token))
   const stoppable = able(({ deactivatedAt }) => deactivatedAt === undefined)
@@ -31,32 +33,24 @@ export function Bulk({
     setWorking({ done: 0, count: list.length })
     const failures = await inTurns(list, act, (done) => setWorking({ done, count: list.length }))
     setWorking(undefined)
-    const [first] = failures
-    if (first === undefined) say(t('bulk.done', { count: list.length }))
-    else say(t('bulk.some', { count: list.length - failures.length, failed: failures.length, reason: first.message }))
-    onDone()
+    if (failures.length > 0) return setOutcome({ done: list.length - failures.length, failures })
+    say(t('bulk.done', { count: list.length }))
+    onDone([])
   }
   const lifecycle = (verb: 'activate' | 'deactivate') => (token: Token) => call('POST', `${token.id}/${verb}`, { version: token.version })
+  const busy = working !== undefined
 
   return (
     <div class="bulk" role="region" aria-label={t('list.selected', { count: tokens.length })}>
       <strong role="status">{working ? t('bulk.working', working) : t('list.selected', { count: tokens.length })}</strong>
       <span class="bulk-actions">
-        <Button
-          icon="pause"
-          disabled={stoppable.length === 0 || working !== undefined}
-          onClick={() => void each(stoppable, lifecycle('deactivate'))}
-        >
+        <Button icon="pause" disabled={stoppable.length === 0 || busy} onClick={() => void each(stoppable, lifecycle('deactivate'))}>
           {t('action.deactivate')}
         </Button>
-        <Button
-          icon="play"
-          disabled={startable.length === 0 || working !== undefined}
-          onClick={() => void each(startable, lifecycle('activate'))}
-        >
+        <Button icon="play" disabled={startable.length === 0 || busy} onClick={() => void each(startable, lifecycle('activate'))}>
           {t('action.activate')}
         </Button>
-        <Button kind="danger" icon="ban" disabled={revocable.length === 0 || working !== undefined} onClick={() => setRevoking(true)}>
+        <Button kind="danger" icon="ban" disabled={revocable.length === 0 || busy} onClick={() => setRevoking(true)}>
           {t('action.revoke')}
         </Button>
         <Button kind="quiet" onClick={onClear}>
@@ -73,25 +67,34 @@ export function Bulk({
           }}
         />
       )}
+      {outcome && (
+        <Failures
+          {...outcome}
+          onClose={() => {
+            setOutcome(undefined)
+            onDone(outcome.failures.map(({ token }) => token))
+          }}
+        />
+      )}
     </div>
   )
 }
 
 /** A few at once, all of them, whatever fails. */
-async function inTurns<T>(
-  list: readonly T[],
-  act: (item: T) => Promise<unknown>,
+async function inTurns(
+  list: readonly Token[],
+  act: (token: Token) => Promise<unknown>,
   told: (done: number) => void,
-): Promise<readonly Problem[]> {
-  const failures: Problem[] = []
+): Promise<readonly Failure[]> {
+  const failures: Failure[] = []
   const waiting = [...list]
   let done = 0
   const worker = async (): Promise<void> => {
-    for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) {
+    for (let token = waiting.shift(); token !== undefined; token = waiting.shift()) {
       try {
-        await act(item)
+        await act(token)
       } catch (error) {
-        failures.push(error instanceof Problem ? error : new Problem(0, { detail: String(error) }))
+        failures.push({ token, problem: Problem.of(error) })
       }
       done += 1
       told(done)

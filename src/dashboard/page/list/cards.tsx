@@ -1,12 +1,14 @@
 import type { JSX } from 'preact'
 import { t } from '../lib/text.js'
-import { Chips, StatusBadge } from '../ui/bits.js'
+import { useWorld } from '../lib/world.js'
+import { Chips, StatusBadge } from '../ui/token.js'
 import { ClientCell, CreatedCell, ExpiresCell, LastUsedCell, NameCell, StatusNote } from './cells.js'
 import { Spark } from './spark.js'
 import { Select, type Shown } from './table.js'
 
 /** The tokens of a page as cards, where rows have no room. */
 export function Cards({ items, uses, selected, onSelect, place }: Shown): JSX.Element {
+  const { usageCounted } = useWorld()
   return (
     <ul class="cards" aria-label={t('list.caption')}>
       {items.map((token) => (
@@ -20,7 +22,7 @@ export function Cards({ items, uses, selected, onSelect, place }: Shown): JSX.El
             <StatusNote token={token} />
           </div>
           <Chips items={token.scopes} most={3} />
-          <Spark summary={uses?.get(token.id)} />
+          {usageCounted && <Spark summary={uses?.get(token.id)} />}
           <dl>
             <div>
               <dt>{t('list.column.client')}</dt>

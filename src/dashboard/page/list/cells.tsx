@@ -1,9 +1,13 @@
 import type { JSX } from 'preact'
-import { ago, day, exact } from '../lib/format.js'
+import { useNow } from '../lib/clock.js'
+import { ago, briefMoment, day, exact } from '../lib/format.js'
+import { standingOf } from '../lib/status.js'
 import { t } from '../lib/text.js'
 import type { Token } from '../lib/types.js'
 import { linkTo, type Place } from '../lib/url.js'
-import { Ago, CopyButton } from '../ui/bits.js'
+import { useWorld } from '../lib/world.js'
+import { CopyButton } from '../ui/copy.js'
+import { Ago } from '../ui/time.js'
 
 export function NameCell({ token, place }: { readonly token: Token; readonly place: Place }): JSX.Element {
   return (
@@ -31,19 +35,24 @@ export function ClientCell({ token }: { readonly token: Token }): JSX.Element {
 
 /** What the badge leaves open: when, and by whom. */
 export function StatusNote({ token }: { readonly token: Token }): JSX.Element | null {
-  const [at, by] = token.status === 'revoked' ? [token.revokedAt, token.revokedBy] : [token.deactivatedAt, token.deactivatedBy]
-  const due = token.status === 'active' && token.rotationDueAt !== undefined && Date.parse(token.rotationDueAt) <= Date.now()
+  const now = useNow()
+  const standing = standingOf(token, now)
+  if (standing === 'rotating' && token.expiresAt !== undefined)
+    return <p class="sub note">{t('status.until', { time: briefMoment(token.expiresAt) })}</p>
+  const due = token.status === 'active' && token.rotationDueAt !== undefined && Date.parse(token.rotationDueAt) <= now
   if (due) return <p class="sub note due">{t('view.rotationDue')}</p>
+  const [at, by] = token.status === 'revoked' ? [token.revokedAt, token.revokedBy] : [token.deactivatedAt, token.deactivatedBy]
   if (at === undefined) return null
   return (
     <p class="sub note wrap" title={exact(at)}>
-      {t('status.by', { time: ago(at), name: by ?? '' })}
+      {t('status.by', { time: ago(at, now), name: by ?? '' })}
     </p>
   )
 }
 
 export function LastUsedCell({ token }: { readonly token: Token }): JSX.Element {
-  if (token.lastUsedAt === undefined) return <span class="muted">{t('list.neverUsed')}</span>
+  const { usageCounted } = useWorld()
+  if (token.lastUsedAt === undefined) return <span class="muted">{t(usageCounted ? 'list.neverUsed' : 'list.notCounted')}</span>
   return (
     <>
       <Ago at={token.lastUsedAt} />
@@ -59,7 +68,11 @@ export function ExpiresCell({ token }: { readonly token: Token }): JSX.Element {
       <time dateTime={token.expiresAt} title={exact(token.expiresAt)}>
         {day(token.expiresAt)}
       </time>
-      {token.status !== 'revoked' && <p class="sub">{ago(token.expiresAt)}</p>}
+      {token.status !== 'revoked' && (
+        <p class="sub">
+          <Ago at={token.expiresAt} />
+        </p>
+      )}
     </>
   )
 }

@@ -1,16 +1,21 @@
 import type { JSX } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
+import { cutTokens } from '../lib/cut.js'
 import { t } from '../lib/text.js'
 import type { Me } from '../lib/types.js'
 import { go, type Place } from '../lib/url.js'
+import { useWorld } from '../lib/world.js'
 import { Icon } from '../ui/icons.js'
-import { VIEWS, viewOf } from './query.js'
+import { VIEWS, type View, viewOf } from './query.js'
 
 const STATUSES = ['active', 'inactive', 'pending', 'expired', 'revoked'] as const
 const PAUSE_MS = 250
+/** What nobody can know where uses are not counted. */
+const USES: ReadonlySet<View> = new Set(['neverUsed', 'unused'])
 
 /** Search, filters and ready-made views. */
 export function Filters({ place, me }: { readonly place: Place; readonly me: Me }): JSX.Element {
+  const { usageCounted } = useWorld()
   const search = useRef<HTMLInputElement>(null)
   useEffect(() => {
     const jump = (event: KeyboardEvent): void => {
@@ -24,7 +29,7 @@ export function Filters({ place, me }: { readonly place: Place; readonly me: Me 
   }, [])
   // Another filter, another list: its pages begin anew.
   const narrowTo = (change: Place, how?: 'replace'): void => {
-    const { cursor: _, page: __, ...rest } = { ...place, ...change }
+    const { page: _, ...rest } = { ...place, ...change }
     go(rest, how)
   }
   return (
@@ -60,7 +65,7 @@ export function Filters({ place, me }: { readonly place: Place; readonly me: Me 
       </div>
       <fieldset class="views">
         <legend class="hidden">{t('list.views')}</legend>
-        {VIEWS.map((view) => (
+        {VIEWS.filter((view) => usageCounted || !USES.has(view)).map((view) => (
           <button
             key={view}
             type="button"
@@ -107,7 +112,9 @@ function Debounced(props: {
   latest.current = props.onChange
   useEffect(() => setText(props.value), [props.value])
   useEffect(() => () => clearTimeout(timer.current), [])
-  const change = (value: string): void => {
+  const change = (typed: string): void => {
+    // A token that is pasted here must not get any further.
+    const value = cutTokens(typed)
     setText(value)
     clearTimeout(timer.current)
     timer.current = setTimeout(() => latest.current(value), PAUSE_MS)
@@ -122,7 +129,11 @@ function Debounced(props: {
       placeholder={props.label}
       aria-label={props.label}
       value={text}
-      onInput={(event) => change(event.currentTarget.value)}
+      onInput={(event) => {
+        const { currentTarget } = event
+        change(currentTarget.value)
+        currentTarget.value = cutTokens(currentTarget.value)
+      }}
     />
   )
 }

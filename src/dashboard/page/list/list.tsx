@@ -1,13 +1,18 @@
 import type { JSX } from 'preact'
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useState } from 'preact/hooks'
 import { RevokeAll } from '../acts/revoke-all.js'
 import { Create } from '../form/create.js'
 import { call } from '../lib/api.js'
 import { useLoad, useNarrow } from '../lib/hooks.js'
 import { t } from '../lib/text.js'
-import type { Summary, Token, World } from '../lib/types.js'
-import { go, type Place } from '../lib/url.js'
-import { Banner, Blank, Button } from '../ui/bits.js'
+import { useTitle } from '../lib/title.js'
+import type { Summary, Token } from '../lib/types.js'
+import { go, type Place, useScroll } from '../lib/url.js'
+import { useWorld } from '../lib/world.js'
+import { announce } from '../ui/announce.js'
+import { Banner } from '../ui/banner.js'
+import { Blank } from '../ui/blank.js'
+import { Button } from '../ui/button.js'
 import { ProblemState } from '../ui/problem.js'
 import { Bulk } from './bulk.js'
 import { Cards } from './cards.js'
@@ -21,18 +26,21 @@ const DAYS = 14
 const STEP_SECONDS = 43_200
 
 /** The list of tokens. */
-export function List({ place, world }: { readonly place: Place; readonly world: World }): JSX.Element {
+export function List({ place }: { readonly place: Place }): JSX.Element {
+  const { me } = useWorld()
   const narrow = useNarrow()
   const [open, setOpen] = useState<'create' | 'revokeAll' | undefined>()
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set())
-  const { data: rows, problem, loading, reload } = useLoad(JSON.stringify(place), (signal) => loadRows(place, signal))
+  const loaded = useLoad(JSON.stringify(place), (signal) => loadRows(place, signal))
+  const { data: rows, problem, loading, reload } = loaded
   const items = rows?.items ?? []
   const uses = useUses(items)
-  const heading = useRef<HTMLHeadingElement>(null)
+  useTitle()
+  useScroll(rows !== undefined && !loading)
   useEffect(() => setSelected(new Set()), [JSON.stringify(place)])
   useEffect(() => {
-    document.title = t('app.title')
-  }, [])
+    if (rows !== undefined) announce(rows.items.length === 0 ? t('empty.none.title') : t('list.found', { count: rows.items.length }))
+  }, [rows])
 
   const chosen = items.filter(({ id }) => selected.has(id))
   const shown = { items, uses, selected, onSelect: setSelected, place }
@@ -40,7 +48,7 @@ export function List({ place, world }: { readonly place: Place; readonly world: 
     <>
       <div class="head">
         <div>
-          <h1 ref={heading}>{t('app.title')}</h1>
+          <h1 tabIndex={-1}>{t('app.title')}</h1>
           <p class="muted">{t('app.subtitle')}</p>
         </div>
         <div class="head-actions">
@@ -52,36 +60,36 @@ export function List({ place, world }: { readonly place: Place; readonly world: 
           </Button>
         </div>
       </div>
-      <Filters place={place} me={world.me} />
+      <Filters place={place} me={me} />
       {rows?.cut && <Banner tone="info">{t('list.sortNote')}</Banner>}
       {problem !== undefined ? (
         <div class="card">
-          <ProblemState problem={problem} reload={reload} />
+          <ProblemState {...loaded} problem={problem} />
         </div>
       ) : rows === undefined ? (
         <Skeleton />
       ) : items.length === 0 ? (
         <div class="card">
-          <EmptyList filtered={isFiltered(place) || place.page !== undefined} onCreate={() => setOpen('create')} />
+          <EmptyList filtered={isFiltered(place)} onCreate={() => setOpen('create')} />
         </div>
       ) : (
         <div class={`results ${loading ? 'stale' : ''}`} aria-busy={loading}>
           {narrow ? <Cards {...shown} /> : <Table {...shown} />}
-          <Pager place={place} next={rows.next} shown={items.length} />
+          <Pager place={place} rows={rows} />
         </div>
       )}
       {chosen.length > 0 && (
         <Bulk
           tokens={chosen}
-          onDone={() => {
-            setSelected(new Set())
+          onDone={(failed) => {
+            setSelected(new Set(failed.map(({ id }) => id)))
             reload()
           }}
           onClear={() => setSelected(new Set())}
         />
       )}
-      {open === 'create' && <Create world={world} onClose={() => setOpen(undefined)} onMade={reload} />}
-      {open === 'revokeAll' && <RevokeAll world={world} client={place.client} onClose={() => setOpen(undefined)} onDone={reload} />}
+      {open === 'create' && <Create onClose={() => setOpen(undefined)} onMade={reload} />}
+      {open === 'revokeAll' && <RevokeAll client={place.client} onClose={() => setOpen(undefined)} onDone={reload} />}
     </>
   )
 }
@@ -105,7 +113,8 @@ function EmptyList({ filtered, onCreate }: { readonly filtered: boolean; readonl
 
 // The small pictures come behind the list: it never waits for them.
 function useUses(items: readonly Token[]): Uses | undefined {
-  const ids = items.map(({ id }) => id)
+  const { usageCounted } = useWorld()
+  const ids = usageCounted ? items.map(({ id }) => id) : []
   const { data } = useLoad(ids.join(), async (signal) => {
     if (ids.length === 0) return new Map<string, Summary>()
     const hour = 3_600_000

@@ -1,27 +1,19 @@
 import type { JSX } from 'preact'
 import { t } from '../lib/text.js'
 import { go, type Place } from '../lib/url.js'
-import { Button } from '../ui/bits.js'
 import { Icon } from '../ui/icons.js'
-import { SIZES, sizeOf, sortOf } from './query.js'
+import { type Rows, SIZES, sizeOf } from './query.js'
 
-type Props = { readonly place: Place; readonly next: Pick<Place, 'cursor' | 'page'> | undefined; readonly shown: number }
+type Props = { readonly place: Place; readonly rows: Rows }
 
 /** Which page this is, and the ways to its neighbours. */
-export function Pager({ place, next, shown }: Props): JSX.Element {
-  const page = Number(place.page ?? '1') || 1
-  const { cursor: _, page: __, ...first } = place
-  const { column, descending } = sortOf(place)
-  const byCursor = column === 'created' && descending
-  const turn = (to: Place): void => {
-    go(to)
-    scrollTo(0, 0)
-  }
-  // Cursors lead forward only: the way back is the browser's, or to the first page.
-  const back = (): void => (byCursor ? history.back() : turn(page > 2 ? { ...first, page: String(page - 1) } : first))
+export function Pager({ place, rows }: Props): JSX.Element {
+  const { page: _, ...first } = place
+  const { page, more, items } = rows
+  const turn = (to: number): void => go(to < 2 ? first : { ...first, page: String(to) })
   return (
-    <nav class="pager" aria-label={t('list.page', { page })}>
-      <span class="muted">{t('list.shown', { count: shown })}</span>
+    <nav class="pager" aria-label={t('list.pages')}>
+      <span class="muted">{t('list.shown', { count: items.length })}</span>
       <label class="size">
         {t('list.size')}
         <select value={String(sizeOf(place))} onChange={(event) => go({ ...first, size: event.currentTarget.value })}>
@@ -33,15 +25,14 @@ export function Pager({ place, next, shown }: Props): JSX.Element {
         </select>
       </label>
       <span class="pager-buttons">
-        {byCursor && page > 2 && <Button onClick={() => turn(first)}>{t('list.newest')}</Button>}
-        <button type="button" class="button plain" disabled={page < 2} onClick={byCursor && history.length < 2 ? () => turn(first) : back}>
+        <button type="button" class="button plain" aria-disabled={page < 2} onClick={() => page > 1 && turn(page - 1)}>
           <Icon name="back" />
           <span>{t('list.previous')}</span>
         </button>
         <span class="page-number" aria-current="page">
           {t('list.page', { page })}
         </span>
-        <button type="button" class="button plain" disabled={next === undefined} onClick={() => next && turn({ ...place, ...next })}>
+        <button type="button" class="button plain" aria-disabled={!more} onClick={() => more && turn(page + 1)}>
           <span>{t('list.next')}</span>
           <Icon name="next" />
         </button>

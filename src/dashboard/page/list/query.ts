@@ -1,6 +1,10 @@
 import { call, type Query } from '../lib/api.js'
+import { isId } from '../lib/cut.js'
+import { collator } from '../lib/format.js'
+import { Problem } from '../lib/problem.js'
 import type { Page, Token } from '../lib/types.js'
 import type { Place } from '../lib/url.js'
+import { loadPage } from './pages.js'
 
 export const SIZES = ['10', '25', '50', '100'] as const
 export const VIEWS = ['all', 'neverUsed', 'unused', 'noExpiry', 'expiring', 'rotationDue'] as const
@@ -13,6 +17,7 @@ const ALIVE = ['active', 'pending', 'inactive'] as const
 
 export const sizeOf = (place: Place): number => Number(SIZES.find((size) => size === place.size) ?? '25')
 export const viewOf = (place: Place): View => VIEWS.find((view) => view === place.view) ?? 'all'
+export const pageOf = (place: Place): number => Math.max(1, Math.trunc(Number(place.page ?? '1')) || 1)
 
 /** `name` or `-name`; newest first when there is none. */
 export function sortOf(place: Place): { column: Column; descending: boolean } {
@@ -40,7 +45,9 @@ export function filtersOf(place: Place): Query {
 
 export type Rows = {
   readonly items: readonly Token[]
-  readonly next?: Pick<Place, 'cursor' | 'page'> | undefined
+  /** Which page it is: the last one, where fewer are left than the address says. */
+  readonly page: number
+  readonly more: boolean
   /** More match than could be sorted. */
   readonly cut: boolean
 }
@@ -49,21 +56,28 @@ export type Rows = {
 export async function loadRows(place: Place, signal: AbortSignal): Promise<Rows> {
   const size = sizeOf(place)
   const { column, descending } = sortOf(place)
-  const page = Math.max(1, Math.trunc(Number(place.page ?? '1')) || 1)
-  if (column === 'created' && descending) {
-    const { items, nextCursor } = await call<Page<Token>>('GET', '.', {
-      query: { ...filtersOf(place), limit: size, cursor: place.cursor },
-      signal,
-    })
-    return { items, cut: false, next: nextCursor === undefined ? undefined : { cursor: nextCursor, page: String(page + 1) } }
-  }
-  const all = await call<Page<Token>>('GET', '.', { query: { ...filtersOf(place), limit: MOST }, signal })
+  const filters = filtersOf(place)
+  if (place.q !== undefined && isId(place.q)) return oneOrNamed(place.q, filters, size, signal)
+  if (column === 'created' && descending) return { ...(await loadPage(filters, size, pageOf(place), signal)), cut: false }
+  const all = await call<Page<Token>>('GET', '.', { query: { ...filters, limit: MOST }, signal })
   const sorted = [...all.items].sort((a, b) => compare(a, b, column) * (descending ? -1 : 1))
+  const page = Math.min(pageOf(place), Math.max(1, Math.ceil(sorted.length / size)))
   const items = sorted.slice((page - 1) * size, page * size)
-  return { items, cut: all.nextCursor !== undefined, next: page * size < sorted.length ? { page: String(page + 1) } : undefined }
+  return { items, page, more: page * size < sorted.length, cut: all.nextCursor !== undefined }
 }
 
-const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: 'base' })
+/** The token of this id, and those that are called so. */
+async function oneOrNamed(id: string, filters: Query, size: number, signal: AbortSignal): Promise<Rows> {
+  const [one, named] = await Promise.all([
+    call<Token>('GET', id, { signal }).catch((error: unknown) => {
+      if (error instanceof Problem && error.kind === 'missing') return undefined
+      throw error
+    }),
+    call<Page<Token>>('GET', '.', { query: { ...filters, limit: size }, signal }),
+  ])
+  const others = named.items.filter((token) => token.id !== id)
+  return { items: one === undefined ? others : [one, ...others], page: 1, more: false, cut: named.nextCursor !== undefined }
+}
 
 function compare(a: Token, b: Token, column: Column): number {
   if (column === 'name') return collator.compare(a.name, b.name)

@@ -2,8 +2,9 @@ import type { JSX } from 'preact'
 import { t } from '../lib/text.js'
 import type { Summary, Token } from '../lib/types.js'
 import { go, type Place } from '../lib/url.js'
-import { Chips, StatusBadge } from '../ui/bits.js'
+import { useWorld } from '../lib/world.js'
 import { Icon } from '../ui/icons.js'
+import { Chips, StatusBadge } from '../ui/token.js'
 import { ClientCell, CreatedCell, ExpiresCell, LastUsedCell, NameCell, StatusNote } from './cells.js'
 import { type Column, sortOf } from './query.js'
 import { Spark } from './spark.js'
@@ -21,6 +22,7 @@ export type Shown = {
 
 /** The tokens of a page in rows. */
 export function Table({ items, uses, selected, onSelect, place }: Shown): JSX.Element {
+  const { usageCounted } = useWorld()
   const all = items.every(({ id }) => selected.has(id))
   return (
     <div class="card table-card">
@@ -42,7 +44,11 @@ export function Table({ items, uses, selected, onSelect, place }: Shown): JSX.El
             <th scope="col">{t('list.column.status')}</th>
             <th scope="col">{t('list.column.scopes')}</th>
             <Sortable column="lastUsed" place={place} />
-            <th scope="col">{t('list.column.use')}</th>
+            {usageCounted && (
+              <th scope="col" class="use">
+                {t('list.column.use')}
+              </th>
+            )}
             <Sortable column="expires" place={place} />
             <Sortable column="created" place={place} />
           </tr>
@@ -69,9 +75,11 @@ export function Table({ items, uses, selected, onSelect, place }: Shown): JSX.El
               <td>
                 <LastUsedCell token={token} />
               </td>
-              <td>
-                <Spark summary={uses?.get(token.id)} />
-              </td>
+              {usageCounted && (
+                <td class="use">
+                  <Spark summary={uses?.get(token.id)} />
+                </td>
+              )}
               <td>
                 <ExpiresCell token={token} />
               </td>
@@ -103,7 +111,7 @@ function Sortable({ column, place }: { readonly column: Column; readonly place: 
   const firstDown = column === 'created' || column === 'lastUsed'
   const down = on ? !descending : firstDown
   const sort = column === 'created' && down ? undefined : `${down ? '-' : ''}${column}`
-  const { cursor: _, page: __, sort: ___, ...rest } = place
+  const { page: _, sort: __, ...rest } = place
   return (
     <th scope="col" aria-sort={on ? (descending ? 'descending' : 'ascending') : undefined}>
       <button type="button" class={`sort ${on ? 'on' : ''}`} onClick={() => go({ ...rest, ...(sort !== undefined && { sort }) })}>

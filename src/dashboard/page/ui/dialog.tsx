@@ -1,52 +1,64 @@
 import type { ComponentChildren, JSX } from 'preact'
 import { useEffect, useId, useRef } from 'preact/hooks'
 import { t } from '../lib/text.js'
+import { focusMain } from './focus.js'
 import { Icon } from './icons.js'
 
 type Props = {
   readonly title: string
   readonly size?: 'small' | 'large'
-  /** Absent: it cannot be left by Escape, nor by a cross. */
-  readonly onClose?: (() => void) | undefined
-  /** Runs when the browser closes it all the same. */
-  readonly onForced?: () => void
+  readonly role?: 'alertdialog'
+  /** Escape and the cross. Whoever would lose something asks there. */
+  readonly onClose: () => void
+  /** Is there a cross? @default true */
+  readonly cross?: boolean
+  /** Enter in a field. Absent: only a button decides. */
   readonly onSubmit?: () => void
   readonly children: ComponentChildren
   readonly footer: ComponentChildren
 }
 
-/** Where the focus was before the first of a row of dialogs, each of which replaces the one before. */
-let opener: HTMLElement | undefined
-
-/** A native modal dialog. A click beside it does nothing: what was typed, or is shown once, would be lost. */
-export function Dialog({ title, size = 'small', onClose, onForced, onSubmit, children, footer }: Props): JSX.Element {
+/**
+ * A native modal dialog. The focus goes to a field that is wrong, to what has `data-first`,
+ * else to the title, so that Enter does nothing by accident. A click beside
+ * it does nothing: what was typed, or is shown once, would be lost.
+ */
+export function Dialog({ title, size = 'small', role, onClose, cross = true, onSubmit, children, footer }: Props): JSX.Element {
   const ref = useRef<HTMLDialogElement>(null)
   const id = useId()
+  const close = useRef(onClose)
+  close.current = onClose
   useEffect(() => {
     const dialog = ref.current
     const { activeElement } = document
-    if (activeElement instanceof HTMLElement && activeElement !== document.body) opener = activeElement
+    const opener = activeElement instanceof HTMLElement && activeElement !== document.body ? activeElement : undefined
     dialog?.showModal()
-    dialog?.querySelector<HTMLElement>('[data-first]')?.focus()
+    focusFirst(dialog)
     return () => {
       dialog?.close()
-      if (opener?.isConnected) opener.focus()
+      if (document.querySelector('dialog[open]') === null || opener?.closest('dialog[open]')) returnFocus(opener)
     }
   }, [])
-  const leave = onClose ?? onForced
   return (
     <dialog
       ref={ref}
+      role={role}
       class={`dialog ${size}`}
       aria-labelledby={id}
       onKeyDown={(event) => {
         if (event.key !== 'Escape') return
         event.preventDefault()
         event.stopPropagation()
-        onClose?.()
+        close.current()
       }}
       onCancel={(event) => event.preventDefault()}
-      onClose={(event) => event.target === ref.current && leave?.()}
+      onClose={(event) => {
+        // Browsers close a dialog by force when asked twice, and some by a gesture: it is for us to say.
+        const dialog = ref.current
+        if (event.target !== dialog || !dialog?.isConnected || dialog.open) return
+        dialog.showModal()
+        close.current()
+      }}
     >
       <form
         noValidate
@@ -56,8 +68,10 @@ export function Dialog({ title, size = 'small', onClose, onForced, onSubmit, chi
         }}
       >
         <header>
-          <h2 id={id}>{title}</h2>
-          {onClose && (
+          <h2 id={id} tabIndex={-1}>
+            {title}
+          </h2>
+          {cross && (
             <button type="button" class="icon-button" aria-label={t('action.close')} onClick={onClose}>
               <Icon name="close" />
             </button>
@@ -70,4 +84,16 @@ export function Dialog({ title, size = 'small', onClose, onForced, onSubmit, chi
       </form>
     </dialog>
   )
+}
+
+function focusFirst(dialog: HTMLElement | null): void {
+  const find = (selector: string): HTMLElement | null | undefined => dialog?.querySelector<HTMLElement>(selector)
+  const first = find('[aria-invalid="true"], [data-wrong]') ?? find('[data-first]') ?? find('h2')
+  first?.focus()
+}
+
+// The opener may be gone, with the row or the bar that it stood in.
+function returnFocus(opener: HTMLElement | undefined): void {
+  if (opener?.isConnected) opener.focus()
+  if (opener === undefined || document.activeElement !== opener) focusMain()
 }

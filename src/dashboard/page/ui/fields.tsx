@@ -88,6 +88,8 @@ export function Pills<V extends string>(props: {
   readonly onChange: (value: V) => void
   readonly hint?: string | undefined
   readonly error?: string | undefined
+  /** A dialog opens with the focus here. */
+  readonly first?: boolean
 }): JSX.Element {
   const name = useId()
   return (
@@ -102,6 +104,8 @@ export function Pills<V extends string>(props: {
               value={value}
               checked={value === props.value}
               disabled={disabled}
+              data-first={props.first && value === props.value ? '' : undefined}
+              data-wrong={props.error !== undefined && value === props.value ? '' : undefined}
               onChange={() => props.onChange(value)}
             />
             {label}

@@ -1,52 +1,109 @@
 import type { JSX } from 'preact'
-import type { Problem } from '../lib/api.js'
+import { useState } from 'preact/hooks'
+import { useNow } from '../lib/clock.js'
 import { config } from '../lib/config.js'
-import { t } from '../lib/text.js'
-import { Blank, Button } from './bits.js'
+import type { Problem, ProblemKind } from '../lib/problem.js'
+import { type Key, t } from '../lib/text.js'
+import { Blank } from './blank.js'
+import { Button } from './button.js'
+import type { IconName } from './icons.js'
 
-type Props = { readonly problem: Problem; readonly reload: () => void; readonly main?: boolean }
+type State = { readonly icon: IconName; readonly title: Key; readonly text?: Key; readonly tone?: 'danger' }
+
+const STATES: { readonly [kind in ProblemKind]: State } = {
+  offline: { icon: 'cloud', title: 'state.offline.title', text: 'state.offline.text' },
+  unreachable: { icon: 'cloud', title: 'state.unreachable.title', text: 'state.unreachable.text', tone: 'danger' },
+  limited: { icon: 'clock', title: 'state.limited.title', text: 'state.limited.text' },
+  server: { icon: 'warn', title: 'state.server.title', text: 'state.server.text', tone: 'danger' },
+  store: { icon: 'cloud', title: 'state.store.title', text: 'state.store.text', tone: 'danger' },
+  signedOut: { icon: 'lock', title: 'state.signedOut.title', text: 'state.signedOut.text' },
+  forbidden: { icon: 'ban', title: 'state.forbidden.title', text: 'state.forbidden.text' },
+  missing: { icon: 'search', title: 'state.missing.title', text: 'state.missing.text' },
+  refused: { icon: 'warn', title: 'state.failed.title', tone: 'danger' },
+}
+
+type Props = {
+  readonly problem: Problem
+  readonly reload: () => void
+  readonly retryAt?: number | undefined
+  readonly main?: boolean
+}
 
 /** A whole-page state for what could not be loaded. */
-export function ProblemState({ problem, reload, main }: Props): JSX.Element {
-  if (problem.status === 401) {
-    return (
-      <Blank main={main} icon="lock" title="state.signedOut.title" text="state.signedOut.text" alert>
-        {config.signIn !== undefined && (
-          <a class="button primary" href={config.signIn}>
-            {t('action.signIn')}
-          </a>
-        )}
-        <Button onClick={reload}>{t('action.retry')}</Button>
-      </Blank>
-    )
-  }
-  if (problem.status === 403) return <Blank main={main} icon="ban" title="state.forbidden.title" text="state.forbidden.text" alert />
-  if (problem.status === 404) return <Blank main={main} icon="search" title="state.missing.title" text="state.missing.text" alert />
-  if (problem.transient) {
-    return (
-      <Blank main={main} icon="cloud" title="state.down.title" text="state.down.text" tone="danger" alert>
+export function ProblemState({ problem, reload, retryAt, main }: Props): JSX.Element {
+  const { icon, title, text, tone } = STATES[problem.kind]
+  const final = problem.kind === 'forbidden' || problem.kind === 'missing'
+  return (
+    <Blank
+      main={main}
+      icon={icon}
+      title={title}
+      text={text}
+      tone={tone}
+      detail={problem.kind === 'refused' ? <ServerText text={problem.message} /> : retryAt && <Countdown to={retryAt} />}
+      alert
+    >
+      {problem.kind === 'signedOut' && config.signIn !== undefined && (
+        <a class="button primary" href={config.signIn}>
+          {t('action.signIn')}
+        </a>
+      )}
+      {!final && (
         <Button icon="rotate" onClick={reload}>
           {t('action.retry')}
         </Button>
-      </Blank>
-    )
-  }
-  return (
-    <Blank main={main} icon="warn" title="state.failed.title" detail={problem.message} tone="danger" alert>
-      <Button onClick={reload}>{t('action.retry')}</Button>
+      )}
     </Blank>
   )
 }
 
-/** The same on one line, inside of a dialog. */
+/** The same on one line, inside of a dialog or a form. What was typed stays: whoever is signed out signs in elsewhere. */
 export function ProblemLine({ problem }: { readonly problem: Problem | undefined }): JSX.Element {
   return (
     <div role="alert">
       {problem && (
         <p class="problem-line">
-          {problem.transient ? t('state.down.title') : problem.status === 401 ? t('state.signedOut.title') : problem.message}
+          <ProblemText problem={problem} />{' '}
+          {problem.kind === 'limited' && problem.retryAfter !== undefined && <After key={problem} seconds={problem.retryAfter} />}
+          {problem.kind === 'signedOut' && (
+            <>
+              {t('state.signInThen')}{' '}
+              {config.signIn !== undefined && (
+                <a href={config.signIn} target="_blank" rel="noopener noreferrer">
+                  {t('action.signIn')}
+                </a>
+              )}
+            </>
+          )}
         </p>
       )}
     </div>
   )
+}
+
+/** One sentence. */
+export function ProblemText({ problem }: { readonly problem: Problem }): JSX.Element {
+  if (problem.kind === 'refused' || problem.kind === 'forbidden') return <ServerText text={problem.message} />
+  return <>{t(STATES[problem.kind].title)}.</>
+}
+
+/** What the server says, which is English whatever the language of the page. */
+export function ServerText({ text }: { readonly text: string }): JSX.Element {
+  return (
+    <span lang="en" dir="ltr">
+      {text}
+    </span>
+  )
+}
+
+/** How long until it is tried again. Not for screen readers, which would be told every second. */
+function Countdown({ to }: { readonly to: number }): JSX.Element {
+  const seconds = Math.ceil((to - useNow(true)) / 1000)
+  return <span aria-hidden="true">{seconds > 0 ? t('state.retryIn', { count: seconds }) : t('state.retrying')}</span>
+}
+
+function After({ seconds }: { readonly seconds: number }): JSX.Element | null {
+  const [until] = useState(() => Date.now() + seconds * 1000)
+  const left = Math.ceil((until - useNow(true)) / 1000)
+  return left > 0 ? <span aria-hidden="true">{t('state.waitFor', { count: left })}</span> : null
 }

@@ -1,0 +1,46 @@
+import type { JSX } from 'preact'
+import { useState } from 'preact/hooks'
+import { callOnce, newKey } from '../lib/api.js'
+import { useTask } from '../lib/hooks.js'
+import { t } from '../lib/text.js'
+import type { Minted, Token } from '../lib/types.js'
+import { Banner } from '../ui/banner.js'
+import { Button } from '../ui/button.js'
+import { Dialog } from '../ui/dialog.js'
+import { ProblemLine } from '../ui/problem.js'
+import { StatusBadge } from '../ui/token.js'
+
+type Props = {
+  readonly record: Token
+  /** The token is kept as it is. */
+  readonly onClose: () => void
+  readonly onMade: (minted: Minted) => void
+}
+
+/** A token was made, but the answer with its text was lost: it can be seen, and rotated for a new text. */
+export function Lost({ record, onClose, onMade }: Props): JSX.Element {
+  const [key] = useState(newKey)
+  const { busy, problem, run } = useTask()
+  const rotate = (): Promise<void> =>
+    run(async () => onMade(await callOnce<Minted>(`${record.id}/rotate`, { body: { overlapSeconds: 0 }, key })))
+  return (
+    <Dialog
+      title={t('lost.title')}
+      onClose={onClose}
+      footer={
+        <>
+          <Button onClick={onClose}>{t('lost.later')}</Button>
+          <Button kind="primary" icon="rotate" busy={busy} onClick={() => void rotate()}>
+            {t('lost.rotate')}
+          </Button>
+        </>
+      }
+    >
+      <Banner tone="warn">{t('lost.text')}</Banner>
+      <p class="lost-token">
+        <strong>{record.name}</strong> <StatusBadge token={record} /> <code>{record.hint}</code>
+      </p>
+      <ProblemLine problem={problem} />
+    </Dialog>
+  )
+}

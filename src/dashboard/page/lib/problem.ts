@@ -1,0 +1,67 @@
+/** What kind of thing went wrong, as a person needs to know it. */
+export type ProblemKind = 'offline' | 'unreachable' | 'limited' | 'store' | 'server' | 'signedOut' | 'forbidden' | 'missing' | 'refused'
+
+const TRANSIENT: ReadonlySet<ProblemKind> = new Set(['offline', 'unreachable', 'limited', 'store', 'server'])
+
+/** What the API refused, or that it could not be reached (`status` 0). */
+export class Problem extends Error {
+  readonly status: number
+  readonly code: string
+  readonly kind: ProblemKind
+  readonly version: number | undefined
+  /** After how many seconds the server wants to be asked again. */
+  readonly retryAfter: number | undefined
+  /** By the name of the first step of the pointer: `scopes` for `#/scopes/0`. */
+  readonly fields: { readonly [field: string]: string }
+
+  constructor(status: number, body: unknown, retryAfter?: string | null) {
+    const told = Object(body) as { detail?: unknown; code?: unknown; version?: unknown; errors?: unknown }
+    super(typeof told.detail === 'string' ? told.detail : `HTTP ${status}`)
+    this.status = status
+    this.code = typeof told.code === 'string' ? told.code : ''
+    this.kind = kindOf(status, this.code)
+    this.version = typeof told.version === 'number' ? told.version : undefined
+    this.retryAfter = secondsOf(retryAfter)
+    this.fields = fieldsOf(told.errors, this.message)
+  }
+
+  /** Could nothing be decided? Then it is worth trying again. */
+  get transient(): boolean {
+    return TRANSIENT.has(this.kind)
+  }
+
+  /** Might the change have happened although no answer came? */
+  get uncertain(): boolean {
+    return this.status === 0 || this.status === 502 || this.status === 504
+  }
+
+  /** Anything that was thrown, as a problem. */
+  static of(error: unknown): Problem {
+    return error instanceof Problem ? error : new Problem(0, { detail: String(error) })
+  }
+}
+
+function kindOf(status: number, code: string): ProblemKind {
+  if (status === 0) return navigator.onLine ? 'unreachable' : 'offline'
+  if (status === 401) return 'signedOut'
+  if (status === 403 && code !== 'grant_denied') return 'forbidden'
+  if (status === 404) return 'missing'
+  if (status === 429) return 'limited'
+  if (status === 503 && code === 'store_unavailable') return 'store'
+  return status >= 500 ? 'server' : 'refused'
+}
+
+// RFC 9110 §10.2.3: seconds, or a date.
+function secondsOf(value: string | null | undefined): number | undefined {
+  if (value == null || value === '') return undefined
+  const seconds = /^\d+$/.test(value) ? Number(value) : (Date.parse(value) - Date.now()) / 1000
+  return Number.isFinite(seconds) ? Math.max(0, Math.ceil(seconds)) : undefined
+}
+
+function fieldsOf(errors: unknown, message: string): { readonly [field: string]: string } {
+  if (Array.isArray(errors)) {
+    return Object.fromEntries(errors.map((error) => [String(error.pointer).split('/')[1] ?? '', String(error.detail)]))
+  }
+  const field = /^([a-zA-Z]+)(?:\.[^:]*)?: (.*)$/s.exec(message)
+  return field?.[1] === undefined ? {} : { [field[1]]: field[2] ?? message }
+}

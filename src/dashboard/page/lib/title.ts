@@ -1,0 +1,11 @@
+import { useEffect } from 'preact/hooks'
+import { config } from './config.js'
+import { t } from './text.js'
+
+/** Names the browser's tab: what is shown, then the page. */
+export function useTitle(what?: string): void {
+  useEffect(() => {
+    const page = config.title ?? t('app.title')
+    document.title = what === undefined ? page : `${what} · ${page}`
+  }, [what])
+}

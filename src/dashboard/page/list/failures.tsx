@@ -1,0 +1,40 @@
+import type { JSX } from 'preact'
+import type { Problem } from '../lib/problem.js'
+import { t } from '../lib/text.js'
+import type { Token } from '../lib/types.js'
+import { Button } from '../ui/button.js'
+import { Dialog } from '../ui/dialog.js'
+import { ProblemText } from '../ui/problem.js'
+
+/** One token that could not be changed, and why. */
+export type Failure = { readonly token: Token; readonly problem: Problem }
+
+type Props = { readonly done: number; readonly failures: readonly Failure[]; readonly onClose: () => void }
+
+/** Which of several tokens could not be changed, each with its reason. */
+export function Failures({ done, failures, onClose }: Props): JSX.Element {
+  return (
+    <Dialog
+      title={t('bulk.failed', { count: failures.length })}
+      onClose={onClose}
+      footer={
+        <Button kind="primary" first onClick={onClose}>
+          {t('action.close')}
+        </Button>
+      }
+    >
+      <p>{t('bulk.changed', { count: done })}</p>
+      <ul class="plain-list">
+        {failures.map(({ token, problem }) => (
+          <li key={token.id}>
+            <strong>{token.name}</strong> <code>{token.hint}</code>
+            <p class="error">
+              <ProblemText problem={problem} />
+            </p>
+          </li>
+        ))}
+      </ul>
+      <p class="muted">{t('bulk.stay')}</p>
+    </Dialog>
+  )
+}

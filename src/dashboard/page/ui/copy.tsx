@@ -1,0 +1,83 @@
+import type { JSX } from 'preact'
+import { useEffect, useState } from 'preact/hooks'
+import { t } from '../lib/text.js'
+import { Icon } from './icons.js'
+
+type Props = {
+  readonly text: () => string
+  readonly label: string
+  readonly wide?: boolean
+  readonly first?: boolean
+  readonly onCopied?: () => void
+  /** Where the text stands, to select it for copying by hand. */
+  readonly source?: () => Element | null | undefined
+}
+
+/** Copies a text, and says whether it did. */
+export function CopyButton({ text, label, wide, first, onCopied, source }: Props): JSX.Element {
+  const [result, setResult] = useState<'copied' | 'failed' | undefined>()
+  useEffect(() => {
+    if (result !== 'copied') return
+    const timer = setTimeout(() => setResult(undefined), 2000)
+    return () => clearTimeout(timer)
+  }, [result])
+  const copy = async (): Promise<void> => {
+    const done = await copyText(text())
+    setResult(done ? 'copied' : 'failed')
+    if (done) onCopied?.()
+    else select(source?.())
+  }
+  const said = result === undefined ? '' : t(result === 'copied' ? 'action.copied' : 'action.copyFailed')
+  return (
+    <>
+      <button
+        type="button"
+        class={wide ? 'button primary' : 'icon-button'}
+        aria-label={wide ? undefined : label}
+        title={wide ? undefined : label}
+        data-first={first ? '' : undefined}
+        onClick={copy}
+      >
+        <Icon name={result === 'copied' ? 'check' : result === 'failed' ? 'warn' : 'copy'} />
+        {wide && <span>{result === 'copied' ? said : label}</span>}
+      </button>
+      <span class={result === 'failed' ? 'error copy-failed' : 'hidden'} role="status">
+        {said}
+      </span>
+    </>
+  )
+}
+
+async function copyText(text: string): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(text)
+    return true
+  } catch {
+    return copyBySelection(text)
+  }
+}
+
+// Without HTTPS there is no clipboard object; the old way goes through a selection.
+function copyBySelection(text: string): boolean {
+  const before = document.activeElement
+  const area = document.createElement('textarea')
+  area.value = text
+  area.className = 'hidden'
+  const place = document.querySelector('dialog[open]') ?? document.body
+  place.append(area)
+  area.select()
+  let done = false
+  try {
+    done = document.execCommand('copy')
+  } catch {
+    // A policy of the browser: it is told as any failure.
+  }
+  area.value = ''
+  area.remove()
+  if (before instanceof HTMLElement) before.focus()
+  return done
+}
+
+function select(element: Element | null | undefined): void {
+  if (element) getSelection()?.selectAllChildren(element)
+}

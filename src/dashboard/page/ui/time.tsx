@@ -1,0 +1,22 @@
+import type { JSX } from 'preact'
+import { useNow } from '../lib/clock.js'
+import { ago, exact, moment } from '../lib/format.js'
+
+/** A moment as people say it, which goes on with the time; the exact one in UTC is there on hover, and for machines. */
+export function Ago({ at }: { readonly at: string | number }): JSX.Element {
+  const now = useNow()
+  return (
+    <time dateTime={new Date(at).toISOString()} title={exact(at)}>
+      {ago(at, now)}
+    </time>
+  )
+}
+
+/** The day and the minute. */
+export function Moment({ at }: { readonly at: string }): JSX.Element {
+  return (
+    <time dateTime={at} title={exact(at)}>
+      {moment(at)}
+    </time>
+  )
+}

@@ -1,0 +1,35 @@
+import type { JSX } from 'preact'
+import { standingOf, standingText } from '../lib/status.js'
+import { t } from '../lib/text.js'
+import type { Token } from '../lib/types.js'
+
+/** How a token stands, in colour and in words. */
+export function StatusBadge({ token }: { readonly token: Token }): JSX.Element {
+  return (
+    <span class={`badge ${standingOf(token)}`}>
+      <span class="dot" />
+      {standingText(token)}
+    </span>
+  )
+}
+
+/** Scopes as chips: the first few, then how many more. */
+export function Chips({ items, most = 2 }: { readonly items: readonly string[]; readonly most?: number }): JSX.Element {
+  if (items.length === 0) return <span class="muted">{t('list.noScopes')}</span>
+  const rest = items.slice(most)
+  return (
+    <span class="chips">
+      {items.slice(0, most).map((item) => (
+        <span class="chip" key={item}>
+          {item}
+        </span>
+      ))}
+      {rest.length > 0 && (
+        <span class="chip more" title={rest.join('\n')}>
+          +{rest.length}
+          <span class="hidden"> {t('list.moreScopes', { count: rest.length })}</span>
+        </span>
+      )}
+    </span>
+  )
+}

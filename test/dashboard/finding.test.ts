@@ -1,0 +1,132 @@
+import { describe, expect, it } from 'vitest'
+import { findChromium } from './support/browser.js'
+import type { World } from './support/host.js'
+import { press, stage } from './support/stage.js'
+
+const { path = '', skip } = findChromium()
+const actor = 'system'
+
+const many =
+  (count: number) =>
+  async ({ tokens, at }: World): Promise<void> => {
+    const now = Date.now()
+    for (let index = 1; index <= count; index += 1) {
+      at(now - (count - index + 1) * 1000)
+      await tokens.create({ name: `Token ${index}`, tenantId: index % 2 === 0 ? 'acme' : 'bolt', scopes: [] }, { actor })
+    }
+    at(undefined)
+  }
+
+describe.skipIf(skip !== undefined)(`finding tokens ${skip ?? ''}`, () => {
+  const play = stage(path)
+
+  it('cuts a token that is pasted into the search to its id, before it is sent, stored or shown', () => {
+    let token = ''
+    return play(
+      {
+        async before({ tokens }) {
+          await tokens.create({ name: 'Other', scopes: [] }, { actor })
+          token = (await tokens.create({ name: 'ERP', scopes: [] }, { actor })).token
+        },
+      },
+      async ({ page, world, watched }) => {
+        const secret = token.slice(-49)
+        const search = page.getByRole('searchbox').first()
+        for (const text of [token, `Authorization: Bearer ${token}`, token.slice(0, -20)]) {
+          await search.fill(text)
+          await expect.poll(() => search.inputValue()).not.toContain(secret.slice(0, 10))
+          await page.waitForURL(/q=/)
+          await search.fill('')
+        }
+        await search.fill(token)
+        await expect.poll(() => page.locator('a.token-name').allTextContents()).toEqual(['ERP'])
+        await page.goto(`${world.url}?size=10#x`)
+        await page.goBack()
+        const { entries } = await (await page.context().newCDPSession(page)).send('Page.getNavigationHistory')
+        const traces = JSON.stringify([entries, watched.requests, world.seen, await page.content()])
+        expect(traces).not.toContain(secret.slice(0, 10))
+      },
+    )
+  })
+
+  it('takes a token out of an address that somebody made with one', () =>
+    play({}, async ({ page, world }) => {
+      const { token, record } = await world.tokens.create({ name: 'ERP', scopes: [] }, { actor })
+      await page.goto(`${world.url}?q=${token}`)
+      await page.getByRole('link', { name: 'ERP' }).waitFor()
+      expect(new URL(page.url()).search).toBe(`?q=${record.id}`)
+    }))
+
+  it('leads to the page before by Previous, wherever people came from', () =>
+    play({ before: many(35), at: '?size=10' }, async ({ page, world }) => {
+      const first = (): Promise<string | null> => page.locator('a.token-name').first().textContent()
+      await press(page, 'Next')
+      await expect.poll(first).toBe('Token 25')
+      await press(page, 'Next')
+      await expect.poll(first).toBe('Token 15')
+      await page.getByRole('link', { name: 'Token 15' }).click()
+      await page.getByRole('link', { name: 'All tokens' }).click()
+      await expect.poll(first).toBe('Token 15')
+      await press(page, 'Previous')
+      await expect.poll(first).toBe('Token 25')
+      await page.goto(`${world.url}?size=10&page=3`)
+      await expect.poll(first).toBe('Token 15')
+      await press(page, 'Previous')
+      await expect.poll(first).toBe('Token 25')
+      await press(page, 'Previous')
+      await expect.poll(first).toBe('Token 35')
+      expect(new URL(page.url()).search).toBe('?size=10')
+    }))
+
+  it('lets another person follow a link to the second page', () =>
+    play({ before: many(35), at: '?size=10' }, async ({ page, world }) => {
+      const names = (): Promise<string[]> => page.locator('a.token-name').allTextContents()
+      await press(page, 'Next')
+      await expect.poll(async () => (await names())[0]).toBe('Token 25')
+      const link = page.url()
+      await page.context().addCookies([{ name: 'user', value: 'ada', url: world.origin }])
+      await page.goto(link)
+      await expect.poll(async () => (await names())[0]).toBe('Token 25')
+    }))
+
+  it('shows the last page where an address names one that is not there', () =>
+    play({ before: many(12), at: '?size=10&page=9' }, async ({ page }) => {
+      await expect.poll(() => page.locator('a.token-name').allTextContents()).toEqual(['Token 2', 'Token 1'])
+      await expect.poll(() => page.locator('.page-number').textContent()).toBe('Page 2')
+    }))
+
+  it('comes back from a token to where the list was, and starts a token at its top', () =>
+    play({ before: many(60), at: '?size=100', context: { viewport: { width: 1280, height: 600 } } }, async ({ page }) => {
+      const link = page.getByRole('link', { name: 'Token 7', exact: true })
+      await link.scrollIntoViewIfNeeded()
+      const before = await page.evaluate(() => scrollY)
+      expect(before).toBeGreaterThan(1000)
+      await link.click()
+      await page.getByRole('heading', { name: 'Token 7' }).waitFor()
+      await expect.poll(() => page.evaluate(() => scrollY)).toBe(0)
+      await page.goBack()
+      await expect.poll(() => page.evaluate(() => scrollY)).toBe(before)
+      await expect.poll(() => page.evaluate(() => history.state.y)).toBe(before)
+      await page.reload()
+      await expect.poll(() => page.evaluate(() => scrollY)).toBe(before)
+    }))
+
+  it('names the tab by what is shown', () =>
+    play({ before: many(1), dashboard: { title: 'Acme' } }, async ({ page }) => {
+      await expect.poll(() => page.title()).toBe('Acme')
+      await page.getByRole('link', { name: 'Token 1' }).click()
+      await expect.poll(() => page.title()).toBe('Token 1 · Acme')
+      await page.goBack()
+      await expect.poll(() => page.title()).toBe('Acme')
+    }))
+
+  it('starts anew for another person who signed in meanwhile, and says so', () =>
+    play({ before: many(4) }, async ({ page, world }) => {
+      await page.getByRole('checkbox', { name: 'Select Token 3' }).check()
+      await page.context().addCookies([{ name: 'user', value: 'uma', url: world.origin }])
+      await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))
+      await page.getByText('You are signed in as uma@acme.example now').waitFor()
+      await page.getByRole('heading', { name: 'No tokens yet' }).waitFor()
+      await expect.poll(() => page.getByRole('region', { name: /selected/ }).count()).toBe(0)
+    }))
+})

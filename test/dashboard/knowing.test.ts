@@ -1,0 +1,172 @@
+import { describe, expect, it } from 'vitest'
+import { findChromium } from './support/browser.js'
+import { seed } from './support/seed.js'
+import { confirm, press, stage, type Wanted } from './support/stage.js'
+
+const { path = '', skip } = findChromium()
+const actor = 'system'
+const HOUR = 3_600_000
+const one: Wanted = { before: ({ tokens }) => tokens.create({ name: 'ERP', scopes: ['orders:read'] }, { actor }) }
+
+describe.skipIf(skip !== undefined)(`what the page says it knows ${skip ?? ''}`, () => {
+  const play = stage(path)
+
+  it('is not "never used" while the last use is loaded, nor where it cannot be loaded', () =>
+    play(one, async ({ page }) => {
+      await page.getByRole('link', { name: 'ERP' }).click()
+      await page.getByRole('heading', { name: 'ERP' }).waitFor()
+      let answer: 'wait' | 'fail' | 'go on' = 'wait'
+      await page.route(/\/admin\/tokens\/[0-9A-Za-z]{16}$/, async (route) => {
+        await expect.poll(() => answer).not.toBe('wait')
+        return answer === 'fail' ? route.fulfill({ status: 500, body: '' }) : route.fallback()
+      })
+      await press(page, 'Revoke')
+      const dialog = page.getByRole('dialog', { name: 'Revoke ERP?' })
+      await dialog.getByText('Checking when it was last used…').waitFor()
+      await expect.poll(() => dialog.getByText(/never been used/).count()).toBe(0)
+      answer = 'fail'
+      await dialog.getByText('Its use could not be loaded. Something may depend on it.').waitFor()
+      answer = 'go on'
+      await dialog.getByText('It has never been used, so nothing is known to depend on it.').waitFor()
+    }))
+
+  it('is not "no calls" where usage cannot be loaded', () =>
+    play(one, async ({ page }) => {
+      await page.route(/\/usage\?from/, (route) => route.fulfill({ status: 500, body: '' }))
+      await page.getByRole('link', { name: 'ERP' }).click()
+      const use = page.getByRole('region', { name: 'Use over time' })
+      await use.getByText('The server has a problem').waitFor()
+      expect(await page.getByText('No calls in this time.').count()).toBe(0)
+    }))
+
+  it.each([
+    // A Thursday morning in London; the browser's zone is London.
+    ['2026-11-28T09:00:00Z', 'in 2 days'],
+    ['2026-11-27T23:30:00Z', 'tomorrow'],
+    ['2026-11-26T20:00:00Z', 'in 9 hours'],
+    ['2026-11-26T12:59:00Z', 'in 2 hours'],
+    ['2026-12-26T11:00:00Z', 'in 30 days'],
+    ['2027-11-26T11:00:00Z', 'in 12 months'],
+    ['2029-11-26T11:00:00Z', 'in 3 years'],
+  ])('counts days as a calendar does: %s is %s', (expiresAt, text) =>
+    play(
+      {
+        clock: true,
+        context: { timezoneId: 'Europe/London' },
+        async before({ tokens, at }) {
+          at(Date.parse('2026-11-26T10:00:00Z'))
+          await tokens.create({ name: 'ERP', scopes: [], expiresAt }, { actor })
+        },
+        at: '',
+        now: Date.parse('2026-11-26T11:00:00Z'),
+      },
+      async ({ page }) => {
+        await page.getByRole('link', { name: 'ERP' }).waitFor()
+        await expect.poll(() => page.locator(`time[datetime="${new Date(expiresAt).toISOString()}"]`).allTextContents()).toContain(text)
+      },
+    ),
+  )
+
+  it('goes on with the time', () =>
+    play({ ...one, clock: true }, async ({ page }) => {
+      await page.getByRole('link', { name: 'ERP' }).click()
+      const [created] = [page.locator('.audit time').first()]
+      await expect.poll(() => created.textContent()).toBe('now')
+      await page.clock.runFor(2 * HOUR)
+      await expect.poll(() => created.textContent()).toBe('2 hours ago')
+    }))
+
+  it('shows every endpoint, not the first eight only', () =>
+    play(
+      {
+        async before({ tokens, store }) {
+          const { record } = await tokens.create({ name: 'ERP', scopes: [] }, { actor })
+          const at = Date.now() - 60_000
+          const bucketAt = Math.floor(at / HOUR) * HOUR
+          const counts = Array.from({ length: 10 }, (_, index) => ({
+            tokenId: record.id,
+            bucketAt,
+            endpoint: `GET /api/${index}`,
+            outcome: 'allowed',
+            count: index + 1,
+          }))
+          await store.recordUsage({ nodeId: 'n', seq: 1, at, counts, addresses: [], lastUses: [] } as never)
+        },
+      },
+      async ({ page }) => {
+        await page.getByRole('link', { name: 'ERP' }).click()
+        const list = page.getByRole('region', { name: 'By endpoint' })
+        await expect.poll(() => list.getByRole('listitem').count()).toBe(8)
+        await list.getByRole('button', { name: 'Show all 10' }).click()
+        await expect.poll(() => list.getByRole('listitem').count()).toBe(10)
+      },
+    ))
+
+  it('offers no saving over a token that was revoked meanwhile', () =>
+    play(one, async ({ page, world }) => {
+      await page.getByRole('link', { name: 'ERP' }).click()
+      await press(page, 'Edit')
+      await page.getByRole('dialog').getByLabel('Name').fill('ERP of mine')
+      const [{ id } = { id: '' }] = (await world.tokens.list()).items
+      await world.tokens.revoke(id, {}, { actor: { id: 'ada', tenants: '*', manages: 'all' } })
+      await confirm(page, 'Save changes')
+      const conflict = page.getByRole('dialog', { name: 'Somebody else changed this token' })
+      await conflict.getByText(/It was revoked .* by ada, so nothing can be changed any more/).waitFor()
+      await conflict.getByText('ERP of mine').waitFor()
+      expect(await conflict.getByRole('button', { name: /Save/ }).count()).toBe(0)
+      await conflict.getByRole('button', { name: 'Close' }).last().click()
+      await expect.poll(() => page.getByRole('button', { name: 'Edit' }).isDisabled()).toBe(true)
+    }))
+
+  it('finds a bad address before the review, at its field and in sight', () =>
+    play({}, async ({ page }) => {
+      await press(page, 'Create token')
+      const dialog = page.getByRole('dialog')
+      const field = dialog.getByLabel('Allowed addresses')
+      await dialog.getByLabel('Name').fill('ERP')
+      for (const good of ['192.0.2.1', '192.0.2.0/24', '2001:db8::/32, ::1', '10.0.0.1\n10.0.0.2']) {
+        await field.fill(good)
+        await confirm(page, 'Review')
+        await page.getByRole('dialog', { name: 'Review the token' }).waitFor()
+        await confirm(page, 'Back to editing')
+      }
+      for (const bad of ['300.1.1.1', '10.1', '192.0.2.0/33', '2001:db8::/129', 'example.com', '192.0.2.1, x']) {
+        await field.fill(bad)
+        await dialog.getByLabel('Name').focus()
+        await confirm(page, 'Review')
+        await dialog.getByText(/is not an address or a range/).waitFor()
+        await expect.poll(() => field.evaluate((node) => node === document.activeElement)).toBe(true)
+        await expect
+          .poll(() =>
+            field.evaluate((node) => {
+              const { top, bottom } = node.getBoundingClientRect()
+              return top >= 0 && bottom <= innerHeight
+            }),
+          )
+          .toBe(true)
+      }
+    }))
+})
+
+describe.skipIf(skip !== undefined)(`the list ${skip ?? ''}`, () => {
+  const play = stage(path)
+
+  it.each([320, 390, 600, 861, 1080, 1100, 1280, 1440, 1920])('cuts nothing off at %s pixels, also while a token is rotating', (width) =>
+    play({ before: seed, context: { viewport: { width, height: 900 } } }, async ({ page }) => {
+      await page.getByRole('link', { name: 'Refund bot' }).last().waitFor()
+      const beyond = await page.evaluate(() =>
+        [...document.querySelectorAll('main *')]
+          .filter((node) => node.checkVisibility() && !node.closest('.hidden, .views, svg'))
+          .filter((node) => node.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
+          .map((node) => `${node.tagName}.${node.className}`),
+      )
+      expect(beyond).toEqual([])
+      const clipped = await page.evaluate(() =>
+        [...document.querySelectorAll('.table-card')]
+          .filter((node) => node.scrollWidth > node.clientWidth + 1)
+          .map((node) => node.scrollWidth),
+      )
+      expect(clipped).toEqual([])
+    }),
+  )
+})

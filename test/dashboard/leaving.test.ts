@@ -1,0 +1,128 @@
+import type { Page } from 'playwright-core'
+import { describe, expect, it } from 'vitest'
+import { findChromium } from './support/browser.js'
+import { confirm, createByPage, keep, press, stage, type Wanted } from './support/stage.js'
+
+const { path = '', skip } = findChromium()
+const actor = 'system'
+
+const shown = (page: Page): Promise<string | null> => page.locator('[data-token]:not(:empty)').textContent()
+
+/** Would the browser itself ask before this document is left? */
+const asksOnReload = (page: Page): Promise<boolean> => page.evaluate(() => !dispatchEvent(new Event('beforeunload', { cancelable: true })))
+
+const focused = (page: Page): Promise<string | undefined> => page.evaluate(() => document.activeElement?.textContent ?? undefined)
+
+describe.skipIf(skip !== undefined)(`leaving ${skip ?? ''}`, () => {
+  const play = stage(path)
+  const one: Wanted = { before: ({ tokens }) => tokens.create({ name: 'ERP', scopes: ['orders:read'] }, { actor }) }
+
+  it('asks before a token that was not copied is lost by Back', () =>
+    play(one, async ({ page, world }) => {
+      await page.getByRole('link', { name: 'ERP' }).click()
+      await press(page, 'Rotate')
+      await page.getByRole('dialog').getByText('Now', { exact: true }).click()
+      await confirm(page, 'Rotate')
+      const token = await shown(page)
+      const address = page.url()
+      await page.evaluate(() => history.back())
+      await page.getByRole('alertdialog', { name: 'Close without copying the token?' }).waitFor()
+      await confirm(page, 'Go back to the token')
+      expect(await shown(page)).toBe(token)
+      expect(page.url()).toBe(address)
+      await page.evaluate(() => history.back())
+      await confirm(page, 'Close without copying')
+      await expect.poll(() => page.url()).toBe(world.url)
+      await expect.poll(() => page.getByRole('dialog').count()).toBe(0)
+    }))
+
+  it('asks before a token that was not copied is lost by its button or a reload, and not once it was copied', () =>
+    play({}, async ({ page }) => {
+      expect(await asksOnReload(page)).toBe(false)
+      const token = await createByPage(page, 'ERP')
+      await expect.poll(() => asksOnReload(page)).toBe(true)
+      await confirm(page, 'I have stored it')
+      await page.getByRole('alertdialog').waitFor()
+      await page.keyboard.press('Enter')
+      await expect.poll(() => page.getByRole('alertdialog').count()).toBe(0)
+      expect(await shown(page)).toBe(token)
+      await confirm(page, 'Copy token')
+      await expect.poll(() => asksOnReload(page)).toBe(false)
+      await confirm(page, 'I have stored it')
+      await expect.poll(() => page.getByRole('dialog').count()).toBe(0)
+    }))
+
+  it('counts a token that was selected and copied by hand as copied', () =>
+    play({}, async ({ page }) => {
+      await createByPage(page, 'ERP')
+      await page.locator('[data-token]').click({ clickCount: 3 })
+      await page.keyboard.press('Control+c')
+      await expect.poll(() => asksOnReload(page)).toBe(false)
+      await confirm(page, 'I have stored it')
+      await expect.poll(() => page.getByRole('dialog').count()).toBe(0)
+    }))
+
+  it('says when the clipboard refuses, and selects the text for copying by hand', () =>
+    play({}, async ({ page }) => {
+      await page.evaluate(() => {
+        Object.defineProperty(navigator, 'clipboard', { value: undefined })
+        document.execCommand = () => false
+      })
+      const token = await createByPage(page, 'ERP')
+      await confirm(page, 'Copy token')
+      await page.getByText('Could not copy. Select the text and copy it yourself.').waitFor()
+      expect(await page.evaluate(() => getSelection()?.toString())).toBe(token)
+      expect(await asksOnReload(page)).toBe(true)
+    }))
+
+  it('never acts on an Enter that comes with the opening of a dialog', () =>
+    play(one, async ({ page, world }) => {
+      await page.getByRole('link', { name: 'ERP' }).click()
+      await press(page, 'Rotate')
+      await page.getByRole('dialog', { name: 'Rotate ERP' }).waitFor()
+      await page.keyboard.press('Enter')
+      await press(page, 'Cancel')
+      await press(page, 'Revoke')
+      await page.getByRole('dialog', { name: 'Revoke ERP?' }).waitFor()
+      await page.keyboard.press('Enter')
+      await page.getByRole('dialog').getByLabel('Reason').fill('x')
+      await page.keyboard.press('Enter')
+      await page.getByRole('dialog', { name: 'Revoke ERP?' }).waitFor()
+      expect((await world.tokens.list()).items.map(({ status, replacedById }) => [status, replacedById])).toEqual([['active', undefined]])
+    }))
+
+  it('opens the review with the focus on its button, so that Enter creates and drops nothing', () =>
+    play({}, async ({ page, world }) => {
+      await press(page, 'Create token')
+      await page.getByRole('dialog').getByLabel('Name').fill('ERP')
+      await page.keyboard.press('Enter')
+      await page.getByRole('dialog', { name: 'Review the token' }).waitFor()
+      await expect.poll(() => focused(page)).toBe('Create token')
+      await page.keyboard.press('Enter')
+      await page.locator('[data-token]:not(:empty)').waitFor()
+      expect((await world.tokens.list()).items).toHaveLength(1)
+      await keep(page)
+    }))
+
+  it.each(['Escape', 'Back', 'Cancel'] as const)('asks before %s discards a form that was changed, and not one that was not', (how) =>
+    play(one, async ({ page }) => {
+      const leave = (): Promise<unknown> =>
+        how === 'Escape' ? page.keyboard.press('Escape') : how === 'Back' ? page.evaluate(() => history.back()) : confirm(page, 'Cancel')
+      await page.getByRole('link', { name: 'ERP' }).click()
+      await press(page, 'Edit')
+      await page.getByRole('dialog').getByLabel('Name').fill('Another name')
+      await expect.poll(() => asksOnReload(page)).toBe(true)
+      await leave()
+      await confirm(page, 'Keep editing')
+      await expect.poll(() => page.getByRole('dialog').getByLabel('Name').inputValue()).toBe('Another name')
+      await leave()
+      await confirm(page, 'Discard')
+      await expect.poll(() => page.getByRole('dialog').count()).toBe(0)
+      if (how === 'Back') await page.getByRole('link', { name: 'ERP' }).click()
+      await press(page, 'Edit')
+      await page.getByRole('dialog').getByLabel('Name').waitFor()
+      await leave()
+      await expect.poll(() => page.getByRole('dialog').count()).toBe(0)
+    }),
+  )
+})
