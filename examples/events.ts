@@ -41,14 +41,14 @@ app.get('/api/stock/events', requireScopes('inventory:read'), (req, res) => {
 })
 // Stands for the page on which your users revoke their tokens.
 app.post('/revoke/:id', async (req, res) => {
-  await tokens.revoke(req.params.id, { reason: 'asked for' }, { actor: 'system' })
+  await tokens.system.revoke(req.params.id, { reason: 'asked for' })
   res.json({ revoked: true })
 })
 
 const server = app.listen(Number(process.env.PORT ?? 0), '127.0.0.1')
 await once(server, 'listening')
 const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-const { token, record } = await tokens.create({ name: 'Stock ticker', scopes: ['inventory:read'] }, { actor: 'system' })
+const { token, record } = await tokens.system.create({ name: 'Stock ticker', scopes: ['inventory:read'] })
 console.log(`Follow the stock:\n  curl -N -H 'Authorization: Bearer ${token}' ${origin}/api/stock/events`)
 console.log(`and end the stream from another terminal:\n  curl -X POST ${origin}/revoke/${record.id}`)
 

@@ -43,7 +43,7 @@ function service(audience: string, scope: string): Promise<string> {
 const stock = await service('stock', 'inventory:read')
 const billing = await service('billing', 'billing:read')
 
-const { token } = await tokens.create({ name: 'ERP', tenantId: 'acme', scopes: ['inventory:read', 'billing:read'] }, { actor: 'system' })
+const { token } = await tokens.system.create({ name: 'ERP', tenantId: 'acme', scopes: ['inventory:read', 'billing:read'] })
 const answer = await fetch(`${auth}/token`, {
   method: 'POST',
   body: new URLSearchParams({

@@ -33,7 +33,7 @@ await once(server, 'listening')
 const address = server.address()
 const origin = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`
 
-const { token } = await tokens.create({ name: 'ERP', scopes: ['inventory:read'] }, { actor: 'system' })
+const { token } = await tokens.system.create({ name: 'ERP', scopes: ['inventory:read'] })
 const call = async (): Promise<number> => (await fetch(`${origin}/api/stock`, { headers: { authorization: `Bearer ${token}` } })).status
 console.log(`with the token: ${await call()}`)
 

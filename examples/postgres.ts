@@ -26,14 +26,11 @@ try {
   const here = latchkey({ prefix: 'acme_live', store, scopes: catalogue })
   const there = latchkey({ prefix: 'acme_live', store: postgresStore({ url, schema }), scopes: catalogue })
   try {
-    const { token, record } = await here.create(
-      { name: 'Nightly import', tenantId: 'acme', scopes: ['inventory:read'] },
-      { actor: 'system' },
-    )
+    const { token, record } = await here.system.create({ name: 'Nightly import', tenantId: 'acme', scopes: ['inventory:read'] })
     const seen = await there.verify(token, { ip: '192.0.2.7', endpoint: 'GET /stock' })
     console.log(`the other node: ${seen.ok ? `accepted, for ${seen.principal.name}` : `refused, ${seen.code}`}`)
 
-    await here.revoke(record.id, { reason: 'the import moved' }, { actor: 'system' })
+    await here.system.revoke(record.id, { reason: 'the import moved' })
     const revoked = performance.now()
     while ((await there.verify(token)).ok) await new Promise((resolve) => setTimeout(resolve, 1))
     console.log(`the other node: refused, ${Math.round(performance.now() - revoked)} ms after the revocation was acknowledged`)

@@ -27,21 +27,18 @@ const see = async (name: string, node: Latchkey<'inventory:read' | 'inventory:wr
 }
 
 try {
-  const { token, record } = await berlin.create(
-    { name: 'Warehouse robot', tenantId: 'acme', scopes: ['inventory:read'] },
-    { actor: 'system' },
-  )
+  const { token, record } = await berlin.system.create({ name: 'Warehouse robot', tenantId: 'acme', scopes: ['inventory:read'] })
   console.log(`berlin made ${record.hint}`)
   await see('berlin', berlin, token)
   await see('lisbon', lisbon, token)
 
-  await berlin.revoke(record.id, { reason: 'the robot was sold' }, { actor: 'system' })
+  await berlin.system.revoke(record.id, { reason: 'the robot was sold' })
   console.log('berlin revoked it')
   await see('berlin', berlin, token)
   // The other node is woken through Redis; without that it would ask again within two seconds at the latest.
   while (await see('lisbon', lisbon, token)) await new Promise((resolve) => setTimeout(resolve, 20))
 
-  const { items } = await lisbon.events({ tokenId: record.id })
+  const { items } = await lisbon.system.events({ tokenId: record.id })
   for (const { at, action, actorId, reason } of items)
     console.log(`${at.toISOString()} ${action} by ${actorId}${reason ? `: ${reason}` : ''}`)
 } catch (error) {

@@ -30,10 +30,12 @@ await once(server, 'listening')
 const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 
 // The integration: all it gets is a token, once.
-const first = await tokens.create(
-  { name: 'Warehouse sync', tenantId: 'acme', scopes: ['inventory:read', 'tokens:rotate-self'], rotateEverySeconds: 1 },
-  { actor: 'system' },
-)
+const first = await tokens.system.create({
+  name: 'Warehouse sync',
+  tenantId: 'acme',
+  scopes: ['inventory:read', 'tokens:rotate-self'],
+  rotateEvery: 1,
+})
 let current = first.token
 const retired: string[] = []
 const outcomes = new Map<number, number>()
@@ -57,7 +59,7 @@ async function rotateWhenDue(): Promise<void> {
     method: 'POST',
     // One key for each rotation: a request that is sent again rotates nothing twice.
     headers: { ...headers, 'idempotency-key': `rotate-${self.record.id}` },
-    body: JSON.stringify({ overlapSeconds: OVERLAP_SECONDS }),
+    body: JSON.stringify({ overlap: OVERLAP_SECONDS }),
   })
   if (response.status !== 201) throw new Error(`the rotation answered ${response.status}: ${await response.text()}`)
   const { token } = (await response.json()) as { token: string }

@@ -117,10 +117,30 @@ export function isErrorLike(value: unknown): value is Error {
   }
 }
 
+/** One thing that is wrong with an input: its place, as a path of names and positions, and what must be changed. */
+export type InputIssue = { readonly path: readonly PropertyKey[]; readonly message: string }
+
+/** Where in an input something is wrong: a path, or the same as dotted text. */
+export type InputPlace = string | readonly PropertyKey[]
+
+/** The place of a member of what stands at another place. */
+export function placeIn(place: InputPlace, key: PropertyKey): readonly PropertyKey[] {
+  return [...pathOf(place), key]
+}
+
+function pathOf(place: InputPlace): readonly PropertyKey[] {
+  return typeof place === 'string' ? place.split('.') : place
+}
+
 /** The input was refused; `field` names what was wrong with it, and nothing was changed. */
 export class InvalidInputError extends LatchkeyError<'invalid_input'> {
-  constructor(field: string, message: string, cause?: unknown) {
+  /** Everything that was found wrong, the first of which the message tells. */
+  readonly issues: readonly InputIssue[]
+
+  constructor(place: InputPlace, message: string, cause?: unknown, issues: readonly InputIssue[] = [{ path: pathOf(place), message }]) {
+    const field = typeof place === 'string' ? place : place.map(String).join('.')
     super('invalid_input', `${field}: ${message}`, { field, cause })
+    this.issues = issues
   }
 }
 

@@ -19,7 +19,20 @@ export type { AuthenticateOptions } from './http/options.js'
 export type { Problem, RefusedCode } from './http/problem.js'
 export type { ErrorBody } from './http/refuse.js'
 export type { AnyScope, ResourceSource, ResourceSources, ScopeArguments } from './http/requirement.js'
-export type * from './instance.js'
+export type {
+  Authenticator,
+  EventsInput,
+  IfVersion,
+  Latchkey,
+  ListInput,
+  OwnerInput,
+  RevokeAllInput,
+  RevokeInput,
+  RotateInput,
+  TokenHandle,
+  UsageInput,
+  UsageOfInput,
+} from './instance.js'
 export { latchkey } from './latchkey.js'
 export type { ManagementOptions } from './management/index.js'
 export type * from './model/actor.js'
@@ -29,7 +42,7 @@ export type * from './model/principal.js'
 export type * from './model/record.js'
 export type * from './model/register.js'
 export type * from './model/usage.js'
-export type { CacheOptions, LatchkeyOptions } from './options.js'
+export type { CacheOptions, CachePreset, ExpiryOptions, LatchkeyOptions, OwnerPermissions } from './options.js'
 export type { LimitBy, Limiter, LimiterAnswer, RateLimit, RateLimitOptions, Refill } from './rate-limit/model.js'
 export type * from './store/port.js'
 export { redact } from './token/redact.js'

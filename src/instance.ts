@@ -1,16 +1,12 @@
-import type { RefusalCode } from './errors.js'
-import type { ActorInput } from './model/actor.js'
+import { InvalidInputError, type RefusalCode } from './errors.js'
+import type { Actor } from './model/actor.js'
+import { aboutCopies } from './model/copies.js'
 import type { AuditAction, AuditEvent, LeakInput, LeakReported } from './model/event.js'
 import type { MaybePromise } from './model/json.js'
 import type { Introspection, Principal, Verification, VerifyContext } from './model/principal.js'
-import type { CreateInput, Minted, Page, Replayed, TokenRecord, TokenStatus, UpdateInput } from './model/record.js'
+import type { CreateInput, Duration, InstantInput, Minted, Page, Replayed, TokenRecord, TokenStatus, UpdateInput } from './model/record.js'
 import type { UsageReport, UsageSummary } from './model/usage.js'
-
-/** Who does it. Required: `'system'` is the application itself; a person is limited to its tenants and scopes. */
-export type By = { readonly actor: ActorInput }
-
-/** For reads: without an actor, the application itself asks. An actor that is `undefined` or incomplete is an error. */
-export type MaybeBy = { readonly actor?: ActorInput }
+import type { Settings } from './options.js'
 
 /** What `list` filters by. */
 export type ListInput = {
@@ -21,9 +17,9 @@ export type ListInput = {
   /** Substring of the name, taken literally, ASCII letters in either case. */
   readonly name?: string | undefined
   readonly rotationDue?: boolean | undefined
-  readonly expiresWithinSeconds?: number | undefined
+  readonly expiresWithin?: Duration | undefined
   readonly neverExpires?: boolean | undefined
-  readonly unusedForSeconds?: number | undefined
+  readonly unusedFor?: Duration | undefined
   readonly neverUsed?: boolean | undefined
   /** 1 to 1000. @default 50 */
   readonly limit?: number | undefined
@@ -40,104 +36,179 @@ export type EventsInput = {
   readonly cursor?: string | undefined
 }
 
+/** What `usage` is cut to. */
+export type UsageInput = { readonly from?: InstantInput | undefined; readonly to?: InstantInput | undefined }
+
 /** What `usageOf` reports about. */
 export type UsageOfInput = {
   /** 1 to 100 ids. */
   readonly ids: readonly string[]
-  readonly from: Date | number | string
+  readonly from: InstantInput
   /** @default now */
-  readonly to?: Date | number | string | undefined
-  /** Whole hours, at most 1000 steps. @default 3600 */
-  readonly stepSeconds?: number | undefined
-}
-
-/** Which tokens `revokeAll` ends: one field at least. */
-export type RevokeAllInput = {
-  readonly tenantId?: string | undefined
-  readonly ownerId?: string | undefined
-  readonly all?: true | undefined
-  readonly reason?: string | undefined
-  readonly waitForNodes?: boolean | undefined
+  readonly to?: InstantInput | undefined
+  /** Whole hours, at most 1000 steps. @default '1h' */
+  readonly step?: Duration | undefined
 }
 
 /** What `revoke` takes. */
 export type RevokeInput = {
   /** Kept as `revokedReason` and in the audit. */
   readonly reason?: string | undefined
-  /** Resolve only when every live node has followed the change, at most `maxStalenessSeconds` later. @default false */
+  /** Resolve only when every live node has followed the change, at most `maxStaleness` later. @default false */
   readonly waitForNodes?: boolean | undefined
+}
+
+/** Which tokens `revokeAll` ends: at least one of the first three. */
+export type RevokeAllInput = RevokeInput & {
+  readonly tenantId?: string | undefined
+  readonly ownerId?: string | undefined
+  readonly all?: true | undefined
 }
 
 /** What `rotate` takes. */
 export type RotateInput = {
   /** How long the old token goes on beside the new one. @default 0 */
-  readonly overlapSeconds?: number | undefined
+  readonly overlap?: Duration | undefined
   readonly idempotencyKey?: string | undefined
 }
 
-/** An instance: the verbs of a token's life over one store. */
-export interface Latchkey<S extends string = string> {
+/** The version of the record that a change is made for: any other is a conflict. */
+export type IfVersion = { readonly version?: number | undefined }
+
+/** Whose permissions a call is about; without a tenant, in every tenant. */
+export type OwnerInput = { readonly ownerId: string; readonly tenantId?: string | undefined }
+
+/** The verbs of a token's life, as one actor performs them: limited to what it may see and hand out, and told in the audit by its name. */
+export interface TokenHandle<S extends string = string> {
+  /** Makes a token. Its text stands in this answer and nowhere else. */
+  create(input: CreateInput<S> & { readonly idempotencyKey?: undefined }): Promise<Minted>
+  create(input: CreateInput<S>): Promise<Minted | Replayed>
+  /** The record, or `undefined` where there is none that the actor may see. */
+  get(id: string): Promise<TokenRecord | undefined>
+  /** One page of tokens, newest first. */
+  list(input?: ListInput): Promise<Page<TokenRecord>>
+  /** Edits a token's terms; refused once it is revoked. */
+  update(id: string, changes: UpdateInput<S>, options?: IfVersion): Promise<TokenRecord>
+  /** Ends a deactivation, for an actor who reaches as far as whoever deactivated it. */
+  activate(id: string, options?: IfVersion): Promise<TokenRecord>
+  /** Stops a token until it is activated again. */
+  deactivate(id: string, options?: IfVersion): Promise<TokenRecord>
+  /** Replaces a token by a successor with the same terms. */
+  rotate(id: string, input?: RotateInput & { readonly idempotencyKey?: undefined }): Promise<Minted>
+  rotate(id: string, input: RotateInput): Promise<Minted | Replayed>
+  /** Ends a token for good. */
+  revoke(id: string, input?: RevokeInput): Promise<TokenRecord>
+  /** Ends every token of a tenant, of an owner, of both at once, or all that the actor may see. */
+  revokeAll(input: RevokeAllInput): Promise<{ readonly count: number }>
+  /** One page of the audit, newest first. */
+  events(input?: EventsInput): Promise<Page<AuditEvent>>
+  /** What a token was used for. */
+  usage(id: string, range?: UsageInput): Promise<UsageReport>
+  /** How much up to 100 tokens were used, in even steps of whole hours: what a list shows beside its rows. */
+  usageOf(input: UsageOfInput): Promise<{ readonly items: readonly UsageSummary[] }>
+  /** What the actor may put among a token's scopes: names, `@groups` and wildcards, for a form to offer. */
+  grantable(): readonly string[]
+  /** Says that an owner's permissions changed, so that every node asks the option `owner` again. Without a tenant it needs `tenants: '*'`. */
+  ownerChanged(owner: OwnerInput): Promise<void>
+  /** Puts into the audit that a token was found where it should not be, and acts on it. Repeating a report changes nothing. */
+  reportLeak(input: LeakInput): Promise<LeakReported>
+  /** Removes tokens that were revoked or expired before the instant, with their usage; their audit stays. Needs an actor who sees every token. */
+  prune(input: { readonly before: InstantInput }): Promise<{ readonly count: number }>
+}
+
+/** Marks what this library made to decide about tokens, so that the types take nothing else. */
+export const AUTHENTICATOR: unique symbol = Symbol('latchkey.authenticator')
+
+/** What `authenticate` takes: an instance, a verifier of signed tokens, or several in one. */
+export interface Authenticator<S extends string = string> {
+  /** Says of a token whether it is good now, and for what; counts the use. Throws `StoreUnavailableError` when it cannot decide. */
+  verify(token: string, context?: VerifyContext): Promise<Verification<S>>
+  readonly [AUTHENTICATOR]: true
+}
+
+/** An instance: tokens over one store. */
+export interface Latchkey<S extends string = string> extends Authenticator<S> {
   readonly prefix: string
   /** The scopes that exist, with their descriptions. */
   readonly catalogue: { readonly [Name in S]: string }
-  readonly groups: { readonly [group: string]: readonly string[] }
-  /** What the options allow at creation. */
-  readonly limits: {
-    readonly defaultTtlSeconds?: number
-    readonly maxTtlSeconds?: number
-    readonly requireExpiry: boolean
-    readonly allowWildcard: boolean
-  }
-  create(input: CreateInput<S> & { readonly idempotencyKey?: undefined }, by: By): Promise<Minted>
-  create(input: CreateInput<S>, by: By): Promise<Minted | Replayed>
-  /** Decides and counts one use. Never throws for a bad token; throws `StoreUnavailableError` when it cannot decide. */
-  verify(token: string, context?: VerifyContext): Promise<Verification<S>>
-  /** As `verify`, but answers at once where no I/O is needed, and leaves the count of an allowed use to `countUse`. For adapters. */
-  decide(token: unknown, context?: VerifyContext): MaybePromise<Verification<S>>
-  /** Counts one use that `decide` allowed. A refusal that followed (`scope_insufficient`, `resource_denied`) is named in `outcome`. */
-  countUse(
-    principal: Principal,
-    use: {
-      readonly endpoint?: string
-      readonly ip?: string
-      readonly outcome?: 'allowed' | 'scope_insufficient' | 'resource_denied' | 'rate_limited'
-    },
-  ): void
-  /** Whose token is this, whatever its status? Reads the primary; decides and counts nothing. `undefined`: none of ours. */
-  identify(token: string): Promise<TokenRecord | undefined>
   /** Is this token good now, and for what? As `verify`, from the primary, without a caller's address, and without counting a use. */
   introspect(token: string): Promise<Introspection>
-  /** Would a token of this id be refused now, whoever presents it? Answers from memory where `decide` would; counts nothing. */
-  check(id: string): MaybePromise<RefusalCode | undefined>
-  /** Puts into the audit that a token was found where it should not be, and acts on it. Repeating a report changes nothing. */
-  reportLeak(input: LeakInput, by: By): Promise<LeakReported>
-  get(id: string, by?: MaybeBy): Promise<TokenRecord | undefined>
-  list(input?: ListInput, by?: MaybeBy): Promise<Page<TokenRecord>>
-  update(id: string, changes: UpdateInput<S>, by: By & { readonly version?: number | undefined }): Promise<TokenRecord>
-  activate(id: string, by: By & { readonly version?: number | undefined }): Promise<TokenRecord>
-  deactivate(id: string, by: By & { readonly version?: number | undefined }): Promise<TokenRecord>
-  rotate(id: string, input: RotateInput & { readonly idempotencyKey?: undefined }, by: By): Promise<Minted>
-  rotate(id: string, input: RotateInput, by: By): Promise<Minted | Replayed>
-  /** `waitForNodes` answers only when no node accepts the token any more. */
-  revoke(id: string, input: RevokeInput, by: By): Promise<TokenRecord>
-  revokeAll(input: RevokeAllInput, by: By): Promise<{ readonly count: number }>
-  events(input?: EventsInput, by?: MaybeBy): Promise<Page<AuditEvent>>
-  usage(
-    id: string,
-    range?: { readonly from?: Date | number | string; readonly to?: Date | number | string },
-    by?: MaybeBy,
-  ): Promise<UsageReport>
-  /** How much up to 100 tokens were used, in even steps of whole hours: what a list shows beside its rows. */
-  usageOf(input: UsageOfInput, by?: MaybeBy): Promise<{ readonly items: readonly UsageSummary[] }>
-  /** What the actor may put among a token's scopes: names, `@groups` and wildcards, for a form to offer. */
-  grantable(by?: MaybeBy): readonly string[]
-  /** Removes tokens that were revoked or expired before the instant, with their usage; their audit stays. */
-  prune(input: { readonly before: Date | number | string }, by?: MaybeBy): Promise<{ readonly count: number }>
-  /** Says that an owner's permissions changed, so that every node asks the `ownerScopes` hook again. */
-  ownerChanged(ownerId: string, by?: MaybeBy): Promise<void>
+  /**
+   * The verbs, as this actor performs them.
+   *
+   * @throws InvalidInputError `invalid_input`, field `actor`, for an actor that is absent or incomplete: text is never one
+   */
+  as(actor: Actor): TokenHandle<S>
+  /** The verbs, as the application itself performs them. */
+  readonly system: TokenHandle<S>
+  /** Writes the counts and refusals that are buffered. */
+  flush(): Promise<void>
   /** Writes what is buffered, stops, and closes the store when no other instance uses it. */
   close(): Promise<void>
 }
 
-/** What `authenticate` needs: an instance, a verifier of signed tokens, or several in one. */
-export type Authenticator = Pick<Latchkey, 'decide' | 'countUse'> & { readonly catalogue?: { readonly [scope: string]: string } }
+/** What became of a use that was allowed in. */
+export type UseOutcome = 'allowed' | 'scope_insufficient' | 'resource_denied' | 'rate_limited'
+
+/** Decides about credentials, for the adapters. */
+export type Decider = {
+  /** The scopes that exist, where they are known. */
+  readonly catalogue?: { readonly [scope: string]: string } | undefined
+  /** As `verify`, but answers at once where no I/O is needed, and leaves the count of an allowed use to `countUse`. */
+  decide(token: unknown, context?: VerifyContext): MaybePromise<Verification>
+  /** Counts one use that `decide` allowed. A refusal that followed is named in `outcome`. */
+  countUse(principal: Principal, use: { readonly endpoint?: string; readonly ip?: string; readonly outcome?: UseOutcome }): void
+}
+
+/** What the management API and the extensions need of an instance, beside its public face. */
+export type Internals = Decider & {
+  readonly settings: Pick<Settings, 'groups' | 'expiry' | 'allowWildcard'>
+  /** Would a token of this id be refused now, whoever presents it? Answers from memory where `decide` would; counts nothing. */
+  check(id: string): MaybePromise<RefusalCode | undefined>
+  /** The verbs as this actor performs them, who acts from this address unless it names another; and the actor as it was read. */
+  actAs(actor: unknown, ip: string | undefined): { readonly handle: TokenHandle; readonly actor: Actor }
+  /** Whose token is this, whatever its status? Reads the primary; decides and counts nothing. `undefined`: none of ours. */
+  identify(token: string): Promise<TokenRecord | undefined>
+}
+
+// Kept apart from the objects that hosts hold: nobody can hand in a decider of its own.
+const deciders: WeakMap<object, Decider> = new WeakMap()
+const internals: WeakMap<object, Internals> = new WeakMap()
+
+/** Lets adapters find the decider behind an object. */
+export function registerDecider(face: Authenticator, decider: Decider): void {
+  deciders.set(face, decider)
+}
+
+/** Lets the management API and the extensions find what is behind an instance. */
+export function registerInstance(face: object, inside: Internals): void {
+  deciders.set(face, inside)
+  internals.set(face, inside)
+}
+
+/**
+ * The decider behind what a host gave. A forgotten `await`, or options in its place, is better told at once.
+ *
+ * @throws InvalidInputError `invalid_input`, field `tokens`
+ */
+export function deciderOf(tokens: unknown): Decider {
+  return found(deciders, tokens)
+}
+
+/**
+ * What is behind an instance.
+ *
+ * @throws InvalidInputError `invalid_input`, field `tokens`
+ */
+export function internalsOf(tokens: unknown): Internals {
+  return found(internals, tokens)
+}
+
+function found<T>(map: WeakMap<object, T>, tokens: unknown): T {
+  const inside = typeof tokens === 'object' && tokens !== null ? map.get(tokens) : undefined
+  if (inside === undefined) {
+    const copies = aboutCopies()
+    throw new InvalidInputError('tokens', `must be what latchkey(options) gave${copies === undefined ? '' : `; ${copies}`}`)
+  }
+  return inside
+}

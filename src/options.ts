@@ -1,16 +1,26 @@
 import * as z from 'zod'
 import { InvalidInputError } from './errors.js'
 import type { AuditEvent } from './model/event.js'
-import type { MaybePromise } from './model/json.js'
+import type { MaybePromise, Resources } from './model/json.js'
+import type { Duration } from './model/record.js'
 import { type Catalogue, compileCatalogue } from './policy/catalogue.js'
-import { readShape } from './policy/shape.js'
+import { readDuration } from './policy/duration.js'
+import { readShape, readWith } from './policy/shape.js'
 import type { RateLimitOptions } from './rate-limit/model.js'
 import { readRateLimit } from './rate-limit/read-options.js'
+import { isStore } from './store/is-store.js'
 import type { TokenStore } from './store/port.js'
 import { createDigesters, type Digester } from './token/digest.js'
 import type { RandomSource } from './token/generate.js'
 import { createParser, isPrefix, type ParsedToken } from './token/parse.js'
 import { platformRandom } from './token/random.js'
+
+/** What an owner may do now. */
+export type OwnerPermissions = {
+  readonly scopes: readonly string[]
+  /** What data the owner may reach. Absent: all of it. An absent dimension is unrestricted. */
+  readonly resources?: Resources
+}
 
 /** The options of `latchkey()`. Validated once, unknown keys refused, then frozen. */
 export type LatchkeyOptions<S extends string = string> = {
@@ -27,22 +37,22 @@ export type LatchkeyOptions<S extends string = string> = {
   readonly allowWildcard?: boolean
   /** At least 32 characters each, newest first: the first mints, all verify. */
   readonly pepper?: string | readonly string[]
-  /** The owner's scopes now, or `null` when the owner is gone. Not asked for tokens without an owner. */
-  readonly ownerScopes?: (owner: { readonly ownerId: string; readonly tenantId?: string }) => MaybePromise<readonly string[] | null>
-  /** Given to tokens that name no expiry. */
-  readonly defaultTtlSeconds?: number
-  /** The longest life of a token, from its creation. */
-  readonly maxTtlSeconds?: number
-  /** @default false */
-  readonly requireExpiry?: boolean
-  /** How verification caches records, or `false`: ask the store for every verification. */
-  readonly cache?: false | CacheOptions
+  /** What an owner may do now, or `null` when the owner is gone. A token never does more than its owner. Not asked for tokens without an owner. */
+  readonly owner?: (owner: { readonly ownerId: string; readonly tenantId?: string }) => MaybePromise<OwnerPermissions | null>
+  /** How long tokens live. */
+  readonly expiry?: ExpiryOptions
+  /**
+   * How verification caches records: one of the presets, bounds of your own, or `false` to ask the store for every verification.
+   *
+   * @default 'balanced'
+   */
+  readonly cache?: CachePreset | CacheOptions | false
   /** How uses are counted, or `false`: not at all. */
-  readonly usage?: false | { /** @default 1 */ readonly flushIntervalSeconds?: number }
+  readonly usage?: false | { /** @default '1s' */ readonly flushEvery?: Duration }
   /** How much a token, an owner or a tenant may use, counted by limiters of rate-limiter-flexible. */
   readonly rateLimit?: RateLimitOptions
-  /** For each call to the store or a hook. @default 2 */
-  readonly deadlineSeconds?: number
+  /** For each call to the store or a hook. @default '2s' */
+  readonly deadline?: Duration
   /** Told of every audit event after it is durable; its faults change nothing. */
   readonly onEvent?: (event: AuditEvent) => unknown
   /** Milliseconds since the Unix epoch. For tests. @default Date.now */
@@ -51,17 +61,38 @@ export type LatchkeyOptions<S extends string = string> = {
   readonly random?: (size: number) => Uint8Array
 }
 
-/** The `cache` option. */
+/** The `expiry` option. */
+export type ExpiryOptions = {
+  /** The life of tokens that name no expiry. @default none: they live until they are revoked */
+  readonly default?: Duration
+  /** The longest life of a token, from its creation. @default none */
+  readonly max?: Duration
+  /** Must every token have an expiry? @default false */
+  readonly required?: boolean
+}
+
+/**
+ * The presets of the `cache` option.
+ *
+ * `fresh`: a node that lost the change feed stops trusting its cache after 250 ms. `balanced`: after 2 s. `available`: after 5 s, owners'
+ * permissions count for 30 s, and while neither feed nor store can be reached, cached records serve for 5 minutes more.
+ */
+export type CachePreset = 'fresh' | 'balanced' | 'available'
+
+/** The `cache` option in full. What is left out is as in `balanced`. */
 export type CacheOptions = {
-  /** How long a node may go on without having followed the store's change feed. @default 2 */
-  readonly maxStalenessSeconds?: number
+  /** How long a node may go on without having followed the store's change feed, 0.05 s to 60 s. @default '2s' */
+  readonly maxStaleness?: Duration
   /** @default 100_000 */
   readonly maxEntries?: number
-  /** How long an owner's scopes count once asked; 0 asks for every verification. @default 0 */
-  readonly ownerStalenessSeconds?: number
-  /** When neither feed nor store can be reached: refuse with 503, or go on with cached records for some seconds more. @default 'refuse' */
-  readonly onStale?: 'refuse' | { readonly serveForSeconds: number }
+  /** How long an owner's permissions count once asked, at most 60 s; 0 asks for every verification. @default 0 */
+  readonly ownerStaleness?: Duration
+  /** How much longer cached records serve while neither feed nor store can be reached, at most an hour; 0 refuses with 503. @default 0 */
+  readonly serveStaleFor?: Duration
 }
+
+/** How long tokens may live, as the rest of the library reads it. */
+export type Expiry = { readonly defaultSeconds?: number; readonly maxSeconds?: number; readonly required: boolean }
 
 /** The options as the rest of the library reads them. */
 export type Settings = {
@@ -73,10 +104,8 @@ export type Settings = {
   readonly allowWildcard: boolean
   readonly digesters: readonly [Digester, ...Digester[]]
   readonly parse: (token: unknown) => ParsedToken | undefined
-  readonly ownerScopes: ((owner: { readonly ownerId: string; readonly tenantId?: string }) => unknown) | undefined
-  readonly defaultTtlSeconds: number | undefined
-  readonly maxTtlSeconds: number | undefined
-  readonly requireExpiry: boolean
+  readonly owner: ((owner: { readonly ownerId: string; readonly tenantId?: string }) => unknown) | undefined
+  readonly expiry: Expiry
   readonly cache: { readonly maxEntries: number } | undefined
   readonly maxStalenessMs: number
   readonly ownerStalenessMs: number
@@ -90,18 +119,36 @@ export type Settings = {
   readonly random: RandomSource
 }
 
-const CENTURY_SECONDS = 3_155_760_000
+type Bounds = Required<{ readonly [Name in keyof CacheOptions]: number }>
 
-const seconds = (min: number, max: number) =>
-  z
-    .number({ error: 'must be a number of seconds' })
-    .min(min, { error: `must be at least ${min} seconds` })
-    .max(max, { error: `must be at most ${max} seconds` })
-const wholeSeconds = seconds(1, CENTURY_SECONDS).int({ error: 'must be whole seconds' })
+const BALANCED: Bounds = { maxStaleness: 2, maxEntries: 100_000, ownerStaleness: 0, serveStaleFor: 0 }
+
+const PRESETS: ReadonlyMap<unknown, Bounds> = new Map<unknown, Bounds>([
+  ['fresh', { ...BALANCED, maxStaleness: 0.25 }],
+  ['balanced', BALANCED],
+  ['available', { ...BALANCED, maxStaleness: 5, ownerStaleness: 30, serveStaleFor: 300 }],
+])
+
+const duration = (min: number, max?: number, fraction?: true): z.ZodType<number> =>
+  readWith((input) => readDuration([], input, { min, ...(max !== undefined && { max }), ...(fraction && { fraction }) }), {})
+const flag = z.boolean({ error: 'must be true or false' })
 const callback = z.custom<(...args: never[]) => unknown>((value) => typeof value === 'function', { error: 'must be a function' })
 const named = (error: string) =>
   z.custom<Record<string, unknown>>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), { error })
 const pepperText = z.string({ error: 'must be a string' }).min(32, { error: 'must be at least 32 characters long' })
+const PEPPERS = 'must be a string of at least 32 characters, or a list of such, newest first'
+
+const cacheBounds = z.strictObject({
+  maxStaleness: duration(0.05, 60, true).optional(),
+  maxEntries: z
+    .number({ error: 'must be a whole number' })
+    .int({ error: 'must be a whole number' })
+    .min(1, { error: 'must be at least 1' })
+    .max(10_000_000, { error: 'must be at most 10,000,000' })
+    .optional(),
+  ownerStaleness: duration(0, 60, true).optional(),
+  serveStaleFor: duration(0, 3600, true).optional(),
+})
 
 const schema = z.strictObject({
   prefix: z.string({ error: 'must be a string such as acme_live' }).refine(isPrefix, {
@@ -111,60 +158,22 @@ const schema = z.strictObject({
   scopes: named("must be an object of scopes and their descriptions, such as { 'inventory:read': 'See stock' }"),
   groups: named("must be an object of groups and their scopes, such as { staff: ['inventory:read'] }").default({}),
   implies: named("must be an object of scopes and what comes with them, such as { 'stock:write': ['stock:read'] }").default({}),
-  allowWildcard: z.boolean({ error: 'must be true or false' }).default(false),
-  pepper: z.union([pepperText, z.array(pepperText).min(1, { error: 'must not be an empty list' })], { error: peppersMessage }).optional(),
-  ownerScopes: callback.optional(),
-  defaultTtlSeconds: wholeSeconds.optional(),
-  maxTtlSeconds: wholeSeconds.optional(),
-  requireExpiry: z.boolean({ error: 'must be true or false' }).default(false),
-  cache: z
-    .union(
-      [
-        z.literal(false),
-        z.strictObject({
-          maxStalenessSeconds: seconds(0.05, 60).optional(),
-          maxEntries: z.number().int().min(1, { error: 'must be at least 1' }).max(10_000_000).optional(),
-          ownerStalenessSeconds: seconds(0, 60).optional(),
-          onStale: z.union([z.literal('refuse'), z.strictObject({ serveForSeconds: seconds(0, 3600) })]).optional(),
-        }),
-      ],
-      { error: 'must be false, or { maxStalenessSeconds (0.05 to 60), maxEntries, ownerStalenessSeconds, onStale }' },
-    )
-    .default({}),
-  usage: z
-    .union([z.literal(false), z.strictObject({ flushIntervalSeconds: seconds(0.01, 60).optional() })], {
-      error: 'must be false, or { flushIntervalSeconds (0.01 to 60) }',
-    })
-    .default({}),
+  allowWildcard: flag.default(false),
+  pepper: z.union([pepperText, z.array(pepperText).min(1, { error: 'must not be an empty list' })], { error: PEPPERS }).optional(),
+  owner: callback.optional(),
+  expiry: z
+    .strictObject({ default: duration(1).optional(), max: duration(1).optional(), required: flag.default(false) })
+    .default({ required: false }),
+  cache: z.unknown().default('balanced'),
+  usage: z.unknown().default({}),
   rateLimit: z.unknown().optional(),
-  deadlineSeconds: seconds(0.01, 300).default(2),
+  deadline: duration(0.01, 300, true).default(2),
   onEvent: callback.optional(),
   clock: callback.optional(),
   random: callback.optional(),
 })
 
-function peppersMessage(): string {
-  return 'must be a string of at least 32 characters, or a list of such, newest first'
-}
-
-const STORE_METHODS = [
-  'find',
-  'list',
-  'commit',
-  'revokeWhere',
-  'events',
-  'changes',
-  'recordUsage',
-  'usage',
-  'renewLease',
-  'leases',
-  'reached',
-] as const
-
-function isStore(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false
-  return STORE_METHODS.every((method) => typeof Reflect.get(value, method) === 'function')
-}
+const usageShape = z.strictObject({ flushEvery: duration(0.01, 60, true).default(1) })
 
 /**
  * Checks and completes the options.
@@ -174,14 +183,14 @@ function isStore(value: unknown): boolean {
 export function readOptions(options: LatchkeyOptions): Settings {
   const given = readShape(schema, withoutUndefined(options), 'options')
   const catalogue = compileCatalogue({
-    scopes: given.scopes as LatchkeyOptions['scopes'],
-    groups: given.groups as { readonly [group: string]: readonly string[] },
-    implies: given.implies as { readonly [scope: string]: readonly string[] },
+    scopes: given.scopes,
+    groups: given.groups,
+    implies: given.implies,
     allowWildcard: given.allowWildcard,
   })
-  refuseUnsoundLifetimes(given)
-  const cache = given.cache === false ? undefined : given.cache
-  const onStale = cache?.onStale ?? 'refuse'
+  const cache = readCache(given.cache)
+  const usage = given.usage === false ? undefined : readPart('usage', usageShape, given.usage)
+  const { maxStaleness, ownerStaleness, serveStaleFor, maxEntries } = cache ?? BALANCED
   return Object.freeze({
     prefix: given.prefix,
     store: given.store,
@@ -191,37 +200,65 @@ export function readOptions(options: LatchkeyOptions): Settings {
     allowWildcard: given.allowWildcard,
     digesters: createDigesters(given.pepper === undefined ? [] : [given.pepper].flat()),
     parse: createParser(given.prefix),
-    ownerScopes: given.ownerScopes as Settings['ownerScopes'],
-    defaultTtlSeconds: given.defaultTtlSeconds,
-    maxTtlSeconds: given.maxTtlSeconds,
-    requireExpiry: given.requireExpiry,
-    cache: cache === undefined ? undefined : { maxEntries: cache.maxEntries ?? 100_000 },
-    maxStalenessMs: (cache?.maxStalenessSeconds ?? 2) * 1000,
-    ownerStalenessMs: (cache?.ownerStalenessSeconds ?? 0) * 1000,
-    serveStaleMs: onStale === 'refuse' ? 0 : onStale.serveForSeconds * 1000,
-    usage: given.usage === false ? undefined : { flushMs: (given.usage.flushIntervalSeconds ?? 1) * 1000 },
+    owner: given.owner as Settings['owner'],
+    expiry: readExpiry(given.expiry),
+    cache: cache === undefined ? undefined : { maxEntries },
+    maxStalenessMs: maxStaleness * 1000,
+    ownerStalenessMs: ownerStaleness * 1000,
+    serveStaleMs: serveStaleFor * 1000,
+    usage: usage === undefined ? undefined : { flushMs: usage.flushEvery * 1000 },
     rateLimit: given.rateLimit === undefined ? undefined : readRateLimit(given.rateLimit),
-    deadlineMs: given.deadlineSeconds * 1000,
+    deadlineMs: given.deadline * 1000,
     onEvent: given.onEvent as Settings['onEvent'],
-    clock: (given.clock as Settings['clock'] | undefined) ?? Date.now,
+    // Asked anew each time, so that a fake clock which the host installs later is followed.
+    clock: (given.clock as Settings['clock'] | undefined) ?? (() => Date.now()),
     monotonic: () => performance.now(),
     random: (given.random as RandomSource | undefined) ?? platformRandom,
   })
+}
+
+function readExpiry(given: { default?: number | undefined; max?: number | undefined; required: boolean }): Expiry {
+  const { default: defaultSeconds, max: maxSeconds, required } = given
+  if (defaultSeconds !== undefined && maxSeconds !== undefined && defaultSeconds > maxSeconds) {
+    throw new InvalidInputError('expiry.default', `is ${defaultSeconds} seconds, more than expiry.max (${maxSeconds} seconds)`)
+  }
+  return Object.freeze({
+    ...(defaultSeconds !== undefined && { defaultSeconds }),
+    ...(maxSeconds !== undefined && { maxSeconds }),
+    required,
+  })
+}
+
+function readCache(input: unknown): Bounds | undefined {
+  if (input === false) return undefined
+  const preset = PRESETS.get(input)
+  if (preset !== undefined) return preset
+  if (typeof input !== 'object' || input === null) {
+    throw new InvalidInputError(
+      'cache',
+      "must be 'fresh', 'balanced', 'available', false, or { maxStaleness, maxEntries, ownerStaleness, serveStaleFor }",
+    )
+  }
+  const bounds = readPart('cache', cacheBounds, input)
+  const given = Object.entries(bounds).filter(([, value]) => value !== undefined)
+  return { ...BALANCED, ...(Object.fromEntries(given) as Partial<Bounds>) }
+}
+
+function readPart<T>(name: string, shape: z.ZodType<T>, input: unknown): T {
+  try {
+    return readShape(shape, input, name)
+  } catch (error) {
+    if (!(error instanceof InvalidInputError) || error.field === name) throw error
+    throw new InvalidInputError(`${name}.${error.field}`, error.issues[0]?.message ?? 'is not valid', error.cause)
+  }
 }
 
 function frozenLists(groups: { readonly [group: string]: readonly string[] }): { readonly [group: string]: readonly string[] } {
   return Object.freeze(Object.fromEntries(Object.entries(groups).map(([name, members]) => [name, Object.freeze([...members])])))
 }
 
-function refuseUnsoundLifetimes(given: { defaultTtlSeconds?: number | undefined; maxTtlSeconds?: number | undefined }): void {
-  if (given.defaultTtlSeconds === undefined || given.maxTtlSeconds === undefined) return
-  if (given.defaultTtlSeconds > given.maxTtlSeconds) {
-    throw new InvalidInputError('defaultTtlSeconds', `is ${given.defaultTtlSeconds}, more than maxTtlSeconds (${given.maxTtlSeconds})`)
-  }
-}
-
 /** Without these, more tokens are good: one that got lost on its way must not go unnoticed. */
-const NEVER_UNDEFINED = ['pepper', 'ownerScopes', 'maxTtlSeconds', 'requireExpiry', 'rateLimit'] as const
+const NEVER_UNDEFINED = ['pepper', 'owner', 'expiry', 'rateLimit'] as const
 
 // An option that is spelled out as `undefined` counts as left out, except where that would loosen what is checked.
 function withoutUndefined(options: unknown): unknown {
@@ -231,5 +268,8 @@ function withoutUndefined(options: unknown): unknown {
       throw new InvalidInputError(name, 'is undefined: leave it out to go without it, or check where it comes from')
     }
   }
+  const expiry: unknown = Reflect.get(options, 'expiry')
+  const lost = Object.entries(Object(expiry)).find(([, value]) => value === undefined)
+  if (lost !== undefined) throw new InvalidInputError(['expiry', lost[0]], 'is undefined: leave it out to go without it')
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
 }

@@ -3,7 +3,7 @@ import { basePath, routePath } from 'hono/route'
 import { InvalidInputError } from '../../src/errors.js'
 import { admissionOf } from '../../src/http/admission.js'
 import { createGuard } from '../../src/http/authenticate.js'
-import { checkTokens, type AuthenticateOptions as Options } from '../../src/http/options.js'
+import type { AuthenticateOptions as Options } from '../../src/http/options.js'
 import type { PlainResponse } from '../../src/http/problem.js'
 import { createScopeCheck } from '../../src/http/require-scopes.js'
 import type { ScopeArguments } from '../../src/http/requirement.js'
@@ -94,7 +94,6 @@ export function requireScopes(...args: ScopeArguments<Context>): MiddlewareHandl
  * ```
  */
 export function management(tokens: Latchkey, given: ManagementOptions): Hono {
-  checkTokens(tokens)
   const { actor, ip, ...options } = Object(given) as ManagementOptions
   if (typeof actor !== 'function') throw new InvalidInputError('actor', 'must be a function that says who is asking')
   const api = createManagement(tokens, options)

@@ -1,7 +1,7 @@
 import { InvalidInputError } from '../../src/errors.js'
 import { admissionOf } from '../../src/http/admission.js'
 import { createGuard } from '../../src/http/authenticate.js'
-import { checkTokens, type AuthenticateOptions as Options } from '../../src/http/options.js'
+import type { AuthenticateOptions as Options } from '../../src/http/options.js'
 import type { PlainResponse } from '../../src/http/problem.js'
 import { createScopeCheck } from '../../src/http/require-scopes.js'
 import type { ScopeArguments } from '../../src/http/requirement.js'
@@ -102,7 +102,6 @@ export function requireScopes(...args: ScopeArguments<Request>): ScopeChecker {
  * ```
  */
 export function management(tokens: Latchkey, given: ManagementOptions): (request: Request) => Promise<Response> {
-  checkTokens(tokens)
   const { actor, mountPath, ip, ...options } = Object(given) as ManagementOptions
   if (typeof actor !== 'function') throw new InvalidInputError('actor', 'must be a function that says who is asking')
   if (typeof mountPath !== 'string' || (mountPath !== '' && !mountPath.startsWith('/')))

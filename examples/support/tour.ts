@@ -7,9 +7,9 @@ const NAME = 'Warehouse scanner'
 
 /** Makes a token when the file is new. Later it can only be named: its text is shown once. */
 export async function firstToken(tokens: Latchkey<'inventory:read' | 'inventory:write'>): Promise<First> {
-  const { items } = await tokens.list({ name: NAME, status: 'active', limit: 1 })
+  const { items } = await tokens.system.list({ name: NAME, status: 'active', limit: 1 })
   const [record] = items
-  return record === undefined ? tokens.create({ name: NAME, scopes: ['inventory:read'] }, { actor: 'system' }) : { record }
+  return record === undefined ? tokens.system.create({ name: NAME, scopes: ['inventory:read'] }) : { record }
 }
 
 /** Prints lines to paste, each with what it answers. */
@@ -38,7 +38,7 @@ ${call} ${origin}/api/stock                                        # → 401, no
 ${call} -X PUT -H "Authorization: Bearer $TOKEN" -H 'content-type: application/json' -d '{"count":5}' ${origin}/api/stock/bolts   # → 403, it may not write
 
 # Rotate: the answer has a new token; for an hour both work.
-${post} -d '{"overlapSeconds":3600}' ${origin}/admin/tokens/${record.id}/rotate
+${post} -d '{"overlap":3600}' ${origin}/admin/tokens/${record.id}/rotate
 ${call} -H "Authorization: Bearer $TOKEN" ${origin}/api/stock      # → 200, the old one still
 
 # Revoke the old one: gone at once, for good. The new one goes on.

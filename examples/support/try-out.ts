@@ -2,10 +2,12 @@ import type { Latchkey } from 'latchkey'
 
 /** Calls an API as its users would, and prints what each call answers. The routes are those of the framework examples. */
 export async function tryOut(tokens: Latchkey, call: (path: string, init?: RequestInit) => Promise<Response>): Promise<void> {
-  const { token, record } = await tokens.create(
-    { name: 'Warehouse scanner', tenantId: 'acme', scopes: ['inventory:read'], resources: { warehouse: ['w1'] } },
-    { actor: 'system' },
-  )
+  const { token, record } = await tokens.system.create({
+    name: 'Warehouse scanner',
+    tenantId: 'acme',
+    scopes: ['inventory:read'],
+    resources: { warehouse: ['w1'] },
+  })
   const show = async (what: string, path: string, headers: Record<string, string>, method = 'GET'): Promise<void> => {
     const response = await call(path, { method, headers })
     console.log(`${what}: ${method} ${path} → ${response.status} ${await response.text()}`)
@@ -18,7 +20,7 @@ export async function tryOut(tokens: Latchkey, call: (path: string, init?: Reque
   await show('a scope it lacks', '/api/stock', holder, 'PUT')
   await show('the administrator', `/admin/tokens/${record.id}`, { 'x-demo-user': 'ada' })
   await show('nobody', `/admin/tokens/${record.id}`, {})
-  await tokens.revoke(record.id, { reason: 'the tour is over' }, { actor: 'system' })
+  await tokens.system.revoke(record.id, { reason: 'the tour is over' })
   await show('revoked', '/api/stock', holder)
 }
 

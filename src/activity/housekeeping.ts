@@ -24,7 +24,7 @@ export class Housekeeping {
   }
 
   /** There is something to write. Cheap: one comparison when a flush is on its way. */
-  stir(): void {
+  scheduleFlush(): void {
     if (this.#flushTimer !== undefined || this.#stopped) return
     this.#flushTimer = setTimeout(() => void this.#flush(), this.#flushMs)
     unref(this.#flushTimer)
@@ -44,7 +44,7 @@ export class Housekeeping {
       // What could not be written is kept, and the next flush tries again.
     }
     this.#flushTimer = undefined
-    if (this.#chores.pending()) this.stir()
+    if (this.#chores.pending()) this.scheduleFlush()
   }
 
   #scheduleSweep(): void {

@@ -19,7 +19,7 @@ export type Entry = {
   readonly scopes: ScopeSet
   readonly lifecycle: Lifecycle
   /** What most tokens do not have. */
-  readonly rare: Rare | undefined
+  readonly optional: OptionalParts | undefined
   /** Second-chance bit of the cache. */
   visited: boolean
   /** Where uses of this token are being counted; belongs to the usage recorder. */
@@ -27,7 +27,9 @@ export type Entry = {
 }
 
 /** The less common parts of a record. */
-export type Rare = {
+export type OptionalParts = {
+  /** The token carries its owner's scopes in place of its own. */
+  readonly inherit: boolean
   readonly rotationDueAt: number | undefined
   readonly resources: Resources | undefined
   readonly metadata: JsonObject | undefined
@@ -61,7 +63,7 @@ export function compileEntry(record: StoredToken, catalogue: Catalogue): Entry {
     createdBy: shared(record.createdBy),
     scopes: catalogue.resolve(record.scopes),
     lifecycle: compileLifecycle(record),
-    rare: compileRare(record),
+    optional: compileOptional(record),
     visited: false,
     slot: undefined,
   }
@@ -79,9 +81,11 @@ function compileLifecycle({ revokedAt, deactivatedAt, notBefore, expiresAt }: St
   }
 }
 
-function compileRare({ rotationDueAt, resources, metadata, allowedIps }: StoredToken): Rare | undefined {
-  if (rotationDueAt === undefined && resources === undefined && metadata === undefined && allowedIps === undefined) return undefined
+function compileOptional({ inherit, rotationDueAt, resources, metadata, allowedIps }: StoredToken): OptionalParts | undefined {
+  if (inherit === undefined && rotationDueAt === undefined && resources === undefined && metadata === undefined && allowedIps === undefined)
+    return undefined
   return {
+    inherit: inherit === true,
     rotationDueAt,
     resources: frozen(resources),
     metadata: frozen(metadata),

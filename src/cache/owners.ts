@@ -1,6 +1,7 @@
 import { StoreUnavailableError } from '../errors.js'
-import type { MaybePromise } from '../model/json.js'
+import type { MaybePromise, Resources } from '../model/json.js'
 import type { Catalogue, ScopeSet } from '../policy/catalogue.js'
+import { readResources } from '../policy/resource.js'
 import { callOut, isThenable } from '../store/deadline.js'
 import { BoundedMap } from './bounded-map.js'
 
@@ -8,11 +9,14 @@ const MAX_OWNERS = 20_000
 const MAX_TENANTS_PER_OWNER = 100
 
 type Hook = (owner: { readonly ownerId: string; readonly tenantId?: string }) => unknown
-type Known = { readonly scopes: ScopeSet | null; readonly until: number }
+type Known = { readonly owned: Owned | null; readonly until: number }
 type Bucket = { visited: boolean; readonly byTenant: Map<string | undefined, Known> }
 
-/** What owners may do now, by the `ownerScopes` hook; known for a short while only where the options allow it. */
-export class OwnerScopes {
+/** What an owner may do now. */
+export type Owned = { readonly scopes: ScopeSet; readonly resources: Resources | undefined }
+
+/** What owners may do now, by the option `owner`; known for a short while only where the options allow it. */
+export class Owners {
   readonly #hook: Hook
   readonly #catalogue: Catalogue
   readonly #deadlineMs: number
@@ -34,21 +38,21 @@ export class OwnerScopes {
   }
 
   /**
-   * The owner's scopes, or `null` when the owner is gone.
+   * The owner's permissions, or `null` when the owner is gone.
    *
    * @throws StoreUnavailableError `store_unavailable`, when the hook throws, hangs or answers anything else
    */
-  of(ownerId: string, tenantId: string | undefined): MaybePromise<ScopeSet | null> {
+  of(ownerId: string, tenantId: string | undefined): MaybePromise<Owned | null> {
     if (this.#stalenessMs === 0) return this.#ask(ownerId, tenantId)
     const bucket = this.#bucket(ownerId)
     const known = bucket.byTenant.get(tenantId)
     const now = this.#monotonic()
-    if (known !== undefined && now < known.until && this.#fresh()) return known.scopes
+    if (known !== undefined && now < known.until && this.#fresh()) return known.owned
     const answer = this.#ask(ownerId, tenantId)
-    const remember = (scopes: ScopeSet | null): ScopeSet | null => {
+    const remember = (owned: Owned | null): Owned | null => {
       if (bucket.byTenant.size >= MAX_TENANTS_PER_OWNER) bucket.byTenant.clear()
-      bucket.byTenant.set(tenantId, { scopes, until: now + this.#stalenessMs })
-      return scopes
+      bucket.byTenant.set(tenantId, { owned, until: now + this.#stalenessMs })
+      return owned
     }
     return isThenable(answer) ? answer.then(remember) : remember(answer)
   }
@@ -70,19 +74,29 @@ export class OwnerScopes {
     return bucket
   }
 
-  #ask(ownerId: string, tenantId: string | undefined): MaybePromise<ScopeSet | null> {
+  #ask(ownerId: string, tenantId: string | undefined): MaybePromise<Owned | null> {
     const owner = tenantId === undefined ? { ownerId } : { ownerId, tenantId }
     return callOut(
-      'the ownerScopes hook',
+      'the owner callback',
       this.#deadlineMs,
       () => this.#hook(owner),
       (answer) => this.#read(answer),
     )
   }
 
-  #read(answer: unknown): ScopeSet | null {
+  // Anything but the exact shape decides nothing: a list in place of `{ scopes }` must not become "no limit on resources".
+  #read(answer: unknown): Owned | null {
     if (answer === null) return null
-    if (Array.isArray(answer) && answer.every((scope) => typeof scope === 'string')) return this.#catalogue.resolve(answer)
-    throw new StoreUnavailableError('the ownerScopes hook answered neither a list of scopes nor null')
+    if (typeof answer === 'object' && answer !== undefined && !Array.isArray(answer)) {
+      const scopes: unknown = Reflect.get(answer, 'scopes')
+      const resources: unknown = Reflect.get(answer, 'resources')
+      if (Array.isArray(scopes) && scopes.every((scope) => typeof scope === 'string')) {
+        return {
+          scopes: this.#catalogue.resolve(scopes),
+          resources: resources === undefined ? undefined : readResources('resources', resources),
+        }
+      }
+    }
+    throw new StoreUnavailableError('the owner callback answered neither { scopes, resources? } nor null')
   }
 }

@@ -1,11 +1,11 @@
-import type { Authenticator } from '../instance.js'
+import type { Decider, UseOutcome } from '../instance.js'
 import type { Principal } from '../model/principal.js'
 import type { OnWarning } from './diagnostics.js'
 import type { Refuse } from './refuse.js'
 
 /** One `authenticate(tokens, options)`: it decides, and adapters translate. */
 export type Guard = {
-  readonly tokens: Authenticator
+  readonly decider: Decider
   readonly optional: boolean
   /** The field that answers depend on and that shared caches do not know: set where the token stands in a header of its own. */
   readonly vary: string | undefined
@@ -40,8 +40,8 @@ export function admissionOf(request: object): Admission | undefined {
 }
 
 /** Starts a use of a token. */
-export function startUse(tokens: Authenticator, principal: Principal, ip: string | undefined): Use {
-  let outcome: 'allowed' | 'scope_insufficient' | 'resource_denied' = 'allowed'
+export function startUse(decider: Decider, principal: Principal, ip: string | undefined): Use {
+  let outcome: UseOutcome = 'allowed'
   let counted = false
   return {
     tokenId: principal.tokenId,
@@ -52,7 +52,7 @@ export function startUse(tokens: Authenticator, principal: Principal, ip: string
       if (counted) return
       counted = true
       try {
-        tokens.countUse(principal, ip === undefined ? { endpoint, outcome } : { endpoint, outcome, ip })
+        decider.countUse(principal, ip === undefined ? { endpoint, outcome } : { endpoint, outcome, ip })
       } catch {
         // Usage never fails a request.
       }

@@ -1,4 +1,4 @@
-import type { Authenticator } from '../instance.js'
+import { type Authenticator, deciderOf } from '../instance.js'
 import { noteCopy } from '../model/copies.js'
 import type { MaybePromise } from '../model/json.js'
 import type { Principal, RateState } from '../model/principal.js'
@@ -6,7 +6,7 @@ import { isThenable } from '../store/deadline.js'
 import { type Admission, admissionOf, admit, type Guard, startUse, type Use } from './admission.js'
 import { createCredentialReader } from './credential.js'
 import { type OnWarning, warn } from './diagnostics.js'
-import { type AuthenticateOptions, checkTokens, readOptions } from './options.js'
+import { type AuthenticateOptions, readOptions } from './options.js'
 import { type PlainResponse, publicCode } from './problem.js'
 import { readRates } from './rate-fields.js'
 import { createRefusals } from './refuse.js'
@@ -33,14 +33,14 @@ export function createGuard<R extends object>(
   options: AuthenticateOptions<R>,
   platform: Platform<R>,
 ): Authenticate<R> {
-  checkTokens(tokens)
+  const decider = deciderOf(tokens)
   noteCopy()
   const { optional = false, credential, realm, errorBody, resourceMetadata, onWarning } = readOptions(options)
   const reader = createCredentialReader(credential)
   const { header } = reader
   const refuse = createRefusals<R>({ realm, header, errorBody, resourceMetadata })
   const guard: Guard = Object.freeze({
-    tokens,
+    decider,
     optional,
     vary: header === 'authorization' ? undefined : header,
     onWarning,
@@ -78,9 +78,9 @@ export function createGuard<R extends object>(
       return { anonymous: true }
     }
     // One request counts once against rate limits, however many guards of this instance it passes.
-    const admitted = before?.guard.tokens === tokens ? before.principal : undefined
+    const admitted = before?.guard.decider === decider ? before.principal : undefined
     const seenBy = admitted === undefined ? { ip: seen.ip, method: seen.method } : { ip: seen.ip, method: seen.method, admitted }
-    const answer: unknown = tokens.decide(presented.token, seenBy)
+    const answer: unknown = decider.decide(presented.token, seenBy)
     if (!isThenable(answer)) return settle(request, seen, before, answer)
     return Promise.resolve(answer)
       .then((value: unknown) => settle(request, seen, before, value))
@@ -99,11 +99,11 @@ export function createGuard<R extends object>(
 
 // A second guard of the same instance counts no second use. That is a mistake, except where an optional guard comes before a strict one.
 function useOf(guard: Guard, before: Admission | undefined, principal: Principal, ip: string | undefined): Use {
-  if (before?.use !== undefined && before.guard.tokens === guard.tokens) {
+  if (before?.use !== undefined && before.guard.decider === guard.decider) {
     if (before.guard === guard || !before.guard.optional) warn('LATCHKEY_W001', guard.onWarning)
     if (before.use.tokenId === principal.tokenId) return before.use
   }
-  return startUse(guard.tokens, principal, ip)
+  return startUse(guard.decider, principal, ip)
 }
 
 type Answer =

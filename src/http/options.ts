@@ -41,17 +41,3 @@ export function readOptions<R>(options: AuthenticateOptions<R>): AuthenticateOpt
   }
   return copy
 }
-
-/**
- * Is this an instance that can decide? A forgotten `await`, or options in its place, is better told at once.
- *
- * @throws InvalidInputError `invalid_input`
- */
-export function checkTokens(tokens: unknown): void {
-  const usable =
-    typeof tokens === 'object' &&
-    tokens !== null &&
-    typeof Reflect.get(tokens, 'decide') === 'function' &&
-    typeof Reflect.get(tokens, 'countUse') === 'function'
-  if (!usable) throw new InvalidInputError('tokens', 'must be what latchkey(options) gave')
-}

@@ -1,4 +1,4 @@
-import type { Authenticator } from '../instance.js'
+import type { Decider } from '../instance.js'
 import { aboutCopies, noteCopy } from '../model/copies.js'
 import type { MaybePromise } from '../model/json.js'
 import type { Principal } from '../model/principal.js'
@@ -83,17 +83,17 @@ function reaches(principal: Principal, scope: string, dimension: string, values:
 /** The scope in whose name the resources are asked for: the first that is held, if what is held is enough. */
 function heldScope<R>(requirement: Requirement<R>, admission: Admission, principal: Principal): string | undefined {
   const { scopes, any } = requirement
-  const { tokens, onWarning } = admission.guard
+  const { decider, onWarning } = admission.guard
   const held = scopes.filter((scope) => {
-    if (isKnown(tokens, scope)) return principal.allows(scope) === true
+    if (isKnown(decider, scope)) return principal.allows(scope) === true
     warn('LATCHKEY_W004', onWarning, scope)
     return false
   })
   return held.length === scopes.length || any ? held[0] : undefined
 }
 
-function isKnown(tokens: Authenticator, scope: string): boolean {
-  return tokens.catalogue === undefined || Object.hasOwn(tokens.catalogue, scope)
+function isKnown({ catalogue }: Decider, scope: string): boolean {
+  return catalogue === undefined || Object.hasOwn(catalogue, scope)
 }
 
 function refusal<R>(

@@ -2,12 +2,11 @@ import { InvalidInputError } from '../errors.js'
 import { createGuard, type GuardOutcome } from '../http/authenticate.js'
 import { warn } from '../http/diagnostics.js'
 import type { PlainResponse } from '../http/problem.js'
-import type { Latchkey } from '../instance.js'
+import { type Internals, internalsOf, type Latchkey, type TokenHandle } from '../instance.js'
 import type { Actor } from '../model/actor.js'
 import type { Principal } from '../model/principal.js'
 import { callOut } from '../store/deadline.js'
 import { createParser } from '../token/parse.js'
-import { readActor } from '../verbs/lib/actor.js'
 import { TokenPrincipal } from '../verify/principal.js'
 import { Refusal } from './fault.js'
 import type { ManagementSettings } from './options.js'
@@ -24,6 +23,9 @@ export type Caller = {
   readonly parsedBody?: unknown
 }
 
+/** The person who asks, and what it may do. */
+export type Asking = { readonly handle: TokenHandle; readonly actor: Actor }
+
 /** Decides who a request is from. */
 export type Access = {
   /**
@@ -31,11 +33,11 @@ export type Access = {
    *
    * @throws Refusal `actor_missing`, `token_cannot_manage`, `store_unavailable`
    */
-  actor(request: Request, caller: Caller): Promise<Actor>
+  actor(request: Request, caller: Caller): Promise<Asking>
   /** The token that asks, or the answer that refuses it. `done` counts the use. */
   holder(request: Request, caller: Caller): Promise<Holder>
   /** The answer to a token that lacks a scope. */
-  lacks(request: Request, scope: string): Response
+  refuseScope(request: Request, scope: string): Response
 }
 
 /** The holder of a token, or why there is none. */
@@ -52,6 +54,7 @@ type Seen = { readonly request: Request; readonly ip: string | undefined }
 /** Makes the access rules of one instance. */
 export function createAccess(tokens: Latchkey, settings: ManagementSettings): Access {
   const carriesToken = createTokenDetector(tokens.prefix)
+  const inside = internalsOf(tokens)
   const guard = createGuard<Seen>(
     tokens,
     { credential: settings.credential, realm: settings.realm },
@@ -67,7 +70,7 @@ export function createAccess(tokens: Latchkey, settings: ManagementSettings): Ac
       ) {
         throw new Refusal('token_cannot_manage', 'a request that carries a token manages nothing but /self: let a person sign in')
       }
-      return completeActor(await ask(caller.actor, settings.deadlineMs), caller.ip)
+      return readAnswer(inside, await ask(caller.actor, settings.deadlineMs), caller.ip)
     },
     async holder(request, caller) {
       const { principal } = caller
@@ -75,7 +78,7 @@ export function createAccess(tokens: Latchkey, settings: ManagementSettings): Ac
       if (principal !== undefined && TokenPrincipal.entryOf(principal) !== undefined) return { principal, done: () => undefined }
       return readOutcome(await guard({ request, ip: caller.ip }))
     },
-    lacks: (request, scope) => toResponse(guard.guard.refuse('scope_insufficient', { request, ip: undefined }, { scopes: [scope] })),
+    refuseScope: (request, scope) => toResponse(guard.guard.refuse('scope_insufficient', { request, ip: undefined }, { scopes: [scope] })),
   }
 }
 
@@ -116,33 +119,20 @@ async function ask(actor: unknown, deadlineMs: number): Promise<unknown> {
   }
 }
 
-/** Only a whole actor counts, and what is used from here on is a copy of it. */
-function completeActor(answer: unknown, ip: string | undefined): Actor {
-  const actor = isSomebody(answer) ? tryRead(answer) : undefined
-  if (actor === undefined || actor.tenants?.length === 0) throw new Refusal('actor_missing', 'sign in to manage tokens')
-  const { id, tenants, manages, scopes, resources } = actor
-  const from = actor.ip ?? ip
-  return {
-    id,
-    tenants: tenants ?? '*',
-    manages,
-    ...(scopes !== undefined && { scopes }),
-    ...(resources !== undefined && { resources }),
-    ...(from !== undefined && { ip: from }),
-  }
+/** Only a complete actor counts; whatever else came is nobody. */
+function readAnswer(inside: Internals, answer: unknown, ip: string | undefined): Asking {
+  const asking = typeof answer === 'object' && answer !== null ? tryRead(inside, answer, ip) : undefined
+  if (asking === undefined || asking.actor.tenants.length === 0) throw new Refusal('actor_missing', 'sign in to manage tokens')
+  return asking
 }
 
-// The word 'system' is for the application's own code. It never comes from a request.
-function isSomebody(answer: unknown): answer is object {
-  return typeof answer === 'object' && answer !== null
-}
-
-function tryRead(answer: object): ReturnType<typeof readActor> | undefined {
+function tryRead(inside: Internals, answer: object, ip: string | undefined): Asking | undefined {
   try {
-    return readActor({ actor: answer })
+    return inside.actAs(answer, ip)
   } catch (error) {
+    if (!(error instanceof InvalidInputError)) throw error
     // To the caller this is "sign in"; whoever wrote the callback would look for the mistake for long.
-    warn('LATCHKEY_W006', undefined, error instanceof InvalidInputError ? error.message : '')
+    warn('LATCHKEY_W006', undefined, error.message)
     return undefined
   }
 }

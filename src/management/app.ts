@@ -1,15 +1,15 @@
 import { type Context, Hono } from 'hono'
 import { LatchkeyError } from '../errors.js'
-import type { Latchkey } from '../instance.js'
+import { internalsOf, type Latchkey } from '../instance.js'
 import type { Access, Caller } from './access.js'
-import { readBody } from './body.js'
+import { checkInstants, readBody } from './body.js'
 import { corsHeaders, preflightHeaders, refuseCrossSite } from './cross-site.js'
 import { fault, Refusal } from './fault.js'
 import { wanted } from './negotiate.js'
 import { openapiRoute } from './openapi.js'
 import type { ManagementSettings } from './options.js'
 import { problemResponse } from './problem-response.js'
-import { readQuery } from './read-part.js'
+import { readQuery } from './query.js'
 import type { Call, Reply, Route } from './route.js'
 import { ROUTES } from './routes.js'
 
@@ -26,6 +26,7 @@ export function createApp(
   settings: ManagementSettings,
   access: Access,
 ): (request: Request, caller: Caller, mountPath: string) => Promise<Response> {
+  const inside = internalsOf(tokens)
   const app = new Hono<Env>({ getPath: (_request, options) => (options?.env as Env['Bindings'] | undefined)?.path ?? NOWHERE })
 
   const answer = async (route: Route, here: Here): Promise<Response> => {
@@ -53,14 +54,14 @@ export function createApp(
       holder.done(endpoint)
       return json(reply)
     } catch (error) {
-      const lacks = error instanceof LatchkeyError && error.code === 'scope_insufficient' ? error.field : undefined
-      holder.done(endpoint, lacks === undefined ? undefined : 'scope_insufficient')
-      if (lacks !== undefined) return access.lacks(request, lacks)
+      const scope = error instanceof LatchkeyError && error.code === 'scope_insufficient' ? error.field : undefined
+      holder.done(endpoint, scope === undefined ? undefined : 'scope_insufficient')
+      if (scope !== undefined) return access.refuseScope(request, scope)
       throw error
     }
   }
 
-  const callOf = async (route: Route, here: Here): Promise<Call<unknown, unknown>> => {
+  const callOf = async (route: Route, here: Here): Promise<Call> => {
     const request = here.req.raw
     const id = route.path.startsWith('/:id') ? (here.req.param('id') ?? '') : ''
     if (route.path.startsWith('/:id') && !ID.test(id)) throw new Refusal('not_found', 'there is no such token')
@@ -69,12 +70,20 @@ export function createApp(
       throw fault('query', [...searchParams.keys()].slice(0, 1), 'there is no such parameter here')
     return {
       tokens,
+      inside,
       mountPath: here.env.mountPath,
       id,
       headers: request.headers,
-      query: readQuery(searchParams),
-      body: route.method === 'GET' ? undefined : await readBody(request, here.env.caller.parsedBody, settings.maxBodyBytes),
+      query: route.query === undefined ? {} : readQuery(searchParams, route.query),
+      body: route.method === 'GET' ? {} : await bodyOf(route, request, here.env.caller.parsedBody),
     }
+  }
+
+  const bodyOf = async (route: Route, request: Request, parsed: unknown): Promise<unknown> => {
+    const body = await readBody(request, parsed, settings.maxBodyBytes)
+    if (body === undefined && route.bodyRequired === true) throw fault('body', [], 'a JSON body is required')
+    if (body !== undefined) checkInstants(body)
+    return body === undefined ? {} : body
   }
 
   const choose = (request: Request): 'json' | 'html' => {

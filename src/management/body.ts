@@ -1,3 +1,4 @@
+import { fieldsWhere } from '../model/fields.js'
 import { fault, RequestFault } from './fault.js'
 import { checkParsed, parseStrictJson } from './json.js'
 
@@ -35,6 +36,19 @@ export async function readBody(request: Request, parsed: unknown, maxBytes: numb
   if (size > maxBytes) throw tooLarge(maxBytes)
   checkParsed(parsed)
   return parsed
+}
+
+const INSTANTS = fieldsWhere(({ kind, set }) => kind === 'instant' && set !== undefined)
+
+/**
+ * Refuses instants that are no text: in JSON they are ISO 8601, where callers in TypeScript may give milliseconds too.
+ *
+ * @throws RequestFault `invalid_input`
+ */
+export function checkInstants(body: unknown): void {
+  const wrong = INSTANTS.find((name) => typeof Reflect.get(Object(body), name) === 'number')
+  if (wrong !== undefined)
+    throw fault('body', [wrong], 'must be an ISO 8601 instant with date, time and zone, such as 2030-01-31T12:00:00Z')
 }
 
 function checkDeclared(headers: Headers, value: unknown): unknown {

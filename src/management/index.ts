@@ -1,5 +1,4 @@
-import { checkTokens } from '../http/options.js'
-import type { Latchkey } from '../instance.js'
+import { internalsOf, type Latchkey } from '../instance.js'
 import { type Caller, createAccess } from './access.js'
 import { createApp } from './app.js'
 import { describeApi, type OpenApiDocument } from './openapi.js'
@@ -35,7 +34,7 @@ export type Management = {
  * ```
  */
 export function createManagement<S extends string>(tokens: Latchkey<S>, options: ManagementOptions = {}): Management {
-  checkTokens(tokens)
+  internalsOf(tokens)
   const settings = readManagementOptions(options)
   // The scopes of requests are text until the core has read them, so the names that are known at compile time do not help here.
   const plain = tokens as unknown as Latchkey

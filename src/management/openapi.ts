@@ -1,11 +1,10 @@
 import * as z from 'zod'
 import type { CredentialSource } from '../http/credential.js'
-import type { Latchkey } from '../instance.js'
+import { internalsOf, type Latchkey } from '../instance.js'
 import type { JsonObject } from '../model/json.js'
 import { operationOf } from './operation.js'
-import { defineRoute, type Route, type Sample } from './route.js'
+import type { Route, Sample } from './route.js'
 import { ROUTES } from './routes.js'
-import * as inputs from './schemas/inputs.js'
 import * as outputs from './schemas/outputs.js'
 
 /** An OpenAPI 3.1 document. */
@@ -22,7 +21,7 @@ const SCHEMA_PATH = '#/components/schemas/'
 export function describeApi(tokens: Latchkey, mountPath: string, credential: CredentialSource): OpenApiDocument {
   const sample: Sample = {
     scope: Object.keys(tokens.catalogue)[0] ?? '',
-    ttlSeconds: Math.min(90 * DAY_SECONDS, tokens.limits.maxTtlSeconds ?? Number.POSITIVE_INFINITY),
+    expiresIn: `${Math.min(90 * DAY_SECONDS, internalsOf(tokens).settings.expiry.maxSeconds ?? Number.POSITIVE_INFINITY)}s`,
   }
   const paths: Record<string, Record<string, unknown>> = {}
   for (const route of [openapiRoute(credential), ...ROUTES]) {
@@ -45,7 +44,7 @@ export function describeApi(tokens: Latchkey, mountPath: string, credential: Cre
 
 /** `GET /openapi.json` */
 export function openapiRoute(credential: CredentialSource): Route {
-  return defineRoute({
+  return {
     access: 'actor',
     method: 'GET',
     path: '/openapi.json',
@@ -54,7 +53,7 @@ export function openapiRoute(credential: CredentialSource): Route {
     answers: [{ status: 200, description: 'OpenAPI 3.1.', schema: outputs.openapiDocument }],
     refusals: [],
     run: async ({ tokens, mountPath }) => ({ status: 200, body: describeApi(tokens, mountPath, credential) }),
-  })
+  }
 }
 
 function securityScheme(credential: CredentialSource): JsonObject {
@@ -63,11 +62,11 @@ function securityScheme(credential: CredentialSource): JsonObject {
 
 function components(): JsonObject {
   const registry = z.registry<{ id?: string | undefined }>()
-  for (const schema of [...Object.values(inputs), ...Object.values(outputs)]) {
+  for (const schema of [...ROUTES.flatMap(({ body }) => body ?? []), ...Object.values(outputs)]) {
     const id = z.globalRegistry.get(schema)?.id
-    if (id !== undefined) registry.add(schema, { id })
+    if (id !== undefined && !registry.has(schema)) registry.add(schema, { id })
   }
-  const { schemas } = z.toJSONSchema(registry, { uri: (id) => `${SCHEMA_PATH}${id}` })
+  const { schemas } = z.toJSONSchema(registry, { uri: (id) => `${SCHEMA_PATH}${id}`, io: 'input' })
   return plain(Object.fromEntries(Object.entries(schemas).map(([id, schema]) => [id, withoutAddress(schema)])))
 }
 

@@ -60,7 +60,7 @@ function pathParameters(route: Route): readonly object[] {
 
 function queryParameters(route: Route, examples: readonly Example[]): readonly object[] {
   if (route.query === undefined) return []
-  const { properties = {}, required = [] } = z.toJSONSchema(route.query, { io: 'output' })
+  const { properties = {}, required = [] } = z.toJSONSchema(route.query, { io: 'input' })
   return Object.entries(properties).map(([name, property]) => {
     const { description, ...schema } = Object(property)
     const must = required.includes(name) ? { required: true } : {}

@@ -1,14 +1,16 @@
 import * as z from 'zod'
 import type { Dashboard } from '../dashboard/index.js'
 import { type CredentialSource, createCredentialReader } from '../http/credential.js'
-import { readShape } from '../policy/shape.js'
+import type { Duration } from '../model/record.js'
+import { readDuration } from '../policy/duration.js'
+import { readShape, readWith } from '../policy/shape.js'
 
 /** The options of `management`, beside `actor`, which the adapters add. */
 export type ManagementOptions = {
   /** The largest body that is read, in bytes. @default 65536 */
   readonly maxBodyBytes?: number | undefined
-  /** How long the `actor` callback may take. @default 2 */
-  readonly deadlineSeconds?: number | undefined
+  /** How long the `actor` callback may take. @default '2s' */
+  readonly deadline?: Duration | undefined
   /** Origins whose pages may call the API, such as `https://admin.example.com`: they get CORS headers, and their changes are accepted. @default [] */
   readonly allowedOrigins?: readonly string[] | undefined
   /** Where tokens stand, as `authenticate` reads them, for `/self` and for refusing tokens everywhere else. @default 'bearer' */
@@ -36,7 +38,7 @@ const origin = z
 
 const schema = z.strictObject({
   maxBodyBytes: z.number({ error: 'must be a number of bytes' }).int({ error: 'must be whole bytes' }).min(1024).max(16_777_216).optional(),
-  deadlineSeconds: z.number({ error: 'must be a number of seconds' }).min(0.01).max(300).optional(),
+  deadline: readWith((input) => readDuration([], input, { min: 0.01, max: 300, fraction: true }), {}).optional(),
   allowedOrigins: z.array(origin, { error: 'must be a list of origins' }).optional(),
   credential: z.unknown().optional(),
   realm: z.string({ error: 'must be a string' }).optional(),
@@ -53,7 +55,7 @@ export function readManagementOptions(options: unknown): ManagementSettings {
   const credential = (given.credential ?? 'bearer') as CredentialSource
   return Object.freeze({
     maxBodyBytes: given.maxBodyBytes ?? 65_536,
-    deadlineMs: (given.deadlineSeconds ?? 2) * 1000,
+    deadlineMs: (given.deadline ?? 2) * 1000,
     allowedOrigins: new Set(given.allowedOrigins ?? []),
     credential,
     credentialHeader: createCredentialReader(credential).header,

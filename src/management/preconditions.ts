@@ -45,12 +45,26 @@ export async function versionFor(precondition: Precondition, current: () => Prom
  *
  * @throws RequestFault `invalid_input`
  */
-export function readIdempotencyKey(headers: Headers): string | undefined {
+function readIdempotencyKey(headers: Headers): string | undefined {
   const value = headers.get('idempotency-key')
   if (value === null) return undefined
   const key = /^"(.*)"$/.exec(value)?.[1] ?? value
   if (/^[\x21-\x7e]{1,255}$/.test(key)) return key
   throw fault('header', ['idempotency-key'], 'Idempotency-Key must be 1 to 255 visible ASCII characters')
+}
+
+/**
+ * A body with the `Idempotency-Key` of its request, as the verbs take it.
+ *
+ * @throws RequestFault `invalid_input`, also for a key in the body, where no caller of the API gives it
+ */
+export function withIdempotencyKey(body: unknown, headers: Headers): unknown {
+  const idempotencyKey = readIdempotencyKey(headers)
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return body
+  if (Object.hasOwn(body, 'idempotencyKey')) {
+    throw fault('body', ['idempotencyKey'], 'there is no such field; send it as the header Idempotency-Key')
+  }
+  return idempotencyKey === undefined ? body : { ...body, idempotencyKey }
 }
 
 /**

@@ -1,4 +1,4 @@
-import { CODES, type Code, LatchkeyError } from '../errors.js'
+import { CODES, type Code, type InputIssue, InvalidInputError, LatchkeyError } from '../errors.js'
 import { redact } from '../token/redact.js'
 import { type Fault, type Part, pointerTo, RequestFault } from './fault.js'
 import { tagOf } from './preconditions.js'
@@ -60,19 +60,23 @@ function problemOf(error: unknown, part: Part): ProblemBody {
   if (error.code === 'not_found') return about('not_found', 404, 'there is no such token, or none that you may see')
   if (error.code === 'store_unavailable' || error.code === 'closed') return about(error.code, 503, 'nothing was decided: try again')
   if (error.code === 'conflict' && error.version !== undefined) return { ...about('conflict', 412, error.message), version: error.version }
+  if (error instanceof InvalidInputError)
+    return { ...about(error.code, error.status, error.message), errors: error.issues.map((issue) => faultOf(issue, part)) }
   const { code, field, message }: LatchkeyError = error
   const problem = about(code, CODES[code], message)
-  return field === undefined ? problem : { ...problem, errors: [faultOf(field, message, part)] }
+  if (field === undefined) return problem
+  const detail = message.replace(`${field}: `, '')
+  // Callers of the API give the key in a header.
+  if (field === 'idempotencyKey') return { ...problem, errors: [{ in: 'header', pointer: '#/idempotency-key', detail }] }
+  return { ...problem, errors: [faultOf({ path: field.split('.'), message: detail }, part)] }
 }
 
 function about(code: Code, status: number, detail: string): ProblemBody {
   return { title: titleOf(status), status, detail, code }
 }
 
-function faultOf(field: string, message: string, part: Part): Fault {
-  const detail = message.replace(`${field}: `, '')
-  if (field === 'idempotencyKey') return { in: 'header', pointer: '#/idempotency-key', detail }
-  return { in: part, pointer: pointerTo(field.split('.')), detail }
+function faultOf({ path, message: detail }: InputIssue, part: Part): Fault {
+  return { in: part, pointer: pointerTo(path), detail }
 }
 
 function retryAfter(error: unknown): number {

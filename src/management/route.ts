@@ -1,21 +1,21 @@
 import type * as z from 'zod'
 import type { Code } from '../errors.js'
-import type { Latchkey } from '../instance.js'
-import type { Actor } from '../model/actor.js'
+import type { Internals, Latchkey } from '../instance.js'
 import type { Principal } from '../model/principal.js'
 import type { TokenRecord } from '../model/record.js'
+import type { Asking } from './access.js'
 import { tagOf } from './preconditions.js'
-import { readPart } from './read-part.js'
 
-/** What a route's handler works with. */
-export type Call<Q, B> = {
+/** What a route's handler works with. Query and body are as they came: the verb reads them, once. */
+export type Call = {
   readonly tokens: Latchkey
+  readonly inside: Internals
   readonly mountPath: string
   /** The id in the path, or the empty string. */
   readonly id: string
   readonly headers: Headers
-  readonly query: Q
-  readonly body: B
+  readonly query: { readonly [name: string]: unknown }
+  readonly body: unknown
 }
 
 /** A success. Without a body it is sent as it is, else as JSON. */
@@ -33,7 +33,7 @@ export type Answer = {
 export type AnswerHeader = 'ETag' | 'Location'
 
 /** What examples are made of: they have to work on the instance that they describe. */
-export type Sample = { readonly scope: string; readonly ttlSeconds: number }
+export type Sample = { readonly scope: string; readonly expiresIn: string }
 
 /** A request that works, for the OpenAPI document and the tests. */
 export type Example = {
@@ -44,16 +44,16 @@ export type Example = {
   readonly headers?: { readonly [name: string]: string }
 }
 
-/** What every route says about itself. */
-type Described<Q, B> = {
+/** What every route says about itself. The schemas are those of the verbs. */
+type Described = {
   readonly method: 'GET' | 'POST' | 'PATCH'
   /** Below the mount path, with `:id` for the token's. */
   readonly path: string
   readonly operationId: string
   readonly summary: string
   readonly description?: string
-  readonly query?: z.ZodType<Q>
-  readonly body?: z.ZodType<B>
+  readonly query?: z.ZodType
+  readonly body?: z.ZodType
   /** Must there be a body? Without one an optional body counts as `{}`. */
   readonly bodyRequired?: boolean
   readonly headers?: readonly ('If-Match' | 'Idempotency-Key')[]
@@ -64,29 +64,15 @@ type Described<Q, B> = {
 }
 
 /** A route for people, or for the holder of a token. */
-export type RouteSpec<Q, B> = Described<Q, B> &
+export type Route = Described &
   (
-    | { readonly access: 'actor'; run(call: Call<Q, B>, actor: Actor): Promise<Reply> }
-    | { readonly access: 'holder'; run(call: Call<Q, B>, principal: Principal): Promise<Reply> }
+    | { readonly access: 'actor'; run(call: Call, asking: Asking): Promise<Reply> }
+    | { readonly access: 'holder'; run(call: Call, principal: Principal): Promise<Reply> }
   )
 
-/** A route whose input is read from what came. */
-export type Route = Described<unknown, unknown> &
-  (
-    | { readonly access: 'actor'; run(call: Call<unknown, unknown>, actor: Actor): Promise<Reply> }
-    | { readonly access: 'holder'; run(call: Call<unknown, unknown>, principal: Principal): Promise<Reply> }
-  )
-
-/** Ties a route's schemas to its handler: the handler sees only what they let through. */
-export function defineRoute<Q = undefined, B = undefined>(spec: RouteSpec<Q, B>): Route {
-  const read = (call: Call<unknown, unknown>): Call<Q, B> => ({
-    ...call,
-    query: spec.query === undefined ? (undefined as Q) : readPart(spec.query, 'query', call.query),
-    body:
-      spec.body === undefined ? (undefined as B) : readPart(spec.body, 'body', call.body ?? (spec.bodyRequired === true ? undefined : {})),
-  })
-  if (spec.access === 'actor') return { ...spec, run: async (call: Call<unknown, unknown>, actor: Actor) => spec.run(read(call), actor) }
-  return { ...spec, run: async (call: Call<unknown, unknown>, principal: Principal) => spec.run(read(call), principal) }
+/** What came, for a verb: it reads whatever it is given, so that a type here would promise what nobody has checked. */
+export function asInput<T>(given: unknown): T {
+  return given as T
 }
 
 /** The answer with one token. */

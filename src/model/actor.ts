@@ -15,6 +15,3 @@ export type Actor = {
   /** The address it acts from, for the audit. */
   readonly ip?: string
 }
-
-/** An actor, or the application itself. */
-export type ActorInput = Actor | 'system'

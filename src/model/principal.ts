@@ -31,6 +31,8 @@ export type RateState = {
 
 /** Who a valid token speaks for. */
 export interface Principal<S extends string = string> {
+  /** What it was made from: an API token, a signed token, a session of the host's, or another issuer's token. */
+  readonly kind: 'token' | 'signed' | 'session' | 'foreign'
   readonly tokenId: string
   readonly name: string
   readonly tenantId?: string
@@ -57,5 +59,12 @@ export type Verification<S extends string = string> =
 
 /** What `introspect` answers. */
 export type Introspection =
-  | { readonly active: false; readonly record?: undefined; readonly scopes?: undefined }
-  | { readonly active: true; readonly record: TokenRecord /** In force now, cut to the owner's. */; readonly scopes: readonly string[] }
+  | { readonly active: false; readonly record?: undefined; readonly scopes?: undefined; readonly resources?: undefined }
+  | {
+      readonly active: true
+      readonly record: TokenRecord
+      /** In force now, cut to the owner's. */
+      readonly scopes: readonly string[]
+      /** In force now, cut to the owner's. Absent: all data. */
+      readonly resources?: Resources
+    }

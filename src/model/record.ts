@@ -40,6 +40,13 @@ type StoredKinds = {
 /** What a kind of field is in a record. */
 type RecordKinds = Omit<StoredKinds, 'instant'> & { instant: Date }
 
+/** What a kind of field is in an input. */
+type InputKinds<S extends string> = Omit<StoredKinds, 'instant' | 'duration' | 'grants'> & {
+  instant: InstantInput
+  duration: Duration
+  grants: readonly GrantInput<S>[]
+}
+
 /** Shows a type as one object in editors and declarations. */
 type Shown<T> = { [K in keyof T]: T[K] }
 
@@ -77,36 +84,57 @@ export type TokenRecord = Shown<
   } & Sometimes<RecordKinds, { secret: true }>
 >
 
+/** What inputs call a field. */
+type InputName<K, F> = F extends { input: infer Name extends string } ? Name : K
+
+type Settable<K extends keyof Fields, By> = Fields[K] extends { set: By } ? InputName<K, Fields[K]> : never
+type Creatable = 'create' | 'create and update'
+/** Given in place of each other, so that the types say it apart from the table. */
+type EitherOr = 'scopes' | 'inherit'
+
+type MustCreate<S extends string> = {
+  readonly [K in keyof Fields as K extends EitherOr ? never : Required_<Fields[K]> extends true ? Settable<K, Creatable> : never]: Kind<
+    Fields[K],
+    InputKinds<S>
+  >
+}
+type MayCreate<S extends string> = {
+  readonly [K in keyof Fields as K extends EitherOr ? never : Required_<Fields[K]> extends true ? never : Settable<K, Creatable>]?:
+    | Kind<Fields[K], InputKinds<S>>
+    | undefined
+}
+
+/** What a token may do: scopes of its own, or whatever its owner may do now. */
+export type GrantsInput<S extends string = string> =
+  | { readonly scopes: readonly GrantInput<S>[]; readonly inherit?: undefined }
+  | { readonly inherit: true; readonly scopes?: undefined }
+
 /** What `create` takes. */
-export type CreateInput<S extends string = string> = {
-  readonly name: string
-  readonly description?: string | undefined
-  readonly tenantId?: string | undefined
-  readonly ownerId?: string | undefined
-  readonly scopes: readonly GrantInput<S>[]
-  readonly resources?: Resources | undefined
-  readonly expiresAt?: InstantInput | undefined
-  readonly ttlSeconds?: number | undefined
-  readonly notBefore?: InstantInput | undefined
-  readonly allowedIps?: readonly string[] | undefined
-  readonly rotateEverySeconds?: number | undefined
-  readonly metadata?: JsonObject | undefined
-  /** A retry under the same key makes no second token: it answers the first record, without the token string. */
-  readonly idempotencyKey?: string | undefined
+export type CreateInput<S extends string = string> = Shown<
+  MustCreate<S> &
+    MayCreate<S> & {
+      /** How long the token lives from now, in place of `expiresAt`. */
+      readonly expiresIn?: Duration | undefined
+      /** A retry under the same key makes no second token: it answers the first record, without the token string. */
+      readonly idempotencyKey?: string | undefined
+    }
+> &
+  GrantsInput<S>
+
+type MayUpdate<S extends string> = {
+  readonly [K in keyof Fields as Settable<K, 'create and update'>]?:
+    | Kind<Fields[K], InputKinds<S>>
+    | (Required_<Fields[K]> extends true ? never : null)
+    | undefined
 }
 
 /** What `update` takes. Left out: unchanged. `null`: removed. */
-export type UpdateInput<S extends string = string> = {
-  readonly name?: string | undefined
-  readonly description?: string | null | undefined
-  readonly scopes?: readonly GrantInput<S>[] | undefined
-  readonly resources?: Resources | null | undefined
-  readonly expiresAt?: InstantInput | null | undefined
-  readonly notBefore?: InstantInput | null | undefined
-  readonly allowedIps?: readonly string[] | null | undefined
-  readonly rotateEverySeconds?: number | null | undefined
-  readonly metadata?: JsonObject | null | undefined
-}
+export type UpdateInput<S extends string = string> = Shown<
+  MayUpdate<S> & {
+    /** How long the token lives from now, in place of `expiresAt`. */
+    readonly expiresIn?: Duration | undefined
+  }
+>
 
 /** A new token: `token` is shown here once and never again. */
 export type Minted = { readonly token: string; readonly record: TokenRecord; readonly replayed?: undefined }

@@ -1,4 +1,4 @@
-import { InvalidInputError } from '../errors.js'
+import { type InputPlace, InvalidInputError } from '../errors.js'
 import { quote } from './quote.js'
 
 /** The last millisecond of the year 9999: what ISO 8601 writes with four digits, and every database keeps. */
@@ -6,8 +6,6 @@ export const MAX_INSTANT: number = Date.UTC(9999, 11, 31, 23, 59, 59, 999)
 
 /** In milliseconds, March 1973; in seconds, the year 5138. A number between 0 and this one was meant as seconds. */
 const LEAST_PLAUSIBLE_MS = 1e11
-/** A hundred years. More was meant as milliseconds. */
-const MAX_SECONDS = 3.2e9
 
 /** RFC 3339 §5.6: date, time and zone, all of them given. Digits behind the third of a second are cut. */
 const ISO = /^(\d{4})-(\d{2})-(\d{2})[Tt](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?(?:[Zz]|([+-])(\d{2}):?(\d{2}))$/
@@ -19,62 +17,46 @@ const ISO = /^(\d{4})-(\d{2})-(\d{2})[Tt](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,
  *
  * @throws InvalidInputError (`invalid_input`) that names the field and says what was wrong with it.
  */
-export function readInstant(field: string, input: unknown): number {
-  if (typeof input === 'number') return checkRange(field, checkNumber(field, input))
-  if (typeof input === 'string') return checkMax(field, readIso(field, input))
-  return checkRange(field, readDate(field, input))
+export function readInstant(place: InputPlace, input: unknown): number {
+  if (typeof input === 'number') return checkRange(place, checkNumber(place, input))
+  if (typeof input === 'string') return checkMax(place, readIso(place, input))
+  return checkRange(place, readDate(place, input))
 }
 
-/**
- * Reads a duration in whole seconds.
- *
- * @throws InvalidInputError (`invalid_input`) outside `min` to `max`, both inclusive, and for what looks like milliseconds.
- */
-export function readSeconds(field: string, input: unknown, limits: { readonly min: number; readonly max: number }): number {
-  if (typeof input !== 'number' || !Number.isFinite(input))
-    throw new InvalidInputError(field, `must be a number of seconds, not ${quote(input)}`)
-  if (!Number.isInteger(input)) throw new InvalidInputError(field, `must be whole seconds, not ${input}`)
-  if (input > MAX_SECONDS)
-    throw new InvalidInputError(field, `is ${input}, more than a hundred years; this looks like milliseconds: give seconds`)
-  if (input < limits.min) throw new InvalidInputError(field, `must be at least ${limits.min} seconds, not ${input}`)
-  if (input > limits.max) throw new InvalidInputError(field, `must be at most ${limits.max} seconds, not ${input}`)
-  return input
-}
-
-function checkNumber(field: string, input: number): number {
-  if (!Number.isFinite(input)) throw new InvalidInputError(field, `must be an instant, not ${input}`)
-  if (!Number.isInteger(input)) throw new InvalidInputError(field, `must be whole milliseconds since the epoch, not ${input}`)
+function checkNumber(place: InputPlace, input: number): number {
+  if (!Number.isFinite(input)) throw new InvalidInputError(place, `must be an instant, not ${input}`)
+  if (!Number.isInteger(input)) throw new InvalidInputError(place, `must be whole milliseconds since the epoch, not ${input}`)
   return input
 }
 
 // Calling the built-in on it, rather than its own method, works for Dates of other realms and for nothing else.
-function readDate(field: string, input: unknown): number {
+function readDate(place: InputPlace, input: unknown): number {
   let at: number
   try {
     at = Date.prototype.getTime.call(input)
   } catch {
-    throw new InvalidInputError(field, `must be a Date, milliseconds since the epoch, or an ISO 8601 string, not ${quote(input)}`)
+    throw new InvalidInputError(place, `must be a Date, milliseconds since the epoch, or an ISO 8601 string, not ${quote(input)}`)
   }
-  if (Number.isNaN(at)) throw new InvalidInputError(field, 'is an invalid Date')
+  if (Number.isNaN(at)) throw new InvalidInputError(place, 'is an invalid Date')
   return at
 }
 
-function checkRange(field: string, at: number): number {
-  if (at < 0) throw new InvalidInputError(field, `is ${at}, before 1970`)
-  if (at > 0 && at < LEAST_PLAUSIBLE_MS) throw new InvalidInputError(field, `is ${at}, which looks like seconds; give milliseconds`)
-  return checkMax(field, at)
+function checkRange(place: InputPlace, at: number): number {
+  if (at < 0) throw new InvalidInputError(place, `is ${at}, before 1970`)
+  if (at > 0 && at < LEAST_PLAUSIBLE_MS) throw new InvalidInputError(place, `is ${at}, which looks like seconds; give milliseconds`)
+  return checkMax(place, at)
 }
 
-function checkMax(field: string, at: number): number {
-  if (at > MAX_INSTANT) throw new InvalidInputError(field, `is ${at}, beyond the year 9999; give milliseconds since the epoch`)
+function checkMax(place: InputPlace, at: number): number {
+  if (at > MAX_INSTANT) throw new InvalidInputError(place, `is ${at}, beyond the year 9999; give milliseconds since the epoch`)
   return at === 0 ? 0 : at
 }
 
-function readIso(field: string, input: string): number {
+function readIso(place: InputPlace, input: string): number {
   const fields = input.length > 64 ? null : ISO.exec(input)
   if (fields === null) {
     throw new InvalidInputError(
-      field,
+      place,
       `must be an ISO 8601 instant with date, time and zone, such as 2030-01-31T12:00:00Z, not ${quote(input)}`,
     )
   }
@@ -85,9 +67,9 @@ function readIso(field: string, input: string): number {
   date.setUTCFullYear(year, month - 1, day)
   date.setUTCHours(hour, minute, second, Number((fields[7] ?? '').slice(0, 3).padEnd(3, '0')))
   const exists = date.getUTCMonth() === month - 1 && date.getUTCDate() === day && minute < 60 && second < 60
-  if (!exists || part(9) > 23 || part(10) > 59) throw new InvalidInputError(field, `is ${quote(input)}, which is not in the calendar`)
+  if (!exists || part(9) > 23 || part(10) > 59) throw new InvalidInputError(place, `is ${quote(input)}, which is not in the calendar`)
   const offset = (part(9) * 60 + part(10)) * 60_000
   const at = fields[8] === '-' ? date.getTime() + offset : date.getTime() - offset
-  if (at < 0) throw new InvalidInputError(field, `is ${quote(input)}, before 1970`)
+  if (at < 0) throw new InvalidInputError(place, `is ${quote(input)}, before 1970`)
   return at
 }

@@ -1,4 +1,4 @@
-import { InvalidInputError } from '../errors.js'
+import { type InputPlace, InvalidInputError, placeIn } from '../errors.js'
 import type { Json, JsonObject } from '../model/json.js'
 
 const MAX_BYTES = 16 * 1024
@@ -12,11 +12,11 @@ const LONE_SURROGATE = /\p{Surrogate}/u
  *
  * @throws InvalidInputError `invalid_input`
  */
-export function readMetadata(field: string, input: unknown): JsonObject {
-  if (!isPlain(input)) throw new InvalidInputError(field, 'must be a plain object of JSON values')
-  const copy = copyObject(field, input, 1)
+export function readMetadata(place: InputPlace, input: unknown): JsonObject {
+  if (!isPlain(input)) throw new InvalidInputError(place, 'must be a plain object of JSON values')
+  const copy = copyObject(place, input, 1)
   const bytes = new TextEncoder().encode(JSON.stringify(copy)).length
-  if (bytes > MAX_BYTES) throw new InvalidInputError(field, `is ${bytes} bytes of JSON; at most ${MAX_BYTES} are kept`)
+  if (bytes > MAX_BYTES) throw new InvalidInputError(place, `is ${bytes} bytes of JSON; at most ${MAX_BYTES} are kept`)
   return copy
 }
 
@@ -26,34 +26,34 @@ function isPlain(value: unknown): value is Record<string, unknown> {
   return prototype === Object.prototype || prototype === null
 }
 
-function copyObject(field: string, value: Record<string, unknown>, depth: number): JsonObject {
-  if (depth > MAX_DEPTH) throw new InvalidInputError(field, `is nested deeper than ${MAX_DEPTH} levels`)
+function copyObject(place: InputPlace, value: Record<string, unknown>, depth: number): JsonObject {
+  if (depth > MAX_DEPTH) throw new InvalidInputError(place, `is nested deeper than ${MAX_DEPTH} levels`)
   const copy: Record<string, Json> = {}
   for (const key of Object.keys(value)) {
-    if (key === '__proto__' || key.length > 256 || !wellFormed(key)) throw new InvalidInputError(field, 'has a key that cannot be kept')
+    if (key === '__proto__' || key.length > 256 || !wellFormed(key)) throw new InvalidInputError(place, 'has a key that cannot be kept')
     const item = value[key]
     if (item === undefined) continue
-    copy[key] = copyValue(`${field}.${key}`, item, depth)
+    copy[key] = copyValue(placeIn(place, key), item, depth)
   }
   return Object.freeze(copy)
 }
 
-function copyValue(field: string, value: unknown, depth: number): Json {
+function copyValue(place: InputPlace, value: unknown, depth: number): Json {
   if (value === null || typeof value === 'boolean') return value
   if (typeof value === 'string') {
-    if (!wellFormed(value)) throw new InvalidInputError(field, 'must be well-formed Unicode without NUL')
+    if (!wellFormed(value)) throw new InvalidInputError(place, 'must be well-formed Unicode without NUL')
     return value
   }
   if (typeof value === 'number') {
-    if (!Number.isFinite(value)) throw new InvalidInputError(field, 'must be a finite number')
+    if (!Number.isFinite(value)) throw new InvalidInputError(place, 'must be a finite number')
     return value
   }
   if (Array.isArray(value)) {
-    if (depth >= MAX_DEPTH) throw new InvalidInputError(field, `is nested deeper than ${MAX_DEPTH} levels`)
-    return Object.freeze(value.map((item: unknown, index) => copyValue(`${field}.${index}`, item, depth + 1)))
+    if (depth >= MAX_DEPTH) throw new InvalidInputError(place, `is nested deeper than ${MAX_DEPTH} levels`)
+    return Object.freeze(value.map((item: unknown, index) => copyValue(placeIn(place, index), item, depth + 1)))
   }
-  if (isPlain(value)) return copyObject(field, value, depth + 1)
-  throw new InvalidInputError(field, 'must be a JSON value')
+  if (isPlain(value)) return copyObject(place, value, depth + 1)
+  throw new InvalidInputError(place, 'must be a JSON value')
 }
 
 function wellFormed(value: string): boolean {

@@ -1,5 +1,5 @@
 import ipaddr from 'ipaddr.js'
-import { InvalidInputError } from '../errors.js'
+import { type InputPlace, InvalidInputError, placeIn } from '../errors.js'
 import { quote } from './quote.js'
 import { reading } from './reading.js'
 
@@ -21,18 +21,18 @@ const MAPPED_BITS = 96
  *
  * @throws InvalidInputError (`invalid_input`) that names the entry: `allowedIps.0`.
  */
-export function readNetworks(field: string, input: unknown): readonly string[] {
-  return reading(field, () => readList(field, input))
+export function readNetworks(place: InputPlace, input: unknown): readonly string[] {
+  return reading(place, () => readList(place, input))
 }
 
-function readList(field: string, input: unknown): readonly string[] {
-  if (!Array.isArray(input)) throw new InvalidInputError(field, `must be a list of addresses and CIDR ranges, not ${quote(input)}`)
-  if (input.length > MAX_NETWORKS) throw new InvalidInputError(field, `has ${input.length} entries; at most ${MAX_NETWORKS} are kept`)
+function readList(place: InputPlace, input: unknown): readonly string[] {
+  if (!Array.isArray(input)) throw new InvalidInputError(place, `must be a list of addresses and CIDR ranges, not ${quote(input)}`)
+  if (input.length > MAX_NETWORKS) throw new InvalidInputError(place, `has ${input.length} entries; at most ${MAX_NETWORKS} are kept`)
   const networks = Array.from(input, (entry: unknown, at) => {
     const network = parseNetwork(entry)
     if (network === undefined) {
       throw new InvalidInputError(
-        `${field}.${at}`,
+        placeIn(place, at),
         `${quote(entry)} is not an IP address or CIDR range, such as 203.0.113.7, 10.0.0.0/8 or 2001:db8::/32`,
       )
     }

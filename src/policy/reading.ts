@@ -1,14 +1,14 @@
-import { InvalidInputError } from '../errors.js'
+import { type InputPlace, InvalidInputError } from '../errors.js'
 
 /**
  * Runs a reader over an input that may be hostile: what its getters and proxies throw becomes a refusal of the field.
  *
  * @throws InvalidInputError (`invalid_input`)
  */
-export function reading<T>(field: string, read: () => T): T {
+export function reading<T>(place: InputPlace, read: () => T): T {
   try {
     return read()
   } catch (error) {
-    throw error instanceof InvalidInputError ? error : new InvalidInputError(field, 'could not be read', error)
+    throw error instanceof InvalidInputError ? error : new InvalidInputError(place, 'could not be read', error)
   }
 }

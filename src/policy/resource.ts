@@ -1,4 +1,4 @@
-import { InvalidInputError } from '../errors.js'
+import { type InputPlace, InvalidInputError, placeIn } from '../errors.js'
 import type { Resources } from '../model/json.js'
 import { quote } from './quote.js'
 import { reading } from './reading.js'
@@ -46,40 +46,40 @@ export function resourcesWithin(inner: Resources | undefined, outer: Resources |
  *
  * @throws InvalidInputError (`invalid_input`) that names the entry: `resources.warehouse.0`.
  */
-export function readResources(field: string, input: unknown): Resources {
-  return reading(field, () => readDimensions(field, input))
+export function readResources(place: InputPlace, input: unknown): Resources {
+  return reading(place, () => readDimensions(place, input))
 }
 
-function readDimensions(field: string, input: unknown): Resources {
-  if (!isObject(input) || !isPlain(input)) throw new InvalidInputError(field, `must be an object of lists of strings, not ${quote(input)}`)
+function readDimensions(place: InputPlace, input: unknown): Resources {
+  if (!isObject(input) || !isPlain(input)) throw new InvalidInputError(place, `must be an object of lists of strings, not ${quote(input)}`)
   const dimensions = Reflect.ownKeys(input)
   if (dimensions.length > MAX_DIMENSIONS)
-    throw new InvalidInputError(field, `has ${dimensions.length} dimensions; at most ${MAX_DIMENSIONS} are kept`)
+    throw new InvalidInputError(place, `has ${dimensions.length} dimensions; at most ${MAX_DIMENSIONS} are kept`)
   const resources: Record<string, readonly string[]> = {}
   let count = 0
   for (const dimension of dimensions) {
     if (typeof dimension !== 'string' || !DIMENSION.test(dimension)) {
       throw new InvalidInputError(
-        field,
+        place,
         `${quote(dimension)} is not a dimension: a letter, then letters, digits, "_", "-", "." or ":", at most 64 characters`,
       )
     }
-    const values = readValues(`${field}.${dimension}`, input[dimension])
+    const values = readValues(placeIn(place, dimension), input[dimension])
     count += values.length
-    if (count > MAX_VALUES) throw new InvalidInputError(field, `has more than ${MAX_VALUES} values`)
+    if (count > MAX_VALUES) throw new InvalidInputError(place, `has more than ${MAX_VALUES} values`)
     resources[dimension] = values
   }
   return Object.freeze(resources)
 }
 
-function readValues(field: string, input: unknown): readonly string[] {
-  if (!Array.isArray(input)) throw new InvalidInputError(field, `must be a list of strings, not ${quote(input)}`)
-  if (input.length > MAX_VALUES) throw new InvalidInputError(field, `has more than ${MAX_VALUES} values`)
+function readValues(place: InputPlace, input: unknown): readonly string[] {
+  if (!Array.isArray(input)) throw new InvalidInputError(place, `must be a list of strings, not ${quote(input)}`)
+  if (input.length > MAX_VALUES) throw new InvalidInputError(place, `has more than ${MAX_VALUES} values`)
   const values = Array.from(input, (value: unknown, at) => {
     if (typeof value !== 'string' || value === '')
-      throw new InvalidInputError(`${field}.${at}`, `must be a string that is not empty, not ${quote(value)}`)
-    if (value.length > MAX_VALUE_LENGTH) throw new InvalidInputError(`${field}.${at}`, `must be at most ${MAX_VALUE_LENGTH} characters`)
-    if (UNKEEPABLE.test(value)) throw new InvalidInputError(`${field}.${at}`, 'must be well-formed Unicode without control characters')
+      throw new InvalidInputError(placeIn(place, at), `must be a string that is not empty, not ${quote(value)}`)
+    if (value.length > MAX_VALUE_LENGTH) throw new InvalidInputError(placeIn(place, at), `must be at most ${MAX_VALUE_LENGTH} characters`)
+    if (UNKEEPABLE.test(value)) throw new InvalidInputError(placeIn(place, at), 'must be well-formed Unicode without control characters')
     return value
   })
   return Object.freeze([...new Set(values)])

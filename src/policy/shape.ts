@@ -1,15 +1,25 @@
 import * as z from 'zod'
-import { InvalidInputError } from '../errors.js'
+import { type InputIssue, InvalidInputError } from '../errors.js'
 import { redact } from '../token/redact.js'
 import { quote } from './quote.js'
 import { closest } from './suggest.js'
 
-/** A zod path as callers write it: `scopes.0`, `resources.warehouse`. */
-function dotted(path: readonly PropertyKey[]): string {
-  return path.map(String).join('.')
-}
+/** More than this is not told at once. */
+const MAX_ISSUES = 20
+const MAX_KEY = 64
 
-/** What a name that is not there was probably meant to be: `ttl` for `ttlSeconds`, `scope` for `scopes`. */
+/** What the library's own readers call what zod calls by the names of types. */
+const NAMES: ReadonlyMap<string, string> = new Map([
+  ['string', 'a string'],
+  ['number', 'a number'],
+  ['int', 'a whole number'],
+  ['boolean', 'true or false'],
+  ['array', 'a list'],
+  ['object', 'an object'],
+  ['record', 'an object'],
+])
+
+/** How a name was probably meant: `expires` for `expiresIn`, `scope` for `scopes`. */
 function meant(key: string, schema: z.ZodType): string {
   const names = schema instanceof z.ZodObject ? Object.keys(schema.shape) : []
   const start = key.toLowerCase()
@@ -17,47 +27,64 @@ function meant(key: string, schema: z.ZodType): string {
   return name === undefined ? '' : `; did you mean ${JSON.stringify(name)}?`
 }
 
-function explain(issue: z.core.$ZodIssue, input: unknown, root: string, schema: z.ZodType): InvalidInputError {
-  const path = dotted(issue.path)
+/** What a schema without a message of its own has to say. */
+function explain(issue: z.core.$ZodRawIssue): string | undefined {
+  if (issue.code === 'invalid_type') return `must be ${NAMES.get(issue.expected) ?? issue.expected}`
+  if (issue.code === 'too_small')
+    return issue.minimum === 1 && issue.origin !== 'number' ? 'must not be empty' : `must be at least ${issue.minimum}`
+  if (issue.code === 'too_big')
+    return `must be at most ${issue.maximum}${issue.origin === 'string' ? ' characters' : issue.origin === 'array' ? ' entries' : ''}`
+  if (issue.code === 'invalid_value') return `must be ${issue.values.map(String).join(' or ')}`
+  return undefined
+}
+
+function issuesOf(issue: z.core.$ZodIssue, input: unknown, schema: z.ZodType): readonly InputIssue[] {
   if (issue.code === 'unrecognized_keys') {
-    const key = redact(issue.keys[0] ?? '').slice(0, 64)
-    return new InvalidInputError(
-      path === '' ? key : `${path}.${key}`,
-      `there is no such field in ${root}${path === '' ? meant(key, schema) : ''}`,
-    )
+    return issue.keys.map((key) => {
+      const shown = redact(key).slice(0, MAX_KEY)
+      return {
+        path: [...issue.path, shown],
+        message: `there is no such field${issue.path.length === 0 ? meant(shown, schema) : ''}`,
+      }
+    })
   }
-  if (path === '' && issue.code === 'invalid_type' && issue.expected === 'object') {
-    return new InvalidInputError(root, `must be an object, not ${quote(input)}`)
+  if (issue.path.length === 0 && issue.code === 'invalid_type' && issue.expected === 'object') {
+    return [{ path: [], message: `must be an object, not ${quote(input)}` }]
   }
-  const missing = path !== '' && issue.path.reduce<unknown>((value, key) => Reflect.get(Object(value), key), input) === undefined
-  return new InvalidInputError(path === '' ? root : path, missing ? `is missing: it ${issue.message}` : issue.message)
+  const missing = issue.path.length > 0 && issue.path.reduce<unknown>((value, key) => Reflect.get(Object(value), key), input) === undefined
+  return [{ path: issue.path, message: missing ? `is required and ${issue.message}` : issue.message }]
 }
 
 /**
- * Reads an input against its schema: the first fault becomes one error that names the field.
+ * Reads an input against its schema, once. What is wrong becomes one error that names the first field and lists the others.
  *
  * @throws InvalidInputError `invalid_input`
  */
 export function readShape<T>(schema: z.ZodType<T>, input: unknown, root: string): T {
   let result: z.ZodSafeParseResult<T>
   try {
-    refuseSpecialKeys(input, root)
-    result = schema.safeParse(input)
+    refuseSpecialKeys(input)
+    result = schema.safeParse(input, { error: explain })
   } catch (error) {
     if (error instanceof InvalidInputError) throw error
-    throw new InvalidInputError(root, 'could not be read', error)
+    throw new InvalidInputError(root, 'could not be read', error, [{ path: [], message: 'could not be read' }])
   }
   if (result.success) return result.data
-  // A misspelt name is why another is missing.
-  const { issues } = result.error
-  const issue = issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0]
-  throw issue === undefined ? new InvalidInputError(root, 'is not valid') : explain(issue, input, root, schema)
+  // A misspelled name is why another is missing.
+  const found = [...result.error.issues].sort((a, b) => rankOf(a) - rankOf(b))
+  const issues = found.flatMap((issue) => issuesOf(issue, input, schema)).slice(0, MAX_ISSUES)
+  const [first = { path: [], message: 'is not valid' }] = issues
+  throw new InvalidInputError(first.path.length === 0 ? root : first.path, first.message, undefined, issues)
+}
+
+function rankOf(issue: z.core.$ZodIssue): number {
+  return issue.code === 'unrecognized_keys' ? 0 : 1
 }
 
 // JSON.parse makes `__proto__` an own key, and schema libraries differ in what they do with it.
-function refuseSpecialKeys(input: unknown, root: string): void {
+function refuseSpecialKeys(input: unknown): void {
   if (typeof input === 'object' && input !== null && Object.hasOwn(input, '__proto__')) {
-    throw new InvalidInputError('__proto__', `there is no such field in ${root}`)
+    throw new InvalidInputError('__proto__', 'there is no such field')
   }
 }
 
@@ -73,4 +100,25 @@ export function text(min: number, max: number): z.ZodType<string> {
     .refine((value) => value.length <= max, { error: `must be at most ${max} characters`, abort: true })
     .refine((value) => !CONTROL.test(value), { error: 'must not contain control characters', abort: true })
     .refine((value) => !LONE_SURROGATE.test(value), { error: 'must be well-formed Unicode' })
+    .meta({ minLength: min, maxLength: max })
+}
+
+/**
+ * A schema made of one of the library's own readers. What the reader refuses keeps its place in the whole input.
+ *
+ * `json` is how the OpenAPI document describes the input.
+ */
+export function readWith<T>(read: (input: unknown) => T, json: { readonly [keyword: string]: unknown }): z.ZodType<T> {
+  return z
+    .unknown()
+    .transform((input, context) => {
+      try {
+        return read(input)
+      } catch (error) {
+        if (!(error instanceof InvalidInputError)) throw error
+        for (const { path, message } of error.issues) context.issues.push({ code: 'custom', path: [...path], message, input })
+        return z.NEVER
+      }
+    })
+    .meta(json)
 }

@@ -1,7 +1,5 @@
 export { AWKWARD_ERRORS, type Fault, type FaultPlan, type FaultyCall, type FaultyStore, faultyStore } from './faults/faulty-store.js'
 export { type HeldCall, type HeldStore, heldStore } from './faults/held-store.js'
 export { interceptStore, type StoreCall, type StoreMethod } from './faults/intercept.js'
-export { httpContract, httpVectorCount } from './http-contract/index.js'
-export type { HttpHarness, HttpSite, RunningSite, SiteRoute } from './http-contract/types.js'
 export { storeContract } from './store-contract/index.js'
 export type { ContractRunner, StoreContractOptions, StoreSubject } from './store-contract/types.js'

@@ -1,9 +1,10 @@
-import { ConflictError } from '../errors.js'
+import { ConflictError, GrantDeniedError } from '../errors.js'
 import type { TokenRecord } from '../model/record.js'
 import type { Context } from '../verify/context.js'
-import { checkGrant, readActor } from './lib/actor.js'
+import { type ReadActor, reachesAsFarAs } from './lib/actor.js'
 import { auditEvent } from './lib/audit.js'
-import { changeToken, withChanges } from './lib/change.js'
+import { changeToken, readVersion, withChanges } from './lib/change.js'
+import { checkHandout } from './lib/handout.js'
 
 /**
  * Ends a deactivation. A token that is not inactive is answered as it is.
@@ -14,14 +15,16 @@ import { changeToken, withChanges } from './lib/change.js'
  * @throws GrantDeniedError `grant_denied`, when the token can do more than the actor may hand out
  * @throws ConflictError `conflict`, when the token is revoked or `version` is stale
  */
-export async function activate(context: Context, id: unknown, by: unknown): Promise<TokenRecord> {
-  const actor = readActor(by)
-  return changeToken(context, id, actor, Reflect.get(Object(by), 'version'), (current, now) => {
+export async function activate(context: Context, actor: ReadActor, id: unknown, options: unknown): Promise<TokenRecord> {
+  const version = readVersion(options)
+  return changeToken(context, id, actor, version, async (current, now) => {
     if (current.revokedAt !== undefined) throw new ConflictError('conflict', 'this token is revoked, which cannot be undone')
     if (current.deactivatedAt === undefined) return undefined
-    const { tenantId, ownerId, scopes, resources } = current
-    checkGrant(context.settings.catalogue, actor, { tenantId, ownerId, scopes, resources })
-    const record = withChanges(current, now, { deactivatedAt: undefined, deactivatedBy: undefined })
+    if (!reachesAsFarAs(actor, current.deactivatedReach)) {
+      throw new GrantDeniedError('actor', 'this token was deactivated by somebody who reaches further than you: ask them to activate it')
+    }
+    await checkHandout(context, actor, current)
+    const record = withChanges(current, now, { deactivatedAt: undefined, deactivatedBy: undefined, deactivatedReach: undefined })
     return { record, event: auditEvent('token.activated', actor, now, { before: current, after: record }) }
   })
 }

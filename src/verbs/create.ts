@@ -1,21 +1,23 @@
 import { ConflictError, InvalidInputError, StoreUnavailableError } from '../errors.js'
 import type { Minted, Replayed, StoredToken } from '../model/record.js'
-import { readSeconds } from '../policy/instant.js'
 import { readShape } from '../policy/shape.js'
 import { deriveId, fingerprint } from '../token/derive-id.js'
 import { generateId, mintToken } from '../token/generate.js'
 import type { Context } from '../verify/context.js'
 import { viewRecord } from '../verify/view-record.js'
-import { checkGrant, type ReadActor, readActor } from './lib/actor.js'
+import type { ReadActor } from './lib/actor.js'
 import { auditEvent } from './lib/audit.js'
 import { commit, findVisible } from './lib/change.js'
-import { type CreateShape, checkLifetime, createShape, readScopes, readTerms } from './lib/inputs.js'
+import { checkHandout } from './lib/handout.js'
+import { checkLifetime, createShape, endOf, givenFields, readScopes, withoutNull } from './lib/inputs.js'
 
-const CENTURY_SECONDS = 3_155_760_000
 const MAX_TRIES = 5
 
 /** Everything about a new token but its id and secret. */
 type Draft = Omit<StoredToken, 'id' | 'digest' | 'pepperId' | 'requestHash'>
+
+/** What `create` was given, read. */
+type Given = { readonly [name: string]: unknown; readonly idempotencyKey?: string }
 
 /**
  * Makes a token: the answer is the only place where its text ever stands.
@@ -24,17 +26,11 @@ type Draft = Omit<StoredToken, 'id' | 'digest' | 'pepperId' | 'requestHash'>
  * @throws GrantDeniedError `grant_denied`, when the actor would hand out more than it has
  * @throws ConflictError `idempotency_key_reused`
  */
-export async function create(context: Context, input: unknown, by: unknown): Promise<Minted | Replayed> {
-  const actor = readActor(by)
-  const given = readShape(createShape, input, 'create()')
+export async function create(context: Context, actor: ReadActor, input: unknown): Promise<Minted | Replayed> {
+  const given: Given = readShape(createShape, input, 'create()')
   const now = context.settings.clock()
   const draft = readDraft(context, given, actor, now)
-  checkGrant(context.settings.catalogue, actor, {
-    tenantId: draft.tenantId,
-    ownerId: draft.ownerId,
-    scopes: draft.scopes,
-    resources: draft.resources,
-  })
+  await checkHandout(context, actor, draft)
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
     const minted = mint(context, draft, actor, given)
     const result = await commit(context, {
@@ -44,52 +40,45 @@ export async function create(context: Context, input: unknown, by: unknown): Pro
     if (result.ok) return { token: minted.token, record: viewRecord(minted.record, now) }
     if (given.idempotencyKey !== undefined) return replay(context, minted.record, actor)
   }
-  throw new StoreUnavailableError(`the ${context.store.name} store refuses every new id as taken: no token was made`)
+  throw new StoreUnavailableError(`the ${context.store.name} store reported every generated id as a duplicate: no token was made`)
 }
 
-function readDraft(context: Context, given: CreateShape, actor: ReadActor, now: number): Draft {
+function readDraft(context: Context, given: Given, actor: ReadActor, now: number): Draft {
   const { settings } = context
-  const terms = readTerms(given)
-  const expiresAt = readExpiry(given, terms.expiresAt ?? undefined, settings.defaultTtlSeconds, now)
-  const notBefore = terms.notBefore ?? undefined
-  checkLifetime({ createdAt: now, notBefore, expiresAt }, now, settings)
-  const rotateEverySeconds = terms.rotateEverySeconds ?? undefined
+  const fields = givenFields(given, 'create')
+  const { expiry } = settings
+  const lifetime = endOf(given, fields, now) ?? (expiry.defaultSeconds === undefined ? undefined : now + expiry.defaultSeconds * 1000)
+  const { expiresAt: _, ...terms } = withoutNull(fields)
+  const { rotateEverySeconds } = terms
   // A person who manages only its own tokens owns them too, so that they follow its permissions.
-  const ownerId = given.ownerId ?? (actor.manages === 'own' ? actor.id : undefined)
-  return {
+  const ownerId = terms.ownerId ?? (actor.manages === 'own' ? actor.id : undefined)
+  const draft: Draft = {
+    ...terms,
     version: 1,
     prefix: settings.prefix,
-    name: given.name,
-    ...(terms.description != null && { description: terms.description }),
-    ...(given.tenantId !== undefined && { tenantId: given.tenantId }),
-    ...(ownerId !== undefined && { ownerId }),
-    scopes: readScopes(settings.catalogue, given.scopes),
-    ...(terms.resources != null && { resources: terms.resources }),
-    ...(terms.allowedIps != null && { allowedIps: terms.allowedIps }),
-    ...(terms.metadata != null && { metadata: terms.metadata }),
+    name: terms.name ?? '',
+    scopes: readGrants(context, terms),
     createdAt: now,
     createdBy: actor.id,
     updatedAt: now,
-    ...(notBefore !== undefined && { notBefore }),
-    ...(expiresAt !== undefined && { expiresAt }),
-    ...(rotateEverySeconds !== undefined && { rotateEverySeconds, rotationDueAt: now + rotateEverySeconds * 1000 }),
+    ...(ownerId !== undefined && { ownerId }),
+    ...(lifetime !== undefined && { expiresAt: lifetime }),
+    ...(rotateEverySeconds !== undefined && { rotationDueAt: now + rotateEverySeconds * 1000 }),
   }
+  checkLifetime(draft, now, expiry)
+  return draft
 }
 
-function readExpiry(
-  given: CreateShape,
-  expiresAt: number | undefined,
-  defaultTtlSeconds: number | undefined,
-  now: number,
-): number | undefined {
-  if (given.ttlSeconds === undefined || given.ttlSeconds === null) {
-    return expiresAt ?? (defaultTtlSeconds === undefined ? undefined : now + defaultTtlSeconds * 1000)
+function readGrants(context: Context, { scopes, inherit }: Partial<StoredToken>): readonly string[] {
+  if (inherit === true) {
+    if (scopes !== undefined) throw new InvalidInputError('inherit', 'stands in place of scopes: give one of them')
+    return []
   }
-  if (expiresAt !== undefined) throw new InvalidInputError('ttlSeconds', 'and expiresAt say the same thing twice: give one of them')
-  return now + readSeconds('ttlSeconds', given.ttlSeconds, { min: 1, max: CENTURY_SECONDS }) * 1000
+  if (scopes === undefined) throw new InvalidInputError('scopes', 'is required: give a list of scopes, or inherit: true')
+  return readScopes(context.settings.catalogue, scopes)
 }
 
-function mint(context: Context, draft: Draft, actor: ReadActor, given: CreateShape): { token: string; record: StoredToken } {
+function mint(context: Context, draft: Draft, actor: ReadActor, given: Given): { token: string; record: StoredToken } {
   const { prefix, digesters, random } = context.settings
   const key = given.idempotencyKey
   // Hosts may call people of two tenants by one id; they never meet here.
@@ -108,17 +97,20 @@ function mint(context: Context, draft: Draft, actor: ReadActor, given: CreateSha
 }
 
 // What the request asked for, apart from what follows from the moment at which it came.
-function asked(draft: Draft, given: CreateShape): unknown {
+function asked(draft: Draft, given: Given): unknown {
   const { createdAt, updatedAt, rotationDueAt, expiresAt, ...rest } = draft
-  return { ...rest, ttlSeconds: given.ttlSeconds, expiresAt: given.expiresAt == null ? undefined : expiresAt }
+  return { ...rest, expiresIn: given.expiresIn, expiresAt: given.expiresAt == null ? undefined : expiresAt }
 }
 
 async function replay(context: Context, attempt: StoredToken, actor: ReadActor): Promise<Replayed> {
   const first = await findVisible(context, attempt.id, actor)
-  if (first.requestHash !== attempt.requestHash) {
-    throw new ConflictError('idempotency_key_reused', 'this idempotencyKey was used for a different request: take a new one', {
-      field: 'idempotencyKey',
-    })
-  }
+  if (first.requestHash !== attempt.requestHash) throw keyReused()
   return { record: viewRecord(first, context.settings.clock()), replayed: true }
+}
+
+/** An idempotency key came a second time with another request. */
+export function keyReused(): ConflictError {
+  return new ConflictError('idempotency_key_reused', 'this idempotencyKey was used for a different request: use a new one', {
+    field: 'idempotencyKey',
+  })
 }

@@ -1,9 +1,9 @@
 import { ConflictError } from '../errors.js'
 import type { TokenRecord } from '../model/record.js'
 import type { Context } from '../verify/context.js'
-import { readActor } from './lib/actor.js'
+import { type ReadActor, reachOf } from './lib/actor.js'
 import { auditEvent } from './lib/audit.js'
-import { changeToken, withChanges } from './lib/change.js'
+import { changeToken, readVersion, withChanges } from './lib/change.js'
 
 /**
  * Puts a token to sleep until it is activated again. An inactive token is answered as it is.
@@ -11,12 +11,12 @@ import { changeToken, withChanges } from './lib/change.js'
  * @throws NotFoundError `not_found`
  * @throws ConflictError `conflict`, when the token is revoked or `version` is stale
  */
-export async function deactivate(context: Context, id: unknown, by: unknown): Promise<TokenRecord> {
-  const actor = readActor(by)
-  return changeToken(context, id, actor, Reflect.get(Object(by), 'version'), (current, now) => {
+export async function deactivate(context: Context, actor: ReadActor, id: unknown, options: unknown): Promise<TokenRecord> {
+  const version = readVersion(options)
+  return changeToken(context, id, actor, version, (current, now) => {
     if (current.revokedAt !== undefined) throw new ConflictError('conflict', 'this token is revoked already, which is final')
     if (current.deactivatedAt !== undefined) return undefined
-    const record = withChanges(current, now, { deactivatedAt: now, deactivatedBy: actor.id })
+    const record = withChanges(current, now, { deactivatedAt: now, deactivatedBy: actor.id, deactivatedReach: reachOf(actor) })
     return { record, event: auditEvent('token.deactivated', actor, now, { before: current, after: record }) }
   })
 }

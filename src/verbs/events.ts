@@ -6,10 +6,10 @@ import type { Page } from '../model/record.js'
 import { readShape, text } from '../policy/shape.js'
 import type { EventQuery } from '../store/port.js'
 import type { Context } from '../verify/context.js'
-import { type ReadActor, readReader } from './lib/actor.js'
+import type { ReadActor } from './lib/actor.js'
 import { checkId } from './lib/change.js'
 import { readCursor, writeCursor } from './lib/cursor.js'
-import { limitShape } from './list.js'
+import { cursorShape, limitShape } from './list.js'
 
 const DEFAULT_LIMIT = 50
 
@@ -21,25 +21,35 @@ type Given = {
   cursor?: string | undefined
 }
 
-const word = text(0, 200)
+const word = text(1, 200)
 const action = z.enum(ACTIONS, { error: `must be one of ${ACTIONS.join(', ')}` })
 
-const shape: z.ZodType<Given> = z.strictObject({
-  tokenId: word.optional(),
-  tenantId: word.optional(),
-  action: z.union([action, z.array(action)], { error: `must be one of ${ACTIONS.join(', ')}, or a list of them` }).optional(),
+const page = {
+  action: z
+    .union([action, z.array(action)], { error: `must be one of ${ACTIONS.join(', ')}, or a list of them` })
+    .meta({ description: 'Any of these.' })
+    .optional(),
   limit: limitShape,
-  cursor: word.optional(),
+  cursor: cursorShape,
+}
+
+/** What `events` accepts. */
+export const eventsShape: z.ZodType<Given> = z.strictObject({
+  tokenId: word.meta({ description: 'About this token only; it may be gone.' }).optional(),
+  tenantId: word.meta({ description: 'Of this tenant only.' }).optional(),
+  ...page,
 })
+
+/** The same for the events of one token. */
+export const tokenEventsShape: z.ZodType<Given> = z.strictObject(page)
 
 /**
  * One page of the audit, newest first, limited to what the actor may see.
  *
  * @throws InvalidInputError `invalid_input`, also for a cursor of another query
  */
-export async function events(context: Context, input: unknown, by: unknown): Promise<Page<AuditEvent>> {
-  const actor = readReader(by)
-  const given = readShape(shape, input ?? {}, 'events()')
+export async function events(context: Context, actor: ReadActor, input: unknown): Promise<Page<AuditEvent>> {
+  const given = readShape(eventsShape, input ?? {}, 'events()')
   const limit = given.limit ?? DEFAULT_LIMIT
   const { limit: _, cursor, ...asked } = given
   const bound = ['events', context.settings.prefix, asked, actor.tenants, actor.manages === 'own' ? actor.id : null]

@@ -2,7 +2,7 @@ import type { ListedToken, TokenRecord } from '../model/record.js'
 import { isTokenId } from '../token/parse.js'
 import type { Context } from '../verify/context.js'
 import { viewRecord } from '../verify/view-record.js'
-import { canSee, readReader } from './lib/actor.js'
+import { canSee, type ReadActor } from './lib/actor.js'
 import { checkId } from './lib/change.js'
 import { withLastUse } from './lib/last-use.js'
 
@@ -11,8 +11,7 @@ import { withLastUse } from './lib/last-use.js'
  *
  * @throws StoreUnavailableError `store_unavailable`
  */
-export async function get(context: Context, id: unknown, by: unknown): Promise<TokenRecord | undefined> {
-  const actor = readReader(by)
+export async function get(context: Context, actor: ReadActor, id: unknown): Promise<TokenRecord | undefined> {
   const stored = await findListed(context, id)
   if (stored === undefined || !canSee(actor, stored)) return undefined
   return viewRecord(withLastUse(context, stored), context.settings.clock())

@@ -1,13 +1,12 @@
 import type { Context } from '../verify/context.js'
-import { type ReadActor, readReader } from './lib/actor.js'
+import type { ReadActor } from './lib/actor.js'
 
 /**
  * What an actor may put among a token's scopes: scopes, groups, the wildcard of each first word, and `*` where the options allow it.
  *
  * Asks nothing but the actor. It tells what to offer; whether a creation or an edit is allowed is decided there.
  */
-export function grantable(context: Context, by: unknown): readonly string[] {
-  const actor = readReader(by)
+export function grantable(context: Context, actor: ReadActor): readonly string[] {
   return candidates(context).filter((grant) => mayGrant(context, actor, grant))
 }
 

@@ -1,21 +1,19 @@
 import * as z from 'zod'
 import { InvalidInputError } from '../errors.js'
-import type { Page, TokenRecord, TokenStatus } from '../model/record.js'
-import { readSeconds } from '../policy/instant.js'
+import { type Page, STATUSES, type TokenRecord, type TokenStatus } from '../model/record.js'
+import { durationSchema } from '../policy/field-schema.js'
 import { readShape, text } from '../policy/shape.js'
 import type { ListQuery } from '../store/port.js'
 import type { Context } from '../verify/context.js'
 import { viewRecord } from '../verify/view-record.js'
-import { type ReadActor, readReader } from './lib/actor.js'
+import type { ReadActor } from './lib/actor.js'
 import { readCursor, writeCursor } from './lib/cursor.js'
 import { withLastUse } from './lib/last-use.js'
 
 const DEFAULT_LIMIT = 50
 const MAX_LIMIT = 1000
-const MAX_AGE_SECONDS = 3_155_760_000
-const STATUSES = ['pending', 'active', 'inactive', 'expired', 'revoked'] as const
 
-const word = text(0, 200)
+const word = text(1, 200)
 const status = z.enum(STATUSES, { error: `must be one of ${STATUSES.join(', ')}` })
 const flag = z.boolean({ error: 'must be true or false' })
 
@@ -26,9 +24,9 @@ type Given = {
   status?: TokenStatus | TokenStatus[] | undefined
   name?: string | undefined
   rotationDue?: boolean | undefined
-  expiresWithinSeconds?: unknown
+  expiresWithin?: number | undefined
   neverExpires?: boolean | undefined
-  unusedForSeconds?: unknown
+  unusedFor?: number | undefined
   neverUsed?: boolean | undefined
   limit?: number | undefined
   cursor?: string | undefined
@@ -40,21 +38,31 @@ export const limitShape: z.ZodType<number | undefined> = z
   .int({ error: `must be a whole number from 1 to ${MAX_LIMIT}` })
   .min(1, { error: 'must be at least 1' })
   .max(MAX_LIMIT, { error: `must be at most ${MAX_LIMIT}` })
+  .meta({ description: 'Rows on a page, 50 when left out.' })
   .optional()
 
-const shape: z.ZodType<Given> = z.strictObject({
-  tenantId: word.optional(),
-  ownerId: word.optional(),
-  createdBy: word.optional(),
-  status: z.union([status, z.array(status)], { error: `must be one of ${STATUSES.join(', ')}, or a list of them` }).optional(),
-  name: text(0, 65_536).optional(),
-  rotationDue: flag.optional(),
-  expiresWithinSeconds: z.unknown().optional(),
-  neverExpires: flag.optional(),
-  unusedForSeconds: z.unknown().optional(),
-  neverUsed: flag.optional(),
+/** Where the page before ended. */
+export const cursorShape: z.ZodType<string | undefined> = word
+  .meta({ description: 'The `nextCursor` of the page before, with the same filters.' })
+  .optional()
+
+/** What `list` accepts. */
+export const listShape: z.ZodType<Given> = z.strictObject({
+  tenantId: word.meta({ description: 'Of this tenant only.' }).optional(),
+  ownerId: word.meta({ description: 'Of this owner only.' }).optional(),
+  createdBy: word.meta({ description: 'Created by this actor only.' }).optional(),
+  status: z
+    .union([status, z.array(status)], { error: `must be one of ${STATUSES.join(', ')}, or a list of them` })
+    .meta({ description: 'In any of these states.' })
+    .optional(),
+  name: text(0, 65_536).meta({ description: 'Part of the name, in either case.' }).optional(),
+  rotationDue: flag.meta({ description: 'Due for rotation.' }).optional(),
+  expiresWithin: durationSchema().meta({ description: 'Expiring within this time.' }).optional(),
+  neverExpires: flag.meta({ description: 'Without an expiry.' }).optional(),
+  unusedFor: durationSchema().meta({ description: 'Not used for this long, or never.' }).optional(),
+  neverUsed: flag.meta({ description: 'Never used at all.' }).optional(),
   limit: limitShape,
-  cursor: word.optional(),
+  cursor: cursorShape,
 })
 
 /**
@@ -62,9 +70,8 @@ const shape: z.ZodType<Given> = z.strictObject({
  *
  * @throws InvalidInputError `invalid_input`, also for a cursor of another query
  */
-export async function list(context: Context, input: unknown, by: unknown): Promise<Page<TokenRecord>> {
-  const actor = readReader(by)
-  const given = readShape(shape, input ?? {}, 'list()')
+export async function list(context: Context, actor: ReadActor, input: unknown): Promise<Page<TokenRecord>> {
+  const given = readShape(listShape, input ?? {}, 'list()')
   const limit = given.limit ?? DEFAULT_LIMIT
   const { limit: _, cursor, ...asked } = given
   const bound = ['list', context.settings.prefix, asked, actor.tenants, actor.manages === 'own' ? actor.id : null]
@@ -97,8 +104,7 @@ function queryFor(prefix: string, given: Given, actor: ReadActor, now: number): 
   const tenantIds = tenantId === undefined ? actor.tenants : [tenantId]
   const creator = actor.manages === 'own' ? actor.id : createdBy
   const statuses = given.status === undefined ? undefined : [given.status].flat()
-  const within = given.expiresWithinSeconds
-  const unused = given.unusedForSeconds
+  const { expiresWithin, unusedFor } = given
   return {
     prefix,
     now,
@@ -108,9 +114,9 @@ function queryFor(prefix: string, given: Given, actor: ReadActor, now: number): 
     ...(statuses !== undefined && { statuses }),
     ...(name !== undefined && name !== '' && { nameContains: name }),
     ...(given.rotationDue === true && { rotationDue: true }),
-    ...(within != null && { expiresBefore: now + readSeconds('expiresWithinSeconds', within, { min: 1, max: MAX_AGE_SECONDS }) * 1000 }),
+    ...(expiresWithin !== undefined && { expiresBefore: now + expiresWithin * 1000 }),
     ...(given.neverExpires === true && { neverExpires: true }),
-    ...(unused != null && { unusedSince: now - readSeconds('unusedForSeconds', unused, { min: 1, max: MAX_AGE_SECONDS }) * 1000 }),
+    ...(unusedFor !== undefined && { unusedSince: now - unusedFor * 1000 }),
     ...(given.neverUsed === true && { neverUsed: true }),
   }
 }

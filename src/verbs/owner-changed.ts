@@ -1,21 +1,28 @@
+import * as z from 'zod'
+import { GrantDeniedError } from '../errors.js'
 import { readShape, text } from '../policy/shape.js'
 import { generateId } from '../token/generate.js'
 import { platformRandom } from '../token/random.js'
 import type { Context } from '../verify/context.js'
-import { readReader } from './lib/actor.js'
+import type { ReadActor } from './lib/actor.js'
 import { commit } from './lib/change.js'
 
+type Given = { ownerId: string; tenantId?: string | undefined }
+
+const shape: z.ZodType<Given> = z.strictObject({ ownerId: text(1, 200), tenantId: text(1, 200).optional() })
+
 /**
- * Says that an owner's permissions changed: every node asks the `ownerScopes` hook again.
+ * Says that an owner's permissions changed, in one tenant or in all: every node asks the option `owner` again.
  *
  * @throws InvalidInputError `invalid_input`
+ * @throws GrantDeniedError `grant_denied`, for an owner of tenants that the actor does not manage
  */
-export async function ownerChanged(context: Context, ownerId: unknown, by: unknown): Promise<void> {
-  const actor = readReader(by)
-  const owner = readShape(text(1, 200), ownerId, 'ownerId')
+export async function ownerChanged(context: Context, actor: ReadActor, input: unknown): Promise<void> {
+  const { ownerId, tenantId } = readShape(shape, input, 'ownerChanged()')
+  refuseElsewhere(actor, ownerId, tenantId)
   try {
     await commit(context, {
-      ownersChanged: [owner],
+      ownersChanged: [ownerId],
       events: [
         {
           id: generateId(platformRandom),
@@ -23,11 +30,20 @@ export async function ownerChanged(context: Context, ownerId: unknown, by: unkno
           action: 'owner.changed',
           prefix: context.settings.prefix,
           actorId: actor.id,
-          ownerId: owner,
+          ownerId,
+          ...(tenantId !== undefined && { tenantId }),
+          ...(actor.ip !== undefined && { ip: actor.ip }),
         },
       ],
     })
   } finally {
-    context.owners?.changed(owner)
+    context.owners?.changed(ownerId)
   }
+}
+
+function refuseElsewhere(actor: ReadActor, ownerId: string, tenantId: string | undefined): void {
+  if (actor.manages === 'own' && ownerId !== actor.id) throw new GrantDeniedError('ownerId', 'you manage only what is your own')
+  if (actor.tenants === undefined) return
+  if (tenantId === undefined) throw new GrantDeniedError('tenantId', "leaving it out means every tenant, which needs tenants: '*'")
+  if (!actor.tenants.includes(tenantId)) throw new GrantDeniedError('tenantId', 'is not one of yours')
 }

@@ -2,18 +2,18 @@ import * as z from 'zod'
 import { GrantDeniedError } from '../errors.js'
 import type { StoredEvent } from '../model/event.js'
 import type { ListedToken } from '../model/record.js'
-import { readInstant } from '../policy/instant.js'
+import { instantSchema } from '../policy/field-schema.js'
 import { readShape } from '../policy/shape.js'
 import { generateId } from '../token/generate.js'
 import { platformRandom } from '../token/random.js'
 import type { Context } from '../verify/context.js'
-import { type ReadActor, readReader } from './lib/actor.js'
+import type { ReadActor } from './lib/actor.js'
 import { auditEvent } from './lib/audit.js'
 import { commit, withChanges } from './lib/change.js'
 
 const PAGE = 200
 
-const shape: z.ZodType<{ before?: unknown }> = z.strictObject({ before: z.unknown().optional() })
+const shape: z.ZodType<{ before: number }> = z.strictObject({ before: instantSchema })
 
 /**
  * Removes tokens that were revoked or expired before an instant, with their usage; their audit stays.
@@ -24,12 +24,10 @@ const shape: z.ZodType<{ before?: unknown }> = z.strictObject({ before: z.unknow
  * @throws InvalidInputError `invalid_input`, field `before`
  * @throws GrantDeniedError `grant_denied`, for an actor that does not see every token
  */
-export async function prune(context: Context, input: unknown, by: unknown): Promise<{ readonly count: number }> {
-  const actor = readReader(by)
+export async function prune(context: Context, actor: ReadActor, input: unknown): Promise<{ readonly count: number }> {
   if (actor.tenants !== undefined || actor.manages === 'own')
     throw new GrantDeniedError('actor', 'pruning takes every tenant and every token')
-  const given = readShape(shape, input, 'prune()')
-  const before = readInstant('before', given.before)
+  const { before } = readShape(shape, input, 'prune()')
   let count = 0
   let after: ListedToken | undefined
   do {

@@ -1,16 +1,15 @@
 import * as z from 'zod'
 import type { LeakAction, LeakReported, StoredEvent } from '../model/event.js'
-import type { StoredToken, TokenRecord } from '../model/record.js'
+import type { StoredToken } from '../model/record.js'
 import { readShape, text } from '../policy/shape.js'
 import { deriveId } from '../token/derive-id.js'
 import { redact } from '../token/redact.js'
 import type { Context } from '../verify/context.js'
 import { findByToken } from '../verify/identify.js'
 import { viewRecord } from '../verify/view-record.js'
-import { deactivate } from './deactivate.js'
-import { type ReadActor, readActor } from './lib/actor.js'
-import { commit } from './lib/change.js'
-import { revoke } from './revoke.js'
+import { canSee, type ReadActor, reachOf } from './lib/actor.js'
+import { auditEvent } from './lib/audit.js'
+import { commit, findVisible, MAX_TRIES, type Step, tooManyChanges, withChanges } from './lib/change.js'
 
 type Given = { token: string; source?: string | undefined; url?: string | undefined; type?: string | undefined; action: LeakAction }
 
@@ -25,28 +24,44 @@ const shape: z.ZodType<Given> = z.strictObject({
 })
 
 /**
- * Puts into the audit that a token was found where it should not be, and acts on it.
+ * Puts into the audit that a token was found where it should not be, and acts on it in the same transaction.
  *
  * Whoever reports the same find again changes nothing: its event stands once, and revoking is final anyway. The token's text goes no further.
+ * A token that the actor may not see is none of its tokens.
  *
  * @throws InvalidInputError `invalid_input`
  * @throws StoreUnavailableError `store_unavailable`
  */
-export async function reportLeak(context: Context, input: unknown, by: unknown): Promise<LeakReported> {
-  const actor = readActor(by)
+export async function reportLeak(context: Context, actor: ReadActor, input: unknown): Promise<LeakReported> {
   const given = readShape(shape, input, 'reportLeak()')
-  const stored = await findByToken(context, given.token)
-  if (stored === undefined) return { known: false }
-  // A conflict means that this find was reported before.
-  const result = await commit(context, { events: [leakEvent(stored, given, actor, context.settings.clock())] })
-  const record = await act(context, stored, given.action, by)
-  return { known: true, repeated: !result.ok, record }
+  const found = await findByToken(context, given.token)
+  if (found === undefined || !canSee(actor, found)) return { known: false }
+  let repeated = false
+  for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+    const current = await findVisible(context, found.id, actor)
+    const now = context.settings.clock()
+    const leak = leakEvent(current, given, actor, now)
+    const step = stepOf(current, given.action, actor, now)
+    const events = [...(repeated ? [] : [leak]), ...(step === undefined ? [] : [step.event])]
+    if (events.length === 0) return { known: true, repeated, record: viewRecord(current, now) }
+    const updates = step === undefined ? [] : [{ expectedVersion: current.version, record: step.record }]
+    const result = await commit(context, { updates, events })
+    if (result.ok) return { known: true, repeated, record: viewRecord(step?.record ?? current, now) }
+    // This find was reported before: what is left is to act on it, if nobody has.
+    if (result.conflict === leak.id) repeated = true
+  }
+  throw tooManyChanges()
 }
 
-async function act(context: Context, stored: StoredToken, action: LeakAction, by: unknown): Promise<TokenRecord> {
-  if (action === 'revoke') return revoke(context, stored.id, {}, by, 'leaked')
-  if (action === 'deactivate' && stored.revokedAt === undefined) return deactivate(context, stored.id, by)
-  return viewRecord(stored, context.settings.clock())
+function stepOf(current: StoredToken, action: LeakAction, actor: ReadActor, now: number): Step {
+  if (action === 'notify' || current.revokedAt !== undefined) return undefined
+  if (action === 'deactivate') {
+    if (current.deactivatedAt !== undefined) return undefined
+    const record = withChanges(current, now, { deactivatedAt: now, deactivatedBy: actor.id, deactivatedReach: reachOf(actor) })
+    return { record, event: auditEvent('token.deactivated', actor, now, { before: current, after: record }) }
+  }
+  const record = withChanges(current, now, { revokedAt: now, revokedBy: actor.id, revokedCode: 'leaked', rotationDueAt: undefined })
+  return { record, event: auditEvent('token.revoked', actor, now, { before: current, after: record }) }
 }
 
 function leakEvent(stored: StoredToken, given: Given, actor: ReadActor, at: number): StoredEvent {

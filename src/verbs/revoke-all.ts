@@ -6,8 +6,9 @@ import type { TokenFilter } from '../store/port.js'
 import { generateId } from '../token/generate.js'
 import { platformRandom } from '../token/random.js'
 import type { Context } from '../verify/context.js'
-import { type ReadActor, readActor } from './lib/actor.js'
+import type { ReadActor } from './lib/actor.js'
 import { barrier } from './lib/barrier.js'
+import { revocationFields } from './revoke.js'
 
 type Given = {
   tenantId?: string | undefined
@@ -17,22 +18,26 @@ type Given = {
   waitForNodes?: boolean | undefined
 }
 
-const shape: z.ZodType<Given> = z.strictObject({
-  tenantId: text(1, 200).optional(),
-  ownerId: text(1, 200).optional(),
-  all: z.literal(true, { error: 'must be true, or left out' }).optional(),
-  reason: text(1, 500).optional(),
-  waitForNodes: z.boolean({ error: 'must be true or false' }).optional(),
-})
+/** What `revokeAll` accepts. */
+export const revokeAllShape: z.ZodType<Given> = z
+  .strictObject({
+    tenantId: text(1, 200).meta({ description: 'Of this tenant.' }).optional(),
+    ownerId: text(1, 200).meta({ description: 'Of this owner.' }).optional(),
+    all: z
+      .literal(true, { error: 'must be true, or left out' })
+      .meta({ description: 'Every token that you may see. Not together with the others.' })
+      .optional(),
+    ...revocationFields,
+  })
+  .meta({ id: 'RevokeAll', description: 'Which tokens: of a tenant, of an owner, of both at once, or all that you may see.' })
 
 /**
  * Ends every token of a tenant, of an owner, of both at once, or all that the actor may see.
  *
  * @throws InvalidInputError `invalid_input`, when nothing says which tokens are meant
  */
-export async function revokeAll(context: Context, input: unknown, by: unknown): Promise<{ readonly count: number }> {
-  const actor = readActor(by)
-  const given = readShape(shape, input, 'revokeAll()')
+export async function revokeAll(context: Context, actor: ReadActor, input: unknown): Promise<{ readonly count: number }> {
+  const given = readShape(revokeAllShape, input, 'revokeAll()')
   refuseVague(given)
   const filter = filterFor(context.settings.prefix, given, actor)
   if (filter === undefined) return { count: 0 }
@@ -58,7 +63,9 @@ function refuseVague(given: Given): void {
     }
   }
   if (given.tenantId === undefined && given.ownerId === undefined && given.all === undefined) {
-    throw new InvalidInputError('revokeAll()', 'say which tokens: { tenantId }, { ownerId } or { all: true }')
+    throw new InvalidInputError('revokeAll()', 'say which tokens: { tenantId }, { ownerId } or { all: true }', undefined, [
+      { path: [], message: 'say which tokens: tenantId, ownerId, or all: true' },
+    ])
   }
   if (given.all === true && (given.tenantId !== undefined || given.ownerId !== undefined)) {
     throw new InvalidInputError('all', 'contradicts the other filters: give it alone')

@@ -1,37 +1,39 @@
 import * as z from 'zod'
-import type { RevokedCode, TokenRecord } from '../model/record.js'
+import type { TokenRecord } from '../model/record.js'
 import { readShape, text } from '../policy/shape.js'
 import type { Context } from '../verify/context.js'
-import { readActor } from './lib/actor.js'
+import type { ReadActor } from './lib/actor.js'
 import { auditEvent } from './lib/audit.js'
 import { barrier } from './lib/barrier.js'
 import { changeToken, withChanges } from './lib/change.js'
 
-const shape: z.ZodType<{ reason?: string | undefined; waitForNodes?: boolean | undefined }> = z.strictObject({
-  reason: text(1, 500).optional(),
-  waitForNodes: z.boolean({ error: 'must be true or false' }).optional(),
-})
+type Given = { reason?: string | undefined; waitForNodes?: boolean | undefined }
+
+/** What says why tokens are revoked, and how long to wait. */
+export const revocationFields: { readonly [Name in keyof Given]-?: z.ZodType<Given[Name]> } = {
+  reason: text(1, 500).meta({ description: 'Kept with the token and in the audit.' }).optional(),
+  waitForNodes: z
+    .boolean({ error: 'must be true or false' })
+    .meta({ description: 'Answer only when every live node has followed the change.' })
+    .optional(),
+}
+
+/** What `revoke` accepts. */
+export const revokeShape: z.ZodType<Given> = z.strictObject(revocationFields).meta({ id: 'RevokeToken' })
 
 /**
  * Ends a token for good. A second time changes nothing: who revoked it first, when and why, stays.
  *
  * @throws NotFoundError `not_found`
  */
-export async function revoke(
-  context: Context,
-  id: unknown,
-  input: unknown,
-  by: unknown,
-  code: RevokedCode = 'manual',
-): Promise<TokenRecord> {
-  const actor = readActor(by)
-  const { reason, waitForNodes } = readShape(shape, input ?? {}, 'revoke()')
+export async function revoke(context: Context, actor: ReadActor, id: unknown, input: unknown): Promise<TokenRecord> {
+  const { reason, waitForNodes } = readShape(revokeShape, input ?? {}, 'revoke()')
   const record = await changeToken(context, id, actor, undefined, (current, now) => {
     if (current.revokedAt !== undefined) return undefined
     const after = withChanges(current, now, {
       revokedAt: now,
       revokedBy: actor.id,
-      revokedCode: code,
+      revokedCode: 'manual',
       revokedReason: reason,
       rotationDueAt: undefined,
     })

@@ -1,25 +1,33 @@
 import * as z from 'zod'
 import { ConflictError } from '../errors.js'
 import type { Minted, Replayed, StoredToken } from '../model/record.js'
-import { readSeconds } from '../policy/instant.js'
+import { durationSchema } from '../policy/field-schema.js'
 import { readShape, text } from '../policy/shape.js'
 import { statusOf } from '../policy/status.js'
 import { deriveId, fingerprint } from '../token/derive-id.js'
 import { generateId, mintToken } from '../token/generate.js'
 import type { Context } from '../verify/context.js'
 import { viewRecord } from '../verify/view-record.js'
-import { checkGrant, type ReadActor, readActor } from './lib/actor.js'
+import { keyReused } from './create.js'
+import type { ReadActor } from './lib/actor.js'
 import { auditEvent } from './lib/audit.js'
-import { commit, findVisible, withChanges } from './lib/change.js'
+import { commit, findVisible, MAX_TRIES, tooManyChanges, withChanges } from './lib/change.js'
+import { checkHandout } from './lib/handout.js'
 
 /** Overlaps are for handing over, not for a second token. */
 const MAX_OVERLAP_SECONDS = 90 * 86_400
-const MAX_TRIES = 200
 
-const shape: z.ZodType<{ overlapSeconds?: unknown; idempotencyKey?: string | undefined }> = z.strictObject({
-  overlapSeconds: z.unknown().optional(),
-  idempotencyKey: text(1, 255).optional(),
-})
+type Given = { overlap?: number | undefined; idempotencyKey?: string | undefined }
+
+/** What `rotate` accepts. */
+export const rotateShape: z.ZodType<Given> = z
+  .strictObject({
+    overlap: durationSchema({ min: 0, max: MAX_OVERLAP_SECONDS })
+      .meta({ description: 'How long the old token goes on beside the new one. 0, the default, ends it at once.' })
+      .optional(),
+    idempotencyKey: text(1, 255).optional(),
+  })
+  .meta({ id: 'RotateToken' })
 
 /**
  * Replaces a token by a successor with the same terms. The old one ends now, or goes on for the overlap but never beyond its own expiry.
@@ -30,38 +38,34 @@ const shape: z.ZodType<{ overlapSeconds?: unknown; idempotencyKey?: string | und
  * @throws GrantDeniedError `grant_denied`, when the token can do more than the actor may hand out
  * @throws ConflictError `conflict`, when it was rotated already, or is not active; `idempotency_key_reused`
  */
-export async function rotate(context: Context, id: unknown, input: unknown, by: unknown): Promise<Minted | Replayed> {
-  const actor = readActor(by)
-  const given = readShape(shape, input ?? {}, 'rotate()')
-  const overlapSeconds = readSeconds('overlapSeconds', given.overlapSeconds ?? 0, { min: 0, max: MAX_OVERLAP_SECONDS })
+export async function rotate(context: Context, actor: ReadActor, id: unknown, input: unknown): Promise<Minted | Replayed> {
+  const { overlap = 0, idempotencyKey } = readShape(rotateShape, input ?? {}, 'rotate()')
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
     const old = await findVisible(context, id, actor)
     const now = context.settings.clock()
-    const successor = mintSuccessor(context, old, actor, given.idempotencyKey, overlapSeconds, now)
+    const successor = mintSuccessor(context, old, actor, idempotencyKey, overlap, now)
     if (old.replacedById !== undefined) {
-      if (given.idempotencyKey !== undefined && old.replacedById === successor.record.id) return replay(context, successor.record)
+      if (idempotencyKey !== undefined && old.replacedById === successor.record.id) return replay(context, successor.record)
       throw new ConflictError('conflict', `this token was rotated already: ${old.replacedById} replaces it`)
     }
     refuseUnlessAlive(old, now)
-    checkGrant(context.settings.catalogue, actor, {
-      tenantId: old.tenantId,
-      ownerId: old.ownerId,
-      scopes: old.scopes,
-      resources: old.resources,
-    })
-    const ended = endOld(old, successor.record.id, actor, overlapSeconds, now)
-    const details = { successorId: successor.record.id, overlapSeconds }
+    await checkHandout(context, actor, old)
+    const ended = endOld(old, successor.record.id, actor, overlap, now)
     const result = await commit(context, {
       inserts: [successor.record],
       updates: [{ expectedVersion: old.version, record: ended }],
       events: [
-        auditEvent('token.rotated', actor, now, { before: old, after: ended, details }),
+        auditEvent('token.rotated', actor, now, {
+          before: old,
+          after: ended,
+          details: { successorId: successor.record.id, overlapSeconds: overlap },
+        }),
         auditEvent('token.created', actor, now, { after: successor.record, details: { replacesId: old.id } }),
       ],
     })
     if (result.ok) return { token: successor.token, record: viewRecord(successor.record, now) }
   }
-  throw new ConflictError('conflict', 'this token is being changed by others all the time: try again')
+  throw tooManyChanges()
 }
 
 function refuseUnlessAlive(old: StoredToken, now: number): void {
@@ -76,7 +80,7 @@ function mintSuccessor(
   old: StoredToken,
   actor: ReadActor,
   key: string | undefined,
-  overlapSeconds: number,
+  overlap: number,
   now: number,
 ): { token: string; record: StoredToken } {
   const { prefix, digesters, random } = context.settings
@@ -91,29 +95,25 @@ function mintSuccessor(
     createdAt: now,
     rotationDueAt: rotateEverySeconds === undefined ? undefined : now + rotateEverySeconds * 1000,
     replacesId: old.id,
-    rootId: old.rootId ?? old.id,
     replacedById: undefined,
-    requestHash: key === undefined ? undefined : fingerprint({ overlapSeconds }),
+    rootId: old.rootId ?? old.id,
+    requestHash: key === undefined ? undefined : fingerprint({ overlap }),
   })
   return { token, record: { ...record, version: 1 } }
 }
 
-function endOld(old: StoredToken, successorId: string, actor: ReadActor, overlapSeconds: number, now: number): StoredToken {
+function endOld(old: StoredToken, successorId: string, actor: ReadActor, overlap: number, now: number): StoredToken {
   const handover = { replacedById: successorId, rotationDueAt: undefined }
-  if (overlapSeconds === 0) {
+  if (overlap === 0) {
     return withChanges(old, now, { ...handover, revokedAt: now, revokedBy: actor.id, revokedCode: 'rotated' })
   }
-  const end = now + overlapSeconds * 1000
+  const end = now + overlap * 1000
   return withChanges(old, now, { ...handover, expiresAt: old.expiresAt === undefined ? end : Math.min(old.expiresAt, end) })
 }
 
 async function replay(context: Context, attempt: StoredToken): Promise<Replayed> {
   const first = await context.store.findOne(attempt.id)
   if (first === undefined) throw new ConflictError('conflict', 'this token was rotated already, and its successor is gone')
-  if (first.requestHash !== attempt.requestHash) {
-    throw new ConflictError('idempotency_key_reused', 'this idempotencyKey was used for a different request: take a new one', {
-      field: 'idempotencyKey',
-    })
-  }
+  if (first.requestHash !== attempt.requestHash) throw keyReused()
   return { record: viewRecord(first, context.settings.clock()), replayed: true }
 }

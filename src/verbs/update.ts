@@ -4,10 +4,11 @@ import { networksWithin } from '../policy/network.js'
 import { resourcesWithin } from '../policy/resource.js'
 import { readShape } from '../policy/shape.js'
 import type { Context } from '../verify/context.js'
-import { checkGrant, type Kept, type ReadActor, readActor } from './lib/actor.js'
+import type { Kept, ReadActor } from './lib/actor.js'
 import { auditEvent, changedFields } from './lib/audit.js'
-import { changeToken, withChanges } from './lib/change.js'
-import { checkLifetime, readScopes, readTerms, type Terms, type UpdateShape, updateShape } from './lib/inputs.js'
+import { changeToken, readVersion, withChanges } from './lib/change.js'
+import { checkHandout } from './lib/handout.js'
+import { checkLifetime, endOf, type GivenFields, givenFields, readScopes, updateShape } from './lib/inputs.js'
 
 /**
  * Edits a token's terms; refused once it is revoked.
@@ -17,52 +18,40 @@ import { checkLifetime, readScopes, readTerms, type Terms, type UpdateShape, upd
  * @throws GrantDeniedError `grant_denied`, when the actor would hand out more than it has
  * @throws ConflictError `conflict`, when the token is revoked or `version` is stale
  */
-export async function update(context: Context, id: unknown, changes: unknown, by: unknown): Promise<TokenRecord> {
-  const actor = readActor(by)
+export async function update(context: Context, actor: ReadActor, id: unknown, changes: unknown, options: unknown): Promise<TokenRecord> {
   const given = readShape(updateShape, changes, 'update()')
-  const terms = readTerms(given)
-  const scopes = given.scopes === undefined ? undefined : readScopes(context.settings.catalogue, given.scopes)
-  return changeToken(context, id, actor, Reflect.get(Object(by), 'version'), (current, now) => {
+  const version = readVersion(options)
+  const fields = givenFields(given, 'update')
+  const scopes = fields.scopes == null ? undefined : readScopes(context.settings.catalogue, fields.scopes)
+  return changeToken(context, id, actor, version, async (current, now) => {
     if (current.revokedAt !== undefined) throw new ConflictError('conflict', 'this token is revoked, and a revoked token stays as it was')
-    const next = withChanges(current, now, collect(given, terms, scopes, current, now))
+    if (scopes !== undefined && current.inherit === true) {
+      throw new InvalidInputError('scopes', "cannot be set: this token inherits its owner's permissions")
+    }
+    const expiresAt = endOf(given, fields, now)
+    const asked = { ...fields, ...(scopes !== undefined && { scopes }), ...(expiresAt !== undefined && { expiresAt }) }
+    const next = withChanges(current, now, { ...removing(asked), ...rotationDue(asked, current, now) })
     if (changedFields(current, next).length === 0) return undefined
-    checkTerms(context, actor, current, next, now)
+    await checkTerms(context, actor, current, next, now)
     return { record: next, event: auditEvent('token.updated', actor, now, { before: current, after: next }) }
   })
 }
 
-// `undefined` in the input leaves a field as it is; in what is collected here it removes the field.
-function collect(
-  given: UpdateShape,
-  terms: Terms,
-  scopes: readonly string[] | undefined,
-  current: StoredToken,
-  now: number,
-): Partial<Record<keyof StoredToken, unknown>> {
-  const changes: Partial<Record<keyof StoredToken, unknown>> = {}
-  if (given.name !== undefined) changes.name = given.name
-  if (scopes !== undefined) changes.scopes = scopes
-  for (const [field, value] of Object.entries(terms)) {
-    if (value !== undefined) changes[field as keyof Terms] = value ?? undefined
-  }
-  const { rotateEverySeconds } = terms
-  if (rotateEverySeconds === null) changes.rotationDueAt = undefined
-  else if (rotateEverySeconds !== undefined && rotateEverySeconds !== current.rotateEverySeconds && current.replacedById === undefined) {
-    changes.rotationDueAt = now + rotateEverySeconds * 1000
-  }
-  return changes
+// `null` in the input removes a field; in a change that is `undefined`.
+function removing(fields: GivenFields): Partial<Record<keyof StoredToken, unknown>> {
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, value ?? undefined]))
 }
 
-function checkTerms(context: Context, actor: ReadActor, current: StoredToken, next: StoredToken, now: number): void {
-  const { catalogue } = context.settings
-  checkGrant(
-    catalogue,
-    actor,
-    { tenantId: next.tenantId, ownerId: next.ownerId, scopes: next.scopes, resources: next.resources },
-    keptBy(current, next),
-  )
+function rotationDue({ rotateEverySeconds }: GivenFields, current: StoredToken, now: number): { rotationDueAt?: number | undefined } {
+  if (rotateEverySeconds === null) return { rotationDueAt: undefined }
+  if (rotateEverySeconds === undefined || rotateEverySeconds === current.rotateEverySeconds || current.replacedById !== undefined) return {}
+  return { rotationDueAt: now + rotateEverySeconds * 1000 }
+}
+
+async function checkTerms(context: Context, actor: ReadActor, current: StoredToken, next: StoredToken, now: number): Promise<void> {
+  await checkHandout(context, actor, next, keptBy(current, next))
   if (next.expiresAt === current.expiresAt && next.notBefore === current.notBefore) return
-  checkLifetime(next as Parameters<typeof checkLifetime>[0], now, context.settings)
+  checkLifetime(next, now, context.settings.expiry)
   if (
     current.replacedById !== undefined &&
     !(next.expiresAt !== undefined && current.expiresAt !== undefined && next.expiresAt <= current.expiresAt)

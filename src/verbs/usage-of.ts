@@ -1,34 +1,37 @@
 import * as z from 'zod'
 import { InvalidInputError } from '../errors.js'
 import type { UsageCount, UsageSummary } from '../model/usage.js'
-import { readInstant } from '../policy/instant.js'
+import { durationSchema, instantSchema } from '../policy/field-schema.js'
 import { readShape } from '../policy/shape.js'
 import { isTokenId } from '../token/parse.js'
 import type { Context } from '../verify/context.js'
-import { canSee, readReader } from './lib/actor.js'
+import { canSee, type ReadActor } from './lib/actor.js'
 
 const MAX_IDS = 100
 const HOUR_SECONDS = 3600
 const MAX_STEPS = 1000
 
-type Given = { ids: readonly string[]; from: unknown; to?: unknown; stepSeconds?: number | undefined }
+type Given = { ids: readonly string[]; from: number; to?: number | undefined; step?: number | undefined }
 
-const shape: z.ZodType<Given> = z.strictObject({
+/** The fields of `usageOf`'s input. */
+export const usageOfFields: { readonly [Name in keyof Given]-?: z.ZodType<Given[Name]> } = {
   ids: z
     .array(z.string({ error: 'must be the id of a token' }).refine(isTokenId, { error: 'must be the id of a token' }), {
       error: 'must be a list of ids',
     })
     .min(1, { error: 'must name a token' })
-    .max(MAX_IDS, { error: `must be at most ${MAX_IDS} ids` }),
-  from: z.unknown(),
-  to: z.unknown().optional(),
+    .max(MAX_IDS, { error: `must be at most ${MAX_IDS} ids` })
+    .meta({ description: `The tokens: at most ${MAX_IDS}.` }),
+  from: instantSchema.meta({ description: 'From here on; steps are counted from here.' }),
+  to: instantSchema.meta({ description: 'Up to here, exclusive. Now when left out.' }).optional(),
   // Uses are kept by the hour, so a finer step would show gaps that are none.
-  stepSeconds: z
-    .number({ error: 'must be a number of seconds' })
-    .min(HOUR_SECONDS, { error: 'must be at least an hour, 3600' })
-    .multipleOf(HOUR_SECONDS, { error: 'must be whole hours' })
+  step: durationSchema({ min: HOUR_SECONDS })
+    .refine((seconds) => seconds % HOUR_SECONDS === 0, { error: 'must be whole hours' })
+    .meta({ description: 'The length of a step, whole hours; one hour when left out.' })
     .optional(),
-})
+}
+
+const shape: z.ZodType<Given> = z.strictObject(usageOfFields)
 
 /**
  * How much several tokens were used, in even steps of time: enough for a small picture beside each row of a list.
@@ -37,8 +40,7 @@ const shape: z.ZodType<Given> = z.strictObject({
  *
  * @throws InvalidInputError `invalid_input`
  */
-export async function usageOf(context: Context, input: unknown, by: unknown): Promise<{ readonly items: readonly UsageSummary[] }> {
-  const actor = readReader(by)
+export async function usageOf(context: Context, actor: ReadActor, input: unknown): Promise<{ readonly items: readonly UsageSummary[] }> {
   const { now, ids, from, to, stepMs } = readInput(context, input)
   await context.usage?.flush()
   const { prefix } = context.settings
@@ -52,15 +54,12 @@ export async function usageOf(context: Context, input: unknown, by: unknown): Pr
 }
 
 function readInput(context: Context, input: unknown): { now: number; ids: string[]; from: number; to: number; stepMs: number } {
-  const given = readShape(shape, input, 'usageOf()')
   const now = context.settings.clock()
-  const from = readInstant('from', given.from)
-  const to = given.to == null ? now : readInstant('to', given.to)
-  const stepMs = (given.stepSeconds ?? HOUR_SECONDS) * 1000
+  const { ids, from, to = now, step = HOUR_SECONDS } = readShape(shape, input, 'usageOf()')
+  const stepMs = step * 1000
   if (!(from < to)) throw new InvalidInputError('from', 'must lie before to')
-  if (!((to - from) / stepMs <= MAX_STEPS))
-    throw new InvalidInputError('stepSeconds', `makes more than ${MAX_STEPS} steps: take longer ones`)
-  return { now, ids: [...new Set(given.ids)], from, to, stepMs }
+  if (!((to - from) / stepMs <= MAX_STEPS)) throw new InvalidInputError('step', `makes more than ${MAX_STEPS} steps: take longer ones`)
+  return { now, ids: [...new Set(ids)], from, to, stepMs }
 }
 
 function summary(tokenId: string, counts: readonly UsageCount[], from: number, stepMs: number): UsageSummary {

@@ -1,13 +1,19 @@
 import * as z from 'zod'
 import { InvalidInputError, NotFoundError } from '../errors.js'
 import type { UsageCount, UsageReport, UsageRows } from '../model/usage.js'
-import { readInstant } from '../policy/instant.js'
+import { instantSchema } from '../policy/field-schema.js'
 import { readShape } from '../policy/shape.js'
 import type { Context } from '../verify/context.js'
 import { findListed } from './get.js'
-import { canSee, readReader } from './lib/actor.js'
+import { canSee, type ReadActor } from './lib/actor.js'
 
-const shape: z.ZodType<{ from?: unknown; to?: unknown }> = z.strictObject({ from: z.unknown().optional(), to: z.unknown().optional() })
+type Given = { from?: number | undefined; to?: number | undefined }
+
+/** What `usage` accepts. */
+export const usageShape: z.ZodType<Given> = z.strictObject({
+  from: instantSchema.meta({ description: 'From here on.' }).optional(),
+  to: instantSchema.meta({ description: 'Up to here, exclusive.' }).optional(),
+})
 
 /**
  * What a token was used for: counts by hour and endpoint, outcomes, addresses. Includes what this process has counted so far.
@@ -15,11 +21,8 @@ const shape: z.ZodType<{ from?: unknown; to?: unknown }> = z.strictObject({ from
  * @throws NotFoundError `not_found`
  * @throws InvalidInputError `invalid_input`
  */
-export async function usage(context: Context, id: unknown, range: unknown, by: unknown): Promise<UsageReport> {
-  const actor = readReader(by)
-  const given = readShape(shape, range ?? {}, 'usage()')
-  const from = given.from == null ? undefined : readInstant('from', given.from)
-  const to = given.to == null ? undefined : readInstant('to', given.to)
+export async function usage(context: Context, actor: ReadActor, id: unknown, range: unknown): Promise<UsageReport> {
+  const { from, to } = readShape(usageShape, range ?? {}, 'usage()')
   if (from !== undefined && to !== undefined && !(from < to)) throw new InvalidInputError('from', 'must lie before to')
   await context.usage?.flush()
   const stored = await findListed(context, id)

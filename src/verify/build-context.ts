@@ -3,7 +3,7 @@ import { Housekeeping } from '../activity/housekeeping.js'
 import { RefusalRecorder } from '../activity/refusals.js'
 import { RotationNotices } from '../activity/rotation-due.js'
 import { UsageRecorder } from '../activity/usage.js'
-import { OwnerScopes } from '../cache/owners.js'
+import { Owners } from '../cache/owners.js'
 import { RecordCache } from '../cache/records.js'
 import { Signals } from '../cache/signals.js'
 import type { Settings } from '../options.js'
@@ -30,7 +30,7 @@ export function buildContext(settings: Settings): Context {
   const usage = settings.usage === undefined ? undefined : new UsageRecorder(store, nodeId, clock)
   const refusals = new RefusalRecorder({ store, prefix, monotonic, announce })
   const rotations = new RotationNotices(store, prefix, announce)
-  const owners = settings.ownerScopes === undefined ? undefined : createOwners(settings, settings.ownerScopes, () => records.follower.fresh)
+  const owners = settings.owner === undefined ? undefined : createOwners(settings, settings.owner, () => records.follower.fresh)
   const records = new RecordCache(
     store,
     {
@@ -83,12 +83,12 @@ export function buildContext(settings: Settings): Context {
     rotations,
     announce,
     housekeeping,
-    stir: () => housekeeping.stir(),
+    scheduleFlush: () => housekeeping.scheduleFlush(),
   }
 }
 
-function createOwners(settings: Settings, hook: NonNullable<Settings['ownerScopes']>, fresh: () => boolean): OwnerScopes {
-  return new OwnerScopes(hook, {
+function createOwners(settings: Settings, hook: NonNullable<Settings['owner']>, fresh: () => boolean): Owners {
+  return new Owners(hook, {
     catalogue: settings.catalogue,
     deadlineMs: settings.deadlineMs,
     stalenessMs: settings.ownerStalenessMs,

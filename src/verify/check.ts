@@ -25,7 +25,7 @@ function judge(context: Context, entry: Entry | undefined): MaybePromise<Refusal
   if (code !== undefined || context.owners === undefined || entry.ownerId === undefined) return code
   const owned = context.owners.of(entry.ownerId, entry.tenantId)
   return isThenable(owned)
-    ? owned.then((scopes) => (scopes === null ? 'owner_denied' : undefined))
+    ? owned.then((late) => (late === null ? 'owner_denied' : undefined))
     : owned === null
       ? 'owner_denied'
       : undefined

@@ -2,7 +2,7 @@ import type { Housekeeping } from '../activity/housekeeping.js'
 import type { RefusalRecorder } from '../activity/refusals.js'
 import type { RotationNotices } from '../activity/rotation-due.js'
 import type { UsageRecorder } from '../activity/usage.js'
-import type { OwnerScopes } from '../cache/owners.js'
+import type { Owners } from '../cache/owners.js'
 import type { RecordCache } from '../cache/records.js'
 import type { Signals } from '../cache/signals.js'
 import type { StoredEvent } from '../model/event.js'
@@ -16,7 +16,7 @@ export type Context = {
   readonly settings: Settings
   readonly store: GuardedStore
   readonly records: RecordCache
-  readonly owners: OwnerScopes | undefined
+  readonly owners: Owners | undefined
   /** Absent without the option `rateLimit`. */
   readonly rates: Rates | undefined
   readonly signals: Signals
@@ -28,5 +28,5 @@ export type Context = {
   readonly housekeeping: Housekeeping
   readonly announce: (events: readonly StoredEvent[]) => void
   /** There is something to write soon, off the request's path. */
-  readonly stir: () => void
+  readonly scheduleFlush: () => void
 }

@@ -2,6 +2,7 @@ import type { Introspection } from '../model/principal.js'
 import { refusalOf } from '../policy/status.js'
 import type { Context } from './context.js'
 import { findByToken } from './identify.js'
+import { intersectResources, scopesInForce } from './permissions.js'
 import { viewRecord } from './view-record.js'
 
 /**
@@ -17,6 +18,7 @@ export async function introspect(context: Context, token: unknown): Promise<Intr
   const owned = stored.ownerId === undefined ? undefined : await context.owners?.of(stored.ownerId, stored.tenantId)
   const now = clock()
   if (owned === null || refusalOf(stored, now) !== undefined) return { active: false }
-  const scopes = owned === undefined ? granted : catalogue.intersect(granted, owned)
-  return { active: true, record: viewRecord(stored, now), scopes: scopes.names }
+  const scopes = scopesInForce(catalogue, { scopes: granted, inherit: stored.inherit === true }, owned)
+  const resources = intersectResources(stored.resources, owned?.resources)
+  return { active: true, record: viewRecord(stored, now), scopes: scopes.names, ...(resources !== undefined && { resources }) }
 }

@@ -13,6 +13,7 @@ export type SignalOf = (entry: Entry) => AbortSignal
  * Its fields are for reading; what it allows is decided by private state, so that a handler that overwrites a field changes nothing.
  */
 export class TokenPrincipal implements Principal {
+  readonly kind = 'token'
   readonly tokenId: string
   readonly name: string
   declare readonly tenantId?: string
@@ -22,25 +23,25 @@ export class TokenPrincipal implements Principal {
   declare readonly metadata?: JsonObject
   readonly #entry: Entry
   readonly #granted: ScopeSet
+  readonly #resources: Resources | undefined
   readonly #signalOf: SignalOf
 
-  constructor(entry: Entry, granted: ScopeSet, signalOf: SignalOf) {
+  constructor(entry: Entry, granted: ScopeSet, resources: Resources | undefined, signalOf: SignalOf) {
     this.tokenId = entry.id
     this.name = entry.name
     if (entry.tenantId !== undefined) this.tenantId = entry.tenantId
     if (entry.ownerId !== undefined) this.ownerId = entry.ownerId
     this.scopes = granted.names
-    if (entry.rare !== undefined) {
-      if (entry.rare.resources !== undefined) this.resources = entry.rare.resources
-      if (entry.rare.metadata !== undefined) this.metadata = entry.rare.metadata
-    }
+    if (resources !== undefined) this.resources = resources
+    if (entry.optional?.metadata !== undefined) this.metadata = entry.optional.metadata
     this.#entry = entry
     this.#granted = granted
+    this.#resources = resources
     this.#signalOf = signalOf
   }
 
   allows(scope: string, resources?: { readonly [dimension: string]: string | readonly string[] }): boolean {
-    return this.#granted.has(scope) && (resources === undefined || resourcesAllow(this.#entry.rare?.resources, resources))
+    return this.#granted.has(scope) && (resources === undefined || resourcesAllow(this.#resources, resources))
   }
 
   get signal(): AbortSignal {

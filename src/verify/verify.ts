@@ -1,8 +1,8 @@
 import type { Entry } from '../cache/entry.js'
+import type { Owned } from '../cache/owners.js'
 import type { RefusalCode } from '../errors.js'
 import type { MaybePromise } from '../model/json.js'
 import type { Principal, Verification, VerifyContext } from '../model/principal.js'
-import type { ScopeSet } from '../policy/catalogue.js'
 import { normalizeIp } from '../policy/network.js'
 import { refusalOf } from '../policy/status.js'
 import type { Rated } from '../rate-limit/rates.js'
@@ -10,6 +10,7 @@ import { isThenable } from '../store/deadline.js'
 import { checksumMatches } from '../token/checksum.js'
 import { equalDigests } from '../token/compare.js'
 import type { Context } from './context.js'
+import { intersectResources, scopesInForce } from './permissions.js'
 import { TokenPrincipal } from './principal.js'
 
 type Refused = Extract<Verification, { ok: false }>
@@ -56,34 +57,39 @@ function judge(context: Context, entry: Entry, digest: string, request: VerifyCo
   if (!equalDigests(entry.digest, digest)) return refuse(context, entry, 'secret_mismatch', now, request)
   const code = refusalOf(entry.lifecycle, now)
   if (code !== undefined) return refuse(context, entry, code, now, request)
-  const allowsIp = entry.rare?.allowsIp
+  const allowsIp = entry.optional?.allowsIp
   if (allowsIp !== undefined && !allowsIp(request?.ip)) return refuse(context, entry, 'ip_denied', now, request)
-  if (context.owners === undefined || entry.ownerId === undefined) return allow(context, entry, entry.scopes, now, request)
+  if (context.owners === undefined || entry.ownerId === undefined) return allow(context, entry, undefined, now, request)
   const owned = context.owners.of(entry.ownerId, entry.tenantId)
   return isThenable(owned)
-    ? owned.then((scopes) => delegate(context, entry, scopes, now, request))
+    ? owned.then((late) => delegate(context, entry, late, now, request))
     : delegate(context, entry, owned, now, request)
 }
 
 function delegate(
   context: Context,
   entry: Entry,
-  owned: ScopeSet | null,
+  owned: Owned | null,
   now: number,
   request: VerifyContext | undefined,
 ): MaybePromise<Verification> {
-  if (owned === null) return refuse(context, entry, 'owner_denied', now, request)
-  return allow(context, entry, context.settings.catalogue.intersect(entry.scopes, owned), now, request)
+  return owned === null ? refuse(context, entry, 'owner_denied', now, request) : allow(context, entry, owned, now, request)
 }
 
 function allow(
   context: Context,
   entry: Entry,
-  granted: ScopeSet,
+  owned: Owned | undefined,
   now: number,
   request: VerifyContext | undefined,
 ): MaybePromise<Verification> {
-  const principal = new TokenPrincipal(entry, granted, context.signalOf)
+  const { optional } = entry
+  const granted =
+    owned === undefined
+      ? entry.scopes
+      : scopesInForce(context.settings.catalogue, { scopes: entry.scopes, inherit: optional?.inherit === true }, owned)
+  const resources = owned?.resources === undefined ? optional?.resources : intersectResources(optional?.resources, owned.resources)
+  const principal = new TokenPrincipal(entry, granted, resources, context.signalOf)
   const { rates } = context
   if (rates === undefined) return admit(context, entry, principal, now, request)
   // A second guard of the same request: it was counted by the first.
@@ -100,9 +106,9 @@ function allow(
 function admit(context: Context, entry: Entry, principal: Principal, now: number, request: VerifyContext | undefined): Allowed {
   if (context.usage !== undefined) {
     context.usage.touch(entry, now, request?.ip)
-    context.stir()
+    context.scheduleFlush()
   }
-  const dueAt = entry.rare?.rotationDueAt
+  const dueAt = entry.optional?.rotationDueAt
   if (dueAt !== undefined && now >= dueAt) void tellDue(context, entry, dueAt, now)
   return { ok: true, principal }
 }
@@ -111,7 +117,7 @@ function refuse(context: Context, entry: Entry, code: RefusalCode, now: number, 
   const ip = normalizeIp(request?.ip)
   context.refusals.note(entry, code, now, ip)
   context.usage?.count(entry, now, endpointOf(request), code, ip)
-  context.stir()
+  context.scheduleFlush()
   return { ok: false, code }
 }
 
@@ -147,7 +153,7 @@ function note(context: Context, principal: Principal, endpoint: string, ip: stri
   if (outcome !== 'allowed') context.refusals.note(entry, outcome, now, normalizeIp(ip))
   // What was refused after all spends nothing.
   if (outcome !== 'allowed') context.rates?.giveBack(principal)
-  context.stir()
+  context.scheduleFlush()
 }
 
 /** The decision, and one use counted when it is allowed. */

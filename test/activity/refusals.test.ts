@@ -2,23 +2,24 @@ import type { AuditEvent } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
 import { faultyStore } from 'latchkey/testing'
 import { describe, expect, it } from 'vitest'
-import { instance, mint, pause, principalOf, SYSTEM, warm } from '../latchkey/harness.js'
+import { deciderOf } from '../../src/instance.js'
+import { instance, mint, pause, principalOf, warm } from '../latchkey/harness.js'
 
 const total = (events: readonly AuditEvent[]): number => events.reduce((sum, { count }) => sum + (count ?? 0), 0)
 
 describe('refused uses of a known token', () => {
   it('are a handful of events with the right total, however many there were', async () => {
     const store = memoryStore()
-    const tokens = instance({ store, usage: { flushIntervalSeconds: 0.02 } })
+    const tokens = instance({ store, usage: { flushEvery: 0.02 } })
     const { token, record } = await mint(tokens)
-    await tokens.revoke(record.id, {}, SYSTEM)
+    await tokens.system.revoke(record.id)
     const before = await warm(tokens, token)
     for (let use = 0; use < 100_000; use += 1) {
-      void tokens.decide(token, { ip: '10.0.0.1' })
+      void deciderOf(tokens).decide(token, { ip: '10.0.0.1' })
       if (use % 10_000 === 0) await pause(5)
     }
     await tokens.close()
-    const { items } = await instance({ store }).events({ action: 'token.refused', limit: 1000 })
+    const { items } = await instance({ store }).system.events({ action: 'token.refused', limit: 1000 })
     expect(items.length).toBeLessThan(10)
     expect(total(items)).toBe(100_000 + before)
     expect(items[0]).toMatchObject({ tokenId: record.id, code: 'token_revoked', ip: '10.0.0.1', actorId: `token:${record.id}` })
@@ -36,7 +37,7 @@ describe('refused uses of a known token', () => {
       expect(await tokens.verify(token, ip)).toMatchObject({ ok: false, code })
     }
     await of('token_expired', async () => {
-      const { token, record } = await mint(tokens, { ttlSeconds: 1 })
+      const { token, record } = await mint(tokens, { expiresIn: 1 })
       now += 1000
       return { token, id: record.id }
     })
@@ -46,7 +47,7 @@ describe('refused uses of a known token', () => {
     })
     await of('token_inactive', async () => {
       const { token, record } = await mint(tokens)
-      await tokens.deactivate(record.id, SYSTEM)
+      await tokens.system.deactivate(record.id)
       return { token, id: record.id }
     })
     await of('ip_denied', async () => {
@@ -54,24 +55,27 @@ describe('refused uses of a known token', () => {
       return { token, id: record.id }
     })
     const { token, record } = await mint(tokens)
-    tokens.countUse(await principalOf(tokens.decide(token, ip)), { ip: '::ffff:10.0.0.1', outcome: 'resource_denied' })
+    deciderOf(tokens).countUse(await principalOf(deciderOf(tokens).decide(token, ip)), {
+      ip: '::ffff:10.0.0.1',
+      outcome: 'resource_denied',
+    })
     seen.resource_denied = record.id
     await tokens.close()
-    const { items } = await instance({ store }).events({ action: 'token.refused' })
+    const { items } = await instance({ store }).system.events({ action: 'token.refused' })
     expect(Object.fromEntries(items.map(({ code, tokenId }) => [code, tokenId]))).toEqual(seen)
     expect(new Set(items.map((event) => event.ip))).toEqual(new Set(['10.0.0.1']))
   })
 
   it('of very many tokens stay within a budget, with nothing lost from the count', async () => {
     const store = memoryStore()
-    const tokens = instance({ store, usage: { flushIntervalSeconds: 0.02 } })
+    const tokens = instance({ store, usage: { flushEvery: 0.02 } })
     const made = await Promise.all(Array.from({ length: 2500 }, () => mint(tokens)))
-    await tokens.revokeAll({ all: true }, SYSTEM)
+    await tokens.system.revokeAll({ all: true })
     const writes: number[] = []
     for (const { token } of made) await tokens.verify(token)
     for (let round = 0; round < 10; round += 1) {
       await pause(20)
-      writes.push((await tokens.events({ action: 'token.refused', limit: 1000 })).items.length)
+      writes.push((await tokens.system.events({ action: 'token.refused', limit: 1000 })).items.length)
     }
     expect(Math.max(...writes)).toBeLessThanOrEqual(121)
     await tokens.close()
@@ -79,7 +83,7 @@ describe('refused uses of a known token', () => {
     let cursor: string | undefined
     const reader = instance({ store })
     do {
-      const page = await reader.events({ action: 'token.refused', limit: 1000, cursor })
+      const page = await reader.system.events({ action: 'token.refused', limit: 1000, cursor })
       sum += total(page.items)
       cursor = page.nextCursor
     } while (cursor !== undefined)
@@ -98,12 +102,12 @@ describe('refused uses of a known token', () => {
       const told: AuditEvent[] = []
       const tokens = instance({
         store,
-        usage: { flushIntervalSeconds: 0.01 },
-        deadlineSeconds: 0.05,
+        usage: { flushEvery: 0.01 },
+        deadline: 0.05,
         onEvent: (event) => void (event.action === 'token.refused' && told.push(event)),
       })
       const made = await Promise.all([mint(tokens), mint(tokens), mint(tokens)])
-      await tokens.revokeAll({ all: true }, SYSTEM)
+      await tokens.system.revokeAll({ all: true })
       store.behave(({ method, number }) => (method === 'commit' && number % 3 !== 0 ? fault : undefined))
       for (const { token } of made) {
         await tokens.verify(token)
@@ -112,7 +116,7 @@ describe('refused uses of a known token', () => {
       await pause(100)
       store.behave()
       await tokens.close()
-      const { items } = await instance({ store: shared }).events({ action: 'token.refused' })
+      const { items } = await instance({ store: shared }).system.events({ action: 'token.refused' })
       expect(total(items)).toBe(3)
       expect(new Set(items.map(({ tokenId }) => tokenId)).size).toBe(3)
       expect(told.length).toBeLessThanOrEqual(items.length)
@@ -121,9 +125,9 @@ describe('refused uses of a known token', () => {
 
   it('never fail a request', async () => {
     const store = faultyStore(memoryStore())
-    const tokens = instance({ store, usage: { flushIntervalSeconds: 0.01 }, deadlineSeconds: 0.05 })
+    const tokens = instance({ store, usage: { flushEvery: 0.01 }, deadline: 0.05 })
     const { token, record } = await mint(tokens)
-    await tokens.revoke(record.id, {}, SYSTEM)
+    await tokens.system.revoke(record.id)
     store.behave({ commit: { do: 'fail', error: undefined, how: 'throw' } })
     for (let use = 0; use < 20; use += 1) {
       expect(await tokens.verify(token)).toMatchObject({ code: 'token_revoked' })

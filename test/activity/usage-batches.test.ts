@@ -16,7 +16,7 @@ it('a flush goes to the store in batches of the size that it asks for, and lets 
     }
     return proceed()
   })
-  const tokens = instance({ store, usage: { flushIntervalSeconds: 60 } })
+  const tokens = instance({ store, usage: { flushEvery: 60 } })
   const made = await Promise.all(Array.from({ length: 100 }, () => mint(tokens)))
   for (const { token } of made) await tokens.verify(token, { ip: '192.0.2.1', endpoint: '/stock' })
   const turn = setInterval(() => {

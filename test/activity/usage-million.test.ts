@@ -67,7 +67,7 @@ describe('a million uses at once, from several instances', () => {
               lost += 1
               throw new Error('the answer was lost')
             }),
-            usage: { flushIntervalSeconds: 0.05 },
+            usage: { flushEvery: 0.05 },
           }),
         )
         const [first] = nodes
@@ -92,7 +92,7 @@ describe('a million uses at once, from several instances', () => {
         await Promise.all(nodes.map((node) => node.close()))
         expect(lost, 'batches whose answer was lost').toBeGreaterThan(0)
         const reader = instance({ store: place.open() })
-        const reports = await Promise.all(made.map(({ record }) => reader.usage(record.id)))
+        const reports = await Promise.all(made.map(({ record }) => reader.system.usage(record.id)))
         const sum = (counts: readonly { readonly count: number }[]): number => counts.reduce((total, { count }) => total + count, 0)
         expect(sum(reports.map(({ total }) => ({ count: total })))).toBe(USES)
         expect(sum(reports.flatMap(({ addresses }) => addresses))).toBe(USES)

@@ -1,8 +1,9 @@
 import { memoryStore } from 'latchkey/stores/memory'
 import { faultyStore } from 'latchkey/testing'
 import { describe, expect, it } from 'vitest'
+import { deciderOf } from '../../src/instance.js'
 import type { UsageBatch } from '../../src/model/usage.js'
-import { instance, mint, pause, principalOf, SYSTEM, verdict, warm } from '../latchkey/harness.js'
+import { instance, mint, pause, principalOf, verdict, warm } from '../latchkey/harness.js'
 
 const GET = { method: 'GET', endpoint: '/stock/:id', ip: '10.0.0.1' }
 
@@ -23,7 +24,7 @@ describe('usage', () => {
     )
     await Promise.all(nodes.slice(1).map((node) => node.close()))
     for (const [n, { record }] of made.entries()) {
-      const report = await nodes[0]?.usage(record.id)
+      const report = await nodes[0]?.system.usage(record.id)
       expect(report?.total).toBe(3 * (100 + n))
       expect(report?.addresses).toMatchObject([{ ip: '10.0.0.1', count: 3 * (100 + n) }])
       expect(report?.endpoints.map(({ endpoint }) => endpoint).sort()).toEqual(['GET /e0', 'GET /e1', 'GET /e2'])
@@ -32,23 +33,23 @@ describe('usage', () => {
 
   it('is written by close, whole', async () => {
     const store = memoryStore()
-    const tokens = instance({ store, usage: { flushIntervalSeconds: 60 } })
+    const tokens = instance({ store, usage: { flushEvery: 60 } })
     const other = instance({ store })
     const { token, record } = await mint(tokens)
     for (let use = 0; use < 1234; use += 1) await tokens.verify(token, GET)
-    expect((await other.usage(record.id)).total).toBe(0)
+    expect((await other.system.usage(record.id)).total).toBe(0)
     await tokens.close()
-    expect(await other.usage(record.id)).toMatchObject({ total: 1234, lastUsedIp: '10.0.0.1' })
+    expect(await other.system.usage(record.id)).toMatchObject({ total: 1234, lastUsedIp: '10.0.0.1' })
   })
 
   it('is written without being asked', async () => {
     const store = memoryStore()
-    const tokens = instance({ store, usage: { flushIntervalSeconds: 0.02 } })
+    const tokens = instance({ store, usage: { flushEvery: 0.02 } })
     const other = instance({ store })
     const { token, record } = await mint(tokens)
     await tokens.verify(token, GET)
-    for (let tries = 0; tries < 200 && (await other.usage(record.id)).total === 0; tries += 1) await pause(5)
-    expect((await other.usage(record.id)).total).toBe(1)
+    for (let tries = 0; tries < 200 && (await other.system.usage(record.id)).total === 0; tries += 1) await pause(5)
+    expect((await other.system.usage(record.id)).total).toBe(1)
   })
 
   for (const [what, fault] of Object.entries({
@@ -61,7 +62,7 @@ describe('usage', () => {
     it(`counts once when a batch ${what}`, async () => {
       const shared = memoryStore()
       const store = faultyStore(shared)
-      const tokens = instance({ store, usage: { flushIntervalSeconds: 0.02 }, deadlineSeconds: 0.05 })
+      const tokens = instance({ store, usage: { flushEvery: 0.02 }, deadline: 0.05 })
       const { token, record } = await mint(tokens)
       store.behave(({ method, number }) => (method === 'recordUsage' && number % 3 !== 0 ? fault : undefined))
       for (let use = 0; use < 200; use += 1) {
@@ -70,7 +71,7 @@ describe('usage', () => {
       }
       store.behave()
       await tokens.close()
-      const report = await instance({ store: shared }).usage(record.id)
+      const report = await instance({ store: shared }).system.usage(record.id)
       expect(report.total).toBe(200)
       expect(report.addresses).toMatchObject([{ count: 200 }])
     })
@@ -83,27 +84,27 @@ describe('usage', () => {
       if (method === 'recordUsage') batches.push(args[0] as UsageBatch)
       return method === 'recordUsage' ? { do: 'delay', milliseconds: 30 } : undefined
     })
-    const tokens = instance({ store, usage: { flushIntervalSeconds: 0.01 } })
+    const tokens = instance({ store, usage: { flushEvery: 0.01 } })
     const { token, record } = await mint(tokens)
     for (let use = 0; use < 100; use += 1) {
       await tokens.verify(token, GET)
       await pause(1)
     }
     await tokens.close()
-    expect((await instance({ store: shared }).usage(record.id)).total).toBe(100)
+    expect((await instance({ store: shared }).system.usage(record.id)).total).toBe(100)
     expect(batches.map(({ seq }) => seq)).toEqual(batches.map((_, at) => at + 1))
     expect(new Set(batches.map(({ nodeId }) => nodeId)).size).toBe(1)
   })
 
   it('never fails or delays a request, whatever the store does with it', async () => {
     const store = faultyStore(memoryStore(), { recordUsage: { do: 'hang' } })
-    const tokens = instance({ store, usage: { flushIntervalSeconds: 0.01 }, deadlineSeconds: 0.05 })
+    const tokens = instance({ store, usage: { flushEvery: 0.01 }, deadline: 0.05 })
     const { token } = await mint(tokens)
     await warm(tokens, token)
     for (let use = 0; use < 200; use += 1) {
       const odd = { ip: use as unknown as string, endpoint: { use } as unknown as string, method: null as unknown as string }
       expect(await verdict(tokens.verify(token, odd))).toBe('ok')
-      expect(tokens.decide(token, GET)).toMatchObject({ ok: true })
+      expect(deciderOf(tokens).decide(token, GET)).toMatchObject({ ok: true })
       if (use % 50 === 0) await pause(10)
     }
   })
@@ -112,7 +113,7 @@ describe('usage', () => {
     const tokens = instance()
     const { token, record } = await mint(tokens)
     for (let use = 0; use < 2000; use += 1) await tokens.verify(token, { endpoint: `/e${use}`, ip: `10.0.${use >> 8}.${use & 255}` })
-    const report = await tokens.usage(record.id)
+    const report = await tokens.system.usage(record.id)
     expect(report.total).toBe(2000)
     expect(report.endpoints.length).toBeLessThanOrEqual(257)
     expect(report.endpoints.find(({ endpoint }) => endpoint === '(other)')?.count).toBeGreaterThan(1700)
@@ -127,7 +128,7 @@ describe('usage', () => {
     for (const endpoint of ['/a\u0000b', `/${lone}`, `${'x'.repeat(199)}😀`, '/c\u001b[0m']) {
       await tokens.verify(token, { endpoint, ip: 'junk\u0000' })
     }
-    const report = await tokens.usage(record.id)
+    const report = await tokens.system.usage(record.id)
     expect(report.total).toBe(4)
     expect(JSON.stringify(report.endpoints)).not.toMatch(/\\u0000|\\u001b|\\ud8/)
     for (const { endpoint } of report.endpoints) expect(endpoint).not.toMatch(/\p{Surrogate}/u)
@@ -139,7 +140,7 @@ describe('usage', () => {
     const tokens = instance()
     const { token, record } = await mint(tokens)
     for (const ip of ['10.0.0.1', '::ffff:10.0.0.1', '::FFFF:10.0.0.1', '10.0.0.1']) await tokens.verify(token, { ip })
-    expect(await tokens.usage(record.id)).toMatchObject({ lastUsedIp: '10.0.0.1', addresses: [{ ip: '10.0.0.1', count: 4 }] })
+    expect(await tokens.system.usage(record.id)).toMatchObject({ lastUsedIp: '10.0.0.1', addresses: [{ ip: '10.0.0.1', count: 4 }] })
   })
 
   it('tells refused uses from allowed ones, and hours apart', async () => {
@@ -149,12 +150,12 @@ describe('usage', () => {
     await tokens.verify(token, GET)
     await tokens.verify(token, { ...GET, ip: '10.0.0.2' })
     now += 1
-    const principal = await principalOf(tokens.decide(token, GET))
-    tokens.countUse(principal, { endpoint: 'GET /stock/:id', ip: '10.0.0.1', outcome: 'scope_insufficient' })
-    tokens.countUse({ ...principal, allows: () => true, signal: principal.signal }, { endpoint: 'GET /other' })
-    await tokens.revoke(record.id, {}, SYSTEM)
+    const principal = await principalOf(deciderOf(tokens).decide(token, GET))
+    deciderOf(tokens).countUse(principal, { endpoint: 'GET /stock/:id', ip: '10.0.0.1', outcome: 'scope_insufficient' })
+    deciderOf(tokens).countUse({ ...principal, allows: () => true, signal: principal.signal }, { endpoint: 'GET /other' })
+    await tokens.system.revoke(record.id)
     await tokens.verify(token, GET)
-    const report = await tokens.usage(record.id)
+    const report = await tokens.system.usage(record.id)
     const [ten, eleven] = [new Date('2030-01-01T10:00:00Z'), new Date('2030-01-01T11:00:00Z')]
     const endpoint = 'GET /stock/:id'
     expect(report.buckets).toEqual([
@@ -164,22 +165,22 @@ describe('usage', () => {
       { at: eleven, endpoint, outcome: 'token_revoked', count: 1 },
     ])
     expect(report).toMatchObject({ total: 1, refused: 3 })
-    expect((await tokens.usage(record.id, { from: eleven })).refused).toBe(2)
-    expect((await tokens.usage(record.id, { to: eleven })).total).toBe(1)
+    expect((await tokens.system.usage(record.id, { from: eleven })).refused).toBe(2)
+    expect((await tokens.system.usage(record.id, { to: eleven })).total).toBe(1)
   })
 
   it('shows the last use before it is written, and never an older one', async () => {
     let now = Date.now()
     const store = faultyStore(memoryStore(), { recordUsage: { do: 'fail', error: new Error('down') } })
-    const tokens = instance({ store, clock: () => now, usage: { flushIntervalSeconds: 0.01 } })
+    const tokens = instance({ store, clock: () => now, usage: { flushEvery: 0.01 } })
     const { token, record } = await mint(tokens)
-    expect((await tokens.get(record.id))?.lastUsedAt).toBeUndefined()
+    expect((await tokens.system.get(record.id))?.lastUsedAt).toBeUndefined()
     await tokens.verify(token, GET)
     await pause(30)
     now += 5000
     await tokens.verify(token, { ip: '10.0.0.9' })
-    expect(await tokens.get(record.id)).toMatchObject({ lastUsedAt: new Date(now), lastUsedIp: '10.0.0.9' })
-    expect((await tokens.list()).items).toMatchObject([{ lastUsedAt: new Date(now) }])
+    expect(await tokens.system.get(record.id)).toMatchObject({ lastUsedAt: new Date(now), lastUsedIp: '10.0.0.9' })
+    expect((await tokens.system.list()).items).toMatchObject([{ lastUsedAt: new Date(now) }])
     store.behave()
   })
 
@@ -187,6 +188,6 @@ describe('usage', () => {
     const tokens = instance({ usage: false })
     const { token, record } = await mint(tokens)
     expect(await verdict(tokens.verify(token, GET))).toBe('ok')
-    expect(await tokens.usage(record.id)).toMatchObject({ total: 0 })
+    expect(await tokens.system.usage(record.id)).toMatchObject({ total: 0 })
   })
 })

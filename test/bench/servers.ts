@@ -42,7 +42,7 @@ async function createCredentials(): Promise<Credentials> {
   const records = new Map<string, FloorRecord>()
   const texts: string[] = []
   for (let at = 0; at < KEYS; at += 1) {
-    const { token, record } = await tokens.create({ name: `key ${at}`, scopes: ['stock:read'] }, { actor: 'system' })
+    const { token, record } = await tokens.system.create({ name: `key ${at}`, scopes: ['stock:read'] })
     const [stored] = await store.find([record.id])
     if (stored !== undefined) records.set(record.id, { digest: stored.digest })
     texts.push(token)

@@ -1,5 +1,6 @@
 import { latchkey } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
+import { deciderOf } from '../../src/instance.js'
 import { type FloorRecord, floorVerify, pepperedDigest, textbookVerify } from './floor.js'
 import { type Measured, measurePaired } from './paired.js'
 
@@ -14,10 +15,7 @@ export async function benchVerify(options: { tokens: number; rounds: number; cou
   const records = new Map<string, FloorRecord>()
   const texts: string[] = []
   for (let at = 0; at < options.tokens; at += 1) {
-    const { token, record } = await tokens.create(
-      { name: `token ${at}`, scopes: ['inventory:read'], ttlSeconds: 86_400 },
-      { actor: 'system' },
-    )
+    const { token, record } = await tokens.system.create({ name: `token ${at}`, scopes: ['inventory:read'], expiresIn: 86_400 })
     const [stored] = await store.find([record.id])
     if (stored !== undefined)
       records.set(record.id, { digest: stored.digest, ...(stored.expiresAt !== undefined && { expiresAt: stored.expiresAt }) })
@@ -51,23 +49,23 @@ export async function benchVerify(options: { tokens: number; rounds: number; cou
         {
           name: 'latchkey, as adapters call it (decide and count)',
           run: each(() => {
-            const verification = tokens.decide(pick(), request)
+            const verification = deciderOf(tokens).decide(pick(), request)
             if (!('ok' in verification) || !verification.ok) throw new Error('not answered warm')
-            tokens.countUse(verification.principal, { endpoint: 'GET /stock/:id', ip: '192.0.2.7' })
+            deciderOf(tokens).countUse(verification.principal, { endpoint: 'GET /stock/:id', ip: '192.0.2.7' })
           }),
         },
         {
           name: 'latchkey, the same with usage off',
           run: each(() => {
-            const verification = uncounted.decide(pick(), request)
+            const verification = deciderOf(uncounted).decide(pick(), request)
             if (!('ok' in verification) || !verification.ok) throw new Error('not answered warm')
-            uncounted.countUse(verification.principal, { endpoint: 'GET /stock/:id', ip: '192.0.2.7' })
+            deciderOf(uncounted).countUse(verification.principal, { endpoint: 'GET /stock/:id', ip: '192.0.2.7' })
           }),
         },
         {
           name: 'latchkey, decide only',
           run: each(() => {
-            const verification = tokens.decide(pick(), request)
+            const verification = deciderOf(tokens).decide(pick(), request)
             if (!('ok' in verification) || !verification.ok) throw new Error('not answered warm')
           }),
         },
@@ -80,8 +78,8 @@ export async function benchVerify(options: { tokens: number; rounds: number; cou
         ...(digestOf === undefined
           ? [{ name: 'textbook: regular expression, createHash, timingSafeEqual', run: each(() => must(textbookVerify(records, pick()))) }]
           : []),
-        { name: 'latchkey, malformed junk', run: each(() => tokens.decide(junk)) },
-        { name: 'latchkey, wrong checksum', run: each(() => tokens.decide(wrongSum[pickAt()])) },
+        { name: 'latchkey, malformed junk', run: each(() => deciderOf(tokens).decide(junk)) },
+        { name: 'latchkey, wrong checksum', run: each(() => deciderOf(tokens).decide(wrongSum[pickAt()])) },
       ],
       options,
     )

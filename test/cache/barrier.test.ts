@@ -1,7 +1,7 @@
 import { memoryStore } from 'latchkey/stores/memory'
 import { faultyStore, interceptStore } from 'latchkey/testing'
 import { describe, expect, it } from 'vitest'
-import { instance, mint, pause, SYSTEM, verdict, warm } from '../latchkey/harness.js'
+import { instance, mint, pause, verdict, warm } from '../latchkey/harness.js'
 import { lateStore } from './late-store.js'
 
 const HOUR_MS = 3_600_000
@@ -10,14 +10,14 @@ describe('revoke with waitForNodes', () => {
   it('answers only when a node that is behind has followed', async () => {
     const shared = memoryStore()
     const slow = lateStore(shared)
-    const here = instance({ store: shared, cache: { maxStalenessSeconds: 30 } })
-    const there = instance({ store: slow, cache: { maxStalenessSeconds: 30 } })
+    const here = instance({ store: shared, cache: { maxStaleness: 30 } })
+    const there = instance({ store: slow, cache: { maxStaleness: 30 } })
     const { token, record } = await mint(here)
     await warm(there, token)
     // The next read of the feed over there stays under way until the test lets it arrive.
     const held = slow.answerLate('changes')
     let answered = false
-    const revoked = here.revoke(record.id, { waitForNodes: true }, SYSTEM).then(() => {
+    const revoked = here.system.revoke(record.id, { waitForNodes: true }).then(() => {
       answered = true
     })
     await held.asked
@@ -36,12 +36,12 @@ describe('revoke with waitForNodes', () => {
     it(`waits for a node whose clock is an hour ${which}`, async () => {
       const shared = memoryStore()
       const slow = lateStore(shared)
-      const here = instance({ store: shared, cache: { maxStalenessSeconds: 30 } })
-      const there = instance({ store: slow, cache: { maxStalenessSeconds: 30 }, clock: () => Date.now() + offset })
+      const here = instance({ store: shared, cache: { maxStaleness: 30 } })
+      const there = instance({ store: slow, cache: { maxStaleness: 30 }, clock: () => Date.now() + offset })
       const { token, record } = await mint(here)
       await warm(there, token)
       const held = slow.answerLate('changes')
-      const revoked = here.revoke(record.id, { waitForNodes: true }, SYSTEM)
+      const revoked = here.system.revoke(record.id, { waitForNodes: true })
       await held.asked
       expect(await Promise.race([revoked.then(() => 'answered'), pause(60)])).toBeUndefined()
       held.arrive()
@@ -53,25 +53,25 @@ describe('revoke with waitForNodes', () => {
   it('waits for a node that is cut off no longer than its bound, after which it accepts nothing', async () => {
     const shared = memoryStore()
     const cut = faultyStore(shared)
-    const here = instance({ store: shared, cache: { maxStalenessSeconds: 0.3 } })
-    const there = instance({ store: cut, cache: { maxStalenessSeconds: 0.3 }, deadlineSeconds: 0.1 })
+    const here = instance({ store: shared, cache: { maxStaleness: 0.3 } })
+    const there = instance({ store: cut, cache: { maxStaleness: 0.3 }, deadline: 0.1 })
     const { token, record } = await mint(here)
     await warm(there, token)
     cut.behave({ changes: { do: 'hang' }, find: { do: 'fail', error: new Error('cut') }, wake: { do: 'drop' } })
-    await here.revoke(record.id, { waitForNodes: true }, SYSTEM)
+    await here.system.revoke(record.id, { waitForNodes: true })
     expect(await verdict(there.verify(token))).toBe('store_unavailable')
   })
 
   it('counts in what onStale adds to the bound', async () => {
     const shared = memoryStore()
     const cut = faultyStore(shared)
-    const cache = { maxStalenessSeconds: 0.1, onStale: { serveForSeconds: 0.5 } }
+    const cache = { maxStaleness: 0.1, serveStaleFor: 0.5 }
     const here = instance({ store: shared, cache })
-    const there = instance({ store: cut, cache, deadlineSeconds: 0.1 })
+    const there = instance({ store: cut, cache, deadline: 0.1 })
     const { token, record } = await mint(here)
     await warm(there, token)
     cut.behave({ changes: { do: 'fail', error: 0 }, find: { do: 'fail', error: 0 }, wake: { do: 'drop' } })
-    await here.revoke(record.id, { waitForNodes: true }, SYSTEM)
+    await here.system.revoke(record.id, { waitForNodes: true })
     expect(await verdict(there.verify(token))).toBe('store_unavailable')
   })
 
@@ -82,32 +82,32 @@ describe('revoke with waitForNodes', () => {
       if (method === 'leases') throw new Error('no leases')
       return proceed()
     })
-    const here = instance({ store: blind, cache: { maxStalenessSeconds: 0.2 } })
-    const there = instance({ store: deaf, cache: { maxStalenessSeconds: 0.2 } })
+    const here = instance({ store: blind, cache: { maxStaleness: 0.2 } })
+    const there = instance({ store: deaf, cache: { maxStaleness: 0.2 } })
     const { token, record } = await mint(here)
     await warm(there, token)
-    await here.revoke(record.id, { waitForNodes: true }, SYSTEM)
+    await here.system.revoke(record.id, { waitForNodes: true })
     expect(await verdict(there.verify(token))).toBe('token_revoked')
   })
 
   it('does not wait for nodes that were closed', async () => {
     const shared = memoryStore()
-    const here = instance({ store: shared, cache: { maxStalenessSeconds: 30 } })
-    const there = instance({ store: shared, cache: { maxStalenessSeconds: 30 } })
+    const here = instance({ store: shared, cache: { maxStaleness: 30 } })
+    const there = instance({ store: shared, cache: { maxStaleness: 30 } })
     const { token, record } = await mint(here)
     await warm(there, token)
     await there.close()
-    await here.revoke(record.id, { waitForNodes: true }, SYSTEM)
+    await here.system.revoke(record.id, { waitForNodes: true })
   })
 
   it('works for revokeAll, and for a token that was revoked before', async () => {
     const shared = memoryStore()
-    const here = instance({ store: shared, cache: { maxStalenessSeconds: 30 } })
-    const there = instance({ store: shared, cache: { maxStalenessSeconds: 30 } })
+    const here = instance({ store: shared, cache: { maxStaleness: 30 } })
+    const there = instance({ store: shared, cache: { maxStaleness: 30 } })
     const { token, record } = await mint(here)
     await warm(there, token)
-    await here.revokeAll({ all: true, waitForNodes: true }, SYSTEM)
+    await here.system.revokeAll({ all: true, waitForNodes: true })
     expect(await verdict(there.verify(token))).toBe('token_revoked')
-    await here.revoke(record.id, { waitForNodes: true }, SYSTEM)
+    await here.system.revoke(record.id, { waitForNodes: true })
   })
 })

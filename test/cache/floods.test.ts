@@ -3,6 +3,7 @@ import { faultyStore, interceptStore } from 'latchkey/testing'
 import { describe, expect, it } from 'vitest'
 import { BoundedMap } from '../../src/cache/bounded-map.js'
 import { GuessingBudget } from '../../src/cache/guessing.js'
+import { deciderOf } from '../../src/instance.js'
 import { checksum } from '../../src/token/checksum.js'
 import { defaultEngine } from '../../src/token/hash.js'
 import { instance, mint, pause, until, verdict, warm } from '../latchkey/harness.js'
@@ -32,20 +33,20 @@ function counting() {
 describe('a flood of tokens that do not exist', () => {
   it('neither pushes good tokens out of memory nor grows it, however long it lasts', { timeout: 60_000 }, async () => {
     const counter = counting()
-    const tokens = instance({ store: counter.store, cache: { maxEntries: 100, maxStalenessSeconds: 60 } })
+    const tokens = instance({ store: counter.store, cache: { maxEntries: 100, maxStaleness: 60 } })
     const good = await Promise.all(Array.from({ length: 50 }, () => mint(tokens)))
     for (const { token } of good) await warm(tokens, token)
     const codes = new Map<string, number>()
     for (let n = 0; n < 200_000; n += 1) {
       // By turns: not a token, wrong checksum, right checksum.
       const junk = n % 3 === 0 ? `junk ${n}` : n % 3 === 1 ? `${stranger(n).slice(0, -6)}000000` : stranger(n)
-      const code = await verdict(tokens.decide(junk, { ip: `10.0.${(n >> 8) & 3}.1` }))
+      const code = await verdict(deciderOf(tokens).decide(junk, { ip: `10.0.${(n >> 8) & 3}.1` }))
       codes.set(code, (codes.get(code) ?? 0) + 1)
     }
     expect([...codes.keys()].sort()).toEqual(['rate_limited', 'token_malformed', 'token_unknown'])
     expect(codes.get('token_malformed')).toBeGreaterThan(133_000)
     const finds = counter.finds
-    for (const { token } of good) expect(tokens.decide(token)).toMatchObject({ ok: true })
+    for (const { token } of good) expect(deciderOf(tokens).decide(token)).toMatchObject({ ok: true })
     expect(counter.finds).toBe(finds)
     // Four addresses: four bursts, and what refills while the flood lasts.
     expect(finds).toBeLessThan(30_000)
@@ -57,7 +58,7 @@ describe('a flood of tokens that do not exist', () => {
     const { token } = await mint(tokens)
     await warm(tokens, token)
     const finds = counter.finds
-    for (let n = 0; n < 20_000; n += 1) expect(tokens.decide(stranger(n))).toEqual({ ok: false, code: 'token_malformed' })
+    for (let n = 0; n < 20_000; n += 1) expect(deciderOf(tokens).decide(stranger(n))).toEqual({ ok: false, code: 'token_malformed' })
     expect(counter.finds).toBe(finds)
   })
 
@@ -82,7 +83,7 @@ describe('a flood of tokens that do not exist', () => {
 
   it('of one id asks the store once in a while', async () => {
     const counter = counting()
-    const tokens = instance({ store: counter.store, cache: { maxStalenessSeconds: 60 } })
+    const tokens = instance({ store: counter.store, cache: { maxStaleness: 60 } })
     await warm(tokens, (await mint(tokens)).token)
     const finds = counter.finds
     for (let n = 0; n < 300; n += 1) expect(await verdict(tokens.verify(stranger(1)))).toBe('token_unknown')
@@ -95,11 +96,11 @@ describe('an id that did not exist', () => {
     const store = memoryStore()
     const [here, there] = [instance({ store }), instance({ store })]
     for (const node of [here, there]) await warm(node, (await mint(here)).token)
-    const made = await here.create({ name: 'x', scopes: ['stock:read'], idempotencyKey: 'k' }, { actor: 'system' })
+    const made = await here.system.create({ name: 'x', scopes: ['stock:read'], idempotencyKey: 'k' })
     const token = made.token ?? ''
     await store.commit({ removals: [made.record.id], events: [] })
     for (const node of [here, there]) await until(async () => (await verdict(node.verify(token))) === 'token_unknown')
-    const again = await here.create({ name: 'x', scopes: ['stock:read'], idempotencyKey: 'k' }, { actor: 'system' })
+    const again = await here.system.create({ name: 'x', scopes: ['stock:read'], idempotencyKey: 'k' })
     // The same id with another secret: the old text stays worth nothing.
     expect(again.record.id).toBe(made.record.id)
     expect(await verdict(here.verify(again.token ?? ''))).toBe('ok')
@@ -112,18 +113,18 @@ describe('that an id did not exist', () => {
   it('is not believed while the feed cannot be read', async () => {
     const shared = memoryStore()
     const store = faultyStore(shared)
-    const [here, there] = [instance({ store, cache: { maxStalenessSeconds: 0.05 } }), instance({ store: shared })]
+    const [here, there] = [instance({ store, cache: { maxStaleness: 0.05 } }), instance({ store: shared })]
     const input = { name: 'x', scopes: ['stock:read'], idempotencyKey: 'k' } as const
-    const { record } = await there.create(input, { actor: 'system' })
+    const { record } = await there.system.create(input)
     await shared.commit({ removals: [record.id], events: [] })
     await warm(here, (await mint(there)).token)
-    const unknown = await there.create(input, { actor: 'system' })
+    const unknown = await there.system.create(input)
     await shared.commit({ removals: [record.id], events: [] })
     await pause(10)
     expect(await verdict(here.verify(unknown.token ?? ''))).toBe('token_unknown')
     store.behave({ changes: { do: 'fail', error: new Error('down') } })
     await pause(60)
-    const { token } = await there.create(input, { actor: 'system' })
+    const { token } = await there.system.create(input)
     expect(await verdict(here.verify(token ?? ''))).toBe('ok')
   })
 })
@@ -197,7 +198,7 @@ describe('a queue of reads', () => {
       if (method === 'find') await pause(15)
       return proceed()
     })
-    const tokens = instance({ store, cache: false, deadlineSeconds: 5 })
+    const tokens = instance({ store, cache: false, deadline: 5 })
     const made = await Promise.all(Array.from({ length: 300 }, () => mint(tokens)))
     const answers: Promise<string>[] = []
     // Each in a tick of its own, so that they do not share a read.

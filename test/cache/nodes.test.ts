@@ -3,7 +3,7 @@ import { memoryStore } from 'latchkey/stores/memory'
 import { faultyStore, interceptStore } from 'latchkey/testing'
 import { describe, expect, it } from 'vitest'
 import type { TokenStore } from '../../src/store/port.js'
-import { instance, mint, pause, type Scope, SYSTEM, until, verdict, warm } from '../latchkey/harness.js'
+import { instance, mint, pause, type Scope, until, verdict, warm } from '../latchkey/harness.js'
 
 /** A store whose wake-ups never come. */
 function deaf(store: TokenStore): TokenStore {
@@ -13,19 +13,19 @@ function deaf(store: TokenStore): TokenStore {
 
 async function pair(
   near: (store: TokenStore) => TokenStore,
-  maxStalenessSeconds = 0.2,
+  maxStaleness = 0.2,
 ): Promise<{ here: Latchkey<Scope>; there: Latchkey<Scope> }> {
   const shared = memoryStore()
-  const here = instance({ store: near(shared), cache: { maxStalenessSeconds }, deadlineSeconds: 0.1 })
+  const here = instance({ store: near(shared), cache: { maxStaleness }, deadline: 0.1 })
   const there = instance({ store: shared })
   return { here, there }
 }
 
 const CHANGES: { readonly [verb: string]: (tokens: Latchkey<Scope>, id: string) => Promise<unknown> } = {
-  revoke: (tokens, id) => tokens.revoke(id, {}, SYSTEM),
-  deactivate: (tokens, id) => tokens.deactivate(id, SYSTEM),
-  revokeAll: (tokens) => tokens.revokeAll({ all: true }, SYSTEM),
-  rotate: (tokens, id) => tokens.rotate(id, {}, SYSTEM),
+  revoke: (tokens, id) => tokens.system.revoke(id),
+  deactivate: (tokens, id) => tokens.system.deactivate(id),
+  revokeAll: (tokens) => tokens.system.revokeAll({ all: true }),
+  rotate: (tokens, id) => tokens.system.rotate(id),
 }
 
 describe('a change on another node', () => {
@@ -60,9 +60,9 @@ describe('a change on another node', () => {
   it('also activates here what was activated there', async () => {
     const { here, there } = await pair((store) => store, 60)
     const { token, record } = await mint(there)
-    await there.deactivate(record.id, SYSTEM)
+    await there.system.deactivate(record.id)
     expect(await verdict(here.verify(token))).toBe('token_inactive')
-    await there.activate(record.id, SYSTEM)
+    await there.system.activate(record.id)
     await until(async () => (await verdict(here.verify(token))) === 'ok')
   })
 })
@@ -77,7 +77,7 @@ describe('a feed that cannot be read', () => {
   })) {
     it(`sends every verification to the store once the bound has passed: it ${how}`, async () => {
       const store = faultyStore(memoryStore())
-      const here = instance({ store, cache: { maxStalenessSeconds: 0.1 }, deadlineSeconds: 0.1 })
+      const here = instance({ store, cache: { maxStaleness: 0.1 }, deadline: 0.1 })
       const { token, record } = await mint(here)
       await warm(here, token)
       store.behave({ changes: fault })
@@ -87,14 +87,14 @@ describe('a feed that cannot be read', () => {
       expect(await verdict(here.verify(token))).toBe('ok')
       expect(await verdict(here.verify(token))).toBe('ok')
       expect(finds() - before).toBe(2)
-      await here.revoke(record.id, {}, SYSTEM)
+      await here.system.revoke(record.id)
       expect(await verdict(here.verify(token))).toBe('token_revoked')
     })
   }
 
   it('is read again, and believed again, once it answers', async () => {
     const store = faultyStore(memoryStore())
-    const here = instance({ store, cache: { maxStalenessSeconds: 0.1 }, deadlineSeconds: 0.1 })
+    const here = instance({ store, cache: { maxStaleness: 0.1 }, deadline: 0.1 })
     const { token } = await mint(here)
     await warm(here, token)
     store.behave({ changes: { do: 'fail', error: null } })
@@ -124,14 +124,14 @@ describe('a feed that cannot be read', () => {
       if (pages < 0) throw new Error('cut')
       return shared.changes(args[0] as string | undefined, 1)
     })
-    const here = instance({ store, cache: { maxStalenessSeconds: 0.4 } })
+    const here = instance({ store, cache: { maxStaleness: 0.4 } })
     const there = instance({ store: shared })
     const { token, record } = await mint(there)
     await warm(here, token)
     pages = 0
     await mint(there)
     await mint(there)
-    await there.revoke(record.id, {}, SYSTEM)
+    await there.system.revoke(record.id)
     await pause(450)
     pages = 1
     await until(() => pages < 0)
@@ -145,12 +145,12 @@ describe('a feed that cannot be read', () => {
       const answer = proceed()
       return trimmed && method === 'changes' ? { ...(answer as object), ids: [], ownerIds: [], everything: true } : answer
     })
-    const here = instance({ store, cache: { maxStalenessSeconds: 0.4 } })
+    const here = instance({ store, cache: { maxStaleness: 0.4 } })
     const there = instance({ store: shared })
     const { token, record } = await mint(there)
     await warm(here, token)
     trimmed = true
-    await there.revoke(record.id, {}, SYSTEM)
+    await there.system.revoke(record.id)
     await until(async () => (await verdict(here.verify(token))) === 'token_revoked')
   })
 })
@@ -164,11 +164,11 @@ describe('a wake-up channel', () => {
   })) {
     it(`that ${how} neither holds up nor stops the feed`, async () => {
       const shared = memoryStore()
-      const here = instance({ store: faultyStore(shared, { subscribe: fault }), cache: { maxStalenessSeconds: 0.2 }, deadlineSeconds: 30 })
+      const here = instance({ store: faultyStore(shared, { subscribe: fault }), cache: { maxStaleness: 0.2 }, deadline: 30 })
       const there = instance({ store: shared })
       const { token, record } = await mint(there)
       await warm(here, token)
-      await there.revoke(record.id, {}, SYSTEM)
+      await there.system.revoke(record.id)
       await pause(250)
       expect(await verdict(here.verify(token))).toBe('token_revoked')
     })
@@ -199,7 +199,7 @@ describe('an outage of feed and store', () => {
 
   it('leaves known tokens good within the bound, and decides nothing after it', async () => {
     const store = faultyStore(memoryStore())
-    const tokens = instance({ store, cache: { maxStalenessSeconds: 0.3 } })
+    const tokens = instance({ store, cache: { maxStaleness: 0.3 } })
     const { token } = await mint(tokens)
     const unseen = await mint(tokens)
     await warm(tokens, token)
@@ -215,7 +215,7 @@ describe('an outage of feed and store', () => {
 
   it('is bridged for as long as onStale says, and no longer', async () => {
     const store = faultyStore(memoryStore())
-    const tokens = instance({ store, cache: { maxStalenessSeconds: 0.1, onStale: { serveForSeconds: 0.4 } } })
+    const tokens = instance({ store, cache: { maxStaleness: 0.1, serveStaleFor: 0.4 } })
     const { token } = await mint(tokens)
     const unseen = await mint(tokens)
     await warm(tokens, token)
@@ -229,12 +229,12 @@ describe('an outage of feed and store', () => {
 
   it('is not bridged for a token whose change may have been made', async () => {
     const store = faultyStore(memoryStore())
-    const tokens = instance({ store, cache: { maxStalenessSeconds: 0.1, onStale: { serveForSeconds: 10 } } })
+    const tokens = instance({ store, cache: { maxStaleness: 0.1, serveStaleFor: 10 } })
     const { token, record } = await mint(tokens)
     await warm(tokens, token)
     store.behave({ ...gone, commit: { do: 'lose-answer' } })
     store.behave({ changes: gone.changes, commit: { do: 'fail-after', error: new Error('reset') } })
-    await expect(tokens.revoke(record.id, {}, SYSTEM)).rejects.toMatchObject({ code: 'store_unavailable' })
+    await expect(tokens.system.revoke(record.id)).rejects.toMatchObject({ code: 'store_unavailable' })
     store.behave(gone)
     await pause(150)
     expect(await verdict(tokens.verify(token))).toBe('store_unavailable')
@@ -242,7 +242,7 @@ describe('an outage of feed and store', () => {
 
   it('is refused at once while the store is known to hang, and over within a second of its return', async () => {
     const store = faultyStore(memoryStore())
-    const tokens = instance({ store, cache: false, deadlineSeconds: 0.05 })
+    const tokens = instance({ store, cache: false, deadline: 0.05 })
     const { token } = await mint(tokens)
     store.behave({ find: { do: 'hang' } })
     for (let n = 0; n < 4; n += 1) expect(await verdict(tokens.verify(token))).toBe('store_unavailable')
@@ -257,7 +257,7 @@ describe('an outage of feed and store', () => {
 
   it('keeps the number of reads under way bounded', async () => {
     const store = faultyStore(memoryStore())
-    const tokens = instance({ store, cache: false, deadlineSeconds: 0.2 })
+    const tokens = instance({ store, cache: false, deadline: 0.2 })
     const { token } = await mint(tokens)
     store.behave({ find: { do: 'hang' } })
     const answers: Promise<string>[] = []

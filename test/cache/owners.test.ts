@@ -1,3 +1,4 @@
+import type { OwnerPermissions } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
 import { faultyStore } from 'latchkey/testing'
 import { describe, expect, it } from 'vitest'
@@ -12,9 +13,10 @@ function directory() {
     get asked() {
       return asked
     },
-    ownerScopes: async ({ ownerId }: { readonly ownerId: string }) => {
+    owner: async ({ ownerId }: { readonly ownerId: string }) => {
       asked += 1
-      return scopes.get(ownerId) ?? null
+      const held = scopes.get(ownerId)
+      return held == null ? null : { scopes: held }
     },
   }
 }
@@ -22,7 +24,7 @@ function directory() {
 describe('the scopes of an owner', () => {
   it('cut the token down to what the owner may do now', async () => {
     const owners = directory()
-    const tokens = instance({ ownerScopes: owners.ownerScopes })
+    const tokens = instance({ owner: owners.owner })
     const { token } = await mint(tokens, { ownerId: 'u1', scopes: ['stock:read', 'stock:write'] })
     for (const [scopes, expected] of [
       [['stock:read', 'billing:read'], ['stock:read']],
@@ -40,7 +42,7 @@ describe('the scopes of an owner', () => {
   it('are asked for at every verification unless the options allow more, and never without an owner', async () => {
     const owners = directory()
     owners.scopes.set('u1', ['stock:read'])
-    const tokens = instance({ ownerScopes: owners.ownerScopes })
+    const tokens = instance({ owner: owners.owner })
     const { token } = await mint(tokens, { ownerId: 'u1' })
     for (let use = 0; use < 5; use += 1) await tokens.verify(token)
     expect(owners.asked).toBe(5)
@@ -51,11 +53,11 @@ describe('the scopes of an owner', () => {
   it('are asked for with the tenant, and known for each tenant apart', async () => {
     const seen: unknown[] = []
     const tokens = instance({
-      ownerScopes: (owner) => {
+      owner: (owner) => {
         seen.push(owner)
-        return owner.tenantId === 't1' ? ['stock:read'] : null
+        return owner.tenantId === 't1' ? { scopes: ['stock:read'] } : null
       },
-      cache: { ownerStalenessSeconds: 30 },
+      cache: { ownerStaleness: 30 },
     })
     const here = await mint(tokens, { ownerId: 'u1', tenantId: 't1' })
     const there = await mint(tokens, { ownerId: 'u1', tenantId: 't2' })
@@ -74,7 +76,7 @@ describe('the scopes of an owner', () => {
   it('known for a while are asked for again after it', async () => {
     const owners = directory()
     owners.scopes.set('u1', ['stock:read'])
-    const tokens = instance({ ownerScopes: owners.ownerScopes, cache: { ownerStalenessSeconds: 0.1 } })
+    const tokens = instance({ owner: owners.owner, cache: { ownerStaleness: 0.1 } })
     const { token } = await mint(tokens, { ownerId: 'u1' })
     await warm(tokens, (await mint(tokens)).token)
     await tokens.verify(token)
@@ -91,7 +93,7 @@ describe('the scopes of an owner', () => {
     const owners = directory()
     owners.scopes.set('u1', ['stock:read'])
     const store = faultyStore(memoryStore())
-    const tokens = instance({ store, ownerScopes: owners.ownerScopes, cache: { maxStalenessSeconds: 0.1, ownerStalenessSeconds: 60 } })
+    const tokens = instance({ store, owner: owners.owner, cache: { maxStaleness: 0.1, ownerStaleness: 60 } })
     const { token } = await mint(tokens, { ownerId: 'u1' })
     await warm(tokens, (await mint(tokens)).token)
     await tokens.verify(token)
@@ -106,7 +108,7 @@ describe('the scopes of an owner', () => {
     const owners = directory()
     owners.scopes.set('u1', ['stock:read'])
     const store = memoryStore()
-    const options = { store, ownerScopes: owners.ownerScopes, cache: { maxStalenessSeconds: 30, ownerStalenessSeconds: 60 } }
+    const options = { store, owner: owners.owner, cache: { maxStaleness: 30, ownerStaleness: 60 } }
     const [here, there] = [instance(options), instance(options)]
     const { token } = await mint(here, { ownerId: 'u1' })
     for (const node of [here, there]) {
@@ -116,33 +118,33 @@ describe('the scopes of an owner', () => {
     }
     owners.scopes.set('u1', [])
     expect((await principalOf(here.verify(token))).scopes).toEqual(['stock:read'])
-    await here.ownerChanged('u1')
+    await here.system.ownerChanged({ ownerId: 'u1' })
     expect((await principalOf(here.verify(token))).scopes).toEqual([])
     await until(async () => (await principalOf(there.verify(token))).scopes.length === 0)
-    expect((await here.events({ action: 'owner.changed' })).items).toMatchObject([{ actorId: 'system' }])
+    expect((await here.system.events({ action: 'owner.changed' })).items).toMatchObject([{ actorId: 'system' }])
   })
 
   it('whose answer is late are not remembered past a change that came meanwhile', async () => {
-    let answer: (scopes: readonly string[]) => void = () => undefined
+    let answer: (owned: OwnerPermissions) => void = () => undefined
     const tokens = instance({
-      ownerScopes: () =>
-        new Promise<readonly string[]>((resolve) => {
+      owner: () =>
+        new Promise<OwnerPermissions>((resolve) => {
           answer = resolve
         }),
-      cache: { ownerStalenessSeconds: 60 },
+      cache: { ownerStaleness: 60 },
     })
     const { token } = await mint(tokens, { ownerId: 'u1' })
     await warm(tokens, (await mint(tokens)).token)
     const slow = verdict(tokens.verify(token))
     await pause(5)
     const old = answer
-    await tokens.ownerChanged('u1')
-    old(['stock:read'])
+    await tokens.system.ownerChanged({ ownerId: 'u1' })
+    old({ scopes: ['stock:read'] })
     expect(await slow).toBe('ok')
     const next = tokens.verify(token)
     await pause(5)
     expect(answer).not.toBe(old)
-    answer([])
+    answer({ scopes: [] })
     expect((await principalOf(next)).scopes).toEqual([])
   })
 })

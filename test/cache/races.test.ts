@@ -2,7 +2,8 @@ import { type Latchkey, StoreUnavailableError } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
 import { faultyStore, interceptStore } from 'latchkey/testing'
 import { describe, expect, it } from 'vitest'
-import { instance, mint, pause, type Scope, SYSTEM, until, verdict, warm } from '../latchkey/harness.js'
+import { deciderOf } from '../../src/instance.js'
+import { instance, mint, pause, type Scope, until, verdict, warm } from '../latchkey/harness.js'
 import { type LateStore, lateStore } from './late-store.js'
 
 type Case = { readonly tokens: Latchkey<Scope>; readonly store: LateStore; readonly token: string; readonly id: string }
@@ -21,11 +22,11 @@ async function follow({ tokens }: Case): Promise<void> {
 }
 
 const CHANGES: { readonly [verb: string]: { readonly make: (c: Case) => Promise<unknown>; readonly after: string } } = {
-  revoke: { make: ({ tokens, id }) => tokens.revoke(id, {}, SYSTEM), after: 'token_revoked' },
-  deactivate: { make: ({ tokens, id }) => tokens.deactivate(id, SYSTEM), after: 'token_inactive' },
-  update: { make: ({ tokens, id }) => tokens.update(id, { notBefore: Date.now() + 3_600_000 }, SYSTEM), after: 'token_not_yet_valid' },
-  revokeAll: { make: ({ tokens }) => tokens.revokeAll({ tenantId: 't1' }, SYSTEM), after: 'token_revoked' },
-  rotate: { make: ({ tokens, id }) => tokens.rotate(id, {}, SYSTEM), after: 'token_revoked' },
+  revoke: { make: ({ tokens, id }) => tokens.system.revoke(id), after: 'token_revoked' },
+  deactivate: { make: ({ tokens, id }) => tokens.system.deactivate(id), after: 'token_inactive' },
+  update: { make: ({ tokens, id }) => tokens.system.update(id, { notBefore: Date.now() + 3_600_000 }), after: 'token_not_yet_valid' },
+  revokeAll: { make: ({ tokens }) => tokens.system.revokeAll({ tenantId: 't1' }), after: 'token_revoked' },
+  rotate: { make: ({ tokens, id }) => tokens.system.rotate(id), after: 'token_revoked' },
 }
 
 describe('a slow read that began before a change', () => {
@@ -55,7 +56,7 @@ describe('a slow read that began before a change', () => {
 
   for (const [how, cache, feed] of [
     ['without a cache', false, 'works'],
-    ['while the feed cannot be read', { maxStalenessSeconds: 0.1 }, 'fails'],
+    ['while the feed cannot be read', { maxStaleness: 0.1 }, 'fails'],
   ] as const) {
     it(`is not shared with those who come later ${how}: another node may have made the change`, async () => {
       const shared = memoryStore()
@@ -68,7 +69,7 @@ describe('a slow read that began before a change', () => {
       const late = store.answerLate('find')
       const waiter = verdict(here.verify(token))
       await late.asked
-      await there.revoke(record.id, {}, SYSTEM)
+      await there.system.revoke(record.id)
       expect(await verdict(here.verify(token))).toBe('token_revoked')
       late.arrive()
       expect(await waiter).toBe('ok')
@@ -81,7 +82,7 @@ describe('a slow read that began before a change', () => {
     const late = c.store.answerLate('find')
     const waiter = verdict(c.tokens.verify(c.token))
     await late.asked
-    await c.tokens.revoke(c.id, {}, SYSTEM)
+    await c.tokens.system.revoke(c.id)
     late.arrive()
     expect(await waiter).toBe('ok')
     expect(await verdict(c.tokens.verify(c.token))).toBe('token_revoked')
@@ -98,7 +99,7 @@ describe('a slow read that began before a change', () => {
     const waiters = Array.from({ length: 100 }, () => verdict(here.verify(token)))
     await late.asked
     const reads = store.calls.get('changes') ?? 0
-    await there.revoke(record.id, {}, SYSTEM)
+    await there.system.revoke(record.id)
     // The change is known here once a read of the feed that began after it has been taken in.
     await until(() => (store.calls.get('changes') ?? 0) > reads)
     await until(async () => (await verdict(here.verify(token))) === 'token_revoked')
@@ -117,7 +118,7 @@ describe('a slow read that began before a change', () => {
     const late = store.answerLate('find')
     const waiter = verdict(here.verify(token))
     await late.asked
-    await there.revokeAll({ tenantId: 't1' }, SYSTEM)
+    await there.system.revokeAll({ tenantId: 't1' })
     await until(async () => (await verdict(here.verify(token))) === 'token_revoked')
     late.arrive()
     await waiter
@@ -128,7 +129,7 @@ describe('a slow read that began before a change', () => {
     const shared = memoryStore()
     const cut = faultyStore(shared)
     const store = lateStore(cut)
-    const here = instance({ store, cache: { maxStalenessSeconds: 0.1 } })
+    const here = instance({ store, cache: { maxStaleness: 0.1 } })
     const there = instance({ store: shared })
     const { token, record } = await mint(there)
     const other = await mint(there)
@@ -139,7 +140,7 @@ describe('a slow read that began before a change', () => {
     const waiter = verdict(here.verify(token))
     await late.asked
     expect(await verdict(here.verify(token))).toBe('ok')
-    await there.revoke(record.id, {}, SYSTEM)
+    await there.system.revoke(record.id)
     cut.behave()
     await warm(here, other.token)
     late.arrive()
@@ -157,7 +158,7 @@ describe('a slow read that began before a change', () => {
     const first = verdict(here.verify(token))
     await late.asked
     // Before this node has a position in the feed, so that the feed will never tell it.
-    await there.revoke(record.id, {}, SYSTEM)
+    await there.system.revoke(record.id)
     const other = await mint(here)
     await warm(here, other.token)
     late.arrive()
@@ -179,7 +180,7 @@ describe('a change whose outcome is unknown', () => {
     const { token, record } = await mint(tokens)
     await warm(tokens, token)
     lost = true
-    await expect(tokens.revoke(record.id, {}, SYSTEM)).rejects.toThrow(StoreUnavailableError)
+    await expect(tokens.system.revoke(record.id)).rejects.toThrow(StoreUnavailableError)
     expect(await verdict(tokens.verify(token))).toBe('token_revoked')
   })
 
@@ -193,7 +194,7 @@ describe('a change whose outcome is unknown', () => {
     const tokens = instance({ store })
     const { token } = await mint(tokens)
     await warm(tokens, token)
-    await expect(tokens.revokeAll({ all: true }, SYSTEM)).rejects.toThrow(StoreUnavailableError)
+    await expect(tokens.system.revokeAll({ all: true })).rejects.toThrow(StoreUnavailableError)
     expect(await verdict(tokens.verify(token))).toBe('token_revoked')
   })
 })
@@ -203,7 +204,7 @@ describe('a change that another node made first', () => {
   async function behind(): Promise<{ here: Latchkey<Scope>; there: Latchkey<Scope>; token: string; id: string }> {
     const shared = memoryStore()
     const { subscribe: _, ...deaf } = shared
-    const here = instance({ store: deaf, cache: { maxStalenessSeconds: 60 } })
+    const here = instance({ store: deaf, cache: { maxStaleness: 60 } })
     const there = instance({ store: shared })
     const { token, record } = await mint(here)
     await warm(here, token)
@@ -212,31 +213,31 @@ describe('a change that another node made first', () => {
 
   it('is seen once revoke() answered that it was revoked already', async () => {
     const { here, there, token, id } = await behind()
-    await there.revoke(id, {}, SYSTEM)
+    await there.system.revoke(id)
     expect(await verdict(here.verify(token))).toBe('ok')
-    await here.revoke(id, {}, SYSTEM)
+    await here.system.revoke(id)
     expect(await verdict(here.verify(token))).toBe('token_revoked')
   })
 
   it('is seen once deactivate() answered that it was inactive already', async () => {
     const { here, there, token, id } = await behind()
-    await there.deactivate(id, SYSTEM)
-    await here.deactivate(id, SYSTEM)
+    await there.system.deactivate(id)
+    await here.system.deactivate(id)
     expect(await verdict(here.verify(token))).toBe('token_inactive')
   })
 
   it('is seen once update() answered that there was nothing to change', async () => {
     const { here, there, token, id } = await behind()
     const notBefore = Date.now() + 3_600_000
-    await there.update(id, { notBefore }, SYSTEM)
-    await here.update(id, { notBefore }, SYSTEM)
+    await there.system.update(id, { notBefore })
+    await here.system.update(id, { notBefore })
     expect(await verdict(here.verify(token))).toBe('token_not_yet_valid')
   })
 
   it('is seen once rotate() answered that it was rotated already', async () => {
     const { here, there, token, id } = await behind()
-    await there.rotate(id, {}, SYSTEM)
-    await expect(here.rotate(id, {}, SYSTEM)).rejects.toMatchObject({ code: 'conflict' })
+    await there.system.rotate(id)
+    await expect(here.system.rotate(id)).rejects.toMatchObject({ code: 'conflict' })
     expect(await verdict(here.verify(token))).toBe('token_revoked')
   })
 })
@@ -273,7 +274,7 @@ describe('reads', () => {
     const c = await start()
     await warm(c.tokens, c.token)
     const before = c.store.calls.get('find') ?? 0
-    for (let n = 0; n < 1000; n += 1) expect(c.tokens.decide(c.token)).toMatchObject({ ok: true })
+    for (let n = 0; n < 1000; n += 1) expect(deciderOf(c.tokens).decide(c.token)).toMatchObject({ ok: true })
     expect(c.store.calls.get('find')).toBe(before)
   })
 })

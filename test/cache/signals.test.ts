@@ -2,14 +2,14 @@ import type { Latchkey } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
 import { faultyStore } from 'latchkey/testing'
 import { describe, expect, it } from 'vitest'
-import { codeOf, instance, mint, pause, principalOf, type Scope, SYSTEM, until, warm } from '../latchkey/harness.js'
+import { codeOf, instance, mint, pause, principalOf, type Scope, until, warm } from '../latchkey/harness.js'
 
 const ENDINGS: { readonly [verb: string]: readonly [(tokens: Latchkey<Scope>, id: string) => Promise<unknown>, string] } = {
-  revoke: [(tokens, id) => tokens.revoke(id, {}, SYSTEM), 'token_revoked'],
-  revokeAll: [(tokens) => tokens.revokeAll({ all: true }, SYSTEM), 'token_revoked'],
-  deactivate: [(tokens, id) => tokens.deactivate(id, SYSTEM), 'token_inactive'],
-  'rotate without an overlap': [(tokens, id) => tokens.rotate(id, {}, SYSTEM), 'token_revoked'],
-  'an end that comes earlier': [(tokens, id) => tokens.update(id, { expiresAt: Date.now() + 30 }, SYSTEM), 'token_expired'],
+  revoke: [(tokens, id) => tokens.system.revoke(id), 'token_revoked'],
+  revokeAll: [(tokens) => tokens.system.revokeAll({ all: true }), 'token_revoked'],
+  deactivate: [(tokens, id) => tokens.system.deactivate(id), 'token_inactive'],
+  'rotate without an overlap': [(tokens, id) => tokens.system.rotate(id), 'token_revoked'],
+  'an end that comes earlier': [(tokens, id) => tokens.system.update(id, { expiresAt: Date.now() + 30 }), 'token_expired'],
 }
 
 describe('the signal of a principal', () => {
@@ -17,7 +17,7 @@ describe('the signal of a principal', () => {
     for (const where of ['here', 'on another node'] as const) {
       it(`fires after ${verb} ${where}`, async () => {
         const store = memoryStore()
-        const tokens = instance({ store, cache: { maxStalenessSeconds: 30 } })
+        const tokens = instance({ store, cache: { maxStaleness: 30 } })
         const { token, record } = await mint(tokens)
         const bystander = await mint(instance({ store: memoryStore() }))
         expect(bystander.token).toBeDefined()
@@ -37,7 +37,7 @@ describe('the signal of a principal', () => {
     const { token, record } = await mint(tokens)
     const { signal } = await principalOf(tokens.verify(token))
     await pause(20)
-    await instance({ store }).revoke(record.id, {}, SYSTEM)
+    await instance({ store }).system.revoke(record.id)
     await until(() => signal.aborted)
   })
 
@@ -53,7 +53,7 @@ describe('the signal of a principal', () => {
     const tokens = instance()
     const { token, record } = await mint(tokens)
     const principal = await principalOf(tokens.verify(token))
-    await tokens.revoke(record.id, {}, SYSTEM)
+    await tokens.system.revoke(record.id)
     const { signal } = principal
     await until(() => signal.aborted)
   })
@@ -64,16 +64,16 @@ describe('the signal of a principal', () => {
     const other = await mint(tokens)
     const first = (await principalOf(tokens.verify(token))).signal
     expect((await principalOf(tokens.verify(token))).signal).toBe(first)
-    await tokens.update(record.id, { name: 'y' }, SYSTEM)
-    await tokens.rotate(record.id, { overlapSeconds: 600 }, SYSTEM)
-    await tokens.revoke(other.record.id, {}, SYSTEM)
+    await tokens.system.update(record.id, { name: 'y' })
+    await tokens.system.rotate(record.id, { overlap: 600 })
+    await tokens.system.revoke(other.record.id)
     await pause(30)
     expect(first.aborted).toBe(false)
   })
 
   it('fires when neither feed nor store can vouch for the token any more, and not before', async () => {
     const store = faultyStore(memoryStore())
-    const tokens = instance({ store, cache: { maxStalenessSeconds: 0.2 }, deadlineSeconds: 0.05 })
+    const tokens = instance({ store, cache: { maxStaleness: 0.2 }, deadline: 0.05 })
     const { token } = await mint(tokens)
     const { signal } = await principalOf(tokens.verify(token))
     await warm(tokens, token)
@@ -87,7 +87,7 @@ describe('the signal of a principal', () => {
 
   it('fires at the end of the token also while its record cannot be read', async () => {
     const store = faultyStore(memoryStore())
-    const tokens = instance({ store, cache: { maxStalenessSeconds: 30 } })
+    const tokens = instance({ store, cache: { maxStaleness: 30 } })
     const { token } = await mint(tokens, { expiresAt: Date.now() + 80 })
     const { signal } = await principalOf(tokens.verify(token))
     await warm(tokens, token)

@@ -1,9 +1,9 @@
 import type { Scheduler } from 'fast-check'
-import type { Latchkey, Verification } from 'latchkey'
+import type { Latchkey, OwnerPermissions, Verification } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
 import { interceptStore } from 'latchkey/testing'
 import type { TokenStore } from '../../src/store/port.js'
-import { instance, type Scope, SYSTEM } from '../latchkey/harness.js'
+import { instance, type Scope } from '../latchkey/harness.js'
 
 export const VERBS = [
   'verify',
@@ -44,20 +44,20 @@ export function createWorld(): World {
       await turn(`${method} comes back`)
       return answer
     })
-  const ownerScopes = async ({ ownerId }: { ownerId: string }): Promise<readonly string[] | null> => {
+  const owner = async ({ ownerId }: { ownerId: string }): Promise<OwnerPermissions | null> => {
     await turn('owner asked')
     const scopes = owners.get(ownerId) ?? null
     await turn('owner answers')
-    return scopes
+    return scopes && { scopes }
   }
   const store = memoryStore()
   const node = () =>
     instance({
       store: scheduled(store),
-      ownerScopes,
-      cache: { maxStalenessSeconds: 60, ownerStalenessSeconds: 60 },
+      owner,
+      cache: { maxStaleness: 60, ownerStaleness: 60 },
       usage: false,
-      deadlineSeconds: 300,
+      deadline: 300,
     })
   const nodes: Nodes = [node(), node()]
   let runs = 0
@@ -68,10 +68,12 @@ export function createWorld(): World {
       const ownerId = `o${runs}`
       owners.set(ownerId, ['stock:read', 'stock:write'])
       scheduler = undefined
-      const { token, record } = await nodes[0].create(
-        { name: 'x', tenantId: ownerId, ownerId, scopes: ['stock:read', 'stock:write'] },
-        SYSTEM,
-      )
+      const { token, record } = await nodes[0].system.create({
+        name: 'x',
+        tenantId: ownerId,
+        ownerId,
+        scopes: ['stock:read', 'stock:write'],
+      })
       for (const tokens of nodes) await tokens.verify(token)
       await settled()
       scheduler = given
@@ -91,15 +93,15 @@ export function createWorld(): World {
       function perform({ verb, node: at }: Act): Promise<unknown> {
         const tokens = nodes[at]
         if (verb === 'verify') return tokens.verify(token)
-        if (verb === 'revoke') return tokens.revoke(record.id, {}, SYSTEM)
-        if (verb === 'revokeAll') return tokens.revokeAll({ tenantId: ownerId }, SYSTEM)
-        if (verb === 'rotate') return tokens.rotate(record.id, {}, SYSTEM)
-        if (verb === 'deactivate') return tokens.deactivate(record.id, SYSTEM)
-        if (verb === 'activate') return tokens.activate(record.id, SYSTEM)
-        if (verb === 'narrow') return tokens.update(record.id, { scopes: ['stock:read'] }, SYSTEM)
-        if (verb === 'widen') return tokens.update(record.id, { scopes: ['stock:read', 'stock:write'] }, SYSTEM)
+        if (verb === 'revoke') return tokens.system.revoke(record.id)
+        if (verb === 'revokeAll') return tokens.system.revokeAll({ tenantId: ownerId })
+        if (verb === 'rotate') return tokens.system.rotate(record.id)
+        if (verb === 'deactivate') return tokens.system.deactivate(record.id)
+        if (verb === 'activate') return tokens.system.activate(record.id)
+        if (verb === 'narrow') return tokens.system.update(record.id, { scopes: ['stock:read'] })
+        if (verb === 'widen') return tokens.system.update(record.id, { scopes: ['stock:read', 'stock:write'] })
         owners.set(ownerId, verb === 'ownerLoses' ? ['stock:read'] : ['stock:read', 'stock:write'])
-        return tokens.ownerChanged(ownerId)
+        return tokens.system.ownerChanged({ ownerId })
       }
     },
   }

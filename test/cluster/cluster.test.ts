@@ -14,7 +14,7 @@ for (const kind of ['postgres', 'redis'] as const) {
   describe.skipIf(skip !== undefined)(`several processes on ${kind} ${skip ?? ''}`, { timeout: 60_000 }, () => {
     let cluster: Cluster
     beforeAll(async () => {
-      cluster = await startCluster(kind, url ?? '', { nodes: NODES, maxStalenessSeconds: BOUND_SECONDS })
+      cluster = await startCluster(kind, url ?? '', { nodes: NODES, maxStaleness: BOUND_SECONDS })
     }, 60_000)
     afterAll(async () => {
       await cluster?.close()

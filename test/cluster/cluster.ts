@@ -26,7 +26,7 @@ let program: Promise<string> | undefined
 export async function startCluster(
   kind: Backend['kind'],
   url: string,
-  { nodes, maxStalenessSeconds, worker }: { nodes: number; maxStalenessSeconds: number; worker?: string },
+  { nodes, maxStaleness, worker }: { nodes: number; maxStaleness: number; worker?: string },
 ): Promise<Cluster> {
   program ??= worker === undefined ? bundle(new URL('./worker.ts', import.meta.url)) : Promise.resolve(worker)
   const path = await program
@@ -42,14 +42,14 @@ export async function startCluster(
       const through = await StoreProxy.before(url, kind === 'postgres' ? 5432 : 6379)
       const node = new ClusterNode(path, through.proxy)
       started.push(node)
-      const deadlineSeconds = at === 0 ? CHIEF_DEADLINE_SECONDS : DEADLINE_SECONDS
-      const options = { backend: { kind, url: through.url, place }, maxStalenessSeconds, deadlineSeconds }
+      const deadline = at === 0 ? CHIEF_DEADLINE_SECONDS : DEADLINE_SECONDS
+      const options = { backend: { kind, url: through.url, place }, maxStaleness, deadline }
       await node.ask({ do: 'open', options })
     }
     const [chief, ...others] = started
     if (chief === undefined) throw new Error('a cluster needs a node')
     await warmUp(started)
-    return { kind, chief, others, maxStalenessMs: maxStalenessSeconds * 1000, close }
+    return { kind, chief, others, maxStalenessMs: maxStaleness * 1000, close }
   } catch (error) {
     await close()
     throw error

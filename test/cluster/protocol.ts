@@ -2,7 +2,7 @@
 export type Backend = { readonly kind: 'postgres' | 'redis'; readonly url: string; readonly place: string }
 
 /** How the nodes of a cluster are set up. */
-export type NodeOptions = { readonly backend: Backend; readonly maxStalenessSeconds: number; readonly deadlineSeconds: number }
+export type NodeOptions = { readonly backend: Backend; readonly maxStaleness: number; readonly deadline: number }
 
 /** What a node is asked to do. */
 export type Command =

@@ -11,7 +11,7 @@ const option = (name: string, fallback: number): number => {
 const nodes = option('nodes', 5)
 const trials = option('trials', 200)
 const few = Math.max(2, Math.round(trials / 20))
-const maxStalenessSeconds = option('bound', 2)
+const maxStaleness = option('bound', 2)
 let violations = 0
 
 for (const kind of ['postgres', 'redis'] as const) {
@@ -20,8 +20,8 @@ for (const kind of ['postgres', 'redis'] as const) {
     console.log(`${kind}: skipped, ${skip}`)
     continue
   }
-  console.log(`\n${kind}: ${nodes} nodes, maxStalenessSeconds ${maxStalenessSeconds}`)
-  const cluster = await startCluster(kind, url, { nodes, maxStalenessSeconds })
+  console.log(`\n${kind}: ${nodes} nodes, maxStaleness ${maxStaleness}`)
+  const cluster = await startCluster(kind, url, { nodes, maxStaleness })
   try {
     const courses = [
       () => scenarios.healthy(cluster, trials),

@@ -1,4 +1,5 @@
 import type { Latchkey, Verification } from 'latchkey'
+import { deciderOf } from '../../src/instance.js'
 import type { Watched } from './protocol.js'
 
 const EVERY_MS = 1
@@ -55,7 +56,7 @@ export class Watcher {
     while (this.#running) {
       const began = this.#monotonic()
       try {
-        const answer = this.#tokens.decide(this.#token)
+        const answer = deciderOf(this.#tokens).decide(this.#token)
         const late = answer instanceof Promise
         this.#note(began, await answer, late)
       } catch (error) {

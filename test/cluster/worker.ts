@@ -6,7 +6,7 @@ import type { Backend, Command, Made, NodeOptions, Reply, Request, Span } from '
 import { Watcher } from './watcher.js'
 
 // One node of a cluster: does what its parent says, in a process of its own.
-const SYSTEM = { actor: 'system' } as const
+const _SYSTEM = { actor: 'system' } as const
 const watchers = new Map<string, Watcher>()
 let tokens: Latchkey | undefined
 let stepped = 0
@@ -19,13 +19,13 @@ function openStore({ kind, url, place }: Backend): TokenStore {
     : redisStore({ url, keyPrefix: place, onWarning: () => {} })
 }
 
-function open({ backend, maxStalenessSeconds, deadlineSeconds }: NodeOptions): void {
+function open({ backend, maxStaleness, deadline }: NodeOptions): void {
   tokens = latchkey({
     prefix: 'acme_test',
     store: openStore(backend),
     scopes: { 'stock:read': 'See stock' },
-    cache: { maxStalenessSeconds },
-    deadlineSeconds,
+    cache: { maxStaleness },
+    deadline,
     clock: () => Date.now() + stepped,
   })
 }
@@ -50,7 +50,7 @@ async function timed(work: () => Promise<unknown>): Promise<Span> {
 async function create(count: number): Promise<readonly Made[]> {
   const made: Made[] = []
   for (let at = 0; at < count; at += 1) {
-    const { token, record } = await opened().create({ name: `token ${at}`, tenantId: 'acme', scopes: ['stock:read'] }, SYSTEM)
+    const { token, record } = await opened().system.create({ name: `token ${at}`, tenantId: 'acme', scopes: ['stock:read'] })
     made.push({ token, id: record.id })
   }
   return made
@@ -75,9 +75,9 @@ async function perform(command: Command): Promise<unknown> {
       return watcher.stop()
     }
     case 'revoke':
-      return timed(() => opened().revoke(command.id, { waitForNodes: command.waitForNodes ?? false }, SYSTEM))
+      return timed(() => opened().system.revoke(command.id, { waitForNodes: command.waitForNodes ?? false }))
     case 'revokeAll':
-      return timed(() => opened().revokeAll({ tenantId: command.tenantId }, SYSTEM))
+      return timed(() => opened().system.revokeAll({ tenantId: command.tenantId }))
     case 'step':
       stepped = command.ms
       return undefined

@@ -16,7 +16,7 @@ describe.skipIf(skip !== undefined)(`the page on every framework ${skip ?? ''}`,
         await page.goto(address)
         await page.getByRole('link', { name: `Made on ${name}` }).waitFor()
       }
-      expect((await world.tokens.list()).items.map(({ name: made }) => made)).toEqual([`Made on ${name}`])
+      expect((await world.tokens.system.list()).items.map(({ name: made }) => made)).toEqual([`Made on ${name}`])
     }),
   )
 

@@ -14,18 +14,15 @@ async function fill({ tokens, store }: World): Promise<readonly string[]> {
   let seq = 0
   for (const text of STRINGS) {
     const short = text.slice(0, 200)
-    const { record } = await tokens.create(
-      {
-        name: short,
-        description: text.slice(0, 1000),
-        tenantId: short,
-        ownerId: short,
-        scopes: ['inventory:read'],
-        resources: { warehouse: [short] },
-        metadata: { [`k ${short}`]: text },
-      },
-      { actor: { id: short, tenants: '*', manages: 'all', ip: text.slice(0, 64) } },
-    )
+    const { record } = await tokens.as({ id: short, tenants: '*', manages: 'all', ip: text.slice(0, 64) }).create({
+      name: short,
+      description: text.slice(0, 1000),
+      tenantId: short,
+      ownerId: short,
+      scopes: ['inventory:read'],
+      resources: { warehouse: [short] },
+      metadata: { [`k ${short}`]: text },
+    })
     ids.push(record.id)
     const at = Date.now() - 1000
     seq += 1
@@ -37,9 +34,8 @@ async function fill({ tokens, store }: World): Promise<readonly string[]> {
       addresses: [{ tokenId: record.id, ip: text.slice(0, 64), count: 3, lastAt: at }],
       lastUses: [{ tokenId: record.id, at, ip: text.slice(0, 64) }],
     })
-    if (seq % 2 === 0)
-      await tokens.revoke(record.id, { reason: text.slice(0, 500) }, { actor: { id: short, tenants: '*', manages: 'all' } })
-    else await tokens.deactivate(record.id, { actor: { id: short, tenants: '*', manages: 'all' } })
+    if (seq % 2 === 0) await tokens.as({ id: short, tenants: '*', manages: 'all' }).revoke(record.id, { reason: text.slice(0, 500) })
+    else await tokens.as({ id: short, tenants: '*', manages: 'all' }).deactivate(record.id)
   }
   return ids
 }

@@ -88,7 +88,7 @@ const SCENES: { readonly [name: string]: Scene } = {
     async act(page, world, ids) {
       await press(page, 'Edit')
       await page.getByRole('dialog').getByLabel('Name').fill('Price feed (marketplaces)')
-      await world.tokens.update(ids.get('Price feed') ?? '', { name: 'Price feed v2' }, { actor: 'system' })
+      await world.tokens.system.update(ids.get('Price feed') ?? '', { name: 'Price feed v2' })
       await press(page, 'Save changes')
       await page.getByRole('dialog', { name: 'Somebody else changed this token' }).waitFor()
     },

@@ -5,7 +5,7 @@ import { seed } from './support/seed.js'
 import { confirm, createByPage, keep, press, stage } from './support/stage.js'
 
 const { path = '', skip } = findChromium()
-const actor = 'system'
+const _actor = 'system'
 
 describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
   const play = stage(path)
@@ -81,33 +81,33 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
     }))
 
   it('edits, and when somebody else was faster shows both versions and loses neither', () =>
-    play({ before: async ({ tokens }) => tokens.create({ name: 'ERP', scopes: ['orders:read'] }, { actor }) }, async ({ page, world }) => {
+    play({ before: async ({ tokens }) => tokens.system.create({ name: 'ERP', scopes: ['orders:read'] }) }, async ({ page, world }) => {
       await page.getByRole('link', { name: 'ERP' }).click()
       await press(page, 'Edit')
       await page.getByRole('dialog').getByLabel('Name').fill('ERP of mine')
-      const [{ id } = { id: '' }] = (await world.tokens.list()).items
-      await world.tokens.update(id, { name: 'ERP of theirs', description: 'theirs' }, { actor })
+      const [{ id } = { id: '' }] = (await world.tokens.system.list()).items
+      await world.tokens.system.update(id, { name: 'ERP of theirs', description: 'theirs' })
       await confirm(page, 'Save changes')
       const conflict = page.getByRole('dialog', { name: 'Somebody else changed this token' })
       await conflict.getByRole('row', { name: 'name ERP of theirs ERP of mine' }).waitFor()
       await confirm(page, 'Save mine over it')
       await page.getByRole('heading', { name: 'ERP of mine' }).waitFor()
-      expect(await world.tokens.get(id)).toMatchObject({ name: 'ERP of mine', description: 'theirs' })
+      expect(await world.tokens.system.get(id)).toMatchObject({ name: 'ERP of mine', description: 'theirs' })
     }))
 
   it('deactivates and activates, and tells when the token changed meanwhile', () =>
-    play({ before: async ({ tokens }) => tokens.create({ name: 'ERP', scopes: [] }, { actor }) }, async ({ page, world }) => {
+    play({ before: async ({ tokens }) => tokens.system.create({ name: 'ERP', scopes: [] }) }, async ({ page, world }) => {
       await page.getByRole('link', { name: 'ERP' }).click()
       await press(page, 'Deactivate')
       await page.getByText('every call with it is refused until it is activated').waitFor()
       await press(page, 'Activate')
-      await expect.poll(async () => (await world.tokens.list({ status: 'active' })).items.length).toBe(1)
+      await expect.poll(async () => (await world.tokens.system.list({ status: 'active' })).items.length).toBe(1)
       await page.getByRole('button', { name: 'Deactivate', exact: true }).waitFor()
-      const [{ id } = { id: '' }] = (await world.tokens.list()).items
-      await world.tokens.update(id, { name: 'ERP 2' }, { actor })
+      const [{ id } = { id: '' }] = (await world.tokens.system.list()).items
+      await world.tokens.system.update(id, { name: 'ERP 2' })
       await press(page, 'Deactivate')
       await page.getByRole('heading', { name: 'ERP 2' }).waitFor()
-      expect(await world.tokens.get(id)).toMatchObject({ status: 'active' })
+      expect(await world.tokens.system.get(id)).toMatchObject({ status: 'active' })
     }))
 
   it('does one thing with several selected', () =>
@@ -115,11 +115,11 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
       for (const name of ['Price feed', 'Web shop']) await page.getByRole('checkbox', { name: `Select ${name}` }).check()
       await page.getByRole('region', { name: '2 selected' }).getByRole('button', { name: 'Deactivate' }).click()
       await page.getByText('2 tokens changed').waitFor()
-      expect((await world.tokens.list({ status: 'inactive' })).items).toHaveLength(3)
+      expect((await world.tokens.system.list({ status: 'inactive' })).items).toHaveLength(3)
       for (const name of ['Price feed', 'Web shop']) await page.getByRole('checkbox', { name: `Select ${name}` }).check()
       await page.getByRole('region', { name: '2 selected' }).getByRole('button', { name: 'Revoke' }).click()
       await confirm(page, 'Revoke for good')
-      await expect.poll(async () => (await world.tokens.list({ status: 'revoked' })).items.length).toBe(3)
+      await expect.poll(async () => (await world.tokens.system.list({ status: 'revoked' })).items.length).toBe(3)
     }))
 
   it('revokes all of a client with their number, and only when its name is typed', () =>
@@ -133,8 +133,8 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
       await dialog.getByLabel('Type acme to confirm').fill('acme')
       await button.click()
       await page.getByText('5 tokens revoked').waitFor()
-      expect((await world.tokens.list({ tenantId: 'acme', status: ['active', 'inactive', 'expired'] })).items).toEqual([])
-      expect((await world.tokens.list({ tenantId: 'bolt', status: 'active' })).items.length).toBeGreaterThan(0)
+      expect((await world.tokens.system.list({ tenantId: 'acme', status: ['active', 'inactive', 'expired'] })).items).toEqual([])
+      expect((await world.tokens.system.list({ tenantId: 'bolt', status: 'active' })).items.length).toBeGreaterThan(0)
     }))
 
   it('lets nobody pick what they may not grant, and says the policy before it is broken', () =>
@@ -161,7 +161,7 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
       await confirm(page, 'Review')
       await confirm(page, 'Create token')
       await page.locator('[data-token]:not(:empty)').waitFor()
-      const [record] = (await world.tokens.list()).items
+      const [record] = (await world.tokens.system.list()).items
       expect(record).toMatchObject({ name: 'Mine', ownerId: PEOPLE.uma?.id, createdBy: PEOPLE.uma?.id, tenantId: 'acme' })
       expect(record?.allowedIps).toHaveLength(1)
     }))
@@ -217,7 +217,7 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
       await page.getByRole('dialog', { name: 'Review the token' }).waitFor()
       await page.keyboard.press('Enter')
       await page.locator('[data-token]:not(:empty)').waitFor()
-      expect((await world.tokens.list()).items).toHaveLength(1)
+      expect((await world.tokens.system.list()).items).toHaveLength(1)
     }))
 
   it('waits for a store that is down, says so, and goes on by itself', () =>

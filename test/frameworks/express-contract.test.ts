@@ -1,7 +1,7 @@
 import express5 from 'express'
 import express4 from 'express4'
-import { httpContract, httpVectorCount } from 'latchkey/testing'
 import { describe, expect, it } from 'vitest'
+import { httpContract, httpVectorCount } from '../http-contract/index.js'
 import { expressHarness } from '../support/http/express.js'
 
 httpContract({ describe, it }, expressHarness('Express 4', express4))

@@ -1,8 +1,10 @@
 import express5, { type ErrorRequestHandler, type Express, type Request, type RequestHandler } from 'express'
 import express4 from 'express4'
-import type { Latchkey } from 'latchkey'
+import type { VerifyContext } from 'latchkey'
 import { authenticate, requireScopes } from 'latchkey/express'
 import { describe, expect, it } from 'vitest'
+import { deciderOf } from '../../src/instance.js'
+import { decidedBy } from '../support/decided-by.js'
 import { bearer, endpointsOf, kit, served } from '../support/http/tokens.js'
 
 const say: RequestHandler = (req, res) => void res.json({ ran: true, id: req.principal?.tokenId ?? null })
@@ -160,14 +162,11 @@ describe.each([
   it('counts a use also where the client left before it was decided', async () => {
     const { tokens, token, id } = await kit()
     const left = new AbortController()
-    const slow: Latchkey = {
-      ...tokens,
-      decide: async (...args) => {
-        left.abort()
-        await new Promise((resolve) => setTimeout(resolve, 50))
-        return tokens.decide(...args)
-      },
-    }
+    const slow = decidedBy(tokens, async (presented, context) => {
+      left.abort()
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      return deciderOf(tokens).decide(presented, context as VerifyContext)
+    })
     const app = express()
     app.get('/', authenticate(slow), say)
     await served(app, async (origin) => {

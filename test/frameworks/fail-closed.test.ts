@@ -1,7 +1,8 @@
 import { type Latchkey, latchkey } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
-import { type FaultPlan, faultyStore, type HttpHarness } from 'latchkey/testing'
+import { type FaultPlan, faultyStore } from 'latchkey/testing'
 import { describe, expect, it } from 'vitest'
+import type { HttpHarness } from '../http-contract/types.js'
 import { harnesses } from '../support/http/harnesses.js'
 
 const ERRORS: readonly (readonly [string, unknown])[] = [
@@ -36,7 +37,7 @@ type Answered = { readonly status: number; readonly retryAfter: string | null; r
 async function askOver(harness: HttpHarness, planOf: (row: object) => FaultPlan): Promise<Answered> {
   const sound = memoryStore()
   const setUp = instance(sound)
-  const { token, record } = await setUp.create({ name: 'good', scopes: ['a:read'] }, { actor: 'system' })
+  const { token, record } = await setUp.system.create({ name: 'good', scopes: ['a:read'] })
   const [row] = await sound.find([record.id])
   await setUp.close()
   const tokens = instance(faultyStore(sound, planOf(row ?? {})))
@@ -70,7 +71,7 @@ async function askOver(harness: HttpHarness, planOf: (row: object) => FaultPlan)
 }
 
 function instance(store: ReturnType<typeof memoryStore>): Latchkey {
-  return latchkey({ prefix: 'acme_live', store, scopes: { 'a:read': 'Read' }, cache: false, usage: false, deadlineSeconds: 0.15 })
+  return latchkey({ prefix: 'acme_live', store, scopes: { 'a:read': 'Read' }, cache: false, usage: false, deadline: 0.15 })
 }
 
 const UNAVAILABLE = { status: 503, retryAfter: '1', code: 'store_unavailable', ran: 0 }

@@ -60,7 +60,7 @@ describe.each(Object.entries(managementHosts))('management on %s', (_name, start
       expect((await call('POST', `/${record.id}/deactivate`, {})).status).toBe(200)
       expect(await tokens.verify(token)).toEqual({ ok: false, code: 'token_inactive' })
       expect((await call('POST', `/${record.id}/activate`, {})).status).toBe(200)
-      const rotated = await call('POST', `/${record.id}/rotate`, { overlapSeconds: 60 })
+      const rotated = await call('POST', `/${record.id}/rotate`, { overlap: 60 })
       expect(rotated.status).toBeLessThan(300)
       const self = await call('POST', '/self/rotate', {}, { authorization: `Bearer ${rotated.body.token}`, 'x-user': '' })
       expect(self.status).toBeLessThan(300)

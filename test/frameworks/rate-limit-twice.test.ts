@@ -80,7 +80,7 @@ it.each(Object.entries(servers))('%s: a request that passes two guards counts on
     },
   })
   onTestFinished(() => tokens.close())
-  const { token } = await tokens.create({ name: 'made', scopes: ['a:read'] }, { actor: 'system' })
+  const { token } = await tokens.system.create({ name: 'made', scopes: ['a:read'] })
   const send = await start(tokens)
   const statuses: number[] = []
   for (let request = 0; request < 5; request += 1) statuses.push((await send({ authorization: `Bearer ${token}` })).status)

@@ -1,8 +1,8 @@
 import { type Latchkey, latchkey, type RateLimitOptions } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
-import type { HttpHarness, SiteRoute } from 'latchkey/testing'
 import { RateLimiterMemory } from 'rate-limiter-flexible'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import type { HttpHarness, SiteRoute } from '../http-contract/types.js'
 import { harnesses } from '../support/http/harnesses.js'
 
 type Site = {
@@ -17,10 +17,10 @@ async function open(harness: HttpHarness, rateLimit: RateLimitOptions): Promise<
     prefix: 'acme_live',
     store: memoryStore(),
     scopes: { 'a:read': 'Read', 'a:write': 'Write' },
-    deadlineSeconds: 0.2,
+    deadline: 0.2,
     rateLimit,
   })
-  const { token } = await tokens.create({ name: 'made', scopes: ['a:read'] }, { actor: 'system' })
+  const { token } = await tokens.system.create({ name: 'made', scopes: ['a:read'] })
   let ran = 0
   const route = (path: string, scope: string): SiteRoute => ({
     method: 'GET',

@@ -1,5 +1,6 @@
 import type { Latchkey, Principal, Verification } from 'latchkey'
 import type { Platform } from '../../src/http/request.js'
+import { type Decider, registerDecider } from '../../src/instance.js'
 
 /** A request as the tests of the layer under the adapters make it. */
 export type FakeRequest = { readonly headers: readonly string[]; readonly ip?: string; readonly method?: string }
@@ -21,6 +22,7 @@ export function fakePrincipal(
   tokenId = 't1',
 ): Principal {
   return {
+    kind: 'token',
     tokenId,
     name: tokenId,
     scopes,
@@ -34,13 +36,13 @@ export function fakePrincipal(
 /** As much of an instance as a guard uses. Uses that it counts are kept in `uses`. */
 export function fakeTokens(decide: (token: unknown, context: unknown) => unknown): Latchkey & { readonly uses: unknown[] } {
   const uses: unknown[] = []
-  const fake = {
+  const fake = { uses } as unknown as Latchkey & { readonly uses: unknown[] }
+  registerDecider(fake, {
     catalogue: { 'a:read': 'Read', 'a:write': 'Write' },
-    decide,
-    countUse: (principal: Principal, use: object) => void uses.push({ tokenId: principal.tokenId, ...use }),
-    uses,
-  }
-  return fake as unknown as Latchkey & { readonly uses: unknown[] }
+    decide: decide as Decider['decide'],
+    countUse: (principal, use) => void uses.push({ tokenId: principal.tokenId, ...use }),
+  })
+  return fake
 }
 
 export const allowing = (principal: Principal): Verification => ({ ok: true, principal })

@@ -1,7 +1,8 @@
 import { memoryStore } from 'latchkey/stores/memory'
 import { faultyStore } from 'latchkey/testing'
 import { describe, expect, it } from 'vitest'
-import { codeOf, instance, mint, pause, principalOf, refusal, SYSTEM, until, warm } from './harness.js'
+import { deciderOf } from '../../src/instance.js'
+import { codeOf, instance, mint, pause, principalOf, refusal, until, warm } from './harness.js'
 
 describe('close', () => {
   it('refuses every call from then on', async () => {
@@ -13,23 +14,23 @@ describe('close', () => {
     const { id } = record
     const calls = [
       tokens.verify(token),
-      tokens.create({ name: 'x', scopes: [] }, SYSTEM),
-      tokens.get(id),
-      tokens.list(),
-      tokens.update(id, { name: 'y' }, SYSTEM),
-      tokens.activate(id, SYSTEM),
-      tokens.deactivate(id, SYSTEM),
-      tokens.rotate(id, {}, SYSTEM),
-      tokens.revoke(id, {}, SYSTEM),
-      tokens.revokeAll({ all: true }, SYSTEM),
-      tokens.events(),
-      tokens.usage(id),
-      tokens.prune({ before: 0 }),
-      tokens.ownerChanged('u1'),
+      tokens.system.create({ name: 'x', scopes: [] }),
+      tokens.system.get(id),
+      tokens.system.list(),
+      tokens.system.update(id, { name: 'y' }),
+      tokens.system.activate(id),
+      tokens.system.deactivate(id),
+      tokens.system.rotate(id),
+      tokens.system.revoke(id),
+      tokens.system.revokeAll({ all: true }),
+      tokens.system.events(),
+      tokens.system.usage(id),
+      tokens.system.prune({ before: 0 }),
+      tokens.system.ownerChanged({ ownerId: 'u1' }),
     ]
     expect(new Set(await Promise.all(calls.map(refusal)))).toEqual(new Set(['closed undefined']))
-    expect(() => tokens.decide(token)).toThrow('closed')
-    expect(() => tokens.countUse(principal, {})).not.toThrow()
+    expect(() => deciderOf(tokens).decide(token)).toThrow('closed')
+    expect(() => deciderOf(tokens).countUse(principal, {})).not.toThrow()
     await tokens.close()
   })
 
@@ -51,7 +52,7 @@ describe('close', () => {
 
   it('comes to an end, and says so, when the store hangs', async () => {
     const store = faultyStore(memoryStore())
-    const tokens = instance({ store, deadlineSeconds: 0.03 })
+    const tokens = instance({ store, deadline: 0.03 })
     const { token } = await mint(tokens)
     await tokens.verify(token)
     store.behave({ recordUsage: { do: 'hang' }, changes: { do: 'hang' }, close: { do: 'hang' }, renewLease: { do: 'hang' } })
@@ -72,8 +73,8 @@ describe('close', () => {
         }
       },
     }
-    const tokens = instance({ store, usage: { flushIntervalSeconds: 0.01 } })
-    const { token } = await mint(tokens, { ttlSeconds: 60 })
+    const tokens = instance({ store, usage: { flushEvery: 0.01 } })
+    const { token } = await mint(tokens, { expiresIn: 60 })
     await warm(tokens, token)
     const { signal } = await principalOf(tokens.verify(token))
     await until(() => wakes === 1)

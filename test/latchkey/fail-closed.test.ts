@@ -1,7 +1,9 @@
+import type { OwnerPermissions } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
 import { AWKWARD_ERRORS, type Fault, faultyStore } from 'latchkey/testing'
 import { describe, expect, it } from 'vitest'
 import { LatchkeyError } from '../../src/errors.js'
+import { deciderOf } from '../../src/instance.js'
 import type { StoredToken } from '../../src/model/record.js'
 import { instance, mint, pause, until, verdict, warm } from './harness.js'
 
@@ -67,7 +69,7 @@ for (const cache of [{}, false] as const) {
     for (const [what, fault] of FAULTS) {
       it(`decides nothing, and leaves nothing behind: it ${what}`, async () => {
         const store = faultyStore(memoryStore())
-        const tokens = instance({ store, cache, deadlineSeconds: 0.03 })
+        const tokens = instance({ store, cache, deadline: 0.03 })
         const { token } = await mint(tokens)
         store.behave({ find: fault })
         expect(await verdict(tokens.verify(token))).toBe('store_unavailable')
@@ -124,7 +126,7 @@ describe('a store that cannot be set up', () => {
   it('decides nothing, and is set up again by the next call', async () => {
     const shared = { ...memoryStore(), migrate: () => undefined }
     const store = faultyStore(shared)
-    const tokens = instance({ store, deadlineSeconds: 0.05 })
+    const tokens = instance({ store, deadline: 0.05 })
     const other = instance({ store: shared })
     const { token } = await mint(other)
     for (const fault of [
@@ -140,8 +142,8 @@ describe('a store that cannot be set up', () => {
   })
 })
 
-describe('an ownerScopes hook that fails', () => {
-  const hook: { answer: () => unknown } = { answer: () => [] }
+describe('an owner callback that fails', () => {
+  const hook: { answer: () => unknown } = { answer: () => ({ scopes: [] }) }
   const answers: readonly (readonly [string, () => unknown])[] = [
     ...AWKWARD_ERRORS.flatMap((error): (readonly [string, () => unknown])[] => [
       [
@@ -155,35 +157,51 @@ describe('an ownerScopes hook that fails', () => {
     ['throws a verdict of its own', () => Promise.reject(new LatchkeyError('rate_limited', 'no'))],
     ['answers a promise that throws', () => thenable],
     ['never settles', () => new Promise(() => undefined)],
-    ...[undefined, {}, true, 'stock:read', 0, Number.NaN, [5], [null], new Set(['stock:read'])].map(
-      (value): readonly [string, () => unknown] => [`answers ${show(value)}`, () => value],
-    ),
+    ...[
+      undefined,
+      {},
+      true,
+      'stock:read',
+      0,
+      Number.NaN,
+      ['stock:read'],
+      { scopes: 'stock:read' },
+      { scopes: [5] },
+      { scopes: [null] },
+      { scopes: new Set(['stock:read']) },
+      { scopes: ['stock:read'], resources: null },
+      { scopes: ['stock:read'], resources: ['w1'] },
+      { scopes: ['stock:read'], resources: { warehouse: 'w1' } },
+    ].map((value): readonly [string, () => unknown] => [`answers ${show(value)}`, () => value]),
     [
       'answers a list that throws when it is read',
       () =>
-        new Proxy(['stock:read'], {
-          get() {
-            throw 'route'
+        new Proxy(
+          { scopes: ['stock:read'] },
+          {
+            get() {
+              throw 'route'
+            },
           },
-        }),
+        ),
     ],
   ]
-  for (const ownerStalenessSeconds of [0, 30]) {
+  for (const ownerStaleness of [0, 30]) {
     for (const [what, answer] of answers) {
-      it(`decides nothing, and leaves nothing behind: it ${what} (known for ${ownerStalenessSeconds} s)`, async () => {
+      it(`decides nothing, and leaves nothing behind: it ${what} (known for ${ownerStaleness} s)`, async () => {
         const tokens = instance({
-          ownerScopes: () => hook.answer() as string[],
-          cache: { ownerStalenessSeconds },
-          deadlineSeconds: 0.03,
+          owner: () => hook.answer() as OwnerPermissions,
+          cache: { ownerStaleness },
+          deadline: 0.03,
         })
         const { token } = await mint(tokens, { ownerId: 'u1' })
         const unowned = await mint(tokens)
         await warm(tokens, unowned.token)
         hook.answer = answer
         expect(await verdict(tokens.verify(token))).toBe('store_unavailable')
-        expect(await verdict((async () => tokens.decide(token))())).toBe('store_unavailable')
+        expect(await verdict((async () => deciderOf(tokens).decide(token))())).toBe('store_unavailable')
         expect(await verdict(tokens.verify(unowned.token))).toBe('ok')
-        hook.answer = () => ['stock:read']
+        hook.answer = () => ({ scopes: ['stock:read'] })
         expect(await verdict(tokens.verify(token))).toBe('ok')
       })
     }

@@ -1,10 +1,8 @@
-import type { Latchkey, LatchkeyOptions, Minted, Principal, Verification } from 'latchkey'
+import type { CreateInput, Latchkey, LatchkeyOptions, Minted, Principal, Verification } from 'latchkey'
 import { latchkey } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
 import { onTestFinished } from 'vitest'
-
-/** The application itself. */
-export const SYSTEM = { actor: 'system' } as const
+import { deciderOf } from '../../src/instance.js'
 
 export const SCOPES = { 'stock:read': 'See stock', 'stock:write': 'Change stock', 'billing:read': 'See invoices' } as const
 
@@ -18,8 +16,9 @@ export function instance(options: Partial<LatchkeyOptions<Scope>> = {}): Latchke
 }
 
 /** A token with one scope. */
-export function mint(tokens: Latchkey<Scope>, input: Partial<Parameters<Latchkey<Scope>['create']>[0]> = {}): Promise<Minted> {
-  return tokens.create({ name: 'ERP', scopes: ['stock:read'], ...input, idempotencyKey: undefined }, SYSTEM)
+export function mint(tokens: Latchkey<Scope>, input: Partial<CreateInput<Scope>> = {}): Promise<Minted> {
+  const given = { name: 'ERP', scopes: ['stock:read'], ...input, idempotencyKey: undefined }
+  return tokens.system.create(given as CreateInput<Scope> & { idempotencyKey?: undefined })
 }
 
 /** The verdict in one word: `ok`, or the code of the refusal or of the error. */
@@ -58,7 +57,7 @@ export async function principalOf(verification: Promise<Verification> | Verifica
 /** Verifies until the record is answered from memory; answers how many verifications that took. */
 export async function warm(tokens: Latchkey<Scope>, token: string): Promise<number> {
   for (let tries = 0; tries < 200; tries += 1) {
-    const answer = tokens.decide(token)
+    const answer = deciderOf(tokens).decide(token)
     if (!(answer instanceof Promise)) return tries + 1
     await answer
     await pause(1)

@@ -6,7 +6,7 @@ import { checksum } from '../../src/token/checksum.js'
 import { generateId, generateSecret } from '../../src/token/generate.js'
 import { defaultEngine } from '../../src/token/hash.js'
 import { platformRandom } from '../../src/token/random.js'
-import { instance, mint, pause, SYSTEM } from './harness.js'
+import { instance, mint, pause } from './harness.js'
 
 /** A token that was never minted, with a right checksum. */
 function stranger(): string {
@@ -37,9 +37,9 @@ describe('memory', () => {
     const secrets: string[][] = []
     await (async () => {
       for (let n = 0; n < 20; n += 1) {
-        const { token, record } = await mint(tokens, { rotateEverySeconds: 60 })
+        const { token, record } = await mint(tokens, { rotateEvery: 60 })
         for (let use = 0; use < 5; use += 1) await tokens.verify(token, { ip: '10.0.0.1', endpoint: '/x' })
-        if (n % 4 === 0) await tokens.revoke(record.id, {}, SYSTEM)
+        if (n % 4 === 0) await tokens.system.revoke(record.id)
         await tokens.verify(token)
         const unknown = stranger()
         await tokens.verify(unknown)

@@ -1,6 +1,7 @@
 import { InvalidInputError, type LatchkeyOptions, latchkey } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
 import { describe, expect, it } from 'vitest'
+import { internalsOf } from '../../src/instance.js'
 import { instance, SCOPES } from './harness.js'
 
 const GOOD = { prefix: 'acme_test', store: memoryStore(), scopes: SCOPES }
@@ -28,23 +29,26 @@ const BAD: readonly (readonly [options: object, field: string])[] = [
   [{ pepper: 'short' }, 'pepper'],
   [{ pepper: [] }, 'pepper'],
   [{ pepper: [PEPPER, PEPPER] }, 'pepper.1'],
-  [{ ownerScopes: undefined }, 'ownerScopes'],
-  [{ ownerScopes: ['stock:read'] }, 'ownerScopes'],
-  [{ requireExpiry: undefined }, 'requireExpiry'],
-  [{ maxTtlSeconds: undefined }, 'maxTtlSeconds'],
-  ...[0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, '60'].map((value) => [{ maxTtlSeconds: value }, 'maxTtlSeconds'] as const),
-  [{ defaultTtlSeconds: 61, maxTtlSeconds: 60 }, 'defaultTtlSeconds'],
-  [{ requireExpiry: 1 }, 'requireExpiry'],
+  [{ owner: undefined }, 'owner'],
+  [{ owner: { scopes: ['stock:read'] } }, 'owner'],
+  [{ expiry: { required: undefined } }, 'expiry.required'],
+  [{ expiry: { max: undefined } }, 'expiry.max'],
+  ...[0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, '60'].map((value) => [{ expiry: { max: value } }, 'expiry.max'] as const),
+  [{ expiry: { default: 61, max: 60 } }, 'expiry.default'],
+  [{ expiry: { required: 1 } }, 'expiry.required'],
+  [{ expiry: { ttl: 60 } }, 'expiry.ttl'],
+  [{ cache: 'quick' }, 'cache'],
   [{ cache: true }, 'cache'],
-  [{ cache: { maxStalenessSeconds: 0 } }, 'cache.maxStalenessSeconds'],
-  [{ cache: { maxStalenessSeconds: 61 } }, 'cache.maxStalenessSeconds'],
+  [{ cache: { maxStaleness: 0 } }, 'cache.maxStaleness'],
+  [{ cache: { maxStaleness: 61 } }, 'cache.maxStaleness'],
   [{ cache: { maxEntries: 0 } }, 'cache.maxEntries'],
   [{ cache: { ttl: 5 } }, 'cache.ttl'],
-  [{ cache: { onStale: 'serve' } }, 'cache.onStale'],
+  [{ cache: { serveStaleFor: -1 } }, 'cache.serveStaleFor'],
+  [{ cache: { maxStaleness: '2 s' } }, 'cache.maxStaleness'],
   [{ usage: true }, 'usage'],
-  [{ usage: { flushIntervalSeconds: 0 } }, 'usage.flushIntervalSeconds'],
-  [{ deadlineSeconds: 0 }, 'deadlineSeconds'],
-  [{ deadlineSeconds: Number.NaN }, 'deadlineSeconds'],
+  [{ usage: { flushEvery: 0 } }, 'usage.flushEvery'],
+  [{ deadline: 0 }, 'deadline'],
+  [{ deadline: Number.NaN }, 'deadline'],
   [{ onEvent: 'x' }, 'onEvent'],
   [{ clock: 5 }, 'clock'],
   [{ random: 5 }, 'random'],
@@ -62,11 +66,7 @@ describe('latchkey()', () => {
         caught = error
       }
       expect(caught).toBeInstanceOf(InvalidInputError)
-      const root = field.split('.')[0] ?? ''
-      expect(
-        String((caught as InvalidInputError).field).startsWith(root),
-        `${String((caught as InvalidInputError).field)} for ${field}`,
-      ).toBe(true)
+      expect((caught as InvalidInputError).field).toBe(field)
     })
   }
 
@@ -95,12 +95,13 @@ describe('latchkey()', () => {
     expect(calls).toEqual([])
     groups.staff.push('billing:read')
     Reflect.set(scopes, 'root:all', 'x')
-    expect(tokens.groups).toEqual({ staff: ['stock:read'] })
+    const { settings } = internalsOf(tokens)
+    expect(settings.groups).toEqual({ staff: ['stock:read'] })
     expect(Object.keys(tokens.catalogue)).toEqual(Object.keys(SCOPES))
-    expect(() => Reflect.apply(Array.prototype.push, tokens.groups.staff, ['x'])).toThrow(TypeError)
+    expect(() => Reflect.apply(Array.prototype.push, settings.groups.staff, ['x'])).toThrow(TypeError)
     expect(Object.isFrozen(tokens)).toBe(true)
-    expect(tokens.limits).toEqual({ requireExpiry: false, allowWildcard: false })
-    const { token } = await tokens.create({ name: 'x', scopes: ['@staff'] }, { actor: 'system' })
+    expect(settings).toEqual({ groups: { staff: ['stock:read'] }, expiry: { required: false }, allowWildcard: false })
+    const { token } = await tokens.system.create({ name: 'x', scopes: ['@staff'] })
     const answer = await tokens.verify(token)
     expect(answer.ok && answer.principal.scopes).toEqual(['stock:read'])
   })
@@ -119,7 +120,7 @@ describe('latchkey()', () => {
     const test = instance({ prefix: 'acme_test', store: counting, pepper: PEPPER })
     const other = instance({ prefix: 'acme_live', store: counting, pepper: 'q'.repeat(32) })
     const plain = instance({ prefix: 'acme_live', store: counting })
-    const { token } = await live.create({ name: 'x', scopes: [] }, { actor: 'system' })
+    const { token } = await live.system.create({ name: 'x', scopes: [] })
     for (const tokens of [test, other, plain]) {
       expect(await tokens.verify(token)).toEqual({ ok: false, code: 'token_malformed' })
     }
@@ -130,15 +131,15 @@ describe('latchkey()', () => {
     const store = memoryStore()
     const [older, newer] = ['o'.repeat(32), 'n'.repeat(32)]
     const before = instance({ store, pepper: older })
-    const first = await before.create({ name: 'x', scopes: [] }, { actor: 'system' })
+    const first = await before.system.create({ name: 'x', scopes: [] })
     const both = instance({ store, pepper: [newer, older] })
     expect(await both.verify(first.token)).toMatchObject({ ok: true })
-    const second = await both.create({ name: 'y', scopes: [] }, { actor: 'system' })
+    const second = await both.system.create({ name: 'y', scopes: [] })
     expect(second.record.pepperId).not.toBe(first.record.pepperId)
     const after = instance({ store, pepper: newer })
     expect(await after.verify(second.token)).toMatchObject({ ok: true })
     expect(await after.verify(first.token)).toMatchObject({ ok: false })
-    const rotated = await both.rotate(first.record.id, {}, { actor: 'system' })
+    const rotated = await both.system.rotate(first.record.id)
     expect(rotated.record.pepperId).toBe(second.record.pepperId)
     expect(await after.verify(rotated.token)).toMatchObject({ ok: true })
   })
@@ -147,12 +148,12 @@ describe('latchkey()', () => {
     const store = memoryStore()
     const live = instance({ prefix: 'acme_live', store })
     const test = instance({ prefix: 'acme_test', store })
-    const { token, record } = await live.create({ name: 'x', scopes: [] }, { actor: 'system' })
-    expect(await test.get(record.id)).toBeUndefined()
-    expect((await test.list()).items).toEqual([])
-    expect((await test.events()).items).toEqual([])
-    await expect(test.revoke(record.id, {}, { actor: 'system' })).rejects.toMatchObject({ code: 'not_found' })
-    expect(await test.revokeAll({ all: true }, { actor: 'system' })).toEqual({ count: 0 })
+    const { token, record } = await live.system.create({ name: 'x', scopes: [] })
+    expect(await test.system.get(record.id)).toBeUndefined()
+    expect((await test.system.list()).items).toEqual([])
+    expect((await test.system.events()).items).toEqual([])
+    await expect(test.system.revoke(record.id)).rejects.toMatchObject({ code: 'not_found' })
+    expect(await test.system.revokeAll({ all: true })).toEqual({ count: 0 })
     expect(await live.verify(token)).toMatchObject({ ok: true })
   })
 })

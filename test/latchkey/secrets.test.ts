@@ -7,7 +7,7 @@ import { sqliteStore } from 'latchkey/stores/sqlite'
 import { faultyStore } from 'latchkey/testing'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { portableEngine } from '../../src/token/hash.js'
-import { codeOf, SCOPES, SYSTEM } from './harness.js'
+import { codeOf, SCOPES } from './harness.js'
 
 const PEPPER = 'a pepper of more than thirty-two characters'
 
@@ -44,16 +44,16 @@ describe('a canary token', () => {
         store,
         scopes: SCOPES,
         pepper: PEPPER,
-        ownerScopes: ({ ownerId }) => (ownerId === 'gone' ? null : ['stock:read']),
+        owner: ({ ownerId }) => (ownerId === 'gone' ? null : { scopes: ['stock:read'] }),
         onEvent: (event) => told.push(event),
-        usage: { flushIntervalSeconds: 0.01 },
-        deadlineSeconds: 1,
+        usage: { flushEvery: 0.01 },
+        deadline: 1,
       })
       const witness: unknown[] = [tokens, told]
-      const first = await tokens.create({ name: 'canary', ownerId: 'u1', scopes: ['stock:read'], ttlSeconds: 600 }, SYSTEM)
+      const first = await tokens.system.create({ name: 'canary', ownerId: 'u1', scopes: ['stock:read'], expiresIn: 600 })
       const { token, record } = first
-      const other = await tokens.create({ name: 'gone', ownerId: 'gone', scopes: ['stock:read'] }, SYSTEM)
-      const next = await tokens.rotate(record.id, { overlapSeconds: 60 }, SYSTEM)
+      const other = await tokens.system.create({ name: 'gone', ownerId: 'gone', scopes: ['stock:read'] })
+      const next = await tokens.system.rotate(record.id, { overlap: 60 })
       const canaries = [token, other.token, next.token]
       witness.push(first.record, other.record, next.record)
       const id = next.record.id
@@ -65,36 +65,36 @@ describe('a canary token', () => {
           () => tokens.verify(canary.replace('live', 'test'), use),
           () => tokens.verify(` ${canary}`, use),
           // The token where something else belongs.
-          () => tokens.get(canary),
-          () => tokens.revoke(canary, {}, SYSTEM),
-          () => tokens.rotate(canary, {}, SYSTEM),
-          () => tokens.update(canary, { name: 'x' }, SYSTEM),
-          () => tokens.usage(canary),
-          () => tokens.events({ tokenId: canary }),
-          () => tokens.list({ cursor: canary }),
-          () => tokens.events({ cursor: canary }),
-          () => tokens.list({ status: canary as 'active' }),
-          () => tokens.create({ name: 'x', scopes: [canary as 'stock:read'] }, SYSTEM),
-          () => tokens.create({ name: 'x', scopes: [], [canary]: 1 } as never, SYSTEM),
-          () => tokens.create({ name: 'x', scopes: [], expiresAt: canary }, SYSTEM),
-          () => tokens.create({ name: 'x', scopes: [], allowedIps: [canary] }, SYSTEM),
-          () => tokens.create({ name: 'x', scopes: [], resources: { [canary]: ['1'] } }, SYSTEM),
-          () => tokens.create(canary as never, SYSTEM),
-          () => tokens.revokeAll({ all: canary as unknown as true }, SYSTEM),
-          () => tokens.get(id, { actor: canary as 'system' }),
-          () => tokens.prune({ before: canary }),
+          () => tokens.system.get(canary),
+          () => tokens.system.revoke(canary),
+          () => tokens.system.rotate(canary),
+          () => tokens.system.update(canary, { name: 'x' }),
+          () => tokens.system.usage(canary),
+          () => tokens.system.events({ tokenId: canary }),
+          () => tokens.system.list({ cursor: canary }),
+          () => tokens.system.events({ cursor: canary }),
+          () => tokens.system.list({ status: canary as 'active' }),
+          () => tokens.system.create({ name: 'x', scopes: [canary as 'stock:read'] }),
+          () => tokens.system.create({ name: 'x', scopes: [], [canary]: 1 } as never),
+          () => tokens.system.create({ name: 'x', scopes: [], expiresAt: canary }),
+          () => tokens.system.create({ name: 'x', scopes: [], allowedIps: [canary] }),
+          () => tokens.system.create({ name: 'x', scopes: [], resources: { [canary]: ['1'] } }),
+          () => tokens.system.create(canary as never),
+          () => tokens.system.revokeAll({ all: canary as unknown as true }),
+          () => tokens.system.get(id),
+          () => tokens.system.prune({ before: canary }),
           () => latchkey({ prefix: canary, store, scopes: SCOPES }),
           () => latchkey({ prefix: 'x', store, scopes: SCOPES, [canary]: true } as never),
         ]),
-        () => tokens.get(id),
-        () => tokens.list(),
-        () => tokens.events({ limit: 1000 }),
-        () => tokens.usage(id),
-        () => tokens.update(id, { name: 'y' }, { ...SYSTEM, version: 99 }),
-        () => tokens.revoke(other.record.id, {}, SYSTEM),
+        () => tokens.system.get(id),
+        () => tokens.system.list(),
+        () => tokens.system.events({ limit: 1000 }),
+        () => tokens.system.usage(id),
+        () => tokens.system.update(id, { name: 'y' }, { version: 99 }),
+        () => tokens.system.revoke(other.record.id),
         () => tokens.verify(other.token, use),
-        () => tokens.rotate(record.id, {}, SYSTEM),
-        () => tokens.create({ name: 'z', scopes: ['billing:read'] }, { actor: { id: 'a', tenants: '*', manages: 'all', scopes: [] } }),
+        () => tokens.system.rotate(record.id),
+        () => tokens.as({ id: 'a', tenants: '*', manages: 'all', scopes: [] }).create({ name: 'z', scopes: ['billing:read'] }),
       ]
       for (const call of calls) {
         try {
@@ -116,10 +116,10 @@ describe('a canary token', () => {
         })
         for (const call of [
           () => tokens.verify(next.token),
-          () => tokens.revoke(id, {}, SYSTEM),
-          () => tokens.list(),
-          () => tokens.events(),
-          () => tokens.usage(id),
+          () => tokens.system.revoke(id),
+          () => tokens.system.list(),
+          () => tokens.system.events(),
+          () => tokens.system.usage(id),
         ]) {
           witness.push(await Promise.resolve(call()).catch((error: unknown) => error))
         }

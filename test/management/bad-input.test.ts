@@ -4,7 +4,7 @@ import { type Answered, type Ask, admin, type Harness, harness, superadmin } fro
 const GOOD = { name: 'n', tenantId: 'acme', scopes: ['inventory:read'] }
 
 async function everything({ tokens }: Harness): Promise<string> {
-  return JSON.stringify([await tokens.list(), await tokens.events()])
+  return JSON.stringify([await tokens.system.list(), await tokens.system.events()])
 }
 
 function expectProblem(answer: Answered, status: number, pointer?: string): void {
@@ -57,7 +57,7 @@ describe('fields that a caller cannot set', () => {
     const pointer = `#/${encodeURIComponent(field)}`
     await refused(h, 'POST', '/', { body: { ...GOOD, [field]: value } }, 400, pointer)
     await refused(h, 'PATCH', `/${id}`, { body: { name: 'x', [field]: value } }, 400, pointer)
-    await refused(h, 'POST', `/${id}/rotate`, { body: { overlapSeconds: 1, [field]: value } }, 400, pointer)
+    await refused(h, 'POST', `/${id}/rotate`, { body: { overlap: 1, [field]: value } }, 400, pointer)
     await refused(h, 'POST', `/${id}/revoke`, { body: { reason: 'r', [field]: value } }, 400, pointer)
     await refused(h, 'POST', `/${id}/activate`, { body: { [field]: value } }, 400, pointer)
     await refused(h, 'POST', `/${id}/deactivate`, { body: { [field]: value } }, 400, pointer)
@@ -121,14 +121,14 @@ describe('values of the wrong kind', () => {
     ['expiresAt', ''],
     ['expiresAt', 'tomorrow'],
     ['notBefore', false],
-    ['ttlSeconds', '60'],
-    ['ttlSeconds', 1.5],
-    ['ttlSeconds', -1],
-    ['ttlSeconds', 0],
-    ['ttlSeconds', 1e12],
+    ['expiresIn', '60'],
+    ['expiresIn', 1.5],
+    ['expiresIn', -1],
+    ['expiresIn', 0],
+    ['expiresIn', 1e12],
     ['allowedIps', '192.0.2.1'],
     ['allowedIps/0', ['300.0.0.1']],
-    ['rotateEverySeconds', 0],
+    ['rotateEvery', 0],
     ['metadata', []],
     ['metadata', 'x'],
     ['metadata', { big: 'x'.repeat(17_000) }],
@@ -274,8 +274,8 @@ describe('queries', () => {
     ['tenantId', 'tenantId=a&tenantId=b'],
     ['tenantId', 'tenantId='],
     ['neverUsed', 'neverUsed=1'],
-    ['unusedForSeconds', 'unusedForSeconds=-5'],
-    ['expiresWithinSeconds', 'expiresWithinSeconds=999999999999'],
+    ['unusedFor', 'unusedFor=-5'],
+    ['expiresWithin', 'expiresWithin=999999999999'],
     ['id', 'id=AAAAAAAAAAAAAAAA'],
     ['__proto__', '__proto__=x'],
     ['constructor', 'constructor=x'],

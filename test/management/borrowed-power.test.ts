@@ -27,7 +27,7 @@ describe('a signed token', () => {
       principal: () => ({ tokenId: id, name: 'somebody', scopes: ['tokens:rotate-self'] }),
     })
     for (const guard of [accept(tokens, verifySigned(verifier)), accept(tokens, foreign)]) {
-      const admitted = await guard.decide(bought.access_token)
+      const admitted = await guard.verify(bought.access_token)
       if (!admitted.ok) throw new Error('the signed token should be good')
       const ask = { principal: admitted.principal, headers: bearer(bought.access_token) }
       for (const [method, path] of [
@@ -39,8 +39,8 @@ describe('a signed token', () => {
         expect(answer.text).not.toContain('plan')
       }
     }
-    expect(await tokens.get(id)).toMatchObject({ version: 1, status: 'active' })
-    expect((await tokens.list()).items).toHaveLength(1)
+    expect(await tokens.system.get(id)).toMatchObject({ version: 1, status: 'active' })
+    expect((await tokens.system.list()).items).toHaveLength(1)
   })
 })
 
@@ -56,7 +56,7 @@ describe('a deactivated token', () => {
     await call('POST', `/${id}/deactivate`, { actor: reader })
     const answer = await call('POST', `/${id}/activate`, { actor: reader })
     expect([answer.status, answer.body.code, answer.body.errors[0].pointer]).toEqual([403, 'grant_denied', pointer])
-    expect(await tokens.get(id)).toMatchObject({ version: 2, status: 'inactive' })
+    expect(await tokens.system.get(id)).toMatchObject({ version: 2, status: 'inactive' })
     expect((await call('POST', `/${id}/activate`, { actor: admin })).status).toBe(200)
   })
 
@@ -73,7 +73,7 @@ describe('who was an administrator and manages only its own tokens now', () => {
 
   it.each([['somebody else'], [undefined]])('gets no more out of a token that it made then for %s', async (ownerId) => {
     const { call, create, tokens } = harness()
-    const { id } = await create(admin, { scopes: ['inventory:read', 'billing:read'], ttlSeconds: 3600, ...(ownerId && { ownerId }) })
+    const { id } = await create(admin, { scopes: ['inventory:read', 'billing:read'], expiresIn: 3600, ...(ownerId && { ownerId }) })
     const beyond = [
       call('POST', `/${id}/rotate`, { actor: demoted }),
       call('PATCH', `/${id}`, { actor: demoted, body: { scopes: ['inventory:*'] } }),
@@ -82,7 +82,7 @@ describe('who was an administrator and manages only its own tokens now', () => {
     for (const answer of await Promise.all(beyond)) {
       expect([answer.status, answer.body.code, answer.body.errors[0].pointer]).toEqual([403, 'grant_denied', '#/ownerId'])
     }
-    expect((await tokens.get(id))?.version).toBe(1)
+    expect((await tokens.system.get(id))?.version).toBe(1)
     expect((await call('PATCH', `/${id}`, { actor: demoted, body: { name: 'old', scopes: ['inventory:read'] } })).status).toBe(200)
     expect((await call('POST', `/${id}/deactivate`, { actor: demoted })).status).toBe(200)
     expect((await call('POST', `/${id}/activate`, { actor: demoted })).status).toBe(403)

@@ -159,7 +159,7 @@ describe('the holder of a token', () => {
     expect(await status({ headers: { authorization: 'Bearer a b' } })).toEqual([400, 'credential_malformed', true])
     expect(await status({ headers: bearer(`${token}x`) })).toEqual([401, 'token_invalid', true])
     expect(await status({ headers: bearer(token), ip: '192.0.2.2' })).toEqual([403, 'ip_denied', false])
-    await tokens.deactivate(id, { actor: 'system' })
+    await tokens.system.deactivate(id)
     expect(await status({ headers: bearer(token), ip: '192.0.2.1' })).toEqual([401, 'token_inactive', true])
   })
 
@@ -172,14 +172,14 @@ describe('the holder of a token', () => {
     expect(refused.headers.get('www-authenticate')).toContain('scope="tokens:rotate-self"')
     const able = await create(admin, { scopes: ['tokens:rotate-self'] })
     const headers = { ...bearer(able.token), 'idempotency-key': 'k' }
-    const rotated = await call('POST', '/self/rotate', { headers, body: { overlapSeconds: 60 } })
+    const rotated = await call('POST', '/self/rotate', { headers, body: { overlap: 60 } })
     expect([rotated.status, rotated.headers.get('location')]).toEqual([201, '/admin/tokens/self'])
     expect((await tokens.verify(able.token)).ok && (await tokens.verify(rotated.body.token)).ok).toBe(true)
-    const again = await call('POST', '/self/rotate', { headers, body: { overlapSeconds: 60 } })
+    const again = await call('POST', '/self/rotate', { headers, body: { overlap: 60 } })
     expect([again.status, again.body]).toMatchObject([200, { replayed: true, record: { id: rotated.body.record.id } }])
     expect(again.text).not.toContain(rotated.body.token)
     expect((await call('POST', '/self/rotate', { headers: bearer(able.token) })).status).toBe(409)
-    const events = await tokens.events({ tokenId: able.id, action: 'token.rotated' })
+    const events = await tokens.system.events({ tokenId: able.id, action: 'token.rotated' })
     expect(events.items[0]?.actorId).toBe(`token:${able.id}`)
     await call('POST', '/self/rotate', { headers: bearer(rotated.body.token) })
     expect(await tokens.verify(rotated.body.token)).toEqual({ ok: false, code: 'token_revoked' })
@@ -190,7 +190,7 @@ describe('the holder of a token', () => {
     const { id, token } = await create(admin)
     await call('GET', '/self', { headers: bearer(token), ip: '192.0.2.3' })
     await call('POST', '/self/rotate', { headers: bearer(token), ip: '192.0.2.3' })
-    const { buckets } = await tokens.usage(id)
+    const { buckets } = await tokens.system.usage(id)
     expect(buckets.map(({ endpoint, outcome, count }) => [endpoint, outcome, count])).toEqual([
       ['GET /admin/tokens/self', 'allowed', 1],
       ['POST /admin/tokens/self/rotate', 'scope_insufficient', 1],
@@ -232,7 +232,7 @@ describe('options', () => {
   const UNSOUND = [
     { maxBodyBytes: 0 },
     { maxBodyBytes: 1e9 },
-    { deadlineSeconds: 0 },
+    { deadline: 0 },
     { credential: 'basic' },
     { realm: 'a"\n' },
     { dashboard: 'x' },

@@ -25,8 +25,8 @@ describe('what an actor hands out on creation', () => {
     const { call, tokens } = harness()
     const answer = await call('POST', '/', { actor, body: { ...GOOD, ...changes } })
     expect([answer.status, answer.body.code, answer.body.errors[0].pointer]).toEqual([403, 'grant_denied', pointer])
-    expect((await tokens.list()).items).toEqual([])
-    expect((await tokens.events()).items).toEqual([])
+    expect((await tokens.system.list()).items).toEqual([])
+    expect((await tokens.system.events()).items).toEqual([])
   })
 
   it('is granted up to exactly what it has', async () => {
@@ -37,11 +37,11 @@ describe('what an actor hands out on creation', () => {
   })
 
   it('never lives longer than the options allow, nor without an end where they ask for one', async () => {
-    const { call } = harness({ maxTtlSeconds: 3600, requireExpiry: true })
-    for (const life of [{}, { ttlSeconds: 3601 }, { expiresAt: '2099-01-01T00:00:00Z' }]) {
+    const { call } = harness({ expiry: { max: 3600, required: true } })
+    for (const life of [{}, { expiresIn: 3601 }, { expiresAt: '2099-01-01T00:00:00Z' }]) {
       expect((await call('POST', '/', { actor: admin, body: { ...GOOD, ...life } })).status).toBe(400)
     }
-    const made = await call('POST', '/', { actor: admin, body: { ...GOOD, ttlSeconds: 3600 } })
+    const made = await call('POST', '/', { actor: admin, body: { ...GOOD, expiresIn: 3600 } })
     const path = `/${made.body.record.id}`
     expect((await call('PATCH', path, { actor: admin, body: { expiresAt: null } })).status).toBe(400)
     expect((await call('PATCH', path, { actor: admin, body: { expiresAt: '2099-01-01T00:00:00Z' } })).status).toBe(400)
@@ -51,9 +51,9 @@ describe('what an actor hands out on creation', () => {
 describe('what an actor hands out on editing and rotating', () => {
   it('never exceeds what it has, while it may leave what is there', async () => {
     const { call, create, tokens } = harness()
-    const terms = { ttlSeconds: 60, allowedIps: ['192.0.2.1'], resources: { warehouse: ['w2'] } }
+    const terms = { expiresIn: 60, allowedIps: ['192.0.2.1'], resources: { warehouse: ['w2'] } }
     const { id } = await create(admin, { scopes: ['inventory:read', 'billing:read'], ...terms })
-    const before = await tokens.get(id)
+    const before = await tokens.system.get(id)
     for (const body of [{ expiresAt: null }, { allowedIps: null }, { resources: null }, { resources: { warehouse: ['w1'] } }]) {
       expect((await call('PATCH', `/${id}`, { actor: reader, body })).body.code).toBe('grant_denied')
     }
@@ -61,7 +61,7 @@ describe('what an actor hands out on editing and rotating', () => {
       expect((await call('PATCH', `/${id}`, { actor: reader, body })).status).toBeGreaterThanOrEqual(400)
     }
     expect((await call('POST', `/${id}/rotate`, { actor: reader })).body.code).toBe('grant_denied')
-    expect(await tokens.get(id)).toEqual(before)
+    expect(await tokens.system.get(id)).toEqual(before)
     expect((await call('PATCH', `/${id}`, { actor: reader, body: { scopes: ['inventory:read'] } })).status).toBe(200)
   })
 
@@ -70,9 +70,9 @@ describe('what an actor hands out on editing and rotating', () => {
     const terms = { ...GOOD, allowedIps: ['192.0.2.0/24'], expiresAt: '2099-01-01T00:00:00.000Z', metadata: { a: 1 } }
     const made = await call('POST', '/', { actor: user, body: terms })
     const path = `/${made.body.record.id}`
-    const { body } = await call('POST', `${path}/rotate`, { actor: admin, body: { overlapSeconds: 60 } })
+    const { body } = await call('POST', `${path}/rotate`, { actor: admin, body: { overlap: 60 } })
     expect(body.record).toMatchObject({ ...terms, ownerId: 'uma', createdBy: 'uma' })
-    const old = await tokens.get(made.body.record.id)
+    const old = await tokens.system.get(made.body.record.id)
     expect((old?.expiresAt?.getTime() ?? 0) - (old?.updatedAt.getTime() ?? 0)).toBe(60_000)
     expect((await call('PATCH', path, { actor: admin, body: { expiresAt: null } })).status).toBe(400)
     expect((await call('PATCH', path, { actor: admin, body: { expiresAt: '2099-01-01T00:00:00Z' } })).status).toBe(400)
@@ -81,12 +81,12 @@ describe('what an actor hands out on editing and rotating', () => {
   it('does not bring back what is revoked, expired or inactive', async () => {
     let now = Date.now()
     const { call, create, tokens } = harness({ clock: () => now })
-    const [revoked, expired, inactive] = await Promise.all([create(admin), create(admin, { ttlSeconds: 10 }), create(admin)])
+    const [revoked, expired, inactive] = await Promise.all([create(admin), create(admin, { expiresIn: 10 }), create(admin)])
     await call('POST', `/${revoked.id}/revoke`, { actor: admin })
     await call('POST', `/${inactive.id}/deactivate`, { actor: admin })
     now += 20_000
     for (const { id } of [revoked, expired, inactive]) {
-      expect((await call('POST', `/${id}/rotate`, { actor: admin, body: { overlapSeconds: 60 } })).status).toBe(409)
+      expect((await call('POST', `/${id}/rotate`, { actor: admin, body: { overlap: 60 } })).status).toBe(409)
     }
     for (const action of ['activate', 'deactivate'])
       expect((await call('POST', `/${revoked.id}/${action}`, { actor: admin })).status).toBe(409)
@@ -99,16 +99,16 @@ describe('a token that rotates itself', () => {
     const { call, create, tokens } = harness()
     const { id, token } = await create(user, {
       scopes: ['tokens:rotate-self', 'inventory:read'],
-      ttlSeconds: 3600,
+      expiresIn: 3600,
       allowedIps: ['192.0.2.0/24'],
       resources: { w: [] },
     })
-    const before = await tokens.get(id)
+    const before = await tokens.system.get(id)
     const ask = { headers: bearer(token), ip: '192.0.2.9' }
-    for (const body of [{ scopes: ['*'] }, { expiresAt: null }, { tenantId: 'bolt' }, { overlapSeconds: -1 }, { overlapSeconds: 1e9 }]) {
+    for (const body of [{ scopes: ['*'] }, { expiresAt: null }, { tenantId: 'bolt' }, { overlap: -1 }, { overlap: 1e9 }]) {
       expect((await call('POST', '/self/rotate', { ...ask, body })).status).toBe(400)
     }
-    const { body } = await call('POST', '/self/rotate', { ...ask, body: { overlapSeconds: 30 } })
+    const { body } = await call('POST', '/self/rotate', { ...ask, body: { overlap: 30 } })
     const { scopes, expiresAt, allowedIps, resources, tenantId, ownerId, createdBy } = before ?? {}
     const same = { scopes, expiresAt: expiresAt?.toISOString(), allowedIps, resources, tenantId, ownerId, createdBy }
     expect(body.record).toMatchObject(JSON.parse(JSON.stringify(same)))

@@ -12,10 +12,10 @@ describe('a token that somebody pastes into the wrong place', () => {
       'ownerId',
       'expiresAt',
       'notBefore',
-      'ttlSeconds',
+      'expiresIn',
       'allowedIps',
       'rotateEverySeconds',
-      'overlapSeconds',
+      'overlap',
       'all',
       token,
     ]
@@ -41,7 +41,7 @@ describe('a token that somebody pastes into the wrong place', () => {
         }
       }
     }
-    texts.push(JSON.stringify([await h.tokens.events(), await h.tokens.list()]))
+    texts.push(JSON.stringify([await h.tokens.system.events(), await h.tokens.system.list()]))
     expect(texts.length).toBeGreaterThan(200)
     // Any twelve characters in a row of the secret.
     const pieces = Array.from({ length: secret.length - 11 }, (_, at) => secret.slice(at, at + 12))

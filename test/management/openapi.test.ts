@@ -45,7 +45,7 @@ function createCheck(document: Document): (path: string, method: string, answer:
 
 /** Sends an operation's example; tokens are made where the path or the access needs one. */
 async function send(h: Harness, path: string, method: string, operation: Operation, name: string | undefined): Promise<Answered> {
-  const { id, token } = await h.create(admin, { scopes: ['tokens:rotate-self'], ttlSeconds: 30 })
+  const { id, token } = await h.create(admin, { scopes: ['tokens:rotate-self'], expiresIn: 30 })
   const given = (where: string): [string, unknown][] =>
     operation.parameters
       .filter((each) => each.in === where)
@@ -94,7 +94,7 @@ describe('the OpenAPI document', () => {
     expect(createManagement(h.tokens).openapi(MOUNT)).toEqual(await read(h))
   })
 
-  it.each([{}, { requireExpiry: true, maxTtlSeconds: 60 }])(
+  it.each([{}, { expiry: { required: true, max: 60 } }])(
     'has examples that all work, with the answers that it describes (%j)',
     async (options) => {
       const h = harness(options)
@@ -207,7 +207,7 @@ describe('a client generated from the document', () => {
 
     const holder = await connect({ authorization: `Bearer ${token}` })
     expect((await holder.getSelf?.())?.data).toMatchObject({ record: { id, name: 'Renamed' } })
-    const rotated = await holder.rotateSelf?.({}, { overlapSeconds: 60 })
+    const rotated = await holder.rotateSelf?.({}, { overlap: 60 })
     expect(rotated?.status).toBe(201)
     const successor = await connect({ authorization: `Bearer ${rotated?.data.token}` })
     expect((await successor.getSelf?.())?.data).toMatchObject({ record: { replacesId: id } })

@@ -38,10 +38,10 @@ describe('those who set the API up are told what is wrong', () => {
     const body = JSON.stringify({ nam: 'x', scopes: [] })
     const answer = await call(new Request('http://localhost/t/', { method: 'POST', body, headers: { 'content-type': 'application/json' } }))
     const { detail, errors } = (await answer.json()) as { detail: string; errors: unknown }
-    expect(detail).toBe('name: is required')
+    expect(detail).toBe('nam: there is no such field; did you mean "name"?')
     expect(errors).toEqual([
-      { in: 'body', pointer: '#/name', detail: 'is required' },
-      { in: 'body', pointer: '#/nam', detail: 'there is no such field that you could set' },
+      { in: 'body', pointer: '#/nam', detail: 'there is no such field; did you mean "name"?' },
+      { in: 'body', pointer: '#/name', detail: 'is required and must be a string' },
     ])
     await tokens.close()
   })

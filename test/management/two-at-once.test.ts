@@ -57,7 +57,7 @@ describe('two administrators editing at once', () => {
 })
 
 describe('a request that is sent again', () => {
-  const body = { name: 'n', tenantId: 'acme', scopes: ['inventory:read'], ttlSeconds: 600, rotateEverySeconds: 300 }
+  const body = { name: 'n', tenantId: 'acme', scopes: ['inventory:read'], expiresIn: 600, rotateEvery: 300 }
   const headers = { 'idempotency-key': 'key-1' }
 
   it('makes one token, and gets its record but never its text again', async () => {
@@ -70,8 +70,8 @@ describe('a request that is sent again', () => {
       expect([again.status, again.headers.get('location')]).toEqual([200, `${MOUNT}/${first?.body.record.id}`])
       expect(again.body).toEqual({ record: first?.body.record, replayed: true })
     }
-    expect((await tokens.list()).items).toHaveLength(1)
-    expect((await tokens.events({ action: 'token.created' })).items).toHaveLength(1)
+    expect((await tokens.system.list()).items).toHaveLength(1)
+    expect((await tokens.system.events({ action: 'token.created' })).items).toHaveLength(1)
   })
 
   it('is recovered by rotating the record', async () => {
@@ -95,7 +95,7 @@ describe('a request that is sent again', () => {
   it('rotates once', async () => {
     const { call, create, tokens } = harness()
     const { id } = await create(admin)
-    const rotate = (ask: object) => call('POST', `/${id}/rotate`, { actor: admin, body: { overlapSeconds: 60 }, ...ask })
+    const rotate = (ask: object) => call('POST', `/${id}/rotate`, { actor: admin, body: { overlap: 60 }, ...ask })
     const answers = await Promise.all(Array.from({ length: 8 }, () => rotate({ headers })))
     expect(answers.map((answer) => answer.status).sort()).toEqual([200, 200, 200, 200, 200, 200, 200, 201])
     const first = answers.find((answer) => answer.status === 201)
@@ -103,10 +103,10 @@ describe('a request that is sent again', () => {
       expect(again.body).toMatchObject({ replayed: true, record: { id: first?.body.record.id } })
       expect(again.body).not.toHaveProperty('token')
     }
-    expect((await rotate({ headers, body: { overlapSeconds: 61 } })).status).toBe(422)
+    expect((await rotate({ headers, body: { overlap: 61 } })).status).toBe(422)
     expect((await rotate({ headers: { 'idempotency-key': 'key-2' } })).status).toBe(409)
     expect((await rotate({})).status).toBe(409)
-    expect((await tokens.list()).items).toHaveLength(2)
+    expect((await tokens.system.list()).items).toHaveLength(2)
   })
 
   it('takes the key with or without quotes, and refuses keys that are none', async () => {

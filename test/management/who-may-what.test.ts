@@ -37,7 +37,7 @@ const ROUTES = [
   { method: 'POST', below: '/activate', body: {}, status: 200 },
   { method: 'GET', below: '/usage', status: 200 },
   { method: 'GET', below: '/events', status: 200 },
-  { method: 'POST', below: '/rotate', body: { overlapSeconds: 60 }, status: 201 },
+  { method: 'POST', below: '/rotate', body: { overlap: 60 }, status: 201 },
   { method: 'POST', below: '/revoke', body: { reason: 'r' }, status: 200 },
 ] as const
 
@@ -74,7 +74,7 @@ describe.each(ACTORS)('$who', ({ actor, sees }) => {
         expect([...answer.headers]).toEqual([...missing.headers])
       }
     }
-    if (!sees.includes(whose)) expect(await h.tokens.get(target?.id ?? '')).toMatchObject({ version: 1, status: 'active' })
+    if (!sees.includes(whose)) expect(await h.tokens.system.get(target?.id ?? '')).toMatchObject({ version: 1, status: 'active' })
   })
 
   it('lists, counts and revokes exactly what it sees', async () => {
@@ -140,7 +140,7 @@ describe('nobody', () => {
     }
     expect((await h.call('GET', '/nowhere', { actor })).status).toBe(401)
     expect((await h.tokens.verify(token)).ok).toBe(true)
-    expect((await h.tokens.list()).items).toHaveLength(1)
+    expect((await h.tokens.system.list()).items).toHaveLength(1)
   })
 
   const FAULTS: readonly (readonly [string, unknown])[] = [
@@ -167,19 +167,19 @@ describe('nobody', () => {
     // Another instance's verdict about something else is no verdict about who is asking.
     [
       'throws an error of this library',
-      async () => latchkey({ prefix: 'x', store: memoryStore(), scopes: { a: 'A' } }).create({} as never, { actor: 'system' }),
+      async () => latchkey({ prefix: 'x', store: memoryStore(), scopes: { a: 'A' } }).system.create({} as never),
     ],
   ]
 
   it.each(FAULTS)('gets 503 from every route when the actor callback %s', async (_, actor) => {
-    const h = harness({}, { deadlineSeconds: 0.02 })
+    const h = harness({}, { deadline: 0.02 })
     const { id } = await h.create(admin)
     for (const { method, path, ...rest } of EVERY) {
       const answer = await h.call(method, path.replace(':id', id), { actor, ...('body' in rest && { body: rest.body }) })
       expect([method, path, answer.status, answer.body?.code]).toEqual([method, path, 503, 'store_unavailable'])
       expect(answer.headers.get('retry-after')).toBe('1')
     }
-    expect((await h.tokens.list()).items).toHaveLength(1)
+    expect((await h.tokens.system.list()).items).toHaveLength(1)
   })
 
   it('is also an actor whose fields cannot be read', async () => {
@@ -218,7 +218,7 @@ describe('a request that carries a token', () => {
         expect([method, path, answer.status, answer.body?.code]).toEqual([method, path, 403, 'token_cannot_manage'])
       }
     }
-    expect(await h.tokens.get(id)).toMatchObject({ version: 1, status: 'active' })
+    expect(await h.tokens.system.get(id)).toMatchObject({ version: 1, status: 'active' })
   })
 
   it('is recognised by the header that the options name', async () => {

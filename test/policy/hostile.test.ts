@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { compileCatalogue } from '../../src/policy/catalogue.js'
-import { readInstant, readSeconds } from '../../src/policy/instant.js'
+import { readDuration } from '../../src/policy/duration.js'
+import { readInstant } from '../../src/policy/instant.js'
 import { normalizeIp, readNetworks } from '../../src/policy/network.js'
 import { readResources, resourcesAllow } from '../../src/policy/resource.js'
 
@@ -30,7 +31,7 @@ describe.each(traps())('%s', (_name, input) => {
 
   test('is refused by every reader', () => {
     expect(() => readInstant('field', input)).toThrow(refused)
-    expect(() => readSeconds('field', input, { min: 0, max: 1 })).toThrow(refused)
+    expect(() => readDuration('field', input, { min: 0, max: 1 })).toThrow(refused)
     expect(() => readNetworks('field', input)).toThrow(refused)
     expect(() => readNetworks('field', [input])).toThrow(refused)
     expect(() => readResources('field', input)).toThrow(refused)

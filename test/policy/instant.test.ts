@@ -1,6 +1,6 @@
 import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
-import { MAX_INSTANT, readInstant, readSeconds } from '../../src/policy/instant.js'
+import { MAX_INSTANT, readInstant } from '../../src/policy/instant.js'
 import { fc } from '../support/property.js'
 
 const refused = (field: string, message?: RegExp) =>
@@ -118,41 +118,5 @@ describe('an instant', () => {
     const secret = 'pHk82J7SdVbmHv2PCggppN3U4PmcgphSGMXr3CJoeuf3CYcSx'
     expect(() => readInstant('expiresAt', `acme_live_c6w4G5BC9wx2juOQ_${secret}`)).toThrow(refused('expiresAt', /acme_live_c6w4…/))
     expect(() => readInstant('expiresAt', `acme_live_c6w4G5BC9wx2juOQ_${secret}`)).not.toThrow(secret.slice(0, 12))
-  })
-})
-
-describe('a duration in seconds', () => {
-  const limits = { min: 1, max: 3_155_760_000 }
-  test.each([1, 60, 86_400, 3_155_760_000])('%s is read', (input) => {
-    expect(readSeconds('ttlSeconds', input, limits)).toBe(input)
-  })
-
-  test('zero is for who allows it', () => {
-    expect(readSeconds('overlapSeconds', 0, { min: 0, max: 60 })).toBe(0)
-    expect(() => readSeconds('ttlSeconds', 0, limits)).toThrow(refused('ttlSeconds', /at least 1/))
-  })
-
-  const bad: [string, unknown, RegExp?][] = [
-    ['NaN', Number.NaN],
-    ['Infinity', Number.POSITIVE_INFINITY],
-    ['a negative', -1, /at least 1/],
-    ['a fraction', 1.5, /whole seconds/],
-    ['milliseconds', 86_400_000 * 90, /looks like milliseconds/],
-    ['an instant', 1_900_000_000_000, /looks like milliseconds/],
-    ['digits in a string', '60'],
-    ['a bigint', 60n],
-    ['a Date', new Date()],
-    ['nothing', undefined],
-    ['null', null],
-    ['true', true],
-    ['a list', [60]],
-    ['an object that turns into a number', { valueOf: () => 60 }],
-  ]
-  test.each(bad)('%s is refused, and the field named', (_name, input, message) => {
-    expect(() => readSeconds('ttlSeconds', input, limits)).toThrow(refused('ttlSeconds', message))
-  })
-
-  test('more than the limit is refused', () => {
-    expect(() => readSeconds('ttlSeconds', 61, { min: 1, max: 60 })).toThrow(refused('ttlSeconds', /at most 60/))
   })
 })

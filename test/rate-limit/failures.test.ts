@@ -23,13 +23,13 @@ const FAULTS: readonly (readonly [string, () => unknown])[] = [
 
 describe.each(FAULTS)('a limiter that %s', (_fault, call) => {
   it("is 'cannot decide' with onFailure 'refuse', never a verdict about the token", async () => {
-    const tokens = instance({ rateLimit: broken(call, 'refuse'), deadlineSeconds: 0.05 })
+    const tokens = instance({ rateLimit: broken(call, 'refuse'), deadline: 0.05 })
     const { token } = await mint(tokens)
     expect(await verdict(tokens.verify(token))).toBe('store_unavailable')
   })
 
   it("lets the use pass uncounted with onFailure 'allow'", async () => {
-    const tokens = instance({ rateLimit: broken(call, 'allow'), deadlineSeconds: 0.05 })
+    const tokens = instance({ rateLimit: broken(call, 'allow'), deadline: 0.05 })
     const { token } = await mint(tokens)
     const answer = await tokens.verify(token)
     expect(answer).toMatchObject({ ok: true })
@@ -52,7 +52,7 @@ describe.each([
   ['answers null', () => null],
 ])('a points function that %s', (_fault, points) => {
   it("is 'cannot decide'", async () => {
-    const tokens = limited([{ ...perToken(5), points: points as never }], { deadlineSeconds: 0.05 })
+    const tokens = limited([{ ...perToken(5), points: points as never }], { deadline: 0.05 })
     const { token } = await mint(tokens)
     expect(await verdict(tokens.verify(token))).toBe('store_unavailable')
   })
@@ -77,7 +77,7 @@ it('an answer that comes after the deadline is given back', async () => {
     release = resolve
   })
   const limiter = { ...inner, consume: (key: string, points: number) => gate.then(() => inner.consume(key, points)) }
-  const tokens = limited([{ name: 'token', by: 'token', limiter }], { deadlineSeconds: 0.05 })
+  const tokens = limited([{ name: 'token', by: 'token', limiter }], { deadline: 0.05 })
   const { token } = await mint(tokens)
   expect(await verdict(tokens.verify(token))).toBe('store_unavailable')
   release()

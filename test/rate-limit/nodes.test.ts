@@ -1,6 +1,7 @@
 import type { Latchkey, RateLimit } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { deciderOf } from '../../src/instance.js'
 import { mint, principalOf, type Scope, until, verdict } from '../latchkey/harness.js'
 import { kinds } from './servers.js'
 import { limited } from './support.js'
@@ -18,7 +19,7 @@ describe.each(kinds)('limits counted by $name', ({ skip, start }) => {
     const store = memoryStore()
     let now = NOON
     const nodes = limiters.map((limiter) =>
-      limited([{ name: 'uses', by: 'token', limiter, ...limit }], { store, clock: () => now, deadlineSeconds: 15 }),
+      limited([{ name: 'uses', by: 'token', limiter, ...limit }], { store, clock: () => now, deadline: 15 }),
     )
     return {
       nodes,
@@ -71,7 +72,7 @@ describe.each(kinds)('limits counted by $name', ({ skip, start }) => {
         const node = all.nodes[index % NODES]!
         const answer = await node.verify(token)
         if (!answer.ok) return
-        if (index % 2 === 0) node.countUse(answer.principal, { outcome: 'scope_insufficient' })
+        if (index % 2 === 0) deciderOf(node).countUse(answer.principal, { outcome: 'scope_insufficient' })
         else kept += 1
       }),
     )
@@ -89,7 +90,7 @@ describe.each(kinds)('limits counted by $name', ({ skip, start }) => {
     const { token } = await mint(first(all))
     const principal = await principalOf(first(all).verify(token))
     all.setNow(NOON + DAY)
-    first(all).countUse(principal, { outcome: 'scope_insufficient' })
+    deciderOf(first(all)).countUse(principal, { outcome: 'scope_insufficient' })
     expect(await spend(all, token, 20)).toBe(2)
     expect(await spend(all, token, 20)).toBe(0)
   })

@@ -1,7 +1,8 @@
 import type { Limiter } from 'latchkey'
 import { RateLimiterMemory } from 'rate-limiter-flexible'
 import { describe, expect, it } from 'vitest'
-import { instance, mint, principalOf, SYSTEM, until, verdict, warm } from '../latchkey/harness.js'
+import { deciderOf } from '../../src/instance.js'
+import { instance, mint, principalOf, until, verdict, warm } from '../latchkey/harness.js'
 import { limited, perToken, syncLimiter } from './support.js'
 
 const OVER = ['ok', 'ok', 'rate_limited']
@@ -75,8 +76,8 @@ describe('a limit', () => {
     const { token, record } = await mint(tokens)
     await tokens.verify(token)
     await tokens.verify(token)
-    await until(async () => (await tokens.usage(record.id)).refused === 1)
-    const usage = await tokens.usage(record.id)
+    await until(async () => (await tokens.system.usage(record.id)).refused === 1)
+    const usage = await tokens.system.usage(record.id)
     expect([usage.total, usage.outcomes]).toEqual([
       1,
       [
@@ -84,7 +85,7 @@ describe('a limit', () => {
         { outcome: 'rate_limited', count: 1 },
       ],
     ])
-    await until(async () => (await tokens.events({ tokenId: record.id, action: 'token.refused' })).items[0]?.code === 'rate_limited')
+    await until(async () => (await tokens.system.events({ tokenId: record.id, action: 'token.refused' })).items[0]?.code === 'rate_limited')
   })
 })
 
@@ -93,8 +94,8 @@ describe('a refused use spends nothing', () => {
     const limiter = syncLimiter(5)
     const tokens = limited([{ name: 'token', by: 'token', limiter }])
     const [inactive, revoked, bound] = await Promise.all([mint(tokens), mint(tokens), mint(tokens, { allowedIps: ['10.0.0.1'] })])
-    await tokens.deactivate(inactive.record.id, SYSTEM)
-    await tokens.revoke(revoked.record.id, {}, SYSTEM)
+    await tokens.system.deactivate(inactive.record.id)
+    await tokens.system.revoke(revoked.record.id)
     expect(await verdict(tokens.verify(inactive.token))).toBe('token_inactive')
     expect(await verdict(tokens.verify(revoked.token))).toBe('token_revoked')
     expect(await verdict(tokens.verify(bound.token, { ip: '10.0.0.2' }))).toBe('ip_denied')
@@ -104,7 +105,7 @@ describe('a refused use spends nothing', () => {
 
   it('when the owner is gone', async () => {
     const limiter = syncLimiter(5)
-    const tokens = limited([{ name: 'token', by: 'token', limiter }], { ownerScopes: () => null })
+    const tokens = limited([{ name: 'token', by: 'token', limiter }], { owner: () => null })
     const { token } = await mint(tokens, { ownerId: 'bo' })
     expect(await verdict(tokens.verify(token))).toBe('owner_denied')
     expect([...limiter.counts]).toEqual([])
@@ -133,13 +134,13 @@ describe('a refused use spends nothing', () => {
     const limiter = syncLimiter(5)
     const tokens = limited([{ name: 'token', by: 'token', limiter }])
     const { token } = await mint(tokens)
-    const principal = await principalOf(tokens.decide(token))
+    const principal = await principalOf(deciderOf(tokens).decide(token))
     expect([...limiter.counts.values()]).toEqual([1])
-    tokens.countUse(principal, { outcome: 'scope_insufficient' })
-    tokens.countUse(principal, { outcome: 'scope_insufficient' })
+    deciderOf(tokens).countUse(principal, { outcome: 'scope_insufficient' })
+    deciderOf(tokens).countUse(principal, { outcome: 'scope_insufficient' })
     expect([...limiter.counts.values()]).toEqual([0])
-    const used = await principalOf(tokens.decide(token))
-    tokens.countUse(used, { outcome: 'allowed' })
+    const used = await principalOf(deciderOf(tokens).decide(token))
+    deciderOf(tokens).countUse(used, { outcome: 'allowed' })
     expect([...limiter.counts.values()]).toEqual([1])
   })
 
@@ -147,7 +148,7 @@ describe('a refused use spends nothing', () => {
     const tokens = limited([perToken(3)])
     const { token } = await mint(tokens)
     for (let tries = 0; tries < 10; tries += 1) {
-      tokens.countUse(await principalOf(tokens.decide(token)), { outcome: 'resource_denied' })
+      deciderOf(tokens).countUse(await principalOf(deciderOf(tokens).decide(token)), { outcome: 'resource_denied' })
     }
     expect(await verdict(tokens.verify(token))).toBe('ok')
   })
@@ -158,7 +159,7 @@ it('what a refused use took is not given back where the window is about to end, 
   const ending = { ...limiter, consume: (key: string, by: number) => ({ ...limiter.penalty(key, by, {}), msBeforeNext: 50 }) }
   const tokens = limited([{ name: 'token', by: 'token', limiter: ending as Limiter }])
   const { token } = await mint(tokens)
-  tokens.countUse(await principalOf(tokens.decide(token)), { outcome: 'scope_insufficient' })
+  deciderOf(tokens).countUse(await principalOf(deciderOf(tokens).decide(token)), { outcome: 'scope_insufficient' })
   expect([...limiter.counts.values()]).toEqual([1])
 })
 
@@ -180,10 +181,10 @@ describe('one request counts once', () => {
     const limiter = syncLimiter(5)
     const tokens = limited([{ name: 'token', by: 'token', limiter }])
     const [one, two] = await Promise.all([mint(tokens), mint(tokens)])
-    const admitted = await principalOf(tokens.decide(one.token))
-    expect(await verdict(tokens.decide(one.token, { admitted }))).toBe('ok')
+    const admitted = await principalOf(deciderOf(tokens).decide(one.token))
+    expect(await verdict(deciderOf(tokens).decide(one.token, { admitted }))).toBe('ok')
     expect([...limiter.counts.values()]).toEqual([1])
-    expect(await verdict(tokens.decide(two.token, { admitted }))).toBe('ok')
+    expect(await verdict(deciderOf(tokens).decide(two.token, { admitted }))).toBe('ok')
     expect([...limiter.counts.values()]).toEqual([1, 1])
   })
 
@@ -191,8 +192,8 @@ describe('one request counts once', () => {
     const limiter = syncLimiter(5)
     const tokens = limited([{ name: 'token', by: 'token', limiter }])
     const { token } = await mint(tokens)
-    const admitted = { ...(await principalOf(tokens.decide(token))) }
-    await tokens.decide(token, { admitted: admitted as never })
+    const admitted = { ...(await principalOf(deciderOf(tokens).decide(token))) }
+    await deciderOf(tokens).decide(token, { admitted: admitted as never })
     expect([...limiter.counts.values()]).toEqual([2])
   })
 })
@@ -201,7 +202,7 @@ it('the decision stays synchronous with a limiter that answers at once', async (
   const tokens = limited([{ name: 'token', by: 'token', limiter: syncLimiter(1000) }])
   const { token } = await mint(tokens)
   await warm(tokens, token)
-  expect(tokens.decide(token)).toMatchObject({ ok: true, rates: [{ name: 'token' }] })
+  expect(deciderOf(tokens).decide(token)).toMatchObject({ ok: true, rates: [{ name: 'token' }] })
 })
 
 it('without the option, nothing is counted and no states are told', async () => {

@@ -23,15 +23,15 @@ export const unknown: ScopeName = 'inventory:raed'
 export const instance: Latchkey<'inventory:read' | 'inventory:write'> = tokens
 
 export const created = [
-  tokens.create({ name: 'a', scopes: ['inventory:read', 'inventory:*', '@staff'] }, { actor: 'system' }),
+  tokens.system.create({ name: 'a', scopes: ['inventory:read', 'inventory:*', '@staff'] }),
   // @ts-expect-error: not in the catalogue
-  tokens.create({ name: 'a', scopes: ['inventory:raed'] }, { actor: 'system' }),
+  tokens.system.create({ name: 'a', scopes: ['inventory:raed'] }),
   // @ts-expect-error: an actor is required
-  tokens.create({ name: 'a', scopes: [] }),
+  tokens.system.create({ name: 'a', scopes: [] }),
   // @ts-expect-error: an actor that may be undefined is not an actor
-  tokens.create({ name: 'a', scopes: [] }, { actor: undefined }),
+  tokens.as(undefined).create({ name: 'a', scopes: [] }),
   // @ts-expect-error: unknown fields are refused
-  tokens.create({ name: 'a', scopes: [], colour: 'red' }, { actor: 'system' }),
+  tokens.system.create({ name: 'a', scopes: [], colour: 'red' }),
 ]
 
 export const allowed = (principal: Principal<ScopeName>): boolean => principal.allows('inventory:write', { warehouse: 'w1' })
@@ -53,9 +53,9 @@ export const narrowed = async (token: string): Promise<string> => {
 }
 
 export const shown = async (): Promise<string | undefined> => {
-  const minted = await tokens.create({ name: 'a', scopes: [] }, { actor: 'system' })
+  const minted = await tokens.system.create({ name: 'a', scopes: [] })
   const always: string = minted.token
-  const perhaps = await tokens.create({ name: 'a', scopes: [], idempotencyKey: 'k' }, { actor: 'system' })
+  const perhaps = await tokens.system.create({ name: 'a', scopes: [], idempotencyKey: 'k' })
   // @ts-expect-error: a replay has no token
   const never: string = perhaps.token
   return always ?? never

@@ -1,7 +1,7 @@
 import { memoryStore } from 'latchkey/stores/memory'
 import { interceptStore } from 'latchkey/testing'
 import { describe, expect, it } from 'vitest'
-import { instance, mint, pause, principalOf, refusal, SYSTEM, verdict } from '../latchkey/harness.js'
+import { instance, mint, pause, principalOf, refusal, verdict } from '../latchkey/harness.js'
 
 describe('update', () => {
   it('loses nothing when a hundred race without a version', async () => {
@@ -12,12 +12,10 @@ describe('update', () => {
     const tokens = instance({ store, cache: false })
     const { record } = await mint(tokens)
     // Each adds its own change to what it finds: names by turns, so that every one is a change.
-    await Promise.all(
-      Array.from({ length: 100 }, (_, n) => tokens.update(record.id, { name: `n${n}`, metadata: { [`k${n}`]: n } }, SYSTEM)),
-    )
-    const after = await tokens.get(record.id)
+    await Promise.all(Array.from({ length: 100 }, (_, n) => tokens.system.update(record.id, { name: `n${n}`, metadata: { [`k${n}`]: n } })))
+    const after = await tokens.system.get(record.id)
     expect(after?.version).toBe(101)
-    const events = await tokens.events({ tokenId: record.id, action: 'token.updated', limit: 1000 })
+    const events = await tokens.system.events({ tokenId: record.id, action: 'token.updated', limit: 1000 })
     expect(events.items).toHaveLength(100)
     expect(new Set(events.items.map(({ after: now }) => now?.name)).size).toBe(100)
     // Each event begins where the one before it ended: no change was made over a state that nobody saw.
@@ -28,17 +26,17 @@ describe('update', () => {
   it('with a stale version is a conflict that names the present one, and changes nothing', async () => {
     const tokens = instance()
     const { record } = await mint(tokens)
-    await tokens.update(record.id, { name: 'second' }, { ...SYSTEM, version: 1 })
-    await expect(tokens.update(record.id, { name: 'third' }, { ...SYSTEM, version: 1 })).rejects.toMatchObject({
+    await tokens.system.update(record.id, { name: 'second' }, { version: 1 })
+    await expect(tokens.system.update(record.id, { name: 'third' }, { version: 1 })).rejects.toMatchObject({
       code: 'conflict',
       version: 2,
     })
     for (const verb of ['activate', 'deactivate'] as const) {
-      await expect(tokens[verb](record.id, { ...SYSTEM, version: 1 })).rejects.toMatchObject({ code: 'conflict', version: 2 })
+      await expect(tokens.system[verb](record.id, { version: 1 })).rejects.toMatchObject({ code: 'conflict', version: 2 })
     }
-    expect(await tokens.get(record.id)).toMatchObject({ name: 'second', version: 2, status: 'active' })
+    expect(await tokens.system.get(record.id)).toMatchObject({ name: 'second', version: 2, status: 'active' })
     for (const version of [0, -1, 1.5, Number.NaN, '1', null] as unknown as number[]) {
-      expect(await refusal(tokens.update(record.id, { name: 'x' }, { ...SYSTEM, version }))).toBe('invalid_input version')
+      expect(await refusal(tokens.system.update(record.id, { name: 'x' }, { version }))).toBe('invalid_input version')
     }
   })
 
@@ -46,18 +44,18 @@ describe('update', () => {
     const tokens = instance()
     const { record } = await mint(tokens)
     const answers = await Promise.allSettled(
-      Array.from({ length: 100 }, (_, n) => tokens.update(record.id, { name: `n${n}` }, { ...SYSTEM, version: 1 })),
+      Array.from({ length: 100 }, (_, n) => tokens.system.update(record.id, { name: `n${n}` }, { version: 1 })),
     )
     expect(answers.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
   })
 
   it('leaves out what is undefined, removes what is null, and writes nothing where nothing changes', async () => {
     const tokens = instance()
-    const { record } = await mint(tokens, { description: 'd', metadata: { a: 1 }, ttlSeconds: 60 })
-    const same = await tokens.update(record.id, { name: undefined, description: 'd', scopes: ['stock:read'] }, SYSTEM)
+    const { record } = await mint(tokens, { description: 'd', metadata: { a: 1 }, expiresIn: 60 })
+    const same = await tokens.system.update(record.id, { name: undefined, description: 'd', scopes: ['stock:read'] })
     expect(same.version).toBe(1)
-    expect((await tokens.events({ action: 'token.updated' })).items).toHaveLength(0)
-    const bare = await tokens.update(record.id, { description: null, metadata: null, expiresAt: null }, SYSTEM)
+    expect((await tokens.system.events({ action: 'token.updated' })).items).toHaveLength(0)
+    const bare = await tokens.system.update(record.id, { description: null, metadata: null, expiresAt: null })
     expect(bare.version).toBe(2)
     expect(Object.keys(bare)).not.toEqual(expect.arrayContaining(['description']))
     expect([bare.description, bare.metadata, bare.expiresAt]).toEqual([undefined, undefined, undefined])
@@ -68,9 +66,9 @@ describe('update', () => {
     const { token, record } = await mint(tokens, { scopes: ['stock:read', 'stock:write'] })
     const before = await principalOf(tokens.verify(token))
     expect(before.allows('stock:write')).toBe(true)
-    await tokens.update(record.id, { scopes: ['stock:read'] }, SYSTEM)
+    await tokens.system.update(record.id, { scopes: ['stock:read'] })
     expect((await principalOf(tokens.verify(token))).allows('stock:write')).toBe(false)
-    await tokens.update(record.id, { allowedIps: ['10.0.0.1'] }, SYSTEM)
+    await tokens.system.update(record.id, { allowedIps: ['10.0.0.1'] })
     expect(await verdict(tokens.verify(token, { ip: '10.0.0.2' }))).toBe('ip_denied')
     expect(await verdict(tokens.verify(token))).toBe('ip_denied')
     expect(await verdict(tokens.verify(token, { ip: '::ffff:10.0.0.1' }))).toBe('ok')
@@ -83,36 +81,36 @@ describe('revocation', () => {
     let now = Date.now()
     const tokens = instance({ store, clock: () => now })
     const { token, record } = await mint(tokens)
-    const first = await tokens.revoke(record.id, { reason: 'leaked' }, SYSTEM)
+    const first = await tokens.system.revoke(record.id, { reason: 'leaked' })
     for (const step of [-3_600_000, 3_600_000, -86_400_000]) {
       now += step
-      const again = await tokens.revoke(record.id, { reason: 'other' }, { actor: { id: 'ann', tenants: '*', manages: 'all' } })
+      const again = await tokens.as({ id: 'ann', tenants: '*', manages: 'all' }).revoke(record.id, { reason: 'other' })
       expect(again).toMatchObject({ revokedAt: first.revokedAt, revokedBy: 'system', revokedReason: 'leaked', version: first.version })
       for (const attempt of [
-        tokens.activate(record.id, SYSTEM),
-        tokens.deactivate(record.id, SYSTEM),
-        tokens.update(record.id, { name: 'x' }, SYSTEM),
-        tokens.update(record.id, { expiresAt: now + 1e9 }, SYSTEM),
-        tokens.rotate(record.id, {}, SYSTEM),
+        tokens.system.activate(record.id),
+        tokens.system.deactivate(record.id),
+        tokens.system.update(record.id, { name: 'x' }),
+        tokens.system.update(record.id, { expiresAt: now + 1e9 }),
+        tokens.system.rotate(record.id),
       ]) {
         expect(await refusal(attempt)).toMatch(/^conflict/)
       }
       expect(await verdict(tokens.verify(token))).toBe('token_revoked')
     }
     expect(await verdict(instance({ store }).verify(token))).toBe('token_revoked')
-    expect((await tokens.events({ action: 'token.revoked' })).items).toHaveLength(1)
+    expect((await tokens.system.events({ action: 'token.revoked' })).items).toHaveLength(1)
   })
 
   it('wins over every status', async () => {
     let now = Date.now()
     const tokens = instance({ clock: () => now })
-    const { token, record } = await mint(tokens, { notBefore: now + 1000, ttlSeconds: 60 })
-    expect((await tokens.get(record.id))?.status).toBe('pending')
-    await tokens.deactivate(record.id, SYSTEM)
-    expect((await tokens.get(record.id))?.status).toBe('inactive')
-    await tokens.revoke(record.id, {}, SYSTEM)
+    const { token, record } = await mint(tokens, { notBefore: now + 1000, expiresIn: 60 })
+    expect((await tokens.system.get(record.id))?.status).toBe('pending')
+    await tokens.system.deactivate(record.id)
+    expect((await tokens.system.get(record.id))?.status).toBe('inactive')
+    await tokens.system.revoke(record.id)
     now += 100_000
-    expect((await tokens.get(record.id))?.status).toBe('revoked')
+    expect((await tokens.system.get(record.id))?.status).toBe('revoked')
     expect(await verdict(tokens.verify(token))).toBe('token_revoked')
   })
 
@@ -123,14 +121,14 @@ describe('revocation', () => {
     const c = await mint(tokens, { tenantId: 't2', ownerId: 'u1' })
     const d = await mint(tokens)
     const states = async () => Promise.all([a, b, c, d].map(({ token }) => verdict(tokens.verify(token))))
-    expect(await tokens.revokeAll({ tenantId: 't9' }, SYSTEM)).toEqual({ count: 0 })
-    expect(await tokens.revokeAll({ tenantId: 't1', ownerId: 'u1' }, SYSTEM)).toEqual({ count: 1 })
+    expect(await tokens.system.revokeAll({ tenantId: 't9' })).toEqual({ count: 0 })
+    expect(await tokens.system.revokeAll({ tenantId: 't1', ownerId: 'u1' })).toEqual({ count: 1 })
     expect(await states()).toEqual(['token_revoked', 'ok', 'ok', 'ok'])
-    expect(await tokens.revokeAll({ ownerId: 'u1', reason: 'left' }, SYSTEM)).toEqual({ count: 1 })
+    expect(await tokens.system.revokeAll({ ownerId: 'u1', reason: 'left' })).toEqual({ count: 1 })
     expect(await states()).toEqual(['token_revoked', 'ok', 'token_revoked', 'ok'])
-    expect(await tokens.revokeAll({ all: true }, SYSTEM)).toEqual({ count: 2 })
+    expect(await tokens.system.revokeAll({ all: true })).toEqual({ count: 2 })
     expect(await states()).toEqual(['token_revoked', 'token_revoked', 'token_revoked', 'token_revoked'])
-    expect(await tokens.revokeAll({ all: true }, SYSTEM)).toEqual({ count: 0 })
+    expect(await tokens.system.revokeAll({ all: true })).toEqual({ count: 0 })
   })
 
   it('in bulk is refused where a filter got lost', async () => {
@@ -150,7 +148,7 @@ describe('revocation', () => {
       [{ tenant: 't1' }, 'tenant'],
     ]
     for (const [input, field] of vague) {
-      expect(await refusal(tokens.revokeAll(input as { all: true }, SYSTEM))).toBe(`invalid_input ${field}`)
+      expect(await refusal(tokens.system.revokeAll(input as { all: true }))).toBe(`invalid_input ${field}`)
     }
     expect(await verdict(tokens.verify(token))).toBe('ok')
   })
@@ -162,26 +160,26 @@ describe('prune', () => {
     const tokens = instance({ clock: () => now })
     const alive = await mint(tokens)
     const revoked = await mint(tokens)
-    await tokens.revoke(revoked.record.id, {}, SYSTEM)
-    const expired = await mint(tokens, { ttlSeconds: 10 })
+    await tokens.system.revoke(revoked.record.id)
+    const expired = await mint(tokens, { expiresIn: 10 })
     now += 100_000
     const fresh = await mint(tokens)
-    await tokens.revoke(fresh.record.id, {}, SYSTEM)
-    expect(await tokens.prune({ before: now - 50_000 })).toEqual({ count: 2 })
-    const left = (await tokens.list()).items.map(({ id }) => id)
+    await tokens.system.revoke(fresh.record.id)
+    expect(await tokens.system.prune({ before: now - 50_000 })).toEqual({ count: 2 })
+    const left = (await tokens.system.list()).items.map(({ id }) => id)
     expect(left.sort()).toEqual([alive.record.id, fresh.record.id].sort())
     expect(await verdict(tokens.verify(expired.token))).toBe('token_unknown')
     expect(await verdict(tokens.verify(alive.token))).toBe('ok')
-    expect((await tokens.events({ tokenId: expired.record.id })).items.map(({ action }) => action)).toContain('token.created')
-    expect((await tokens.events({ action: 'token.pruned' })).items).toMatchObject([{ count: 2 }])
+    expect((await tokens.system.events({ tokenId: expired.record.id })).items.map(({ action }) => action)).toContain('create')
+    expect((await tokens.system.events({ action: 'token.pruned' })).items).toMatchObject([{ count: 2 }])
   })
 
   it('goes through more than a page', async () => {
     const tokens = instance()
     await Promise.all(Array.from({ length: 450 }, () => mint(tokens, { tenantId: 't1' })))
-    await tokens.revokeAll({ tenantId: 't1' }, SYSTEM)
-    expect(await tokens.prune({ before: Date.now() + 1 })).toEqual({ count: 450 })
-    expect((await tokens.list()).items).toHaveLength(0)
+    await tokens.system.revokeAll({ tenantId: 't1' })
+    expect(await tokens.system.prune({ before: Date.now() + 1 })).toEqual({ count: 450 })
+    expect((await tokens.system.list()).items).toHaveLength(0)
   })
 
   it('racing an edit that brings an expired token back either loses or ends it, and never removes a living one', async () => {
@@ -192,11 +190,11 @@ describe('prune', () => {
         return proceed()
       })
       const tokens = instance({ store, clock: () => now })
-      const { token, record } = await mint(tokens, { ttlSeconds: 1 })
+      const { token, record } = await mint(tokens, { expiresIn: 1 })
       now += 10_000
       const [edit] = await Promise.allSettled([
-        tokens.update(record.id, { expiresAt: now + 60_000 }, SYSTEM),
-        tokens.prune({ before: now - 1000 }),
+        tokens.system.update(record.id, { expiresAt: now + 60_000 }),
+        tokens.system.prune({ before: now - 1000 }),
       ])
       const after = await verdict(tokens.verify(token))
       expect(after).toBe(edit.status === 'fulfilled' ? 'ok' : 'token_unknown')
@@ -205,8 +203,8 @@ describe('prune', () => {
 
   it('is for those who see every token', async () => {
     const tokens = instance()
-    expect(await refusal(tokens.prune({ before: 0 }, { actor: { id: 'a', tenants: ['t1'], manages: 'all' } }))).toBe('grant_denied actor')
-    expect(await refusal(tokens.prune({ before: 0 }, { actor: { id: 'a', tenants: '*', manages: 'own' } }))).toBe('grant_denied actor')
-    expect(await refusal(tokens.prune({} as { before: Date }))).toBe('invalid_input before')
+    expect(await refusal(tokens.as({ id: 'a', tenants: ['t1'], manages: 'all' }).prune({ before: 0 }))).toBe('grant_denied actor')
+    expect(await refusal(tokens.as({ id: 'a', tenants: '*', manages: 'own' }).prune({ before: 0 }))).toBe('grant_denied actor')
+    expect(await refusal(tokens.system.prune({} as { before: Date }))).toBe('invalid_input before')
   })
 })

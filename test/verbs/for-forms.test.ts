@@ -3,7 +3,7 @@ import { memoryStore } from 'latchkey/stores/memory'
 import { describe, expect, it } from 'vitest'
 
 const HOUR = 3_600_000
-const actor = 'system'
+const _actor = 'system'
 const scopes = { 'stock:read': 'See', 'stock:write': 'Change', 'bills:read': 'See', ping: 'Ping' }
 
 const instance = (options: object = {}) => {
@@ -15,29 +15,36 @@ const person = (fields: Partial<Actor>): { actor: Actor } => ({ actor: { id: 'ad
 describe('what an actor may grant', () => {
   it('is everything for who has no limit, without the bare wildcard unless the options allow it', () => {
     const all = ['stock:read', 'stock:write', 'bills:read', 'ping', 'stock:*', 'bills:*', '@staff']
-    expect(instance().tokens.grantable()).toEqual(all)
-    expect(instance().tokens.grantable(person({}))).toEqual(all)
-    expect(instance({ allowWildcard: true }).tokens.grantable()).toContain('*')
+    expect(instance().tokens.system.grantable()).toEqual(all)
+    expect(instance().tokens.as(person({}).actor).grantable()).toEqual(all)
+    expect(instance({ allowWildcard: true }).tokens.system.grantable()).toContain('*')
   })
 
   it('is exactly what a creation lets that actor hand out', async () => {
     const { tokens } = instance({ allowWildcard: true })
-    const candidates = [...tokens.grantable()]
+    const candidates = [...tokens.system.grantable()]
     for (const held of [[], ['stock:read'], ['stock:*'], ['@staff'], ['@staff', 'stock:write'], ['*'], ['gone:read']]) {
       const by = person({ scopes: held })
-      const offered = tokens.grantable(by)
+      const offered = tokens.as(by.actor).grantable()
       for (const grant of candidates) {
-        const made = await tokens.create({ name: 'x', scopes: [grant as 'ping'] }, by).then(
-          () => true,
-          () => false,
-        )
+        const made = await tokens
+          .as(by.actor)
+          .create({ name: 'x', scopes: [grant as 'ping'] })
+          .then(
+            () => true,
+            () => false,
+          )
         expect(offered.includes(grant), `${grant} by ${held}`).toBe(made)
       }
     }
   })
 
   it('is refused to an actor that is incomplete', () => {
-    expect(() => instance().tokens.grantable({ actor: {} as Actor })).toThrow(/actor/)
+    expect(() =>
+      instance()
+        .tokens.as({} as Actor)
+        .grantable(),
+    ).toThrow(/actor/)
   })
 })
 
@@ -46,7 +53,7 @@ describe('the use of several tokens', () => {
     const { tokens, store } = instance()
     const ids: string[] = []
     for (const tenantId of ['acme', 'acme', 'bolt'])
-      ids.push((await tokens.create({ name: tenantId, tenantId, scopes: [] }, { actor })).record.id)
+      ids.push((await tokens.system.create({ name: tenantId, tenantId, scopes: [] })).record.id)
     const start = Math.floor(Date.now() / HOUR) * HOUR - 10 * HOUR
     const counts = ids.flatMap((tokenId, index) => [
       { tokenId, bucketAt: start, endpoint: 'GET /a', outcome: 'allowed', count: index + 1 },
@@ -60,7 +67,7 @@ describe('the use of several tokens', () => {
 
   it('is counted in even steps from where it was asked', async () => {
     const { tokens, ids, start } = await setUp()
-    const { items } = await tokens.usageOf({ ids: ids.slice(0, 1), from: start, stepSeconds: 7200 })
+    const { items } = await tokens.system.usageOf({ ids: ids.slice(0, 1), from: start, step: 7200 })
     expect(items).toEqual([
       {
         tokenId: ids[0],
@@ -72,14 +79,16 @@ describe('the use of several tokens', () => {
         ],
       },
     ])
-    expect((await tokens.usageOf({ ids, from: start + HOUR, to: start + 2 * HOUR })).items.map(({ total }) => total)).toEqual([10, 10, 10])
+    expect((await tokens.system.usageOf({ ids, from: start + HOUR, to: start + 2 * HOUR })).items.map(({ total }) => total)).toEqual([
+      10, 10, 10,
+    ])
   })
 
   it('leaves out what the actor may not see and what does not exist', async () => {
     const { tokens, ids, start } = await setUp()
     const asked = { ids: [...ids, '0000000000000000', ...ids], from: start }
     const seen = async (by: Partial<Actor>): Promise<string[]> =>
-      (await tokens.usageOf(asked, person(by))).items.map(({ tokenId }) => tokenId).sort()
+      (await tokens.as(person(by).actor).usageOf(asked)).items.map(({ tokenId }) => tokenId).sort()
     expect(await seen({ tenants: ['acme'] })).toEqual(ids.slice(0, 2).sort())
     expect(await seen({ tenants: ['bolt'], manages: 'own' })).toEqual([])
     expect(await seen({})).toEqual([...ids].sort())
@@ -91,13 +100,13 @@ describe('the use of several tokens', () => {
     ['ids.0', { ids: ['short'] }],
     ['from', { from: 'yesterday' }],
     ['from', { to: Date.now() - 2 * HOUR }],
-    ['stepSeconds', { stepSeconds: 60 }],
-    ['stepSeconds', { stepSeconds: 5400 }],
-    ['stepSeconds', { from: Date.now() - 2000 * HOUR }],
+    ['step', { step: 60 }],
+    ['step', { step: 5400 }],
+    ['step', { from: Date.now() - 2000 * HOUR }],
     ['extra', { extra: 1 }],
   ])('refuses an input that is unsound at %s', async (field, input) => {
     const { tokens } = instance()
     const asked = { ids: ['0000000000000000'], from: Date.now() - HOUR, ...input }
-    await expect(tokens.usageOf(asked as never)).rejects.toMatchObject({ code: 'invalid_input', field })
+    await expect(tokens.system.usageOf(asked as never)).rejects.toMatchObject({ code: 'invalid_input', field })
   })
 })

@@ -1,7 +1,7 @@
 import { memoryStore } from 'latchkey/stores/memory'
 import { interceptStore } from 'latchkey/testing'
 import { describe, expect, it } from 'vitest'
-import { instance, mint, refusal, SYSTEM, verdict } from '../latchkey/harness.js'
+import { instance, mint, refusal, verdict } from '../latchkey/harness.js'
 
 const INPUT = { name: 'ERP', scopes: ['stock:read'], idempotencyKey: 'k1' } as const
 const ANN = { id: 'ann', tenants: '*', manages: 'all' } as const
@@ -9,12 +9,12 @@ const ANN = { id: 'ann', tenants: '*', manages: 'all' } as const
 describe('create under an idempotency key', () => {
   it('makes one token however many retries race, and shows it once', async () => {
     const tokens = instance()
-    const answers = await Promise.all(Array.from({ length: 50 }, () => tokens.create(INPUT, SYSTEM)))
+    const answers = await Promise.all(Array.from({ length: 50 }, () => tokens.system.create(INPUT)))
     expect(answers.filter(({ token }) => token !== undefined)).toHaveLength(1)
     expect(answers.filter(({ replayed }) => replayed === true)).toHaveLength(49)
     expect(new Set(answers.map(({ record }) => record.id)).size).toBe(1)
-    expect((await tokens.list()).items).toHaveLength(1)
-    expect((await tokens.events({ action: 'token.created' })).items).toHaveLength(1)
+    expect((await tokens.system.list()).items).toHaveLength(1)
+    expect((await tokens.system.events({ action: 'token.created' })).items).toHaveLength(1)
     expect(JSON.stringify(answers.filter(({ replayed }) => replayed))).not.toMatch(/acme_test_[0-9A-Za-z]{16}_/)
   })
 
@@ -23,7 +23,7 @@ describe('create under an idempotency key', () => {
     const ids = await Promise.all(
       ['acme', 'globex'].map(async (tenantId) => {
         const actor = { id: 'ann', tenants: [tenantId], manages: 'all' } as const
-        return (await tokens.create({ ...INPUT, tenantId }, { actor })).record.id
+        return (await tokens.as(actor).create({ ...INPUT, tenantId })).record.id
       }),
     )
     expect(new Set(ids).size).toBe(2)
@@ -38,47 +38,47 @@ describe('create under an idempotency key', () => {
       throw new Error('reset')
     })
     const tokens = instance({ store })
-    expect(await refusal(tokens.create(INPUT, SYSTEM))).toMatch(/^store_unavailable/)
-    expect(await tokens.create(INPUT, SYSTEM)).toMatchObject({ replayed: true })
-    expect((await tokens.list()).items).toHaveLength(1)
+    expect(await refusal(tokens.system.create(INPUT))).toMatch(/^store_unavailable/)
+    expect(await tokens.system.create(INPUT)).toMatchObject({ replayed: true })
+    expect((await tokens.system.list()).items).toHaveLength(1)
   })
 
   it('refuses the key for another request, and keeps the keys of actors apart', async () => {
     const tokens = instance()
-    const first = await tokens.create(INPUT, SYSTEM)
+    const first = await tokens.system.create(INPUT)
     for (const change of [
       { name: 'CRM' },
       { scopes: ['stock:write'] },
       { tenantId: 't1' },
-      { ttlSeconds: 60 },
+      { expiresIn: 60 },
       { metadata: { a: 1 } },
     ] as const) {
-      expect(await refusal(tokens.create({ ...INPUT, ...change }, SYSTEM))).toBe('idempotency_key_reused idempotencyKey')
+      expect(await refusal(tokens.system.create({ ...INPUT, ...change }))).toBe('idempotency_key_reused idempotencyKey')
     }
-    const other = await tokens.create(INPUT, { actor: ANN })
+    const other = await tokens.as(ANN).create(INPUT)
     expect(other.record.id).not.toBe(first.record.id)
-    expect((await tokens.list()).items).toHaveLength(2)
+    expect((await tokens.system.list()).items).toHaveLength(2)
   })
 
   it('is a replay also when it was given as another form of the same instant, and later', async () => {
     let now = Date.now()
-    const tokens = instance({ clock: () => now, defaultTtlSeconds: 1000 })
+    const tokens = instance({ clock: () => now, expiry: { default: 1000 } })
     const at = now + 60_000
-    const first = await tokens.create({ ...INPUT, expiresAt: at }, SYSTEM)
+    const first = await tokens.system.create({ ...INPUT, expiresAt: at })
     now += 5000
-    expect(await tokens.create({ ...INPUT, expiresAt: new Date(at).toISOString() }, SYSTEM)).toMatchObject({
+    expect(await tokens.system.create({ ...INPUT, expiresAt: new Date(at).toISOString() })).toMatchObject({
       record: { id: first.record.id },
     })
-    await tokens.create({ ...INPUT, idempotencyKey: 'k2', rotateEverySeconds: 60 }, SYSTEM)
+    await tokens.system.create({ ...INPUT, idempotencyKey: 'k2', rotateEvery: 60 })
     now += 5000
-    expect(await tokens.create({ ...INPUT, idempotencyKey: 'k2', rotateEverySeconds: 60 }, SYSTEM)).toMatchObject({ replayed: true })
+    expect(await tokens.system.create({ ...INPUT, idempotencyKey: 'k2', rotateEvery: 60 })).toMatchObject({ replayed: true })
   })
 
   it('answers the record as it is now', async () => {
     const tokens = instance()
-    const { record } = await tokens.create(INPUT, SYSTEM)
-    await tokens.revoke(record.id, {}, SYSTEM)
-    expect(await tokens.create(INPUT, SYSTEM)).toMatchObject({ record: { status: 'revoked' }, replayed: true })
+    const { record } = await tokens.system.create(INPUT)
+    await tokens.system.revoke(record.id)
+    expect(await tokens.system.create(INPUT)).toMatchObject({ record: { status: 'revoked' }, replayed: true })
   })
 })
 
@@ -87,22 +87,22 @@ describe('rotate under an idempotency key', () => {
     const tokens = instance()
     const { record } = await mint(tokens)
     const answers = await Promise.all(
-      Array.from({ length: 50 }, () => tokens.rotate(record.id, { overlapSeconds: 60, idempotencyKey: 'r1' }, SYSTEM)),
+      Array.from({ length: 50 }, () => tokens.system.rotate(record.id, { overlap: 60, idempotencyKey: 'r1' })),
     )
     expect(answers.filter(({ token }) => token !== undefined)).toHaveLength(1)
     expect(new Set(answers.map((answer) => answer.record.id)).size).toBe(1)
-    expect((await tokens.list()).items).toHaveLength(2)
+    expect((await tokens.system.list()).items).toHaveLength(2)
   })
 
   it('refuses another key, and the same key for another overlap', async () => {
     const tokens = instance()
     const { record } = await mint(tokens)
-    const first = await tokens.rotate(record.id, { idempotencyKey: 'r1' }, SYSTEM)
-    expect(await refusal(tokens.rotate(record.id, { idempotencyKey: 'r2' }, SYSTEM))).toMatch(/^conflict/)
-    expect(await refusal(tokens.rotate(record.id, { idempotencyKey: 'r1', overlapSeconds: 5 }, SYSTEM))).toBe(
+    const first = await tokens.system.rotate(record.id, { idempotencyKey: 'r1' })
+    expect(await refusal(tokens.system.rotate(record.id, { idempotencyKey: 'r2' }))).toMatch(/^conflict/)
+    expect(await refusal(tokens.system.rotate(record.id, { idempotencyKey: 'r1', overlap: 5 }))).toBe(
       'idempotency_key_reused idempotencyKey',
     )
-    expect(await tokens.rotate(record.id, { idempotencyKey: 'r1' }, SYSTEM)).toMatchObject({ replayed: true })
+    expect(await tokens.system.rotate(record.id, { idempotencyKey: 'r1' })).toMatchObject({ replayed: true })
     expect(await verdict(tokens.verify(first.token ?? ''))).toBe('ok')
   })
 
@@ -110,8 +110,8 @@ describe('rotate under an idempotency key', () => {
     const tokens = instance()
     const a = await mint(tokens)
     const b = await mint(tokens)
-    const one = await tokens.rotate(a.record.id, { idempotencyKey: 'r1' }, SYSTEM)
-    const two = await tokens.rotate(b.record.id, { idempotencyKey: 'r1' }, SYSTEM)
+    const one = await tokens.system.rotate(a.record.id, { idempotencyKey: 'r1' })
+    const two = await tokens.system.rotate(b.record.id, { idempotencyKey: 'r1' })
     expect(two.token).toBeDefined()
     expect(two.record.id).not.toBe(one.record.id)
   })

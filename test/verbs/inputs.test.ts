@@ -2,7 +2,7 @@ import type { Latchkey } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
 import { describe, expect, it } from 'vitest'
 import type { TokenStore } from '../../src/store/port.js'
-import { instance, mint, refusal, type Scope, SYSTEM } from '../latchkey/harness.js'
+import { instance, mint, refusal, type Scope } from '../latchkey/harness.js'
 
 const NOW = Date.UTC(2030, 0, 1)
 
@@ -36,11 +36,11 @@ const CREATE: readonly Row[] = [
   [{ expiresAt: NOW - 1 }, 'expiresAt'],
   [{ expiresAt: NOW }, 'expiresAt'],
   [{ expiresAt: NOW + 86_400_001 }, 'expiresAt'],
-  [{ ttlSeconds: 86_401 }, 'expiresAt'],
-  [{ ttlSeconds: 60, expiresAt: NOW + 60_000 }, 'ttlSeconds'],
-  [{ ttlSeconds: 60, notBefore: NOW + 60_000 }, 'notBefore'],
-  ...[0, -1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, '60', NOW, {}].map((value): Row => [{ ttlSeconds: value }, 'ttlSeconds']),
-  ...[0, -1, 0.5, Number.NaN, '60', NOW].map((value): Row => [{ rotateEverySeconds: value }, 'rotateEverySeconds']),
+  [{ expiresIn: 86_401 }, 'expiresAt'],
+  [{ expiresIn: 60, expiresAt: NOW + 60_000 }, 'expiresIn'],
+  [{ expiresIn: 60, notBefore: NOW + 60_000 }, 'notBefore'],
+  ...[0, -1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, '60', NOW, {}].map((value): Row => [{ expiresIn: value }, 'expiresIn']),
+  ...[0, -1, 0.5, Number.NaN, '60', NOW].map((value): Row => [{ rotateEvery: value }, 'rotateEvery']),
   ...['', 5, null, undefined, 'a\u0000b', 'a\nb', '\ud800', 'x'.repeat(201)].map((value): Row => [{ name: value }, 'name']),
   [{ description: 'x'.repeat(1001) }, 'description'],
   [{ tenantId: '' }, 'tenantId'],
@@ -105,8 +105,8 @@ async function dump(store: TokenStore): Promise<string> {
 
 async function start(): Promise<{ tokens: Latchkey<Scope>; store: TokenStore; id: string }> {
   const store = memoryStore()
-  const tokens = instance({ store, clock: () => NOW, maxTtlSeconds: 86_400 })
-  const { record } = await mint(tokens, { ttlSeconds: 3600 })
+  const tokens = instance({ store, clock: () => NOW, expiry: { max: 86_400 } })
+  const { record } = await mint(tokens, { expiresIn: 3600 })
   return { tokens, store, id: record.id }
 }
 
@@ -120,8 +120,8 @@ describe('bad input is refused with the name of the field, and changes nothing:'
       const before = await dump(store)
       const given = Object.hasOwn(Object(input), '__proto__')
         ? input
-        : { name: 'x', scopes: ['stock:read'], ttlSeconds: 60, ...without(input), ...Object(input) }
-      expect(await refusal(tokens.create(given as never, SYSTEM))).toBe(`invalid_input ${field}`)
+        : { name: 'x', scopes: ['stock:read'], expiresIn: 60, ...without(input), ...Object(input) }
+      expect(await refusal(tokens.system.create(given as never))).toBe(`invalid_input ${field}`)
       expect(await dump(store)).toBe(before)
     })
   }
@@ -130,7 +130,7 @@ describe('bad input is refused with the name of the field, and changes nothing:'
     it(`update ${show(input)}`, async () => {
       const { tokens, store, id } = await start()
       const before = await dump(store)
-      expect(await refusal(tokens.update(id, { description: 'y', ...Object(input) }, SYSTEM))).toBe(`invalid_input ${field}`)
+      expect(await refusal(tokens.system.update(id, { description: 'y', ...Object(input) }))).toBe(`invalid_input ${field}`)
       expect(await dump(store)).toBe(before)
     })
   }
@@ -140,84 +140,84 @@ describe('bad input is refused with the name of the field, and changes nothing:'
     const before = await dump(store)
     const odd = <T>(value: unknown): T => value as T
     const calls: readonly (readonly [Promise<unknown>, string])[] = [
-      [tokens.create(odd(undefined), SYSTEM), 'create()'],
-      [tokens.create(odd(null), SYSTEM), 'create()'],
-      [tokens.create(odd([]), SYSTEM), 'create()'],
-      [tokens.create(odd('x'), SYSTEM), 'create()'],
-      [tokens.update(id, odd(null), SYSTEM), 'update()'],
-      [tokens.rotate(id, { overlapSeconds: -1 }, SYSTEM), 'overlapSeconds'],
-      [tokens.rotate(id, { overlapSeconds: Number.NaN }, SYSTEM), 'overlapSeconds'],
-      [tokens.rotate(id, { overlapSeconds: 60_000_000 }, SYSTEM), 'overlapSeconds'],
-      [tokens.rotate(id, odd({ overlap: 5 }), SYSTEM), 'overlap'],
-      [tokens.rotate(id, { idempotencyKey: odd('') }, SYSTEM), 'idempotencyKey'],
-      [tokens.revoke(id, { reason: '' }, SYSTEM), 'reason'],
-      [tokens.revoke(id, { reason: 'a\u0000' }, SYSTEM), 'reason'],
-      [tokens.revoke(id, odd({ waitForNodes: 1 }), SYSTEM), 'waitForNodes'],
-      [tokens.revoke(id, odd({ because: 'x' }), SYSTEM), 'because'],
-      [tokens.list(odd({ limit: 0 })), 'limit'],
-      [tokens.list(odd({ limit: 1001 })), 'limit'],
-      [tokens.list(odd({ limit: 1.5 })), 'limit'],
-      [tokens.list(odd({ status: 'gone' })), 'status'],
-      [tokens.list(odd({ tenantId: null })), 'tenantId'],
-      [tokens.list({ tenantId: 'a\u0000' }), 'tenantId'],
-      [tokens.list({ name: '\u0000' }), 'name'],
-      [tokens.list(odd({ tenant: 't1' })), 'tenant'],
-      [tokens.list({ expiresWithinSeconds: -1 }), 'expiresWithinSeconds'],
-      [tokens.list({ unusedForSeconds: Number.NaN }), 'unusedForSeconds'],
-      [tokens.list({ cursor: 'x' }), 'cursor'],
-      [tokens.events(odd({ action: 'drop' })), 'action'],
-      [tokens.events({ tokenId: '\u0000' }), 'tokenId'],
-      [tokens.events({ cursor: '1-abc' }), 'cursor'],
-      [tokens.usage(id, { from: 5 }), 'from'],
-      [tokens.usage(id, { from: NOW, to: NOW }), 'from'],
-      [tokens.usage(id, odd({ since: NOW })), 'since'],
-      [tokens.ownerChanged(''), 'ownerId'],
-      [tokens.ownerChanged(odd(undefined)), 'ownerId'],
-      [tokens.prune({ before: 'yesterday' }), 'before'],
-      [tokens.get(odd(5)), 'id'],
-      [tokens.revoke(odd(undefined), {}, SYSTEM), 'id'],
+      [tokens.system.create(odd(undefined)), 'create()'],
+      [tokens.system.create(odd(null)), 'create()'],
+      [tokens.system.create(odd([])), 'create()'],
+      [tokens.system.create(odd('x')), 'create()'],
+      [tokens.system.update(id, odd(null)), 'update()'],
+      [tokens.system.rotate(id, { overlap: -1 }), 'overlap'],
+      [tokens.system.rotate(id, { overlap: Number.NaN }), 'overlap'],
+      [tokens.system.rotate(id, { overlap: 60_000_000 }), 'overlap'],
+      [tokens.system.rotate(id, odd({ overlapSeconds: 5 })), 'overlapSeconds'],
+      [tokens.system.rotate(id, { idempotencyKey: odd('') }), 'idempotencyKey'],
+      [tokens.system.revoke(id, { reason: '' }), 'reason'],
+      [tokens.system.revoke(id, { reason: 'a\u0000' }), 'reason'],
+      [tokens.system.revoke(id, odd({ waitForNodes: 1 })), 'waitForNodes'],
+      [tokens.system.revoke(id, odd({ because: 'x' })), 'because'],
+      [tokens.system.list(odd({ limit: 0 })), 'limit'],
+      [tokens.system.list(odd({ limit: 1001 })), 'limit'],
+      [tokens.system.list(odd({ limit: 1.5 })), 'limit'],
+      [tokens.system.list(odd({ status: 'gone' })), 'status'],
+      [tokens.system.list(odd({ tenantId: null })), 'tenantId'],
+      [tokens.system.list({ tenantId: 'a\u0000' }), 'tenantId'],
+      [tokens.system.list({ name: '\u0000' }), 'name'],
+      [tokens.system.list(odd({ tenant: 't1' })), 'tenant'],
+      [tokens.system.list({ expiresWithin: -1 }), 'expiresWithin'],
+      [tokens.system.list({ unusedFor: Number.NaN }), 'unusedFor'],
+      [tokens.system.list({ cursor: 'x' }), 'cursor'],
+      [tokens.system.events(odd({ action: 'drop' })), 'action'],
+      [tokens.system.events({ tokenId: '\u0000' }), 'tokenId'],
+      [tokens.system.events({ cursor: '1-abc' }), 'cursor'],
+      [tokens.system.usage(id, { from: 5 }), 'from'],
+      [tokens.system.usage(id, { from: NOW, to: NOW }), 'from'],
+      [tokens.system.usage(id, odd({ since: NOW })), 'since'],
+      [tokens.system.ownerChanged({ ownerId: '' }), 'ownerId'],
+      [tokens.system.ownerChanged({ ownerId: odd(undefined) }), 'ownerId'],
+      [tokens.system.prune({ before: 'yesterday' }), 'before'],
+      [tokens.system.get(odd(5)), 'id'],
+      [tokens.system.revoke(odd(undefined)), 'id'],
     ]
     for (const [at, [call, field]] of calls.entries()) expect(await refusal(call), `call ${at}`).toBe(`invalid_input ${field}`)
     for (const id of ['', 'x', '\u0000'.repeat(16), 'A'.repeat(17), '../../etc/passwd']) {
-      expect(await tokens.get(id)).toBeUndefined()
-      expect(await refusal(tokens.revoke(id, {}, SYSTEM))).toBe('not_found undefined')
+      expect(await tokens.system.get(id)).toBeUndefined()
+      expect(await refusal(tokens.system.revoke(id))).toBe('not_found undefined')
     }
     expect(await dump(store)).toBe(before)
   })
 
   it('a token that needs an end and gets none', async () => {
-    for (const options of [{ requireExpiry: true }, { maxTtlSeconds: 60 }]) {
+    for (const options of [{ expiry: { required: true } }, { expiry: { max: 60 } }]) {
       const tokens = instance(options)
       expect(await refusal(mint(tokens))).toBe('invalid_input expiresAt')
-      const { record } = await mint(tokens, { ttlSeconds: 60 })
-      expect(await refusal(tokens.update(record.id, { expiresAt: null }, SYSTEM))).toBe('invalid_input expiresAt')
+      const { record } = await mint(tokens, { expiresIn: 60 })
+      expect(await refusal(tokens.system.update(record.id, { expiresAt: null }))).toBe('invalid_input expiresAt')
     }
-    expect((await mint(instance({ requireExpiry: true, defaultTtlSeconds: 60 }))).record.expiresAt).toBeDefined()
+    expect((await mint(instance({ expiry: { required: true, default: 60 } }))).record.expiresAt).toBeDefined()
   })
 })
 
 describe('a cursor', () => {
   it('walks through all of a list or of the events once, and is good for its own query and actor only', async () => {
     const { tokens } = await start()
-    for (let n = 0; n < 6; n += 1) await mint(tokens, { ttlSeconds: 60, tenantId: 't1' })
-    const first = await tokens.list({ limit: 3 })
-    const second = await tokens.list({ limit: 3, cursor: first.nextCursor })
-    const third = await tokens.list({ limit: 100, cursor: second.nextCursor })
+    for (let n = 0; n < 6; n += 1) await mint(tokens, { expiresIn: 60, tenantId: 't1' })
+    const first = await tokens.system.list({ limit: 3 })
+    const second = await tokens.system.list({ limit: 3, cursor: first.nextCursor })
+    const third = await tokens.system.list({ limit: 100, cursor: second.nextCursor })
     const all = [...first.items, ...second.items, ...third.items]
     expect(new Set(all.map(({ id }) => id)).size).toBe(7)
     expect(third.nextCursor).toBeUndefined()
     const { nextCursor: cursor } = first
-    expect(await refusal(tokens.list({ cursor, tenantId: 't1' }))).toBe('invalid_input cursor')
-    expect(await refusal(tokens.events({ cursor }))).toBe('invalid_input cursor')
-    expect(await refusal(tokens.list({ cursor }, { actor: { id: 'a', tenants: ['t1'], manages: 'all' } }))).toBe('invalid_input cursor')
-    expect(await refusal(tokens.list({ cursor: `${cursor}x` }))).toBe('invalid_input cursor')
-    const told = await tokens.events({ limit: 3 })
-    const rest = await tokens.events({ limit: 100, cursor: told.nextCursor })
+    expect(await refusal(tokens.system.list({ cursor, tenantId: 't1' }))).toBe('invalid_input cursor')
+    expect(await refusal(tokens.system.events({ cursor }))).toBe('invalid_input cursor')
+    expect(await refusal(tokens.as({ id: 'a', tenants: ['t1'], manages: 'all' }).list({ cursor }))).toBe('invalid_input cursor')
+    expect(await refusal(tokens.system.list({ cursor: `${cursor}x` }))).toBe('invalid_input cursor')
+    const told = await tokens.system.events({ limit: 3 })
+    const rest = await tokens.system.events({ limit: 100, cursor: told.nextCursor })
     expect(new Set([...told.items, ...rest.items].map(({ id }) => id)).size).toBe(7)
   })
 })
 
-// `ttlSeconds` stands in the good input so that an end is given; an input that names an end of its own goes without it.
-function without(input: unknown): { ttlSeconds?: undefined } {
-  return 'expiresAt' in Object(input) && !('ttlSeconds' in Object(input)) ? { ttlSeconds: undefined } : {}
+// `expiresIn` stands in the good input so that an end is given; an input that names an end of its own goes without it.
+function without(input: unknown): { expiresIn?: undefined } {
+  return 'expiresAt' in Object(input) && !('expiresIn' in Object(input)) ? { expiresIn: undefined } : {}
 }

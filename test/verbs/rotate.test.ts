@@ -1,7 +1,7 @@
 import { memoryStore } from 'latchkey/stores/memory'
 import { interceptStore } from 'latchkey/testing'
 import { describe, expect, it } from 'vitest'
-import { instance, mint, principalOf, refusal, SYSTEM, verdict } from '../latchkey/harness.js'
+import { instance, mint, principalOf, refusal, verdict } from '../latchkey/harness.js'
 
 /** A memory store whose calls take a moment, so that callers overlap. */
 function unhurried() {
@@ -16,33 +16,35 @@ describe('rotate', () => {
     it(`makes exactly one successor when a hundred race (overlap ${overlapSeconds})`, async () => {
       const tokens = instance({ store: unhurried() })
       const { record } = await mint(tokens)
-      const answers = await Promise.allSettled(Array.from({ length: 100 }, () => tokens.rotate(record.id, { overlapSeconds }, SYSTEM)))
+      const answers = await Promise.allSettled(
+        Array.from({ length: 100 }, () => tokens.system.rotate(record.id, { overlap: overlapSeconds })),
+      )
       const made = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []))
       const codes = answers.flatMap((answer) => (answer.status === 'rejected' ? [answer.reason.code] : []))
       expect(made).toHaveLength(1)
       expect(codes).toEqual(Array.from({ length: 99 }, () => 'conflict'))
-      const all = (await tokens.list()).items
+      const all = (await tokens.system.list()).items
       expect(all).toHaveLength(2)
-      expect((await tokens.get(record.id))?.replacedById).toBe(made[0]?.record.id)
+      expect((await tokens.system.get(record.id))?.replacedById).toBe(made[0]?.record.id)
       expect(made[0]?.record.replacesId).toBe(record.id)
-      expect((await tokens.events({ action: 'token.rotated' })).items).toHaveLength(1)
+      expect((await tokens.system.events({ action: 'token.rotated' })).items).toHaveLength(1)
     })
   }
 
   it('ends the old token at once without an overlap, and says why', async () => {
     const tokens = instance()
     const old = await mint(tokens)
-    const next = await tokens.rotate(old.record.id, {}, SYSTEM)
+    const next = await tokens.system.rotate(old.record.id)
     expect(await verdict(tokens.verify(old.token))).toBe('token_revoked')
     expect(await verdict(tokens.verify(next.token))).toBe('ok')
-    expect(await tokens.get(old.record.id)).toMatchObject({ status: 'revoked', revokedCode: 'rotated', revokedBy: 'system' })
+    expect(await tokens.system.get(old.record.id)).toMatchObject({ status: 'revoked', revokedCode: 'rotated', revokedBy: 'system' })
   })
 
   it('keeps both alive during the overlap, and only the new one after it', async () => {
     let now = Date.now()
     const tokens = instance({ clock: () => now })
     const old = await mint(tokens)
-    const next = await tokens.rotate(old.record.id, { overlapSeconds: 60 }, SYSTEM)
+    const next = await tokens.system.rotate(old.record.id, { overlap: 60 })
     now += 59_999
     expect(await verdict(tokens.verify(old.token))).toBe('ok')
     expect(await verdict(tokens.verify(next.token))).toBe('ok')
@@ -53,15 +55,15 @@ describe('rotate', () => {
 
   it('never lengthens the life of the old token', async () => {
     const tokens = instance()
-    const { record } = await mint(tokens, { ttlSeconds: 30 })
-    const next = await tokens.rotate(record.id, { overlapSeconds: 3600 }, SYSTEM)
-    const old = await tokens.get(record.id)
+    const { record } = await mint(tokens, { expiresIn: 30 })
+    const next = await tokens.system.rotate(record.id, { overlap: 3600 })
+    const old = await tokens.system.get(record.id)
     expect(old?.expiresAt).toEqual(record.expiresAt)
     expect(next.record.expiresAt).toEqual(record.expiresAt)
     const later = new Date((record.expiresAt?.getTime() ?? 0) + 1)
-    expect(await refusal(tokens.update(record.id, { expiresAt: later }, SYSTEM))).toBe('invalid_input expiresAt')
-    expect(await refusal(tokens.update(record.id, { expiresAt: null }, SYSTEM))).toBe('invalid_input expiresAt')
-    expect((await tokens.get(record.id))?.expiresAt).toEqual(record.expiresAt)
+    expect(await refusal(tokens.system.update(record.id, { expiresAt: later }))).toBe('invalid_input expiresAt')
+    expect(await refusal(tokens.system.update(record.id, { expiresAt: null }))).toBe('invalid_input expiresAt')
+    expect((await tokens.system.get(record.id))?.expiresAt).toEqual(record.expiresAt)
   })
 
   it('hands on every term and nothing more', async () => {
@@ -74,19 +76,20 @@ describe('rotate', () => {
       scopes: ['stock:read', 'stock:write'],
       resources: { warehouse: ['w1'] },
       allowedIps: ['10.0.0.0/8'],
-      rotateEverySeconds: 3600,
+      rotateEvery: 3600,
       metadata: { system: 'sap' },
       notBefore: Date.now() - 1000,
       expiresAt: Date.now() + 1_000_000,
     } as const
-    const { record } = await tokens.create(terms, SYSTEM)
-    const next = await tokens.rotate(record.id, { overlapSeconds: 5 }, SYSTEM)
-    const same = ({ id, hint, version, createdAt, updatedAt, rotationDueAt, replacesId, replacedById, ...rest }: typeof record) => rest
+    const { record } = await tokens.system.create(terms)
+    const next = await tokens.system.rotate(record.id, { overlap: 5 })
+    const same = ({ id, hint, version, createdAt, updatedAt, rotationDueAt, replacesId, replacedById, rootId, ...rest }: typeof record) =>
+      rest
     expect(same(next.record)).toEqual(same(record))
-    expect(next.record).toMatchObject({ version: 1, replacesId: record.id })
+    expect(next.record).toMatchObject({ version: 1, replacesId: record.id, rootId: record.id })
     expect(next.record.rotationDueAt?.getTime()).toBe(next.record.createdAt.getTime() + 3_600_000)
-    expect((await tokens.get(record.id))?.rotationDueAt).toBeUndefined()
-    expect((await tokens.get(record.id))?.rotateEverySeconds).toBe(3600)
+    expect((await tokens.system.get(record.id))?.rotationDueAt).toBeUndefined()
+    expect((await tokens.system.get(record.id))?.rotateEverySeconds).toBe(3600)
     const principal = await principalOf(tokens.verify(next.token, { ip: '10.1.2.3' }))
     expect(principal.allows('stock:write', { warehouse: 'w1' })).toBe(true)
     expect(principal.allows('stock:write', { warehouse: 'w2' })).toBe(false)
@@ -97,17 +100,17 @@ describe('rotate', () => {
     let now = Date.now()
     const tokens = instance({ clock: () => now })
     const revoked = await mint(tokens)
-    await tokens.revoke(revoked.record.id, {}, SYSTEM)
+    await tokens.system.revoke(revoked.record.id)
     const inactive = await mint(tokens)
-    await tokens.deactivate(inactive.record.id, SYSTEM)
-    const expired = await mint(tokens, { ttlSeconds: 1 })
+    await tokens.system.deactivate(inactive.record.id)
+    const expired = await mint(tokens, { expiresIn: 1 })
     now += 1000
     for (const { record } of [revoked, inactive, expired]) {
-      expect(await refusal(tokens.rotate(record.id, {}, SYSTEM))).toMatch(/^conflict/)
-      expect((await tokens.get(record.id))?.replacedById).toBeUndefined()
+      expect(await refusal(tokens.system.rotate(record.id))).toMatch(/^conflict/)
+      expect((await tokens.system.get(record.id))?.replacedById).toBeUndefined()
     }
-    expect((await tokens.list()).items).toHaveLength(3)
-    expect(await refusal(tokens.rotate('A'.repeat(16), {}, SYSTEM))).toMatch(/^not_found/)
+    expect((await tokens.system.list()).items).toHaveLength(3)
+    expect(await refusal(tokens.system.rotate('A'.repeat(16)))).toMatch(/^not_found/)
   })
 
   it('racing revokeAll leaves nothing alive that was there when it was acknowledged', async () => {
@@ -115,10 +118,10 @@ describe('rotate', () => {
       const tokens = instance({ store: unhurried() })
       const { token, record } = await mint(tokens, { tenantId: 't1' })
       const [rotated, all] = await Promise.allSettled([
-        tokens.rotate(record.id, { overlapSeconds: 60 }, SYSTEM),
+        tokens.system.rotate(record.id, { overlap: 60 }),
         (async () => {
           for (let turn = 0; turn < round % 5; turn += 1) await new Promise((resolve) => setImmediate(resolve))
-          return await tokens.revokeAll({ tenantId: 't1' }, SYSTEM)
+          return await tokens.system.revokeAll({ tenantId: 't1' })
         })(),
       ])
       expect(all.status).toBe('fulfilled')
@@ -137,17 +140,17 @@ describe('rotate', () => {
         if (event.action === 'token.rotation_due') told.push(String(event.tokenId))
       },
     })
-    const { token, record } = await mint(tokens, { rotateEverySeconds: 60 })
+    const { token, record } = await mint(tokens, { rotateEvery: 60 })
     await tokens.verify(token)
-    expect((await tokens.list({ rotationDue: true })).items).toHaveLength(0)
+    expect((await tokens.system.list({ rotationDue: true })).items).toHaveLength(0)
     now += 60_000
     for (let uses = 0; uses < 10; uses += 1) expect(await verdict(tokens.verify(token))).toBe('ok')
     await new Promise((resolve) => setImmediate(resolve))
-    expect((await tokens.list({ rotationDue: true })).items.map(({ id }) => id)).toEqual([record.id])
+    expect((await tokens.system.list({ rotationDue: true })).items.map(({ id }) => id)).toEqual([record.id])
     expect(told).toEqual([record.id])
-    expect((await tokens.events({ action: 'token.rotation_due' })).items).toHaveLength(1)
-    await tokens.rotate(record.id, { overlapSeconds: 60 }, SYSTEM)
-    expect((await tokens.list({ rotationDue: true })).items).toHaveLength(0)
+    expect((await tokens.system.events({ action: 'token.rotation_due' })).items).toHaveLength(1)
+    await tokens.system.rotate(record.id, { overlap: 60 })
+    expect((await tokens.system.list({ rotationDue: true })).items).toHaveLength(0)
   })
 
   it('that is due does not turn an outage into a storm of writes', async () => {
@@ -160,7 +163,7 @@ describe('rotate', () => {
       return proceed()
     })
     const tokens = instance({ clock: () => now, store })
-    const { token } = await mint(tokens, { rotateEverySeconds: 60 })
+    const { token } = await mint(tokens, { rotateEvery: 60 })
     now += 60_000
     down = true
     const before = commits

@@ -1,15 +1,16 @@
 import { describe, expect, it } from 'vitest'
+import { deciderOf } from '../../src/instance.js'
 import { instance, mint, principalOf, warm } from '../latchkey/harness.js'
 
 describe('a principal', () => {
   it('tells who the token speaks for, and nothing else', async () => {
     const tokens = instance()
     const terms = { name: 'ERP', tenantId: 't1', ownerId: 'u1', resources: { w: ['1'] }, metadata: { system: { name: 'sap' } } }
-    const { token, record } = await mint(tokens, { ...terms, allowedIps: ['10.0.0.1'], ttlSeconds: 60, rotateEverySeconds: 60 })
+    const { token, record } = await mint(tokens, { ...terms, allowedIps: ['10.0.0.1'], expiresIn: 60, rotateEvery: 60 })
     const principal = await principalOf(tokens.verify(token, { ip: '10.0.0.1' }))
-    expect(JSON.parse(JSON.stringify(principal))).toEqual({ tokenId: record.id, scopes: ['stock:read'], ...terms })
+    expect(JSON.parse(JSON.stringify(principal))).toEqual({ kind: 'token', tokenId: record.id, scopes: ['stock:read'], ...terms })
     const bare = await principalOf(tokens.verify((await mint(tokens)).token))
-    expect(Object.keys(bare).sort()).toEqual(['name', 'scopes', 'tokenId'])
+    expect(Object.keys(bare).sort()).toEqual(['kind', 'name', 'scopes', 'tokenId'])
   })
 
   it('allows what the token allows, whatever a handler writes into it', async () => {
@@ -41,11 +42,11 @@ describe('a principal', () => {
   it('of another library counts no use', async () => {
     const tokens = instance()
     const { token, record } = await mint(tokens)
-    const principal = await principalOf(tokens.decide(token))
-    tokens.countUse({ ...principal, allows: () => true, signal: principal.signal }, {})
-    tokens.countUse(null as never, {})
-    expect((await tokens.usage(record.id)).total).toBe(0)
-    tokens.countUse(principal, {})
-    expect((await tokens.usage(record.id)).total).toBe(1)
+    const principal = await principalOf(deciderOf(tokens).decide(token))
+    deciderOf(tokens).countUse({ ...principal, allows: () => true, signal: principal.signal }, {})
+    deciderOf(tokens).countUse(null as never, {})
+    expect((await tokens.system.usage(record.id)).total).toBe(0)
+    deciderOf(tokens).countUse(principal, {})
+    expect((await tokens.system.usage(record.id)).total).toBe(1)
   })
 })

@@ -2,8 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Http2ServerRequest } from 'node:http2'
 import { InvalidInputError } from '../../../src/errors.js'
 import { admissionOf } from '../../../src/http/admission.js'
-import { checkTokens } from '../../../src/http/options.js'
-import type { Latchkey } from '../../../src/latchkey.js'
+import type { Latchkey } from '../../../src/instance.js'
 import { createManagement, type Management, type ManagementOptions as Options } from '../../../src/management/index.js'
 import type { Actor } from '../../../src/model/actor.js'
 import type { MaybePromise } from '../../../src/model/json.js'
@@ -26,7 +25,6 @@ export type Arrival = {
 
 /** Makes the API and checks that there is a way to tell who is asking. */
 export function openManagement<R>(tokens: Latchkey, given: ManagementOptions<R>): Management & { readonly actor: ActorOf<R> } {
-  checkTokens(tokens)
   const { actor, ...options } = Object(given) as ManagementOptions<R>
   if (typeof actor !== 'function') throw new InvalidInputError('actor', 'must be a function that says who is asking')
   return { ...createManagement(tokens, options), actor }

@@ -1,7 +1,6 @@
 import { InvalidInputError } from '../../errors.js'
-import type { Authenticator } from '../../instance.js'
-import type { MaybePromise } from '../../model/json.js'
-import type { Principal, Verification, VerifyContext } from '../../model/principal.js'
+import { AUTHENTICATOR, type Authenticator, type Decider, deciderOf, registerDecider } from '../../instance.js'
+import { decideAndCount } from './decide-and-count.js'
 import { claimedIssuer, looksSigned } from './read-claims.js'
 import { SignedPrincipal } from './signed-principal.js'
 
@@ -16,21 +15,31 @@ import { SignedPrincipal } from './signed-principal.js'
  * app.use('/api', authenticate(accept(tokens, verifySigned({ … }), foreignTokens({ … }))))
  * ```
  */
-export function accept(tokens: Authenticator, ...verifiers: readonly Authenticator[]): Authenticator {
-  const byIssuer = new Map<unknown, Authenticator>()
+export function accept(tokens: Authenticator, ...verifiers: readonly Verifier[]): Authenticator {
+  const own = deciderOf(tokens)
+  const byIssuer = new Map<unknown, Decider>()
   for (const verifier of verifiers) {
-    const issuer: unknown = Reflect.get(verifier, 'issuer')
+    const issuer: unknown = Reflect.get(Object(verifier), 'issuer')
     if (typeof issuer !== 'string' || byIssuer.has(issuer)) throw new InvalidInputError('verifiers', 'each must be of an issuer of its own')
-    byIssuer.set(issuer, verifier)
+    byIssuer.set(issuer, deciderOf(verifier))
   }
-  return Object.freeze({
-    ...(tokens.catalogue !== undefined && { catalogue: tokens.catalogue }),
-    decide(token: unknown, context?: VerifyContext): MaybePromise<Verification> {
+  const decider: Decider = {
+    catalogue: own.catalogue,
+    decide(token, context) {
       const verifier = looksSigned(token) ? byIssuer.get(claimedIssuer(token)) : undefined
-      return (verifier ?? tokens).decide(token, context)
+      return (verifier ?? own).decide(token, context)
     },
-    countUse(principal: Principal, use: Parameters<Authenticator['countUse']>[1]): void {
-      if (!(principal instanceof SignedPrincipal)) tokens.countUse(principal, use)
+    countUse(principal, use) {
+      if (!(principal instanceof SignedPrincipal)) own.countUse(principal, use)
     },
-  })
+  }
+  const both: Authenticator = Object.freeze({ [AUTHENTICATOR]: true as const, verify: decideAndCount(decider) })
+  registerDecider(both, decider)
+  return both
+}
+
+/** A verifier of the signed tokens of one issuer. */
+export interface Verifier extends Authenticator {
+  /** The `iss` of the tokens that it verifies. */
+  readonly issuer: string
 }

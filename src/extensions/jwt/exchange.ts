@@ -3,6 +3,8 @@ import { answerJson, answerProblem, readRawBody } from '../../http/fetch-answer.
 import type { Latchkey } from '../../instance.js'
 import type { Resources } from '../../model/json.js'
 import type { Principal } from '../../model/principal.js'
+import type { Duration } from '../../model/record.js'
+import { readDuration } from '../../policy/duration.js'
 import { readResources, resourcesWithin } from '../../policy/resource.js'
 import { generateId } from '../../token/generate.js'
 import { platformRandom } from '../../token/random.js'
@@ -14,8 +16,8 @@ const GRANT = 'urn:ietf:params:oauth:grant-type:token-exchange'
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
 const JWT = 'urn:ietf:params:oauth:token-type:jwt'
 const MAX_BYTES = 32 * 1024
-const DEFAULT_TTL_SECONDS = 300
-const MAX_TTL_SECONDS = 3600
+const DEFAULT_SECONDS = 300
+const MAX_SECONDS = 3600
 const FORM = /^application\/x-www-form-urlencoded[ \t]*(?:;|$)/i
 const ONCE = [
   'grant_type',
@@ -36,8 +38,8 @@ export type ExchangeOptions = {
   readonly audiences: readonly string[]
   /** The first signs; the others are published until what they signed has expired. */
   readonly keys: readonly SigningKey[]
-  /** How long a token is good at most; never beyond its parent. @default 300 */
-  readonly ttlSeconds?: number
+  /** How long a token is good at most, up to an hour; never beyond its parent. @default '5m' */
+  readonly expiresIn?: Duration
   /** The caller's address, for tokens with `allowedIps`. */
   readonly ip?: (request: Request) => string | undefined
   /** Milliseconds since the epoch. @default Date.now */
@@ -52,15 +54,12 @@ export type ExchangeOptions = {
  * @throws InvalidInputError `invalid_input`
  */
 export function exchange<S extends string>(tokens: Latchkey<S>, options: ExchangeOptions): (request: Request) => Promise<Response> {
-  const { issuer, audiences, keys, ip, clock = Date.now } = options
-  const ttlSeconds = options.ttlSeconds ?? DEFAULT_TTL_SECONDS
+  const { issuer, audiences, keys, ip, clock = () => Date.now() } = options
+  const lifetime = readDuration('expiresIn', options.expiresIn ?? DEFAULT_SECONDS, { max: MAX_SECONDS })
   const [key] = keys
-  if (key === undefined) throw new InvalidInputError('keys', 'must hold one key at least')
+  if (key === undefined) throw new InvalidInputError('keys', 'must hold at least one key')
   if (!URL.canParse(issuer)) throw new InvalidInputError('issuer', 'must be an absolute URL')
-  if (audiences.length === 0) throw new InvalidInputError('audiences', 'must name one audience at least')
-  if (!Number.isInteger(ttlSeconds) || ttlSeconds < 1 || ttlSeconds > MAX_TTL_SECONDS) {
-    throw new InvalidInputError('ttlSeconds', `must be whole seconds from 1 to ${MAX_TTL_SECONDS}`)
-  }
+  if (audiences.length === 0) throw new InvalidInputError('audiences', 'must name at least one audience')
 
   return endpoint('exchange', async (request) => {
     const form = await readForm(request)
@@ -79,9 +78,9 @@ export function exchange<S extends string>(tokens: Latchkey<S>, options: Exchang
     // RFC 8693 §2.2.2: a subject token that is not good is an invalid_request.
     if (!verification.ok) throw oauthError(400, 'invalid_request', 'the subject token is not valid')
     const { principal } = verification
-    const record = await tokens.get(principal.tokenId)
+    const record = await tokens.system.get(principal.tokenId)
     const now = Math.floor(clock() / 1000)
-    const exp = Math.min(now + ttlSeconds, Math.floor((record?.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY) / 1000))
+    const exp = Math.min(now + lifetime, Math.floor((record?.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY) / 1000))
     if (record === undefined || exp <= now) throw oauthError(400, 'invalid_request', 'the subject token is about to end')
     const scope = readScope(form, principal)
     const resources = readNarrower(form, principal.resources)

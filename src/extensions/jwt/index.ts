@@ -1,4 +1,4 @@
-export { accept } from './accept.js'
+export { accept, type Verifier } from './accept.js'
 export { type ExchangeOptions, exchange, jwks } from './exchange.js'
 export type { Jwk, JwkSet, WebCryptoKey } from './jwk.js'
 export type { Fetch } from './key-source.js'

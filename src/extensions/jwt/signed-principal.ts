@@ -19,6 +19,7 @@ const LONGEST_TIMER_MS = 2_147_483_647
 
 /** The principal of a signed token: the same shape as that of an API token. */
 export class SignedPrincipal implements Principal {
+  readonly kind: 'signed' | 'foreign'
   readonly tokenId: string
   readonly name: string
   declare readonly tenantId?: string
@@ -31,8 +32,9 @@ export class SignedPrincipal implements Principal {
   readonly #endsInMs: () => number
   #controller: AbortController | undefined
 
-  constructor(identity: Identity, endsInMs: () => number) {
+  constructor(kind: 'signed' | 'foreign', identity: Identity, endsInMs: () => number) {
     const { tokenId, name, tenantId, ownerId, scopes, resources, metadata } = identity
+    this.kind = kind
     this.tokenId = tokenId
     this.name = name
     if (tenantId !== undefined) this.tenantId = tenantId

@@ -1,9 +1,13 @@
 import { type CompactJWSHeaderParameters, compactVerify, errors, type FlattenedJWSInput } from 'jose'
 import { InvalidInputError, type RefusalCode, StoreUnavailableError } from '../../errors.js'
-import type { Authenticator, Latchkey } from '../../instance.js'
+import { AUTHENTICATOR, type Decider, internalsOf, type Latchkey, registerDecider } from '../../instance.js'
 import type { Resources } from '../../model/json.js'
-import type { Principal, Verification } from '../../model/principal.js'
+import type { Verification } from '../../model/principal.js'
+import type { Duration } from '../../model/record.js'
+import { readDuration } from '../../policy/duration.js'
 import { readResources } from '../../policy/resource.js'
+import type { Verifier } from './accept.js'
+import { decideAndCount } from './decide-and-count.js'
 import type { JwkSet } from './jwk.js'
 import { discoverKeys, type Fetch, type KeySource, localKeys, remoteKeys } from './key-source.js'
 import { type Claims, isGoodHeader, looksSigned, readClaims } from './read-claims.js'
@@ -35,8 +39,8 @@ export type VerifierOptions = {
   /** This service: one of the token's `aud` must be one of these. */
   readonly audience: string | readonly string[]
   readonly keys: KeysInput
-  /** What clocks may differ by, at most 60. @default 5 */
-  readonly clockToleranceSeconds?: number
+  /** What clocks may differ by, at most a minute. @default '5s' */
+  readonly clockTolerance?: Duration
   /** @default the platform's */
   readonly fetch?: Fetch
   /** Milliseconds since the epoch. @default Date.now */
@@ -49,7 +53,7 @@ export type VerifySignedOptions = VerifierOptions & {
    * An instance that follows the store of the API tokens: a signed token then ends with its parent, as soon as this node knows of it. Without it, at its
    * own expiry.
    */
-  readonly strict?: Pick<Latchkey, 'check'>
+  readonly strict?: Latchkey
 }
 
 /** How `foreignTokens` is set up. */
@@ -82,9 +86,9 @@ type Rules = {
  * app.use('/api', authenticate(signed))
  * ```
  */
-export function verifySigned(options: VerifySignedOptions): Authenticator {
-  const { strict } = options
-  return createVerifier(options, {
+export function verifySigned(options: VerifySignedOptions): Verifier {
+  const strict = options.strict === undefined ? undefined : internalsOf(options.strict)
+  return createVerifier('signed', options, {
     algorithms: ['ES256', 'EdDSA'],
     types: ['at+jwt'],
     identify: identityOf,
@@ -97,13 +101,13 @@ export function verifySigned(options: VerifySignedOptions): Authenticator {
  *
  * @throws InvalidInputError `invalid_input`
  */
-export function foreignTokens(options: ForeignTokenOptions): Authenticator {
+export function foreignTokens(options: ForeignTokenOptions): Verifier {
   const { principal, algorithms = ['RS256'], types = ['at+jwt', 'jwt'] } = options
   if (typeof principal !== 'function') throw new InvalidInputError('principal', 'must be a function of the claims')
   if (algorithms.length === 0 || !algorithms.every((algorithm) => ALGORITHMS.has(algorithm))) {
     throw new InvalidInputError('algorithms', `must be some of ${[...ALGORITHMS].join(', ')}`)
   }
-  return createVerifier(options, {
+  return createVerifier('foreign', options, {
     algorithms,
     types: types.map((type) => type.toLowerCase()),
     identify: (claims) => principal(claims.all),
@@ -111,15 +115,18 @@ export function foreignTokens(options: ForeignTokenOptions): Authenticator {
   })
 }
 
-function createVerifier(options: VerifierOptions, rules: Rules): Authenticator {
-  const { issuer, clockToleranceSeconds: skew = DEFAULT_SKEW_SECONDS, clock = Date.now } = options
+function createVerifier(kind: 'signed' | 'foreign', options: VerifierOptions, rules: Rules): Verifier {
+  const { issuer, clock = () => Date.now() } = options
+  const skew = readDuration('clockTolerance', options.clockTolerance ?? DEFAULT_SKEW_SECONDS, {
+    min: 0,
+    max: MAX_SKEW_SECONDS,
+    fraction: true,
+  })
   const audiences = [options.audience].flat()
   if (typeof issuer !== 'string' || issuer === '') throw new InvalidInputError('issuer', 'must be the iss of the tokens')
   if (audiences.length === 0 || !audiences.every((audience) => typeof audience === 'string' && audience !== '')) {
     throw new InvalidInputError('audience', 'must name this service')
   }
-  if (!(skew >= 0 && skew <= MAX_SKEW_SECONDS))
-    throw new InvalidInputError('clockToleranceSeconds', `must be from 0 to ${MAX_SKEW_SECONDS}`)
   const findKey = sourceOf(options)
 
   async function decide(token: unknown): Promise<Verification> {
@@ -137,11 +144,14 @@ function createVerifier(options: VerifierOptions, rules: Rules): Authenticator {
     if (identity === null) return refused('owner_denied')
     const code = await rules.also?.(identity)
     if (code !== undefined) return refused(code)
-    return { ok: true, principal: new SignedPrincipal(identity, () => claims.exp * 1000 - clock()) }
+    return { ok: true, principal: new SignedPrincipal(kind, identity, () => claims.exp * 1000 - clock()) }
   }
 
   // The use was counted where the API token was exchanged.
-  return Object.freeze({ decide, countUse: (_principal: Principal) => undefined, issuer })
+  const decider: Decider = { decide, countUse: () => undefined }
+  const verifier: Verifier = Object.freeze({ [AUTHENTICATOR]: true as const, issuer, verify: decideAndCount(decider) })
+  registerDecider(verifier, decider)
+  return verifier
 }
 
 function sourceOf({ keys, issuer, fetch: given }: VerifierOptions): KeySource {

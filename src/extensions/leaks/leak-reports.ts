@@ -1,7 +1,7 @@
-import { ConflictError, InvalidInputError, StoreUnavailableError } from '../../errors.js'
+import { InvalidInputError } from '../../errors.js'
 import { answerJson, answerProblem, readRawBody, TooLargeError } from '../../http/fetch-answer.js'
 import type { Latchkey } from '../../instance.js'
-import type { LeakAction, LeakReported } from '../../model/event.js'
+import type { LeakAction } from '../../model/event.js'
 import { redact } from '../../token/redact.js'
 import { type Fetch, KeyRing } from './key-ring.js'
 import { type Find, readReport } from './read-report.js'
@@ -58,14 +58,14 @@ export function leakReports<S extends string>(
   }
   if (!URL.canParse(keysUrl)) throw new InvalidInputError('keysUrl', 'must be an absolute URL')
   const ring = new KeyRing(keysUrl, options.fetch ?? ((url, init) => fetch(url, init)))
-  const actor = { id: `leaks:${sender}`, tenants: '*', manages: 'all' } as const
+  const reporter = tokens.as({ id: `leaks:${sender}`, tenants: '*', manages: 'all' })
 
   async function act(find: Find): Promise<boolean> {
     const { token, type, source } = find
     // An address may hold the token itself, in a query or a fragment.
     const url = redact(find.url)
     const chosen = typeof action === 'function' ? action({ type, url, source }) : action
-    return (await reportOnce(tokens, { token, type, url, source, action: chosen }, actor)).known
+    return (await reporter.reportLeak({ token, type, url, source, action: chosen })).known
   }
 
   async function receive(request: Request): Promise<Response> {
@@ -93,22 +93,6 @@ export function leakReports<S extends string>(
       if (error instanceof InvalidInputError) return answerProblem('invalid_input', error.message)
       return answerProblem('store_unavailable', 'the report cannot be worked through at the moment: send it again', { 'retry-after': '5' })
     }
-  }
-}
-
-async function reportOnce<S extends string>(
-  tokens: Latchkey<S>,
-  input: Parameters<Latchkey['reportLeak']>[0],
-  actor: Parameters<Latchkey['reportLeak']>[1]['actor'],
-): Promise<LeakReported> {
-  try {
-    return await tokens.reportLeak(input, { actor })
-  } catch (error) {
-    if (!(error instanceof ConflictError)) throw error
-    // Somebody ended the token in between, which is what the report is for.
-    const record = await tokens.identify(input.token)
-    if (record === undefined) throw new StoreUnavailableError('a reported token changed while it was looked at')
-    return { known: true, repeated: false, record }
   }
 }
 

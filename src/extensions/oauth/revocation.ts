@@ -1,7 +1,7 @@
 import { Budget } from '../../cache/budget.js'
 import { InvalidInputError } from '../../errors.js'
 import { answerProblem } from '../../http/fetch-answer.js'
-import type { Latchkey } from '../../instance.js'
+import { internalsOf, type Latchkey } from '../../instance.js'
 import { callerOf } from '../../policy/network.js'
 import { authenticateClient, type ClientOf, checkClientOf, endpoint, mayKnow, oauthError, Refused, readTokenForm } from './client.js'
 
@@ -23,17 +23,14 @@ const DONE = { status: 200, headers: { 'cache-control': 'no-store' } }
 export function revocation<S extends string>(tokens: Latchkey<S>, options: RevocationOptions): (request: Request) => Promise<Response> {
   checkClientOf(options)
   const { client: clientOf, realm = 'oauth' } = options
+  const { identify } = internalsOf(tokens)
   return endpoint('revoke', async (request) => {
     const client = await authenticateClient(clientOf, request, realm)
-    const record = await tokens.identify(await readTokenForm(request))
+    const record = await identify(await readTokenForm(request))
     if (record === undefined) return new Response(null, DONE)
     // RFC 7009 §2.1: the client is told when the token is not its own; it holds it, so that gives nothing away.
     if (!mayKnow(client, record.tenantId)) throw oauthError(400, 'unauthorized_client', 'this token is not one of yours')
-    await tokens.revoke(
-      record.id,
-      { reason: 'revoked by a client' },
-      { actor: { id: `client:${client.id}`, tenants: '*', manages: 'all' } },
-    )
+    await tokens.as({ id: `client:${client.id}`, tenants: '*', manages: 'all' }).revoke(record.id, { reason: 'revoked by a client' })
     return new Response(null, DONE)
   })
 }
@@ -62,6 +59,7 @@ export function revocationByPossession<S extends string>(
   if (ip !== undefined && typeof ip !== 'function')
     throw new InvalidInputError('ip', 'must be a function that tells the address of a request')
   if (!(perMinute >= 1)) throw new InvalidInputError('perMinute', 'must be 1 or more')
+  const { identify } = internalsOf(tokens)
   const budget = new Budget({ burst: perMinute, perSecond: perMinute / 60 })
   return endpoint('revokeByPossession', async (request) => {
     const caller = callerOf(ip?.(request)) ?? ''
@@ -71,13 +69,10 @@ export function revocationByPossession<S extends string>(
       )
     }
     budget.spend(caller)
-    const record = await tokens.identify(await readTokenForm(request))
+    const record = await identify(await readTokenForm(request))
     if (record !== undefined) {
-      await tokens.revoke(
-        record.id,
-        { reason: 'reported by somebody who holds it' },
-        { actor: { id: `token:${record.id}`, tenants: '*', manages: 'all' } },
-      )
+      const holder = tokens.as({ id: `token:${record.id}`, tenants: '*', manages: 'all' })
+      await holder.revoke(record.id, { reason: 'reported by somebody who holds it' })
     }
     return new Response(null, DONE)
   })

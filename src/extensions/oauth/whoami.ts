@@ -18,7 +18,7 @@ export type WhoamiOptions = Pick<AuthenticateOptions<Request>, 'credential' | 'r
  */
 export function whoami<S extends string>(tokens: Latchkey<S>, options: WhoamiOptions = {}): (request: Request) => Promise<Response> {
   const { ip, ...guarded } = options
-  const guard = createGuard<Request>(tokens as unknown as Latchkey, guarded, {
+  const guard = createGuard<Request>(tokens, guarded, {
     read: (request) => ({ method: request.method, headers: request.headers, ip: ip?.(request) }),
     trustsProxy: () => undefined,
   })
@@ -29,7 +29,7 @@ export function whoami<S extends string>(tokens: Latchkey<S>, options: WhoamiOpt
     if (response !== undefined) return new Response(response.body, response)
     if (principal === undefined) return answerProblem('store_unavailable', 'nothing was decided', { 'retry-after': '1' })
     use.done('GET whoami')
-    const record = await tokens.get(principal.tokenId)
+    const record = await tokens.system.get(principal.tokenId)
     return answerJson(200, {
       ...principal,
       ...(record !== undefined && { hint: record.hint, status: record.status, createdAt: record.createdAt }),

@@ -1,62 +1,69 @@
-import { defineRoute, type Route } from '../route.js'
+import * as z from 'zod'
+import { readShape } from '../../policy/shape.js'
+import { eventsShape, tokenEventsShape } from '../../verbs/events.js'
+import { usageShape } from '../../verbs/usage.js'
+import { usageOfFields } from '../../verbs/usage-of.js'
+import { asInput, type Route } from '../route.js'
 import { eventPage, me, scopeList, usageReport, usageSummaries } from '../schemas/outputs.js'
-import { eventsQuery, tokenEventsQuery, usageOfQuery, usageQuery } from '../schemas/queries.js'
 import { mustGet } from './token.js'
 
+const { ids, ...range } = usageOfFields
+const summariesShape = z.strictObject({ id: ids, ...range })
+
 /** `GET /:id/usage` */
-export const tokenUsage: Route = defineRoute({
+export const tokenUsage: Route = {
   access: 'actor',
   method: 'GET',
   path: '/:id/usage',
   operationId: 'getTokenUsage',
   summary: 'What a token was used for',
-  query: usageQuery,
+  query: usageShape,
   answers: [{ status: 200, description: 'Counts by hour and endpoint, by outcome and by address.', schema: usageReport }],
   refusals: ['not_found'],
   examples: () => [
     { name: 'all', summary: 'Since it was created' },
     { name: 'range', summary: 'In one month', query: { from: '2030-01-01T00:00:00Z', to: '2030-02-01T00:00:00Z' } },
   ],
-  run: async ({ tokens, id, query }, actor) => ({ status: 200, body: await tokens.usage(id, defined(query), { actor }) }),
-})
+  run: async ({ id, query }, { handle }) => ({ status: 200, body: await handle.usage(id, asInput(query)) }),
+}
 
 /** `GET /:id/events` */
-export const tokenEvents: Route = defineRoute({
+export const tokenEvents: Route = {
   access: 'actor',
   method: 'GET',
   path: '/:id/events',
   operationId: 'listTokenEvents',
   summary: 'What happened to a token',
-  query: tokenEventsQuery,
+  query: tokenEventsShape,
   answers: [{ status: 200, description: 'Newest first.', schema: eventPage }],
   refusals: ['not_found'],
   examples: () => [{ name: 'all', summary: 'The newest', query: { limit: 20 } }],
-  async run({ tokens, id, query }, actor) {
-    await mustGet(tokens, id, actor)
-    return { status: 200, body: await tokens.events({ ...query, tokenId: id }, { actor }) }
+  async run({ id, query }, { handle }) {
+    await mustGet(handle, id)
+    return { status: 200, body: await handle.events({ ...readShape(tokenEventsShape, query, 'query'), tokenId: id }) }
   },
-})
+}
 
 /** `GET /events` */
-export const listEvents: Route = defineRoute({
+export const listEvents: Route = {
   access: 'actor',
   method: 'GET',
   path: '/events',
   operationId: 'listEvents',
   summary: 'What happened',
   description: 'The audit, newest first, only about tokens that you may see. The events of tokens that were pruned stay.',
-  query: eventsQuery,
+  query: eventsShape,
   answers: [{ status: 200, description: 'One page.', schema: eventPage }],
   refusals: [],
   examples: () => [
     { name: 'all', summary: 'The newest', query: { limit: 20 } },
     { name: 'revocations', summary: 'Revocations of one tenant', query: { tenantId: 'acme', action: ['token.revoked', 'tokens.revoked'] } },
   ],
-  run: async ({ tokens, query }, actor) => ({ status: 200, body: await tokens.events(query, { actor }) }),
-})
+  run: async ({ query }, { handle }) => ({ status: 200, body: await handle.events(asInput(query)) }),
+}
 
 /** `GET /scopes` */
-export const listScopes: Route = defineRoute({
+export const listScopes: Route = {
   access: 'actor',
   method: 'GET',
   path: '/scopes',
@@ -64,39 +71,40 @@ export const listScopes: Route = defineRoute({
   summary: 'What can be granted',
   answers: [{ status: 200, description: 'The scopes, the groups, and what new tokens must fulfil.', schema: scopeList }],
   refusals: [],
-  async run({ tokens }) {
+  async run({ tokens, inside }) {
+    const { groups, expiry, allowWildcard } = inside.settings
     const items = Object.entries(tokens.catalogue).map(([name, description]) => ({ name, description }))
-    const groups = Object.entries(tokens.groups).map(([name, scopes]) => ({ name: `@${name}`, scopes }))
-    return { status: 200, body: { items, groups, limits: tokens.limits } }
+    const named = Object.entries(groups).map(([name, scopes]) => ({ name: `@${name}`, scopes }))
+    return { status: 200, body: { items, groups: named, expiry, allowWildcard } }
   },
-})
+}
 
 /** `GET /usage` */
-export const usageOfTokens: Route = defineRoute({
+export const usageOfTokens: Route = {
   access: 'actor',
   method: 'GET',
   path: '/usage',
   operationId: 'getUsageOfTokens',
   summary: 'How much several tokens were used',
   description: 'In even steps of time, for a small picture beside each row of a list. Tokens that you may not see are left out.',
-  query: usageOfQuery,
+  query: summariesShape,
   answers: [{ status: 200, description: 'Counts by step, for each token.', schema: usageSummaries }],
   refusals: [],
   examples: () => [
     {
       name: 'days',
       summary: 'By day',
-      query: { id: ['4kQ0tXb2LrVn8ZcD'], from: '2026-01-01T00:00:00Z', to: '2026-01-15T00:00:00Z', stepSeconds: 86_400 },
+      query: { id: ['4kQ0tXb2LrVn8ZcD'], from: '2026-01-01T00:00:00Z', to: '2026-01-15T00:00:00Z', step: '1d' },
     },
   ],
-  async run({ tokens, query }, actor) {
-    const { id, from, to, stepSeconds } = query
-    return { status: 200, body: await tokens.usageOf({ ids: id, from, to, stepSeconds }, { actor }) }
+  async run({ query }, { handle }) {
+    const { id: ids, ...range } = readShape(summariesShape, query, 'query')
+    return { status: 200, body: await handle.usageOf(asInput({ ids, ...range })) }
   },
-})
+}
 
 /** `GET /me` */
-export const getMe: Route = defineRoute({
+export const getMe: Route = {
   access: 'actor',
   method: 'GET',
   path: '/me',
@@ -105,12 +113,8 @@ export const getMe: Route = defineRoute({
   description: 'Who you are to this API, where you act, and what you may grant: what a form has to offer.',
   answers: [{ status: 200, description: 'You.', schema: me }],
   refusals: [],
-  async run({ tokens }, actor) {
+  async run({ tokens }, { actor, handle }) {
     const { id, tenants, manages, resources, ip } = actor
-    return { status: 200, body: { id, tenants, manages, resources, ip, prefix: tokens.prefix, grantable: tokens.grantable({ actor }) } }
+    return { status: 200, body: { id, tenants, manages, resources, ip, prefix: tokens.prefix, grantable: handle.grantable() } }
   },
-})
-
-function defined(range: { readonly from?: string | undefined; readonly to?: string | undefined }): { from?: string; to?: string } {
-  return { ...(range.from !== undefined && { from: range.from }), ...(range.to !== undefined && { to: range.to }) }
 }

@@ -1,12 +1,13 @@
-import type { Minted, Replayed } from '../../model/record.js'
-import { readIdempotencyKey, refuseIfMatch, tagOf } from '../preconditions.js'
-import { defineRoute, type Reply, type Route } from '../route.js'
-import { createBody, revokeAllBody } from '../schemas/inputs.js'
+import type { CreateInput, Minted, Replayed } from '../../model/record.js'
+import { createShape } from '../../verbs/lib/inputs.js'
+import { listShape } from '../../verbs/list.js'
+import { revokeAllShape } from '../../verbs/revoke-all.js'
+import { refuseIfMatch, tagOf, withIdempotencyKey } from '../preconditions.js'
+import { asInput, type Reply, type Route } from '../route.js'
 import { minted, replayed, revokedCount, tokenPage } from '../schemas/outputs.js'
-import { listQuery } from '../schemas/queries.js'
 
 /** `POST /` */
-export const createToken: Route = defineRoute({
+export const createToken: Route = {
   access: 'actor',
   method: 'POST',
   path: '/',
@@ -14,7 +15,7 @@ export const createToken: Route = defineRoute({
   summary: 'Create a token',
   description:
     'The answer is the only place where the token ever stands. A retry under the same `Idempotency-Key` makes no second token: it answers 200 with the record and without the token. Whoever lost the first answer rotates that record to get a token.',
-  body: createBody,
+  body: createShape,
   bodyRequired: true,
   headers: ['Idempotency-Key'],
   answers: [
@@ -22,7 +23,7 @@ export const createToken: Route = defineRoute({
     { status: 200, description: 'The key was used before for the same request.', schema: replayed, headers: ['Location', 'ETag'] },
   ],
   refusals: ['grant_denied', 'idempotency_key_reused'],
-  examples: ({ scope, ttlSeconds }) => [
+  examples: ({ scope, expiresIn }) => [
     {
       name: 'integration',
       summary: 'A token for an integration',
@@ -31,7 +32,7 @@ export const createToken: Route = defineRoute({
         tenantId: 'acme',
         scopes: [scope],
         resources: { warehouse: ['w1'] },
-        ttlSeconds,
+        expiresIn,
         metadata: { contact: 'ops@example.com' },
       },
     },
@@ -43,27 +44,26 @@ export const createToken: Route = defineRoute({
         name: 'Warehouse sync',
         tenantId: 'acme',
         scopes: [scope],
-        ttlSeconds,
+        expiresIn,
         allowedIps: ['192.0.2.0/24'],
-        rotateEverySeconds: 86_400,
+        rotateEvery: '1d',
       },
     },
   ],
-  async run({ tokens, body, headers, mountPath }, actor) {
-    const idempotencyKey = readIdempotencyKey(headers)
-    return mintedReply(await tokens.create(idempotencyKey === undefined ? body : { ...body, idempotencyKey }, { actor }), mountPath)
+  async run({ body, headers, mountPath }, { handle }) {
+    return mintedReply(await handle.create(asInput<CreateInput>(withIdempotencyKey(body, headers))), mountPath)
   },
-})
+}
 
 /** `GET /` */
-export const listTokens: Route = defineRoute({
+export const listTokens: Route = {
   access: 'actor',
   method: 'GET',
   path: '/',
   operationId: 'listTokens',
   summary: 'List tokens',
   description: 'Newest first, only what you may see. Every filter that is given must match.',
-  query: listQuery,
+  query: listShape,
   answers: [{ status: 200, description: 'One page.', schema: tokenPage }],
   refusals: [],
   examples: () => [
@@ -73,20 +73,20 @@ export const listTokens: Route = defineRoute({
       summary: 'By name, tenant and status',
       query: { name: 'warehouse', tenantId: 'acme', status: ['active', 'inactive'] },
     },
-    { name: 'stale', summary: 'Not used for 30 days', query: { unusedForSeconds: 2_592_000, status: ['active'] } },
+    { name: 'stale', summary: 'Not used for 30 days', query: { unusedFor: '30d', status: ['active'] } },
   ],
-  run: async ({ tokens, query }, actor) => ({ status: 200, body: await tokens.list(query, { actor }) }),
-})
+  run: async ({ query }, { handle }) => ({ status: 200, body: await handle.list(asInput(query)) }),
+}
 
 /** `POST /revoke-all` */
-export const revokeAllTokens: Route = defineRoute({
+export const revokeAllTokens: Route = {
   access: 'actor',
   method: 'POST',
   path: '/revoke-all',
   operationId: 'revokeAllTokens',
   summary: 'Revoke many tokens',
   description: 'Of a tenant, of an owner, or all of them; never more than you may see. It cannot be undone.',
-  body: revokeAllBody,
+  body: revokeAllShape,
   bodyRequired: true,
   answers: [{ status: 200, description: 'How many were revoked now.', schema: revokedCount }],
   refusals: [],
@@ -94,11 +94,11 @@ export const revokeAllTokens: Route = defineRoute({
     { name: 'tenant', summary: 'All of one tenant', body: { tenantId: 'acme', reason: 'contract ended' } },
     { name: 'owner', summary: 'All of one owner', body: { ownerId: 'user-17', reason: 'left the company' } },
   ],
-  async run({ tokens, body, headers }, actor) {
+  async run({ body, headers }, { handle }) {
     refuseIfMatch(headers)
-    return { status: 200, body: await tokens.revokeAll(body, { actor }) }
+    return { status: 200, body: await handle.revokeAll(asInput(body)) }
   },
-})
+}
 
 /** The answer to a creation or a rotation, the first time or again. */
 export function mintedReply(result: Minted | Replayed, mountPath: string, location = `${mountPath}/${result.record.id}`): Reply {

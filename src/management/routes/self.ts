@@ -1,10 +1,11 @@
 import { NotFoundError } from '../../errors.js'
+import type { RotateInput } from '../../instance.js'
 import type { Actor } from '../../model/actor.js'
 import type { Principal } from '../../model/principal.js'
+import { rotateShape } from '../../verbs/rotate.js'
 import { Refusal } from '../fault.js'
-import { readIdempotencyKey, refuseIfMatch } from '../preconditions.js'
-import { defineRoute, type Route } from '../route.js'
-import { rotateBody } from '../schemas/inputs.js'
+import { refuseIfMatch, withIdempotencyKey } from '../preconditions.js'
+import { asInput, type Route } from '../route.js'
 import { minted, replayed, self } from '../schemas/outputs.js'
 import { mintedReply } from './collection.js'
 
@@ -12,7 +13,7 @@ import { mintedReply } from './collection.js'
 export const ROTATE_SELF = 'tokens:rotate-self'
 
 /** `GET /self` */
-export const getSelf: Route = defineRoute({
+export const getSelf: Route = {
   access: 'holder',
   method: 'GET',
   path: '/self',
@@ -21,14 +22,14 @@ export const getSelf: Route = defineRoute({
   answers: [{ status: 200, description: 'The token of this request.', schema: self }],
   refusals: ['credential_missing', 'credential_malformed', 'token_invalid', 'ip_denied', 'rate_limited'],
   async run({ tokens }, principal) {
-    const record = await tokens.get(principal.tokenId)
+    const record = await tokens.system.get(principal.tokenId)
     if (record === undefined) throw new NotFoundError(principal.tokenId)
     return { status: 200, body: { record, effectiveScopes: principal.scopes } }
   },
-})
+}
 
 /** `POST /self/rotate` */
-export const rotateSelf: Route = defineRoute({
+export const rotateSelf: Route = {
   access: 'holder',
   method: 'POST',
   path: '/self/rotate',
@@ -36,7 +37,7 @@ export const rotateSelf: Route = defineRoute({
   summary: 'Replace the token that asks by a successor',
   description:
     'Needs the scope `tokens:rotate-self`. Give an overlap that is long enough to put the new token in place everywhere. Keep the answer before anything else: a retry under the same `Idempotency-Key`, while the old token still works, tells that the rotation happened, but cannot show the new token again; a person then rotates the successor.',
-  body: rotateBody,
+  body: rotateShape,
   headers: ['Idempotency-Key'],
   answers: [
     { status: 201, description: 'The successor.', schema: minted, headers: ['Location', 'ETag'] },
@@ -52,15 +53,14 @@ export const rotateSelf: Route = defineRoute({
     'conflict',
     'idempotency_key_reused',
   ],
-  examples: () => [{ name: 'overlap', summary: 'Both work for five minutes', body: { overlapSeconds: 300 } }],
+  examples: () => [{ name: 'overlap', summary: 'Both work for five minutes', body: { overlap: '5m' } }],
   async run({ tokens, body, headers, mountPath }, principal) {
     if (!principal.allows(ROTATE_SELF)) throw new Refusal('scope_insufficient', 'the token may not rotate itself', { field: ROTATE_SELF })
     refuseIfMatch(headers)
-    const idempotencyKey = readIdempotencyKey(headers)
-    const result = await tokens.rotate(principal.tokenId, { ...body, idempotencyKey }, { actor: actorOf(principal) })
+    const result = await tokens.as(actorOf(principal)).rotate(principal.tokenId, asInput<RotateInput>(withIdempotencyKey(body, headers)))
     return mintedReply(result, mountPath, `${mountPath}/self`)
   },
-})
+}
 
 // The token acts for itself: in its own tenant, and for nothing but what it has.
 function actorOf({ tokenId, tenantId }: Principal): Actor {

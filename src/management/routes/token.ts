@@ -1,17 +1,23 @@
+import * as z from 'zod'
 import { NotFoundError } from '../../errors.js'
-import type { Latchkey } from '../../instance.js'
-import type { Actor } from '../../model/actor.js'
+import type { RotateInput, TokenHandle } from '../../instance.js'
 import type { TokenRecord } from '../../model/record.js'
-import { readIdempotencyKey, readIfMatch, refuseIfMatch, versionFor } from '../preconditions.js'
-import { type Answer, defineRoute, type Route, recordReply } from '../route.js'
-import { emptyBody, revokeBody, rotateBody, updateBody } from '../schemas/inputs.js'
+import { readShape } from '../../policy/shape.js'
+import { updateShape } from '../../verbs/lib/inputs.js'
+import { revokeShape } from '../../verbs/revoke.js'
+import { rotateShape } from '../../verbs/rotate.js'
+import { readIfMatch, refuseIfMatch, versionFor, withIdempotencyKey } from '../preconditions.js'
+import { type Answer, asInput, type Route, recordReply } from '../route.js'
 import { minted, replayed, tokenRecord } from '../schemas/outputs.js'
 import { mintedReply } from './collection.js'
+
+/** The body of the lifecycle routes that take none. */
+const emptyShape: z.ZodType = z.strictObject({}).meta({ id: 'Nothing' })
 
 const changed: Answer = { status: 200, description: 'The token as it is now.', schema: tokenRecord, headers: ['ETag'] }
 
 /** `GET /:id` */
-export const getToken: Route = defineRoute({
+export const getToken: Route = {
   access: 'actor',
   method: 'GET',
   path: '/:id',
@@ -19,18 +25,18 @@ export const getToken: Route = defineRoute({
   summary: 'Read a token',
   answers: [{ ...changed, description: 'The token, without its secret.' }],
   refusals: ['not_found'],
-  run: async ({ tokens, id }, actor) => recordReply(await mustGet(tokens, id, actor)),
-})
+  run: async ({ id }, { handle }) => recordReply(await mustGet(handle, id)),
+}
 
 /** `PATCH /:id` */
-export const updateToken: Route = defineRoute({
+export const updateToken: Route = {
   access: 'actor',
   method: 'PATCH',
   path: '/:id',
   operationId: 'updateToken',
   summary: 'Edit a token',
   description: 'Left out: unchanged. `null`: removed. With `If-Match`, only if nobody else changed the token since it was read.',
-  body: updateBody,
+  body: updateShape,
   bodyRequired: true,
   headers: ['If-Match'],
   answers: [changed],
@@ -40,56 +46,58 @@ export const updateToken: Route = defineRoute({
     { name: 'narrow', summary: 'Fewer rights', body: { scopes: [scope], resources: { warehouse: ['w1'] }, allowedIps: ['192.0.2.17'] } },
     { name: 'remove', summary: 'Take terms away', body: { description: null, metadata: null } },
   ],
-  async run({ tokens, id, body, headers }, actor) {
-    const version = await askedVersion(tokens, id, headers, actor)
-    return recordReply(await tokens.update(id, body, { actor, version }))
+  async run({ id, body, headers }, { handle }) {
+    const version = await askedVersion(handle, id, headers)
+    return recordReply(await handle.update(id, asInput(body), { version }))
   },
-})
+}
 
 /** `POST /:id/activate` */
-export const activateToken: Route = defineRoute({
+export const activateToken: Route = {
   access: 'actor',
   method: 'POST',
   path: '/:id/activate',
   operationId: 'activateToken',
   summary: 'End a deactivation',
-  body: emptyBody,
+  body: emptyShape,
   headers: ['If-Match'],
   answers: [changed],
   refusals: ['not_found', 'grant_denied', 'conflict'],
   examples: () => [{ name: 'activate', summary: 'Activate', body: {} }],
-  async run({ tokens, id, headers }, actor) {
-    return recordReply(await tokens.activate(id, { actor, version: await askedVersion(tokens, id, headers, actor) }))
+  async run({ id, body, headers }, { handle }) {
+    readShape(emptyShape, body, 'the body')
+    return recordReply(await handle.activate(id, { version: await askedVersion(handle, id, headers) }))
   },
-})
+}
 
 /** `POST /:id/deactivate` */
-export const deactivateToken: Route = defineRoute({
+export const deactivateToken: Route = {
   access: 'actor',
   method: 'POST',
   path: '/:id/deactivate',
   operationId: 'deactivateToken',
   summary: 'Stop a token until it is activated again',
-  body: emptyBody,
+  body: emptyShape,
   headers: ['If-Match'],
   answers: [changed],
   refusals: ['not_found', 'conflict'],
   examples: () => [{ name: 'deactivate', summary: 'Deactivate', body: {} }],
-  async run({ tokens, id, headers }, actor) {
-    return recordReply(await tokens.deactivate(id, { actor, version: await askedVersion(tokens, id, headers, actor) }))
+  async run({ id, body, headers }, { handle }) {
+    readShape(emptyShape, body, 'the body')
+    return recordReply(await handle.deactivate(id, { version: await askedVersion(handle, id, headers) }))
   },
-})
+}
 
 /** `POST /:id/rotate` */
-export const rotateToken: Route = defineRoute({
+export const rotateToken: Route = {
   access: 'actor',
   method: 'POST',
   path: '/:id/rotate',
   operationId: 'rotateToken',
   summary: 'Replace a token by a successor',
   description:
-    "The successor has the same terms. The old token ends at once, or goes on for `overlapSeconds`. A retry under the same `Idempotency-Key` answers 200 with the successor's record and without its token; whoever lost the first answer rotates the successor.",
-  body: rotateBody,
+    "The successor has the same terms. The old token ends at once, or goes on for `overlap`. A retry under the same `Idempotency-Key` answers 200 with the successor's record and without its token; whoever lost the first answer rotates the successor.",
+  body: rotateShape,
   headers: ['Idempotency-Key'],
   answers: [
     { status: 201, description: 'The successor.', schema: minted, headers: ['Location', 'ETag'] },
@@ -97,45 +105,45 @@ export const rotateToken: Route = defineRoute({
   ],
   refusals: ['not_found', 'grant_denied', 'conflict', 'idempotency_key_reused'],
   examples: () => [
-    { name: 'overlap', summary: 'Both work for an hour', body: { overlapSeconds: 3600 } },
+    { name: 'overlap', summary: 'Both work for an hour', body: { overlap: '1h' } },
     { name: 'roll', summary: 'The old one ends now', body: {} },
   ],
-  async run({ tokens, id, body, headers, mountPath }, actor) {
+  async run({ id, body, headers, mountPath }, { handle }) {
     refuseIfMatch(headers)
-    return mintedReply(await tokens.rotate(id, { ...body, idempotencyKey: readIdempotencyKey(headers) }, { actor }), mountPath)
+    return mintedReply(await handle.rotate(id, asInput<RotateInput>(withIdempotencyKey(body, headers))), mountPath)
   },
-})
+}
 
 /** `POST /:id/revoke` */
-export const revokeToken: Route = defineRoute({
+export const revokeToken: Route = {
   access: 'actor',
   method: 'POST',
   path: '/:id/revoke',
   operationId: 'revokeToken',
   summary: 'End a token for good',
   description: 'It cannot be undone. A second time changes nothing and answers the same.',
-  body: revokeBody,
+  body: revokeShape,
   answers: [changed],
   refusals: ['not_found'],
   examples: () => [{ name: 'leak', summary: 'It was leaked', body: { reason: 'found in a public repository' } }],
-  async run({ tokens, id, body, headers }, actor) {
+  async run({ id, body, headers }, { handle }) {
     refuseIfMatch(headers)
-    return recordReply(await tokens.revoke(id, body, { actor }))
+    return recordReply(await handle.revoke(id, asInput(body)))
   },
-})
+}
 
 /**
  * The record of a token that the actor may see.
  *
  * @throws NotFoundError `not_found`
  */
-export async function mustGet(tokens: Latchkey, id: string, actor: Actor): Promise<TokenRecord> {
-  const record = await tokens.get(id, { actor })
+export async function mustGet(handle: TokenHandle, id: string): Promise<TokenRecord> {
+  const record = await handle.get(id)
   if (record === undefined) throw new NotFoundError(id)
   return record
 }
 
 // `If-Match: *` asks only that there is such a token, which the verb finds out itself.
-async function askedVersion(tokens: Latchkey, id: string, headers: Headers, actor: Actor): Promise<number | undefined> {
-  return versionFor(readIfMatch(headers), async () => (await mustGet(tokens, id, actor)).version)
+async function askedVersion(handle: TokenHandle, id: string, headers: Headers): Promise<number | undefined> {
+  return versionFor(readIfMatch(headers), async () => (await mustGet(handle, id)).version)
 }

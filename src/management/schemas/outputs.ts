@@ -1,5 +1,7 @@
 import * as z from 'zod'
 import { CODES } from '../../errors.js'
+import { FIELD_ROWS, type FieldKind } from '../../model/fields.js'
+import { STATUSES } from '../../model/record.js'
 
 // These describe what is answered, for the OpenAPI document; the tests hold every answer against them.
 const id = z.string().regex(/^[0-9A-Za-z]{16}$/)
@@ -7,40 +9,32 @@ const instant = z.string().meta({ format: 'date-time' })
 const json = z.record(z.string(), z.any())
 const count = z.int().min(0)
 
+/** How each kind of field is shown in JSON. */
+const BY_KIND: { readonly [Kind in FieldKind]: z.ZodType } = {
+  id,
+  word: z.string(),
+  text: z.string(),
+  count: z.int().min(1),
+  instant,
+  duration: z.int().min(1),
+  grants: z.array(z.string()),
+  resources: z.record(z.string(), z.array(z.string())),
+  networks: z.array(z.string()),
+  json,
+  flag: z.literal(true),
+}
+
+const shown = FIELD_ROWS.filter(([, field]) => field.secret === undefined).map(([name, { kind, required, description }]) => {
+  const schema = BY_KIND[kind].meta({ description })
+  return [name, required ? schema : schema.optional()] as const
+})
+
 /** A token without its secret. */
 export const tokenRecord: z.ZodType = z
   .strictObject({
-    id,
-    version: z.int().min(1),
-    prefix: z.string(),
-    hint: z.string(),
-    name: z.string(),
-    description: z.string().optional(),
-    tenantId: z.string().optional(),
-    ownerId: z.string().optional(),
-    scopes: z.array(z.string()),
-    resources: z.record(z.string(), z.array(z.string())).optional(),
-    allowedIps: z.array(z.string()).optional(),
-    metadata: json.optional(),
-    status: z.enum(['pending', 'active', 'inactive', 'expired', 'revoked']),
-    createdAt: instant,
-    createdBy: z.string(),
-    updatedAt: instant,
-    notBefore: instant.optional(),
-    expiresAt: instant.optional(),
-    deactivatedAt: instant.optional(),
-    deactivatedBy: z.string().optional(),
-    revokedAt: instant.optional(),
-    revokedBy: z.string().optional(),
-    revokedCode: z.string().optional(),
-    revokedReason: z.string().optional(),
-    rotateEverySeconds: z.int().optional(),
-    rotationDueAt: instant.optional(),
-    replacesId: id.optional(),
-    replacedById: id.optional(),
-    lastUsedAt: instant.optional(),
-    lastUsedIp: z.string().optional(),
-    pepperId: z.string().optional(),
+    ...Object.fromEntries(shown),
+    hint: z.string().meta({ description: 'For display: prefix, four characters of the id, an ellipsis.' }),
+    status: z.enum(STATUSES),
   })
   .meta({ id: 'TokenRecord', description: 'A token without its secret.' })
 
@@ -136,12 +130,10 @@ export const scopeList: z.ZodType = z
     groups: z.array(
       z.strictObject({ name: z.string().meta({ description: 'As it stands among scopes: `@staff`.' }), scopes: z.array(z.string()) }),
     ),
-    limits: z.strictObject({
-      defaultTtlSeconds: z.int().optional(),
-      maxTtlSeconds: z.int().optional(),
-      requireExpiry: z.boolean(),
-      allowWildcard: z.boolean(),
-    }),
+    expiry: z
+      .strictObject({ defaultSeconds: z.int().optional(), maxSeconds: z.int().optional(), required: z.boolean() })
+      .meta({ description: 'How long new tokens live where they name no end, how long they may live, and whether they must have an end.' }),
+    allowWildcard: z.boolean().meta({ description: 'May a token hold the bare `*`?' }),
   })
   .meta({ id: 'ScopeList', description: 'The scopes that exist, the groups, and what the server asks of new tokens.' })
 

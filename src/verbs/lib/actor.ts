@@ -1,12 +1,15 @@
+import * as z from 'zod'
 import { GrantDeniedError, InvalidInputError } from '../../errors.js'
+import type { Actor } from '../../model/actor.js'
 import type { Resources } from '../../model/json.js'
-import type { StoredToken } from '../../model/record.js'
+import type { Reach, StoredToken } from '../../model/record.js'
 import type { Catalogue } from '../../policy/catalogue.js'
+import { reading } from '../../policy/reading.js'
 import { readResources, resourcesWithin } from '../../policy/resource.js'
+import { readShape, readWith } from '../../policy/shape.js'
 import { closest } from '../../policy/suggest.js'
-import { redact } from '../../token/redact.js'
 
-/** An actor that has been looked at: complete, copied, and no longer the caller's object. */
+/** An actor that has been read once: complete, copied, frozen, and no longer the caller's object. */
 export type ReadActor = {
   readonly id: string
   /** Absent: every tenant, and tokens without one. */
@@ -29,49 +32,54 @@ export const SYSTEM: ReadActor = Object.freeze({
 })
 
 const WHOLE = "{ id, tenants: [...] or '*', manages: 'own' or 'all' }"
-const HOW = `give { actor: 'system' }, or { actor: ${WHOLE} }`
 
-/** What a call may say beside its input. */
-const OPTIONS: ReadonlySet<PropertyKey> = new Set(['actor', 'version'])
-
-/** Left out, these two mean "no limit", so a misspelt one must not count as left out. */
+/** Left out, these two mean "no limit", so that neither may be misspelled or lost on the way. */
 const LIMITS = ['scopes', 'resources'] as const
 
+const tenant = z.string().min(1)
+const SHAPE = z.object({
+  id: z.string({ error: 'must be a string' }).min(1, { error: 'must not be empty' }).max(200, { error: 'must be at most 200 characters' }),
+  tenants: z.union([z.literal('*'), z.array(tenant)], { error: "must be a list of tenant ids, or '*' for all" }),
+  manages: z.enum(['own', 'all'], { error: "must be 'own' or 'all'" }),
+  scopes: z.array(z.string(), { error: 'must be a list of scopes; leave it out for an actor that may grant every scope' }).optional(),
+  resources: readWith((input) => readResources([], input), {}).optional(),
+  ip: z.string().optional().catch(undefined),
+})
+
 /**
- * Reads the actor of a change. Absent or incomplete is an error, never "unrestricted".
+ * Reads an actor, once. Absent or incomplete is an error, never "unrestricted", and text is never an actor.
  *
  * @throws InvalidInputError `invalid_input`, field `actor`
  */
-export function readActor(by: unknown): ReadActor {
-  refuseOthers(by)
-  const actor = field(by, 'actor', 'actor')
-  if (actor === 'system') return SYSTEM
-  if (typeof actor !== 'object' || actor === null || Array.isArray(actor)) throw new InvalidInputError('actor', `is missing: ${HOW}`)
-  const id = field(actor, 'id', 'actor.id')
-  if (typeof id !== 'string' || id === '' || id.length > 200)
-    throw new InvalidInputError('actor.id', `must be a string of 1 to 200 characters, as in ${WHOLE}`)
-  if (id === 'system') throw new InvalidInputError('actor.id', "'system' is the application itself: no person may be called so")
-  const manages = field(actor, 'manages', 'actor.manages')
-  if (manages !== 'own' && manages !== 'all') throw new InvalidInputError('actor.manages', "must be 'own' or 'all'")
-  refuseMisspelt(actor)
-  const ip = field(actor, 'ip', 'actor.ip')
-  const resources = 'resources' in actor ? readResources('actor.resources', field(actor, 'resources', 'actor.resources')) : undefined
-  return {
-    id,
-    tenants: readTenants(field(actor, 'tenants', 'actor.tenants')),
-    manages,
-    scopes: readScopes(actor),
-    resources,
-    ip: typeof ip === 'string' ? ip.slice(0, 64) : undefined,
+export function readActor(input: unknown): ReadActor {
+  if (input === undefined || input === null) throw new InvalidInputError('actor', `is missing: say who asks, as in ${WHOLE}`)
+  if (typeof input !== 'object' || Array.isArray(input)) {
+    throw new InvalidInputError('actor', `must be ${WHOLE}, not ${typeof input === 'object' ? 'a list' : `a ${typeof input}`}`)
   }
+  reading('actor', () => refuseLostLimits(input))
+  const { id, tenants, manages, scopes, resources, ip } = inActor(() => readShape(SHAPE, input, 'actor'))
+  if (id === 'system') throw new InvalidInputError('actor.id', '"system" is the application itself, which acts through tokens.system')
+  return Object.freeze({
+    id,
+    tenants: tenants === '*' ? undefined : Object.freeze([...tenants]),
+    manages,
+    scopes: scopes && Object.freeze([...scopes]),
+    resources,
+    ip: ip?.slice(0, 64),
+  })
 }
 
-/** As `readActor` for reads: without an `actor` key, the application itself asks. */
-export function readReader(by: unknown): ReadActor {
-  if (by === undefined) return SYSTEM
-  refuseOthers(by)
-  if (typeof by === 'object' && by !== null && !('actor' in by)) return SYSTEM
-  return readActor(by)
+/** The same actor as hosts write it. */
+export function publicActor(actor: ReadActor): Actor {
+  const { id, tenants, manages, scopes, resources, ip } = actor
+  return {
+    id,
+    tenants: tenants ?? '*',
+    manages,
+    ...(scopes !== undefined && { scopes }),
+    ...(resources !== undefined && { resources }),
+    ...(ip !== undefined && { ip }),
+  }
 }
 
 /** May this actor see, and so manage, this token? */
@@ -79,6 +87,21 @@ export function canSee(actor: ReadActor, token: Pick<StoredToken, 'tenantId' | '
   if (actor.manages === 'own' && token.createdBy !== actor.id) return false
   if (actor.tenants === undefined) return true
   return token.tenantId !== undefined && actor.tenants.includes(token.tenantId)
+}
+
+const REACHES: readonly Reach[] = ['own', 'tenant', 'all']
+
+/** How far an actor reaches. */
+export function reachOf(actor: ReadActor): Reach {
+  if (actor.manages === 'own') return 'own'
+  return actor.tenants === undefined ? 'all' : 'tenant'
+}
+
+/** Does the actor reach at least as far as this? A reach that is not known is the greatest. */
+export function reachesAsFarAs(actor: ReadActor, reach: Reach | undefined): boolean {
+  if (reach === undefined) return true
+  const asked = REACHES.indexOf(reach)
+  return REACHES.indexOf(reachOf(actor)) >= (asked === -1 ? REACHES.length - 1 : asked)
 }
 
 /** What a token hands out. */
@@ -118,47 +141,27 @@ export function checkGrant(catalogue: Catalogue, actor: ReadActor, wanted: Grant
   }
 }
 
-function readTenants(tenants: unknown): readonly string[] | undefined {
-  if (tenants === '*') return undefined
-  if (Array.isArray(tenants) && tenants.every((tenant) => typeof tenant === 'string' && tenant !== '')) return [...tenants]
-  throw new InvalidInputError('actor.tenants', "must be a list of tenant ids, or '*' for all")
-}
-
-function readScopes(actor: object): readonly string[] | undefined {
-  const scopes = field(actor, 'scopes', 'actor.scopes')
-  if (scopes === undefined && !('scopes' in actor)) return undefined
-  if (Array.isArray(scopes) && scopes.every((scope) => typeof scope === 'string')) return [...scopes]
-  throw new InvalidInputError('actor.scopes', 'must be a list of scopes; leave it out for an actor that may grant every scope')
-}
-
-// `get(id, user)` for `get(id, { actor: user })` would otherwise be answered as to the application itself.
-function refuseOthers(by: unknown): void {
-  const other = keysOf(by).find((key) => !OPTIONS.has(key))
-  if (other !== undefined)
-    throw new InvalidInputError(redact(String(other)).slice(0, 64), `there is no such option beside the input: ${HOW}`)
-}
-
-function refuseMisspelt(actor: object): void {
+function refuseLostLimits(actor: object): void {
   for (const limit of LIMITS) {
-    if (limit in actor) continue
-    const slip = keysOf(actor).find((key) => typeof key === 'string' && closest(key, [limit]) !== undefined)
-    if (slip !== undefined) throw new InvalidInputError(`actor.${String(slip)}`, `there is no such field; did you mean "${limit}"?`)
+    if (limit in actor) {
+      if (Reflect.get(actor, limit) !== undefined) continue
+      throw new InvalidInputError(
+        `actor.${limit}`,
+        'is undefined: leave it out for an actor without this limit, or check where it comes from',
+      )
+    }
+    const slip = Reflect.ownKeys(actor).find((key) => typeof key === 'string' && closest(key, [limit]) !== undefined)
+    if (slip !== undefined) throw new InvalidInputError(['actor', slip], `there is no such field; did you mean "${limit}"?`)
   }
 }
 
-function keysOf(holder: unknown): readonly PropertyKey[] {
-  if (typeof holder !== 'object' || holder === null) return []
+function inActor<T>(read: () => T): T {
   try {
-    return Reflect.ownKeys(holder)
+    return read()
   } catch (error) {
-    throw new InvalidInputError('actor', 'could not be read', error)
-  }
-}
-
-function field(holder: unknown, name: string, path: string): unknown {
-  try {
-    return Reflect.get(Object(holder), name)
-  } catch (error) {
-    throw new InvalidInputError(path, 'could not be read', error)
+    if (!(error instanceof InvalidInputError)) throw error
+    const issues = error.issues.map(({ path, message }) => ({ path: ['actor', ...path], message }))
+    const [first = { path: ['actor'], message: 'could not be read' }] = issues
+    throw new InvalidInputError(first.path, first.message, error.cause, issues)
   }
 }

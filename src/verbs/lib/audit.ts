@@ -1,33 +1,13 @@
 import type { AuditAction, StoredEvent } from '../../model/event.js'
-import type { JsonObject } from '../../model/json.js'
+import { FIELDS, type FieldName, fieldsWhere } from '../../model/fields.js'
+import type { Json, JsonObject } from '../../model/json.js'
 import type { StoredToken } from '../../model/record.js'
 import { generateId } from '../../token/generate.js'
 import { platformRandom } from '../../token/random.js'
 import type { ReadActor } from './actor.js'
 
-/** The fields of a record that an event may show as they were and as they are. Never the digest. */
-const SHOWN = [
-  'name',
-  'description',
-  'scopes',
-  'resources',
-  'allowedIps',
-  'metadata',
-  'notBefore',
-  'expiresAt',
-  'deactivatedAt',
-  'deactivatedBy',
-  'revokedAt',
-  'revokedBy',
-  'revokedCode',
-  'revokedReason',
-  'rotateEverySeconds',
-  'rotationDueAt',
-  'replacesId',
-  'replacedById',
-] as const
-
-const INSTANTS: ReadonlySet<string> = new Set(['notBefore', 'expiresAt', 'deactivatedAt', 'revokedAt', 'rotationDueAt'])
+/** The fields of a record that an event may show as they were and as they are. */
+const SHOWN = fieldsWhere((field) => field.audited === true) as readonly (keyof StoredToken)[]
 
 /** The event of one token's change: who, what, when, from where, and the changed fields before and after. */
 export function auditEvent(
@@ -62,19 +42,20 @@ export function auditEvent(
 }
 
 /** Which of the shown fields differ. */
-export function changedFields(before: StoredToken, after: StoredToken): readonly (typeof SHOWN)[number][] {
+export function changedFields(before: StoredToken, after: StoredToken): readonly (keyof StoredToken)[] {
   return SHOWN.filter((field) => JSON.stringify(before[field]) !== JSON.stringify(after[field]))
 }
 
-function shown(record: StoredToken, fields: readonly (typeof SHOWN)[number][]): JsonObject {
-  const entries = fields.flatMap((field) => {
-    const value = record[field]
-    if (value === undefined) return []
-    return [[field, INSTANTS.has(field) && typeof value === 'number' ? iso(value) : value] as const]
-  })
-  return Object.fromEntries(entries)
+function shown(record: StoredToken, fields: readonly (keyof StoredToken)[]): JsonObject {
+  return Object.fromEntries(
+    fields.flatMap((field) => {
+      const value = record[field]
+      return value === undefined ? [] : [[field, asJson(field, value)] as const]
+    }),
+  )
 }
 
-function iso(at: number): string | null {
-  return Number.isFinite(at) ? new Date(at).toISOString() : null
+function asJson(field: FieldName, value: Json): Json {
+  if (FIELDS[field].kind !== 'instant' || typeof value !== 'number') return value
+  return Number.isFinite(value) ? new Date(value).toISOString() : null
 }

@@ -1,6 +1,9 @@
+import * as z from 'zod'
 import { ConflictError, InvalidInputError, NotFoundError } from '../../errors.js'
 import type { StoredEvent } from '../../model/event.js'
+import type { MaybePromise } from '../../model/json.js'
 import type { StoredToken, TokenRecord } from '../../model/record.js'
+import { readShape } from '../../policy/shape.js'
 import type { Change, CommitResult } from '../../store/port.js'
 import { isTokenId } from '../../token/parse.js'
 import { redact } from '../../token/redact.js'
@@ -8,8 +11,8 @@ import type { Context } from '../../verify/context.js'
 import { viewRecord } from '../../verify/view-record.js'
 import { canSee, type ReadActor } from './actor.js'
 
-/** Others may get in between this often before a change without a version gives up. */
-const MAX_TRIES = 200
+/** How often a change is tried anew where somebody else changed the token in between. */
+export const MAX_TRIES = 200
 
 /**
  * Commits, and makes sure that no later verification in this process sees what was before, whatever became of the commit.
@@ -66,15 +69,14 @@ export async function changeToken(
   context: Context,
   id: unknown,
   actor: ReadActor,
-  version: unknown,
-  step: (current: StoredToken, now: number) => Step,
+  version: number | undefined,
+  step: (current: StoredToken, now: number) => MaybePromise<Step>,
 ): Promise<TokenRecord> {
-  const expected = readVersion(version)
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
     const current = await findVisible(context, id, actor)
-    if (expected !== undefined && current.version !== expected) throw staleVersion(current)
+    if (version !== undefined && current.version !== version) throw staleVersion(current)
     const now = context.settings.clock()
-    const next = step(current, now)
+    const next = await step(current, now)
     if (next === undefined) return viewRecord(current, now)
     const result = await commit(context, {
       updates: [{ expectedVersion: current.version, record: next.record }],
@@ -82,7 +84,7 @@ export async function changeToken(
     })
     if (result.ok) return viewRecord(next.record, now)
   }
-  throw new ConflictError('conflict', 'this token is being changed by others all the time: try again')
+  throw tooManyChanges()
 }
 
 /** The record with the changes laid over it; a value of `undefined` removes the field. */
@@ -91,10 +93,25 @@ export function withChanges(current: StoredToken, now: number, changes: Partial<
   return Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== undefined)) as StoredToken
 }
 
-function readVersion(version: unknown): number | undefined {
-  if (version === undefined) return undefined
-  if (typeof version === 'number' && Number.isSafeInteger(version) && version >= 1) return version
-  throw new InvalidInputError('version', 'must be the version of the record that you read, a whole number')
+/** After `MAX_TRIES`. */
+export function tooManyChanges(): ConflictError {
+  return new ConflictError('conflict', 'too many concurrent changes of this token; retry')
+}
+
+const versionShape = z.strictObject({
+  version: z
+    .int({ error: 'must be the version of the record that you read, a whole number' })
+    .min(1, { error: 'must be the version of the record that you read, a whole number' })
+    .optional(),
+})
+
+/**
+ * Reads the options of a change: the version that it is made for, if any.
+ *
+ * @throws InvalidInputError `invalid_input`
+ */
+export function readVersion(options: unknown): number | undefined {
+  return options === undefined ? undefined : readShape(versionShape, options, 'the options').version
 }
 
 function staleVersion(current: StoredToken): ConflictError {

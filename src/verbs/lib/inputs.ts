@@ -1,102 +1,75 @@
 import * as z from 'zod'
 import { InvalidInputError } from '../../errors.js'
-import type { JsonObject, Resources } from '../../model/json.js'
+import { FIELD_ROWS, type Field, type FieldName } from '../../model/fields.js'
+import type { StoredToken } from '../../model/record.js'
 import type { Catalogue } from '../../policy/catalogue.js'
-import { readInstant, readSeconds } from '../../policy/instant.js'
-import { readMetadata } from '../../policy/metadata.js'
-import { readNetworks } from '../../policy/network.js'
-import { readResources } from '../../policy/resource.js'
+import { durationSchema, fieldSchema } from '../../policy/field-schema.js'
 import { text } from '../../policy/shape.js'
 
-const MAX_GRANTS = 100
-const MAX_ROTATION_SECONDS = 3_155_760_000
+type Input = { readonly [name: string]: unknown }
 
-const anything = z.unknown().optional()
+const settable = (field: Field, by: 'create' | 'update'): boolean => field.set !== undefined && (by === 'create' || field.set !== 'create')
 
-/** The field shapes that create and update share; what they mean is read below. */
-const described = {
-  description: text(0, 1000).nullish(),
-  scopes: z.array(z.string({ error: 'must be a string' }), { error: 'must be a list of scopes' }).max(MAX_GRANTS, {
-    error: `must be at most ${MAX_GRANTS} scopes`,
-  }),
-  resources: anything,
-  expiresAt: anything,
-  notBefore: anything,
-  allowedIps: anything,
-  rotateEverySeconds: anything,
-  metadata: anything,
-}
+const inputNameOf = (name: FieldName, field: Field): string => field.input ?? name
 
-/** What `create` accepts. */
-export const createShape: z.ZodType<CreateShape> = z.strictObject({
-  ...described,
-  name: text(1, 200),
-  tenantId: text(1, 200).optional(),
-  ownerId: text(1, 200).optional(),
-  ttlSeconds: anything,
-  idempotencyKey: text(1, 255).optional(),
-})
+const expiresIn = durationSchema().meta({ description: 'How long the token lives from now, in place of `expiresAt`.' }).optional()
+
+/** What `create` accepts. `scopes` and `inherit` stand for each other, so that neither is required here. */
+export const createShape: z.ZodType<Input> = z
+  .strictObject({
+    ...Object.fromEntries(
+      FIELD_ROWS.filter(([, field]) => settable(field, 'create')).map(([name, field]) => {
+        const schema = fieldSchema(field)
+        return [inputNameOf(name, field), field.required && name !== 'scopes' ? schema : schema.optional()]
+      }),
+    ),
+    expiresIn,
+    idempotencyKey: text(1, 255).optional(),
+  })
+  .meta({ id: 'CreateToken', description: 'A new token. Give either `scopes` or `inherit`.' })
 
 /** What `update` accepts. */
-export const updateShape: z.ZodType<UpdateShape> = z.strictObject({
-  ...described,
-  name: text(1, 200).optional(),
-  scopes: described.scopes.optional(),
-})
+export const updateShape: z.ZodType<Input> = z
+  .strictObject({
+    ...Object.fromEntries(
+      FIELD_ROWS.filter(([, field]) => settable(field, 'update')).map(([name, field]) => {
+        const schema = fieldSchema(field)
+        return [inputNameOf(name, field), field.required ? schema.optional() : schema.nullish()]
+      }),
+    ),
+    expiresIn,
+  })
+  .meta({ id: 'UpdateToken', description: 'What changes. Left out: unchanged. `null`: removed.' })
 
-/** Shapes whose inner values are read by the rules of `readTerms`. */
-type Described = {
-  description?: string | null | undefined
-  resources?: unknown
-  expiresAt?: unknown
-  notBefore?: unknown
-  allowedIps?: unknown
-  rotateEverySeconds?: unknown
-  metadata?: unknown
+/** Fields as an input gives them. `undefined`: not given; `null`: to be removed. */
+export type GivenFields = { readonly [Name in keyof StoredToken]?: StoredToken[Name] | null }
+
+/** The fields of the table that an input gave. An empty text that need not be there counts as removed. */
+export function givenFields(input: Input, by: 'create' | 'update'): GivenFields {
+  const given: { [name: string]: unknown } = {}
+  for (const [name, field] of FIELD_ROWS) {
+    if (!settable(field, by)) continue
+    const value = input[inputNameOf(name, field)]
+    if (value !== undefined) given[name] = value === '' && !field.required ? null : value
+  }
+  return given
 }
 
-/** The shape of `create`'s input. */
-export type CreateShape = Described & {
-  name: string
-  scopes: string[]
-  tenantId?: string | undefined
-  ownerId?: string | undefined
-  ttlSeconds?: unknown
-  idempotencyKey?: string | undefined
-}
-
-/** The shape of `update`'s changes. */
-export type UpdateShape = Described & { name?: string | undefined; scopes?: string[] | undefined }
-
-/** The terms of a token as they are kept. `undefined`: not given; `null`: to be removed. */
-export type Terms = {
-  readonly description: string | null | undefined
-  readonly resources: Resources | null | undefined
-  readonly expiresAt: number | null | undefined
-  readonly notBefore: number | null | undefined
-  readonly allowedIps: readonly string[] | null | undefined
-  readonly rotateEverySeconds: number | null | undefined
-  readonly metadata: JsonObject | null | undefined
+/** The same without what is to be removed: the terms of a new token. */
+export function withoutNull(given: GivenFields): Partial<StoredToken> {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null))
 }
 
 /**
- * Reads the terms that create and update have in common.
+ * The end of a token by either of its two inputs; `undefined` where neither is given.
  *
- * @throws InvalidInputError `invalid_input`, with the field
+ * @throws InvalidInputError `invalid_input`, when both are
  */
-export function readTerms(given: Described): Terms {
-  return {
-    description: given.description === '' ? null : given.description,
-    resources: given.resources == null ? given.resources : readResources('resources', given.resources),
-    expiresAt: given.expiresAt == null ? given.expiresAt : readInstant('expiresAt', given.expiresAt),
-    notBefore: given.notBefore == null ? given.notBefore : readInstant('notBefore', given.notBefore),
-    allowedIps: given.allowedIps == null ? given.allowedIps : readNetworks('allowedIps', given.allowedIps),
-    rotateEverySeconds:
-      given.rotateEverySeconds == null
-        ? given.rotateEverySeconds
-        : readSeconds('rotateEverySeconds', given.rotateEverySeconds, { min: 1, max: MAX_ROTATION_SECONDS }),
-    metadata: given.metadata == null ? given.metadata : readMetadata('metadata', given.metadata),
-  }
+export function endOf(input: Input, given: GivenFields, now: number): number | null | undefined {
+  const { expiresIn: seconds } = input
+  if (typeof seconds !== 'number') return given.expiresAt
+  if (given.expiresAt != null) throw new InvalidInputError('expiresIn', 'says the same as expiresAt: give one of them')
+  return now + seconds * 1000
 }
 
 /**
@@ -107,13 +80,13 @@ export function readTerms(given: Described): Terms {
 export function readScopes(catalogue: Catalogue, scopes: readonly string[]): readonly string[] {
   for (const [at, scope] of scopes.entries()) {
     const problem = catalogue.problemWith(scope)
-    if (problem !== undefined) throw new InvalidInputError(`scopes.${at}`, problem)
+    if (problem !== undefined) throw new InvalidInputError(['scopes', at], problem)
   }
   return [...new Set(scopes)]
 }
 
-/** The limits that the options set on a token's life. */
-export type Limits = { readonly maxTtlSeconds: number | undefined; readonly requireExpiry: boolean }
+/** The limits that the option `expiry` sets on a token's life. */
+export type ExpiryLimits = { readonly maxSeconds?: number; readonly required: boolean }
 
 /**
  * Checks a token's instants against each other, the present and the options.
@@ -121,21 +94,21 @@ export type Limits = { readonly maxTtlSeconds: number | undefined; readonly requ
  * @throws InvalidInputError `invalid_input`, with the field
  */
 export function checkLifetime(
-  life: { readonly createdAt: number; readonly notBefore: number | undefined; readonly expiresAt: number | undefined },
+  life: { readonly createdAt: number; readonly notBefore?: number; readonly expiresAt?: number },
   now: number,
-  limits: Limits,
+  limits: ExpiryLimits,
 ): void {
   const { createdAt, notBefore, expiresAt } = life
   if (expiresAt === undefined) {
-    if (limits.requireExpiry) throw new InvalidInputError('expiresAt', 'is required here: give expiresAt or ttlSeconds')
-    if (limits.maxTtlSeconds !== undefined) {
-      throw new InvalidInputError('expiresAt', `is required here, because tokens live at most ${limits.maxTtlSeconds} seconds`)
+    if (limits.required) throw new InvalidInputError('expiresAt', 'is required here: give expiresAt or expiresIn')
+    if (limits.maxSeconds !== undefined) {
+      throw new InvalidInputError('expiresAt', `is required here, because tokens live at most ${limits.maxSeconds} seconds`)
     }
     return
   }
   if (!(now < expiresAt)) throw new InvalidInputError('expiresAt', `is ${new Date(expiresAt).toISOString()}, which is not in the future`)
   if (notBefore !== undefined && !(notBefore < expiresAt)) throw new InvalidInputError('notBefore', 'must lie before expiresAt')
-  if (limits.maxTtlSeconds !== undefined && !(expiresAt - createdAt <= limits.maxTtlSeconds * 1000)) {
-    throw new InvalidInputError('expiresAt', `is beyond the longest life allowed here, ${limits.maxTtlSeconds} seconds from creation`)
+  if (limits.maxSeconds !== undefined && !(expiresAt - createdAt <= limits.maxSeconds * 1000)) {
+    throw new InvalidInputError('expiresAt', `is beyond the longest life allowed here, ${limits.maxSeconds} seconds from creation`)
   }
 }

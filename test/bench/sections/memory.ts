@@ -50,7 +50,7 @@ async function weigh(count: number, kind: string): Promise<number> {
       }),
   }
   const scopes = { 'inventory:read': 'See stock', 'billing:read': 'See invoices' }
-  const tokens = latchkey({ prefix: 'acme_live', store, scopes, usage: false, cache: { maxEntries: count, maxStalenessSeconds: 60 } })
+  const tokens = latchkey({ prefix: 'acme_live', store, scopes, usage: false, cache: { maxEntries: count, maxStaleness: 60 } })
   const verify = async (n: number): Promise<void> => {
     const body = bodyOf(n)
     const answer = await tokens.verify(body + checksum(digestOf(body)))

@@ -26,7 +26,7 @@ export const misses: Section = async ({ quick }) => {
   try {
     const made: { token: string; id: string }[] = []
     for (let at = 0; at < 1000; at += 1) {
-      const { token, record } = await tokens.create({ name: `key ${at}`, scopes: ['stock:read'] }, { actor: 'system' })
+      const { token, record } = await tokens.system.create({ name: `key ${at}`, scopes: ['stock:read'] })
       made.push({ token, id: record.id })
     }
     const pick = (at: number) => made[at % made.length] ?? { token: '', id: '' }

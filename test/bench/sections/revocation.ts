@@ -20,7 +20,7 @@ export const revocation: Section = async ({ quick, worker }) => {
       continue
     }
     const raw = await (kind === 'postgres' ? postgresNotices : redisNotices)(url, trials)
-    const cluster = await startCluster(kind, url, { nodes: 2, maxStalenessSeconds: 2, worker })
+    const cluster = await startCluster(kind, url, { nodes: 2, maxStaleness: 2, worker })
     try {
       const { seenAfterMs, violations } = await healthy(cluster, trials)
       rows.push(row(`${kind}: bare notice, sent to received`, raw))

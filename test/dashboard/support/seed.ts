@@ -81,32 +81,28 @@ export async function seed(world: World, now: number = Date.now()): Promise<Map<
   for (const { ageDays, perHour: _, quietForHours: __, ...input } of made) {
     world.at(now - ageDays * DAY - 3 * HOUR)
     const expires = { 'Partner reporting': 9, 'ERP nightly sync': 40, 'Old mobile app': -20, 'Web shop': 200, 'Price feed': 84 }[input.name]
-    const { record } = await tokens.create(
-      { ...input, ...(expires !== undefined && { expiresAt: now + expires * DAY }) },
-      {
-        actor: {
-          id: input.tenantId === 'bolt' ? 'bo@bolt.example' : 'ada@acme.example',
-          tenants: '*',
-          manages: 'all',
-          ip: '198.51.100.23',
-        },
-      },
-    )
+    const { record } = await tokens
+      .as({
+        id: input.tenantId === 'bolt' ? 'bo@bolt.example' : 'ada@acme.example',
+        tenants: '*',
+        manages: 'all',
+        ip: '198.51.100.23',
+      })
+      .create({ ...input, ...(expires !== undefined && { expiresAt: now + expires * DAY }) })
     ids.set(input.name, record.id)
   }
   await use(world, ids, now)
   const by = { actor: { id: 'ada@acme.example', tenants: '*', manages: 'all', ip: '198.51.100.23' } } as const
   const idOf = (name: string): string => ids.get(name) ?? ''
   world.at(now - 4 * DAY)
-  await tokens.deactivate(idOf('Support desk'), by)
+  await tokens.as(by.actor).deactivate(idOf('Support desk'))
   world.at(now - 8 * DAY)
-  await tokens.revoke(idOf('Contractor laptop'), { reason: 'The laptop was lost on a train' }, by)
+  await tokens.as(by.actor).revoke(idOf('Contractor laptop'), { reason: 'The laptop was lost on a train' })
   world.at(now - 20 * HOUR)
-  await tokens.update(
-    idOf('Warehouse scanner fleet'),
-    { resources: { warehouse: ['ham-1', 'rtm-2', 'ant-1'] }, description: 'Handhelds in Hamburg, Rotterdam and Antwerp' },
-    by,
-  )
+  await tokens.as(by.actor).update(idOf('Warehouse scanner fleet'), {
+    resources: { warehouse: ['ham-1', 'rtm-2', 'ant-1'] },
+    description: 'Handhelds in Hamburg, Rotterdam and Antwerp',
+  })
   world.at(now - 2 * HOUR)
   await rotate(tokens, idOf('Refund bot'), ids)
   world.at(undefined)
@@ -114,7 +110,7 @@ export async function seed(world: World, now: number = Date.now()): Promise<Map<
 }
 
 async function rotate(tokens: Latchkey, id: string, ids: Map<string, string>): Promise<void> {
-  const { record } = await tokens.rotate(id, { overlapSeconds: 86_400 }, { actor: { id: 'bo@bolt.example', tenants: '*', manages: 'all' } })
+  const { record } = await tokens.as({ id: 'bo@bolt.example', tenants: '*', manages: 'all' }).rotate(id, { overlap: 86_400 })
   ids.set('Refund bot (new)', record.id)
 }
 

@@ -9,7 +9,7 @@ import { RateLimiterMemory } from 'rate-limiter-flexible'
 import { describe, expect, it } from 'vitest'
 import { ACCESS_TOKEN, createGateway, GRANT, ISSUER } from './support.js'
 
-const system = { actor: 'system' } as const
+const _system = { actor: 'system' } as const
 
 describe('the exchange (RFC 8693)', () => {
   it('§2.2.1 answers a token for one audience, of the type and with the claims of RFC 9068 §2', async () => {
@@ -42,7 +42,7 @@ describe('the exchange (RFC 8693)', () => {
   it('never outlives the parent', async () => {
     const now = 1_800_000_000_000
     const { ask, create } = await createGateway({ clock: () => now })
-    expect(await (await ask((await create({ ttlSeconds: 42 })).token)).json()).toMatchObject({ expires_in: 42 })
+    expect(await (await ask((await create({ expiresIn: 42 })).token)).json()).toMatchObject({ expires_in: 42 })
     expect((await ask((await create({ expiresAt: now + 900 })).token)).status).toBe(400)
   })
 
@@ -70,13 +70,13 @@ describe('the exchange (RFC 8693)', () => {
     const { token, record } = await create()
     expect((await ask(token, [['audience', 'stock']])).status).toBe(400)
     expect((await ask('junk')).status).toBe(400)
-    await tokens.revoke(record.id, {}, system)
+    await tokens.system.revoke(record.id)
     expect(await (await ask(token)).json()).toMatchObject({ error: 'invalid_request' })
   })
 
   it('is 503 when the store cannot say', async () => {
     const store = memoryStore()
-    const { token } = await latchkey({ prefix: 'acme_live', store, scopes: { a: 'b' } }).create({ name: 'x', scopes: ['a'] }, system)
+    const { token } = await latchkey({ prefix: 'acme_live', store, scopes: { a: 'b' } }).system.create({ name: 'x', scopes: ['a'] })
     const tokens = latchkey({ prefix: 'acme_live', store: { ...store, find: () => Promise.reject(null) }, scopes: { a: 'b' } })
     const buy = exchange(tokens, { issuer: ISSUER, audiences: ['stock'], keys: [await generateSigningKey()] })
     const body = new URLSearchParams({ grant_type: GRANT, subject_token: token, subject_token_type: ACCESS_TOKEN })
@@ -93,7 +93,7 @@ describe('the exchange (RFC 8693)', () => {
         onFailure: 'refuse',
       },
     })
-    const { token } = await tokens.create({ name: 'x', scopes: ['a'] }, system)
+    const { token } = await tokens.system.create({ name: 'x', scopes: ['a'] })
     const buy = exchange(tokens, { issuer: ISSUER, audiences: ['stock'], keys: [await generateSigningKey()] })
     const body = new URLSearchParams({ grant_type: GRANT, subject_token: token, subject_token_type: ACCESS_TOKEN })
     const ask = () => buy(new Request(ISSUER, { method: 'POST', body }))
@@ -141,7 +141,7 @@ describe('keys', () => {
     })
     for (const key of [given, managed, await generateSigningKey('EdDSA')]) {
       const { signed, create, service } = await createGateway({ key })
-      expect(await service().decide(await signed((await create()).token))).toMatchObject({ ok: true })
+      expect(await service().verify(await signed((await create()).token))).toMatchObject({ ok: true })
       expect(key.publicJwk).not.toHaveProperty('d')
     }
   })

@@ -1,4 +1,5 @@
-import { type Authenticator, type Latchkey, latchkey, type Minted } from 'latchkey'
+import { type Latchkey, latchkey, type Minted } from 'latchkey'
+import type { Verifier } from 'latchkey/jwt'
 import { exchange, generateSigningKey, jwks, type SigningKey, verifySigned } from 'latchkey/jwt'
 import { memoryStore } from 'latchkey/stores/memory'
 
@@ -11,15 +12,15 @@ type Gateway = {
   readonly key: SigningKey
   ask(subject: string, more?: Record<string, string> | string[][]): Promise<Response>
   signed(subject: string, more?: Record<string, string>): Promise<string>
-  service(more?: Partial<Parameters<typeof verifySigned>[0]>): Authenticator
+  service(more?: Partial<Parameters<typeof verifySigned>[0]>): Verifier
   create(more?: object): Promise<Minted>
   publish(request: Request): Promise<Response>
   fetches(): number
 }
 
 /** A gateway that exchanges, and what a service behind it has. */
-export const createGateway = async (options: { clock?: () => number; key?: SigningKey; ttlSeconds?: number } = {}): Promise<Gateway> => {
-  const { clock, ttlSeconds } = options
+export const createGateway = async (options: { clock?: () => number; key?: SigningKey; expiresIn?: number } = {}): Promise<Gateway> => {
+  const { clock, expiresIn } = options
   const tokens = latchkey({
     prefix: 'acme_live',
     store: memoryStore(),
@@ -32,7 +33,7 @@ export const createGateway = async (options: { clock?: () => number; key?: Signi
     audiences: ['stock', 'billing'],
     keys: [key],
     ...(clock !== undefined && { clock }),
-    ...(ttlSeconds !== undefined && { ttlSeconds }),
+    ...(expiresIn !== undefined && { expiresIn }),
   })
   const publish = jwks([key])
   const ask = (subject: string, more: Record<string, string> | string[][] = {}): Promise<Response> => {
@@ -58,6 +59,6 @@ export const createGateway = async (options: { clock?: () => number; key?: Signi
       ...(clock !== undefined && { clock }),
       ...more,
     })
-  const create = (more = {}) => tokens.create({ name: 'ERP', tenantId: 'acme', scopes: ['inventory:*'], ...more }, { actor: 'system' })
+  const create = (more = {}) => tokens.system.create({ name: 'ERP', tenantId: 'acme', scopes: ['inventory:*'], ...more })
   return { tokens, key, ask, signed, service, create, publish, fetches: () => fetches }
 }

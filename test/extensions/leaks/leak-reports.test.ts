@@ -14,7 +14,7 @@ const createTokens = () => {
     scopes: { 'inventory:read': 'See stock' },
     onEvent: (event) => told.push(event),
   })
-  const create = (name = 'ERP') => tokens.create({ name, tenantId: 'acme', scopes: ['inventory:read'] }, { actor: 'system' })
+  const create = (name = 'ERP') => tokens.system.create({ name, tenantId: 'acme', scopes: ['inventory:read'] })
   return { tokens, create, told }
 }
 
@@ -36,7 +36,7 @@ describe('a leak report', () => {
       { token_hash: hash(stranger), token_type: 'acme_token', label: 'false_positive' },
     ])
     expect(await tokens.verify(token)).toEqual({ ok: false, code: 'token_revoked' })
-    const { items } = await tokens.events({ tokenId: record.id, action: 'token.leaked' })
+    const { items } = await tokens.system.events({ tokenId: record.id, action: 'token.leaked' })
     expect(items).toMatchObject([
       {
         actorId: 'leaks:github',
@@ -44,7 +44,7 @@ describe('a leak report', () => {
         details: { url: 'https://github.com/x/y/blob/1/.env', source: 'commit', action: 'revoke' },
       },
     ])
-    expect(await tokens.get(record.id)).toMatchObject({ status: 'revoked', revokedCode: 'leaked', revokedBy: 'leaks:github' })
+    expect(await tokens.system.get(record.id)).toMatchObject({ status: 'revoked', revokedCode: 'leaked', revokedBy: 'leaks:github' })
   })
 
   it('sent again changes nothing', async () => {
@@ -55,8 +55,8 @@ describe('a leak report', () => {
     const body = JSON.stringify([{ token, type: 't', url: 'https://x.example/1', source: 'content' }])
     const answers = await Promise.all([1, 2, 3, 4].map(async () => (await report(sender.request(body))).json()))
     expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1)
-    const { items } = await tokens.events({ tokenId: record.id })
-    expect(items.map((event) => event.action).sort()).toEqual(['token.created', 'token.leaked', 'token.revoked'])
+    const { items } = await tokens.system.events({ tokenId: record.id })
+    expect(items.map((event) => event.action).sort()).toEqual(['create', 'leak', 'revoke'])
     expect(sender.fetches).toBe(1)
   })
 
@@ -70,7 +70,7 @@ describe('a leak report', () => {
     const { token, record } = await create()
     const report = leakReports(tokens, { fetch: sender.fetch, action: ({ source }) => (source === 'content' ? action : 'notify') })
     await report(sender.request(JSON.stringify([{ token, type: 't', url: 'u', source: 'content' }])))
-    expect((await tokens.get(record.id))?.status).toBe(status)
+    expect((await tokens.system.get(record.id))?.status).toBe(status)
   })
 
   it('of thousands of finds is worked through', async () => {
@@ -86,7 +86,7 @@ describe('a leak report', () => {
     const response = await leakReports(tokens, { fetch: sender.fetch })(sender.request(JSON.stringify(finds)))
     const labels = ((await response.json()) as { label: string }[]).map((answer) => answer.label)
     expect(labels.filter((label) => label === 'true_positive')).toHaveLength(1500)
-    expect((await tokens.list({ status: 'active' })).items).toHaveLength(0)
+    expect((await tokens.system.list({ status: 'active' })).items).toHaveLength(0)
   })
 })
 
@@ -105,7 +105,7 @@ describe('a report that cannot be believed', () => {
       expect([at, response.status]).toEqual([at, 400])
     }
     expect((await report(sender.request(`${text} `, { signed: text }))).status).toBe(400)
-    expect((await tokens.get(record.id))?.status).toBe('active')
+    expect((await tokens.system.get(record.id))?.status).toBe('active')
   })
 
   it.each([
@@ -191,7 +191,7 @@ describe('the text of a reported token', () => {
     const response = await report(
       sender.request(JSON.stringify([{ token, type: 't', url: `https://x.example/?token=${token}`, source: 's' }])),
     )
-    const { items } = await tokens.events({ tokenId: record.id })
+    const { items } = await tokens.system.events({ tokenId: record.id })
     const seen = `${await response.text()}${JSON.stringify(items)}${inspect(told, { depth: null })}`
     for (let at = 0; at + 12 <= secret.length; at += 1) expect(seen).not.toContain(secret.slice(at, at + 12))
   })
@@ -200,8 +200,8 @@ describe('the text of a reported token', () => {
     const { tokens, create, told } = createTokens()
     const { token, record } = await create()
     const at = { url: `https://x.example/#${token}`, source: `log of ${token}`, type: token }
-    await tokens.reportLeak({ token, action: 'notify', ...at }, { actor: 'system' })
-    const { items } = await tokens.events({ tokenId: record.id, action: 'token.leaked' })
+    await tokens.system.reportLeak({ token, action: 'notify', ...at })
+    const { items } = await tokens.system.events({ tokenId: record.id, action: 'token.leaked' })
     expect(items).toHaveLength(1)
     expect(`${JSON.stringify(items)}${inspect(told, { depth: null })}`).not.toContain(token.slice(-30))
   })

@@ -6,7 +6,7 @@ import { parseAnyToken } from '../../../src/token/parse.js'
 
 const mint = async (prefix: string): Promise<string> => {
   const tokens = latchkey({ prefix, store: memoryStore(), scopes: { a: 'b' } })
-  return (await tokens.create({ name: 'x', scopes: ['a'] }, { actor: 'system' })).token
+  return (await tokens.system.create({ name: 'x', scopes: ['a'] })).token
 }
 
 describe('the scanner rules', () => {

@@ -77,7 +77,7 @@ const servers: { readonly [framework: string]: () => Promise<string> } = {
 describe.each(Object.entries(servers))('on %s', (_, start) => {
   it('a report that is signed over its bytes ends the token, and whoami says so', async () => {
     const origin = await start()
-    const { token } = await tokens.create({ name: 'ERP', scopes: ['a'] }, { actor: 'system' })
+    const { token } = await tokens.system.create({ name: 'ERP', scopes: ['a'] })
     const ask = () => fetch(`${origin}/whoami`, { headers: { authorization: `Bearer ${token}` } })
     expect(await (await ask()).json()).toMatchObject({ name: 'ERP', scopes: ['a'] })
     const signed = sender.request(`[ {"token": "${token}",  "type":"t","url":"u","source":"content"} ]`)

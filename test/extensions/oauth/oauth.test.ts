@@ -1,23 +1,21 @@
-import { type ActorInput, type CreateInput, latchkey } from 'latchkey'
+import { latchkey } from 'latchkey'
 import { introspection, protectedResource, revocation, revocationByPossession, whoami } from 'latchkey/oauth'
 import { memoryStore } from 'latchkey/stores/memory'
 import * as oauth from 'oauth4webapi'
 import { describe, expect, it } from 'vitest'
 
 const INACTIVE = '{"active":false}'
-const system: { readonly actor: ActorInput } = { actor: 'system' }
 
-const createTokens = (options: { now?: () => number; ownerScopes?: () => string[] | null } = {}) => {
-  const { now, ownerScopes } = options
+const createTokens = (options: { now?: () => number; owner?: () => { scopes: string[] } | null } = {}) => {
+  const { now, owner } = options
   const tokens = latchkey({
     prefix: 'acme_live',
     store: memoryStore(),
     scopes: { 'inventory:read': 'See stock', 'inventory:write': 'Change stock' },
     ...(now !== undefined && { clock: now }),
-    ...(ownerScopes !== undefined && { ownerScopes }),
+    ...(owner !== undefined && { owner }),
   })
-  const create = (more: Partial<CreateInput<'inventory:read' | 'inventory:write'>> = {}) =>
-    tokens.create({ name: 'ERP', tenantId: 'acme', scopes: ['inventory:read'], ...more, idempotencyKey: undefined }, system)
+  const create = (more: object = {}) => tokens.system.create({ name: 'ERP', tenantId: 'acme', scopes: ['inventory:read'], ...more })
   return { tokens, create }
 }
 
@@ -40,7 +38,7 @@ describe('introspection (RFC 7662)', () => {
     const { tokens, create } = createTokens()
     const { token, record } = await create({
       ownerId: 'u7',
-      ttlSeconds: 3600,
+      expiresIn: 3600,
       resources: { warehouse: ['w1'] },
       allowedIps: ['10.0.0.0/8'],
     })
@@ -65,15 +63,15 @@ describe('introspection (RFC 7662)', () => {
   it('§2.2 says of every token that is not good, or not to be known of, the same and nothing more', async () => {
     let now = Date.now()
     let owner: string[] | null = ['inventory:read']
-    const { tokens, create } = createTokens({ now: () => now, ownerScopes: () => owner })
+    const { tokens, create } = createTokens({ now: () => now, owner: () => owner && { scopes: owner } })
     const introspect = introspection(tokens, { client })
     const good = await create({ ownerId: 'u7' })
     const ask = async (token: string, headers = {}) => await (await introspect(form({ token }, headers))).text()
     const revoked = await create()
-    await tokens.revoke(revoked.record.id, {}, system)
+    await tokens.system.revoke(revoked.record.id)
     const inactive = await create()
-    await tokens.deactivate(inactive.record.id, system)
-    const expired = await create({ ttlSeconds: 1 })
+    await tokens.system.deactivate(inactive.record.id)
+    const expired = await create({ expiresIn: 1 })
     const early = await create({ notBefore: now + 60_000 })
     now += 1000
     const globex = await create({ tenantId: 'globex' })
@@ -94,7 +92,7 @@ describe('introspection (RFC 7662)', () => {
   })
 
   it('cuts the scopes to those of the owner now', async () => {
-    const { tokens, create } = createTokens({ ownerScopes: () => ['inventory:write'] })
+    const { tokens, create } = createTokens({ owner: () => ({ scopes: ['inventory:write'] }) })
     const { token } = await create({ ownerId: 'u7', scopes: ['inventory:*'] })
     expect(await (await introspection(tokens, { client })(form({ token }))).json()).toMatchObject({
       active: true,
@@ -115,7 +113,7 @@ describe('introspection (RFC 7662)', () => {
 
   it('answers 503, never "inactive", when the store or the host cannot say', async () => {
     const store = memoryStore()
-    const { token } = await latchkey({ prefix: 'acme_live', store, scopes: { a: 'b' } }).create({ name: 'x', scopes: ['a'] }, system)
+    const { token } = await latchkey({ prefix: 'acme_live', store, scopes: { a: 'b' } }).system.create({ name: 'x', scopes: ['a'] })
     const broken = latchkey({ prefix: 'acme_live', store: { ...store, find: () => Promise.reject(undefined) }, scopes: { a: 'b' } })
     for (const response of [
       await introspection(broken, { client })(form({ token })),
@@ -144,8 +142,8 @@ describe('introspection (RFC 7662)', () => {
     const { tokens, create } = createTokens()
     const { token, record } = await create()
     await introspection(tokens, { client })(form({ token }))
-    expect(await tokens.usage(record.id)).toMatchObject({ total: 0, refused: 0 })
-    expect((await tokens.get(record.id))?.lastUsedAt).toBeUndefined()
+    expect(await tokens.system.usage(record.id)).toMatchObject({ total: 0, refused: 0 })
+    expect((await tokens.system.get(record.id))?.lastUsedAt).toBeUndefined()
   })
 })
 
@@ -159,8 +157,8 @@ describe('revocation (RFC 7009)', () => {
       expect([response.status, await response.text()]).toEqual([200, ''])
     }
     expect(await tokens.verify(token)).toEqual({ ok: false, code: 'token_revoked' })
-    expect(await tokens.get(record.id)).toMatchObject({ revokedBy: 'client:gateway' })
-    expect((await tokens.events({ tokenId: record.id, action: 'token.revoked' })).items).toHaveLength(1)
+    expect(await tokens.system.get(record.id)).toMatchObject({ revokedBy: 'client:gateway' })
+    expect((await tokens.system.events({ tokenId: record.id, action: 'token.revoked' })).items).toHaveLength(1)
   })
 
   it("§2.1 refuses to end a token that is not the client's", async () => {
@@ -181,7 +179,7 @@ describe('revocation by possession', () => {
     const from = (ip: string, text: string) => revoke(form({ token: text }, { 'x-test-ip': ip, authorization: '' }))
     expect((await from('192.0.2.1', 'junk')).status).toBe(200)
     expect((await from('192.0.2.1', token)).status).toBe(200)
-    expect(await tokens.get(record.id)).toMatchObject({ status: 'revoked', revokedBy: `token:${record.id}` })
+    expect(await tokens.system.get(record.id)).toMatchObject({ status: 'revoked', revokedBy: `token:${record.id}` })
     expect((await from('192.0.2.1', 'junk')).status).toBe(200)
     const limited = await from('192.0.2.1', 'junk')
     expect([limited.status, limited.headers.get('retry-after')]).toEqual([429, '20'])
@@ -270,10 +268,11 @@ describe('protected resource metadata (RFC 9728)', () => {
 describe('whoami', () => {
   it('tells the holder what it holds, and refuses what is refused elsewhere', async () => {
     const { tokens, create } = createTokens()
-    const { token, record } = await create({ ttlSeconds: 60 })
+    const { token, record } = await create({ expiresIn: 60 })
     const ask = (text?: string) =>
       whoami(tokens)(new Request('https://api.example/whoami', { headers: text === undefined ? {} : { authorization: `Bearer ${text}` } }))
     expect(await (await ask(token)).json()).toEqual({
+      kind: 'token',
       tokenId: record.id,
       name: 'ERP',
       tenantId: 'acme',
@@ -285,7 +284,7 @@ describe('whoami', () => {
     })
     expect((await ask()).status).toBe(401)
     expect((await ask('junk')).status).toBe(401)
-    await tokens.revoke(record.id, {}, system)
+    await tokens.system.revoke(record.id)
     expect(await (await ask(token)).json()).toMatchObject({ code: 'token_revoked' })
   })
 })

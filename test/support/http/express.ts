@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import type { Express, RequestHandler, Router } from 'express'
 import { authenticate, requireScopes } from 'latchkey/express'
 import { memoryStore } from 'latchkey/stores/memory'
-import type { HttpHarness, SiteRoute } from 'latchkey/testing'
+import type { HttpHarness, SiteRoute } from '../../http-contract/types.js'
 
 type Module = { (): Express; Router(): Router }
 

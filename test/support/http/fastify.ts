@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import { authenticate, requireScopes } from 'latchkey/fastify'
 import { memoryStore } from 'latchkey/stores/memory'
-import type { HttpHarness, SiteRoute } from 'latchkey/testing'
+import type { HttpHarness, SiteRoute } from '../../http-contract/types.js'
 
 /** The contract's routes on Fastify. */
 export function fastifyHarness(name: string): HttpHarness {

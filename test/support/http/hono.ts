@@ -5,7 +5,7 @@ import { getConnInfo } from '@hono/node-server/conninfo'
 import { type Context, Hono } from 'hono'
 import { authenticate, requireScopes } from 'latchkey/hono'
 import { memoryStore } from 'latchkey/stores/memory'
-import type { HttpHarness, SiteRoute } from 'latchkey/testing'
+import type { HttpHarness, SiteRoute } from '../../http-contract/types.js'
 
 /** The contract's routes on Hono, on Node. */
 export function honoHarness(name: string): HttpHarness {

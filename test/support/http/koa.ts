@@ -4,7 +4,7 @@ import Router from '@koa/router'
 import type Koa from 'koa'
 import { authenticate, requireScopes } from 'latchkey/koa'
 import { memoryStore } from 'latchkey/stores/memory'
-import type { HttpHarness, SiteRoute } from 'latchkey/testing'
+import type { HttpHarness, SiteRoute } from '../../http-contract/types.js'
 
 /** The contract's routes on Koa, of whichever major, with @koa/router. */
 export function koaHarness(name: string, Application: new () => Koa): HttpHarness {

@@ -3,6 +3,7 @@ import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type CreateInput, type Latchkey, latchkey } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
+import { decidedBy } from '../decided-by.js'
 
 /** An instance on the memory store, with a token that may read. */
 export type Kit = {
@@ -17,13 +18,11 @@ export type Kit = {
 export async function kit(): Promise<Kit> {
   const tokens: Latchkey = latchkey({ prefix: 'acme_live', store: memoryStore(), scopes: { 'a:read': 'Read', 'a:write': 'Write' } })
   const create: Kit['create'] = async (input) => {
-    const { token, record } = await tokens.create(
-      { name: 'made', scopes: ['a:read'], ...input, idempotencyKey: undefined },
-      { actor: 'system' },
-    )
+    const given = { name: 'made', scopes: ['a:read'], ...input } as CreateInput
+    const { token = '', record } = await tokens.system.create(given)
     return { token, id: record.id }
   }
-  return { tokens, ...(await create()), create, outage: { ...tokens, decide: () => Promise.reject(undefined) } }
+  return { tokens, ...(await create()), create, outage: decidedBy(tokens, () => Promise.reject(undefined)) }
 }
 
 /** Headers that present a token. */
@@ -44,7 +43,7 @@ export async function served<T>(listener: RequestListener, run: (origin: string)
 /** The endpoints that were counted for a token, once all of `expected` uses are in. */
 export async function endpointsOf(tokens: Latchkey, id: string, expected: number): Promise<readonly string[]> {
   for (let turn = 0; ; turn += 1) {
-    const report = await tokens.usage(id)
+    const report = await tokens.system.usage(id)
     if (report.total + report.refused >= expected || turn > 100)
       return report.buckets.map(({ endpoint, outcome }) => `${endpoint} ${outcome}`).sort()
     await new Promise((resolve) => setTimeout(resolve, 10))

@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { memoryStore } from 'latchkey/stores/memory'
-import type { HttpHarness, HttpSite, SiteRoute } from 'latchkey/testing'
 import { authenticate, requireScopes } from 'latchkey/web'
+import type { HttpHarness, HttpSite, SiteRoute } from '../../http-contract/types.js'
 
 type Pattern = { readonly route: SiteRoute; readonly pattern: RegExp; readonly check: ReturnType<typeof requireScopes> | undefined }
 

@@ -1,5 +1,7 @@
 import { ConflictError, NotFoundError } from '../../../errors.js'
 import type { Latchkey } from '../../../instance.js'
+import type { AuditEvent } from '../../../model/event.js'
+import type { Minted, Page } from '../../../model/record.js'
 import { ensure, ensureEqual } from '../../assert.js'
 import type { Dice } from '../../random.js'
 
@@ -33,7 +35,7 @@ export type Ledger = {
 
 const REASON = 'history'
 
-const by = { actor: 'system' } as const
+const _by = { actor: 'system' } as const
 
 /** A conflict, or a token that is gone, is an answer; anything else is a fault of the store. */
 async function refused(work: Promise<unknown>): Promise<boolean> {
@@ -57,7 +59,7 @@ export async function verify(tokens: Latchkey, known: Known): Promise<void> {
 export async function create(ledger: Ledger, tokens: Latchkey): Promise<void> {
   const { owner } = ledger
   const input = { name: 'History', scopes: ['stock:read'], ownerId: owner.id, metadata: { count: 0 } }
-  const { token, record } = await tokens.create(input, by)
+  const { token, record } = await tokens.system.create(input)
   ledger.told['token.created'] += 1
   ledger.tokens.push({ id: record.id, token, owner, ending: false, dead: false, updates: 0, successors: 0 })
 }
@@ -65,11 +67,11 @@ export async function create(ledger: Ledger, tokens: Latchkey): Promise<void> {
 /** Reads, adds one, and writes only if the version is still the one that was read. */
 export async function update(ledger: Ledger, tokens: Latchkey, known: Known): Promise<void> {
   const wasDead = known.dead
-  const record = await tokens.get(known.id)
+  const record = await tokens.system.get(known.id)
   ensure(record !== undefined, `${known.id} was created and cannot be found`)
   const count = record.metadata?.count
   ensure(typeof count === 'number', `${known.id} has lost its metadata`)
-  if (await refused(tokens.update(known.id, { metadata: { count: count + 1 } }, { ...by, version: record.version }))) return
+  if (await refused(tokens.system.update(known.id, { metadata: { count: count + 1 } }, { version: record.version }))) return
   ensure(!wasDead, `${known.id} was updated although its revocation had been acknowledged before`)
   known.updates += 1
   ledger.told['token.updated'] += 1
@@ -77,8 +79,8 @@ export async function update(ledger: Ledger, tokens: Latchkey, known: Known): Pr
 
 export async function rotate(ledger: Ledger, tokens: Latchkey, known: Known): Promise<void> {
   known.ending = true
-  let successor: Awaited<ReturnType<Latchkey['rotate']>> | undefined
-  const work = tokens.rotate(known.id, {}, by).then((minted) => {
+  let successor: Minted | undefined
+  const work = tokens.system.rotate(known.id).then((minted) => {
     successor = minted
   })
   if ((await refused(work)) || successor?.token === undefined) return
@@ -94,7 +96,7 @@ export async function rotate(ledger: Ledger, tokens: Latchkey, known: Known): Pr
 
 export async function revoke(tokens: Latchkey, known: Known): Promise<void> {
   known.ending = true
-  await tokens.revoke(known.id, { reason: REASON }, by)
+  await tokens.system.revoke(known.id, { reason: REASON })
   known.dead = true
 }
 
@@ -105,7 +107,7 @@ export async function revokeAll(ledger: Ledger, tokens: Latchkey): Promise<void>
   ledger.owner = { id: `owner-${ledger.owners}`, revoking: false }
   owner.revoking = true
   const acknowledged = ledger.tokens.filter((known) => known.owner === owner)
-  await tokens.revokeAll({ ownerId: owner.id }, by)
+  await tokens.system.revokeAll({ ownerId: owner.id })
   for (const known of acknowledged) known.dead = true
   ledger.told['tokens.revoked'] += 1
 }
@@ -117,7 +119,7 @@ export async function settle(ledger: Ledger): Promise<void> {
   for (const known of ledger.tokens) {
     await verify(tokens, known)
     await verify(other, known)
-    const record = await other.get(known.id)
+    const record = await other.system.get(known.id)
     ensureEqual(record?.metadata, { count: known.updates }, `${known.id}: every acknowledged update must have counted, and no other`)
     ensure(known.successors <= 1, `${known.id} was rotated twice`)
     if (record?.revokedReason === REASON) revoked += 1
@@ -126,7 +128,7 @@ export async function settle(ledger: Ledger): Promise<void> {
   const found = { 'token.created': 0, 'token.updated': 0, 'token.rotated': 0, 'token.revoked': 0, 'tokens.revoked': 0 }
   let cursor: string | undefined
   do {
-    const page: Awaited<ReturnType<Latchkey['events']>> = await tokens.events({ limit: 1000, cursor })
+    const page: Page<AuditEvent> = await tokens.system.events({ limit: 1000, cursor })
     for (const { action } of page.items) if (action in found) found[action as keyof typeof found] += 1
     cursor = page.nextCursor
   } while (cursor !== undefined)

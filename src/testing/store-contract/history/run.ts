@@ -40,7 +40,7 @@ export async function runHistory(stage: Stage): Promise<void> {
       scopes: { 'stock:read': 'See stock' },
       cache: false,
       usage: false,
-      deadlineSeconds: 60,
+      deadline: 60,
     })
   const ledger: Ledger = {
     instances: [instance(stage.store), instance(stage.second)],

@@ -1,11 +1,12 @@
-import { type Latchkey, latchkey } from '../../latchkey.js'
-import type { Principal } from '../../model/principal.js'
-import type { CreateInput } from '../../model/record.js'
-import { createDigesters } from '../../token/digest.js'
-import { generateId, mintToken } from '../../token/generate.js'
-import { platformRandom } from '../../token/random.js'
-import { ensure } from '../assert.js'
-import { pause } from '../pause.js'
+import type { Latchkey } from '../../src/instance.js'
+import { latchkey } from '../../src/latchkey.js'
+import type { Principal } from '../../src/model/principal.js'
+import type { CreateInput } from '../../src/model/record.js'
+import { ensure } from '../../src/testing/assert.js'
+import { pause } from '../../src/testing/pause.js'
+import { createDigesters } from '../../src/token/digest.js'
+import { generateId, mintToken } from '../../src/token/generate.js'
+import { platformRandom } from '../../src/token/random.js'
 import { withFaults } from './faults.js'
 import { contractRoutes, type Journal } from './routes.js'
 import type { HttpHarness, HttpSite, RunningSite } from './types.js'
@@ -58,16 +59,16 @@ export async function createWorld(harness: HttpHarness, kind: VectorGroup['site'
     scopes: { 'inventory:read': 'See stock', 'inventory:write': 'Change stock', 'billing:read': 'See invoices' },
     groups: { finance: ['billing:read'] },
     allowWildcard: true,
-    ownerScopes: ({ ownerId }) => {
+    owner: ({ ownerId }) => {
       if (ownerId === 'gone') return null
       if (ownerId === 'broken') throw undefined
-      return ownerId === 'clerk' ? ['billing:read'] : ['inventory:read', 'billing:read']
+      return { scopes: ownerId === 'clerk' ? ['billing:read'] : ['inventory:read', 'billing:read'] }
     },
     clock: () => Date.now() + clock.offset,
   })
   const known = new Map<string, Known>()
   const create = async (input: CreateInput): Promise<Known> => {
-    const { token, record } = await tokens.create({ ...input, idempotencyKey: undefined }, { actor: 'system' })
+    const { token, record } = await tokens.system.create({ ...input, idempotencyKey: undefined })
     const made = { token, id: record.id, name: input.name }
     known.set(input.name, made)
     return made
@@ -116,10 +117,10 @@ export async function createWorld(harness: HttpHarness, kind: VectorGroup['site'
 }
 
 async function mintAll(create: (input: CreateInput) => Promise<Known>, tokens: Latchkey, clock: { offset: number }): Promise<void> {
-  const by = { actor: 'system' } as const
+  const _by = { actor: 'system' } as const
   const read = ['inventory:read']
   clock.offset = -2 * HOUR_MS
-  await create({ name: 'expired', scopes: read, ttlSeconds: 3600 })
+  await create({ name: 'expired', scopes: read, expiresIn: 3600 })
   clock.offset = 0
   await create({ name: 'pending', scopes: read, notBefore: new Date(Date.now() + HOUR_MS) })
   await create({ name: 'reader', scopes: read, tenantId: 't1', metadata: { system: 'erp' } })
@@ -143,14 +144,14 @@ async function mintAll(create: (input: CreateInput) => Promise<Known>, tokens: L
   await create({ name: 'owned', scopes: ['inventory:read', 'inventory:write'], ownerId: 'manager' })
   await create({ name: 'clerk', scopes: read, ownerId: 'clerk' })
   await create({ name: 'broken-owner', scopes: read, ownerId: 'broken' })
-  await tokens.revoke((await create({ name: 'revoked', scopes: read })).id, {}, by)
-  await tokens.deactivate((await create({ name: 'inactive', scopes: read })).id, by)
+  await tokens.system.revoke((await create({ name: 'revoked', scopes: read })).id)
+  await tokens.system.deactivate((await create({ name: 'inactive', scopes: read })).id)
   const both = await create({ name: 'inactive-revoked', scopes: read })
-  await tokens.deactivate(both.id, by)
-  await tokens.revoke(both.id, {}, by)
+  await tokens.system.deactivate(both.id)
+  await tokens.system.revoke(both.id)
   const back = await create({ name: 'reactivated', scopes: read })
-  await tokens.deactivate(back.id, by)
-  await tokens.activate(back.id, by)
+  await tokens.system.deactivate(back.id)
+  await tokens.system.activate(back.id)
 }
 
 /** Texts that look like a token and are none. */

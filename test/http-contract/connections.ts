@@ -1,5 +1,5 @@
-import { ensure, ensureEqual } from '../assert.js'
-import { pause } from '../pause.js'
+import { ensure, ensureEqual } from '../../src/testing/assert.js'
+import { pause } from '../../src/testing/pause.js'
 import { bodyOf } from './outcomes.js'
 import { bearer, get, request, type VectorGroup } from './vector.js'
 import { exchange, open, parseResponses, receive } from './wire.js'
@@ -156,11 +156,11 @@ async function counted(world: World): Promise<void> {
     ['GET /api/warehouses/:id', 'allowed', 2],
     ['GET /api/warehouses/:id', 'resource_denied', 1],
   ]
-  let report = await world.tokens.usage(id)
+  let report = await world.tokens.system.usage(id)
   // The count is taken when the server sees the response close, which may be after the client did.
   for (let turn = 0; turn < 50 && report.total + report.refused < lines.length; turn += 1) {
     await pause(10)
-    report = await world.tokens.usage(id)
+    report = await world.tokens.system.usage(id)
   }
   const found = report.buckets.map(({ endpoint, outcome, count }) => [endpoint, outcome, count])
   ensureEqual(found.map((row) => JSON.stringify(row)).sort(), expected.map((row) => JSON.stringify(row)).sort(), 'the counted uses')
@@ -173,7 +173,7 @@ async function revokedMidway(world: World): Promise<void> {
   const text = get('/api/whoami', `Authorization: Bearer ${token}`)
   socket.write(keepAlive(text), 'latin1')
   await pause(30)
-  await world.tokens.revoke(id, {}, { actor: 'system' })
+  await world.tokens.system.revoke(id)
   socket.write(text, 'latin1')
   const responses = parseResponses(await received, [])
   ensureEqual(

@@ -1,6 +1,7 @@
-import { StoreUnavailableError } from '../../errors.js'
-import type { Latchkey } from '../../latchkey.js'
-import type { Principal } from '../../model/principal.js'
+import { StoreUnavailableError } from '../../src/errors.js'
+import { deciderOf, type Latchkey } from '../../src/instance.js'
+import type { Principal, VerifyContext } from '../../src/model/principal.js'
+import { decidedBy } from '../support/decided-by.js'
 
 /** An answer of `decide` that no instance should give: each must end as 503, or as what `code` and `retryAfter` say. */
 export type Fault = { readonly answer: (good: Principal) => unknown; readonly code?: 'rate_limited'; readonly retryAfter?: string }
@@ -107,7 +108,7 @@ export function withFaults(tokens: Latchkey, good: () => Principal, extra: { rea
   // What is wrong here is wrong on purpose.
   const decide = (token: unknown, context: unknown): unknown => {
     const answer = answers.get(token)
-    return answer === undefined ? Reflect.apply(tokens.decide, tokens, [token, context]) : answer()
+    return answer === undefined ? deciderOf(tokens).decide(token, context as VerifyContext) : answer()
   }
-  return { ...tokens, decide: decide as Latchkey['decide'] }
+  return decidedBy(tokens, decide)
 }

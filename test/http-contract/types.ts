@@ -1,10 +1,10 @@
-import type { Warning } from '../../http/diagnostics.js'
-import type { Problem } from '../../http/problem.js'
-import type { ScopeArguments } from '../../http/requirement.js'
-import type { Latchkey } from '../../latchkey.js'
-import type { MaybePromise } from '../../model/json.js'
-import type { Principal } from '../../model/principal.js'
-import type { TokenStore } from '../../store/port.js'
+import type { Warning } from '../../src/http/diagnostics.js'
+import type { Problem } from '../../src/http/problem.js'
+import type { ScopeArguments } from '../../src/http/requirement.js'
+import type { Latchkey } from '../../src/instance.js'
+import type { MaybePromise } from '../../src/model/json.js'
+import type { Principal } from '../../src/model/principal.js'
+import type { TokenStore } from '../../src/store/port.js'
 
 /** An adapter under test. */
 export type HttpHarness = {

@@ -1,4 +1,4 @@
-import type { RefusedCode } from '../../http/problem.js'
+import type { RefusedCode } from '../../src/http/problem.js'
 
 /** A code that can go over the wire. */
 export type OutcomeCode = RefusedCode

@@ -1,6 +1,6 @@
-import type { ScopeArguments } from '../../http/requirement.js'
-import type { Principal } from '../../model/principal.js'
-import { pause } from '../pause.js'
+import type { ScopeArguments } from '../../src/http/requirement.js'
+import type { Principal } from '../../src/model/principal.js'
+import { pause } from '../../src/testing/pause.js'
 import type { SiteRoute } from './types.js'
 
 /** What the handlers that ran left behind. */

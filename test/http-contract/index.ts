@@ -1,5 +1,5 @@
-import { ContractError } from '../assert.js'
-import type { ContractRunner } from '../store-contract/types.js'
+import { ContractError } from '../../src/testing/assert.js'
+import type { ContractRunner } from '../../src/testing/store-contract/types.js'
 import { connectionCases } from './connections.js'
 import { vectorGroups } from './groups.js'
 import { judge } from './judge.js'

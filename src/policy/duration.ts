@@ -1,0 +1,52 @@
+import { type InputPlace, InvalidInputError } from '../errors.js'
+import { quote } from './quote.js'
+
+/** A hundred years. More was meant as milliseconds. */
+const CENTURY_SECONDS = 3_155_760_000
+
+const UNITS: ReadonlyMap<string, number> = new Map([
+  ['s', 1],
+  ['m', 60],
+  ['h', 3600],
+  ['d', 86_400],
+  ['w', 604_800],
+])
+const TEXT = /^(\d{1,10})([smhdw])$/
+
+/** What a duration must lie within, in seconds, both ends included. */
+export type DurationLimits = {
+  /** @default 1 */
+  readonly min?: number
+  /** @default a hundred years */
+  readonly max?: number
+  /** May it have a fraction? @default false */
+  readonly fraction?: true
+}
+
+/**
+ * Reads a duration: a number of seconds, or text with a unit such as `30s`, `15m`, `12h`, `90d` or `2w`. Answers seconds.
+ *
+ * @throws InvalidInputError (`invalid_input`) outside the limits, and for what looks like milliseconds.
+ */
+export function readDuration(place: InputPlace, input: unknown, limits: DurationLimits = {}): number {
+  const { min = 1, max = CENTURY_SECONDS, fraction } = limits
+  const seconds = secondsOf(input)
+  if (seconds === undefined) {
+    throw new InvalidInputError(place, `must be a number of seconds, or text with a unit such as "15m" or "90d", not ${quote(input)}`)
+  }
+  if (fraction === undefined && !Number.isInteger(seconds)) throw new InvalidInputError(place, `must be whole seconds, not ${seconds}`)
+  if (seconds > CENTURY_SECONDS) {
+    throw new InvalidInputError(place, `is ${quote(input)}, more than a hundred years; if this is milliseconds, give seconds`)
+  }
+  if (seconds < min) throw new InvalidInputError(place, `must be at least ${min} seconds, not ${quote(input)}`)
+  if (seconds > max) throw new InvalidInputError(place, `must be at most ${max} seconds, not ${quote(input)}`)
+  return seconds
+}
+
+function secondsOf(input: unknown): number | undefined {
+  if (typeof input === 'number') return Number.isFinite(input) ? input : undefined
+  if (typeof input !== 'string') return undefined
+  const [, digits, unit = ''] = TEXT.exec(input) ?? []
+  const factor = UNITS.get(unit)
+  return digits === undefined || factor === undefined ? undefined : Number(digits) * factor
+}

@@ -1,0 +1,32 @@
+import { GrantDeniedError, InvalidInputError } from '../../errors.js'
+import type { StoredToken } from '../../model/record.js'
+import type { Context } from '../../verify/context.js'
+import { intersectResources } from '../../verify/permissions.js'
+import { checkGrant, type Kept, type ReadActor } from './actor.js'
+
+/** What of a token decides about handing it out. */
+export type HandedOut = Pick<StoredToken, 'tenantId' | 'ownerId' | 'scopes' | 'resources' | 'inherit'>
+
+/**
+ * Refuses to let an actor hand out more than it has, also by a token that inherits what its owner may do.
+ *
+ * An owner may always hand such a token to itself; to others it takes everything that the owner holds at this moment.
+ *
+ * @throws GrantDeniedError `grant_denied`, with the field
+ * @throws StoreUnavailableError `store_unavailable`, when the owner's permissions cannot be found out
+ */
+export async function checkHandout(context: Context, actor: ReadActor, token: HandedOut, kept?: Kept): Promise<void> {
+  const { catalogue } = context.settings
+  const { tenantId, ownerId, scopes, resources, inherit } = token
+  const wanted = { tenantId, ownerId, scopes, resources }
+  if (inherit !== true) return checkGrant(catalogue, actor, wanted, kept)
+  if (context.owners === undefined) throw new InvalidInputError('inherit', 'needs the option owner, which tells what owners may do')
+  if (ownerId === undefined) throw new InvalidInputError('inherit', 'needs an ownerId: whose permissions the token carries')
+  // A change that gives nothing anew needs no more than the right to manage the token.
+  if (kept?.reach === true) return checkGrant(catalogue, { ...actor, scopes: undefined }, wanted, kept)
+  if (ownerId === actor.id) return checkGrant(catalogue, { ...actor, scopes: undefined, resources: undefined }, wanted, kept)
+  if (actor.scopes === undefined && actor.resources === undefined) return checkGrant(catalogue, actor, wanted, kept)
+  const owned = await context.owners.of(ownerId, tenantId)
+  if (owned === null) throw new GrantDeniedError('ownerId', 'this owner has no access any more')
+  checkGrant(catalogue, actor, { ...wanted, scopes: owned.scopes.names, resources: intersectResources(resources, owned.resources) }, kept)
+}

@@ -1,0 +1,29 @@
+import type { Owned } from '../cache/owners.js'
+import type { Resources } from '../model/json.js'
+import type { Catalogue, ScopeSet } from '../policy/catalogue.js'
+
+/** What a token's own record grants. */
+export type OwnGrants = { readonly scopes: ScopeSet; readonly inherit: boolean }
+
+/** The scopes in force: the token's own cut to its owner's, or its owner's where it inherits them. */
+export function scopesInForce(catalogue: Catalogue, own: OwnGrants, owned: Owned | undefined): ScopeSet {
+  if (owned === undefined) return own.scopes
+  return own.inherit ? owned.scopes : catalogue.intersect(own.scopes, owned.scopes)
+}
+
+/** The data that both reach: a dimension that one of them leaves open is limited by the other. */
+export function intersectResources(a: Resources | undefined, b: Resources | undefined): Resources | undefined {
+  if (a === undefined || a === b) return b
+  if (b === undefined) return a
+  const dimensions = new Set([...Object.keys(a), ...Object.keys(b)])
+  return Object.fromEntries([...dimensions].map((dimension) => [dimension, both(valuesOf(a, dimension), valuesOf(b, dimension))]))
+}
+
+function valuesOf(resources: Resources, dimension: string): readonly string[] | undefined {
+  return Object.hasOwn(resources, dimension) ? resources[dimension] : undefined
+}
+
+function both(a: readonly string[] | undefined, b: readonly string[] | undefined): readonly string[] {
+  if (a === undefined) return b ?? []
+  return b === undefined ? a : a.filter((value) => b.includes(value))
+}
