@@ -26,10 +26,19 @@ export const created = [
   tokens.system.create({ name: 'a', scopes: ['inventory:read', 'inventory:*', '@staff'] }),
   // @ts-expect-error: not in the catalogue
   tokens.system.create({ name: 'a', scopes: ['inventory:raed'] }),
-  // @ts-expect-error: an actor is required
-  tokens.system.create({ name: 'a', scopes: [] }),
+  // @ts-expect-error: there are no verbs without somebody who asks
+  tokens.create({ name: 'a', scopes: [] }),
   // @ts-expect-error: an actor that may be undefined is not an actor
   tokens.as(undefined).create({ name: 'a', scopes: [] }),
+  // @ts-expect-error: text is never an actor
+  tokens.as('system').create({ name: 'a', scopes: [] }),
+  // @ts-expect-error: either scopes or inherit
+  tokens.system.create({ name: 'a' }),
+  // @ts-expect-error: not both
+  tokens.system.create({ name: 'a', scopes: [], inherit: true }),
+  tokens.system.create({ name: 'a', ownerId: 'u1', inherit: true, expiresIn: '90d', rotateEvery: '30d' }),
+  // @ts-expect-error: not a duration
+  tokens.system.create({ name: 'a', scopes: [], expiresIn: '90 days' }),
   // @ts-expect-error: unknown fields are refused
   tokens.system.create({ name: 'a', scopes: [], colour: 'red' }),
 ]

@@ -134,7 +134,7 @@ describe('the audit', () => {
       store.behave({ commit: { do: 'answer', value: answer }, revokeWhere: { do: 'answer', value: answer } })
       expect(await refusal(tokens.system.revoke(record.id))).toMatch(/^store_unavailable/)
       expect(await refusal(tokens.system.revokeAll({ all: true }))).toMatch(/^store_unavailable/)
-      expect(told.map(({ action }) => action)).toEqual(['create'])
+      expect(told.map(({ action }) => action)).toEqual(['token.created'])
     })
   }
 })
@@ -156,7 +156,13 @@ describe('onEvent', () => {
     await tokens.system.update(record.id, { name: 'y' })
     await tokens.system.rotate(record.id)
     await tokens.system.revokeAll({ all: true })
-    expect(told.map(([{ action }]) => action)).toEqual(['token.created', 'token.updated', 'token.rotated', 'token.created', 'tokens.revoked'])
+    expect(told.map(([{ action }]) => action)).toEqual([
+      'token.created',
+      'token.updated',
+      'token.rotated',
+      'token.created',
+      'tokens.revoked',
+    ])
     expect(told.every(([, durable]) => durable)).toBe(true)
     expect(told.at(-1)?.[0].count).toBe(1)
   })

@@ -170,7 +170,7 @@ describe('prune', () => {
     expect(left.sort()).toEqual([alive.record.id, fresh.record.id].sort())
     expect(await verdict(tokens.verify(expired.token))).toBe('token_unknown')
     expect(await verdict(tokens.verify(alive.token))).toBe('ok')
-    expect((await tokens.system.events({ tokenId: expired.record.id })).items.map(({ action }) => action)).toContain('create')
+    expect((await tokens.system.events({ tokenId: expired.record.id })).items.map(({ action }) => action)).toContain('token.created')
     expect((await tokens.system.events({ action: 'token.pruned' })).items).toMatchObject([{ count: 2 }])
   })
 

@@ -56,7 +56,7 @@ describe('a leak report', () => {
     const answers = await Promise.all([1, 2, 3, 4].map(async () => (await report(sender.request(body))).json()))
     expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1)
     const { items } = await tokens.system.events({ tokenId: record.id })
-    expect(items.map((event) => event.action).sort()).toEqual(['create', 'leak', 'revoke'])
+    expect(items.map((event) => event.action).sort()).toEqual(['token.created', 'token.leaked', 'token.revoked'])
     expect(sender.fetches).toBe(1)
   })
 
