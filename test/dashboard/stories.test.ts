@@ -138,7 +138,7 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
     }))
 
   it('lets nobody pick what they may not grant, and says the policy before it is broken', () =>
-    play({ user: 'uma', options: { maxTtlSeconds: 60 * 86_400 } }, async ({ page, world }) => {
+    play({ user: 'uma', options: { expiry: { max: '60d' } } }, async ({ page, world }) => {
       await press(page, 'Create token')
       const dialog = page.getByRole('dialog')
       await expect.poll(() => dialog.getByRole('checkbox', { name: /^inventory:read / }).isEnabled()).toBe(true)

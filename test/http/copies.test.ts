@@ -24,7 +24,7 @@ const load = async (): Promise<Copy> => {
 
 const admitted = async (copy: Copy): Promise<FakeRequest> => {
   const tokens = copy.core.latchkey({ prefix: 'acme', store: memoryStore(), scopes: { 'inventory:read': 'See stock' } })
-  const { token } = await tokens.create({ name: 'ERP', scopes: ['inventory:read'] }, { actor: 'system' })
+  const { token } = await tokens.system.create({ name: 'ERP', scopes: ['inventory:read'] })
   const request = withToken(token)
   const outcome = await copy.guard.createGuard(tokens, {}, fakePlatform())(request)
   expect(outcome.principal).toBeDefined()
@@ -49,6 +49,14 @@ describe('two copies of the package in one process', () => {
     const request = await admitted(first)
     const check = second.scopes.createScopeCheck<FakeRequest>(['inventory:read'])
     expect(await check(request)).toMatchObject({ status: 500, body: expect.stringContaining('misconfigured') })
+  })
+
+  it('refuse each other an instance by a message that says so', async () => {
+    const [first, second] = [await load(), await load()]
+    const tokens = first.core.latchkey({ prefix: 'acme', store: memoryStore(), scopes: { 'inventory:read': 'See stock' } })
+    second.core.latchkey({ prefix: 'acme', store: memoryStore(), scopes: { 'inventory:read': 'See stock' } })
+    expect(() => second.guard.createGuard(tokens, {}, fakePlatform())).toThrow(/two copies of latchkey/)
+    await tokens.close()
   })
 
   it('are named with their files in the warning', async () => {

@@ -26,7 +26,7 @@ const SAMPLES: readonly Sample[] = [
     ageDays: 120,
     perHour: 46,
     allowedIps: ['192.0.2.0/24'],
-    rotateEverySeconds: 90 * 86_400,
+    rotateEvery: '90d',
     metadata: { team: 'logistics', contact: 'ops@acme.example' },
   },
   {
@@ -127,7 +127,7 @@ async function use({ store }: World, ids: ReadonlyMap<string, string>, now: numb
       const date = new Date(bucketAt)
       const awake =
         (0.35 + 0.65 * Math.max(0, Math.sin(((date.getUTCHours() - 5) / 24) * 2 * Math.PI))) * (date.getUTCDay() % 6 === 0 ? 0.4 : 1)
-      for (const [index, endpoint] of ENDPOINTS.slice(0, scopes.length + 1).entries()) {
+      for (const [index, endpoint] of ENDPOINTS.slice(0, (scopes?.length ?? 0) + 1).entries()) {
         const count = Math.round((perHour * awake * (0.6 + 0.8 * random())) / (index * 2 + 1))
         if (count > 0) counts.push({ tokenId, bucketAt, endpoint, outcome: 'allowed', count })
       }
