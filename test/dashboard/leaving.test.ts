@@ -15,7 +15,7 @@ const focused = (page: Page): Promise<string | undefined> => page.evaluate(() =>
 
 describe.skipIf(skip !== undefined)(`leaving ${skip ?? ''}`, () => {
   const play = stage(path)
-  const one: Wanted = { before: ({ tokens }) => tokens.create({ name: 'ERP', scopes: ['orders:read'] }, { actor }) }
+  const one: Wanted = { before: ({ tokens }) => tokens.system.create({ name: 'ERP', scopes: ['orders:read'] }, { actor }) }
 
   it('asks before a token that was not copied is lost by Back', () =>
     play(one, async ({ page, world }) => {
@@ -88,7 +88,7 @@ describe.skipIf(skip !== undefined)(`leaving ${skip ?? ''}`, () => {
       await page.getByRole('dialog').getByLabel('Reason').fill('x')
       await page.keyboard.press('Enter')
       await page.getByRole('dialog', { name: 'Revoke ERP?' }).waitFor()
-      expect((await world.tokens.list()).items.map(({ status, replacedById }) => [status, replacedById])).toEqual([['active', undefined]])
+      expect((await world.tokens.system.list()).items.map(({ status, replacedById }) => [status, replacedById])).toEqual([['active', undefined]])
     }))
 
   it('opens the review with the focus on its button, so that Enter creates and drops nothing', () =>
@@ -100,7 +100,7 @@ describe.skipIf(skip !== undefined)(`leaving ${skip ?? ''}`, () => {
       await expect.poll(() => focused(page)).toBe('Create token')
       await page.keyboard.press('Enter')
       await page.locator('[data-token]:not(:empty)').waitFor()
-      expect((await world.tokens.list()).items).toHaveLength(1)
+      expect((await world.tokens.system.list()).items).toHaveLength(1)
       await keep(page)
     }))
 
