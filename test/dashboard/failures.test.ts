@@ -5,9 +5,9 @@ import { seed } from './support/seed.js'
 import { confirm, keep, press, stage, type Wanted } from './support/stage.js'
 
 const { path = '', skip } = findChromium()
-const actor = 'system'
+const _actor = 'system'
 const isList = (url: URL): boolean => url.pathname === '/admin/tokens/' && url.searchParams.has('limit')
-const one: Wanted = { before: ({ tokens }) => tokens.create({ name: 'ERP', scopes: ['orders:read'] }, { actor }) }
+const one: Wanted = { before: ({ tokens }) => tokens.system.create({ name: 'ERP', scopes: ['orders:read'] }) }
 
 /** Lets changes reach the server, and loses the first answers on the way back. */
 async function loseAnswers(page: Page, count: number, match: RegExp): Promise<void> {
@@ -88,7 +88,7 @@ describe.skipIf(skip !== undefined)(`failures ${skip ?? ''}`, () => {
       await confirm(page, 'Review')
       await confirm(page, 'Create token')
       await page.getByRole('dialog', { name: 'The token was created, but not shown' }).waitFor()
-      const [orphan] = (await world.tokens.list()).items
+      const [orphan] = (await world.tokens.system.list()).items
       await page
         .getByRole('dialog')
         .getByText(orphan?.hint ?? '')
@@ -96,7 +96,7 @@ describe.skipIf(skip !== undefined)(`failures ${skip ?? ''}`, () => {
       await confirm(page, 'Rotate it now')
       const token = await page.locator('[data-token]:not(:empty)').textContent()
       await keep(page)
-      const { items } = await world.tokens.list()
+      const { items } = await world.tokens.system.list()
       expect(items.map(({ status }) => status)).toEqual(['active', 'revoked'])
       expect(await world.tokens.introspect(token ?? '')).toMatchObject({ active: true })
     }))
@@ -110,7 +110,7 @@ describe.skipIf(skip !== undefined)(`failures ${skip ?? ''}`, () => {
       await page.getByRole('dialog', { name: 'The token was created, but not shown' }).waitFor()
       await confirm(page, 'Later')
       await page.getByText('The token it replaces works until').waitFor()
-      expect((await world.tokens.list()).items).toHaveLength(2)
+      expect((await world.tokens.system.list()).items).toHaveLength(2)
     }))
 
   it('keep the draft when the session ends in a form: people sign in beside it and go on', () =>
@@ -128,14 +128,14 @@ describe.skipIf(skip !== undefined)(`failures ${skip ?? ''}`, () => {
       await page.context().addCookies([{ name: 'user', value: 'root', url: world.origin }])
       await confirm(page, 'Create token')
       await page.locator('[data-token]:not(:empty)').waitFor()
-      expect((await world.tokens.list()).items.map(({ name }) => name)).toEqual(['Long work'])
+      expect((await world.tokens.system.list()).items.map(({ name }) => name)).toEqual(['Long work'])
     }))
 
   it('in a part of several are listed by token, and those stay selected', () =>
     play({ before: seed }, async ({ page, world }) => {
       for (const name of ['Price feed', 'Web shop']) await page.getByRole('checkbox', { name: `Select ${name}` }).check()
-      const [shop] = (await world.tokens.list({ name: 'Web shop' })).items
-      await world.tokens.update(shop?.id ?? '', { description: 'changed meanwhile' }, { actor })
+      const [shop] = (await world.tokens.system.list({ name: 'Web shop' })).items
+      await world.tokens.system.update(shop?.id ?? '', { description: 'changed meanwhile' })
       await page.getByRole('region', { name: '2 selected' }).getByRole('button', { name: 'Deactivate' }).click()
       const dialog = page.getByRole('dialog', { name: '1 token could not be changed' })
       await dialog.getByText('1 token was changed.').waitFor()
@@ -143,6 +143,6 @@ describe.skipIf(skip !== undefined)(`failures ${skip ?? ''}`, () => {
       await dialog.getByRole('button', { name: 'Close' }).last().click()
       await page.getByRole('region', { name: '1 selected' }).getByRole('button', { name: 'Deactivate' }).click()
       await page.getByText('1 token changed').waitFor()
-      expect((await world.tokens.list({ status: 'inactive' })).items.map(({ name }) => name)).toContain('Web shop')
+      expect((await world.tokens.system.list({ status: 'inactive' })).items.map(({ name }) => name)).toContain('Web shop')
     }))
 })

@@ -4,7 +4,7 @@ import type { World } from './support/host.js'
 import { press, stage } from './support/stage.js'
 
 const { path = '', skip } = findChromium()
-const actor = 'system'
+const _actor = 'system'
 
 const many =
   (count: number) =>
@@ -12,7 +12,7 @@ const many =
     const now = Date.now()
     for (let index = 1; index <= count; index += 1) {
       at(now - (count - index + 1) * 1000)
-      await tokens.create({ name: `Token ${index}`, tenantId: index % 2 === 0 ? 'acme' : 'bolt', scopes: [] }, { actor })
+      await tokens.system.create({ name: `Token ${index}`, tenantId: index % 2 === 0 ? 'acme' : 'bolt', scopes: [] })
     }
     at(undefined)
   }
@@ -25,8 +25,8 @@ describe.skipIf(skip !== undefined)(`finding tokens ${skip ?? ''}`, () => {
     return play(
       {
         async before({ tokens }) {
-          await tokens.create({ name: 'Other', scopes: [] }, { actor })
-          token = (await tokens.create({ name: 'ERP', scopes: [] }, { actor })).token
+          await tokens.system.create({ name: 'Other', scopes: [] })
+          token = (await tokens.system.create({ name: 'ERP', scopes: [] })).token
         },
       },
       async ({ page, world, watched }) => {
@@ -51,7 +51,7 @@ describe.skipIf(skip !== undefined)(`finding tokens ${skip ?? ''}`, () => {
 
   it('takes a token out of an address that somebody made with one', () =>
     play({}, async ({ page, world }) => {
-      const { token, record } = await world.tokens.create({ name: 'ERP', scopes: [] }, { actor })
+      const { token, record } = await world.tokens.system.create({ name: 'ERP', scopes: [] })
       await page.goto(`${world.url}?q=${token}`)
       await page.getByRole('link', { name: 'ERP' }).waitFor()
       expect(new URL(page.url()).search).toBe(`?q=${record.id}`)

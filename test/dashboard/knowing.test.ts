@@ -4,9 +4,9 @@ import { seed } from './support/seed.js'
 import { confirm, press, stage, type Wanted } from './support/stage.js'
 
 const { path = '', skip } = findChromium()
-const actor = 'system'
+const _actor = 'system'
 const HOUR = 3_600_000
-const one: Wanted = { before: ({ tokens }) => tokens.create({ name: 'ERP', scopes: ['orders:read'] }, { actor }) }
+const one: Wanted = { before: ({ tokens }) => tokens.system.create({ name: 'ERP', scopes: ['orders:read'] }) }
 
 describe.skipIf(skip !== undefined)(`what the page says it knows ${skip ?? ''}`, () => {
   const play = stage(path)
@@ -55,7 +55,7 @@ describe.skipIf(skip !== undefined)(`what the page says it knows ${skip ?? ''}`,
         context: { timezoneId: 'Europe/London' },
         async before({ tokens, at }) {
           at(Date.parse('2026-11-26T10:00:00Z'))
-          await tokens.create({ name: 'ERP', scopes: [], expiresAt }, { actor })
+          await tokens.system.create({ name: 'ERP', scopes: [], expiresAt })
         },
         at: '',
         now: Date.parse('2026-11-26T11:00:00Z'),
@@ -80,7 +80,7 @@ describe.skipIf(skip !== undefined)(`what the page says it knows ${skip ?? ''}`,
     play(
       {
         async before({ tokens, store }) {
-          const { record } = await tokens.create({ name: 'ERP', scopes: [] }, { actor })
+          const { record } = await tokens.system.create({ name: 'ERP', scopes: [] })
           const at = Date.now() - 60_000
           const bucketAt = Math.floor(at / HOUR) * HOUR
           const counts = Array.from({ length: 10 }, (_, index) => ({
@@ -107,8 +107,8 @@ describe.skipIf(skip !== undefined)(`what the page says it knows ${skip ?? ''}`,
       await page.getByRole('link', { name: 'ERP' }).click()
       await press(page, 'Edit')
       await page.getByRole('dialog').getByLabel('Name').fill('ERP of mine')
-      const [{ id } = { id: '' }] = (await world.tokens.list()).items
-      await world.tokens.revoke(id, {}, { actor: { id: 'ada', tenants: '*', manages: 'all' } })
+      const [{ id } = { id: '' }] = (await world.tokens.system.list()).items
+      await world.tokens.system.revoke(id, {}, { actor: { id: 'ada', tenants: '*', manages: 'all' } })
       await confirm(page, 'Save changes')
       const conflict = page.getByRole('dialog', { name: 'Somebody else changed this token' })
       await conflict.getByText(/It was revoked .* by ada, so nothing can be changed any more/).waitFor()

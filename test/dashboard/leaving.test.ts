@@ -4,7 +4,7 @@ import { findChromium } from './support/browser.js'
 import { confirm, createByPage, keep, press, stage, type Wanted } from './support/stage.js'
 
 const { path = '', skip } = findChromium()
-const actor = 'system'
+const _actor = 'system'
 
 const shown = (page: Page): Promise<string | null> => page.locator('[data-token]:not(:empty)').textContent()
 
@@ -15,7 +15,7 @@ const focused = (page: Page): Promise<string | undefined> => page.evaluate(() =>
 
 describe.skipIf(skip !== undefined)(`leaving ${skip ?? ''}`, () => {
   const play = stage(path)
-  const one: Wanted = { before: ({ tokens }) => tokens.system.create({ name: 'ERP', scopes: ['orders:read'] }, { actor }) }
+  const one: Wanted = { before: ({ tokens }) => tokens.system.create({ name: 'ERP', scopes: ['orders:read'] }) }
 
   it('asks before a token that was not copied is lost by Back', () =>
     play(one, async ({ page, world }) => {
@@ -88,7 +88,9 @@ describe.skipIf(skip !== undefined)(`leaving ${skip ?? ''}`, () => {
       await page.getByRole('dialog').getByLabel('Reason').fill('x')
       await page.keyboard.press('Enter')
       await page.getByRole('dialog', { name: 'Revoke ERP?' }).waitFor()
-      expect((await world.tokens.system.list()).items.map(({ status, replacedById }) => [status, replacedById])).toEqual([['active', undefined]])
+      expect((await world.tokens.system.list()).items.map(({ status, replacedById }) => [status, replacedById])).toEqual([
+        ['active', undefined],
+      ])
     }))
 
   it('opens the review with the focus on its button, so that Enter creates and drops nothing', () =>
