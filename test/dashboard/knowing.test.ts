@@ -108,7 +108,7 @@ describe.skipIf(skip !== undefined)(`what the page says it knows ${skip ?? ''}`,
       await press(page, 'Edit')
       await page.getByRole('dialog').getByLabel('Name').fill('ERP of mine')
       const [{ id } = { id: '' }] = (await world.tokens.system.list()).items
-      await world.tokens.system.revoke(id, {}, { actor: { id: 'ada', tenants: '*', manages: 'all' } })
+      await world.tokens.as({ id: 'ada', tenants: '*', manages: 'all' }).revoke(id)
       await confirm(page, 'Save changes')
       const conflict = page.getByRole('dialog', { name: 'Somebody else changed this token' })
       await conflict.getByText(/It was revoked .* by ada, so nothing can be changed any more/).waitFor()
