@@ -38,9 +38,22 @@ const TITLES: { readonly [status: number]: string } = {
   400: 'Bad Request',
   401: 'Unauthorized',
   403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  406: 'Not Acceptable',
+  409: 'Conflict',
+  412: 'Precondition Failed',
+  413: 'Content Too Large',
+  415: 'Unsupported Media Type',
+  422: 'Unprocessable Content',
   429: 'Too Many Requests',
   500: 'Internal Server Error',
   503: 'Service Unavailable',
+}
+
+/** The phrase of a status, as RFC 9110 §15 calls it. */
+export function titleOf(status: number): string {
+  return TITLES[status] ?? ''
 }
 
 const DETAILS: { readonly [Name in RefusedCode]: string } = {
@@ -77,7 +90,7 @@ export function publicCode(code: unknown): RefusedCode {
 /** The problem document of a code. */
 export function problemOf(code: RefusedCode): Problem {
   const status = CODES[code]
-  return { title: TITLES[status] ?? '', status, detail: DETAILS[code], code }
+  return { title: titleOf(status), status, detail: DETAILS[code], code }
 }
 
 function isRefusedCode(code: string): code is RefusedCode {

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { CODES, type Code } from '../errors.js'
-import { titleOf } from './problem-response.js'
+import { titleOf } from '../http/problem.js'
 import type { Answer, Example, Route, Sample } from './route.js'
 import { problem } from './schemas/outputs.js'
 

@@ -1,4 +1,5 @@
 import { CODES, type Code, type InputIssue, InvalidInputError, LatchkeyError } from '../errors.js'
+import { titleOf } from '../http/problem.js'
 import { redact } from '../token/redact.js'
 import { type Fault, type Part, pointerTo, RequestFault } from './fault.js'
 import { tagOf } from './preconditions.js'
@@ -13,28 +14,6 @@ export type ProblemBody = {
   readonly errors?: readonly Fault[]
   /** After a precondition that failed: the version that the token has now. */
   readonly version?: number
-}
-
-const TITLES: { readonly [status: number]: string } = {
-  400: 'Bad Request',
-  401: 'Unauthorized',
-  403: 'Forbidden',
-  404: 'Not Found',
-  405: 'Method Not Allowed',
-  406: 'Not Acceptable',
-  409: 'Conflict',
-  412: 'Precondition Failed',
-  413: 'Content Too Large',
-  415: 'Unsupported Media Type',
-  422: 'Unprocessable Content',
-  429: 'Too Many Requests',
-  500: 'Internal Server Error',
-  503: 'Service Unavailable',
-}
-
-/** The title of a status, as RFC 9110 calls it. */
-export function titleOf(status: number): string {
-  return TITLES[status] ?? ''
 }
 
 /**

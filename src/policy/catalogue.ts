@@ -2,7 +2,7 @@ import { expand, flatten } from './expand.js'
 import { readDefinitions } from './read-definitions.js'
 import { coversGrant, isScopeName } from './scope.js'
 import { intersect, NO_SCOPES, type ScopeSet } from './scope-set.js'
-import { problemWithGrant } from './why-not-grantable.js'
+import { whyNotGrantable } from './why-not-grantable.js'
 
 export type { ScopeSet } from './scope-set.js'
 
@@ -18,7 +18,7 @@ export type Catalogue = {
   /** What stands in both sets, in the order of the first. */
   intersect(a: ScopeSet, b: ScopeSet): ScopeSet
   /** Why this cannot be given to a token, for people; `undefined` when it can. */
-  problemWith(grant: unknown): string | undefined
+  whyNotGrantable(grant: unknown): string | undefined
   /**
    * The first of the wanted grants that someone with `actorGrants` may not hand out; `undefined` when all may be.
    *
@@ -68,13 +68,13 @@ export function compileCatalogue(options: CatalogueOptions): Catalogue {
     names: definitions.names,
     resolve,
     intersect,
-    problemWith: (grant: unknown) => problemWithGrant(definitions, grant),
+    whyNotGrantable: (grant: unknown) => whyNotGrantable(definitions, grant),
     grantable(actorGrants: readonly string[], wanted: readonly string[], keptGrants: readonly string[]): string | undefined {
       const held = resolve(actorGrants)
       const patterns = flatten(definitions, textsOf(actorGrants))
       return wanted.find((grant) => {
         if (keptGrants.includes(grant)) return false
-        if (problemWithGrant(definitions, grant) !== undefined) return true
+        if (whyNotGrantable(definitions, grant) !== undefined) return true
         if (isScopeName(grant)) return !held.has(grant)
         return !patterns.some((pattern) => coversGrant(pattern, grant))
       })

@@ -4,7 +4,7 @@ import { quote } from './quote.js'
 import { reading } from './reading.js'
 import { isScopeName } from './scope.js'
 import { closest } from './suggest.js'
-import { problemWithGrant } from './why-not-grantable.js'
+import { whyNotGrantable } from './why-not-grantable.js'
 
 const NAME_RULE = 'must be segments of a-z, 0-9, _ and - joined by ":", at most 128 characters, such as inventory:read'
 
@@ -44,7 +44,7 @@ function readGroups(input: unknown, plain: Definitions): ReadonlyMap<string, rea
     const field = `groups.${short(name)}`
     if (!isScopeName(name)) throw new InvalidInputError(field, `${NAME_RULE} (the @ belongs where the group is used)`)
     const kept = listOf(field, members).map((member, at) => {
-      const problem = problemWithGrant(plain, member)
+      const problem = whyNotGrantable(plain, member)
       if (typeof member === 'string' && member.startsWith('@')) {
         throw new InvalidInputError(`${field}.${at}`, `is ${quote(member)}: a group holds scopes and wildcards, not other groups`)
       }

@@ -4,7 +4,7 @@ import { covers, isGrant, isGroupReference, isWildcard } from './scope.js'
 import { closest } from './suggest.js'
 
 /** Why a grant cannot be given to a token, as a message for people; `undefined` when it can. */
-export function problemWithGrant(definitions: Definitions, grant: unknown): string | undefined {
+export function whyNotGrantable(definitions: Definitions, grant: unknown): string | undefined {
   if (typeof grant !== 'string') return `must be a scope, a wildcard or @group, not ${quote(grant)}`
   if (!isGrant(grant))
     return `${quote(grant)} is not written like a scope, a wildcard (inventory:*) or @group${suggestion(definitions, grant)}`

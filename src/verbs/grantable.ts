@@ -22,6 +22,6 @@ function candidates({ settings }: Context): readonly string[] {
 }
 
 function mayGrant({ settings }: Context, actor: ReadActor, grant: string): boolean {
-  if (settings.catalogue.problemWith(grant) !== undefined) return false
+  if (settings.catalogue.whyNotGrantable(grant) !== undefined) return false
   return actor.scopes === undefined || settings.catalogue.grantable(actor.scopes, [grant], []) === undefined
 }

@@ -100,10 +100,10 @@ test('the options can change afterwards without changing the catalogue', () => {
   expect(catalogue.resolve(['@staff', 'more']).names).toEqual(['inventory:read'])
 })
 
-describe('problemWith says why a grant cannot be given', () => {
+describe('whyNotGrantable says why a grant cannot be given', () => {
   const catalogue = compileCatalogue({ scopes, groups: { staff: ['inventory:*'] } })
   test.each(['inventory:read', 'inventory:*', '@staff'])('%s can', (grant) => {
-    expect(catalogue.problemWith(grant)).toBeUndefined()
+    expect(catalogue.whyNotGrantable(grant)).toBeUndefined()
   })
   const problems: [unknown, RegExp][] = [
     ['inventory:raed', /not in the catalogue; did you mean "inventory:read"\?/],
@@ -126,16 +126,16 @@ describe('problemWith says why a grant cannot be given', () => {
     [{ toString: () => 'inventory:read' }, /type object/],
   ]
   test.each(problems)('%s: %s', (grant, message) => {
-    expect(catalogue.problemWith(grant)).toMatch(message)
+    expect(catalogue.whyNotGrantable(grant)).toMatch(message)
   })
 
   test('in few words, however long the grant, and without the token that was pasted there', () => {
-    expect(catalogue.problemWith('a'.repeat(5_000_000))?.length).toBeLessThan(250)
+    expect(catalogue.whyNotGrantable('a'.repeat(5_000_000))?.length).toBeLessThan(250)
     const secret = 'pHk82J7SdVbmHv2PCggppN3U4PmcgphSGMXr3CJoeuf3CYcSx'
-    expect(catalogue.problemWith(`acme_live_c6w4G5BC9wx2juOQ_${secret}`)).not.toContain(secret.slice(0, 12))
+    expect(catalogue.whyNotGrantable(`acme_live_c6w4G5BC9wx2juOQ_${secret}`)).not.toContain(secret.slice(0, 12))
   })
 
   test('* can be given where the options allow it', () => {
-    expect(compileCatalogue({ scopes, allowWildcard: true }).problemWith('*')).toBeUndefined()
+    expect(compileCatalogue({ scopes, allowWildcard: true }).whyNotGrantable('*')).toBeUndefined()
   })
 })

@@ -43,7 +43,7 @@ describe.each(traps())('%s', (_name, input) => {
     expect(normalizeIp(input)).toBeUndefined()
     expect(resourcesAllow({ warehouse: ['w1'] }, { warehouse: input as string })).toBe(false)
     const catalogue = compileCatalogue({ scopes: { a: 'A' } })
-    expect(catalogue.problemWith(input)).toBeDefined()
+    expect(catalogue.whyNotGrantable(input)).toBeDefined()
     expect(catalogue.resolve([input as string]).names).toEqual([])
   })
 

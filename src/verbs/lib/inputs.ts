@@ -79,7 +79,7 @@ export function endOf(input: Input, given: GivenFields, now: number): number | n
  */
 export function readScopes(catalogue: Catalogue, scopes: readonly string[]): readonly string[] {
   for (const [at, scope] of scopes.entries()) {
-    const problem = catalogue.problemWith(scope)
+    const problem = catalogue.whyNotGrantable(scope)
     if (problem !== undefined) throw new InvalidInputError(['scopes', at], problem)
   }
   return [...new Set(scopes)]
