@@ -5,9 +5,9 @@ import type { MaybePromise, Resources } from './model/json.js'
 import type { Duration } from './model/record.js'
 import { type Catalogue, compileCatalogue } from './policy/catalogue.js'
 import { readDuration } from './policy/duration.js'
-import { readShape, readWith } from './policy/shape.js'
+import { readPart, readShape, readWith } from './policy/shape.js'
 import type { RateLimitOptions } from './rate-limit/model.js'
-import { readRateLimit } from './rate-limit/read-options.js'
+import { type ReadRateLimits, readRateLimit } from './rate-limit/read-options.js'
 import { isStore } from './store/is-store.js'
 import type { TokenStore } from './store/port.js'
 import { createDigesters, type Digester } from './token/digest.js'
@@ -111,7 +111,7 @@ export type Settings = {
   readonly ownerStalenessMs: number
   readonly serveStaleMs: number
   readonly usage: { readonly flushMs: number } | undefined
-  readonly rateLimit: RateLimitOptions | undefined
+  readonly rateLimit: ReadRateLimits | undefined
   readonly deadlineMs: number
   readonly onEvent: ((event: AuditEvent) => unknown) | undefined
   readonly clock: () => number
@@ -242,15 +242,6 @@ function readCache(input: unknown): Bounds | undefined {
   const bounds = readPart('cache', cacheBounds, input)
   const given = Object.entries(bounds).filter(([, value]) => value !== undefined)
   return { ...BALANCED, ...(Object.fromEntries(given) as Partial<Bounds>) }
-}
-
-function readPart<T>(name: string, shape: z.ZodType<T>, input: unknown): T {
-  try {
-    return readShape(shape, input, name)
-  } catch (error) {
-    if (!(error instanceof InvalidInputError) || error.field === name) throw error
-    throw new InvalidInputError(`${name}.${error.field}`, error.issues[0]?.message ?? 'is not valid', error.cause)
-  }
 }
 
 function frozenLists(groups: { readonly [group: string]: readonly string[] }): { readonly [group: string]: readonly string[] } {

@@ -1,4 +1,5 @@
-import { InvalidInputError } from '../errors.js'
+import * as z from 'zod'
+import { readShape } from '../policy/shape.js'
 import type { CredentialSource } from './credential.js'
 import type { OnWarning } from './diagnostics.js'
 import type { ErrorBody } from './refuse.js'
@@ -19,25 +20,23 @@ export type AuthenticateOptions<R> = {
   readonly onWarning?: OnWarning | undefined
 }
 
-const NAMES = new Set(['optional', 'credential', 'realm', 'errorBody', 'resourceMetadata', 'onWarning'])
-const FUNCTIONS = ['errorBody', 'onWarning'] as const
+const callback = z.custom((value) => typeof value === 'function', { error: 'must be a function' })
+
+/** `credential`, `realm` and `resourceMetadata` are read where they are used. */
+const schema = z.strictObject({
+  optional: z.boolean({ error: 'must be true or false' }).optional(),
+  credential: z.unknown().optional(),
+  realm: z.unknown().optional(),
+  errorBody: callback.optional(),
+  resourceMetadata: z.unknown().optional(),
+  onWarning: callback.optional(),
+})
 
 /**
- * Checks the options as a whole; `credential` and `realm` are checked where they are used.
+ * Checks the options as a whole.
  *
  * @throws InvalidInputError `invalid_input`
  */
 export function readOptions<R>(options: AuthenticateOptions<R>): AuthenticateOptions<R> {
-  const given: unknown = options
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) throw new InvalidInputError('options', 'must be an object')
-  for (const name of Reflect.ownKeys(given)) {
-    if (typeof name !== 'string' || !NAMES.has(name))
-      throw new InvalidInputError(String(name), `there is no such option: there are ${[...NAMES].join(', ')}`)
-  }
-  const copy = { ...options }
-  if (copy.optional !== undefined && typeof copy.optional !== 'boolean') throw new InvalidInputError('optional', 'must be true or false')
-  for (const name of FUNCTIONS) {
-    if (copy[name] !== undefined && typeof copy[name] !== 'function') throw new InvalidInputError(name, 'must be a function')
-  }
-  return copy
+  return readShape(schema, options, 'options') as AuthenticateOptions<R>
 }

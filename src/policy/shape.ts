@@ -77,6 +77,22 @@ export function readShape<T>(schema: z.ZodType<T>, input: unknown, root: string)
   throw new InvalidInputError(first.path.length === 0 ? root : first.path, first.message, undefined, issues)
 }
 
+/**
+ * Reads a part of an input, which stands under a name of its own.
+ *
+ * @throws InvalidInputError `invalid_input`
+ */
+export function readPart<T>(name: string, schema: z.ZodType<T>, input: unknown): T {
+  try {
+    return readShape(schema, input, name)
+  } catch (error) {
+    if (!(error instanceof InvalidInputError)) throw error
+    const issues = error.issues.map(({ path, message }) => ({ path: [name, ...path], message }))
+    const [first = { path: [name], message: 'could not be read' }] = issues
+    throw new InvalidInputError(first.path, first.message, error.cause, issues)
+  }
+}
+
 function rankOf(issue: z.core.$ZodIssue): number {
   return issue.code === 'unrecognized_keys' ? 0 : 1
 }

@@ -1,5 +1,6 @@
 import type { MaybePromise } from '../model/json.js'
 import type { Principal, RateState } from '../model/principal.js'
+import type { Duration } from '../model/record.js'
 
 /** What a limiter answers: the shape of rate-limiter-flexible's `RateLimiterRes`. */
 export type LimiterAnswer = {
@@ -31,7 +32,7 @@ export type Limiter = {
 export type LimitBy = 'token' | 'owner' | 'tenant'
 
 /** When a quota is full again: at the turn of the hour, day, week (Monday) or month in UTC, or every so many seconds. */
-export type Refill = 'hour' | 'day' | 'week' | 'month' | { readonly everySeconds: number }
+export type Refill = 'hour' | 'day' | 'week' | 'month' | { readonly every: Duration }
 
 /** One limit. */
 export type RateLimit = {

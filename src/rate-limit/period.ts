@@ -1,4 +1,4 @@
-import type { Refill } from './model.js'
+import type { ReadRefill } from './read-options.js'
 
 /** One stretch of a quota's schedule, in milliseconds since the Unix epoch. */
 export type Period = { readonly startsAt: number; readonly endsAt: number }
@@ -10,7 +10,7 @@ const WEEK = 7 * DAY
 const FIRST_MONDAY = 4 * DAY
 
 /** The period that an instant falls in. In UTC, so that all nodes agree whatever their time zone. */
-export function periodOf(refill: Refill, now: number): Period {
+export function periodOf(refill: ReadRefill, now: number): Period {
   if (refill === 'month') {
     const date = new Date(now)
     const [year, month] = [date.getUTCFullYear(), date.getUTCMonth()]
@@ -19,7 +19,7 @@ export function periodOf(refill: Refill, now: number): Period {
   if (refill === 'hour') return evenPeriod(now, HOUR, 0)
   if (refill === 'day') return evenPeriod(now, DAY, 0)
   if (refill === 'week') return evenPeriod(now, WEEK, FIRST_MONDAY)
-  return evenPeriod(now, refill.everySeconds * 1000, 0)
+  return evenPeriod(now, refill.every * 1000, 0)
 }
 
 function evenPeriod(now: number, length: number, origin: number): Period {

@@ -3,8 +3,8 @@ import type { MaybePromise } from '../model/json.js'
 import type { Principal, RateState } from '../model/principal.js'
 import { callOut, isThenable } from '../store/deadline.js'
 import { limitKey } from './key.js'
-import type { RateLimit, RateLimitOptions, Taken } from './model.js'
-import { isPoints } from './read-options.js'
+import type { Taken } from './model.js'
+import { isPoints, type ReadLimit, type ReadRateLimits } from './read-options.js'
 import { takeByLimiter, takeByPeriod, takeByPoints } from './take.js'
 
 /** What the limits say of one use: where they stand after it and, when it is refused, the one that refuses. */
@@ -14,13 +14,13 @@ type Walk = { readonly principal: Principal; readonly now: number; readonly take
 
 /** Counts uses against the limits of the options. Keeps no counts of its own: those are the limiters'. */
 export class Rates {
-  readonly #options: RateLimitOptions
+  readonly #options: ReadRateLimits
   readonly #prefix: string
   readonly #deadlineMs: number
   readonly #monotonic: () => number
   readonly #spent: WeakMap<Principal, readonly Taken[]> = new WeakMap()
 
-  constructor(options: RateLimitOptions, settings: { prefix: string; deadlineMs: number; monotonic: () => number }) {
+  constructor(options: ReadRateLimits, settings: { prefix: string; deadlineMs: number; monotonic: () => number }) {
     this.#options = options
     this.#prefix = settings.prefix
     this.#deadlineMs = settings.deadlineMs
@@ -72,7 +72,7 @@ export class Rates {
   }
 
   /** `undefined`: the limiter cannot tell, and the options say to go on. */
-  #takeOne(walk: Walk, limit: RateLimit, key: string): MaybePromise<Taken | undefined> {
+  #takeOne(walk: Walk, limit: ReadLimit, key: string): MaybePromise<Taken | undefined> {
     let abandoned = false
     const failed = (error: unknown): undefined => {
       abandoned = true
@@ -95,7 +95,7 @@ export class Rates {
     }
   }
 
-  #ask(walk: Walk, limit: RateLimit, key: string): MaybePromise<Taken> {
+  #ask(walk: Walk, limit: ReadLimit, key: string): MaybePromise<Taken> {
     const { limiter, points, refill } = limit
     if (points === undefined && refill === undefined) return takeByLimiter(limit, key, this.#monotonic)
     const take = (given: unknown): MaybePromise<Taken> => {

@@ -1,5 +1,8 @@
+import * as z from 'zod'
 import { InvalidInputError } from '../errors.js'
-import type { RateLimit, RateLimitOptions, Refill } from './model.js'
+import { readDuration } from '../policy/duration.js'
+import { readPart, readWith } from '../policy/shape.js'
+import type { RateLimit, RateLimitOptions } from './model.js'
 
 const NAME = /^[a-z][a-z0-9_-]{0,31}$/
 const MAX_LIMITS = 16
@@ -10,68 +13,78 @@ const MAX_MEMORY_SECONDS = 2_000_000
 /** The most uses that a limit may have: every counter keeps such numbers, and so does a header field (RFC 9651 §3.3.1). */
 export const MAX_POINTS = 2_000_000_000
 
+const PERIODS = ['hour', 'day', 'week', 'month'] as const
+const LONGEST: { readonly [Period in (typeof PERIODS)[number]]: number } = { hour: 3600, day: 86_400, week: 604_800, month: 31 * 86_400 }
+
+const refill = z.union(
+  [z.enum(PERIODS), z.strictObject({ every: readWith((input) => readDuration([], input, { max: MAX_PERIOD_SECONDS }), {}) })],
+  {
+    error: "must be 'hour', 'day', 'week', 'month', or { every } with a duration of at most 366 days",
+  },
+)
+
+const limit = z.strictObject({
+  name: z
+    .string({ error: 'must be a string' })
+    .regex(NAME, { error: 'must be 1 to 32 lower-case letters, digits, _ and -, starting with a letter' }),
+  by: z.enum(['token', 'owner', 'tenant'], { error: "must be 'token', 'owner' or 'tenant'" }),
+  limiter: z.custom<RateLimit['limiter']>(isLimiter, {
+    error: 'must be a limiter such as new RateLimiterRedis({ … }): points, duration, consume, penalty and reward',
+  }),
+  points: z
+    .custom<NonNullable<RateLimit['points']>>((value) => isPoints(value) || typeof value === 'function', {
+      error: 'must be a whole number of uses, or a function of the principal',
+    })
+    .optional(),
+  refill: refill.optional(),
+})
+
+const schema = z.strictObject({
+  limits: z
+    .array(limit, { error: `must be a list of 1 to ${MAX_LIMITS} limits` })
+    .min(1, { error: `must be a list of 1 to ${MAX_LIMITS} limits` })
+    .max(MAX_LIMITS, { error: `must be a list of 1 to ${MAX_LIMITS} limits` }),
+  onFailure: z.enum(['refuse', 'allow'], { error: "must be 'refuse' or 'allow': say what a limiter that fails means" }),
+})
+
+/** The `rateLimit` option as it is read: durations in seconds. */
+export type ReadRateLimits = {
+  readonly limits: readonly ReadLimit[]
+  readonly onFailure: RateLimitOptions['onFailure']
+}
+
+/** One limit as it is read. */
+export type ReadLimit = Omit<RateLimit, 'refill'> & { readonly refill?: ReadRefill }
+
+/** When a quota is full again, as it is read. */
+export type ReadRefill = (typeof PERIODS)[number] | { readonly every: number }
+
 /**
  * Checks the `rateLimit` option.
  *
  * @throws InvalidInputError `invalid_input`
  */
-export function readRateLimit(input: unknown): RateLimitOptions {
-  const given = fields(input, 'rateLimit', ['limits', 'onFailure'])
-  if (given.onFailure !== 'refuse' && given.onFailure !== 'allow') {
-    throw new InvalidInputError('rateLimit.onFailure', "must be 'refuse' or 'allow': say what a limiter that fails means")
-  }
-  if (!Array.isArray(given.limits) || given.limits.length === 0 || given.limits.length > MAX_LIMITS) {
-    throw new InvalidInputError('rateLimit.limits', `must be a list of 1 to ${MAX_LIMITS} limits`)
-  }
-  const limits = Array.from(given.limits, readLimit)
+export function readRateLimit(input: unknown): ReadRateLimits {
+  const { limits, onFailure } = readPart('rateLimit', schema, input)
   const names = limits.map(({ name }) => name)
-  const twice = names.findIndex((name, index) => names.indexOf(name) < index)
-  if (twice !== -1) throw new InvalidInputError(`rateLimit.limits.${twice}.name`, 'names two limits')
-  return Object.freeze({ limits: Object.freeze(limits), onFailure: given.onFailure })
+  for (const [index, { limiter, refill: period, name }] of limits.entries()) {
+    if (names.indexOf(name) < index) throw new InvalidInputError(`rateLimit.limits.${index}.name`, 'names two limits')
+    if (period !== undefined && '_memoryStorage' in limiter && longestSeconds(period) > MAX_MEMORY_SECONDS) {
+      throw new InvalidInputError(
+        `rateLimit.limits.${index}.refill`,
+        'is longer than a limiter in memory can count: take one on Redis or on a database',
+      )
+    }
+  }
+  return Object.freeze({ limits: Object.freeze(limits.map(frozen)), onFailure })
 }
 
-function readLimit(input: unknown, index: number): RateLimit {
-  const at = `rateLimit.limits.${index}`
-  const { name, by, limiter, points, refill } = fields(input, at, ['name', 'by', 'limiter', 'points', 'refill'])
-  if (typeof name !== 'string' || !NAME.test(name)) {
-    throw new InvalidInputError(`${at}.name`, 'must be 1 to 32 lower-case letters, digits, _ and -, starting with a letter')
-  }
-  if (by !== 'token' && by !== 'owner' && by !== 'tenant') throw new InvalidInputError(`${at}.by`, "must be 'token', 'owner' or 'tenant'")
-  if (!isLimiter(limiter)) {
-    throw new InvalidInputError(
-      `${at}.limiter`,
-      'must be a limiter such as new RateLimiterRedis({ … }): points, duration, consume, penalty and reward',
-    )
-  }
-  if (points !== undefined && !isPoints(points) && typeof points !== 'function') {
-    throw new InvalidInputError(`${at}.points`, 'must be a whole number of uses, or a function of the principal')
-  }
-  const read = refill === undefined ? undefined : readRefill(refill, `${at}.refill`)
-  if (read !== undefined && '_memoryStorage' in limiter && longestSeconds(read) > MAX_MEMORY_SECONDS) {
-    throw new InvalidInputError(`${at}.refill`, 'is longer than a limiter in memory can count: take one on Redis or on a database')
-  }
-  return Object.freeze({
-    name,
-    by,
-    limiter,
-    ...(points !== undefined && { points: points as NonNullable<RateLimit['points']> }),
-    ...(read !== undefined && { refill: read }),
-  })
+function frozen({ points, refill: period, ...rest }: z.infer<typeof limit>): ReadLimit {
+  return Object.freeze({ ...rest, ...(points !== undefined && { points }), ...(period !== undefined && { refill: period }) })
 }
 
-function readRefill(input: unknown, at: string): Refill {
-  if (input === 'hour' || input === 'day' || input === 'week' || input === 'month') return input
-  const wrong = new InvalidInputError(at, "must be 'hour', 'day', 'week', 'month', or { everySeconds }, whole, at most 366 days")
-  if (typeof input !== 'object' || input === null) throw wrong
-  const { everySeconds } = fields(input, at, ['everySeconds'])
-  if (typeof everySeconds !== 'number' || !Number.isInteger(everySeconds) || everySeconds < 1 || everySeconds > MAX_PERIOD_SECONDS)
-    throw wrong
-  return Object.freeze({ everySeconds })
-}
-
-function longestSeconds(refill: Refill): number {
-  if (typeof refill === 'object') return refill.everySeconds
-  return { hour: 3600, day: 86_400, week: 7 * 86_400, month: 31 * 86_400 }[refill]
+function longestSeconds(period: ReadRefill): number {
+  return typeof period === 'object' ? period.every : LONGEST[period]
 }
 
 /** Is it a number of uses? */
@@ -79,7 +92,7 @@ export function isPoints(value: unknown): value is number {
   return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_POINTS
 }
 
-function isLimiter(value: unknown): value is RateLimit['limiter'] {
+function isLimiter(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false
   const duration: unknown = Reflect.get(value, 'duration')
   return (
@@ -88,12 +101,4 @@ function isLimiter(value: unknown): value is RateLimit['limiter'] {
     duration >= 0 &&
     ['consume', 'penalty', 'reward'].every((method) => typeof Reflect.get(value, method) === 'function')
   )
-}
-
-function fields<K extends string>(input: unknown, at: string, names: readonly K[]): { readonly [name in K]?: unknown } {
-  if (typeof input !== 'object' || input === null || Array.isArray(input)) throw new InvalidInputError(at, 'must be an object')
-  for (const name of Reflect.ownKeys(input)) {
-    if (!names.some((known) => known === name)) throw new InvalidInputError(`${at}.${String(name)}`, 'there is no such option')
-  }
-  return input
 }

@@ -2,8 +2,9 @@ import { isErrorLike, StoreUnavailableError } from '../errors.js'
 import type { MaybePromise } from '../model/json.js'
 import type { RateState } from '../model/principal.js'
 import { isThenable } from '../store/deadline.js'
-import type { LimiterAnswer, RateLimit, Refill, Taken } from './model.js'
+import type { LimiterAnswer, Taken } from './model.js'
 import { periodOf } from './period.js'
+import type { ReadLimit, ReadRefill } from './read-options.js'
 
 /** A count outlives its period by this: a node whose clock is behind must still find it. */
 const OUTLIVES_SECONDS = 3600
@@ -11,7 +12,7 @@ const OUTLIVES_SECONDS = 3600
 const WINDOW_END_MS = 100
 
 /** Takes one use by the limiter's own windows and its own `points`, so that its blocks, insurance and other options hold. */
-export function takeByLimiter(limit: RateLimit, key: string, monotonic: () => number): MaybePromise<Taken> {
+export function takeByLimiter(limit: ReadLimit, key: string, monotonic: () => number): MaybePromise<Taken> {
   const { limiter } = limit
   const allowed = (answer: unknown): Taken => windowed(limit, key, limiter.points, true, readAnswer(answer), monotonic)
   const refused = (thrown: unknown): Taken => {
@@ -27,7 +28,7 @@ export function takeByLimiter(limit: RateLimit, key: string, monotonic: () => nu
 }
 
 /** Takes one use by the limiter's own windows, with `points` of the host's choice. */
-export function takeByPoints(limit: RateLimit, key: string, points: number, monotonic: () => number): MaybePromise<Taken> {
+export function takeByPoints(limit: ReadLimit, key: string, points: number, monotonic: () => number): MaybePromise<Taken> {
   return then(limit.limiter.penalty(key, 1, {}), (answer) => {
     const read = readAnswer(answer)
     return windowed(limit, key, points, read.consumedPoints <= points, read, monotonic)
@@ -40,7 +41,7 @@ export function takeByPoints(limit: RateLimit, key: string, points: number, mono
  * The period stands in the key. So nodes that do not agree about the time to the millisecond never spend more than a period has, and what
  * is given back late lands where it was taken, never as a gift to the next period.
  */
-export function takeByPeriod(limit: RateLimit, refill: Refill, key: string, points: number, now: number): MaybePromise<Taken> {
+export function takeByPeriod(limit: ReadLimit, refill: ReadRefill, key: string, points: number, now: number): MaybePromise<Taken> {
   const { startsAt, endsAt } = periodOf(refill, now)
   const untilEnd = Math.ceil((endsAt - now) / 1000)
   const dated = `${key}@${startsAt / 1000}`
@@ -58,7 +59,7 @@ export function takeByPeriod(limit: RateLimit, refill: Refill, key: string, poin
   })
 }
 
-function windowed(limit: RateLimit, key: string, points: number, allowed: boolean, answer: LimiterAnswer, monotonic: () => number): Taken {
+function windowed(limit: ReadLimit, key: string, points: number, allowed: boolean, answer: LimiterAnswer, monotonic: () => number): Taken {
   const { limiter, name } = limit
   const ends = answer.msBeforeNext >= 0
   const endsAt = ends ? monotonic() + answer.msBeforeNext : Number.POSITIVE_INFINITY

@@ -136,7 +136,6 @@ describe('options', () => {
     [{ credential: { header: 'authorization' } }, 'credential.header'],
     [{ errorBody: {} }, 'errorBody'],
     [{ onWarning: 'log' }, 'onWarning'],
-    [{ [Symbol('x')]: 1 }, 'Symbol(x)'],
     [null, 'options'],
     [[], 'options'],
     ['optional', 'options'],

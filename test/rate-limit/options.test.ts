@@ -10,7 +10,7 @@ const made = (rateLimit: unknown): Promise<string> => refusal((async () => insta
 describe('the option rateLimit', () => {
   it('takes limits, with what a limiter that fails means', async () => {
     expect(await made({ limits: [sound], onFailure: 'refuse' })).toBe('done')
-    expect(await made({ limits: [{ ...sound, points: 10, refill: { everySeconds: 90 } }], onFailure: 'allow' })).toBe('done')
+    expect(await made({ limits: [{ ...sound, points: 10, refill: { every: '90s' } }], onFailure: 'allow' })).toBe('done')
   })
 
   it.each([
@@ -35,7 +35,7 @@ describe('the option rateLimit', () => {
     ['points that are no number', { points: Number.NaN }, 'points'],
     ['points as text', { points: '10' }, 'points'],
     ['an unknown schedule', { refill: 'fortnight' }, 'refill'],
-    ['a schedule of no time', { refill: { everySeconds: 0 } }, 'refill'],
+    ['a schedule of no time', { refill: { every: 0 } }, 'refill'],
     ['a month in memory, where no timer lasts that long', { refill: 'month' }, 'refill'],
     ['an unknown key', { key: 'token' }, 'key'],
   ])('refuses %s', async (_case, changes, field) => {

@@ -31,6 +31,8 @@ const PACKAGES: { readonly [place: string]: readonly string[] } = {
   'src/token/': ['@noble/hashes'],
   'src/policy/': ['ipaddr.js', 'zod'],
   'src/options.ts': ['zod'],
+  'src/rate-limit/': ['zod'],
+  'src/http/': ['zod'],
   'src/verbs/': ['zod'],
   'src/management/': ['hono', 'zod'],
   'src/dashboard/': ['zod'],

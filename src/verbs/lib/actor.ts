@@ -6,7 +6,7 @@ import type { Reach, StoredToken } from '../../model/record.js'
 import type { Catalogue } from '../../policy/catalogue.js'
 import { reading } from '../../policy/reading.js'
 import { readResources, resourcesWithin } from '../../policy/resource.js'
-import { readShape, readWith } from '../../policy/shape.js'
+import { readPart, readWith } from '../../policy/shape.js'
 import { closest } from '../../policy/suggest.js'
 
 /** An actor that has been read once: complete, copied, frozen, and no longer the caller's object. */
@@ -57,7 +57,7 @@ export function readActor(input: unknown): ReadActor {
     throw new InvalidInputError('actor', `must be ${WHOLE}, not ${typeof input === 'object' ? 'a list' : `a ${typeof input}`}`)
   }
   reading('actor', () => refuseLostLimits(input))
-  const { id, tenants, manages, scopes, resources, ip } = inActor(() => readShape(SHAPE, input, 'actor'))
+  const { id, tenants, manages, scopes, resources, ip } = readPart('actor', SHAPE, input)
   if (id === 'system') throw new InvalidInputError('actor.id', '"system" is the application itself, which acts through tokens.system')
   return Object.freeze({
     id,
@@ -152,16 +152,5 @@ function refuseLostLimits(actor: object): void {
     }
     const slip = Reflect.ownKeys(actor).find((key) => typeof key === 'string' && closest(key, [limit]) !== undefined)
     if (slip !== undefined) throw new InvalidInputError(['actor', slip], `there is no such field; did you mean "${limit}"?`)
-  }
-}
-
-function inActor<T>(read: () => T): T {
-  try {
-    return read()
-  } catch (error) {
-    if (!(error instanceof InvalidInputError)) throw error
-    const issues = error.issues.map(({ path, message }) => ({ path: ['actor', ...path], message }))
-    const [first = { path: ['actor'], message: 'could not be read' }] = issues
-    throw new InvalidInputError(first.path, first.message, error.cause, issues)
   }
 }
