@@ -24,7 +24,7 @@ declare module 'hono' {
 export type AuthenticateOptions = Options<Context> & {
   /**
    * Gives the client's address. Hono runs where there is no such thing, so it must be said: on Node `(c) => getConnInfo(c).remote.address`,
-   * behind a proxy the header that the proxy sets. Without it, tokens with `allowedIps` are refused.
+   * behind a proxy the header that the proxy sets. Without it, tokens that are limited to addresses are refused.
    */
   readonly ip?: ((c: Context) => string | undefined) | undefined
 }

@@ -24,7 +24,7 @@ export type ScopeChecker = (request: Request) => Promise<Response | undefined>
 
 /** The options of `authenticate` on a standard `Request`. */
 export type AuthenticateOptions = Options<Request> & {
-  /** The client's address. A `Request` does not tell, so it must be said; without it, tokens with `allowedIps` are refused. */
+  /** The client's address. A `Request` does not tell, so it must be said; without it, tokens that are limited to addresses are refused. */
   readonly ip?: string | undefined
   /** The route's pattern, such as `/stock/:id`, for the usage report. */
   readonly endpoint?: string | undefined

@@ -135,7 +135,7 @@ function isPrincipal(value: unknown): value is Principal {
   return typeof tokenId === 'string' && tokenId !== '' && typeof Reflect.get(value, 'allows') === 'function'
 }
 
-// A token with allowedIps is refused for an address that most likely is not the client's.
+// A token is refused for an address that most likely is not the client's.
 function warnOfAddress(seen: RequestLike, trustsProxy: boolean | undefined, onWarning: OnWarning | undefined): void {
   if (seen.ip === undefined) warn('LATCHKEY_W005', onWarning)
   else if (trustsProxy === false && isForwarded(seen)) warn('LATCHKEY_W003', onWarning)

@@ -8,7 +8,7 @@ export type ScopeName = Register extends { tokens: { readonly catalogue: { reado
 
 /** What the caller knows of the request that presents a token. */
 export type VerifyContext = {
-  /** The client's address, for `allowedIps`, last use and audit. */
+  /** The client's address, for tokens that are limited to addresses, last use and audit. */
   readonly ip?: string | undefined
   readonly method?: string | undefined
   /** The route's pattern, not the raw path. */

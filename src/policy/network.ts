@@ -19,7 +19,7 @@ const MAPPED_BITS = 96
  * Reads addresses and CIDR ranges into one canonical form each: `10.0.0.0/8`, `2001:db8::1`. Bits behind a range's length are cleared,
  * IPv4-mapped IPv6 becomes IPv4, repeated entries are kept once.
  *
- * @throws InvalidInputError (`invalid_input`) that names the entry: `allowedIps.0`.
+ * @throws InvalidInputError (`invalid_input`) that names the entry.
  */
 export function readNetworks(place: InputPlace, input: unknown): readonly string[] {
   return reading(place, () => readList(place, input))

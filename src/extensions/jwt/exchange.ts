@@ -40,7 +40,7 @@ export type ExchangeOptions = {
   readonly keys: readonly SigningKey[]
   /** How long a token is good at most, up to an hour; never beyond its parent. @default '5m' */
   readonly expiresIn?: Duration
-  /** The caller's address, for tokens with `allowedIps`. */
+  /** The caller's address, for tokens that are limited to addresses. */
   readonly ip?: (request: Request) => string | undefined
   /** Milliseconds since the epoch. @default Date.now */
   readonly clock?: () => number
