@@ -1,0 +1,102 @@
+import type { CreateInput, Latchkey, UpdateInput } from 'latchkey'
+import { memoryStore } from 'latchkey/stores/memory'
+import { describe, expect, it, vi } from 'vitest'
+import { createManagement } from '../../src/management/index.js'
+import { instance } from '../latchkey/harness.js'
+
+// One row each in the table of fields, and nothing anywhere else.
+vi.mock('../../src/model/fields.js', async (original) => {
+  const model = await original<typeof import('../../src/model/fields.js')>()
+  const added = {
+    contact: { kind: 'text', since: 1, set: 'create and update', min: 0, max: 80, audited: true, description: 'Whom to ask.' },
+    reviewAt: { kind: 'instant', since: 1, set: 'create and update', audited: true, description: 'When somebody looks at it again.' },
+    graceSeconds: {
+      kind: 'duration',
+      since: 1,
+      set: 'create',
+      input: 'grace',
+      min: 60,
+      max: 3600,
+      description: 'How long it is spared.',
+    },
+    fingerprint: { kind: 'word', since: 1, secret: true, description: 'Kept in the store only.' },
+  } as const
+  const rows = [...model.FIELD_ROWS, ...Object.entries(added)] as typeof model.FIELD_ROWS
+  const fieldsWhere: typeof model.fieldsWhere = (matches) => rows.filter(([, field]) => matches(field)).map(([name]) => name)
+  return { ...model, FIELDS: { ...model.FIELDS, ...added }, FIELD_ROWS: rows, fieldsWhere }
+})
+
+const REVIEW = '2030-06-01T00:00:00.000Z'
+const ADA = { id: 'ada', tenants: '*', manages: 'all' } as const
+
+const created = (tokens: Latchkey, more: object) => tokens.system.create({ name: 'ERP', scopes: ['stock:read'], ...more } as CreateInput)
+
+function api(tokens: Latchkey) {
+  const management = createManagement(tokens)
+  const call = async (method: string, path: string, body?: object) => {
+    const headers = { 'content-type': 'application/json' }
+    const init = { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) }
+    const response = await management.fetch(new Request(`https://api.example/tokens${path}`, init), { actor: ADA }, '/tokens')
+    return { status: response.status, body: (await response.json()) as { record: { id: string } } }
+  }
+  return { call, document: JSON.parse(JSON.stringify(management.openapi('/tokens'))) }
+}
+
+describe('a field that is added to the table of fields', () => {
+  it('is taken by create and update, shown in the record, and told in the audit', async () => {
+    const tokens = instance() as unknown as Latchkey
+    const { record } = await created(tokens, { contact: 'ops@example.com', reviewAt: REVIEW, grace: '5m' })
+    expect(record).toMatchObject({ contact: 'ops@example.com', reviewAt: new Date(REVIEW), graceSeconds: 300 })
+    const updated = await tokens.system.update(record.id, { contact: 'it@example.com', reviewAt: null } as UpdateInput)
+    expect(updated).toMatchObject({ contact: 'it@example.com', graceSeconds: 300 })
+    expect(updated).not.toHaveProperty('reviewAt')
+    const [update, creation] = (await tokens.system.events({ tokenId: record.id })).items
+    expect(update).toMatchObject({ before: { contact: 'ops@example.com', reviewAt: REVIEW }, after: { contact: 'it@example.com' } })
+    expect(creation?.after).toMatchObject({ contact: 'ops@example.com', reviewAt: REVIEW })
+    expect(creation?.after).not.toHaveProperty('graceSeconds')
+    expect((await tokens.system.rotate(record.id)).record).toMatchObject({ contact: 'it@example.com', graceSeconds: 300 })
+  })
+
+  it('keeps its limits, under the name that inputs have for it', async () => {
+    const tokens = instance() as unknown as Latchkey
+    const refused = (field: string) => expect.objectContaining({ code: 'invalid_input', field })
+    await expect(created(tokens, { contact: 'x'.repeat(81) })).rejects.toEqual(refused('contact'))
+    await expect(created(tokens, { reviewAt: 'soon' })).rejects.toEqual(refused('reviewAt'))
+    await expect(created(tokens, { grace: '1s' })).rejects.toEqual(refused('grace'))
+    await expect(created(tokens, { graceSeconds: 300 })).rejects.toEqual(refused('graceSeconds'))
+    await expect(created(tokens, { fingerprint: 'x' })).rejects.toEqual(refused('fingerprint'))
+    const { record } = await created(tokens, {})
+    await expect(tokens.system.update(record.id, { grace: '5m' } as UpdateInput)).rejects.toEqual(refused('grace'))
+  })
+
+  it('passes the HTTP API, and is described in its document', async () => {
+    const { call, document } = api(instance() as unknown as Latchkey)
+    const made = await call('POST', '/', { name: 'ERP', scopes: ['stock:read'], contact: 'ops', grace: '5m', reviewAt: REVIEW })
+    expect(made).toMatchObject({ status: 201, body: { record: { contact: 'ops', graceSeconds: 300, reviewAt: REVIEW } } })
+    expect((await call('PATCH', `/${made.body.record.id}`, { contact: null })).body).not.toHaveProperty('contact')
+    expect(await call('POST', '/', { name: 'ERP', scopes: [], contact: 7 })).toMatchObject({
+      status: 400,
+      body: { errors: [{ in: 'body', pointer: '#/contact' }] },
+    })
+    const { CreateToken, UpdateToken, TokenRecord } = document.components.schemas
+    expect(CreateToken.properties.contact).toMatchObject({ type: 'string', maxLength: 80, description: 'Whom to ask.' })
+    expect(CreateToken.properties).toHaveProperty('grace')
+    expect(UpdateToken.properties).not.toHaveProperty('grace')
+    expect(TokenRecord.properties.graceSeconds).toMatchObject({ type: 'integer', description: 'How long it is spared.' })
+    expect(JSON.stringify(document)).not.toContain('fingerprint')
+  })
+
+  it('that is secret is in the store, and in no answer and no event', async () => {
+    const store = memoryStore()
+    const tokens = instance({ store }) as unknown as Latchkey
+    const { record } = await created(tokens, {})
+    const [stored] = await store.find([record.id])
+    const marked = { ...stored, version: 2, fingerprint: 'f1nger' } as NonNullable<typeof stored>
+    await store.commit({ updates: [{ expectedVersion: 1, record: marked }], events: [] })
+    expect(await store.find([record.id])).toMatchObject([{ fingerprint: 'f1nger' }])
+    await tokens.system.update(record.id, { name: 'CRM' })
+    const seen = [await tokens.system.get(record.id), await tokens.system.list(), await tokens.system.events()]
+    expect(JSON.stringify(seen)).not.toContain('f1nger')
+    expect(await store.find([record.id])).toMatchObject([{ fingerprint: 'f1nger', name: 'CRM' }])
+  })
+})
