@@ -5,7 +5,7 @@
  * process and some ten thousand tokens. `docs/writing-a-store.md` explains it; its test runs the store contract over it.
  */
 import { type FileHandle, open } from 'node:fs/promises'
-import type { NodeLease, TokenStore } from 'latchkey'
+import type { BulkResult, NodeLease, TokenStore } from 'latchkey'
 import { listEvents, listTokens, readFeed, reportUsage } from './custom-store/queries.js'
 import { apply, conflictOf, emptyState, type Line, type State } from './custom-store/state.js'
 
@@ -29,7 +29,7 @@ async function openLog(path: string): Promise<Log> {
 }
 
 /** Writes a line, and lets it count once it is on the disk. */
-async function write(log: Log, line: Line): Promise<number> {
+async function write(log: Log, line: Line): Promise<BulkResult> {
   const text = JSON.stringify(line)
   if ((await log.file.stat()).size !== log.size) throw new Error('log store: another process writes to the file, which only one may')
   await log.file.appendFile(`${text}\n`)
@@ -69,10 +69,10 @@ export function logStore(path: string): TokenStore {
     return mine
   }
 
-  async function change(log: Log, line: Line): Promise<number> {
-    const count = await write(log, line)
+  async function change(log: Log, line: Line): Promise<BulkResult> {
+    const result = await write(log, line)
     for (const { wake } of wakes) queueMicrotask(wake)
-    return count
+    return result
   }
 
   return {

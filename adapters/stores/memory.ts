@@ -1,9 +1,11 @@
 import type { ListedEvent, StoredEvent } from '../../src/model/event.js'
 import type { StoredToken } from '../../src/model/record.js'
+import { bulkEvents } from '../../src/store/bulk-events.js'
+import { compileFilter } from '../../src/store/compile-filter.js'
 import type { Change, CommitResult, NodeLease, TokenFilter, TokenStore } from '../../src/store/port.js'
 import { createFeed, type FeedEntry } from './memory/feed.js'
 import { frozenCopy } from './memory/frozen-copy.js'
-import { matchesEventQuery, matchesFilter, matchesQuery } from './memory/match.js'
+import { matcherOf, matchesEventQuery } from './memory/match.js'
 import { createRecords } from './memory/records.js'
 import { createUsage } from './memory/usage.js'
 
@@ -73,7 +75,7 @@ export function memoryStore(): TokenStore {
     feed.append([
       ...written.map(({ id }): FeedEntry => ({ tokenId: id })),
       ...gone.map((id): FeedEntry => ({ tokenId: id })),
-      ...(change.ownersChanged ?? []).map((ownerId): FeedEntry => ({ ownerId })),
+      ...(change.ownersChanged ?? []).map((owner): FeedEntry => ({ owner: frozenCopy(owner) })),
     ])
     return { ok: true }
   }
@@ -81,7 +83,7 @@ export function memoryStore(): TokenStore {
   /** By id where ids are given, else all of the prefix. */
   function candidates(filter: TokenFilter): Iterable<StoredToken> {
     if (filter.ids === undefined) return records.newestFirst(filter.prefix)
-    return [...new Set(filter.ids)].flatMap((id) => records.get(id) ?? [])
+    return [...new Set(filter.ids)].flatMap((id) => records.get(id) ?? []).filter(({ prefix }) => prefix === filter.prefix)
   }
 
   return {
@@ -91,10 +93,11 @@ export function memoryStore(): TokenStore {
 
     list(query) {
       const page = []
+      const matches = matcherOf(query)
       for (const token of records.newestFirst(query.prefix, query.after)) {
         if (page.length >= query.limit) break
         const use = usage.lastUse(token.id)
-        if (!matchesQuery(token, use, query)) continue
+        if (!matches(token, use)) continue
         if (use === undefined) page.push(token)
         else page.push({ ...token, lastUsedAt: use.at, ...(use.ip === undefined ? {} : { lastUsedIp: use.ip }) })
       }
@@ -105,13 +108,17 @@ export function memoryStore(): TokenStore {
 
     revokeWhere(filter, stamp, event) {
       if (eventIds.has(event.id)) throw new Error(`memory store: there is an event with the id ${event.id} already, nothing was revoked`)
-      const matching = [...candidates(filter)].filter((token) => token.revokedAt === undefined && matchesFilter(token, filter))
+      const matches = compileFilter(filter)
+      const matching = [...candidates(filter)].filter((token) => token.revokedAt === undefined && matches(token))
+      const touched = new Map<string | undefined, number>()
       for (const token of matching) {
+        touched.set(token.tenantId, (touched.get(token.tenantId) ?? 0) + 1)
         records.put(frozenCopy({ ...token, ...stamp, updatedAt: stamp.revokedAt, version: token.version + 1 }))
       }
-      writeEvent({ ...event, count: matching.length })
-      if (matching.length > 0) feed.append([{ everything: true }])
-      return matching.length
+      const told = frozenCopy(bulkEvents(event, touched))
+      for (const each of told) writeEvent(each)
+      if (matching.length > 0) feed.append([{ bulk: frozenCopy(filter) }])
+      return { count: matching.length, events: told }
     },
 
     events(query) {

@@ -61,16 +61,21 @@ export function listTokens(state: State, query: ListQuery): ListedToken[] {
     })
 }
 
-export function listEvents(state: State, { prefix, tokenId, tenantIds, actions, createdBy, after, limit }: EventQuery): ListedEvent[] {
-  const rows = state.events.filter(
-    (event) =>
+export function listEvents(
+  state: State,
+  { prefix, tokenId, bulk, tenantIds, actions, createdBy, after, limit }: EventQuery,
+): ListedEvent[] {
+  const rows = state.events.filter((event) => {
+    const isAbout = (tokenId === undefined || event.tokenId === tokenId) && (createdBy === undefined || event.createdBy === createdBy)
+    const isPart = bulk !== undefined && event.bulkId === bulk.bulkId && event.tenantId === bulk.tenantId
+    return (
       event.prefix === prefix &&
-      (tokenId === undefined || event.tokenId === tokenId) &&
+      (isAbout || isPart) &&
       isIn(event.tenantId, tenantIds) &&
       isIn(event.action, actions) &&
-      (createdBy === undefined || event.createdBy === createdBy) &&
-      (after === undefined || event.seq < after),
-  )
+      (after === undefined || event.seq < after)
+    )
+  })
   return rows.reverse().slice(0, limit)
 }
 
@@ -82,7 +87,7 @@ export function reportUsage(state: State, { tokenIds, from = 0, to = Number.POSI
 }
 
 export function readFeed({ feed }: State, after: string | undefined, limit: number): FeedPage {
-  const end = { cursor: String(feed.length), ids: [], ownerIds: [], more: false }
+  const end = { cursor: String(feed.length), ids: [], owners: [], bulk: [], more: false }
   if (after === undefined) return { ...end, everything: false }
   // What came before a cursor that is not one of ours cannot be told: then anything may have changed.
   if (!/^\d{1,15}$/.test(after) || Number(after) > feed.length) return { ...end, everything: true }
@@ -91,8 +96,9 @@ export function readFeed({ feed }: State, after: string | undefined, limit: numb
   return {
     cursor: String(next),
     ids: entries.flatMap(({ id }) => id ?? []),
-    ownerIds: entries.flatMap(({ ownerId }) => ownerId ?? []),
-    everything: entries.some(({ everything }) => everything),
+    owners: entries.flatMap(({ owner }) => owner ?? []),
+    bulk: entries.flatMap(({ bulk }) => bulk ?? []),
+    everything: false,
     more: next < feed.length,
   }
 }

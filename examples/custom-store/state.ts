@@ -1,7 +1,9 @@
 import type {
+  BulkResult,
   Change,
   LastUse,
   ListedEvent,
+  OwnerChange,
   RevocationStamp,
   StoredEvent,
   StoredToken,
@@ -17,7 +19,7 @@ export type Line =
   | { readonly do: 'revoke'; readonly filter: TokenFilter; readonly stamp: RevocationStamp; readonly event: StoredEvent }
   | { readonly do: 'usage'; readonly batch: UsageBatch }
 
-type FeedEntry = { readonly id?: string; readonly ownerId?: string; readonly everything?: true }
+type FeedEntry = { readonly id?: string; readonly owner?: OwnerChange; readonly bulk?: TokenFilter }
 
 /** What the lines add up to. */
 export type State = {
@@ -54,16 +56,12 @@ export function conflictOf(state: State, { inserts = [], updates = [], events }:
   return taken?.id ?? stale?.record.id ?? told?.id
 }
 
-/** Lets a line count, and answers how many tokens it touched. */
-export function apply(state: State, line: Line): number {
-  switch (line.do) {
-    case 'change':
-      return applyChange(state, line.change)
-    case 'revoke':
-      return applyRevocation(state, line)
-    case 'usage':
-      return applyUsage(state, line.batch)
-  }
+/** Lets a line count, and answers which tokens a bulk revocation touched. */
+export function apply(state: State, line: Line): BulkResult {
+  if (line.do === 'revoke') return applyRevocation(state, line)
+  if (line.do === 'change') applyChange(state, line.change)
+  else applyUsage(state, line.batch)
+  return { count: 0, events: [] }
 }
 
 function tell(state: State, event: StoredEvent): void {
@@ -71,7 +69,7 @@ function tell(state: State, event: StoredEvent): void {
   state.events.push({ ...event, seq: state.events.length + 1 })
 }
 
-function applyChange(state: State, { inserts = [], updates = [], removals = [], ownersChanged = [], events }: Change): number {
+function applyChange(state: State, { inserts = [], updates = [], removals = [], ownersChanged = [], events }: Change): void {
   const written = [...inserts, ...updates.map(({ record }) => record)]
   for (const record of written) state.tokens.set(record.id, record)
   const gone = removals.filter((id) => state.tokens.delete(id))
@@ -82,22 +80,31 @@ function applyChange(state: State, { inserts = [], updates = [], removals = [], 
     }
   }
   for (const event of events) tell(state, event)
-  state.feed.push(...[...written.map(({ id }) => id), ...gone].map((id) => ({ id })), ...ownersChanged.map((ownerId) => ({ ownerId })))
-  return written.length
+  state.feed.push(...[...written.map(({ id }) => id), ...gone].map((id) => ({ id })), ...ownersChanged.map((owner) => ({ owner })))
 }
 
-function applyRevocation(state: State, { filter, stamp, event }: Extract<Line, { do: 'revoke' }>): number {
+function applyRevocation(state: State, { filter, stamp, event }: Extract<Line, { do: 'revoke' }>): BulkResult {
   const matching = [...state.tokens.values()].filter((token) => token.revokedAt === undefined && matches(token, filter))
+  const counts = new Map<string | undefined, number>()
   for (const token of matching) {
     state.tokens.set(token.id, { ...token, ...stamp, version: token.version + 1, updatedAt: stamp.revokedAt })
+    counts.set(token.tenantId, (counts.get(token.tenantId) ?? 0) + 1)
   }
-  tell(state, { ...event, count: matching.length })
-  state.feed.push({ everything: true })
-  return matching.length
+  // One event for each tenant: who may see one tenant's learns nothing of the others.
+  const events = [...counts].map(([tenantId, count], index) => ({
+    ...event,
+    id: index === 0 ? event.id : `${event.id}_${index + 1}`,
+    ...(tenantId !== undefined && { tenantId }),
+    count,
+  }))
+  for (const each of events) tell(state, each)
+  // What touched nothing says nothing; else every node would read again what has not changed.
+  if (matching.length > 0) state.feed.push({ bulk: filter })
+  return { count: matching.length, events }
 }
 
-function applyUsage(state: State, { nodeId, seq, counts, addresses, lastUses }: UsageBatch): number {
-  if (seq <= (state.batches.get(nodeId) ?? 0)) return 0
+function applyUsage(state: State, { nodeId, seq, counts, addresses, lastUses }: UsageBatch): void {
+  if (seq <= (state.batches.get(nodeId) ?? 0)) return
   state.batches.set(nodeId, seq)
   for (const added of counts) {
     const key = JSON.stringify([added.tokenId, added.bucketAt, added.endpoint, added.outcome])
@@ -111,7 +118,6 @@ function applyUsage(state: State, { nodeId, seq, counts, addresses, lastUses }: 
   for (const use of lastUses) {
     if (use.at > (state.lastUses.get(use.tokenId)?.at ?? -1)) state.lastUses.set(use.tokenId, use)
   }
-  return 1
 }
 
 /** Absent: no condition. An empty list: a condition that nothing meets. */

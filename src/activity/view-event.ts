@@ -15,6 +15,7 @@ export function viewEvent(event: StoredEvent): AuditEvent {
     ...(event.reason !== undefined && { reason: event.reason }),
     ...(event.code !== undefined && { code: event.code as Code }),
     ...(event.count !== undefined && { count: event.count }),
+    ...(event.bulkId !== undefined && { bulkId: event.bulkId }),
     ...(event.before !== undefined && { before: structuredClone(event.before) }),
     ...(event.after !== undefined && { after: structuredClone(event.after) }),
     ...(event.details !== undefined && { details: structuredClone(event.details) }),

@@ -1,6 +1,6 @@
 import type { MaybePromise } from '../model/json.js'
 import type { GuardedStore } from '../store/guarded-store.js'
-import type { FeedPage } from '../store/port.js'
+import type { FeedPage, OwnerChange, TokenFilter } from '../store/port.js'
 import { unref } from '../store/timer.js'
 
 const PAGE = 1000
@@ -10,7 +10,9 @@ const LEASE_RENEWAL_MS = 30_000
 /** Who is told what the feed says. */
 export type FeedListener = {
   changed(id: string): void
-  ownerChanged(ownerId: string): void
+  /** Tokens that match one of these may have changed. */
+  bulkChanged(filters: readonly TokenFilter[]): void
+  ownerChanged(owner: OwnerChange): void
   everythingChanged(): void
   /** A read of the feed failed, or none succeeded within the bound. */
   lost(): void
@@ -180,7 +182,8 @@ export class Follower {
       return
     }
     for (const id of page.ids) this.#listener.changed(id)
-    for (const ownerId of page.ownerIds) this.#listener.ownerChanged(ownerId)
+    if (page.bulk.length > 0) this.#listener.bulkChanged(page.bulk)
+    for (const owner of page.owners) this.#listener.ownerChanged(owner)
   }
 
   async #renewLease(): Promise<void> {

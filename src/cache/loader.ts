@@ -1,5 +1,6 @@
 import { StoreUnavailableError } from '../errors.js'
 import type { StoredToken } from '../model/record.js'
+import type { Filtered } from '../store/compile-filter.js'
 import { isThenable } from '../store/deadline.js'
 import type { FoundRecords } from '../store/found-records.js'
 import type { GuardedStore } from '../store/guarded-store.js'
@@ -22,7 +23,12 @@ export type Load<T> = {
   epoch: number
   /** A change to this id became known after the read was sent: its answer serves those who wait already, and no one else. */
   outdated: boolean
+  /** The last bulk change that was known when the read was sent: where what it finds matches a later one, it is outdated. */
+  since: Bulk | undefined
 }
+
+/** A bulk change, and the one that became known after it. */
+type Bulk = { readonly matches: (token: Filtered) => boolean; next: Bulk | undefined }
 
 /** Reads records: misses of one tick share one `find`, misses of one id share one read, what comes back is handled once. */
 export class Loader<T> {
@@ -33,6 +39,7 @@ export class Loader<T> {
   #queue: Load<T>[] = []
   #underWay = 0
   #sending = false
+  #lastBulk: Bulk = { matches: () => false, next: undefined }
 
   constructor(store: GuardedStore, epoch: () => number, arrive: (load: Load<T>, record: StoredToken | undefined) => T) {
     this.#store = store
@@ -43,7 +50,8 @@ export class Loader<T> {
   /** Joins the read of `id` that is waiting to be sent or, where `joinSent`, one that is under way; else starts one. */
   load(id: string, joinSent: boolean): Promise<T> {
     const current = this.#loads.get(id)
-    if (current !== undefined && (joinSent || !current.sent)) return current.result
+    // After a bulk change, whom a read under way is about is not known until it arrives: whoever comes now does not wait to find out.
+    if (current !== undefined && (!current.sent || (joinSent && current.since?.next === undefined))) return current.result
     if (this.#queue.length >= MAX_WAITING) {
       return Promise.reject(new StoreUnavailableError('too many verifications are waiting for the store'))
     }
@@ -63,9 +71,16 @@ export class Loader<T> {
     for (const id of [...this.#loads.keys()]) this.outdate(id)
   }
 
+  /** As `outdate`, for the tokens that match: what a read that was sent before finds of them is of no use to anyone who comes from now on. */
+  outdateWhere(matches: (token: Filtered) => boolean): void {
+    const bulk = { matches, next: undefined }
+    this.#lastBulk.next = bulk
+    this.#lastBulk = bulk
+  }
+
   #enqueue(id: string): Load<T> {
     const { promise: result, resolve, reject } = deferred<T>()
-    const load: Load<T> = { id, result, resolve, reject, sent: false, epoch: 0, outdated: false }
+    const load: Load<T> = { id, result, resolve, reject, sent: false, epoch: 0, outdated: false, since: undefined }
     // A read that may no longer be joined stays known to those who wait for it, and can still be outdated only through them.
     const previous = this.#loads.get(id)
     if (previous !== undefined) previous.outdated = true
@@ -87,6 +102,7 @@ export class Loader<T> {
     const epoch = this.#epoch()
     for (const load of batch) {
       load.sent = true
+      load.since = this.#lastBulk
       load.epoch = epoch
     }
     try {
@@ -107,7 +123,9 @@ export class Loader<T> {
     for (const load of batch) {
       this.#forget(load)
       try {
-        load.resolve(this.#arrive(load, records.get(load.id)))
+        const record = records.get(load.id)
+        if (record !== undefined && isOutdated(record, load.since)) load.outdated = true
+        load.resolve(this.#arrive(load, record))
       } catch (error) {
         load.reject(error)
       }
@@ -130,6 +148,11 @@ export class Loader<T> {
   #forget(load: Load<T>): void {
     if (this.#loads.get(load.id) === load) this.#loads.delete(load.id)
   }
+}
+
+function isOutdated(record: StoredToken, since: Bulk | undefined): boolean {
+  for (let bulk = since?.next; bulk !== undefined; bulk = bulk.next) if (bulk.matches(record)) return true
+  return false
 }
 
 function deferred<T>(): Pick<Load<T>, 'resolve' | 'reject'> & { promise: Promise<T> } {

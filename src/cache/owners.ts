@@ -3,6 +3,7 @@ import type { MaybePromise, Resources } from '../model/json.js'
 import type { Catalogue, ScopeSet } from '../policy/catalogue.js'
 import { readResources } from '../policy/resource.js'
 import { callOut, isThenable } from '../store/deadline.js'
+import type { OwnerChange } from '../store/port.js'
 import { BoundedMap } from './bounded-map.js'
 
 const MAX_OWNERS = 20_000
@@ -10,7 +11,9 @@ const MAX_TENANTS_PER_OWNER = 100
 
 type Hook = (owner: { readonly ownerId: string; readonly tenantId?: string }) => unknown
 type Known = { readonly owned: Owned | null; readonly until: number }
-type Bucket = { visited: boolean; readonly byTenant: Map<string | undefined, Known> }
+/** What is known, or being asked, of an owner in one tenant. */
+type Slot = { known: Known | undefined }
+type Bucket = { visited: boolean; readonly byTenant: Map<string | undefined, Slot> }
 
 /** What an owner may do now. */
 export type Owned = { readonly scopes: ScopeSet; readonly resources: Resources | undefined }
@@ -44,34 +47,49 @@ export class Owners {
    */
   of(ownerId: string, tenantId: string | undefined): MaybePromise<Owned | null> {
     if (this.#stalenessMs === 0) return this.#ask(ownerId, tenantId)
-    const bucket = this.#bucket(ownerId)
-    const known = bucket.byTenant.get(tenantId)
+    const slot = this.#slot(ownerId, tenantId)
+    const { known } = slot
     const now = this.#monotonic()
     if (known !== undefined && now < known.until && this.#fresh()) return known.owned
     const answer = this.#ask(ownerId, tenantId)
     const remember = (owned: Owned | null): Owned | null => {
-      if (bucket.byTenant.size >= MAX_TENANTS_PER_OWNER) bucket.byTenant.clear()
-      bucket.byTenant.set(tenantId, { owned, until: now + this.#stalenessMs })
+      slot.known = { owned, until: now + this.#stalenessMs }
       return owned
     }
     return isThenable(answer) ? answer.then(remember) : remember(answer)
   }
 
-  /** What was known, or is being asked, about this owner counts no more: late answers land in a bucket that nobody reads. */
-  changed(ownerId: string): void {
-    this.#owners.delete(ownerId)
+  /**
+   * What was known, or is being asked, about this owner in this tenant counts no more; without a tenant, in all of them. Late answers land
+   * in a slot that nobody reads.
+   */
+  changed({ ownerId, tenantId }: OwnerChange): void {
+    if (tenantId === undefined) {
+      this.#owners.delete(ownerId)
+      return
+    }
+    const byTenant = this.#owners.get(ownerId)?.byTenant
+    byTenant?.delete(tenantId)
+    // What an owner may do everywhere may follow from what it may do in each tenant.
+    byTenant?.delete(undefined)
   }
 
   everythingChanged(): void {
     this.#owners.clear()
   }
 
-  #bucket(ownerId: string): Bucket {
-    const known = this.#owners.get(ownerId)
-    if (known !== undefined) return known
-    const bucket: Bucket = { visited: false, byTenant: new Map() }
-    this.#owners.set(ownerId, bucket)
-    return bucket
+  #slot(ownerId: string, tenantId: string | undefined): Slot {
+    let bucket = this.#owners.get(ownerId)
+    if (bucket === undefined) {
+      bucket = { visited: false, byTenant: new Map() }
+      this.#owners.set(ownerId, bucket)
+    }
+    const current = bucket.byTenant.get(tenantId)
+    if (current !== undefined) return current
+    if (bucket.byTenant.size >= MAX_TENANTS_PER_OWNER) bucket.byTenant.clear()
+    const slot: Slot = { known: undefined }
+    bucket.byTenant.set(tenantId, slot)
+    return slot
   }
 
   #ask(ownerId: string, tenantId: string | undefined): MaybePromise<Owned | null> {

@@ -1,7 +1,9 @@
 import { StoreUnavailableError } from '../errors.js'
 import type { StoredToken } from '../model/record.js'
 import type { Catalogue } from '../policy/catalogue.js'
+import { compileFilter, type Filtered } from '../store/compile-filter.js'
 import type { GuardedStore } from '../store/guarded-store.js'
+import type { OwnerChange, TokenFilter } from '../store/port.js'
 import { BoundedMap } from './bounded-map.js'
 import { compileEntry, type Entry } from './entry.js'
 import { Follower } from './follower.js'
@@ -9,6 +11,8 @@ import { GuessingBudget } from './guessing.js'
 import { Loader } from './loader.js'
 
 const MAX_MISSES = 10_000
+/** Bulk changes that are told at once and looked for one by one; of more, anything may have changed. */
+const MAX_FILTERS = 16
 /** How long "there is no such token" counts. Short, so that nothing negative sticks where a store answered wrongly for a moment. */
 const MISS_MS = 500
 
@@ -18,8 +22,10 @@ type Miss = { visited: boolean; readonly until: number }
 export type RecordListener = {
   /** This token may have changed; the cache no longer answers what it held. */
   changed(id: string): void
+  /** The tokens that match may have changed. */
+  bulkChanged(matches: (token: Filtered) => boolean): void
   everythingChanged(): void
-  ownerChanged(ownerId: string): void
+  ownerChanged(owner: OwnerChange): void
   /** The feed cannot be read. */
   lost(): void
 }
@@ -27,6 +33,8 @@ export type RecordListener = {
 /** How the cache is set up. */
 export type RecordCacheOptions = {
   readonly nodeId: () => string
+  /** Tokens of other prefixes are not kept. */
+  readonly prefix: string
   readonly catalogue: Catalogue
   /** Absent: nothing is kept, and every verification reads the store. */
   readonly maxEntries: number | undefined
@@ -61,7 +69,8 @@ export class RecordCache {
       store,
       {
         changed: (id) => this.changed(id),
-        ownerChanged: (ownerId) => listener.ownerChanged(ownerId),
+        bulkChanged: (filters) => this.bulkChanged(filters),
+        ownerChanged: (owner) => listener.ownerChanged(owner),
         everythingChanged: () => this.everythingChanged(),
         lost: () => listener.lost(),
       },
@@ -73,7 +82,8 @@ export class RecordCache {
       (load, record) => {
         const entry = record === undefined ? undefined : compile(record, options.catalogue)
         // A read that began before this node followed the feed, or before a change that is known by now, must not fill the cache.
-        if (this.#keeps && load.epoch === this.follower.epoch && !load.outdated) {
+        const kept = this.#keeps && (record === undefined || record.prefix === options.prefix)
+        if (kept && load.epoch === this.follower.epoch && !load.outdated) {
           if (entry === undefined) this.#misses.set(flat(load.id), { visited: false, until: options.monotonic() + MISS_MS })
           else this.#entries.set(entry.id, entry)
         }
@@ -131,6 +141,19 @@ export class RecordCache {
     this.#listener.changed(id)
   }
 
+  /** From now on no verification sees what a token that matches one of these was before. */
+  bulkChanged(filters: readonly TokenFilter[]): void {
+    const matches = anyOf(filters.filter(({ prefix }) => prefix === this.#options.prefix))
+    if (matches === undefined) return
+    if (matches === 'too many') {
+      this.everythingChanged()
+      return
+    }
+    this.#entries.deleteWhere(matches)
+    this.#loader.outdateWhere(matches)
+    this.#listener.bulkChanged(matches)
+  }
+
   /** From now on no verification sees what any token was before. */
   everythingChanged(): void {
     this.#entries.clear()
@@ -144,6 +167,15 @@ export class RecordCache {
     this.#entries.clear()
     this.#misses.clear()
   }
+}
+
+/** One test for all filters; looking at every entry with very many of them would hold up requests. */
+function anyOf(filters: readonly TokenFilter[]): ((token: Filtered) => boolean) | 'too many' | undefined {
+  const distinct = [...new Map(filters.map((filter) => [JSON.stringify(filter), filter])).values()].map(compileFilter)
+  const [first] = distinct
+  if (first === undefined) return undefined
+  if (distinct.length > MAX_FILTERS) return 'too many'
+  return distinct.length === 1 ? first : (token) => distinct.some((matches) => matches(token))
 }
 
 function compile(record: StoredToken, catalogue: Catalogue): Entry {

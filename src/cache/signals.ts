@@ -1,5 +1,6 @@
 import { ClosedError, LatchkeyError, type RefusalCode } from '../errors.js'
 import { type Lifecycle, refusalOf } from '../policy/status.js'
+import type { Filtered } from '../store/compile-filter.js'
 import { unref } from '../store/timer.js'
 import type { Entry } from './entry.js'
 
@@ -8,6 +9,8 @@ const RETRY_MS = 1000
 
 type Watch = {
   readonly controller: AbortController
+  /** Whose token it is. */
+  readonly about: Filtered
   /** As it was last read. */
   lifecycle: Lifecycle
   timer: ReturnType<typeof setTimeout> | undefined
@@ -45,6 +48,8 @@ export class Signals {
     if (known !== undefined) return known.controller.signal
     const watch: Watch = {
       controller: new AbortController(),
+      // A copy of what is needed: the entry itself may be dropped from the cache long before the work ends.
+      about: { id: entry.id, tenantId: entry.tenantId, ownerId: entry.ownerId, createdBy: entry.createdBy },
       lifecycle: entry.lifecycle,
       timer: undefined,
       checking: false,
@@ -69,7 +74,12 @@ export class Signals {
     else void this.#check(id, watch)
   }
 
-  /** Looks at every watched token again: after a bulk change, or when the feed was lost. */
+  /** Looks again at the watched tokens that match: after a bulk change. */
+  checkWhere(matches: (token: Filtered) => boolean): void {
+    for (const [id, { about }] of [...this.#watches]) if (matches(about)) this.changed(id)
+  }
+
+  /** Looks at every watched token again: when the feed was lost, or what it says cannot be told. */
   checkAll(): void {
     for (const id of [...this.#watches.keys()]) this.changed(id)
   }

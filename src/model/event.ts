@@ -50,6 +50,8 @@ export type StoredEvent = {
   readonly code?: string
   /** For coalesced or bulk events: how many. */
   readonly count?: number
+  /** For `tokens.revoked`: the bulk revocation, which each token that it ended names too. */
+  readonly bulkId?: string
   /** The fields that a change touched, as they were and as they are. */
   readonly before?: JsonObject
   readonly after?: JsonObject
@@ -73,6 +75,8 @@ export type AuditEvent = {
   readonly reason?: string
   readonly code?: Code
   readonly count?: number
+  /** For `tokens.revoked`: the bulk revocation, which each token that it ended names too. */
+  readonly bulkId?: string
   readonly before?: JsonObject
   readonly after?: JsonObject
   readonly details?: JsonObject

@@ -6,7 +6,19 @@ import type { UsageBatch, UsageQuery, UsageRows } from '../model/usage.js'
 import { Breaker } from './breaker.js'
 import { callOut } from './deadline.js'
 import { FoundRecords } from './found-records.js'
-import type { Change, CommitResult, EventQuery, FeedPage, ListQuery, NodeLease, RevocationStamp, TokenFilter, TokenStore } from './port.js'
+import type {
+  BulkResult,
+  Change,
+  CommitResult,
+  EventQuery,
+  FeedPage,
+  ListQuery,
+  NodeLease,
+  RevocationStamp,
+  TokenFilter,
+  TokenStore,
+} from './port.js'
+import { readBulkResult, readFeedPage } from './read-answers.js'
 import { readStored } from './read-stored.js'
 
 const SETUP_DEADLINE_MS = 60_000
@@ -75,12 +87,13 @@ export class GuardedStore {
     )
   }
 
-  async revokeWhere(filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): Promise<number> {
-    const read = (count: unknown): number => {
-      if (typeof count === 'number' && Number.isSafeInteger(count) && count >= 0) return count
-      throw this.#nonsense('revokeWhere')
-    }
-    return await this.#manage('revokeWhere', () => this.#store.revokeWhere(filter, stamp, event), read, SETUP_DEADLINE_MS)
+  async revokeWhere(filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): Promise<BulkResult> {
+    return await this.#manage(
+      'revokeWhere',
+      () => this.#store.revokeWhere(filter, stamp, event),
+      (answer) => this.#sound(readBulkResult(answer, event), 'revokeWhere'),
+      SETUP_DEADLINE_MS,
+    )
   }
 
   async events(query: EventQuery): Promise<readonly ListedEvent[]> {
@@ -95,11 +108,7 @@ export class GuardedStore {
     return await this.#call(
       'changes',
       () => this.#store.changes(after, limit),
-      (page) => {
-        // A page that leads nowhere, with more behind it, would be read for ever.
-        if (isFeedPage(page) && !(page.more && page.cursor === after)) return page
-        throw this.#nonsense('changes')
-      },
+      (answer) => this.#sound(readFeedPage(answer, after), 'changes'),
     )
   }
 
@@ -189,20 +198,14 @@ export class GuardedStore {
     throw this.#nonsense(method)
   }
 
+  #sound<T>(answer: T | undefined, method: string): T {
+    if (answer !== undefined) return answer
+    throw this.#nonsense(method)
+  }
+
   #nonsense(method: string): StoreUnavailableError {
     return new StoreUnavailableError(`the ${this.name} store's ${method}() answered something that the store port does not allow`)
   }
 }
 
 const ignored = (): undefined => undefined
-
-function isFeedPage(value: unknown): value is FeedPage {
-  const page = Object(value) as Partial<FeedPage>
-  return (
-    typeof page.cursor === 'string' &&
-    Array.isArray(page.ids) &&
-    Array.isArray(page.ownerIds) &&
-    typeof page.everything === 'boolean' &&
-    typeof page.more === 'boolean'
-  )
-}

@@ -1,6 +1,6 @@
 import type { AuditAction, ListedEvent, StoredEvent } from '../model/event.js'
 import type { MaybePromise } from '../model/json.js'
-import type { ListedToken, StoredToken, TokenStatus } from '../model/record.js'
+import type { ListedToken, RevokedCode, StoredToken, TokenStatus } from '../model/record.js'
 import type { UsageBatch, UsageQuery, UsageRows } from '../model/usage.js'
 
 /**
@@ -45,19 +45,30 @@ export type ListQuery = TokenFilter & {
   readonly limit: number
 }
 
+/** A bulk revocation as it concerns one tenant; without a tenant, as it concerns the tokens that have none. */
+export type BulkPart = { readonly bulkId: string; readonly tenantId?: string }
+
 /** Asks for one page of audit events, newest first (`seq` descending). */
 export type EventQuery = {
   readonly prefix: string
   readonly tokenId?: string
+  /**
+   * With `tokenId`: the trail of a token that a bulk revocation ended, which has no event of its own about that. Also the events of this
+   * revocation whose tenant is exactly this one, whoever created what they are about. The other fields hold for them too.
+   */
+  readonly bulk?: BulkPart
   /** Any of these tenants; an event without a tenant matches none of them. */
   readonly tenantIds?: readonly string[]
   readonly actions?: readonly AuditAction[]
-  /** Only events about tokens that this actor created. */
+  /** Only events about tokens that this actor created; not asked of those that `bulk` adds. */
   readonly createdBy?: string
   /** Only events with a smaller `seq`. */
   readonly after?: number
   readonly limit: number
 }
+
+/** An owner whose permissions changed in one tenant; without a tenant, in all of them. */
+export type OwnerChange = { readonly ownerId: string; readonly tenantId?: string }
 
 /** A compare-and-set: the whole new record, good only if the stored version is still `expectedVersion`. */
 export type Replacement = { readonly expectedVersion: number; readonly record: StoredToken }
@@ -69,7 +80,7 @@ export type Change = {
   /** Removes tokens (with their usage, not their events). Ids that are gone already are ignored. */
   readonly removals?: readonly string[]
   /** Owners whose permissions changed, told through the feed. */
-  readonly ownersChanged?: readonly string[]
+  readonly ownersChanged?: readonly OwnerChange[]
   readonly events: readonly StoredEvent[]
 }
 
@@ -77,7 +88,17 @@ export type Change = {
 export type CommitResult = { readonly ok: true } | { readonly ok: false; readonly conflict: string }
 
 /** What a bulk revocation writes into each token, which also gets `version + 1` and `updatedAt = revokedAt`. */
-export type RevocationStamp = { readonly revokedAt: number; readonly revokedBy: string; readonly revokedReason?: string }
+export type RevocationStamp = {
+  readonly revokedAt: number
+  readonly revokedBy: string
+  readonly revokedCode: RevokedCode
+  readonly revokedReason?: string
+  /** The same as that of the events. */
+  readonly bulkId: string
+}
+
+/** What a bulk revocation did: how many tokens it ended, and the events that it wrote, one for each tenant that it touched. */
+export type BulkResult = { readonly count: number; readonly events: readonly StoredEvent[] }
 
 /** A page of the change feed. */
 export type FeedPage = {
@@ -86,8 +107,10 @@ export type FeedPage = {
   /** Tokens changed since, in commit order (repeats allowed). */
   readonly ids: readonly string[]
   /** Owners whose permissions changed since. */
-  readonly ownerIds: readonly string[]
-  /** Anything may have changed: after a bulk revocation, or where the history behind `after` is gone. */
+  readonly owners: readonly OwnerChange[]
+  /** What bulk revocations touched since: every token that one of them touched matches its filter. Wider than need be is allowed. */
+  readonly bulk: readonly TokenFilter[]
+  /** Anything may have changed: the history behind `after` is gone, or is not known. */
   readonly everything: boolean
   /** There is more to read now. */
   readonly more: boolean
@@ -106,8 +129,12 @@ export interface TokenStore {
   find(ids: readonly string[]): MaybePromise<readonly StoredToken[]>
   list(query: ListQuery): MaybePromise<readonly ListedToken[]>
   commit(change: Change): MaybePromise<CommitResult>
-  /** Revokes every token that matches and is not revoked yet, writes `event` with its `count`, and answers the count. Throws where `event` exists. */
-  revokeWhere(filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): MaybePromise<number>
+  /**
+   * Revokes every token that matches and is not revoked yet. For each tenant that it touches it writes one event, and one without a tenant
+   * for tokens that have none: `event` with that `tenantId`, its own `count`, and an id of its own, which is `event.id` for the first and
+   * `event.id` with `_2`, `_3` … behind it for the others. Where nothing matches it writes nothing. Throws where `event.id` exists.
+   */
+  revokeWhere(filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): MaybePromise<BulkResult>
   events(query: EventQuery): MaybePromise<readonly ListedEvent[]>
   /** The changes behind a cursor, gap-free and in commit order. Without a cursor: the present end of the feed, and nothing in it. */
   changes(after: string | undefined, limit: number): MaybePromise<FeedPage>

@@ -22,7 +22,7 @@ export async function ownerChanged(context: Context, actor: ReadActor, input: un
   refuseElsewhere(actor, ownerId, tenantId)
   try {
     await commit(context, {
-      ownersChanged: [ownerId],
+      ownersChanged: [{ ownerId, ...(tenantId !== undefined && { tenantId }) }],
       events: [
         {
           id: generateId(platformRandom),
@@ -37,7 +37,7 @@ export async function ownerChanged(context: Context, actor: ReadActor, input: un
       ],
     })
   } finally {
-    context.owners?.changed(ownerId)
+    context.owners?.changed({ ownerId, ...(tenantId !== undefined && { tenantId }) })
   }
 }
 

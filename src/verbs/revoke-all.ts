@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { InvalidInputError } from '../errors.js'
 import type { StoredEvent } from '../model/event.js'
 import { readShape, text } from '../policy/shape.js'
-import type { TokenFilter } from '../store/port.js'
+import type { BulkResult, TokenFilter } from '../store/port.js'
 import { generateId } from '../token/generate.js'
 import { platformRandom } from '../token/random.js'
 import type { Context } from '../verify/context.js'
@@ -42,15 +42,23 @@ export async function revokeAll(context: Context, actor: ReadActor, input: unkno
   const filter = filterFor(context.settings.prefix, given, actor)
   if (filter === undefined) return { count: 0 }
   const now = context.settings.clock()
-  const stamp = { revokedAt: now, revokedBy: actor.id, ...(given.reason !== undefined && { revokedReason: given.reason }) }
-  const event = eventOf(context.settings.prefix, given, actor, now)
-  let count: number
-  try {
-    count = await context.store.revokeWhere(filter, stamp, event)
-  } finally {
-    context.records.everythingChanged()
+  const bulkId = generateId(platformRandom)
+  const stamp = {
+    revokedAt: now,
+    revokedBy: actor.id,
+    revokedCode: 'bulk' as const,
+    bulkId,
+    ...(given.reason !== undefined && { revokedReason: given.reason }),
   }
-  context.announce([{ ...event, count }])
+  const event = { ...eventOf(context.settings.prefix, given, actor, now), bulkId }
+  let result: BulkResult
+  try {
+    result = await context.store.revokeWhere(filter, stamp, event)
+  } finally {
+    context.records.bulkChanged([filter])
+  }
+  const { count, events } = result
+  context.announce(events)
   if (given.waitForNodes === true) await barrier(context)
   return { count }
 }
@@ -99,8 +107,6 @@ function eventOf(prefix: string, given: Given, actor: ReadActor, at: number): St
     ...(reason !== undefined && { reason }),
     details: {
       filter: { ...(tenantId !== undefined && { tenantId }), ...(ownerId !== undefined && { ownerId }), ...(all === true && { all }) },
-      // Who may see the event of one tenant learns nothing of the actor's others.
-      ...(actor.tenants !== undefined && { tenants: tenantId === undefined ? [...actor.tenants] : [tenantId] }),
       ...(actor.manages === 'own' && { createdBy: actor.id }),
     },
   }

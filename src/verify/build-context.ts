@@ -35,6 +35,7 @@ export function buildContext(settings: Settings): Context {
     store,
     {
       nodeId,
+      prefix,
       catalogue,
       maxEntries: settings.cache?.maxEntries,
       maxStalenessMs,
@@ -44,7 +45,8 @@ export function buildContext(settings: Settings): Context {
     },
     {
       changed: (id) => signals.changed(id),
-      ownerChanged: (ownerId) => owners?.changed(ownerId),
+      bulkChanged: (matches) => signals.checkWhere(matches),
+      ownerChanged: (owner) => owners?.changed(owner),
       everythingChanged: () => {
         owners?.everythingChanged()
         signals.checkAll()

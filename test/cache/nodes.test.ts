@@ -73,7 +73,7 @@ describe('a feed that cannot be read', () => {
     fails: { do: 'fail', error: new Error('down') } as const,
     'throws at once': { do: 'fail', error: undefined, how: 'throw' } as const,
     'answers nonsense': { do: 'answer', value: { cursor: 5 } } as const,
-    'leads nowhere': { do: 'answer', value: { cursor: 'x', ids: [], ownerIds: [], everything: false, more: 'yes' } } as const,
+    'leads nowhere': { do: 'answer', value: { cursor: 'x', ids: [], owners: [], bulk: [], everything: false, more: 'yes' } } as const,
   })) {
     it(`sends every verification to the store once the bound has passed: it ${how}`, async () => {
       const store = faultyStore(memoryStore())
@@ -106,7 +106,9 @@ describe('a feed that cannot be read', () => {
   it('that goes on about the same place for ever does not stop the process', async () => {
     const shared = memoryStore()
     const store = interceptStore(shared, ({ method, args }, proceed) =>
-      method === 'changes' && args[0] !== undefined ? { cursor: args[0], ids: [], ownerIds: [], everything: false, more: true } : proceed(),
+      method === 'changes' && args[0] !== undefined
+        ? { cursor: args[0], ids: [], owners: [], bulk: [], everything: false, more: true }
+        : proceed(),
     )
     const here = instance({ store })
     const { token } = await mint(here)
@@ -143,7 +145,7 @@ describe('a feed that cannot be read', () => {
     let trimmed = false
     const store = interceptStore(deaf(shared), ({ method }, proceed) => {
       const answer = proceed()
-      return trimmed && method === 'changes' ? { ...(answer as object), ids: [], ownerIds: [], everything: true } : answer
+      return trimmed && method === 'changes' ? { ...(answer as object), ids: [], owners: [], bulk: [], everything: true } : answer
     })
     const here = instance({ store, cache: { maxStaleness: 0.4 } })
     const there = instance({ store: shared })

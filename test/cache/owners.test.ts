@@ -124,6 +124,45 @@ describe('the scopes of an owner', () => {
     expect((await here.system.events({ action: 'owner.changed' })).items).toMatchObject([{ actorId: 'system' }])
   })
 
+  it('are asked for again only in the tenant in which they changed, and where the token has none', async () => {
+    const asked: (string | undefined)[] = []
+    const shared = memoryStore()
+    const options = {
+      store: shared,
+      owner: ({ tenantId }: { readonly tenantId?: string }) => {
+        asked.push(tenantId)
+        return { scopes: ['stock:read'] }
+      },
+      cache: { maxStaleness: 30, ownerStaleness: 60 },
+    }
+    const node = instance(options)
+    const made = [
+      await mint(node, { ownerId: 'u1', tenantId: 'a' }),
+      await mint(node, { ownerId: 'u1', tenantId: 'b' }),
+      await mint(node, { ownerId: 'u1' }),
+    ]
+    const verifyAll = async (): Promise<readonly (string | undefined)[]> => {
+      asked.length = 0
+      for (const { token } of made) expect(await verdict(node.verify(token))).toBe('ok')
+      return [...asked]
+    }
+    await warm(node, (await mint(node)).token)
+    await until(async () => (await verifyAll()).length === 0)
+    for (const [owner, again] of [
+      [{ ownerId: 'u1', tenantId: 'a' }, ['a', undefined]],
+      [{ ownerId: 'u1', tenantId: 'zz' }, [undefined]],
+      [{ ownerId: 'u2' }, []],
+      [{ ownerId: 'u1' }, ['a', 'b', undefined]],
+    ] as const) {
+      const marker = await mint(node)
+      await warm(node, marker.token)
+      await shared.commit({ ownersChanged: [owner], events: [] })
+      await shared.commit({ removals: [marker.record.id], events: [] })
+      await until(async () => (await verdict(node.verify(marker.token))) === 'token_unknown')
+      expect(await verifyAll()).toEqual(again)
+    }
+  })
+
   it('whose answer is late are not remembered past a change that came meanwhile', async () => {
     let answer: (owned: OwnerPermissions) => void = () => undefined
     const tokens = instance({

@@ -6,12 +6,15 @@ import { deciderOf } from '../../src/instance.js'
 import { instance, mint, pause, type Scope, until, verdict, warm } from '../latchkey/harness.js'
 import { type LateStore, lateStore } from './late-store.js'
 
+const ADA = { id: 'ada', tenants: ['t1'], manages: 'own' } as const
+
 type Case = { readonly tokens: Latchkey<Scope>; readonly store: LateStore; readonly token: string; readonly id: string }
 
 async function start(cache?: false): Promise<Case> {
   const store = lateStore(memoryStore())
   const tokens = instance({ store, ...(cache === false && { cache }) })
-  const { token, record } = await mint(tokens, { tenantId: 't1' })
+  const input = { name: 'ERP', scopes: ['stock:read' as const], tenantId: 't1', ownerId: 'ada' }
+  const { token = '', record } = await tokens.as(ADA).create(input)
   return { tokens, store, token, id: record.id }
 }
 
@@ -25,7 +28,10 @@ const CHANGES: { readonly [verb: string]: { readonly make: (c: Case) => Promise<
   revoke: { make: ({ tokens, id }) => tokens.system.revoke(id), after: 'token_revoked' },
   deactivate: { make: ({ tokens, id }) => tokens.system.deactivate(id), after: 'token_inactive' },
   update: { make: ({ tokens, id }) => tokens.system.update(id, { notBefore: Date.now() + 3_600_000 }), after: 'token_not_yet_valid' },
-  revokeAll: { make: ({ tokens }) => tokens.system.revokeAll({ tenantId: 't1' }), after: 'token_revoked' },
+  'revokeAll of its tenant': { make: ({ tokens }) => tokens.system.revokeAll({ tenantId: 't1' }), after: 'token_revoked' },
+  'revokeAll of its owner': { make: ({ tokens }) => tokens.system.revokeAll({ ownerId: 'ada' }), after: 'token_revoked' },
+  'revokeAll of its creator': { make: ({ tokens }) => tokens.as(ADA).revokeAll({ all: true }), after: 'token_revoked' },
+  'revokeAll of everything': { make: ({ tokens }) => tokens.system.revokeAll({ all: true }), after: 'token_revoked' },
   rotate: { make: ({ tokens, id }) => tokens.system.rotate(id), after: 'token_revoked' },
 }
 

@@ -9,7 +9,7 @@ const act: fc.Arbitrary<Act> = fc.record({
   node: fc.constantFrom(0 as const, 1 as const),
 })
 
-const FINAL: ReadonlySet<string> = new Set(['revoke', 'revokeAll', 'rotate'])
+const FINAL: ReadonlySet<string> = new Set(['revoke', 'revokeAll', 'revokeOwner', 'rotate'])
 
 /** Why this verification contradicts what was acknowledged before it began; `undefined` when it does not. */
 function contradiction(verification: Done, log: readonly Done[]): string | undefined {

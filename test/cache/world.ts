@@ -9,6 +9,8 @@ export const VERBS = [
   'verify',
   'revoke',
   'revokeAll',
+  'revokeOwner',
+  'revokeElsewhere',
   'rotate',
   'deactivate',
   'activate',
@@ -74,6 +76,8 @@ export function createWorld(): World {
         ownerId,
         scopes: ['stock:read', 'stock:write'],
       })
+      // What a bulk revocation in another tenant touches.
+      await nodes[0].system.create({ name: 'y', tenantId: `not ${ownerId}`, scopes: ['stock:read'] })
       for (const tokens of nodes) await tokens.verify(token)
       await settled()
       scheduler = given
@@ -95,6 +99,8 @@ export function createWorld(): World {
         if (verb === 'verify') return tokens.verify(token)
         if (verb === 'revoke') return tokens.system.revoke(record.id)
         if (verb === 'revokeAll') return tokens.system.revokeAll({ tenantId: ownerId })
+        if (verb === 'revokeOwner') return tokens.system.revokeAll({ ownerId, tenantId: ownerId })
+        if (verb === 'revokeElsewhere') return tokens.system.revokeAll({ tenantId: `not ${ownerId}` })
         if (verb === 'rotate') return tokens.system.rotate(record.id)
         if (verb === 'deactivate') return tokens.system.deactivate(record.id)
         if (verb === 'activate') return tokens.system.activate(record.id)

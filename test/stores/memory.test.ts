@@ -10,7 +10,7 @@ storeContract(
     create() {
       const store = memoryStore()
       // More owners at once than the feed keeps of its history.
-      const ownersChanged = Array.from({ length: 100_001 }, (_, index) => `owner-${index}`)
+      const ownersChanged = Array.from({ length: 100_001 }, (_, index) => ({ ownerId: `owner-${index}` }))
       return { store, reopen: () => store, trimFeed: () => store.commit({ ownersChanged, events: [] }) }
     },
   },

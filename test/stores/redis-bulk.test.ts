@@ -6,6 +6,7 @@ import { createBulk } from '../../adapters/stores/redis/bulk.js'
 import { givenConnection } from '../../adapters/stores/redis/connection.js'
 import { scripts } from '../../adapters/stores/redis/scripts.js'
 import { findTokens } from '../../adapters/stores/redis/tokens.js'
+import type { StoredEvent } from '../../src/model/event.js'
 import type { StoredToken } from '../../src/model/record.js'
 import type { TokenFilter, TokenStore } from '../../src/store/port.js'
 import { storedEvent, storedToken } from '../support/records.js'
@@ -14,11 +15,15 @@ import { service } from '../support/services.js'
 
 const redis = await service('redis')
 
+/** Of which revocation, in which tenant, how many: in any order. */
+const countsOf = (events: readonly StoredEvent[]): readonly string[] =>
+  events.map(({ tenantId = 'none', count, at }) => `${at} ${tenantId} ${count}`).sort()
+
 describe.skipIf(redis.skip)(`bulk revocation in redis ${redis.skip ?? ''}`, () => {
   const admin = new Redis(redis.url ?? '', { lazyConnect: true })
   const cleanups: (() => unknown)[] = []
-  const stamp = { revokedAt: 2_000_000_000_000, revokedBy: 'bob', revokedReason: 'leak' }
-  const revokeAll = () => storedEvent({ action: 'tokens.revoked' })
+  const stamp = { revokedAt: 2_000_000_000_000, revokedBy: 'bob', revokedCode: 'bulk', bulkId: 'B'.repeat(16) } as const
+  const revokeAll = () => storedEvent({ action: 'tokens.revoked', bulkId: stamp.bulkId })
 
   afterEach(async () => {
     for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
@@ -56,11 +61,14 @@ describe.skipIf(redis.skip)(`bulk revocation in redis ${redis.skip ?? ''}`, () =
     const halted = dying(keyPrefix)
     const before = (await halted.changes(undefined, 10)).cursor
     const event = revokeAll()
-    expect(await halted.revokeWhere({ prefix: 'acme', tenantIds: ['ended'] }, stamp, event)).toBe(3_000)
+    expect(await halted.revokeWhere({ prefix: 'acme', tenantIds: ['ended'] }, stamp, event)).toEqual({
+      count: 3_000,
+      events: [{ ...event, tenantId: 'ended', count: 3_000 }],
+    })
 
     expect(await admin.exists(`${keyPrefix}job`)).toBe(1)
-    expect(await halted.events({ prefix: 'acme', limit: 5 })).toMatchObject([{ id: event.id, count: 3_000 }])
-    expect(await halted.changes(before, 10)).toMatchObject({ everything: true })
+    expect(await halted.events({ prefix: 'acme', limit: 5 })).toMatchObject([{ ...event, tenantId: 'ended', count: 3_000 }])
+    expect(await halted.changes(before, 10)).toMatchObject({ everything: false, bulk: [{ prefix: 'acme', tenantIds: ['ended'] }] })
     const found = await halted.find(tokens.slice(0, 300).map(({ id }) => id))
     expect(found).toHaveLength(300)
     for (const token of found) {
@@ -103,9 +111,9 @@ describe.skipIf(redis.skip)(`bulk revocation in redis ${redis.skip ?? ''}`, () =
 
     // A second one waits for the first to be written out, and counts none of its tokens again.
     const healthy = redisStore({ client: admin, keyPrefix })
-    const again = { revokedAt: stamp.revokedAt + 1, revokedBy: 'carol' }
-    expect(await healthy.revokeWhere({ prefix: 'acme', ownerId: 'o1' }, again, revokeAll())).toBe(750)
-    expect(await healthy.revokeWhere({ prefix: 'acme' }, again, revokeAll())).toBe(751)
+    const again = { ...stamp, revokedAt: stamp.revokedAt + 1, revokedBy: 'carol' }
+    expect(await healthy.revokeWhere({ prefix: 'acme', ownerId: 'o1' }, again, revokeAll())).toMatchObject({ count: 750 })
+    expect(await healthy.revokeWhere({ prefix: 'acme' }, again, revokeAll())).toMatchObject({ count: 751 })
     expect(await healthy.find([first.id])).toEqual([renamed])
     expect(await healthy.find([second.id])).toEqual([])
     expect(await healthy.find([late.id, third.id])).toMatchObject([
@@ -166,10 +174,15 @@ describe.skipIf(redis.skip)(`bulk revocation in redis ${redis.skip ?? ''}`, () =
           ...(roll(2) && { ownerId: `x${roll(3)}` }),
           ...(roll(3) === 0 && { createdBy: `c${roll(2)}` }),
         }
-        const by = { revokedAt: 5_000 + turn, revokedBy: `r${turn}` }
-        const event = revokeAll()
+        const by = { ...stamp, revokedAt: 5_000 + turn, revokedBy: `r${turn}` }
+        const event = { ...revokeAll(), at: turn }
         // The last steps of an earlier one are taken here; those of this one are left for later.
-        expect(await real.revokeWhere(filter, by, event)).toBe(await model.revokeWhere(filter, by, event))
+        const [done, expected] = [await real.revokeWhere(filter, by, event), await model.revokeWhere(filter, by, event)]
+        expect(done.count).toBe(expected.count)
+        expect(countsOf(done.events)).toEqual(countsOf(expected.events))
+        expect(countsOf(await real.events({ prefix: 'acme', limit: 1_000 }))).toEqual(
+          countsOf(await model.events({ prefix: 'acme', limit: 1_000 })),
+        )
         await bulk.stop()
       } else {
         const query = {

@@ -2,7 +2,7 @@ import { Cluster } from 'ioredis'
 import { type RedisClient, redisStore } from 'latchkey/stores/redis'
 import { createCluster } from 'redis'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { storedEvent, storedToken } from '../support/records.js'
+import { bulkStamp, storedEvent, storedToken } from '../support/records.js'
 import { createRedisServer, freePort, type RedisServer, redisServerMissing } from '../support/redis-server.js'
 
 const missing = redisServerMissing()
@@ -70,8 +70,10 @@ describe.skipIf(missing)(`a redis cluster ${missing ?? ''}`, () => {
         lastUses: [{ tokenId: token.id, at: 7 }],
       })
       expect((await store.usage({ tokenIds: [token.id] })).counts).toMatchObject([{ count: 2 }])
-      expect(await store.revokeWhere({ prefix: 'acme', ownerId: '{b}' }, { revokedAt: 9, revokedBy: 'bob' }, storedEvent())).toBe(1)
-      expect(await store.changes(cursor, 10)).toMatchObject({ everything: true })
+      expect(
+        await store.revokeWhere({ prefix: 'acme', ownerId: '{b}' }, bulkStamp({ revokedAt: 9, revokedBy: 'bob' }), storedEvent()),
+      ).toMatchObject({ count: 1 })
+      expect(await store.changes(cursor, 10)).toMatchObject({ everything: false, bulk: [{ prefix: 'acme', ownerId: '{b}' }] })
       expect(await store.events({ prefix: 'acme', limit: 5 })).toHaveLength(2)
       await store.renewLease({ nodeId: 'n', cursor, expiresAt: 10 })
       expect(await store.leases(9)).toHaveLength(1)

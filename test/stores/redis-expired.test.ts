@@ -4,7 +4,7 @@ import { redisStore } from 'latchkey/stores/redis'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { StoredToken } from '../../src/model/record.js'
 import type { Change, ListQuery, TokenStore } from '../../src/store/port.js'
-import { storedEvent, storedToken } from '../support/records.js'
+import { bulkStamp, storedEvent, storedToken } from '../support/records.js'
 import { newKeyPrefix, removeKeys } from '../support/redis.js'
 import { service } from '../support/services.js'
 
@@ -98,7 +98,7 @@ describe.skipIf(redis.skip)(`more expired tokens than one step looks at ${redis.
     for (const each of [store, model]) {
       await each.revokeWhere(
         { prefix: 'acme', tenantIds: ['b'] },
-        { revokedAt: 9, revokedBy: 'bob' },
+        bulkStamp({ revokedAt: 9, revokedBy: 'bob' }),
         storedEvent({ action: 'token.revoked' }),
       )
     }

@@ -9,7 +9,7 @@ import type { Connection } from '../../adapters/stores/redis/connection.js'
 import { redisFailure } from '../../adapters/stores/redis/failure.js'
 import { openClient } from '../../adapters/stores/redis/open.js'
 import type { TokenStore } from '../../src/store/port.js'
-import { storedEvent, storedToken } from '../support/records.js'
+import { bulkStamp, storedEvent, storedToken } from '../support/records.js'
 import { newKeyPrefix } from '../support/redis.js'
 import { createRedisServer, freePort, type RedisServer, redisServerMissing } from '../support/redis-server.js'
 
@@ -81,7 +81,7 @@ describe.skipIf(missing)(`a redis server that refuses ${missing ?? ''}`, () => {
     const failures = [
       await failureOf(() => store.commit({ inserts: [refused], events: [storedEvent()] })),
       await failureOf(() => store.commit({ updates: [{ expectedVersion: 1, record: { ...kept, version: 2 } }], events: [storedEvent()] })),
-      await failureOf(() => store.revokeWhere({ prefix: 'acme' }, { revokedAt: 1, revokedBy: 'bob' }, storedEvent())),
+      await failureOf(() => store.revokeWhere({ prefix: 'acme' }, bulkStamp({ revokedAt: 1, revokedBy: 'bob' }), storedEvent())),
       await failureOf(() => store.commit({ events: [storedEvent()] })),
     ]
     for (const failure of failures) {
@@ -157,7 +157,9 @@ describe.skipIf(missing)(`a redis server that refuses ${missing ?? ''}`, () => {
     expect(await store.find([token.id])).toEqual([token])
     expect(await store.list({ prefix: 'acme', now: 0, limit: 5 })).toHaveLength(1)
     await store.recordUsage({ nodeId: 'n', seq: 1, at: 1, counts: [], addresses: [], lastUses: [{ tokenId: token.id, at: 1 }] })
-    expect(await store.revokeWhere({ prefix: 'acme' }, { revokedAt: 1, revokedBy: 'bob' }, storedEvent())).toBe(1)
+    expect(await store.revokeWhere({ prefix: 'acme' }, bulkStamp({ revokedAt: 1, revokedBy: 'bob' }), storedEvent())).toMatchObject({
+      count: 1,
+    })
     await store.renewLease({ nodeId: 'n', cursor, expiresAt: 1 })
     expect(await store.commit({ removals: [token.id], events: [storedEvent()] })).toEqual({ ok: true })
     await stop?.()

@@ -3,7 +3,7 @@ import { type IoredisClient, type RedisStoreOptions, redisStore } from 'latchkey
 import { createClient } from 'redis'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import type { ListQuery, TokenStore } from '../../src/store/port.js'
-import { storedEvent, storedToken } from '../support/records.js'
+import { bulkStamp, storedEvent, storedToken } from '../support/records.js'
 import { newKeyPrefix, removeKeys, withRedis } from '../support/redis.js'
 import { service } from '../support/services.js'
 
@@ -127,9 +127,9 @@ describe.skipIf(redis.skip)(`redis store ${redis.skip ?? ''}`, () => {
     const update = { expectedVersion: 1, record: { ...token, version: 2, name: 'second' } }
     expect(await store.commit({ updates: [update], events: [storedEvent()] })).toEqual({ ok: true })
     expect(await store.commit({ updates: [update], events: [storedEvent()] })).toEqual({ ok: false, conflict: token.id })
-    expect(await store.revokeWhere({ prefix: 'acme' }, { revokedAt: 9, revokedBy: 'bob' }, storedEvent({ action: 'tokens.revoked' }))).toBe(
-      1,
-    )
+    expect(
+      await store.revokeWhere({ prefix: 'acme' }, bulkStamp({ revokedAt: 9, revokedBy: 'bob' }), storedEvent({ action: 'tokens.revoked' })),
+    ).toMatchObject({ count: 1 })
     expect(await store.events({ prefix: 'acme', limit: 10 })).toHaveLength(3)
     expect(await store.find([token.id])).toMatchObject([{ version: 3, name: 'second', revokedAt: 9 }])
   })

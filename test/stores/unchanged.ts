@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
 import { StoreUnavailableError } from '../../src/errors.js'
 import type { TokenStore } from '../../src/store/port.js'
+import { bulkStamp } from '../support/records.js'
 import { event, token } from './sql/samples.js'
 
 const TEXT = 'Ω東京 naïve 🔑'
@@ -78,9 +79,11 @@ export const proveUnchanged = async (store: TokenStore): Promise<void> => {
   expect(await store.list({ prefix: 'acme', ids: [full.id], now: 0, limit: 1 })).toEqual([{ ...changed, lastUsedAt: EXPIRY }])
 
   const filter = { prefix: 'acme', ids: [full.id, other.id], tenantIds: ['q'] }
-  expect(await store.revokeWhere(filter, { revokedAt: EXPIRY, revokedBy: TEXT }, event())).toBe(1)
+  const stamp = bulkStamp({ revokedAt: EXPIRY, revokedBy: TEXT })
+  const ended = event({ bulkId: stamp.bulkId })
+  expect(await store.revokeWhere(filter, stamp, ended)).toEqual({ count: 1, events: [{ ...ended, tenantId: 'q', count: 1 }] })
   expect(await store.find([full.id])).toEqual([changed])
-  expect(await store.find([other.id])).toEqual([{ ...other, version: 2, revokedAt: EXPIRY, revokedBy: TEXT, updatedAt: EXPIRY }])
+  expect(await store.find([other.id])).toEqual([{ ...other, ...stamp, version: 2, updatedAt: EXPIRY }])
 
   const lease = { nodeId: `node-${full.id}`, cursor: page.cursor, expiresAt: EXPIRY + 64 }
   await store.renewLease(lease)

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { StoredEvent } from '../../src/model/event.js'
 import type { StoredToken } from '../../src/model/record.js'
+import type { RevocationStamp } from '../../src/store/port.js'
 
 /** A stored token with what every token has. */
 export const storedToken = (fields: Partial<StoredToken> = {}): StoredToken => ({
@@ -23,5 +24,14 @@ export const storedEvent = (fields: Partial<StoredEvent> = {}): StoredEvent => (
   action: 'token.created',
   prefix: 'acme',
   actorId: 'alice',
+  ...fields,
+})
+
+/** The stamp of a bulk revocation with what every such stamp has. */
+export const bulkStamp = (fields: Partial<RevocationStamp> = {}): RevocationStamp => ({
+  revokedAt: 1_700_000_000_000,
+  revokedBy: 'alice',
+  revokedCode: 'bulk',
+  bulkId: randomBytes(8).toString('hex'),
   ...fields,
 })

@@ -89,7 +89,7 @@ describe('the audit', () => {
         ip: '10.0.0.7',
         tenantId: 't1',
         reason: 'left',
-        details: { filter: { tenantId: 't1' }, tenants: ['t1'] },
+        details: { filter: { tenantId: 't1' } },
       },
     ])
   })

@@ -1,7 +1,7 @@
-import type { FeedPage } from '../../../src/store/port.js'
+import type { FeedPage, OwnerChange, TokenFilter } from '../../../src/store/port.js'
 
-/** What the feed tells: a token or an owner changed, or anything may have. */
-export type FeedEntry = { readonly tokenId: string } | { readonly ownerId: string } | { readonly everything: true }
+/** What the feed tells: a token or an owner changed, or tokens that match a filter. */
+export type FeedEntry = { readonly tokenId: string } | { readonly owner: OwnerChange } | { readonly bulk: TokenFilter }
 
 /** The change feed: positions count up from 0, of which the newest `history` entries are kept. */
 export type Feed = {
@@ -55,15 +55,16 @@ export function createFeed(history: number): Feed {
     read(after, limit) {
       const position = after === undefined ? end() : positionOf(after)
       if (position === undefined || position < floor || position > end()) {
-        return { cursor: cursorAt(end()), ids: [], ownerIds: [], everything: true, more: false }
+        return { cursor: cursorAt(end()), ids: [], owners: [], bulk: [], everything: true, more: false }
       }
       const page = entries.slice(position - floor, position - floor + limit)
       const next = position + page.length
       return {
         cursor: cursorAt(next),
         ids: page.flatMap((entry) => ('tokenId' in entry ? [entry.tokenId] : [])),
-        ownerIds: page.flatMap((entry) => ('ownerId' in entry ? [entry.ownerId] : [])),
-        everything: page.some((entry) => 'everything' in entry),
+        owners: page.flatMap((entry) => ('owner' in entry ? [entry.owner] : [])),
+        bulk: page.flatMap((entry) => ('bulk' in entry ? [entry.bulk] : [])),
+        everything: false,
         more: next < end(),
       }
     },

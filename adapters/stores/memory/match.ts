@@ -3,42 +3,40 @@ import type { StoredToken } from '../../../src/model/record.js'
 import type { LastUse } from '../../../src/model/usage.js'
 import { foldAscii } from '../../../src/policy/fold-ascii.js'
 import { statusOf } from '../../../src/policy/status.js'
-import type { EventQuery, ListQuery, TokenFilter } from '../../../src/store/port.js'
+import { compileFilter } from '../../../src/store/compile-filter.js'
+import type { BulkPart, EventQuery, ListQuery } from '../../../src/store/port.js'
 
-/** Does a token match the filter that bulk revocation and lists share? An empty list matches nothing. */
-export function matchesFilter(token: StoredToken, filter: TokenFilter): boolean {
-  return (
-    token.prefix === filter.prefix &&
-    (filter.ids === undefined || filter.ids.includes(token.id)) &&
-    (filter.tenantIds === undefined || (token.tenantId !== undefined && filter.tenantIds.includes(token.tenantId))) &&
-    (filter.ownerId === undefined || token.ownerId === filter.ownerId) &&
-    (filter.createdBy === undefined || token.createdBy === filter.createdBy)
-  )
-}
-
-/** Does a token match everything but the position of a list query? */
-export function matchesQuery(token: StoredToken, lastUse: LastUse | undefined, query: ListQuery): boolean {
-  return (
-    matchesFilter(token, query) &&
+/** Makes a test of everything but the prefix and the position of a list query. */
+export function matcherOf(query: ListQuery): (token: StoredToken, lastUse: LastUse | undefined) => boolean {
+  const matches = compileFilter(query)
+  const part = query.nameContains === undefined ? undefined : foldAscii(query.nameContains)
+  return (token, lastUse) =>
+    matches(token) &&
     (query.statuses === undefined || query.statuses.includes(statusOf(token, query.now))) &&
-    (query.nameContains === undefined || foldAscii(token.name).includes(foldAscii(query.nameContains))) &&
+    (part === undefined || foldAscii(token.name).includes(part)) &&
     (query.rotationDue === undefined || isRotationDue(token, query.now)) &&
     (query.expiresBefore === undefined || (token.expiresAt !== undefined && token.expiresAt < query.expiresBefore)) &&
     (query.neverExpires === undefined || token.expiresAt === undefined) &&
     (query.unusedSince === undefined || lastUse === undefined || lastUse.at < query.unusedSince) &&
     (query.neverUsed === undefined || lastUse === undefined)
-  )
 }
 
 /** Does an event match everything but the position of a query? */
 export function matchesEventQuery(event: StoredEvent, query: EventQuery): boolean {
   return (
     event.prefix === query.prefix &&
-    (query.tokenId === undefined || event.tokenId === query.tokenId) &&
     (query.tenantIds === undefined || (event.tenantId !== undefined && query.tenantIds.includes(event.tenantId))) &&
     (query.actions === undefined || query.actions.includes(event.action)) &&
-    (query.createdBy === undefined || event.createdBy === query.createdBy)
+    (isAbout(event, query) || isPartOf(event, query.bulk))
   )
+}
+
+function isAbout(event: StoredEvent, { tokenId, createdBy }: EventQuery): boolean {
+  return (tokenId === undefined || event.tokenId === tokenId) && (createdBy === undefined || event.createdBy === createdBy)
+}
+
+function isPartOf(event: StoredEvent, bulk: BulkPart | undefined): boolean {
+  return bulk !== undefined && event.bulkId === bulk.bulkId && event.tenantId === bulk.tenantId
 }
 
 function isRotationDue(token: StoredToken, now: number): boolean {

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { LatchkeyError, StoreUnavailableError } from '../../../src/errors.js'
 import type { StoredEvent } from '../../../src/model/event.js'
-import type { RevocationStamp, TokenFilter } from '../../../src/store/port.js'
+import type { BulkResult, RevocationStamp, TokenFilter } from '../../../src/store/port.js'
 import type { Connection } from './connection.js'
-import { encodeEvent, listOf } from './encode.js'
+import { decodeEvent, encodeEvent, encodeFilter, listOf } from './encode.js'
 import { indexFilter } from './filter.js'
+import { eventIndex } from './keys.js'
 import { scripts } from './scripts.js'
 import type { FeedPlace } from './tokens.js'
 
@@ -22,7 +23,7 @@ const STEPS: BulkSteps = { atOnce: 2_000, stepSize: 500, awaited: 20 }
 
 /** Bulk revocations, and the writing out of those that were too large for one script. */
 export type Bulk = {
-  revoke(filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): Promise<number>
+  revoke(filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): Promise<BulkResult>
   /** Writes out a pending one, unless that is under way here already. */
   resume(): void
   /** Leaves the rest of what is under way here to whoever touches the store next. */
@@ -53,11 +54,17 @@ export function createBulk(
       })
   }
 
-  async function revoke(filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): Promise<number> {
+  async function revoke(filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): Promise<BulkResult> {
     const call = randomUUID()
     const spec = JSON.stringify({ ...indexFilter(filter), stamp: JSON.stringify(stamp), at: String(stamp.revokedAt) })
+    const { tenantId: _, count: __, ...said } = event
+    const [id, , indexes] = encodeEvent(said)
+    const body = JSON.stringify({ ...said, id: undefined })
+    // The script puts the tenant in.
+    const lead = eventIndex(filter.prefix, 'tenant', '').slice(0, -'""]'.length)
+    const args = [spec, id, body, indexes, history, channel, atOnce, call, `b${encodeFilter(filter)}`, lead]
     for (;;) {
-      const [outcome, count] = listOf(await connection.run(scripts.revoke, [spec, ...encodeEvent(event), history, channel, atOnce, call]))
+      const [outcome, count, ...bodies] = listOf(await connection.run(scripts.revoke, args))
       if (outcome === 'known') throw new LatchkeyError('conflict', 'redis: there is an event with this id already, and nothing was revoked')
       if (outcome === 'busy') {
         while (await step());
@@ -65,7 +72,7 @@ export function createBulk(
       }
       if (outcome === 'job') await begin()
       else if (outcome !== 'done') throw new StoreUnavailableError('redis: the client answered something unexpected')
-      return Number(count)
+      return { count: Number(count), events: bodies.map(decodeEvent) }
     }
   }
 

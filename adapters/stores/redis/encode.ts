@@ -2,7 +2,7 @@ import { isErrorLike, StoreUnavailableError } from '../../../src/errors.js'
 import type { StoredEvent } from '../../../src/model/event.js'
 import type { StoredToken } from '../../../src/model/record.js'
 import { foldAscii } from '../../../src/policy/fold-ascii.js'
-import type { RevocationStamp } from '../../../src/store/port.js'
+import type { OwnerChange, RevocationStamp, TokenFilter } from '../../../src/store/port.js'
 import { indexesOf, indexesOfEvent } from './keys.js'
 
 /** Fields in a row, as the scripts answer them. Clients differ in whether a number comes as a number or as text. */
@@ -36,14 +36,34 @@ export function decodeToken(stored: unknown): StoredToken {
 }
 
 /** An event as a script's arguments: id, body, index keys. */
-export function encodeEvent(event: StoredEvent): readonly string[] {
+export function encodeEvent(event: StoredEvent): readonly [id: string, body: string, indexes: string] {
   return [event.id, JSON.stringify(event), `\n${indexesOfEvent(event).join('\n')}\n`]
 }
 
-/** An event from its body; a bulk revocation's is preceded by its count. */
+/** An event from its body. */
 export function decodeEvent(body: unknown): StoredEvent {
-  const [, count, json] = /^#(\d+)#(.*)$/s.exec(String(body)) ?? []
-  return json === undefined ? parse<StoredEvent>(body) : { ...parse<StoredEvent>(json), count: Number(count) }
+  return parse(body)
+}
+
+/** Longer filters name thousands of tokens or tenants: the feed then says less, and so more than was touched. */
+const LONGEST_FILTER = 16_000
+
+/** What a bulk revocation touched, as an entry of the feed. */
+export function encodeFilter(filter: TokenFilter): string {
+  const text = JSON.stringify(filter)
+  if (text.length <= LONGEST_FILTER) return text
+  const { ids: _, tenantIds: __, ...rest } = filter
+  return JSON.stringify(rest)
+}
+
+/** An entry of the feed that tells of an owner. */
+export function encodeOwner({ ownerId, tenantId }: OwnerChange): string {
+  return JSON.stringify({ ownerId, tenantId })
+}
+
+/** What an entry of the feed says in JSON. */
+export function decodeEntry<T extends OwnerChange | TokenFilter>(entry: string): T {
+  return parse(entry)
 }
 
 /** What this store wrote itself. Whether a record is sound is for the caller to check. */

@@ -30,16 +30,19 @@ export function indexesOf({ prefix, tenantId, ownerId, createdBy }: StoredToken)
   ]
 }
 
-export const eventIndex = (prefix: string, ...field: readonly ['token' | 'tenant' | 'action' | 'creator', string] | readonly []): string =>
-  `e:${JSON.stringify([prefix, ...field])}`
+export const eventIndex = (
+  prefix: string,
+  ...field: readonly ['token' | 'tenant' | 'action' | 'creator' | 'bulk', string] | readonly []
+): string => `e:${JSON.stringify([prefix, ...field])}`
 
 /** The indexes that an event stands in. */
-export function indexesOfEvent({ prefix, action, tokenId, tenantId, createdBy }: StoredEvent): readonly string[] {
+export function indexesOfEvent({ prefix, action, tokenId, tenantId, createdBy, bulkId }: StoredEvent): readonly string[] {
   return [
     eventIndex(prefix),
     eventIndex(prefix, 'action', action),
     ...(tokenId === undefined ? [] : [eventIndex(prefix, 'token', tokenId)]),
     ...(tenantId === undefined ? [] : [eventIndex(prefix, 'tenant', tenantId)]),
     ...(createdBy === undefined ? [] : [eventIndex(prefix, 'creator', createdBy)]),
+    ...(bulkId === undefined ? [] : [eventIndex(prefix, 'bulk', bulkId)]),
   ]
 }

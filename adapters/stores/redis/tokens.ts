@@ -3,7 +3,7 @@ import type { ListedToken, StoredToken } from '../../../src/model/record.js'
 import { foldAscii } from '../../../src/policy/fold-ascii.js'
 import type { Change, CommitResult, ListQuery } from '../../../src/store/port.js'
 import type { Connection } from './connection.js'
-import { decodeToken, encodeEvent, encodeToken, groupsOf, listOf } from './encode.js'
+import { decodeToken, encodeEvent, encodeOwner, encodeToken, groupsOf, listOf } from './encode.js'
 import { indexFilter, wellFormed } from './filter.js'
 import { scripts } from './scripts.js'
 
@@ -40,7 +40,7 @@ export async function commitChange(connection: Connection, change: Change, { his
     ...inserts.flatMap(encodeToken),
     ...updates.flatMap(({ expectedVersion, record }) => [expectedVersion, ...encodeToken(record)]),
     ...removals,
-    ...ownersChanged,
+    ...ownersChanged.map(encodeOwner),
     ...events.flatMap(encodeEvent),
   ])
   return answer === '' ? { ok: true } : { ok: false, conflict: String(answer) }

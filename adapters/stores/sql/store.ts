@@ -2,6 +2,7 @@ import type { ListedEvent, StoredEvent } from '../../../src/model/event.js'
 import type { ListedToken, StoredToken } from '../../../src/model/record.js'
 import type { UsageBatch, UsageQuery, UsageRows } from '../../../src/model/usage.js'
 import type {
+  BulkResult,
   Change,
   CommitResult,
   EventQuery,
@@ -44,7 +45,7 @@ export const openStore = (engine: Engine, quirks: Quirks, names: Names): OpenSto
     },
     list: (query: ListQuery): Promise<readonly ListedToken[]> => list(sql, query),
     commit: (change: Change): Promise<CommitResult> => commit(sql, change),
-    revokeWhere: (filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): Promise<number> =>
+    revokeWhere: (filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): Promise<BulkResult> =>
       revokeWhere(sql, filter, stamp, event),
     events: (query: EventQuery): Promise<readonly ListedEvent[]> => events(sql, query),
     changes: (after: string | undefined, limit: number): Promise<FeedPage> => changes(sql, after, limit),

@@ -67,6 +67,7 @@ export const auditEvent: z.ZodType = z
     reason: z.string().optional(),
     code: z.string().optional(),
     count: count.optional(),
+    bulkId: id.optional(),
     before: json.optional(),
     after: json.optional(),
     details: json.optional(),

@@ -1,7 +1,7 @@
 import type { AuditAction, StoredEvent } from '../../model/event.js'
 import type { ListedToken, StoredToken } from '../../model/record.js'
 import type { UsageBatch } from '../../model/usage.js'
-import type { ListQuery, TokenStore } from '../../store/port.js'
+import type { FeedPage, ListQuery, RevocationStamp, TokenStore } from '../../store/port.js'
 import { ensureEqual } from '../assert.js'
 import { randomText } from '../random.js'
 import type { Stage } from './types.js'
@@ -94,22 +94,31 @@ export function batch(fields: Partial<UsageBatch>): UsageBatch {
   return { nodeId: randomText(12), seq: 1, at: START, counts: [], addresses: [], lastUses: [], ...fields }
 }
 
+/** The stamp of a bulk revocation, with an id of its own. */
+export function bulkStamp(fields: Partial<RevocationStamp> = {}): RevocationStamp {
+  return { revokedAt: START + 5000, revokedBy: 'carol', revokedCode: 'bulk', bulkId: randomText(16), ...fields }
+}
+
+/** The event that a bulk revocation writes for each tenant. */
+export function bulkEvent(prefix: string, { bulkId, revokedBy }: RevocationStamp, fields: Partial<StoredEvent> = {}): StoredEvent {
+  return event(prefix, { action: 'tokens.revoked', actorId: revokedBy, bulkId, ...fields })
+}
+
+/** What the feed says behind a cursor, read to its end. */
+export type FeedNews = Pick<FeedPage, 'cursor' | 'ids' | 'owners' | 'bulk' | 'everything'>
+
 /** Everything that the feed says behind a cursor, read to its end. */
-export async function readFeed(
-  store: TokenStore,
-  after: string,
-  limit = 100,
-): Promise<{ readonly ids: string[]; readonly ownerIds: string[]; readonly everything: boolean; readonly cursor: string }> {
-  const ids: string[] = []
-  const ownerIds: string[] = []
-  let everything = false
-  let cursor = after
+export async function readFeed(store: TokenStore, after: string, limit = 100): Promise<FeedNews> {
+  let news: FeedNews = { cursor: after, ids: [], owners: [], bulk: [], everything: false }
   for (;;) {
-    const page = await store.changes(cursor, limit)
-    ids.push(...page.ids)
-    ownerIds.push(...page.ownerIds)
-    everything ||= page.everything
-    cursor = page.cursor
-    if (!page.more) return { ids, ownerIds, everything, cursor }
+    const page = await store.changes(news.cursor, limit)
+    news = {
+      cursor: page.cursor,
+      ids: [...news.ids, ...page.ids],
+      owners: [...news.owners, ...page.owners],
+      bulk: [...news.bulk, ...page.bulk],
+      everything: news.everything || page.everything,
+    }
+    if (!page.more) return news
   }
 }

@@ -1,3 +1,5 @@
+import { bulkEventCases } from './cases/bulk-events.js'
+import { bulkNewsCases } from './cases/bulk-news.js'
 import { commitCases } from './cases/commit.js'
 import { eventCases } from './cases/events.js'
 import { feedCases } from './cases/feed.js'
@@ -23,6 +25,8 @@ const GROUPS: readonly StoreCases[] = [
   removalCases,
   raceCases,
   revokeWhereCases,
+  bulkNewsCases,
+  bulkEventCases,
   filterCases,
   textCases,
   pagingCases,

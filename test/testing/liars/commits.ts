@@ -1,5 +1,6 @@
 import { memoryStore } from 'latchkey/stores/memory'
 import type { StoredToken } from '../../../src/model/record.js'
+import { bulkEvents } from '../../../src/store/bulk-events.js'
 import type { Change, CommitResult, RevocationStamp, TokenFilter, TokenStore } from '../../../src/store/port.js'
 import { pause } from '../../../src/testing/pause.js'
 import { type Liar, single } from './liar.js'
@@ -7,6 +8,12 @@ import { type Liar, single } from './liar.js'
 function versionNow(store: TokenStore, id: string, expected: number): number {
   const [found] = store.find([id]) as readonly StoredToken[]
   return found?.version ?? expected
+}
+
+function countsOf(tokens: readonly StoredToken[]): ReadonlyMap<string | undefined, number> {
+  const counts = new Map<string | undefined, number>()
+  for (const { tenantId } of tokens) counts.set(tenantId, (counts.get(tenantId) ?? 0) + 1)
+  return counts
 }
 
 export const commitLiars: readonly Liar[] = [
@@ -103,8 +110,8 @@ export const commitLiars: readonly Liar[] = [
           const statuses = ['pending', 'active', 'inactive', 'expired'] as const
           const matching = await honest.list({ ...filter, statuses, now: stamp.revokedAt, limit: 10_000 })
           const half = matching.slice(0, Math.ceil(matching.length / 2))
-          await honest.revokeWhere({ ...filter, ids: half.map(({ id }) => id) }, stamp, event)
-          return matching.length
+          const { events } = await honest.revokeWhere({ ...filter, ids: half.map(({ id }) => id) }, stamp, event)
+          return { count: matching.length, events }
         },
       })
     },
@@ -118,8 +125,9 @@ export const commitLiars: readonly Liar[] = [
         ...honest,
         async revokeWhere(filter, stamp, event) {
           const matching = await honest.list({ ...filter, now: stamp.revokedAt, limit: 10_000 })
-          await honest.commit({ removals: matching.map(({ id }) => id), events: [{ ...event, count: matching.length }] })
-          return matching.length
+          const events = bulkEvents(event, countsOf(matching))
+          await honest.commit({ removals: matching.map(({ id }) => id), events })
+          return { count: matching.length, events }
         },
       })
     },
@@ -140,8 +148,9 @@ export const commitLiars: readonly Liar[] = [
             const record = { ...old, ...stamp, version: old.version + 1, updatedAt: stamp.revokedAt }
             await honest.commit({ updates: [{ expectedVersion: old.version, record }], events: [] })
           }
-          await honest.revokeWhere({ ...filter, ids: [] }, stamp, event)
-          return matching.length
+          const events = bulkEvents(event, countsOf(matching))
+          await honest.commit({ events })
+          return { count: matching.length, events }
         },
       })
     },

@@ -1,15 +1,15 @@
 import { memoryStore } from 'latchkey/stores/memory'
-import type { Change, FeedPage, TokenStore } from '../../../src/store/port.js'
+import type { Change, FeedPage, OwnerChange, TokenFilter, TokenStore } from '../../../src/store/port.js'
 import { pause } from '../../../src/testing/pause.js'
 import { type Liar, single } from './liar.js'
 
-type Entry = { readonly position: number; readonly id?: string; readonly ownerId?: string; readonly everything?: true }
+type Entry = { readonly position: number; readonly id?: string; readonly owner?: OwnerChange; readonly bulk?: TokenFilter }
 
 const NUMBER = /^\d{1,15}$/
 
 function entriesOf(change: Change): Omit<Entry, 'position'>[] {
   const ids = [...(change.inserts ?? []), ...(change.updates ?? []).map(({ record }) => record)].map(({ id }) => id)
-  return [...[...ids, ...(change.removals ?? [])].map((id) => ({ id })), ...(change.ownersChanged ?? []).map((ownerId) => ({ ownerId }))]
+  return [...[...ids, ...(change.removals ?? [])].map((id) => ({ id })), ...(change.ownersChanged ?? []).map((owner) => ({ owner }))]
 }
 
 /** A feed of its own beside an honest store: `next` says where an entry goes, and `write` when it can be seen. */
@@ -19,15 +19,17 @@ function withFeed(next: () => number, late: () => Promise<void>): TokenStore {
   const end = (): number => Math.max(0, ...feed.map(({ position }) => position))
 
   function page(after: string | undefined, limit: number): FeedPage {
-    if (after === undefined) return { cursor: String(end()), ids: [], ownerIds: [], everything: false, more: false }
-    if (!NUMBER.test(after) || Number(after) > end()) return { cursor: String(end()), ids: [], ownerIds: [], everything: true, more: false }
+    const nothing = { cursor: String(end()), ids: [], owners: [], bulk: [], more: false }
+    if (after === undefined) return { ...nothing, everything: false }
+    if (!NUMBER.test(after) || Number(after) > end()) return { ...nothing, everything: true }
     const behind = feed.filter(({ position }) => position > Number(after)).toSorted((a, b) => a.position - b.position)
     const rows = behind.slice(0, limit)
     return {
       cursor: String(rows.at(-1)?.position ?? after),
       ids: rows.flatMap(({ id }) => id ?? []),
-      ownerIds: rows.flatMap(({ ownerId }) => ownerId ?? []),
-      everything: rows.some(({ everything }) => everything),
+      owners: rows.flatMap(({ owner }) => owner ?? []),
+      bulk: rows.flatMap(({ bulk }) => bulk ?? []),
+      everything: false,
       more: behind.length > rows.length,
     }
   }
@@ -42,13 +44,19 @@ function withFeed(next: () => number, late: () => Promise<void>): TokenStore {
       return result
     },
     async revokeWhere(filter, stamp, event) {
-      const count = await honest.revokeWhere(filter, stamp, event)
-      feed.push({ everything: true, position: next() })
-      return count
+      const result = await honest.revokeWhere(filter, stamp, event)
+      if (result.count > 0) feed.push({ bulk: filter, position: next() })
+      return result
     },
     changes: page,
     reached: (cursor, target) => Number(cursor) >= Number(target),
   }
+}
+
+/** An honest store whose feed is told in another way. */
+function withPages(change: (page: FeedPage) => FeedPage): TokenStore {
+  const honest = memoryStore()
+  return { ...honest, changes: async (after, limit) => change(await honest.changes(after, limit)) }
 }
 
 export const feedLiars: readonly Liar[] = [
@@ -81,11 +89,46 @@ export const feedLiars: readonly Liar[] = [
   },
   {
     name: 'feed that is silent about bulk revocations',
-    caughtBy: 'the feed answers everything',
+    caughtBy: 'the feed says what was touched by {"ownerId":"o"}, and no more',
+    create: () => single(withPages((page) => ({ ...page, bulk: [] }))),
+  },
+  {
+    name: 'feed that names one tenant of many',
+    caughtBy: 'the feed says what was touched by {"tenantIds":["b","zz","a"],"createdBy":"bob"}, and no more',
+    create: () =>
+      single(
+        withPages((page) => ({
+          ...page,
+          bulk: page.bulk.map((filter) =>
+            filter.tenantIds === undefined ? filter : { ...filter, tenantIds: filter.tenantIds.slice(0, 1) },
+          ),
+        })),
+      ),
+  },
+  {
+    name: 'feed that empties every cache after a bulk revocation',
+    caughtBy: 'the feed says what was touched by {"tenantIds":["a"]}, and no more',
+    create: () => single(withPages((page) => ({ ...page, bulk: [], everything: page.everything || page.bulk.length > 0 }))),
+  },
+  {
+    name: 'feed that tells of bulk revocations that touched nothing',
+    caughtBy: 'a revocation that touches nothing writes no event and says nothing in the feed',
     create() {
       const honest = memoryStore()
-      return single({ ...honest, changes: async (after, limit) => ({ ...(await honest.changes(after, limit)), everything: false }) })
+      return single({
+        ...honest,
+        async revokeWhere(filter, stamp, event) {
+          const result = await honest.revokeWhere(filter, stamp, event)
+          if (result.count === 0) await honest.commit({ ownersChanged: [{ ownerId: 'somebody' }], events: [] })
+          return result
+        },
+      })
     },
+  },
+  {
+    name: 'feed that forgets in which tenant an owner changed',
+    caughtBy: 'without a cursor it answers its end, from which every later change is told in commit order',
+    create: () => single(withPages((page) => ({ ...page, owners: page.owners.map(({ ownerId }) => ({ ownerId })) }))),
   },
   {
     name: 'feed that takes a strange cursor for its end',

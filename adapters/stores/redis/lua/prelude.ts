@@ -61,6 +61,13 @@ end
 
 local function firstIndex(indexes) return string.match(indexes, '[^\\n]+') end
 
+-- The index of a token's tenant, and the tenant as JSON; nil where it has none.
+local function tenantIn(indexes)
+  local first, second = string.match(indexes, '^\\n([^\\n]+)\\n([^\\n]+)\\n')
+  local lead = first and string.sub(first, 1, -2) .. ',"tenant",'
+  if lead and string.sub(second, 1, #lead) == lead then return second, string.sub(second, #lead + 1, -2) end
+end
+
 -- A record as a bulk revocation leaves it: the stamp is put behind it, and readers apply it.
 local function stamped(record, version, stamp) return record .. '\\n' .. num(version + 1) .. '\\n' .. stamp end
 

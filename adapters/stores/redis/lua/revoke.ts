@@ -1,26 +1,56 @@
 /**
- * A bulk revocation. ARGV: the filter and stamp as JSON (`RevocationSpec`), the event's id, body and index keys, the length of the
- * feed's history, the channel, how many tokens may be looked at in one go, and the call's own name.
+ * A bulk revocation. ARGV: the filter and stamp as JSON (`RevocationSpec`), the event's id, body (without id, tenant and count) and index
+ * keys, the length of the feed's history, the channel, how many tokens may be looked at in one go, the call's own name, the feed's entry,
+ * and what the name of an event's tenant index begins with.
  *
- * A small one is written into every token here and now. A large one would hold Redis up: its exact count is taken from the sizes of
+ * A small one is written into every token here and now. A large one would hold Redis up: its exact counts are taken from the sizes of
  * the indexes and a job is written, which takes effect at once, since every reader applies it, and is written into the tokens by
- * `driveJob` afterwards. Answers `done`, `job`, `busy` (an earlier job must be driven to its end first) or `known` with a number.
+ * `driveJob` afterwards. Answers `done`, `job`, `busy` (an earlier job must be driven to its end first) or `known`, the number of tokens,
+ * and the bodies of the events.
  */
 export const revokeTokens: string = `
 local spec = cjson.decode(ARGV[1])
+
+local function eventId(i) return i == 1 and ARGV[2] or ARGV[2] .. '_' .. num(i) end
+
 local done = answered(ARGV[8])
-if done then return { 'done', tonumber(done) } end
+if done then
+  local out = { 'done', tonumber(string.match(done, '^%d+')) }
+  for i = 1, tonumber(string.match(done, '%d+$')) do out[i + 2] = call('GET', P .. 'ev:' .. eventId(i)) or '' end
+  return out
+end
 if call('EXISTS', P .. 'ev:' .. ARGV[2]) == 1 then return { 'known', 0 } end
 local limit = tonumber(ARGV[7])
 local job = loadJob()
 local keys, size = narrowest(spec.choices, '')
 
-local function finish(count)
-  writeEvent(call('INCR', P .. 'ev:head'), ARGV[2], '#' .. num(count) .. '#' .. ARGV[3], ARGV[4])
-  remember(ARGV[8], num(count))
-  if count == 0 then return nil end
+-- How many tokens of which tenant, which is JSON, or the empty text for those that have none.
+local touched, counts, total = {}, {}, 0
+local function add(tenant, count)
+  if count == 0 then return end
+  if not counts[tenant] then touched[#touched + 1] = tenant end
+  counts[tenant] = (counts[tenant] or 0) + count
+  total = total + count
+end
+
+local out = { 'done', 0 }
+local function finish()
+  remember(ARGV[8], num(total) .. ' ' .. num(#touched))
+  out[2] = total
+  if total == 0 then return nil end
   local head = call('INCR', P .. 'feed:head')
-  appendFeed(head, { 'a' }, tonumber(ARGV[5]), ARGV[6])
+  local seq = call('INCRBY', P .. 'ev:head', #touched) - #touched
+  for i, tenant in ipairs(touched) do
+    local body = string.sub(ARGV[3], 1, -2) .. ',"id":' .. cjson.encode(eventId(i)) .. ',"count":' .. num(counts[tenant])
+    local indexes = ARGV[4]
+    if tenant ~= '' then
+      body = body .. ',"tenantId":' .. tenant
+      indexes = indexes .. ARGV[10] .. tenant .. ']\\n'
+    end
+    out[i + 2] = body .. '}'
+    writeEvent(seq + i, eventId(i), out[i + 2], indexes)
+  end
+  appendFeed(head, { ARGV[9] }, tonumber(ARGV[5]), ARGV[6])
   return head
 end
 
@@ -31,6 +61,8 @@ if spec.ids or size <= limit then
     if seen[id] or not t[1] or t[5] or revokedBy(job, t[2], t[3], t[5]) or not within(t[3], spec) then return end
     seen[id] = true
     matching[#matching + 1] = { id, tonumber(t[1]), t[3], t[4] }
+    local _, tenant = tenantIn(t[3])
+    add(tenant or '', 1)
   end
   if spec.ids then
     for _, id in ipairs(spec.ids) do look(id) end
@@ -39,9 +71,9 @@ if spec.ids or size <= limit then
       for _, id in ipairs(call('ZRANGE', P .. key, 0, -1)) do look(id) end
     end
   end
-  finish(#matching)
+  finish()
   for _, t in ipairs(matching) do stampToken(t[1], t[2], t[3], t[4], spec.stamp, spec.at) end
-  return { 'done', #matching }
+  return out
 end
 
 if job then return { 'busy', 0 } end
@@ -54,24 +86,26 @@ local function unrevoked(sets)
   names[#names + 1] = P .. 'r' .. sets[1]
   return every - call('ZINTERCARD', #names, unpack(names))
 end
-local count = 0
-if spec.any then
-  for _, tenant in ipairs(spec.any) do
-    local sets = { tenant }
-    for i = 2, #spec.all do sets[#sets + 1] = spec.all[i] end
-    count = count + unrevoked(sets)
-  end
-else
-  count = unrevoked(#spec.all == 1 and spec.all or { unpack(spec.all, 2) })
+-- How many of a tenant, which stands in the name of its index.
+local lead = string.sub(spec.all[1], 1, -2) .. ',"tenant",'
+local function addTenant(index)
+  add(string.sub(index, #lead + 1, -2), unrevoked({ index, unpack(spec.all, 2) }))
 end
-local head = finish(count)
-if not head then return { 'done', 0 } end
+if spec.any then
+  for _, index in ipairs(spec.any) do addTenant(index) end
+else
+  for _, index in ipairs(call('SMEMBERS', P .. 'ten' .. spec.all[1])) do addTenant(index) end
+  add('', unrevoked(#spec.all == 1 and spec.all or { unpack(spec.all, 2) }) - total)
+end
+local head = finish()
+if not head then return out end
 spec.choices = nil
 call('HSET', P .. 'job', 'seq', num(head), 'spec', ARGV[1], 'at', '1')
 -- Read by MGET along with every record.
 call('SET', P .. 'job:on', '1')
 for i, key in ipairs(keys) do call('HSET', P .. 'job', 'key' .. i, key) end
-return { 'job', count }
+out[1] = 'job'
+return out
 `
 
 /** Writes the pending bulk revocation into the next ARGV[1] tokens. Answers 1 while there is more to do. */

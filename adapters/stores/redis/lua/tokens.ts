@@ -79,6 +79,8 @@ local function unindex(id, indexes)
     call('ZREM', P .. 'r' .. key, id)
   end
   for _, set in ipairs({ 'exp', 'soon', 'old', 'nb', 'due', 'off' }) do call('ZREM', P .. set .. firstIndex(indexes), id) end
+  local tenant = tenantIn(indexes)
+  if tenant and call('EXISTS', P .. tenant) == 0 then call('SREM', P .. 'ten' .. firstIndex(indexes), tenant) end
 end
 local function place(set, t, score, member)
   local key = P .. set .. firstIndex(t.x)
@@ -100,6 +102,8 @@ local function write(t)
     call('ZADD', P .. key, t.ca, t.id)
     if t.ra ~= '' then call('ZADD', P .. 'r' .. key, t.ca, t.id) elseif t.expected then call('ZREM', P .. 'r' .. key, t.id) end
   end
+  local tenant = tenantIn(t.x)
+  if tenant then call('SADD', P .. 'ten' .. firstIndex(t.x), tenant) end
   place('exp', t, t.ex, t.ex ~= '')
   place('soon', t, t.ex, t.ex ~= '' and t.ra == '' and t.da == '')
   place('old', t, t.ca, false)

@@ -2,7 +2,8 @@ import type { Change, CommitResult } from '../../../../src/store/port.js'
 import { chunks, type Sql } from '../context.js'
 import { affected, ask, ConflictSignal, type Steps } from '../engine.js'
 import { tokenToRow } from '../schema/token-row.js'
-import { type Line, writeFeed } from './write-feed.js'
+import { type Line, ownerLine, tokenLine } from './lines.js'
+import { writeFeed } from './write-feed.js'
 
 function* steps(sql: Sql, change: Change): Steps<CommitResult> {
   const { builder } = sql
@@ -10,8 +11,8 @@ function* steps(sql: Sql, change: Change): Steps<CommitResult> {
   const lines: Line[] = []
   const touched = new Set<string>()
   for (const id of [...inserts.map((token) => token.id), ...updates.map((update) => update.record.id), ...removals]) touched.add(id)
-  for (const id of touched) lines.push({ kind: 'token', changed_id: id })
-  for (const id of new Set(ownersChanged)) lines.push({ kind: 'owner', changed_id: id })
+  for (const id of touched) lines.push(tokenLine(id))
+  for (const owner of ownersChanged) lines.push(ownerLine(owner))
   // First of all: its row lock makes the order of the feed the order of the commits.
   if (events.length + lines.length > 0) yield* writeFeed(sql, events, lines)
   for (const piece of chunks(inserts)) yield* ask(builder.insertInto('tokens').values(piece.map(tokenToRow)))

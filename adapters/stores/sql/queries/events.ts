@@ -1,27 +1,55 @@
-import type { Expression, SqlBool } from 'kysely'
+import type { Expression, ExpressionBuilder, SelectQueryBuilder, SqlBool } from 'kysely'
 import type { ListedEvent } from '../../../../src/model/event.js'
-import type { EventQuery } from '../../../../src/store/port.js'
+import type { BulkPart, EventQuery } from '../../../../src/store/port.js'
 import type { Sql } from '../context.js'
+import type { Builder } from '../quirks.js'
 import { rowToEvent } from '../schema/event-row.js'
+import type { EventRow, Tables } from '../schema/schema.js'
 
-/** One page of audit events, newest first. */
-export const events = async (sql: Sql, query: EventQuery): Promise<readonly ListedEvent[]> => {
-  if (query.tenantIds?.length === 0 || query.actions?.length === 0) return []
-  const compiled = sql.builder
+type Events = ExpressionBuilder<Tables, 'events'>
+type Rows = SelectQueryBuilder<Tables, 'events', { [Column in keyof EventRow]: EventRow[Column] }>
+
+/** The newest events that match a query and `more`. */
+const page = (builder: Builder, query: EventQuery, more: (eb: Events) => readonly Expression<SqlBool>[]): Rows =>
+  builder
     .selectFrom('events')
-    .selectAll()
+    .selectAll('events')
     .where((eb) => {
-      const conditions: Expression<SqlBool>[] = [eb('prefix', '=', query.prefix)]
-      if (query.tokenId !== undefined) conditions.push(eb('token_id', '=', query.tokenId))
+      const conditions: Expression<SqlBool>[] = [eb('prefix', '=', query.prefix), ...more(eb)]
       if (query.tenantIds !== undefined) conditions.push(eb('tenant_id', 'in', [...query.tenantIds]))
       if (query.actions !== undefined) conditions.push(eb('action', 'in', [...query.actions]))
-      if (query.createdBy !== undefined) conditions.push(eb('created_by', '=', query.createdBy))
       if (query.after !== undefined) conditions.push(eb('seq', '<', query.after))
       return eb.and(conditions)
     })
     .orderBy('seq', 'desc')
     .limit(query.limit)
-    .compile()
-  const { rows } = await sql.engine.run(compiled)
-  return rows.map(rowToEvent)
+
+const about =
+  ({ tokenId, createdBy }: EventQuery) =>
+  (eb: Events): readonly Expression<SqlBool>[] => [
+    ...(tokenId === undefined ? [] : [eb('token_id', '=', tokenId)]),
+    ...(createdBy === undefined ? [] : [eb('created_by', '=', createdBy)]),
+  ]
+
+const partOf =
+  ({ bulkId, tenantId }: BulkPart) =>
+  (eb: Events): readonly Expression<SqlBool>[] => [
+    eb('bulk_id', '=', bulkId),
+    tenantId === undefined ? eb('tenant_id', 'is', null) : eb('tenant_id', '=', tenantId),
+  ]
+
+/** Each half from its own index. */
+const trail = (builder: Builder, query: EventQuery, bulk: BulkPart): Rows =>
+  builder
+    .selectFrom(page(builder, query, about(query)).as('own'))
+    .selectAll('own')
+    .union(builder.selectFrom(page(builder, query, partOf(bulk)).as('bulk')).selectAll('bulk'))
+    .orderBy('seq', 'desc')
+    .limit(query.limit) as unknown as Rows
+
+/** One page of audit events, newest first. */
+export const events = async ({ builder, engine }: Sql, query: EventQuery): Promise<readonly ListedEvent[]> => {
+  if (query.tenantIds?.length === 0 || query.actions?.length === 0) return []
+  const rows = query.bulk === undefined ? page(builder, query, about(query)) : trail(builder, query, query.bulk)
+  return (await engine.run(rows.compile())).rows.map(rowToEvent)
 }

@@ -1,42 +1,57 @@
 import { ConflictError } from '../../../../src/errors.js'
 import type { StoredEvent } from '../../../../src/model/event.js'
-import type { RevocationStamp, TokenFilter } from '../../../../src/store/port.js'
+import { bulkEvents } from '../../../../src/store/bulk-events.js'
+import type { BulkResult, RevocationStamp, TokenFilter } from '../../../../src/store/port.js'
 import type { Sql } from '../context.js'
 import { affected, ask, type Steps } from '../engine.js'
+import { wide } from '../schema/wide.js'
 import { filterConditions } from './filter.js'
+import { bulkLine } from './lines.js'
 import { writeFeed } from './write-feed.js'
 
-function* steps(sql: Sql, filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): Steps<number> {
-  // Two places of the feed first, for the event and for the news that anything may have changed; the count is known only afterwards.
-  const { seq } = yield* writeFeed(sql, [event], [{ kind: 'everything', changed_id: '' }])
+function* steps(sql: Sql, filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): Steps<BulkResult> {
+  const { builder, quirks } = sql
+  // The lock that every change takes first: from here on nobody else changes a token, so that what is counted is what is revoked.
+  yield* quirks.bump(builder, 0)
+  const taken = yield* ask(builder.selectFrom('events').select('id').where('id', '=', event.id))
+  if (taken.rows.length > 0) throw exists(event)
+  const { rows } = yield* ask(
+    builder
+      .selectFrom('tokens')
+      .select((eb) => ['tenant_id', eb.fn.countAll<number | string | bigint>().as('found')])
+      .where((eb) => eb.and([...filterConditions(eb, filter), eb('tokens.revoked_at', 'is', null)]))
+      .groupBy('tenant_id'),
+  )
+  const touched = new Map(rows.map(({ tenant_id, found }) => [tenant_id ?? undefined, wide(found)]))
+  if (touched.size === 0) return { count: 0, events: [] }
   const result = yield* ask(
-    sql.builder
+    builder
       .updateTable('tokens')
       .set((eb) => ({
         revoked_at: stamp.revokedAt,
         revoked_by: stamp.revokedBy,
+        revoked_code: stamp.revokedCode,
         revoked_reason: stamp.revokedReason ?? null,
+        bulk_id: stamp.bulkId,
         updated_at: stamp.revokedAt,
         version: eb('version', '+', 1),
       }))
       .where((eb) => eb.and([...filterConditions(eb, filter), eb('tokens.revoked_at', 'is', null)])),
   )
-  const count = affected(result)
-  yield* ask(
-    sql.builder
-      .updateTable('events')
-      .set({ event_count: count })
-      .where('seq', '=', seq - 1),
-  )
-  return count
+  const events = bulkEvents(event, touched)
+  yield* writeFeed(sql, events, [bulkLine(filter)])
+  return { count: affected(result), events }
 }
 
-/** Revokes in one statement whatever matches, with its event and its line in the feed in the same transaction. */
-export const revokeWhere = async (sql: Sql, filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): Promise<number> => {
+const exists = (event: StoredEvent): ConflictError =>
+  new ConflictError('conflict', `an audit event with id ${JSON.stringify(event.id.slice(0, 64))} exists already`)
+
+/** Revokes in one statement whatever matches, with its events and its line in the feed in the same transaction. */
+export const revokeWhere = async (sql: Sql, filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): Promise<BulkResult> => {
   try {
     return await sql.engine.transaction(() => steps(sql, filter, stamp, event))
   } catch (error) {
     if (sql.quirks.faultOf(error) !== 'duplicate') throw error
-    throw new ConflictError('conflict', `an audit event with id ${JSON.stringify(event.id.slice(0, 64))} exists already`)
+    throw exists(event)
   }
 }

@@ -2,7 +2,7 @@ import type { StoredEvent } from '../../../../src/model/event.js'
 import { chunks, type Sql } from '../context.js'
 import { ask, type Steps } from '../engine.js'
 import { eventToRow } from '../schema/event-row.js'
-import type { ChangeKind } from '../schema/schema.js'
+import type { Line } from './lines.js'
 
 /** How many places of the feed are kept. A node that is further behind starts afresh. */
 const KEEP = 100_000
@@ -16,9 +16,6 @@ function* trimFeed(sql: Sql, head: number, floor: number): Steps<void> {
   yield* ask(sql.builder.deleteFrom('changes').where('seq', '<=', cut))
   yield* ask(sql.builder.updateTable('feed').set({ floor: cut }).where('id', '=', 1))
 }
-
-/** A line of the change feed. */
-export type Line = { readonly kind: ChangeKind; readonly changed_id: string }
 
 /** Moves the feed on, then writes the events and the lines of the feed with the places that it gave out. */
 export function* writeFeed(sql: Sql, events: readonly StoredEvent[], lines: readonly Line[]): Steps<{ readonly seq: number }> {

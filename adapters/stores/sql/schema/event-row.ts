@@ -1,12 +1,9 @@
 import type { ListedEvent, StoredEvent } from '../../../../src/model/event.js'
 import type { JsonObject } from '../../../../src/model/json.js'
 import type { EventRow } from './schema.js'
-import { wide } from './wide.js'
+import { isAbsent, wide } from './wide.js'
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] }
-
-/** NULL, which some drivers give as `undefined`. */
-const isAbsent = (cell: unknown): cell is null | undefined => cell === null || cell === undefined
 
 const textOrNull = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value))
 
@@ -29,6 +26,7 @@ export const eventToRow = (event: StoredEvent, seq: number): EventRow => ({
   before_fields: textOrNull(event.before),
   after_fields: textOrNull(event.after),
   details: textOrNull(event.details),
+  bulk_id: event.bulkId ?? null,
 })
 
 /** An event as the port answers it. */
@@ -51,6 +49,7 @@ export const rowToEvent = (row: EventRow): ListedEvent => {
   if (!isAbsent(row.event_count)) event.count = wide(row.event_count)
   if (!isAbsent(row.before_fields)) event.before = JSON.parse(row.before_fields) as JsonObject
   if (!isAbsent(row.after_fields)) event.after = JSON.parse(row.after_fields) as JsonObject
+  if (!isAbsent(row.bulk_id)) event.bulkId = row.bulk_id
   if (!isAbsent(row.details)) event.details = JSON.parse(row.details) as JsonObject
   return event
 }

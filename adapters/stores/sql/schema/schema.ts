@@ -23,10 +23,14 @@ export type EventRow = {
   before_fields: string | null
   after_fields: string | null
   details: string | null
+  bulk_id: string | null
 }
 
 /** What a line of the change feed is about. */
-export type ChangeKind = 'token' | 'owner' | 'everything'
+export type ChangeKind = 'token' | 'owner' | 'bulk'
+
+/** A line of the change feed: `changed_id` names the token or the owner; `detail` is an owner's tenant, or a filter as JSON. */
+export type ChangeRow = { seq: Wide; kind: ChangeKind; changed_id: string; detail: string | null }
 
 /** Every table, without its prefix. */
 export type Tables = {
@@ -36,7 +40,7 @@ export type Tables = {
     state: Generated<TokenState>
   }
   events: EventRow
-  changes: { seq: Wide; kind: ChangeKind; changed_id: string }
+  changes: ChangeRow
   feed: { id: number; head: Wide; floor: Wide }
   usage_counts: { token_id: string; bucket_at: Wide; endpoint: string; outcome: string; uses: Wide }
   usage_addresses: { token_id: string; ip: string; uses: Wide; last_at: Wide }

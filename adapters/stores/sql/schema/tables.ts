@@ -70,6 +70,7 @@ export const SCHEMA_V1: readonly Table[] = [
       ['before_fields', 'text?'],
       ['after_fields', 'text?'],
       ['details', 'text?'],
+      ['bulk_id', 'id?'],
     ],
     key: ['seq'],
     unique: ['id'],
@@ -78,6 +79,7 @@ export const SCHEMA_V1: readonly Table[] = [
       { name: 'tenant', columns: ['prefix', 'tenant_id', 'seq'], present: 'tenant_id' },
       { name: 'action', columns: ['prefix', 'action', 'seq'] },
       { name: 'creator', columns: ['prefix', 'created_by', 'seq'], present: 'created_by' },
+      { name: 'bulk', columns: ['prefix', 'bulk_id', 'seq'], present: 'bulk_id' },
     ],
   },
   {
@@ -86,6 +88,7 @@ export const SCHEMA_V1: readonly Table[] = [
       ['seq', 'int'],
       ['kind', 'word'],
       ['changed_id', 'key'],
+      ['detail', 'text?'],
     ],
     key: ['seq'],
     indexes: [],

@@ -6,3 +6,6 @@ export const wide = (value: Wide): number => {
   if (typeof value === 'bigint') return Number(value)
   return typeof value === 'string' && /^-?\d{1,16}$/.test(value) ? Number(value) : Number.NaN
 }
+
+/** NULL, which some drivers give as `undefined`. */
+export const isAbsent = (cell: unknown): cell is null | undefined => cell === null || cell === undefined

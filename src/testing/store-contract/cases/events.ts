@@ -16,6 +16,7 @@ const everyField: Partial<StoredEvent> = {
   reason: 'leaked; "see ticket" \\ \u2028',
   code: 'token_expired',
   count: 42,
+  bulkId: 'aAbBcCdDeEfF9876',
   before: { name: 'Old', scopes: [], nothing: null },
   after: { name: 'New 😀', scopes: ['a:b'], resources: {} },
   details: { tenantId: 'tenant-1', deep: { n: 1.5, list: [1, [], {}] } },

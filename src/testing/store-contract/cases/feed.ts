@@ -6,6 +6,7 @@ import type { Stage, StoreCases } from '../types.js'
 
 const WRITERS = 32
 const ROUNDS = 8
+const NOTHING = { ids: [], owners: [], bulk: [], everything: false }
 
 /** Follows the feed until `done`, then to its end, and answers each id at its first appearance. */
 async function follow(stage: Stage, after: string, limit: number, done: () => boolean): Promise<string[]> {
@@ -15,8 +16,8 @@ async function follow(stage: Stage, after: string, limit: number, done: () => bo
     const last = done()
     // A cursor is good on every handle: that of one process tells another how far it has come.
     const page = await stage.handle(turn).changes(cursor, limit)
-    ensure(!page.everything, 'the feed must not say everything where nothing was revoked in bulk and no history is gone')
-    ensure(page.ids.length + page.ownerIds.length <= limit, `a page of the feed must not hold more than ${limit} changes`)
+    ensure(!page.everything, 'the feed must not say everything where no history is gone')
+    ensure(page.ids.length + page.owners.length + page.bulk.length <= limit, `a page of the feed must not hold more than ${limit} changes`)
     for (const id of page.ids) seen.add(id)
     cursor = page.cursor
     if (last && !page.more) return [...seen]
@@ -26,12 +27,8 @@ async function follow(stage: Stage, after: string, limit: number, done: () => bo
 
 async function end(store: TokenStore): Promise<string> {
   const page = await store.changes(undefined, 10)
-  const { ids, ownerIds, everything, more } = page
-  ensureEqual(
-    { ids, ownerIds, everything, more },
-    { ids: [], ownerIds: [], everything: false, more: false },
-    'changes(undefined) must be empty',
-  )
+  const { cursor: _, ...news } = page
+  ensureEqual(news, { ...NOTHING, more: false }, 'changes(undefined) must be empty')
   return page.cursor
 }
 
@@ -47,18 +44,15 @@ export const feedCases: StoreCases = {
         await replace(stage.second, a, { name: 'New' })
         const c = await inserted(stage)
         await stage.store.commit({ removals: [b.id], events: [event(stage.prefix, { action: 'token.pruned' })] })
-        await stage.store.commit({ ownersChanged: ['owner-1', 'owner-2'], events: [] })
+        await stage.store.commit({ ownersChanged: [{ ownerId: 'owner-1' }, { ownerId: 'owner-2', tenantId: 'a' }], events: [] })
         for (const limit of [1, 2, 100]) {
           const feed = await readFeed(stage.store, start, limit)
           ensureEqual(feed.ids, [a.id, b.id, a.id, c.id, b.id], `ids in commit order, in pages of ${limit}`)
-          ensureSameMembers(feed.ownerIds, ['owner-1', 'owner-2'], `owners, in pages of ${limit}`)
-          ensureEqual(feed.everything, false, 'no change here concerns everything')
-          const again = await stage.second.changes(feed.cursor, limit)
-          ensureEqual(
-            [again.ids, again.ownerIds, again.everything, again.more],
-            [[], [], false, false],
-            'behind its end the feed must be empty',
-          )
+          const owners = [{ ownerId: 'owner-1' }, { ownerId: 'owner-2', tenantId: 'a' }]
+          ensureEqual(feed.owners, owners, `owners with their tenants, in commit order, in pages of ${limit}`)
+          ensureEqual([feed.bulk, feed.everything], [[], false], 'no change here concerns more than it names')
+          const { cursor: _, ...news } = await stage.second.changes(feed.cursor, limit)
+          ensureEqual(news, { ...NOTHING, more: false }, 'behind its end the feed must be empty')
         }
       },
     },
@@ -67,17 +61,23 @@ export const feedCases: StoreCases = {
       async run(stage) {
         const start = await end(stage.store)
         await stage.store.commit({ events: [event(stage.prefix, { action: 'token.refused' })] })
-        const { ids, ownerIds, everything } = await readFeed(stage.store, start)
-        ensureEqual({ ids, ownerIds, everything }, { ids: [], ownerIds: [], everything: false }, 'an event must not empty caches')
+        const { cursor: _, ...news } = await readFeed(stage.store, start)
+        ensureEqual(news, NOTHING, 'an event must not empty caches')
       },
     },
     {
-      title: 'owners keep every byte of their names',
+      title: 'owners keep every byte of their names, and of the tenants in which they changed',
       async run(stage) {
         const start = await end(stage.store)
-        const owners = ['a', 'A', 'a ', 'a:b', '__proto__', '%', '😀', '"', "'", '\\', '0', 'null']
+        const names = ['a', 'A', 'a ', 'a:b', '__proto__', '%', '😀', '"', "'", '\\', '0', 'null', '']
+        const owners = names.flatMap((name) => [{ ownerId: name }, { ownerId: 'a', tenantId: name }])
         await stage.store.commit({ ownersChanged: owners, events: [] })
-        ensureSameMembers((await readFeed(stage.store, start, 5)).ownerIds, owners, 'owners as they were given')
+        const told = (await readFeed(stage.store, start, 5)).owners
+        ensureSameMembers(
+          told.map((owner) => JSON.stringify(owner)),
+          owners.map((owner) => JSON.stringify(owner)),
+          'owners and tenants as they were given',
+        )
       },
     },
     {
@@ -144,12 +144,8 @@ export const feedCases: StoreCases = {
           const page = await stage.store.changes(strange, 10)
           const what = `the cursor ${JSON.stringify(strange.slice(0, 40))}`
           ensure(page.everything, `${what} must be answered with everything: what came before cannot be told`)
-          const { ids, everything } = await readFeed(stage.store, page.cursor)
-          ensureEqual(
-            { ids, everything },
-            { ids: [], everything: false },
-            `${what}: behind the answered cursor the feed must be in order again`,
-          )
+          const { cursor: _, ...news } = await readFeed(stage.store, page.cursor)
+          ensureEqual(news, NOTHING, `${what}: behind the answered cursor the feed must be in order again`)
         }
       },
     },
@@ -181,7 +177,7 @@ export const feedCases: StoreCases = {
         const cursors = [await end(stage.store)]
         for (let round = 0; round < 24; round += 1) {
           // Ten changes at a time, so that the positions soon differ in their number of digits.
-          await stage.store.commit({ ownersChanged: Array.from({ length: 10 }, (_, index) => `owner-${index}`), events: [] })
+          await stage.store.commit({ ownersChanged: Array.from({ length: 10 }, (_, index) => ({ ownerId: `owner-${index}` })), events: [] })
           cursors.push(await end(stage.handle(round)))
         }
         for (const [i, cursor] of cursors.entries()) {

@@ -1,6 +1,6 @@
 import type { ListQuery } from '../../../store/port.js'
 import { ensureEqual, ensureSameMembers } from '../../assert.js'
-import { event, findOne, insert, inserted, list, START, token } from '../build.js'
+import { bulkEvent, bulkStamp, event, findOne, insert, inserted, list, token } from '../build.js'
 import type { Stage, StoreCases } from '../types.js'
 
 /** Names that careless stores mix up with one another, or with something of their own. */
@@ -26,7 +26,8 @@ async function ensureApart(stage: Stage, field: Field): Promise<void> {
   for (const [index, name] of NAMES.entries()) {
     if (index % 5 !== 0) continue
     const filter = { prefix: stage.prefix, ...only(field, name) }
-    const count = await stage.store.revokeWhere(filter, { revokedAt: START + index, revokedBy: 'x' }, event(stage.prefix))
+    const stamp = bulkStamp()
+    const { count } = await stage.store.revokeWhere(filter, stamp, bulkEvent(stage.prefix, stamp))
     ensureEqual(count, 1, `revoking by ${field} ${JSON.stringify(name)} must revoke its own token only`)
   }
   const revoked = (await list(stage, { statuses: ['revoked'] })).map(({ id }) => id)
@@ -79,7 +80,8 @@ export const separationCases: StoreCases = {
           'events must be bound to their prefix',
         )
         const byTenant = { prefix: stage.prefix, tenantIds: ['a'], ids: [mine.id, theirs.id] }
-        const count = await stage.store.revokeWhere(byTenant, { revokedAt: START, revokedBy: 'x' }, event(stage.prefix))
+        const stamp = bulkStamp()
+        const { count } = await stage.store.revokeWhere(byTenant, stamp, bulkEvent(stage.prefix, stamp))
         ensureEqual(count, 1, 'revokeWhere must be bound to its prefix')
         ensureEqual(await findOne(stage.store, theirs.id), theirs, 'a token of another prefix must stay as it is')
       },

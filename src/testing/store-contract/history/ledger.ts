@@ -107,9 +107,9 @@ export async function revokeAll(ledger: Ledger, tokens: Latchkey): Promise<void>
   ledger.owner = { id: `owner-${ledger.owners}`, revoking: false }
   owner.revoking = true
   const acknowledged = ledger.tokens.filter((known) => known.owner === owner)
-  await tokens.system.revokeAll({ ownerId: owner.id })
+  const { count } = await tokens.system.revokeAll({ ownerId: owner.id })
   for (const known of acknowledged) known.dead = true
-  ledger.told['tokens.revoked'] += 1
+  if (count > 0) ledger.told['tokens.revoked'] += 1
 }
 
 /** What must hold when all clients are done. */

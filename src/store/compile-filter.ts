@@ -1,0 +1,20 @@
+import type { TokenFilter } from './port.js'
+
+/** What a filter looks at, in records and in what is made from them. */
+export type Filtered = {
+  readonly id: string
+  readonly tenantId?: string | undefined
+  readonly ownerId?: string | undefined
+  readonly createdBy: string
+}
+
+/** Makes a test of a filter, for tokens of its prefix. An empty list matches nothing. */
+export function compileFilter({ ids, tenantIds, ownerId, createdBy }: Omit<TokenFilter, 'prefix'>): (token: Filtered) => boolean {
+  const someIds = ids === undefined ? undefined : new Set(ids)
+  const someTenants = tenantIds === undefined ? undefined : new Set(tenantIds)
+  return (token) =>
+    (ownerId === undefined || token.ownerId === ownerId) &&
+    (createdBy === undefined || token.createdBy === createdBy) &&
+    (someTenants === undefined || (token.tenantId !== undefined && someTenants.has(token.tenantId))) &&
+    (someIds === undefined || someIds.has(token.id))
+}

@@ -1,0 +1,62 @@
+import type { StoredEvent } from '../model/event.js'
+import type { BulkResult, FeedPage, OwnerChange, TokenFilter } from './port.js'
+
+/** What a bulk revocation answered, or `undefined` where it makes no sense. What an event says beside tenant and count is what it was told to say. */
+export function readBulkResult(answer: unknown, template: StoredEvent): BulkResult | undefined {
+  const { count, events } = Object(answer) as { readonly count?: unknown; readonly events?: unknown }
+  if (!isCount(count) || !Array.isArray(events)) return undefined
+  const read: StoredEvent[] = []
+  for (const event of events) {
+    const {
+      id,
+      tenantId,
+      count: touched,
+    } = Object(event) as { readonly id?: unknown; readonly tenantId?: unknown; readonly count?: unknown }
+    if (typeof id !== 'string' || !isCount(touched) || !isOptionalText(tenantId)) return undefined
+    const { tenantId: _, ...said } = template
+    read.push({ ...said, id, count: touched, ...(tenantId !== undefined && { tenantId }) })
+  }
+  return { count, events: read }
+}
+
+/** A page of the feed, or `undefined` where it makes no sense: one that cannot be understood must not pass for one that says nothing. */
+export function readFeedPage(answer: unknown, after: string | undefined): FeedPage | undefined {
+  const { cursor, ids, owners, bulk, everything, more } = Object(answer) as { readonly [K in keyof FeedPage]?: unknown }
+  if (typeof cursor !== 'string' || typeof everything !== 'boolean' || typeof more !== 'boolean') return undefined
+  // A page that leads nowhere, with more behind it, would be read for ever.
+  if (more && cursor === after) return undefined
+  if (!isTexts(ids) || !isListOf(owners, isOwnerChange) || !isListOf(bulk, isFilter)) return undefined
+  return { cursor, ids, owners, bulk, everything, more }
+}
+
+function isOwnerChange(value: object): value is OwnerChange {
+  const { ownerId, tenantId } = value as { readonly [K in keyof OwnerChange]?: unknown }
+  return typeof ownerId === 'string' && isOptionalText(tenantId)
+}
+
+function isFilter(value: object): value is TokenFilter {
+  const { prefix, ids, tenantIds, ownerId, createdBy } = value as { readonly [K in keyof TokenFilter]?: unknown }
+  return (
+    typeof prefix === 'string' &&
+    (ids === undefined || isTexts(ids)) &&
+    (tenantIds === undefined || isTexts(tenantIds)) &&
+    isOptionalText(ownerId) &&
+    isOptionalText(createdBy)
+  )
+}
+
+function isListOf<T>(value: unknown, is: (item: object) => item is T & object): value is readonly T[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'object' && item !== null && is(item))
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string')
+}
+
+function isOptionalText(value: unknown): value is string | undefined {
+  return value === undefined || typeof value === 'string'
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
+}

@@ -1,0 +1,135 @@
+import type { ListedEvent, StoredEvent } from '../../../model/event.js'
+import type { StoredToken } from '../../../model/record.js'
+import type { BulkResult, EventQuery, RevocationStamp, TokenFilter } from '../../../store/port.js'
+import { ensureEqual, ensureFails, ensureSameMembers } from '../../assert.js'
+import { bulkEvent, bulkStamp, event, findOne, insert, inserted, readFeed, token } from '../build.js'
+import type { Stage, StoreCases } from '../types.js'
+
+async function revoke(stage: Stage, filter: Omit<TokenFilter, 'prefix'>, stamp: RevocationStamp = bulkStamp()): Promise<BulkResult> {
+  return stage.store.revokeWhere({ prefix: stage.prefix, ...filter }, stamp, bulkEvent(stage.prefix, stamp))
+}
+
+async function read(stage: Stage, query: Partial<EventQuery> = {}): Promise<readonly ListedEvent[]> {
+  return stage.second.events({ prefix: stage.prefix, limit: 100, ...query })
+}
+
+function idsOf(events: readonly StoredEvent[]): readonly string[] {
+  return events.map(({ id }) => id)
+}
+
+/** As text, so that they can be compared in any order. */
+function countsOf(events: readonly StoredEvent[]): string[] {
+  return events.map(({ tenantId, count }) => `${JSON.stringify(tenantId) ?? 'none'}: ${count}`)
+}
+
+/** The trail of one token that a revocation in three tenants ended. */
+async function ensureTrail(
+  stage: Stage,
+  { id: tokenId, tenantId }: StoredToken,
+  bulkId: string,
+  part: StoredEvent | undefined,
+): Promise<void> {
+  const bulk = { bulkId, ...(tenantId !== undefined && { tenantId }) }
+  const own = await read(stage, { tokenId })
+  const trail = await read(stage, { tokenId, bulk })
+  const what = `the trail of a token in ${tenantId ?? 'no tenant'}`
+  ensureEqual(idsOf(trail), [part?.id, ...idsOf(own)], `${what} must begin with the event of the revocation in its tenant`)
+  const after = trail[0]?.seq ?? 0
+  ensureEqual(await read(stage, { tokenId, bulk, after }), own, `${what} must go on behind the revocation`)
+  ensureEqual(idsOf(await read(stage, { tokenId, bulk, limit: 1 })), [part?.id], `${what}, one event a page`)
+  const actions = ['token.created'] as const
+  ensureEqual(await read(stage, { tokenId, bulk, actions }), await read(stage, { tokenId, actions }), `${what}, by action`)
+  ensureEqual(await read(stage, { tokenId, bulk, tenantIds: ['zz'] }), [], `${what} must be bound to the tenants that are asked for`)
+  const byBob = await read(stage, { tokenId, bulk, createdBy: 'eve' })
+  ensureEqual(idsOf(byBob), [part?.id], `${what} must hold the revocation whoever created the token`)
+  ensureEqual(await stage.store.events({ prefix: `${stage.prefix}x`, tokenId, bulk, limit: 9 }), [], `${what} must be bound to its prefix`)
+}
+
+export const bulkEventCases: StoreCases = {
+  title: 'events of bulk revocations',
+  cases: [
+    {
+      title: 'one event for each tenant that was touched, and one for the tokens without a tenant, each with its count',
+      async run(stage) {
+        const tenants = ['a', 'a', 'a', 'A', 'a"]', '😀 b', undefined, undefined]
+        await insert(
+          stage.store,
+          tenants.map((tenantId) => token(stage.prefix, tenantId === undefined ? {} : { tenantId })),
+        )
+        await inserted(stage, { tenantId: 'ended', revokedAt: 1, revokedBy: 'dave' })
+        const stamp = bulkStamp()
+        const template = bulkEvent(stage.prefix, stamp, { reason: 'audit', ip: '192.0.2.1', details: { filter: { all: true } } })
+        const { count, events } = await stage.store.revokeWhere({ prefix: stage.prefix }, stamp, template)
+        ensureEqual(count, 8, 'the count must be that of all tenants')
+        ensureSameMembers(countsOf(events), ['"a": 3', '"A": 1', '"a\\"]": 1', '"😀 b": 1', 'none: 2'], 'the answered events')
+        const ids = [template.id, ...[2, 3, 4, 5].map((number) => `${template.id}_${number}`)]
+        ensureSameMembers(idsOf(events), ids, 'the ids of the events')
+        const stored = await read(stage, { actions: ['tokens.revoked'] })
+        ensureEqual(stored.length, 5, 'the answered events and no others must be stored')
+        for (const { seq: _, ...each } of stored) {
+          ensureEqual(
+            each,
+            events.find(({ id }) => id === each.id),
+            'the stored events must be those that were answered',
+          )
+          const { tenantId, ...rest } = each
+          ensureEqual(
+            rest,
+            { ...template, id: each.id, count: each.count },
+            'an event must say what it was told to, beside tenant and count',
+          )
+        }
+        const ofA = await read(stage, { tenantIds: ['a'], actions: ['tokens.revoked'] })
+        ensureEqual(countsOf(ofA), ['"a": 3'], 'whoever sees the events of one tenant must see its event and no other')
+      },
+    },
+    {
+      title: 'each revoked token names the revocation, and says that it was one in bulk',
+      async run(stage) {
+        const [mine, other] = [await inserted(stage, { tenantId: 'a' }), await inserted(stage, { tenantId: 'b' })]
+        const stamp = bulkStamp()
+        await revoke(stage, { tenantIds: ['a'] }, stamp)
+        const found = await findOne(stage.second, mine.id)
+        ensureEqual([found?.bulkId, found?.revokedCode], [stamp.bulkId, 'bulk'], 'a revoked token must carry the stamp')
+        ensureEqual(await findOne(stage.second, other.id), other, 'a token that does not match must stay as it is')
+      },
+    },
+    {
+      title: 'an event whose id exists fails the whole of it',
+      async run(stage) {
+        const old = await inserted(stage)
+        const stamp = bulkStamp()
+        const template = bulkEvent(stage.prefix, stamp)
+        await stage.store.commit({ events: [template] })
+        const { cursor } = await stage.store.changes(undefined, 10)
+        await ensureFails(
+          async () => stage.store.revokeWhere({ prefix: stage.prefix }, stamp, template),
+          'revokeWhere must throw where its event exists already',
+        )
+        ensureEqual(await findOne(stage.store, old.id), old, 'nothing must be revoked without its event')
+        ensureEqual((await readFeed(stage.store, cursor)).bulk, [], 'nothing must be told that did not happen')
+      },
+    },
+    {
+      title: 'the trail of a token holds the revocation that ended it, as it concerned its tenant, and no other',
+      async run(stage) {
+        const tokens: StoredToken[] = []
+        for (const tenantId of ['a', 'b', undefined]) {
+          const made = token(stage.prefix, { createdBy: 'bob', ...(tenantId !== undefined && { tenantId }) })
+          const about = { tokenId: made.id, createdBy: 'bob', ...(tenantId !== undefined && { tenantId }) }
+          const events = [event(stage.prefix, about), event(stage.prefix, { ...about, action: 'token.updated' })]
+          await stage.store.commit({ inserts: [made], events })
+          tokens.push(made)
+        }
+        const stamp = bulkStamp()
+        const { events } = await revoke(stage, {}, stamp)
+        await inserted(stage, { tenantId: 'a' })
+        await revoke(stage, {})
+        for (const made of tokens) {
+          const part = events.find(({ tenantId }) => tenantId === made.tenantId)
+          await ensureTrail(stage, made, stamp.bulkId, part)
+        }
+      },
+    },
+  ],
+}

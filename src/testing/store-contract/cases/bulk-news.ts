@@ -1,0 +1,89 @@
+import type { StoredToken } from '../../../model/record.js'
+import { compileFilter } from '../../../store/compile-filter.js'
+import type { BulkResult, RevocationStamp, TokenFilter } from '../../../store/port.js'
+import { ensure, ensureEqual, ensureSameMembers } from '../../assert.js'
+import { bulkEvent, bulkStamp, insert, inserted, readFeed, token } from '../build.js'
+import type { Stage, StoreCases } from '../types.js'
+
+async function revoke(stage: Stage, filter: Omit<TokenFilter, 'prefix'>, stamp: RevocationStamp = bulkStamp()): Promise<BulkResult> {
+  return stage.store.revokeWhere({ prefix: stage.prefix, ...filter }, stamp, bulkEvent(stage.prefix, stamp))
+}
+
+/** Tokens of two tenants, two owners and two creators, and some without a tenant. */
+async function crowd(stage: Stage): Promise<readonly StoredToken[]> {
+  const tokens = ['a', 'b', undefined].flatMap((tenantId) =>
+    ['o', 'p'].flatMap((ownerId) =>
+      ['alice', 'bob'].map((createdBy) => token(stage.prefix, { ownerId, createdBy, ...(tenantId !== undefined && { tenantId }) })),
+    ),
+  )
+  await insert(stage.store, tokens)
+  return tokens
+}
+
+const FILTERS: readonly Omit<TokenFilter, 'prefix'>[] = [
+  { tenantIds: ['a'] },
+  { tenantIds: ['b', 'zz', 'a'], createdBy: 'bob' },
+  { ownerId: 'o' },
+  { createdBy: 'alice', ownerId: 'p' },
+  {},
+]
+
+export const bulkNewsCases: StoreCases = {
+  title: 'what the feed says of a bulk revocation',
+  cases: [
+    ...FILTERS.map((filter) => ({
+      title: `the feed says what was touched by ${JSON.stringify(filter)}, and no more`,
+      async run(stage: Stage) {
+        const tokens = await crowd(stage)
+        const foreign = token(`${stage.prefix}x`, { tenantId: 'a', ownerId: 'o' })
+        await insert(stage.store, [foreign])
+        const { cursor } = await stage.store.changes(undefined, 10)
+        await revoke(stage, filter)
+        const found = await stage.store.find(tokens.map(({ id }) => id))
+        const ended = found.filter(({ revokedAt }) => revokedAt !== undefined).map(({ id }) => id)
+        const news = await readFeed(stage.second, cursor)
+        ensure(!news.everything, 'a bulk revocation must not empty the caches of those that it does not concern')
+        const says = (each: StoredToken): boolean =>
+          news.ids.includes(each.id) || news.bulk.some((told) => told.prefix === each.prefix && compileFilter(told)(each))
+        ensureSameMembers(
+          tokens.filter(says).map(({ id }) => id),
+          ended,
+          'the feed must match the tokens that were revoked, and only those',
+        )
+        ensure(!says(foreign), 'the feed must not match the tokens of another prefix')
+        const later = await inserted(stage)
+        const next = await readFeed(stage.second, news.cursor)
+        ensureEqual([next.ids, next.bulk, next.everything], [[later.id], [], false], 'behind it the feed must go on as before')
+      },
+    })),
+    {
+      title: 'the feed covers every token that a revocation by very many tenants touched',
+      async run(stage) {
+        const tenantIds = Array.from({ length: 3000 }, (_, index) => `tenant-${index}`)
+        const tokens = tenantIds.filter((_, index) => index % 300 === 0).map((tenantId) => token(stage.prefix, { tenantId }))
+        await insert(stage.store, tokens)
+        const { cursor } = await stage.store.changes(undefined, 10)
+        ensureEqual((await revoke(stage, { tenantIds })).count, tokens.length, 'every one of the tenants must be reached')
+        const { bulk, ids, everything } = await readFeed(stage.second, cursor)
+        const told = (each: StoredToken): boolean =>
+          everything || ids.includes(each.id) || bulk.some((filter) => compileFilter(filter)(each))
+        ensure(tokens.every(told), 'the feed may say more than was touched, and must not say less')
+      },
+    },
+    {
+      title: 'a revocation that touches nothing writes no event and says nothing in the feed',
+      async run(stage) {
+        await inserted(stage, { tenantId: 'a' })
+        await revoke(stage, { tenantIds: ['a'] })
+        const before = await stage.store.events({ prefix: stage.prefix, limit: 100 })
+        const { cursor } = await stage.store.changes(undefined, 10)
+        for (const filter of [...FILTERS, { tenantIds: [] }, { ids: [] }]) {
+          ensureEqual(await revoke(stage, filter), { count: 0, events: [] }, `nothing is left to revoke by ${JSON.stringify(filter)}`)
+        }
+        ensureEqual(await stage.store.events({ prefix: stage.prefix, limit: 100 }), before, 'what touched nothing must leave no event')
+        const { cursor: _, ...news } = await readFeed(stage.second, cursor)
+        ensureEqual(news, { ids: [], owners: [], bulk: [], everything: false }, 'what touched nothing must empty no cache')
+      },
+    },
+  ],
+}

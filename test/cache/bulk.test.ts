@@ -1,0 +1,210 @@
+import type { Latchkey } from 'latchkey'
+import { memoryStore } from 'latchkey/stores/memory'
+import { interceptStore } from 'latchkey/testing'
+import { describe, expect, it } from 'vitest'
+import { deciderOf } from '../../src/instance.js'
+import type { TokenStore } from '../../src/store/port.js'
+import { instance, mint, principalOf, type Scope, until, verdict, warm } from '../latchkey/harness.js'
+import { lateStore } from './late-store.js'
+
+/** A store that notes which tokens are read. */
+function counted(store: TokenStore): { readonly store: TokenStore; readonly read: string[] } {
+  const read: string[] = []
+  const counting = interceptStore(store, ({ method, args }, proceed) => {
+    if (method === 'find') read.push(...(args[0] as readonly string[]))
+    return proceed()
+  })
+  return { store: counting, read }
+}
+
+type Made = { readonly token: string; readonly id: string }
+
+async function made(tokens: Latchkey<Scope>, input: Parameters<typeof mint>[1] = {}): Promise<Made> {
+  const { token, record } = await mint(tokens, input)
+  return { token, id: record.id }
+}
+
+async function twoNodes() {
+  const shared = memoryStore()
+  const [near, far] = [counted(shared), counted(shared)]
+  // The feed is read when it wakes, and never by time.
+  const [here, there] = [near, far].map(({ store }) => instance({ store, cache: { maxStaleness: 60 } }))
+  if (here === undefined || there === undefined) throw new Error('no nodes')
+  return { here, there, near, far }
+}
+
+/** Waits until a node has heard of everything that was committed before. */
+async function heard(node: Latchkey<Scope>, writer: Latchkey<Scope>): Promise<void> {
+  const marker = await made(writer)
+  await warm(node, marker.token)
+  await writer.system.revoke(marker.id)
+  await until(async () => (await verdict(node.verify(marker.token))) === 'token_revoked')
+}
+
+describe('a bulk revocation', () => {
+  it('of one tenant causes no read of the tokens of another, on any node', async () => {
+    const { here, there, near, far } = await twoNodes()
+    const ended = await made(here, { tenantId: 'a' })
+    const kept = [await made(here, { tenantId: 'b', ownerId: 'o1' }), await made(here)]
+    for (const node of [here, there]) for (const { token } of [ended, ...kept]) await warm(node, token)
+    near.read.length = 0
+    far.read.length = 0
+    await here.system.revokeAll({ tenantId: 'a' })
+    expect(await verdict(here.verify(ended.token))).toBe('token_revoked')
+    await until(async () => (await verdict(there.verify(ended.token))) === 'token_revoked')
+    for (const node of [here, there]) for (const { token } of kept) expect(await verdict(node.verify(token))).toBe('ok')
+    for (const { read } of [near, far]) for (const { id } of kept) expect(read).not.toContain(id)
+  })
+
+  it.each([
+    ['an owner', { ownerId: 'o1' }, [true, true, false, false]],
+    ['an owner in a tenant', { ownerId: 'o1', tenantId: 'a' }, [true, false, false, false]],
+    ['a tenant', { tenantId: 'b' }, [false, true, true, false]],
+    ['everything', { all: true }, [true, true, true, true]],
+  ] as const)('of %s drops from memory what it touched, and nothing else', async (_, filter, touched) => {
+    const { here, there, far } = await twoNodes()
+    const tokens = [
+      await made(here, { tenantId: 'a', ownerId: 'o1' }),
+      await made(here, { tenantId: 'b', ownerId: 'o1' }),
+      await made(here, { tenantId: 'b', ownerId: 'o2' }),
+      await made(here),
+    ]
+    for (const { token } of tokens) await warm(there, token)
+    await here.system.revokeAll(filter)
+    await heard(there, here)
+    far.read.length = 0
+    const answers = await Promise.all(tokens.map(({ token }) => verdict(there.verify(token))))
+    expect(answers).toEqual(touched.map((was) => (was ? 'token_revoked' : 'ok')))
+    expect([...far.read].sort()).toEqual(tokens.flatMap(({ id }, at) => (touched[at] ? [id] : [])).sort())
+  })
+
+  it('by somebody who manages only their own tokens leaves the tokens of others in memory', async () => {
+    const { here, there, far } = await twoNodes()
+    const ada = { id: 'ada', tenants: ['a'], manages: 'own' } as const
+    const mine = await here.as(ada).create({ name: 'Mine', scopes: ['stock:read'], tenantId: 'a' })
+    const other = await made(here, { tenantId: 'a' })
+    for (const token of [mine.token ?? '', other.token]) await warm(there, token)
+    await here.as(ada).revokeAll({ tenantId: 'a' })
+    await heard(there, here)
+    far.read.length = 0
+    expect(await verdict(there.verify(mine.token ?? ''))).toBe('token_revoked')
+    expect(await verdict(there.verify(other.token))).toBe('ok')
+    expect(far.read).toEqual([mine.record.id])
+  })
+
+  it('that touches nothing causes no read at all', async () => {
+    const { here, there, near, far } = await twoNodes()
+    const kept = await made(here, { tenantId: 'a' })
+    const ended = await made(here, { tenantId: 'b' })
+    await here.system.revokeAll({ tenantId: 'b' })
+    for (const node of [here, there]) await warm(node, kept.token)
+    await until(async () => (await verdict(there.verify(ended.token))) === 'token_revoked')
+    for (const filter of [{ tenantId: 'b' }, { tenantId: 'nobody' }, { ownerId: 'nobody' }]) {
+      expect(await here.system.revokeAll(filter)).toEqual({ count: 0 })
+    }
+    await heard(there, here)
+    near.read.length = 0
+    far.read.length = 0
+    for (const node of [here, there]) expect(await verdict(node.verify(kept.token))).toBe('ok')
+    expect(await verdict(there.verify(ended.token))).toBe('token_revoked')
+    expect([...near.read, ...far.read]).toEqual([])
+  })
+
+  it('of an instance with another prefix leaves everything in memory', async () => {
+    const shared = memoryStore()
+    const { store, read } = counted(shared)
+    const here = instance({ store, cache: { maxStaleness: 60 } })
+    const stranger = instance({ store: shared, prefix: 'acme_live' })
+    const kept = await made(here, { tenantId: 'a' })
+    await warm(here, kept.token)
+    await made(stranger, { tenantId: 'a' })
+    await stranger.system.revokeAll({ all: true })
+    await heard(here, here)
+    read.length = 0
+    expect(await verdict(here.verify(kept.token))).toBe('ok')
+    expect(read).toEqual([])
+  })
+
+  it('is heard of also where a hundred of them come at once', async () => {
+    const { here, there } = await twoNodes()
+    const tokens = await Promise.all(Array.from({ length: 100 }, (_, index) => made(here, { tenantId: `t${index}` })))
+    for (const { token } of tokens) await warm(there, token)
+    await Promise.all(tokens.map((_, index) => here.system.revokeAll({ tenantId: `t${index}` })))
+    await heard(there, here)
+    const answers = await Promise.all(tokens.map(({ token }) => verdict(there.verify(token))))
+    expect(new Set(answers)).toEqual(new Set(['token_revoked']))
+  })
+})
+
+describe('a slow read that a bulk revocation overtook', () => {
+  it('fills the cache where it is about a token that was not touched', async () => {
+    const store = lateStore(memoryStore())
+    const tokens = instance({ store })
+    const kept = await made(tokens, { tenantId: 'b' })
+    await made(tokens, { tenantId: 'a' })
+    await warm(tokens, (await made(tokens)).token)
+    const late = store.answerLate('find')
+    const before = store.calls.get('find') ?? 0
+    const first = verdict(tokens.verify(kept.token))
+    await late.asked
+    await tokens.system.revokeAll({ tenantId: 'a' })
+    late.arrive()
+    expect(await first).toBe('ok')
+    expect(deciderOf(tokens).decide(kept.token)).toMatchObject({ ok: true })
+    expect((store.calls.get('find') ?? 0) - before).toBe(1)
+  })
+
+  it('does not fill the cache where it is about a token that was touched', async () => {
+    const store = lateStore(memoryStore())
+    const tokens = instance({ store })
+    const ended = await made(tokens, { tenantId: 'a' })
+    await warm(tokens, (await made(tokens)).token)
+    const late = store.answerLate('find')
+    const first = verdict(tokens.verify(ended.token))
+    await late.asked
+    await tokens.system.revokeAll({ tenantId: 'b' })
+    await tokens.system.revokeAll({ tenantId: 'a' })
+    await tokens.system.revokeAll({ tenantId: 'c' })
+    late.arrive()
+    expect(await first).toBe('ok')
+    expect(await verdict(tokens.verify(ended.token))).toBe('token_revoked')
+  })
+
+  it('holds up nobody who comes after it, and they share one read', async () => {
+    const store = lateStore(memoryStore())
+    const tokens = instance({ store })
+    const ended = await made(tokens, { tenantId: 'a' })
+    await warm(tokens, (await made(tokens)).token)
+    const late = store.answerLate('find')
+    const before = store.calls.get('find') ?? 0
+    const first = verdict(tokens.verify(ended.token))
+    await late.asked
+    await tokens.system.revokeAll({ tenantId: 'a' })
+    const later = Array.from({ length: 20 }, () => verdict(tokens.verify(ended.token)))
+    expect(new Set(await Promise.all(later))).toEqual(new Set(['token_revoked']))
+    late.arrive()
+    expect(await first).toBe('ok')
+    expect(await verdict(tokens.verify(ended.token))).toBe('token_revoked')
+    expect((store.calls.get('find') ?? 0) - before).toBe(2)
+  })
+})
+
+describe('the signal of a principal', () => {
+  it('is looked after again only where a bulk revocation may concern its token', async () => {
+    const { here, there, far } = await twoNodes()
+    const ended = await made(here, { tenantId: 'a' })
+    const kept = await made(here, { tenantId: 'b' })
+    const signals: AbortSignal[] = []
+    for (const { token } of [ended, kept]) {
+      signals.push((await principalOf(there.verify(token))).signal)
+      await warm(there, token)
+    }
+    await heard(there, here)
+    far.read.length = 0
+    await here.system.revokeAll({ tenantId: 'a' })
+    await until(() => signals[0]?.aborted)
+    await heard(there, here)
+    expect(signals[1]?.aborted).toBe(false)
+    expect(far.read).not.toContain(kept.id)
+  })
+})

@@ -1,0 +1,76 @@
+import { memoryStore } from 'latchkey/stores/memory'
+import { type Liar, single } from './liar.js'
+
+export const bulkLiars: readonly Liar[] = [
+  {
+    name: 'one event for a bulk revocation of many tenants',
+    caughtBy: 'one event for each tenant that was touched, and one for the tokens without a tenant, each with its count',
+    create() {
+      const honest = memoryStore()
+      return single({
+        ...honest,
+        async revokeWhere(filter, stamp, event) {
+          const { count } = await honest.revokeWhere(filter, stamp, { ...event, prefix: `${event.prefix} elsewhere` })
+          const told = { ...event, id: `${event.id} all`, count }
+          if (count > 0) await honest.commit({ events: [told] })
+          return { count, events: count > 0 ? [told] : [] }
+        },
+      })
+    },
+  },
+  {
+    name: 'bulk revocation without its mark on the tokens',
+    caughtBy: 'each revoked token names the revocation, and says that it was one in bulk',
+    create() {
+      const honest = memoryStore()
+      return single({
+        ...honest,
+        revokeWhere: (filter, { bulkId: _, ...stamp }, event) => honest.revokeWhere(filter, stamp as never, event),
+      })
+    },
+  },
+  {
+    name: 'event of a bulk revocation that touched nothing',
+    caughtBy: 'a revocation that touches nothing writes no event and says nothing in the feed',
+    create() {
+      const honest = memoryStore()
+      return single({
+        ...honest,
+        async revokeWhere(filter, stamp, event) {
+          const result = await honest.revokeWhere(filter, stamp, event)
+          if (result.count === 0) await honest.commit({ events: [{ ...event, count: 0 }] })
+          return result
+        },
+      })
+    },
+  },
+  {
+    name: 'trail without bulk revocations',
+    caughtBy: 'the trail of a token holds the revocation that ended it, as it concerned its tenant, and no other',
+    create() {
+      const honest = memoryStore()
+      return single({ ...honest, events: ({ bulk: _, ...query }) => honest.events(query) })
+    },
+  },
+  {
+    name: 'trail that shows what a bulk revocation did to others',
+    caughtBy: 'the trail of a token holds the revocation that ended it, as it concerned its tenant, and no other',
+    create() {
+      const honest = memoryStore()
+      return single({
+        ...honest,
+        async events({ bulk, limit, ...query }) {
+          if (bulk === undefined) return honest.events({ ...query, limit })
+          const { tokenId, createdBy } = query
+          const rows = await honest.events({ prefix: query.prefix, limit: 10_000 })
+          return rows
+            .filter(
+              (row) => (row.tokenId === tokenId && (createdBy === undefined || row.createdBy === createdBy)) || row.bulkId === bulk.bulkId,
+            )
+            .filter(({ seq }) => seq < (query.after ?? Number.POSITIVE_INFINITY))
+            .slice(0, limit)
+        },
+      })
+    },
+  },
+]
