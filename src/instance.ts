@@ -162,7 +162,7 @@ export type Decider = {
 
 /** What the management API and the extensions need of an instance, beside its public face. */
 export type Internals = Decider & {
-  readonly settings: Pick<Settings, 'groups' | 'expiry' | 'allowWildcard'>
+  readonly settings: Pick<Settings, 'groups' | 'expiry' | 'allowWildcard' | 'usage' | 'owner'>
   /** Would a token of this id be refused now, whoever presents it? Answers from memory where `decide` would; counts nothing. */
   check(id: string): MaybePromise<RefusalCode | undefined>
   /** The verbs as this actor performs them, who acts from this address unless it names another; and the actor as it was read. */

@@ -29,7 +29,7 @@ export function documentOf(settings: DashboardSettings, folder: string): string 
   const { theme, language, title, accent: _, ...chosen } = settings
   const config = JSON.stringify({ ...chosen, title })
   return `<!doctype html>
-<html lang="${escapeHtml(language)}" data-theme="${theme}" data-config="${escapeHtml(config)}">
+<html lang="${escapeHtml(language)}" dir="${directionOf(language)}" data-theme="${theme}" data-config="${escapeHtml(config)}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -55,6 +55,13 @@ export function accentRules(accent: string | undefined): string {
 /** The small picture in a browser's tab. */
 export function iconOf(accent = '#3550d6'): string {
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="8" fill="${accent}"/><path d="M19 13.500a5 5 0 1 0-4 4.900l1.800 1.600h2v2h2v2h4v-3.500l-6.200-6.200M12.500 12.500h.01" fill="none" stroke="${textOn(accent)}" stroke-width="2" stroke-linecap="round" stroke-linejoin="round"/></svg>`
+}
+
+/** The languages that are written from right to left, by their tag or their script. */
+const RTL = /^(?:ar|arc|ckb|dv|fa|he|iw|ks|ku-arab|nqo|pa-arab|ps|sd|syr|ug|ur|yi)(?:-|$)|-(?:arab|hebr|thaa|syrc|nkoo)(?:-|$)/i
+
+function directionOf(language: string): 'rtl' | 'ltr' {
+  return RTL.test(language) && !/-latn(?:-|$)/i.test(language) ? 'rtl' : 'ltr'
 }
 
 function escapeHtml(text: string): string {

@@ -5,7 +5,6 @@ import { seed } from './support/seed.js'
 import { confirm, keep, press, stage, type Wanted } from './support/stage.js'
 
 const { path = '', skip } = findChromium()
-const _actor = 'system'
 const isList = (url: URL): boolean => url.pathname === '/admin/tokens/' && url.searchParams.has('limit')
 const one: Wanted = { before: ({ tokens }) => tokens.system.create({ name: 'ERP', scopes: ['orders:read'] }) }
 

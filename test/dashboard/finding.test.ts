@@ -4,7 +4,6 @@ import type { World } from './support/host.js'
 import { press, stage } from './support/stage.js'
 
 const { path = '', skip } = findChromium()
-const _actor = 'system'
 
 const many =
   (count: number) =>

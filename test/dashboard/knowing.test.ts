@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { findChromium } from './support/browser.js'
 import { seed } from './support/seed.js'
-import { confirm, press, stage, type Wanted } from './support/stage.js'
+import { confirm, keep, press, stage, type Wanted } from './support/stage.js'
 
 const { path = '', skip } = findChromium()
-const _actor = 'system'
 const HOUR = 3_600_000
-const one: Wanted = { before: ({ tokens }) => tokens.system.create({ name: 'ERP', scopes: ['orders:read'] }) }
+const seedOne: NonNullable<Wanted['before']> = ({ tokens }) => tokens.system.create({ name: 'ERP', scopes: ['orders:read'] })
+const one: Wanted = { before: seedOne }
 
 describe.skipIf(skip !== undefined)(`what the page says it knows ${skip ?? ''}`, () => {
   const play = stage(path)
@@ -28,6 +28,31 @@ describe.skipIf(skip !== undefined)(`what the page says it knows ${skip ?? ''}`,
       await dialog.getByText('Its use could not be loaded. Something may depend on it.').waitFor()
       answer = 'go on'
       await dialog.getByText('It has never been used, so nothing is known to depend on it.').waitFor()
+    }))
+
+  it('is not "never used" on a server that does not count uses, anywhere', () =>
+    play({ before: seedOne, options: { usage: false } }, async ({ page }) => {
+      await page.getByRole('link', { name: 'ERP' }).waitFor()
+      await page.getByRole('checkbox', { name: 'Select ERP' }).check()
+      await page.getByRole('region', { name: '1 selected' }).getByRole('button', { name: 'Revoke' }).click()
+      await page.getByRole('dialog').getByText('Uses are not counted on this server').waitFor()
+      await page.keyboard.press('Escape')
+      expect(await page.getByText(/never/i).allTextContents()).toEqual(['Never'])
+      expect(await page.getByRole('button', { name: /used/ }).allTextContents()).toEqual(['Last used'])
+      await page.getByRole('cell', { name: 'not counted' }).waitFor()
+      await page.getByRole('link', { name: 'ERP' }).click()
+      await page.getByText('Uses are not counted on this server.').waitFor()
+      await press(page, 'Revoke')
+      await page
+        .getByRole('dialog')
+        .getByText(/so it is not known whether something depends on it/)
+        .waitFor()
+      await page.keyboard.press('Escape')
+      await press(page, 'Rotate')
+      await confirm(page, 'Rotate')
+      await keep(page)
+      await page.getByText(/The token it replaces works until/).waitFor()
+      expect(await page.getByText(/never used/i).count()).toBe(0)
     }))
 
   it('is not "no calls" where usage cannot be loaded', () =>

@@ -4,7 +4,6 @@ import { findChromium } from './support/browser.js'
 import { confirm, createByPage, keep, press, stage, type Wanted } from './support/stage.js'
 
 const { path = '', skip } = findChromium()
-const _actor = 'system'
 
 const shown = (page: Page): Promise<string | null> => page.locator('[data-token]:not(:empty)').textContent()
 

@@ -129,7 +129,7 @@ describe('the options of the page', () => {
       signIn: '/in?next=%2F',
     })
     const text = await page(new Request('http://x/t'), 200).text()
-    expect(text).toContain('<html lang="de" data-theme="dark"')
+    expect(text).toContain('<html lang="de" dir="ltr" data-theme="dark"')
     expect(text).not.toContain('"><script>')
     const config = / data-config="([^"]*)"/
       .exec(text)?.[1]

@@ -5,7 +5,6 @@ import { seed } from './support/seed.js'
 import { confirm, createByPage, keep, press, stage } from './support/stage.js'
 
 const { path = '', skip } = findChromium()
-const _actor = 'system'
 
 describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
   const play = stage(path)

@@ -45,7 +45,7 @@ export function App(): JSX.Element {
 
 async function loadWorld(signal: AbortSignal): Promise<World> {
   const [me, scopes] = await Promise.all([call<Me>('GET', 'me', { signal }), call<Scopes>('GET', 'scopes', { signal })])
-  return { me, scopes, usageCounted: scopes.usage !== false }
+  return { me, scopes, usageCounted: scopes.usage }
 }
 
 // People sign in as somebody else in another tab.

@@ -72,10 +72,10 @@ export const listScopes: Route = {
   answers: [{ status: 200, description: 'The scopes, the groups, and what new tokens must fulfil.', schema: scopeList }],
   refusals: [],
   async run({ tokens, inside }) {
-    const { groups, expiry, allowWildcard } = inside.settings
+    const { groups, expiry, allowWildcard, usage, owner } = inside.settings
     const items = Object.entries(tokens.catalogue).map(([name, description]) => ({ name, description }))
     const named = Object.entries(groups).map(([name, scopes]) => ({ name: `@${name}`, scopes }))
-    return { status: 200, body: { items, groups: named, expiry, allowWildcard } }
+    return { status: 200, body: { items, groups: named, expiry, allowWildcard, usage: usage !== undefined, inherit: owner !== undefined } }
   },
 }
 

@@ -135,6 +135,8 @@ export const scopeList: z.ZodType = z
       .strictObject({ defaultSeconds: z.int().optional(), maxSeconds: z.int().optional(), required: z.boolean() })
       .meta({ description: 'How long new tokens live where they name no end, how long they may live, and whether they must have an end.' }),
     allowWildcard: z.boolean().meta({ description: 'May a token hold the bare `*`?' }),
+    usage: z.boolean().meta({ description: 'Are uses counted? Where they are not, a token without a last use may have been used.' }),
+    inherit: z.boolean().meta({ description: "May a token carry its owner's permissions, in place of scopes of its own?" }),
   })
   .meta({ id: 'ScopeList', description: 'The scopes that exist, the groups, and what the server asks of new tokens.' })
 

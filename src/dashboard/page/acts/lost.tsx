@@ -21,8 +21,7 @@ type Props = {
 export function Lost({ record, onClose, onMade }: Props): JSX.Element {
   const [key] = useState(newKey)
   const { busy, problem, run } = useTask()
-  const rotate = (): Promise<void> =>
-    run(async () => onMade(await callOnce<Minted>(`${record.id}/rotate`, { body: { overlapSeconds: 0 }, key })))
+  const rotate = (): Promise<void> => run(async () => onMade(await callOnce<Minted>(`${record.id}/rotate`, { body: { overlap: 0 }, key })))
   return (
     <Dialog
       title={t('lost.title')}
@@ -38,7 +37,10 @@ export function Lost({ record, onClose, onMade }: Props): JSX.Element {
     >
       <Banner tone="warn">{t('lost.text')}</Banner>
       <p class="lost-token">
-        <strong>{record.name}</strong> <StatusBadge token={record} /> <code>{record.hint}</code>
+        <strong>
+          <bdi>{record.name}</bdi>
+        </strong>{' '}
+        <StatusBadge token={record} /> <code>{record.hint}</code>
       </p>
       <ProblemLine problem={problem} />
     </Dialog>

@@ -70,7 +70,9 @@ export function Reveal(props: {
           <strong>{t('reveal.warning')}</strong>
           {oldEndsAt !== undefined && <p>{oldEndsAt === null ? t('reveal.ended') : t('reveal.overlap', { time: moment(oldEndsAt) })}</p>}
         </Banner>
-        <p class="reveal-name">{props.name}</p>
+        <p class="reveal-name" dir="auto">
+          {props.name}
+        </p>
         <div class="secret">
           <code data-token translate={false} />
           <CopyButton

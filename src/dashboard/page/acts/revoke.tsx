@@ -1,7 +1,8 @@
-import type { JSX } from 'preact'
+import type { ComponentChildren, JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import { call } from '../lib/api.js'
 import { useTask } from '../lib/hooks.js'
+import { Rich } from '../lib/rich.js'
 import { t } from '../lib/text.js'
 import type { Token } from '../lib/types.js'
 import { useWorld } from '../lib/world.js'
@@ -37,7 +38,7 @@ export function Revoke({
     })
   return (
     <Confirm
-      title={t('revoke.title', { name: token.name })}
+      title={<Rich k="revoke.title" name={token.name} />}
       reason={reason}
       onReason={setReason}
       busy={busy}
@@ -84,7 +85,7 @@ export function RevokeSelected(props: {
       <ul class="plain-list">
         {tokens.map((token) => (
           <li key={token.id}>
-            <span>{token.name}</span> <code>{token.hint}</code>
+            <bdi>{token.name}</bdi> <code>{token.hint}</code>
           </li>
         ))}
       </ul>
@@ -94,13 +95,13 @@ export function RevokeSelected(props: {
 
 // Only the button revokes: Enter in the reason does not.
 function Confirm(props: {
-  readonly title: string
+  readonly title: ComponentChildren
   readonly reason: string
   readonly onReason: (reason: string) => void
   readonly busy: boolean
   readonly onClose: () => void
   readonly onConfirm: () => void
-  readonly children: preact.ComponentChildren
+  readonly children: ComponentChildren
 }): JSX.Element {
   const close = useGuardedClose(props.reason !== '' && !props.busy, props.onClose)
   return (

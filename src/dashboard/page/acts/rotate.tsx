@@ -2,8 +2,9 @@ import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import { call, callOnce, newKey } from '../lib/api.js'
 import { useNow } from '../lib/clock.js'
-import { ago, moment } from '../lib/format.js'
+import { moment } from '../lib/format.js'
 import { useLoad, useTask } from '../lib/hooks.js'
+import { Rich } from '../lib/rich.js'
 import { t } from '../lib/text.js'
 import type { Minted, Token } from '../lib/types.js'
 import { Banner } from '../ui/banner.js'
@@ -11,6 +12,7 @@ import { Button } from '../ui/button.js'
 import { Dialog } from '../ui/dialog.js'
 import { Pills } from '../ui/fields.js'
 import { ProblemLine } from '../ui/problem.js'
+import { Ago } from '../ui/time.js'
 
 const OVERLAPS = [
   { value: '0', label: 'rotate.now' },
@@ -38,12 +40,12 @@ export function Rotate({ token, onClose, onMade }: Props): JSX.Element {
   const capped = token.expiresAt !== undefined && Date.parse(token.expiresAt) < end ? Date.parse(token.expiresAt) : undefined
   const rotate = (): Promise<void> =>
     run(async () => {
-      const minted = await callOnce<Minted>(`${token.id}/rotate`, { body: { overlapSeconds: seconds }, key: `${key}-${overlap}` })
+      const minted = await callOnce<Minted>(`${token.id}/rotate`, { body: { overlap: seconds }, key: `${key}-${overlap}` })
       onMade(minted, seconds === 0 ? undefined : (capped ?? Date.now() + seconds * 1000))
     })
   return (
     <Dialog
-      title={t('rotate.title', { name: token.name })}
+      title={<Rich k="rotate.title" name={token.name} />}
       onClose={onClose}
       footer={
         <>
@@ -66,7 +68,11 @@ export function Rotate({ token, onClose, onMade }: Props): JSX.Element {
       {seconds === 0 && (
         <Banner tone="warn">
           <p>{t('rotate.nowWarning')}</p>
-          {current.lastUsedAt && <p>{t('rotate.nowBreaks', { time: ago(current.lastUsedAt, now) })}</p>}
+          {current.lastUsedAt && (
+            <p>
+              <Rich k="rotate.nowBreaks" time={<Ago at={current.lastUsedAt} />} />
+            </p>
+          )}
         </Banner>
       )}
       <ProblemLine problem={problem} />

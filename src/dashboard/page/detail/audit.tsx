@@ -68,7 +68,7 @@ function Entry({ event }: { readonly event: AuditEvent }): JSX.Element {
       </span>
       <div>
         <p class="audit-line">
-          <strong>{presented ? t('audit.presented') : event.actorId}</strong> {textOr(`audit.${event.action}`, event.action)}
+          <strong>{presented ? t('audit.presented') : <bdi>{event.actorId}</bdi>}</strong> {textOr(`audit.${event.action}`, event.action)}
           {event.code && (
             <>
               : <code>{event.code}</code>
@@ -80,7 +80,11 @@ function Entry({ event }: { readonly event: AuditEvent }): JSX.Element {
           <Ago at={event.at} />
           {event.ip && <span class="mono"> {t('audit.from', { ip: event.ip })}</span>}
         </p>
-        {event.reason && <p class="audit-reason">{event.reason}</p>}
+        {event.reason && (
+          <p class="audit-reason" dir="auto">
+            {event.reason}
+          </p>
+        )}
         {fields.length > 0 && (
           <details>
             <summary>{t('audit.changes')}</summary>
@@ -96,8 +100,12 @@ function Entry({ event }: { readonly event: AuditEvent }): JSX.Element {
                 {fields.map((field) => (
                   <tr key={field}>
                     <th scope="row">{fieldName(field)}</th>
-                    <td>{valueText(event.before?.[field])}</td>
-                    <td>{valueText(event.after?.[field])}</td>
+                    <td>
+                      <bdi>{valueText(event.before?.[field])}</bdi>
+                    </td>
+                    <td>
+                      <bdi>{valueText(event.after?.[field])}</bdi>
+                    </td>
                   </tr>
                 ))}
               </tbody>

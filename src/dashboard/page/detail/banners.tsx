@@ -1,14 +1,15 @@
 import type { JSX } from 'preact'
 import { call } from '../lib/api.js'
-import { useNow } from '../lib/clock.js'
-import { ago, moment } from '../lib/format.js'
+import { moment } from '../lib/format.js'
 import { useLoad } from '../lib/hooks.js'
+import { Rich } from '../lib/rich.js'
 import { standingOf } from '../lib/status.js'
 import { t } from '../lib/text.js'
 import type { Token } from '../lib/types.js'
 import { linkTo, type Place } from '../lib/url.js'
 import { useWorld } from '../lib/world.js'
 import { Banner } from '../ui/banner.js'
+import { Ago } from '../ui/time.js'
 
 type Props = { readonly token: Token; readonly place: Place }
 
@@ -32,25 +33,36 @@ function StandingBanner({ token, place }: Props): JSX.Element | null {
   if (standing === 'revoked' && token.revokedAt !== undefined) {
     return (
       <Banner tone="danger" icon="ban">
-        <p>{t('detail.revokedBanner', { time: moment(token.revokedAt), name: token.revokedBy ?? '' })}</p>
-        {token.revokedReason && <p>{t('detail.reason', { reason: token.revokedReason })}</p>}
+        <p>
+          <Rich k="detail.revokedBanner" time={moment(token.revokedAt)} name={token.revokedBy ?? ''} />
+        </p>
+        {token.revokedReason && (
+          <p>
+            <Rich k="detail.reason" reason={token.revokedReason} />
+          </p>
+        )}
       </Banner>
     )
   }
   if (standing === 'inactive' && token.deactivatedAt !== undefined) {
     return (
       <Banner tone="warn" icon="pause">
-        {t('detail.inactiveBanner', { time: ago(token.deactivatedAt), name: token.deactivatedBy ?? '' })}
+        <Rich k="detail.inactiveBanner" time={<Ago at={token.deactivatedAt} />} name={token.deactivatedBy ?? ''} />
       </Banner>
     )
   }
   const end = token.expiresAt
   if (end === undefined) return null
-  if (standing === 'expired') return <Banner tone="warn">{t('detail.expiredBanner', { time: ago(end) })}</Banner>
+  if (standing === 'expired')
+    return (
+      <Banner tone="warn">
+        <Rich k="detail.expiredBanner" time={<Ago at={end} />} />
+      </Banner>
+    )
   if (standing === 'expiring')
     return (
       <Banner tone="warn" icon="clock">
-        {t('detail.expiringBanner', { time: ago(end) })}
+        <Rich k="detail.expiringBanner" time={<Ago at={end} />} />
       </Banner>
     )
   if (standing !== 'rotating') return null
@@ -86,7 +98,6 @@ function OldOne({ id, place }: { readonly id: string; readonly place: Place }): 
 
 function LastUse({ token: { lastUsedAt } }: { readonly token: Token }): JSX.Element {
   const { usageCounted } = useWorld()
-  const now = useNow()
-  if (lastUsedAt !== undefined) return <>{t('detail.oldUsed', { time: ago(lastUsedAt, now) })}</>
+  if (lastUsedAt !== undefined) return <Rich k="detail.oldUsed" time={<Ago at={lastUsedAt} />} />
   return <>{usageCounted && t('detail.oldUnused')}</>
 }

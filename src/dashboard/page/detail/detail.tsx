@@ -98,7 +98,11 @@ function Loaded({ token, place, round, onChanged }: LoadedProps): JSX.Element {
             <code>{token.hint}</code>
             <CopyButton text={() => token.id} label={t('action.copyId', { id: token.id })} />
           </p>
-          {token.description && <p class="muted">{token.description}</p>}
+          {token.description && (
+            <p class="muted" dir="auto">
+              {token.description}
+            </p>
+          )}
         </div>
         <Actions token={token} onOpen={(what) => setOpen({ what })} onChanged={onChanged} />
       </div>

@@ -1,6 +1,7 @@
 import type { JSX } from 'preact'
 import { Fact } from '../form/overview.js'
 import { duration, moment } from '../lib/format.js'
+import { Rich } from '../lib/rich.js'
 import { t } from '../lib/text.js'
 import type { Token } from '../lib/types.js'
 import { linkTo, type Place } from '../lib/url.js'
@@ -21,8 +22,8 @@ export function Facts({ token, place }: { readonly token: Token; readonly place:
           <code class="wrap">{token.id}</code>
           <CopyButton text={() => token.id} label={t('action.copyId', { id: token.id })} />
         </Fact>
-        <Fact label={t('detail.client')}>{token.tenantId ?? t('list.everyClient')}</Fact>
-        <Fact label={t('detail.owner')}>{token.ownerId ?? t('detail.none')}</Fact>
+        <Fact label={t('detail.client')}>{token.tenantId === undefined ? t('list.everyClient') : <bdi>{token.tenantId}</bdi>}</Fact>
+        <Fact label={t('detail.owner')}>{token.ownerId === undefined ? t('detail.none') : <bdi>{token.ownerId}</bdi>}</Fact>
         <Fact label={t('detail.scopes')}>
           <Chips items={token.scopes} most={100} />
         </Fact>
@@ -31,7 +32,7 @@ export function Facts({ token, place }: { readonly token: Token; readonly place:
             ? t('detail.unrestricted')
             : resources.map(([dimension, values]) => (
                 <p key={dimension}>
-                  {dimension}: {values.length === 0 ? t('detail.nothing') : <Chips items={values} most={20} />}
+                  <bdi>{dimension}</bdi>: {values.length === 0 ? t('detail.nothing') : <Chips items={values} most={20} />}
                 </p>
               ))}
         </Fact>
@@ -56,7 +57,9 @@ export function Facts({ token, place }: { readonly token: Token; readonly place:
         </Fact>
         <Fact label={t('detail.created')}>
           <Moment at={token.createdAt} />
-          <p class="sub">{t('list.by', { name: token.createdBy })}</p>
+          <p class="sub">
+            <Rich k="list.by" name={token.createdBy} />
+          </p>
         </Fact>
         <Fact label={t('detail.updated')}>
           <Moment at={token.updatedAt} />
@@ -64,14 +67,22 @@ export function Facts({ token, place }: { readonly token: Token; readonly place:
         {token.deactivatedAt && (
           <Fact label={t('detail.deactivated')}>
             <Moment at={token.deactivatedAt} />
-            <p class="sub">{t('list.by', { name: token.deactivatedBy ?? '' })}</p>
+            <p class="sub">
+              <Rich k="list.by" name={token.deactivatedBy ?? ''} />
+            </p>
           </Fact>
         )}
         {token.revokedAt && (
           <Fact label={t('detail.revoked')}>
             <Moment at={token.revokedAt} />
-            <p class="sub">{t('list.by', { name: token.revokedBy ?? '' })}</p>
-            {token.revokedReason && <p class="sub">{token.revokedReason}</p>}
+            <p class="sub">
+              <Rich k="list.by" name={token.revokedBy ?? ''} />
+            </p>
+            {token.revokedReason && (
+              <p class="sub" dir="auto">
+                {token.revokedReason}
+              </p>
+            )}
           </Fact>
         )}
         {token.rotateEverySeconds && (

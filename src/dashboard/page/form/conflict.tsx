@@ -1,14 +1,14 @@
 import type { JSX } from 'preact'
 import { valueText } from '../detail/value.js'
-import { useNow } from '../lib/clock.js'
-import { ago } from '../lib/format.js'
 import type { Problem } from '../lib/problem.js'
+import { Rich } from '../lib/rich.js'
 import { fieldName, t } from '../lib/text.js'
 import type { Token } from '../lib/types.js'
 import { Banner } from '../ui/banner.js'
 import { Button } from '../ui/button.js'
 import { Dialog } from '../ui/dialog.js'
 import { ProblemLine } from '../ui/problem.js'
+import { Ago } from '../ui/time.js'
 
 type Props = {
   readonly theirs: Token
@@ -21,7 +21,6 @@ type Props = {
 
 /** What somebody else wrote meanwhile, beside what was written here. Nothing can be saved over a token that was revoked. */
 export function Conflict({ theirs, mine, busy, problem, onSave, onLeave }: Props): JSX.Element {
-  const now = useNow()
   const over = theirs.revokedAt
   return (
     <Dialog
@@ -43,7 +42,9 @@ export function Conflict({ theirs, mine, busy, problem, onSave, onLeave }: Props
         <Banner tone="warn">{t('conflict.text')}</Banner>
       ) : (
         <Banner tone="danger" icon="ban">
-          <p>{t('conflict.revoked', { time: ago(over, now), name: theirs.revokedBy ?? '' })}</p>
+          <p>
+            <Rich k="conflict.revoked" time={<Ago at={over} />} name={theirs.revokedBy ?? ''} />
+          </p>
           <p>{t('conflict.copyMine')}</p>
         </Banner>
       )}
@@ -59,8 +60,12 @@ export function Conflict({ theirs, mine, busy, problem, onSave, onLeave }: Props
           {Object.entries(mine).map(([field, value]) => (
             <tr key={field}>
               <th scope="row">{fieldName(field)}</th>
-              <td>{valueText(Reflect.get(theirs, field))}</td>
-              <td>{valueText(value)}</td>
+              <td>
+                <bdi>{valueText(Reflect.get(theirs, field))}</bdi>
+              </td>
+              <td>
+                <bdi>{valueText(value)}</bdi>
+              </td>
             </tr>
           ))}
         </tbody>

@@ -11,7 +11,7 @@ import { Button } from '../ui/button.js'
 import { Dialog } from '../ui/dialog.js'
 import { focusWrong } from '../ui/focus.js'
 import { useGuardedClose } from '../ui/leave.js'
-import { ProblemLine } from '../ui/problem.js'
+import { fieldErrors, ProblemLine } from '../ui/problem.js'
 import { check, createBody, isChanged, newDraft } from './draft.js'
 import { TokenForm } from './form.js'
 import { Overview } from './overview.js'
@@ -25,7 +25,7 @@ type Step =
 /** Makes a token: form, summary, and the text that is shown once. */
 export function Create({ onClose, onMade }: Props): JSX.Element {
   const { me, scopes } = useWorld()
-  const [before] = useState(() => newDraft(me, scopes.limits))
+  const [before] = useState(() => newDraft(me, scopes.expiry))
   const [draft, setDraft] = useState(before)
   const [step, setStep] = useState<Step>({ at: 'form' })
   const [tried, setTried] = useState(false)
@@ -36,7 +36,7 @@ export function Create({ onClose, onMade }: Props): JSX.Element {
   const writing = step.at === 'form' || step.at === 'review'
   const close = useGuardedClose(writing && isChanged(draft, before), onClose)
   const found = check(draft)
-  const errors = { ...problem?.fields, ...(tried ? found : {}) }
+  const errors = { ...fieldErrors(problem), ...(tried ? found : {}) }
 
   const review = (): void => {
     clear()

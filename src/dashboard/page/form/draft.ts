@@ -1,3 +1,4 @@
+import type { ComponentChildren } from 'preact'
 import { t } from '../lib/text.js'
 import type { Me, Resources, Scopes, Token } from '../lib/types.js'
 import { entriesOf, isNetwork } from './address.js'
@@ -19,16 +20,16 @@ export type Draft = {
   readonly metadata: string
 }
 
-export type Limits = Scopes['limits']
+export type Limits = Scopes['expiry']
 
 const DAY_SECONDS = 86_400
 
 /** The expiry choices that the policy allows, as days. */
-export const expiryDays = ({ maxTtlSeconds }: Limits): readonly number[] =>
-  [7, 30, 60, 90, 365].filter((days) => maxTtlSeconds === undefined || days * DAY_SECONDS <= maxTtlSeconds)
+export const expiryDays = ({ maxSeconds }: Limits): readonly number[] =>
+  [7, 30, 60, 90, 365].filter((days) => maxSeconds === undefined || days * DAY_SECONDS <= maxSeconds)
 
-export const mayLiveForever = ({ requireExpiry, maxTtlSeconds, defaultTtlSeconds }: Limits): boolean =>
-  !requireExpiry && maxTtlSeconds === undefined && defaultTtlSeconds === undefined
+export const mayLiveForever = ({ required, maxSeconds, defaultSeconds }: Limits): boolean =>
+  !required && maxSeconds === undefined && defaultSeconds === undefined
 
 /** An empty form, with what is certain filled in. */
 export function newDraft(me: Me, limits: Limits): Draft {
@@ -66,10 +67,11 @@ export function draftOf(token: Token): Draft {
   }
 }
 
-export type Errors = { readonly [field: string]: string }
+/** What is wrong, by field. */
+export type Errors = { readonly [field: string]: ComponentChildren }
 
 /** What is wrong before anything is sent; the server finds the rest. */
-export function check(draft: Draft): Errors {
+export function check(draft: Draft): { readonly [field: string]: string } {
   const bad = entriesOf(draft.addresses).find((entry) => !isNetwork(entry))
   return {
     ...(draft.name.trim() === '' && { name: t('form.nameMissing') }),
@@ -100,7 +102,7 @@ export function createBody(draft: Draft): object {
     ...(tenantId.trim() !== '' && { tenantId: tenantId.trim() }),
     ...(ownerId.trim() !== '' && { ownerId: ownerId.trim() }),
     ...defined(termsOf(draft)),
-    ...(/^\d+$/.test(draft.expiry) && { ttlSeconds: Number(draft.expiry) * DAY_SECONDS, expiresAt: undefined }),
+    ...(/^\d+$/.test(draft.expiry) && { expiresIn: `${draft.expiry}d`, expiresAt: undefined }),
   }
 }
 
@@ -131,7 +133,7 @@ function termsOf(draft: Draft): { [field: string]: unknown } {
     resources: resourcesOf(draft) ?? null,
     expiresAt: end === undefined || end === null ? end : new Date(end).toISOString(),
     allowedIps: addresses.length === 0 ? null : addresses,
-    rotateEverySeconds: reminder > 0 ? Math.round(reminder * DAY_SECONDS) : null,
+    rotateEvery: reminder > 0 ? Math.round(reminder * DAY_SECONDS) : null,
     metadata: metadataOf(draft.metadata) ?? null,
   }
 }

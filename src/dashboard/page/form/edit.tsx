@@ -3,13 +3,14 @@ import { useState } from 'preact/hooks'
 import { call } from '../lib/api.js'
 import { useTask } from '../lib/hooks.js'
 import { Problem } from '../lib/problem.js'
+import { Rich } from '../lib/rich.js'
 import { t } from '../lib/text.js'
 import type { Token } from '../lib/types.js'
 import { Button } from '../ui/button.js'
 import { Dialog } from '../ui/dialog.js'
 import { focusWrong } from '../ui/focus.js'
 import { useGuardedClose } from '../ui/leave.js'
-import { ProblemLine } from '../ui/problem.js'
+import { fieldErrors, ProblemLine } from '../ui/problem.js'
 import { say } from '../ui/toasts.js'
 import { Conflict } from './conflict.js'
 import { changesOf, check, draftOf, isChanged } from './draft.js'
@@ -73,7 +74,7 @@ export function Edit({ token, onClose, onSaved }: Props): JSX.Element {
   return (
     <Dialog
       key="form"
-      title={t('form.edit', { name: token.name })}
+      title={<Rich k="form.edit" name={token.name} />}
       size="large"
       onClose={close}
       onSubmit={submit}
@@ -90,7 +91,7 @@ export function Edit({ token, onClose, onSaved }: Props): JSX.Element {
       <TokenForm
         draft={draft}
         kept={token.scopes}
-        errors={{ ...problem?.fields, ...(tried ? found : {}) }}
+        errors={{ ...fieldErrors(problem), ...(tried ? found : {}) }}
         onChange={(next) => {
           setDraft(next)
           if (problem) clear()

@@ -80,7 +80,7 @@ export function TokenForm({ draft, errors, kept, onChange }: Props): JSX.Element
           onChange={(chosen) => change({ scopes: chosen })}
         />
       </section>
-      <Life draft={draft} errors={errors} limits={scopes.limits} editing={editing} onChange={change} />
+      <Life draft={draft} errors={errors} limits={scopes.expiry} editing={editing} onChange={change} />
       <Reach draft={draft} errors={errors} me={me} onChange={change} />
       <section class="form-section">
         <TextField

@@ -12,8 +12,14 @@ export function Overview({ draft, scopes }: { readonly draft: Draft; readonly sc
   const addresses = draft.addresses.split(/[\s,]+/).filter(Boolean)
   return (
     <div class="overview">
-      <p class="overview-name">{draft.name}</p>
-      {draft.description && <p class="muted">{draft.description}</p>}
+      <p class="overview-name" dir="auto">
+        {draft.name}
+      </p>
+      {draft.description && (
+        <p class="muted" dir="auto">
+          {draft.description}
+        </p>
+      )}
       <dl class="facts">
         <Fact label={t('form.client')}>{draft.tenantId || t('form.clientEvery')}</Fact>
         {draft.ownerId && <Fact label={t('form.owner')}>{draft.ownerId}</Fact>}

@@ -1,4 +1,4 @@
-import type { JSX } from 'preact'
+import type { ComponentChildren, JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import { t } from '../lib/text.js'
 import type { Me, Scopes } from '../lib/types.js'
@@ -14,7 +14,7 @@ type Props = {
   readonly chosen: readonly string[]
   /** What the token has already may stay. */
   readonly kept: readonly string[]
-  readonly error?: string | undefined
+  readonly error?: ComponentChildren
   readonly onChange: (chosen: readonly string[]) => void
 }
 
@@ -76,7 +76,7 @@ export function ScopePicker({ scopes, me, chosen, kept, error, onChange }: Props
   )
 }
 
-function sectionsOf({ items, groups, limits }: Scopes, chosen: readonly string[]): readonly Section[] {
+function sectionsOf({ items, groups, allowWildcard }: Scopes, chosen: readonly string[]): readonly Section[] {
   const byWord = new Map<string, Item[]>()
   for (const item of items) {
     const word = item.name.includes(':') ? item.name.slice(0, item.name.indexOf(':')) : ''
@@ -86,7 +86,7 @@ function sectionsOf({ items, groups, limits }: Scopes, chosen: readonly string[]
     title: word === '' ? t('form.general') : word,
     items: word === '' ? own : [...own, { name: `${word}:*`, description: t('form.wildcard', { name: word }) }],
   }))
-  const everything = limits.allowWildcard ? [{ title: t('form.general'), items: [{ name: '*', description: t('form.everything') }] }] : []
+  const everything = allowWildcard ? [{ title: t('form.general'), items: [{ name: '*', description: t('form.everything') }] }] : []
   const named = groups.map((group) => ({ name: group.name, description: group.scopes.join(', ') }))
   const listed = new Set(
     [...sections, ...everything].flatMap((section) => section.items.map(({ name }) => name)).concat(named.map(({ name }) => name)),

@@ -35,8 +35,8 @@ export function Life({
         value={draft.expiry}
         options={options}
         onChange={(expiry) => onChange({ expiry })}
-        hint={limits.maxTtlSeconds === undefined ? undefined : t('form.max', { time: duration(limits.maxTtlSeconds) })}
-        error={draft.expiry === 'custom' ? undefined : (errors.expiresAt ?? errors.ttlSeconds)}
+        hint={limits.maxSeconds === undefined ? undefined : t('form.max', { time: duration(limits.maxSeconds) })}
+        error={draft.expiry === 'custom' ? undefined : (errors.expiresAt ?? errors.expiresIn)}
       />
       {draft.expiry === 'custom' && (
         <TextField
@@ -58,7 +58,7 @@ export function Life({
           ...(known ? [] : [{ value: draft.reminder, label: duration(Number(draft.reminder) * 86_400) }]),
         ]}
         onChange={(reminder) => onChange({ reminder })}
-        error={errors.rotateEverySeconds}
+        error={errors.rotateEvery}
       />
     </section>
   )

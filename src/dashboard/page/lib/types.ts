@@ -1,35 +1,10 @@
-/** The answers of the management API, as any client gets them. */
-export type Token = {
-  readonly id: string
-  readonly version: number
-  readonly hint: string
-  readonly name: string
-  readonly description?: string
-  readonly tenantId?: string
-  readonly ownerId?: string
-  readonly scopes: readonly string[]
-  readonly resources?: Resources
-  readonly allowedIps?: readonly string[]
-  readonly metadata?: { readonly [key: string]: unknown }
-  readonly status: 'pending' | 'active' | 'inactive' | 'expired' | 'revoked'
-  readonly createdAt: string
-  readonly createdBy: string
-  readonly updatedAt: string
-  readonly notBefore?: string
-  readonly expiresAt?: string
-  readonly deactivatedAt?: string
-  readonly deactivatedBy?: string
-  readonly revokedAt?: string
-  readonly revokedBy?: string
-  readonly revokedCode?: string
-  readonly revokedReason?: string
-  readonly rotateEverySeconds?: number
-  readonly rotationDueAt?: string
-  readonly replacesId?: string
-  readonly replacedById?: string
-  readonly lastUsedAt?: string
-  readonly lastUsedIp?: string
-}
+import type { TokenRecord } from '../../../model/record.js'
+
+/** JSON writes an instant as text. */
+type OnWire<T> = T extends Date ? string : T
+
+/** A token, as the management API answers it. */
+export type Token = { readonly [Field in keyof TokenRecord]: OnWire<TokenRecord[Field]> }
 
 export type Resources = { readonly [dimension: string]: readonly string[] }
 
@@ -51,14 +26,12 @@ export type Me = {
 export type Scopes = {
   readonly items: readonly { readonly name: string; readonly description: string }[]
   readonly groups: readonly { readonly name: string; readonly scopes: readonly string[] }[]
-  readonly limits: {
-    readonly defaultTtlSeconds?: number
-    readonly maxTtlSeconds?: number
-    readonly requireExpiry: boolean
-    readonly allowWildcard: boolean
-  }
-  /** False: uses are not counted. */
-  readonly usage?: boolean
+  readonly expiry: { readonly defaultSeconds?: number; readonly maxSeconds?: number; readonly required: boolean }
+  readonly allowWildcard: boolean
+  /** Are uses counted? */
+  readonly usage: boolean
+  /** May a token carry its owner's permissions, in place of scopes of its own? */
+  readonly inherit: boolean
 }
 
 export type Summary = {

@@ -1,6 +1,7 @@
 import type { JSX } from 'preact'
 import { useNow } from '../lib/clock.js'
 import { ago, briefMoment, day, exact } from '../lib/format.js'
+import { Rich } from '../lib/rich.js'
 import { standingOf } from '../lib/status.js'
 import { t } from '../lib/text.js'
 import type { Token } from '../lib/types.js'
@@ -13,9 +14,13 @@ export function NameCell({ token, place }: { readonly token: Token; readonly pla
   return (
     <div class="name-cell">
       <a class="token-name" {...linkTo({ ...place, token: token.id })}>
-        {token.name}
+        <bdi>{token.name}</bdi>
       </a>
-      {token.description && <p class="description">{token.description}</p>}
+      {token.description && (
+        <p class="description" dir="auto">
+          {token.description}
+        </p>
+      )}
       <p class="hint-line">
         <code>{token.hint}</code>
         <CopyButton text={() => token.id} label={t('action.copyId', { id: token.id })} />
@@ -27,8 +32,12 @@ export function NameCell({ token, place }: { readonly token: Token; readonly pla
 export function ClientCell({ token }: { readonly token: Token }): JSX.Element {
   return (
     <>
-      {token.tenantId === undefined ? <span class="tag">{t('list.everyClient')}</span> : <span class="cut">{token.tenantId}</span>}
-      {token.ownerId !== undefined && <p class="sub cut">{t('list.owner', { name: token.ownerId })}</p>}
+      {token.tenantId === undefined ? <span class="tag">{t('list.everyClient')}</span> : <bdi class="cut">{token.tenantId}</bdi>}
+      {token.ownerId !== undefined && (
+        <p class="sub cut">
+          <Rich k="list.owner" name={token.ownerId} />
+        </p>
+      )}
     </>
   )
 }
@@ -38,14 +47,18 @@ export function StatusNote({ token }: { readonly token: Token }): JSX.Element | 
   const now = useNow()
   const standing = standingOf(token, now)
   if (standing === 'rotating' && token.expiresAt !== undefined)
-    return <p class="sub note">{t('status.until', { time: briefMoment(token.expiresAt) })}</p>
+    return (
+      <p class="sub note">
+        <Rich k="status.until" time={briefMoment(token.expiresAt)} />
+      </p>
+    )
   const due = token.status === 'active' && token.rotationDueAt !== undefined && Date.parse(token.rotationDueAt) <= now
   if (due) return <p class="sub note due">{t('view.rotationDue')}</p>
   const [at, by] = token.status === 'revoked' ? [token.revokedAt, token.revokedBy] : [token.deactivatedAt, token.deactivatedBy]
   if (at === undefined) return null
   return (
     <p class="sub note wrap" title={exact(at)}>
-      {t('status.by', { time: ago(at, now), name: by ?? '' })}
+      <Rich k="status.by" time={ago(at, now)} name={by ?? ''} />
     </p>
   )
 }
@@ -83,7 +96,9 @@ export function CreatedCell({ token }: { readonly token: Token }): JSX.Element {
       <time dateTime={token.createdAt} title={exact(token.createdAt)}>
         {day(token.createdAt)}
       </time>
-      <p class="sub cut">{t('list.by', { name: token.createdBy })}</p>
+      <p class="sub cut">
+        <Rich k="list.by" name={token.createdBy} />
+      </p>
     </>
   )
 }

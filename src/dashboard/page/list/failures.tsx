@@ -27,7 +27,10 @@ export function Failures({ done, failures, onClose }: Props): JSX.Element {
       <ul class="plain-list">
         {failures.map(({ token, problem }) => (
           <li key={token.id}>
-            <strong>{token.name}</strong> <code>{token.hint}</code>
+            <strong>
+              <bdi>{token.name}</bdi>
+            </strong>{' '}
+            <code>{token.hint}</code>
             <p class="error">
               <ProblemText problem={problem} />
             </p>

@@ -23,7 +23,7 @@ import { Skeleton } from './skeleton.js'
 import { Table, type Uses } from './table.js'
 
 const DAYS = 14
-const STEP_SECONDS = 43_200
+const STEP = '12h'
 
 /** The list of tokens. */
 export function List({ place }: { readonly place: Place }): JSX.Element {
@@ -120,7 +120,7 @@ function useUses(items: readonly Token[]): Uses | undefined {
     const hour = 3_600_000
     const from = new Date(Math.ceil(Date.now() / hour) * hour - DAYS * 24 * hour).toISOString()
     const { items: found } = await call<{ items: Summary[] }>('GET', 'usage', {
-      query: { id: ids, from, stepSeconds: STEP_SECONDS },
+      query: { id: ids, from, step: STEP },
       signal,
     })
     return new Map(found.map((summary) => [summary.tokenId, summary]))

@@ -36,9 +36,9 @@ export function filtersOf(place: Place): Query {
     // What a view looks for is of interest only in tokens that are not over.
     status: place.status ?? (view === 'all' || view === 'rotationDue' ? undefined : ALIVE),
     ...(view === 'neverUsed' && { neverUsed: true }),
-    ...(view === 'unused' && { unusedForSeconds: 90 * 86_400 }),
+    ...(view === 'unused' && { unusedFor: '90d' }),
     ...(view === 'noExpiry' && { neverExpires: true }),
-    ...(view === 'expiring' && { expiresWithinSeconds: 30 * 86_400 }),
+    ...(view === 'expiring' && { expiresWithin: '30d' }),
     ...(view === 'rotationDue' && { rotationDue: true }),
   }
 }

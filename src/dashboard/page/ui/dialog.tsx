@@ -5,7 +5,7 @@ import { focusMain } from './focus.js'
 import { Icon } from './icons.js'
 
 type Props = {
-  readonly title: string
+  readonly title: ComponentChildren
   readonly size?: 'small' | 'large'
   readonly role?: 'alertdialog'
   /** Escape and the cross. Whoever would lose something asks there. */

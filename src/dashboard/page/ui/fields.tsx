@@ -5,7 +5,7 @@ import { t } from '../lib/text.js'
 type FieldProps = {
   readonly label: string
   readonly hint?: string | undefined
-  readonly error?: string | undefined
+  readonly error?: ComponentChildren
   readonly optional?: boolean
   readonly children: (ids: { id: string; 'aria-describedby': string | undefined; 'aria-invalid': boolean }) => ComponentChildren
 }
@@ -53,6 +53,7 @@ export function TextField({ value, onInput, lines, mono, first, most, type = 'te
     value,
     maxLength: most,
     class: mono ? 'mono' : undefined,
+    dir: mono ? ('ltr' as const) : ('auto' as const),
     autoComplete: 'off',
     spellcheck: false,
     'data-first': first ? '' : undefined,
@@ -87,7 +88,7 @@ export function Pills<V extends string>(props: {
   readonly options: readonly { readonly value: V; readonly label: string; readonly disabled?: boolean }[]
   readonly onChange: (value: V) => void
   readonly hint?: string | undefined
-  readonly error?: string | undefined
+  readonly error?: ComponentChildren
   /** A dialog opens with the focus here. */
   readonly first?: boolean
 }): JSX.Element {

@@ -15,15 +15,15 @@ export function focusWrong(): void {
   })
 }
 
-/** When what has the focus is taken away, such as a bar whose work is done, the focus goes to the title and not to nowhere. */
+/** When what has the focus is taken away or disabled, such as a bar whose work is done, the focus goes to the title and not to nowhere. */
 export function keepFocus(place: Element): void {
-  let last: EventTarget | null = null
+  let last: Element | null = null
+  const isLost = (): boolean =>
+    last !== null && (!last.isConnected || last.matches(':disabled')) && document.activeElement === document.body
   document.addEventListener('focusin', ({ target }) => {
-    last = target
+    last = target instanceof Element ? target : null
   })
-  new MutationObserver(() => {
-    if (!(last instanceof Node) || last.isConnected || document.activeElement !== document.body) return
-    last = null
-    focusMain()
-  }).observe(place, { childList: true, subtree: true })
+  // The browser itself lets go of what is disabled with the next frame.
+  const check = (): void => void requestAnimationFrame(() => isLost() && focusMain())
+  new MutationObserver(check).observe(place, { childList: true, subtree: true, attributeFilter: ['disabled'] })
 }

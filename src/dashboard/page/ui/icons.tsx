@@ -25,10 +25,13 @@ const PATHS = {
 
 export type IconName = keyof typeof PATHS
 
+/** What points along the line of reading. */
+const FLIPPED: ReadonlySet<IconName> = new Set(['back', 'next', 'play'])
+
 /** A picture beside words: it says nothing by itself. */
 export function Icon({ name }: { readonly name: IconName }): JSX.Element {
   return (
-    <svg class="icon" viewBox="0 0 16 16" width="16" height="16" aria-hidden="true" focusable="false">
+    <svg class={FLIPPED.has(name) ? 'icon flip' : 'icon'} viewBox="0 0 16 16" width="16" height="16" aria-hidden="true" focusable="false">
       <path d={PATHS[name]} fill="none" stroke="currentColor" stroke-width="1.5" stroke-linecap="round" stroke-linejoin="round" />
     </svg>
   )

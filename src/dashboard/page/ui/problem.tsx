@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks'
 import { useNow } from '../lib/clock.js'
 import { config } from '../lib/config.js'
 import type { Problem, ProblemKind } from '../lib/problem.js'
-import { type Key, t } from '../lib/text.js'
+import { type Key, t, textOr } from '../lib/text.js'
 import { Blank } from './blank.js'
 import { Button } from './button.js'
 import type { IconName } from './icons.js'
@@ -40,7 +40,9 @@ export function ProblemState({ problem, reload, retryAt, main }: Props): JSX.Ele
       title={title}
       text={text}
       tone={tone}
-      detail={problem.kind === 'refused' ? <ServerText text={problem.message} /> : retryAt && <Countdown to={retryAt} />}
+      detail={
+        problem.kind === 'refused' ? <ServerText text={problem.message} code={problem.code} /> : retryAt && <Countdown to={retryAt} />
+      }
       alert
     >
       {problem.kind === 'signedOut' && config.signIn !== undefined && (
@@ -83,17 +85,27 @@ export function ProblemLine({ problem }: { readonly problem: Problem | undefined
 
 /** One sentence. */
 export function ProblemText({ problem }: { readonly problem: Problem }): JSX.Element {
-  if (problem.kind === 'refused' || problem.kind === 'forbidden') return <ServerText text={problem.message} />
-  return <>{t(STATES[problem.kind].title)}.</>
+  if (problem.kind !== 'refused' && problem.kind !== 'forbidden') return <>{t(STATES[problem.kind].title)}.</>
+  return <ServerText text={problem.message} code={problem.code} />
 }
 
-/** What the server says, which is English whatever the language of the page. */
-export function ServerText({ text }: { readonly text: string }): JSX.Element {
+/** What the server says, which is English. In another language it follows what its code means there. */
+export function ServerText({ text, code }: { readonly text: string; readonly code: string }): JSX.Element {
+  if (config.language.startsWith('en')) return <span>{text}</span>
   return (
-    <span lang="en" dir="ltr">
-      {text}
+    <span>
+      {textOr(`code.${code}`, t('code.other'))}{' '}
+      <span class="server-text" lang="en" dir="ltr">
+        {text}
+      </span>
     </span>
   )
+}
+
+/** What the server says of single fields, to stand beside them. */
+export function fieldErrors(problem: Problem | undefined): { readonly [field: string]: JSX.Element } {
+  const fields = Object.entries(problem?.fields ?? {})
+  return Object.fromEntries(fields.map(([field, text]) => [field, <ServerText key={field} text={text} code="invalid_input" />]))
 }
 
 /** How long until it is tried again. Not for screen readers, which would be told every second. */

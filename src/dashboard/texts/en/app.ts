@@ -64,6 +64,15 @@ export const app = {
   'state.signInThen': 'Sign in in a new tab, then try again here. Nothing you typed is lost.',
   'state.failed.title': 'Something went wrong',
 
+  'code.other': 'The server refused this.',
+  'code.invalid_input': 'A value was not accepted.',
+  'code.grant_denied': 'You may not grant this.',
+  'code.conflict': 'The token changed meanwhile.',
+  'code.idempotency_key_reused': 'This was sent before with other values.',
+  'code.payload_too_large': 'This is too large.',
+  'code.cross_site': 'The request did not come from this page.',
+  'code.token_cannot_manage': 'A token cannot manage tokens.',
+
   'leave.title': 'Discard your changes?',
   'leave.text': 'What you typed has not been saved.',
   'leave.discard': 'Discard',

@@ -1,0 +1,181 @@
+import type { Page } from 'playwright-core'
+import { describe, expect, it } from 'vitest'
+import { findChromium } from './support/browser.js'
+import { seed } from './support/seed.js'
+import { confirm, createByPage, keep, press, stage, type Wanted } from './support/stage.js'
+
+const { path = '', skip } = findChromium()
+const one: Wanted = { before: ({ tokens }) => tokens.system.create({ name: 'ERP', scopes: ['orders:read'] }) }
+
+const heard = (page: Page): Promise<string | null> => page.locator('[data-announcer]').textContent()
+const focusIsSomewhere = (page: Page): Promise<boolean> =>
+  page.evaluate(() => document.activeElement !== null && document.activeElement !== document.body)
+
+describe.skipIf(skip !== undefined)(`for people who listen ${skip ?? ''}`, () => {
+  const play = stage(path)
+
+  it('tells how many tokens a search, a filter and a page found', () =>
+    play({ before: seed }, async ({ page }) => {
+      await expect.poll(() => heard(page)).toBe('12 tokens shown')
+      await page.getByRole('searchbox').first().fill('feed')
+      await expect.poll(() => heard(page)).toBe('1 token shown')
+      await page.getByRole('searchbox').first().fill('nothing like it')
+      await expect.poll(() => heard(page)).toBe('Nothing matches')
+    }))
+
+  it('never lets the focus fall to nowhere', () =>
+    play({ before: seed, at: '?q=nothing' }, async ({ page }) => {
+      const check = (message: string) => expect.poll(() => focusIsSomewhere(page), { message }).toBe(true)
+      await press(page, 'Clear filters')
+      await page.getByRole('link', { name: 'Price feed' }).waitFor()
+      await check('after the filters were cleared')
+      await page.getByRole('checkbox', { name: 'Select Price feed' }).check()
+      await page.getByRole('region', { name: '1 selected' }).getByRole('button', { name: 'Deactivate' }).click()
+      await page.getByText('1 token changed').waitFor()
+      await check('after the bar of the selection went away')
+      await page.getByRole('checkbox', { name: 'Select Price feed' }).check()
+      await page.getByRole('region', { name: '1 selected' }).getByRole('button', { name: 'Revoke' }).click()
+      await confirm(page, 'Revoke for good')
+      await page.getByText('1 token changed').waitFor()
+      await expect.poll(() => page.getByRole('dialog').count()).toBe(0)
+      await check('after the dialog of a bar that went away')
+      await createByPage(page, 'New')
+      await keep(page)
+      await check('after a token was shown')
+      await page.getByRole('link', { name: 'New' }).click()
+      await page.getByRole('heading', { name: 'New' }).waitFor()
+      await check('on the page of a token')
+      await press(page, 'Revoke')
+      await confirm(page, 'Revoke for good')
+      await page
+        .getByText(/This cannot be undone\.$/)
+        .first()
+        .waitFor()
+      await expect.poll(() => page.getByRole('dialog').count()).toBe(0)
+      await check('after a revocation')
+      await page.getByRole('link', { name: 'All tokens' }).click()
+      await page.getByRole('link', { name: 'Web shop' }).waitFor()
+      await check('back in the list')
+    }))
+})
+
+describe.skipIf(skip !== undefined)(`in other languages ${skip ?? ''}`, () => {
+  const play = stage(path)
+
+  it('runs from right to left where the language does, with the plural forms of the language', () =>
+    play(
+      {
+        ...one,
+        dashboard: {
+          language: 'ar',
+          texts: { 'list.shown': '{count} رمز', 'list.shown.one': 'رمز واحد', 'list.shown.two': 'رمزان', 'list.shown.few': '{count} رموز' },
+        },
+      },
+      async ({ page, world }) => {
+        await expect.poll(() => page.locator('html').getAttribute('dir')).toBe('rtl')
+        await page.getByText('رمز واحد').waitFor()
+        await world.tokens.system.create({ name: 'b', scopes: [] })
+        await page.reload()
+        await page.getByText('رمزان').waitFor()
+        await world.tokens.system.create({ name: 'c', scopes: [] })
+        await page.reload()
+        await expect.poll(() => page.locator('.pager .muted').textContent()).toMatch(/^[٣3] رموز$/)
+        const [name, box] = await Promise.all(
+          [page.locator('a.token-name').first(), page.locator('.card').first()].map((place) => place.boundingBox()),
+        )
+        expect(name?.x).toBeGreaterThan((box?.x ?? 0) + (box?.width ?? 0) / 2)
+      },
+    ))
+
+  it('isolates names that run the other way from the sentence around them', () =>
+    play(
+      { before: ({ tokens }) => tokens.as({ id: 'علي', tenants: '*', manages: 'all' }).create({ name: 'مرحبا (1)', scopes: [] }) },
+      async ({ page }) => {
+        await expect.poll(() => page.locator('a.token-name bdi').textContent()).toBe('مرحبا (1)')
+        await page.locator('a.token-name').click()
+        await press(page, 'Revoke')
+        await expect.poll(() => page.getByRole('dialog').locator('h2 bdi').textContent()).toBe('مرحبا (1)')
+        await page.keyboard.press('Escape')
+        await expect.poll(() => page.locator('.audit bdi').first().textContent()).toBe('علي')
+      },
+    ))
+
+  it('names fields in the language, and marks what the server says as English', () =>
+    play(
+      {
+        ...one,
+        dashboard: {
+          language: 'de',
+          texts: { 'field.name': 'Bezeichnung', 'code.invalid_input': 'Ein Wert wurde nicht angenommen.' },
+        },
+      },
+      async ({ page, world }) => {
+        await page.getByRole('link', { name: 'ERP' }).click()
+        const [{ id } = { id: '' }] = (await world.tokens.system.list()).items
+        await world.tokens.system.update(id, { name: 'ERP 2' })
+        await page.reload()
+        await page.locator('.audit summary').first().click()
+        await page.getByRole('row', { name: 'Bezeichnung ERP ERP 2' }).waitFor()
+        await press(page, 'Edit')
+        await page.getByRole('dialog').getByLabel('Metadata').fill('{"constructor": 1}')
+        await confirm(page, 'Save changes')
+        const error = page.getByRole('dialog').locator('.field .error')
+        await error.getByText('Ein Wert wurde nicht angenommen.').waitFor()
+        await expect.poll(() => error.locator('[lang="en"]').textContent()).toMatch(/constructor/)
+      },
+    ))
+})
+
+describe.skipIf(skip !== undefined)(`on other media ${skip ?? ''}`, () => {
+  const play = stage(path)
+
+  it('keeps shapes and states apart in forced colors', () =>
+    play({ before: seed, context: { forcedColors: 'active' } }, async ({ page }) => {
+      await page.getByRole('link', { name: 'Price feed' }).waitFor()
+      const style = (selector: string, name: string): Promise<string> =>
+        page
+          .locator(selector)
+          .first()
+          .evaluate((node, property) => getComputedStyle(node).getPropertyValue(property), name)
+      await expect.poll(() => page.locator('.spark rect:not(.none)').count()).toBeGreaterThan(0)
+      expect(await style('.spark rect:not(.none)', 'fill')).not.toBe(await style('.card', 'background-color'))
+      expect(await style('.badge', 'border-top-style')).toBe('solid')
+      expect(await style('.view[aria-pressed="true"]', 'background-color')).not.toBe(
+        await style('.view[aria-pressed="false"]', 'background-color'),
+      )
+    }))
+
+  it('prints what is there, in dark on white, and not what can be pressed', () =>
+    play({ before: seed, context: { colorScheme: 'dark' } }, async ({ page }) => {
+      await page.getByRole('link', { name: 'Price feed' }).waitFor()
+      await page.emulateMedia({ media: 'print', colorScheme: 'dark' })
+      for (const name of ['Create token', 'Revoke all', 'Next'])
+        expect(await page.getByRole('button', { name }).first().isVisible()).toBe(false)
+      await expect.poll(() => page.getByRole('link', { name: 'Price feed' }).isVisible()).toBe(true)
+      const colours = await page.evaluate(() =>
+        [document.body, document.querySelector('.card'), document.querySelector('a.token-name')]
+          .map((node) => node && getComputedStyle(node))
+          .map((style) => [style?.backgroundColor, style?.color]),
+      )
+      expect(colours[0]?.[0]).toBe('rgb(255, 255, 255)')
+      expect(colours[1]?.[0]).toBe('rgb(255, 255, 255)')
+      expect(colours[2]?.[1]).toBe('rgb(23, 28, 36)')
+    }))
+
+  it('grows with the font size that is set in the browser', () =>
+    play({ before: seed }, async ({ page }) => {
+      await page.getByRole('link', { name: 'Price feed' }).waitFor()
+      const size = (): Promise<number> =>
+        page
+          .locator('a.token-name')
+          .first()
+          .evaluate((node) => Number.parseFloat(getComputedStyle(node).fontSize))
+      const before = await size()
+      const client = await page.context().newCDPSession(page)
+      await client.send('Page.enable')
+      await client.send('Page.setFontSizes', { fontSizes: { standard: 24 } })
+      await expect.poll(size).toBeCloseTo(before * 1.5)
+      const widest = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+      expect(widest).toBeLessThanOrEqual(0)
+    }))
+})
