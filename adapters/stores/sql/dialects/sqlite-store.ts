@@ -1,6 +1,7 @@
 import { CompiledQuery, type QueryResult } from 'kysely'
 import { StoreUnavailableError } from '../../../../src/errors.js'
 import type { MaybePromise } from '../../../../src/model/json.js'
+import type { Engine } from '../engine.js'
 import { unavailable } from '../faults.js'
 import { differencesOf, KNOWN, refuseDifferences } from '../known-values.js'
 import type { KyselyHandle } from '../kysely-engine.js'
@@ -9,6 +10,7 @@ import type { Opened } from '../lazy.js'
 import type { Names } from '../schema/table-names.js'
 import { openStore } from '../store.js'
 import { setPragmas, sqliteEngine } from './sqlite-engine.js'
+import { guardFile } from './sqlite-file.js'
 import { type NodeDatabase, type SyncDatabase, sqliteHandle } from './sqlite-handle.js'
 import { openSqlite, SQLITE_PRAGMAS, type SqliteDriver } from './sqlite-open.js'
 import { sqliteQuirks } from './sqlite-quirks.js'
@@ -41,31 +43,35 @@ const check = async (run: (query: CompiledQuery) => MaybePromise<QueryResult<unk
   }
 }
 
-/** Opens the store: the part that needs Kysely and a driver. */
-export const openSqliteStore = async (source: SqliteSource, names: Names, busyMs: number): Promise<Opened> => {
-  if ('path' in source) {
-    try {
-      const handle = await openSqlite(source.path, source.driver)
-      try {
-        await setPragmas(handle, SQLITE_PRAGMAS)
-      } catch (error) {
-        handle.close()
-        throw error
-      }
-      return { store: openStore(sqliteEngine(handle, names, { busyMs, owned: true }), sqliteQuirks, names), unavailable: report }
-    } catch (error) {
-      throw report(error)
-    }
+/** Opens the file of a path, for this store alone. */
+const openPath = async (path: string, driver: SqliteDriver | undefined, names: Names, busyMs: number): Promise<Engine> => {
+  const handle = await openSqlite(path, driver)
+  try {
+    await setPragmas(handle, SQLITE_PRAGMAS)
+    return await guardFile(sqliteEngine(handle, names, { busyMs, owned: true }))
+  } catch (error) {
+    handle.close()
+    throw error
   }
-  const { database } = source
+}
+
+/** Takes what the host has open. */
+const openGiven = async (database: SyncDatabase | NodeDatabase | KyselyHandle, names: Names, busyMs: number): Promise<Engine> => {
   const engine =
     'executeQuery' in database
       ? kyselyEngine(database, sqliteQuirks, names, {})
       : sqliteEngine(sqliteHandle(database), names, { busyMs, owned: false })
+  await check((query) => engine.run(query))
+  return await guardFile(engine)
+}
+
+/** Opens the store: the part that needs Kysely and a driver. */
+export const openSqliteStore = async (source: SqliteSource, names: Names, busyMs: number): Promise<Opened> => {
   try {
-    await check((query) => engine.run(query))
+    const engine =
+      'path' in source ? await openPath(source.path, source.driver, names, busyMs) : await openGiven(source.database, names, busyMs)
+    return { store: openStore(engine, sqliteQuirks, names), unavailable: report }
   } catch (error) {
     throw report(error)
   }
-  return { store: openStore(engine, sqliteQuirks, names), unavailable: report }
 }

@@ -1,0 +1,161 @@
+import { unlinkSync } from 'node:fs'
+import { copyFile, readFile, rename, unlink, writeFile } from 'node:fs/promises'
+import { Kysely, SqliteDialect } from 'kysely'
+import { sqliteStore } from 'latchkey/stores/sqlite'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { findDriver } from '../../adapters/stores/sql/dialects/sqlite-open.js'
+import { StoreUnavailableError } from '../../src/errors.js'
+import { ownFolder } from './sql/databases.js'
+import { event, token } from './sql/samples.js'
+
+const change = () => ({ inserts: [token()], events: [event()] })
+
+describe('a sqlite file that is deleted or replaced while it is open', () => {
+  let folder: Awaited<ReturnType<typeof ownFolder>>
+  const cleanups: (() => unknown)[] = []
+
+  beforeEach(async () => {
+    folder = await ownFolder()
+  })
+  afterEach(async () => {
+    for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
+    await folder.remove()
+  })
+
+  const file = (): string => folder.path('tokens.db')
+
+  const openings = {
+    'a path': () => sqliteStore(file()),
+    'a database of the host': async () => {
+      const Driver = await findDriver()
+      const database = new Driver(file())
+      cleanups.push(() => database.close())
+      database.exec('pragma journal_mode = wal')
+      return sqliteStore({ database })
+    },
+    'a database of the host without WAL': async () => {
+      const Driver = await findDriver()
+      const database = new Driver(file())
+      cleanups.push(() => database.close())
+      return sqliteStore({ database })
+    },
+    'a Kysely instance': async () => {
+      const Driver = await findDriver('libsql')
+      const database = new Driver(file())
+      database.exec('pragma journal_mode = wal')
+      const kysely = new Kysely<Record<string, never>>({ dialect: new SqliteDialect({ database: database as never }) })
+      cleanups.push(() => kysely.destroy())
+      return sqliteStore({ database: kysely })
+    },
+  } as const
+
+  const opened = async (how: keyof typeof openings) => {
+    const store = await openings[how]()
+    cleanups.push(() => store.close())
+    await store.migrate()
+    await store.commit(change())
+    return store
+  }
+
+  /** Reads look at the file a few times a second. */
+  const refusesReads = async (store: Awaited<ReturnType<typeof opened>>): Promise<void> => {
+    await expect
+      .poll(async () => {
+        try {
+          await store.find(['a'])
+          return 'it answered'
+        } catch (error) {
+          return error
+        }
+      })
+      .toBeInstanceOf(StoreUnavailableError)
+  }
+
+  const all = Object.keys(openings) as (keyof typeof openings)[]
+
+  it.each(all)('acknowledges no change after it was deleted (%s)', async (how) => {
+    const store = await opened(how)
+    await unlink(file())
+    await expect(async () => store.commit(change())).rejects.toThrow(/was deleted or replaced while it was open/)
+    await expect(async () =>
+      store.revokeWhere({ prefix: 'acme' }, { revokedAt: 1, revokedBy: 'bob', revokedCode: 'bulk', bulkId: 'b' }, event()),
+    ).rejects.toThrow(/deleted/)
+    await refusesReads(store)
+  })
+
+  it.each(all)('acknowledges no change after another file took its place (%s)', async (how) => {
+    const store = await opened(how)
+    await copyFile(file(), folder.path('backup.db'))
+    await rename(folder.path('backup.db'), file())
+    await expect(async () => store.commit(change())).rejects.toThrow(/was deleted or replaced while it was open/)
+    await refusesReads(store)
+  })
+
+  it.each(['-wal', '-shm'])('acknowledges no change after its %s file was deleted, which held the last changes', async (suffix) => {
+    const store = await opened('a path')
+    await unlink(file() + suffix)
+    await expect(async () => store.commit(change())).rejects.toThrow(new RegExp(`tokens.db${suffix} was deleted`))
+    await writeFile(file() + suffix, '')
+    await expect(async () => store.commit(change())).rejects.toThrow(/was deleted or replaced/)
+  })
+
+  it('acknowledges no change during which it was deleted', async () => {
+    const Driver = await findDriver('libsql')
+    let deleting = false
+    const kysely = new Kysely<Record<string, never>>({
+      dialect: new SqliteDialect({ database: new Driver(file()) as never }),
+      // After the commit, and before it is told of.
+      log: ({ query }) => {
+        if (deleting && query.sql === 'commit') unlinkSync(file())
+      },
+    })
+    cleanups.push(() => kysely.destroy())
+    const store = sqliteStore({ database: kysely })
+    await store.migrate()
+    deleting = true
+    await expect(async () => store.commit(change())).rejects.toThrow(/was deleted or replaced while it was open/)
+  })
+
+  it('answers again where it was only moved away and comes back', async () => {
+    const store = await opened('a path')
+    await rename(file(), folder.path('elsewhere.db'))
+    await expect(async () => store.commit(change())).rejects.toThrow(/deleted/)
+    await rename(folder.path('elsewhere.db'), file())
+    expect(await store.commit(change())).toEqual({ ok: true })
+  })
+
+  it('may be checkpointed, vacuumed, and lose its WAL by a change of its mode', async () => {
+    const Driver = await findDriver()
+    const database = new Driver(file())
+    cleanups.push(() => database.close())
+    database.exec('pragma journal_mode = wal')
+    const store = sqliteStore({ database })
+    await store.migrate()
+    await store.commit(change())
+    database.exec('pragma wal_checkpoint(truncate)')
+    expect(await store.commit(change())).toEqual({ ok: true })
+    database.exec('vacuum')
+    expect(await store.commit(change())).toEqual({ ok: true })
+    for (const mode of ['delete', 'wal', 'truncate', 'wal']) {
+      database.exec(`pragma journal_mode = ${mode}`)
+      for (let times = 0; times < 3; times += 1) expect(await store.commit(change())).toEqual({ ok: true })
+    }
+    expect((await readFile(file())).length).toBeGreaterThan(0)
+  })
+
+  it('is told of where a host gives a database whose file is gone already', async () => {
+    const Driver = await findDriver()
+    const database = new Driver(file())
+    cleanups.push(() => database.close())
+    database.exec('create table stock (n integer)')
+    await unlink(file())
+    await expect(async () => sqliteStore({ database }).migrate()).rejects.toThrow(/was deleted or replaced/)
+  })
+
+  it('is no matter for a database in memory', async () => {
+    const store = sqliteStore(':memory:')
+    cleanups.push(() => store.close())
+    await store.migrate()
+    expect(await store.commit(change())).toEqual({ ok: true })
+  })
+})
