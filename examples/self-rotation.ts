@@ -34,7 +34,7 @@ const first = await tokens.system.create({
   name: 'Warehouse sync',
   tenantId: 'acme',
   scopes: ['inventory:read', 'tokens:rotate-self'],
-  rotateEvery: 1,
+  rotateEvery: '1h',
 })
 let current = first.token
 const retired: string[] = []
@@ -54,7 +54,9 @@ async function work(): Promise<void> {
 async function rotateWhenDue(): Promise<void> {
   const headers = { authorization: `Bearer ${current}`, 'content-type': 'application/json' }
   const self = (await (await fetch(`${origin}/tokens/self`, { headers })).json()) as { record: { id: string; rotationDueAt: string } }
-  await new Promise((resolve) => setTimeout(resolve, Math.max(0, Date.parse(self.record.rotationDueAt) - Date.now())))
+  // Nobody wants to watch for the hour that the token is good for: here it counts as due after a second.
+  const dueIn = Math.max(0, Date.parse(self.record.rotationDueAt) - Date.now())
+  await new Promise((resolve) => setTimeout(resolve, Math.min(dueIn, 1000)))
   const response = await fetch(`${origin}/tokens/self/rotate`, {
     method: 'POST',
     // One key for each rotation: a request that is sent again rotates nothing twice.

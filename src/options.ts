@@ -135,7 +135,14 @@ const flag = z.boolean({ error: 'must be true or false' })
 const callback = z.custom<(...args: never[]) => unknown>((value) => typeof value === 'function', { error: 'must be a function' })
 const named = (error: string) =>
   z.custom<Record<string, unknown>>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), { error })
-const pepperText = z.string({ error: 'must be a string' }).min(32, { error: 'must be at least 32 characters long' })
+/** 32 random hexadecimal digits have fewer than this less than once in ten million times. */
+const LEAST_DISTINCT = 8
+const pepperText = z
+  .string({ error: 'must be a string' })
+  .min(32, { error: 'must be at least 32 characters long', abort: true })
+  .refine((value) => new Set(value).size >= LEAST_DISTINCT, {
+    error: `must have at least ${LEAST_DISTINCT} different characters: make it of random bytes, such as "openssl rand -base64 32" prints`,
+  })
 const PEPPERS = 'must be a string of at least 32 characters, or a list of such, newest first'
 
 const cacheBounds = z.strictObject({

@@ -30,6 +30,8 @@ export type Entry = {
 export type OptionalParts = {
   /** The token carries its owner's scopes in place of its own. */
   readonly inherit: boolean
+  /** The first token of its line of rotations. Absent: this one. */
+  readonly rootId: string | undefined
   readonly rotationDueAt: number | undefined
   readonly resources: Resources | undefined
   readonly metadata: JsonObject | undefined
@@ -81,11 +83,13 @@ function compileLifecycle({ revokedAt, deactivatedAt, notBefore, expiresAt }: St
   }
 }
 
-function compileOptional({ inherit, rotationDueAt, resources, metadata, allowedIps }: StoredToken): OptionalParts | undefined {
-  if (inherit === undefined && rotationDueAt === undefined && resources === undefined && metadata === undefined && allowedIps === undefined)
-    return undefined
+function compileOptional(record: StoredToken): OptionalParts | undefined {
+  const { inherit, rootId, rotationDueAt, resources, metadata, allowedIps } = record
+  const parts = [inherit, rootId, rotationDueAt, resources, metadata, allowedIps]
+  if (parts.every((part) => part === undefined)) return undefined
   return {
     inherit: inherit === true,
+    rootId: rootId === undefined ? undefined : shared(rootId),
     rotationDueAt,
     resources: frozen(resources),
     metadata: frozen(metadata),

@@ -216,7 +216,7 @@ export const FIELDS = {
     since: 1,
     set: 'create and update',
     input: 'rotateEvery',
-    min: 1,
+    min: 3600,
     max: 3_155_760_000,
     audited: true,
     description: 'How often the token is due for rotation, in seconds.',

@@ -1,5 +1,6 @@
 import { type InputPlace, InvalidInputError, placeIn } from '../errors.js'
 import type { Json, JsonObject } from '../model/json.js'
+import { HOLDS_TOKEN, holdsToken } from './shape.js'
 
 const MAX_BYTES = 16 * 1024
 const MAX_DEPTH = 8
@@ -31,6 +32,7 @@ function copyObject(place: InputPlace, value: Record<string, unknown>, depth: nu
   const copy: Record<string, Json> = {}
   for (const key of Object.keys(value)) {
     if (key === '__proto__' || key.length > 256 || !wellFormed(key)) throw new InvalidInputError(place, 'has a key that cannot be kept')
+    if (holdsToken(key)) throw new InvalidInputError(place, `has a key that ${HOLDS_TOKEN}`)
     const item = value[key]
     if (item === undefined) continue
     copy[key] = copyValue(placeIn(place, key), item, depth)
@@ -42,6 +44,7 @@ function copyValue(place: InputPlace, value: unknown, depth: number): Json {
   if (value === null || typeof value === 'boolean') return value
   if (typeof value === 'string') {
     if (!wellFormed(value)) throw new InvalidInputError(place, 'must be well-formed Unicode without NUL')
+    if (holdsToken(value)) throw new InvalidInputError(place, HOLDS_TOKEN)
     return value
   }
   if (typeof value === 'number') {

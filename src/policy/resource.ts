@@ -2,6 +2,7 @@ import { type InputPlace, InvalidInputError, placeIn } from '../errors.js'
 import type { Resources } from '../model/json.js'
 import { quote } from './quote.js'
 import { reading } from './reading.js'
+import { HOLDS_TOKEN, holdsToken } from './shape.js'
 
 /** What a route asks about: one value or several in each dimension. */
 export type AskedResources = { readonly [dimension: string]: string | readonly string[] }
@@ -79,6 +80,7 @@ function readValues(place: InputPlace, input: unknown): readonly string[] {
     if (typeof value !== 'string' || value === '')
       throw new InvalidInputError(placeIn(place, at), `must be a string that is not empty, not ${quote(value)}`)
     if (value.length > MAX_VALUE_LENGTH) throw new InvalidInputError(placeIn(place, at), `must be at most ${MAX_VALUE_LENGTH} characters`)
+    if (holdsToken(value)) throw new InvalidInputError(placeIn(place, at), HOLDS_TOKEN)
     if (UNKEEPABLE.test(value)) throw new InvalidInputError(placeIn(place, at), 'must be well-formed Unicode without control characters')
     return value
   })

@@ -104,18 +104,32 @@ function refuseSpecialKeys(input: unknown): void {
   }
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
-const CONTROL = /[\u0000-\u001f\u007f]/
+const CONTROL = /\p{Cc}/u
+/**
+ * What shows as nothing, or turns the text around it: two names that differ would look alike (Unicode TR 36 §2.3, §3.1). A joiner behind
+ * a letter outside of ASCII belongs to a script or to an emoji.
+ */
+const INVISIBLE = /[\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]|(?:^|\p{ASCII})[\u200c\u200d]/u
 const LONE_SURROGATE = /\p{Surrogate}/u
 
-/** Text that every store keeps byte for byte: no control characters, no half of a surrogate pair. */
+/** Is this a token, or a text with one in it? Its text is kept nowhere but in the answer that gave it. */
+export function holdsToken(value: string): boolean {
+  return redact(value) !== value
+}
+
+/** What is said of a text that holds a token; it is not repeated. */
+export const HOLDS_TOKEN = 'looks like a token, which is kept nowhere: give its id or its hint'
+
+/** Text that every store keeps byte for byte, and that people see as it is: no control or invisible characters, no half of a surrogate pair, no token. */
 export function text(min: number, max: number): z.ZodType<string> {
   return z
     .string({ error: 'must be a string' })
     .refine((value) => value.length >= min, { error: min === 1 ? 'must not be empty' : `must be at least ${min} characters`, abort: true })
     .refine((value) => value.length <= max, { error: `must be at most ${max} characters`, abort: true })
     .refine((value) => !CONTROL.test(value), { error: 'must not contain control characters', abort: true })
-    .refine((value) => !LONE_SURROGATE.test(value), { error: 'must be well-formed Unicode' })
+    .refine((value) => !LONE_SURROGATE.test(value), { error: 'must be well-formed Unicode', abort: true })
+    .refine((value) => !INVISIBLE.test(value), { error: 'must not contain invisible or direction-changing characters', abort: true })
+    .refine((value) => !holdsToken(value), { error: HOLDS_TOKEN })
     .meta({ minLength: min, maxLength: max })
 }
 

@@ -38,7 +38,7 @@ function hasBegun(notBefore: number | undefined, now: number): boolean {
 
 /** Until `expiresAt`, exclusive. A clock that does not tell the time is at the end of everything. */
 function isBeforeEnd(expiresAt: number | undefined, now: number): boolean {
-  if (typeof now !== 'number' || !(now <= MAX_INSTANT)) return false
+  if (typeof now !== 'number' || !(now >= 0 && now <= MAX_INSTANT)) return false
   if (expiresAt === undefined) return true
   return typeof expiresAt === 'number' && now < expiresAt && expiresAt <= MAX_INSTANT
 }

@@ -5,12 +5,22 @@ import type { ReadLimit } from './read-options.js'
 /** Short, and the same in every database, also where upper and lower case compare equal. */
 const PLAIN = /^[a-z0-9._@+-]{1,64}$/
 
-/** The name under which a limiter counts a principal's uses; `undefined` where the limit does not concern it. */
-export function limitKey(limit: ReadLimit, prefix: string, principal: Principal): string | undefined {
+/**
+ * The name under which a limiter counts a principal's uses; `undefined` where the limit does not concern it.
+ *
+ * A token counts with the first of its line of rotations, so that rotating gives no fresh quota. An owner counts for each tenant apart: two
+ * tenants may call two people alike, and neither spends what is the other's.
+ */
+export function limitKey(limit: ReadLimit, prefix: string, principal: Principal, rootId: string): string | undefined {
   const { name, by } = limit
-  if (by === 'token') return `${name}:${prefix}:${principal.tokenId}`
-  const id = by === 'owner' ? principal.ownerId : principal.tenantId
-  if (id === undefined) return undefined
-  // Limiters of databases have room for 255 characters. A digest cannot be taken for a plain name: it holds a '#'.
-  return `${name}:${prefix}:${PLAIN.test(id) ? id : `#${defaultEngine.sha256(encodeURIComponent(id.toWellFormed()))}`}`
+  if (by === 'token') return `${name}:${prefix}:${rootId}`
+  const { ownerId, tenantId } = principal
+  if (by === 'tenant') return tenantId === undefined ? undefined : `${name}:${prefix}:${short(tenantId)}`
+  if (ownerId === undefined) return undefined
+  return `${name}:${prefix}:${tenantId === undefined ? '' : short(tenantId)}:${short(ownerId)}`
+}
+
+// Limiters of databases have room for 255 characters. A digest cannot be taken for a plain name: it holds a '#'.
+function short(id: string): string {
+  return PLAIN.test(id) ? id : `#${defaultEngine.sha256(encodeURIComponent(id.toWellFormed()))}`
 }

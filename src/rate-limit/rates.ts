@@ -10,7 +10,7 @@ import { takeByLimiter, takeByPeriod, takeByPoints } from './take.js'
 /** What the limits say of one use: where they stand after it and, when it is refused, the one that refuses. */
 export type Rated = { readonly states: readonly RateState[]; readonly refusedBy?: RateState }
 
-type Walk = { readonly principal: Principal; readonly now: number; readonly taken: Taken[] }
+type Walk = { readonly principal: Principal; readonly rootId: string; readonly now: number; readonly taken: Taken[] }
 
 /** Counts uses against the limits of the options. Keeps no counts of its own: those are the limiters'. */
 export class Rates {
@@ -32,8 +32,8 @@ export class Rates {
    *
    * @throws StoreUnavailableError `store_unavailable`, when a limiter cannot tell and the options say to refuse then
    */
-  take(principal: Principal, now: number): MaybePromise<Rated> {
-    return this.#walk({ principal, now, taken: [] }, 0)
+  take(principal: Principal, rootId: string, now: number): MaybePromise<Rated> {
+    return this.#walk({ principal, rootId, now, taken: [] }, 0)
   }
 
   /** Gives back what this principal's use took: it came to nothing. Once only. */
@@ -49,7 +49,7 @@ export class Rates {
     const { limits } = this.#options
     for (let at = from; at < limits.length; at += 1) {
       const limit = limits[at]
-      const key = limit && limitKey(limit, this.#prefix, walk.principal)
+      const key = limit && limitKey(limit, this.#prefix, walk.principal, walk.rootId)
       if (limit === undefined || key === undefined) continue
       const taken = this.#takeOne(walk, limit, key)
       if (isThenable(taken)) return taken.then((late) => this.#settle(walk, late) ?? this.#walk(walk, at + 1))

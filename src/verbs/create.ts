@@ -5,9 +5,9 @@ import { deriveId, fingerprint } from '../token/derive-id.js'
 import { generateId, mintToken } from '../token/generate.js'
 import type { Context } from '../verify/context.js'
 import { viewRecord } from '../verify/view-record.js'
-import type { ReadActor } from './lib/actor.js'
+import { canSee, type ReadActor } from './lib/actor.js'
 import { auditEvent } from './lib/audit.js'
-import { commit, findVisible } from './lib/change.js'
+import { commit } from './lib/change.js'
 import { checkHandout } from './lib/handout.js'
 import { checkLifetime, createShape, endOf, givenFields, readScopes, withoutNull } from './lib/inputs.js'
 
@@ -33,10 +33,9 @@ export async function create(context: Context, actor: ReadActor, input: unknown)
   await checkHandout(context, actor, draft)
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
     const minted = mint(context, draft, actor, given)
-    const result = await commit(context, {
-      inserts: [minted.record],
-      events: [auditEvent('token.created', actor, now, { after: minted.record })],
-    })
+    const eventId = given.idempotencyKey === undefined ? undefined : creationId(minted.record.id)
+    const event = auditEvent('token.created', actor, now, { after: minted.record, id: eventId })
+    const result = await commit(context, { inserts: [minted.record], events: [event] })
     if (result.ok) return { token: minted.token, record: viewRecord(minted.record, now) }
     if (given.idempotencyKey !== undefined) return replay(context, minted.record, actor)
   }
@@ -102,8 +101,22 @@ function asked(draft: Draft, given: Given): unknown {
   return { ...rest, expiresIn: given.expiresIn, expiresAt: given.expiresAt == null ? undefined : expiresAt }
 }
 
+/**
+ * The id of the event of a creation under an idempotency key. The token's id follows from the key, so that it would come again once the
+ * token was pruned; its event stays, and no id is used twice.
+ */
+export function creationId(tokenId: string): string {
+  return deriveId(['token.created', tokenId])
+}
+
 async function replay(context: Context, attempt: StoredToken, actor: ReadActor): Promise<Replayed> {
-  const first = await findVisible(context, attempt.id, actor)
+  const first = await context.store.findOne(attempt.id)
+  if (first === undefined || !canSee(actor, first)) {
+    throw new ConflictError('idempotency_key_reused', 'the token that was made under this idempotencyKey is gone: use a new key', {
+      field: 'idempotencyKey',
+    })
+  }
+  context.records.changed(first.id)
   if (first.requestHash !== attempt.requestHash) throw keyReused()
   return { record: viewRecord(first, context.settings.clock()), replayed: true }
 }

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { ConflictError } from '../errors.js'
 import type { Minted, Replayed, StoredToken } from '../model/record.js'
+import type { Expiry } from '../options.js'
 import { durationSchema } from '../policy/field-schema.js'
 import { readShape, text } from '../policy/shape.js'
 import { statusOf } from '../policy/status.js'
@@ -8,7 +9,7 @@ import { deriveId, fingerprint } from '../token/derive-id.js'
 import { generateId, mintToken } from '../token/generate.js'
 import type { Context } from '../verify/context.js'
 import { viewRecord } from '../verify/view-record.js'
-import { keyReused } from './create.js'
+import { creationId, keyReused } from './create.js'
 import type { ReadActor } from './lib/actor.js'
 import { auditEvent } from './lib/audit.js'
 import { commit, findVisible, MAX_TRIES, tooManyChanges, withChanges } from './lib/change.js'
@@ -60,7 +61,11 @@ export async function rotate(context: Context, actor: ReadActor, id: unknown, in
           after: ended,
           details: { successorId: successor.record.id, overlapSeconds: overlap },
         }),
-        auditEvent('token.created', actor, now, { after: successor.record, details: { replacesId: old.id } }),
+        auditEvent('token.created', actor, now, {
+          after: successor.record,
+          details: { replacesId: old.id },
+          id: idempotencyKey === undefined ? undefined : creationId(successor.record.id),
+        }),
       ],
     })
     if (result.ok) return { token: successor.token, record: viewRecord(successor.record, now) }
@@ -89,6 +94,7 @@ function mintSuccessor(
   const { token, digest } = mintToken(prefix, id, digester, random)
   const { rotateEverySeconds } = old
   const record = withChanges(old, now, {
+    expiresAt: endOfSuccessor(old, now, context.settings.expiry),
     id,
     digest,
     pepperId: digester.pepperId,
@@ -100,6 +106,19 @@ function mintSuccessor(
     requestHash: key === undefined ? undefined : fingerprint({ overlap }),
   })
   return { token, record: { ...record, version: 1 } }
+}
+
+/**
+ * The end of a successor: that of the old token, cut to what the options allow a token that is made now. Where they ask for an end, and a token
+ * from before has none, it gets the default one.
+ */
+function endOfSuccessor(old: StoredToken, now: number, { defaultSeconds, maxSeconds, required }: Expiry): number | undefined {
+  const latest = maxSeconds === undefined ? undefined : now + maxSeconds * 1000
+  if (old.expiresAt !== undefined) return latest === undefined ? old.expiresAt : Math.min(old.expiresAt, latest)
+  if (latest !== undefined) return defaultSeconds === undefined ? latest : Math.min(latest, now + defaultSeconds * 1000)
+  if (!required) return undefined
+  if (defaultSeconds !== undefined) return now + defaultSeconds * 1000
+  throw new ConflictError('conflict', 'tokens need an end here, and this one has none: set its expiresAt first')
 }
 
 function endOld(old: StoredToken, successorId: string, actor: ReadActor, overlap: number, now: number): StoredToken {

@@ -94,7 +94,7 @@ function allow(
   if (rates === undefined) return admit(context, entry, principal, now, request)
   // A second guard of the same request: it was counted by the first.
   if (TokenPrincipal.entryOf(request?.admitted)?.id === entry.id) return admit(context, entry, principal, now, request)
-  const rated = rates.take(principal, now)
+  const rated = rates.take(principal, entry.optional?.rootId ?? entry.id, now)
   const settle = ({ states, refusedBy }: Rated): Verification => {
     if (refusedBy === undefined) return { ...admit(context, entry, principal, now, request), ...(states.length > 0 && { rates: states }) }
     const { resetSeconds = NEVER_SECONDS } = refusedBy

@@ -22,7 +22,7 @@ it('making an instance and its guards draws no random number, sets no timer and 
       }
     },
   })
-  const tokens = latchkey({ prefix: 'acme', store, scopes: { 'a:b': 'x' }, pepper: 'p'.repeat(32) })
+  const tokens = latchkey({ prefix: 'acme', store, scopes: { 'a:b': 'x' }, pepper: 'a pepper of at least thirty-two characters' })
   onExpress(tokens)
   onHono(tokens)
   requireScopes('a:b')

@@ -37,7 +37,7 @@ describe('memory', () => {
     const secrets: string[][] = []
     await (async () => {
       for (let n = 0; n < 20; n += 1) {
-        const { token, record } = await mint(tokens, { rotateEvery: 60 })
+        const { token, record } = await mint(tokens, { rotateEvery: '1h' })
         for (let use = 0; use < 5; use += 1) await tokens.verify(token, { ip: '10.0.0.1', endpoint: '/x' })
         if (n % 4 === 0) await tokens.system.revoke(record.id)
         await tokens.verify(token)

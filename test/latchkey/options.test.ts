@@ -5,7 +5,7 @@ import { internalsOf } from '../../src/instance.js'
 import { instance, SCOPES } from './harness.js'
 
 const GOOD = { prefix: 'acme_test', store: memoryStore(), scopes: SCOPES }
-const PEPPER = 'p'.repeat(32)
+const PEPPER = 'a pepper of at least thirty-two characters'
 
 const BAD: readonly (readonly [options: object, field: string])[] = [
   [{ prefix: undefined }, 'prefix'],
@@ -27,6 +27,7 @@ const BAD: readonly (readonly [options: object, field: string])[] = [
   [{ pepper: undefined }, 'pepper'],
   [{ pepper: '' }, 'pepper'],
   [{ pepper: 'short' }, 'pepper'],
+  [{ pepper: 'p'.repeat(32) }, 'pepper'],
   [{ pepper: [] }, 'pepper'],
   [{ pepper: [PEPPER, PEPPER] }, 'pepper.1'],
   [{ owner: undefined }, 'owner'],
@@ -118,7 +119,7 @@ describe('latchkey()', () => {
     }
     const live = instance({ prefix: 'acme_live', store, pepper: PEPPER })
     const test = instance({ prefix: 'acme_test', store: counting, pepper: PEPPER })
-    const other = instance({ prefix: 'acme_live', store: counting, pepper: 'q'.repeat(32) })
+    const other = instance({ prefix: 'acme_live', store: counting, pepper: 'another pepper of at least 32 characters' })
     const plain = instance({ prefix: 'acme_live', store: counting })
     const { token } = await live.system.create({ name: 'x', scopes: [] })
     for (const tokens of [test, other, plain]) {
@@ -129,7 +130,7 @@ describe('latchkey()', () => {
 
   it('verifies by every pepper, mints by the first, and tells which tokens lean on an old one', async () => {
     const store = memoryStore()
-    const [older, newer] = ['o'.repeat(32), 'n'.repeat(32)]
+    const [older, newer] = ['the older pepper of 32 characters', 'the newer pepper of 32 characters']
     const before = instance({ store, pepper: older })
     const first = await before.system.create({ name: 'x', scopes: [] })
     const both = instance({ store, pepper: [newer, older] })

@@ -57,7 +57,7 @@ describe('two administrators editing at once', () => {
 })
 
 describe('a request that is sent again', () => {
-  const body = { name: 'n', tenantId: 'acme', scopes: ['inventory:read'], expiresIn: 600, rotateEvery: 300 }
+  const body = { name: 'n', tenantId: 'acme', scopes: ['inventory:read'], expiresIn: 600, rotateEvery: 3600 }
   const headers = { 'idempotency-key': 'key-1' }
 
   it('makes one token, and gets its record but never its text again', async () => {

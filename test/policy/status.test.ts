@@ -54,7 +54,7 @@ describe('a corrupt instant refuses', () => {
     expect(both({ notBefore: instant })).toEqual(['pending', 'token_not_yet_valid'])
     expect(both({ deactivatedAt: instant })).toEqual(['inactive', 'token_inactive'])
     expect(both({ revokedAt: instant })).toEqual(['revoked', 'token_revoked'])
-    expect(refusalOf({}, instant as number)).toBe(instant === Number.NEGATIVE_INFINITY ? undefined : 'token_expired')
+    expect(refusalOf({}, instant as number)).toBe('token_expired')
     expect(refusalOf({ expiresAt: NOW * 2, notBefore: 1e11 }, instant as number)).toBeDefined()
   })
 })

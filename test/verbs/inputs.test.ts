@@ -40,7 +40,7 @@ const CREATE: readonly Row[] = [
   [{ expiresIn: 60, expiresAt: NOW + 60_000 }, 'expiresIn'],
   [{ expiresIn: 60, notBefore: NOW + 60_000 }, 'notBefore'],
   ...[0, -1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, '60', NOW, {}].map((value): Row => [{ expiresIn: value }, 'expiresIn']),
-  ...[0, -1, 0.5, Number.NaN, '60', NOW].map((value): Row => [{ rotateEvery: value }, 'rotateEvery']),
+  ...[0, -1, 0.5, 3599, '59m', Number.NaN, '60', NOW].map((value): Row => [{ rotateEvery: value }, 'rotateEvery']),
   ...['', 5, null, undefined, 'a\u0000b', 'a\nb', '\ud800', 'x'.repeat(201)].map((value): Row => [{ name: value }, 'name']),
   [{ description: 'x'.repeat(1001) }, 'description'],
   [{ tenantId: '' }, 'tenantId'],

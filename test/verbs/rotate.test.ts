@@ -140,10 +140,10 @@ describe('rotate', () => {
         if (event.action === 'token.rotation_due') told.push(String(event.tokenId))
       },
     })
-    const { token, record } = await mint(tokens, { rotateEvery: 60 })
+    const { token, record } = await mint(tokens, { rotateEvery: '1h' })
     await tokens.verify(token)
     expect((await tokens.system.list({ rotationDue: true })).items).toHaveLength(0)
-    now += 60_000
+    now += 3_600_000
     for (let uses = 0; uses < 10; uses += 1) expect(await verdict(tokens.verify(token))).toBe('ok')
     await new Promise((resolve) => setImmediate(resolve))
     expect((await tokens.system.list({ rotationDue: true })).items.map(({ id }) => id)).toEqual([record.id])
@@ -163,8 +163,8 @@ describe('rotate', () => {
       return proceed()
     })
     const tokens = instance({ clock: () => now, store })
-    const { token } = await mint(tokens, { rotateEvery: 60 })
-    now += 60_000
+    const { token } = await mint(tokens, { rotateEvery: '1h' })
+    now += 3_600_000
     down = true
     const before = commits
     for (let uses = 0; uses < 200; uses += 1) expect(await verdict(tokens.verify(token))).toBe('ok')

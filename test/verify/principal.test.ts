@@ -6,7 +6,7 @@ describe('a principal', () => {
   it('tells who the token speaks for, and nothing else', async () => {
     const tokens = instance()
     const terms = { name: 'ERP', tenantId: 't1', ownerId: 'u1', resources: { w: ['1'] }, metadata: { system: { name: 'sap' } } }
-    const { token, record } = await mint(tokens, { ...terms, allowedIps: ['10.0.0.1'], expiresIn: 60, rotateEvery: 60 })
+    const { token, record } = await mint(tokens, { ...terms, allowedIps: ['10.0.0.1'], expiresIn: 60, rotateEvery: '1h' })
     const principal = await principalOf(tokens.verify(token, { ip: '10.0.0.1' }))
     expect(JSON.parse(JSON.stringify(principal))).toEqual({ kind: 'token', tokenId: record.id, scopes: ['stock:read'], ...terms })
     const bare = await principalOf(tokens.verify((await mint(tokens)).token))

@@ -19,12 +19,14 @@ export function auditEvent(
     readonly after: StoredToken
     readonly reason?: string | undefined
     readonly details?: JsonObject
+    /** Where the event may stand once only, whatever is removed later. */
+    readonly id?: string | undefined
   },
 ): StoredEvent {
   const { before, after, reason, details } = change
   const { tenantId, ownerId, createdBy, id, prefix } = after
   return {
-    id: generateId(platformRandom),
+    id: change.id ?? generateId(platformRandom),
     at,
     action,
     prefix,

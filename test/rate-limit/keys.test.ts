@@ -1,0 +1,35 @@
+import { RateLimiterMemory } from 'rate-limiter-flexible'
+import { describe, expect, it } from 'vitest'
+import { instance, mint, verdict } from '../latchkey/harness.js'
+
+const limited = (by: 'token' | 'owner' | 'tenant', points: number) =>
+  instance({ rateLimit: { limits: [{ name: 'l', by, limiter: new RateLimiterMemory({ points, duration: 3600 }) }], onFailure: 'refuse' } })
+
+describe('a limit', () => {
+  it('by owner is spent by the owner of that tenant alone, whatever another tenant calls its people', async () => {
+    const tokens = limited('owner', 5)
+    const victim = await mint(tokens, { ownerId: 'bob', tenantId: 't1' })
+    for (const other of [{ tenantId: 't2' }, {}, { tenantId: 't1:bob' }]) {
+      const { token } = await mint(tokens, { ownerId: 'bob', ...other })
+      for (let use = 0; use < 10; use += 1) await tokens.verify(token)
+      expect(await verdict(tokens.verify(token))).toBe('rate_limited')
+    }
+    const crossed = await mint(tokens, { ownerId: 't1:bob' })
+    for (let use = 0; use < 10; use += 1) await tokens.verify(crossed.token)
+    for (let use = 0; use < 5; use += 1) expect(await verdict(tokens.verify(victim.token))).toBe('ok')
+    expect(await verdict(tokens.verify(victim.token))).toBe('rate_limited')
+  })
+
+  it('by token goes on through a rotation, however often', async () => {
+    const tokens = limited('token', 10)
+    let { token, record } = await mint(tokens)
+    let allowed = 0
+    for (let rotation = 0; rotation < 5; rotation += 1) {
+      for (let use = 0; use < 4; use += 1) if ((await verdict(tokens.verify(token))) === 'ok') allowed += 1
+      const next = await tokens.system.rotate(record.id, { overlap: '1h' })
+      expect(next.record.rootId).toBeDefined()
+      ;({ token, record } = next)
+    }
+    expect(allowed).toBe(10)
+  })
+})
