@@ -41,7 +41,7 @@ export const MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
     { find: ' && notBefore >= 0', become: '' },
     { find: 'now < expiresAt', become: 'now <= expiresAt' },
     { find: ' && expiresAt <= MAX_INSTANT', become: '' },
-    { find: "if (typeof now !== 'number' || !(now <= MAX_INSTANT)) return false", become: '' },
+    { find: "if (typeof now !== 'number' || !(now >= 0 && now <= MAX_INSTANT)) return false", become: '' },
   ],
   'src/cache/records.ts': [
     { find: 'return this.#keeps && this.follower.fresh ? this.#entries.get(id) : undefined', become: 'return this.#entries.get(id)' },
