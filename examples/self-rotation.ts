@@ -1,5 +1,7 @@
 /**
- * An integration that rotates its own token on a schedule, with no human and without one failed request, while it works at full load.
+ * An integration that rotates its own token on a schedule by plain HTTP, with no human and without one failed request, while it works at full load.
+ *
+ * `latchkey/client` does this for you, and survives lost answers and crashes: see `examples/client.ts`.
  *
  * Run it: `npx tsx examples/self-rotation.ts`
  */
@@ -59,8 +61,8 @@ async function rotateWhenDue(): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, Math.min(dueIn, 1000)))
   const response = await fetch(`${origin}/tokens/self/rotate`, {
     method: 'POST',
-    // One key for each rotation: a request that is sent again rotates nothing twice.
-    headers: { ...headers, 'idempotency-key': `rotate-${self.record.id}` },
+    // One random key for each rotation: a request that is sent again rotates nothing twice, and can ask for what got lost on the way.
+    headers: { ...headers, 'idempotency-key': crypto.randomUUID() },
     body: JSON.stringify({ overlap: OVERLAP_SECONDS }),
   })
   if (response.status !== 201) throw new Error(`the rotation answered ${response.status}: ${await response.text()}`)

@@ -45,7 +45,7 @@ export async function versionFor(precondition: Precondition, current: () => Prom
  *
  * @throws RequestFault `invalid_input`
  */
-function readIdempotencyKey(headers: Headers): string | undefined {
+export function readIdempotencyKey(headers: Headers): string | undefined {
   const value = headers.get('idempotency-key')
   if (value === null) return undefined
   const key = /^"(.*)"$/.exec(value)?.[1] ?? value

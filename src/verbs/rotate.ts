@@ -20,12 +20,15 @@ const MAX_OVERLAP_SECONDS = 90 * 86_400
 
 type Given = { overlap?: number | undefined; idempotencyKey?: string | undefined }
 
+/** How long the old token goes on. */
+export const overlapSchema: z.ZodType<number> = durationSchema({ min: 0, max: MAX_OVERLAP_SECONDS }).meta({
+  description: 'How long the old token goes on beside the new one. 0, the default, ends it at once.',
+})
+
 /** What `rotate` accepts. */
 export const rotateShape: z.ZodType<Given> = z
   .strictObject({
-    overlap: durationSchema({ min: 0, max: MAX_OVERLAP_SECONDS })
-      .meta({ description: 'How long the old token goes on beside the new one. 0, the default, ends it at once.' })
-      .optional(),
+    overlap: overlapSchema.optional(),
     idempotencyKey: text(1, 255).optional(),
   })
   .meta({ id: 'RotateToken' })

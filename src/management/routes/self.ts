@@ -1,13 +1,12 @@
 import { NotFoundError } from '../../errors.js'
-import type { RotateInput } from '../../instance.js'
 import type { Actor } from '../../model/actor.js'
 import type { Principal } from '../../model/principal.js'
-import { rotateShape } from '../../verbs/rotate.js'
 import { Refusal } from '../fault.js'
-import { refuseIfMatch, withIdempotencyKey } from '../preconditions.js'
-import { asInput, type Route } from '../route.js'
+import { refuseIfMatch } from '../preconditions.js'
+import type { Route } from '../route.js'
 import { minted, replayed, self } from '../schemas/outputs.js'
 import { mintedReply } from './collection.js'
+import { rotateOwn, rotateOwnShape } from './rotate-own.js'
 
 /** The scope that a token needs to rotate itself. It must stand in the catalogue to be granted. */
 export const ROTATE_SELF = 'tokens:rotate-self'
@@ -36,8 +35,8 @@ export const rotateSelf: Route = {
   operationId: 'rotateSelf',
   summary: 'Replace the token that asks by a successor',
   description:
-    'Needs the scope `tokens:rotate-self`. Give an overlap that is long enough to put the new token in place everywhere. Keep the answer before anything else: a retry under the same `Idempotency-Key`, while the old token still works, tells that the rotation happened, but cannot show the new token again; a person then rotates the successor.',
-  body: rotateShape,
+    'Needs the scope `tokens:rotate-self`. Give an overlap that is long enough to put the new token in place everywhere. Keep the answer before anything else: a retry under the same `Idempotency-Key`, while the old token still works, tells that the rotation happened, but cannot show the new token again. Name the successor of that answer as `lostId` then, and another takes its place.',
+  body: rotateOwnShape,
   headers: ['Idempotency-Key'],
   answers: [
     { status: 201, description: 'The successor.', schema: minted, headers: ['Location', 'ETag'] },
@@ -57,7 +56,7 @@ export const rotateSelf: Route = {
   async run({ tokens, body, headers, mountPath }, principal) {
     if (!principal.allows(ROTATE_SELF)) throw new Refusal('scope_insufficient', 'the token may not rotate itself', { field: ROTATE_SELF })
     refuseIfMatch(headers)
-    const result = await tokens.as(actorOf(principal)).rotate(principal.tokenId, asInput<RotateInput>(withIdempotencyKey(body, headers)))
+    const result = await rotateOwn(tokens.as(actorOf(principal)), principal.tokenId, body, headers)
     return mintedReply(result, mountPath, `${mountPath}/self`)
   },
 }
