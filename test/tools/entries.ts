@@ -22,6 +22,10 @@ export const entries: ReadonlyMap<string, string> = new Map([
   ['index', 'src/index.ts'],
   ...FOLDERS.map((name) => [name, `src/${name}/index.ts`] as const),
   ...foldersIn('src/extensions').map((name) => [name, `src/extensions/${name}/index.ts`] as const),
+  // What an extension has for Node alone, so that the rest of it runs in browsers.
+  ...foldersIn('src/extensions').flatMap((name) =>
+    existsSync(`${ROOT}/src/extensions/${name}/node.ts`) ? [[`${name}/node`, `src/extensions/${name}/node.ts`] as const] : [],
+  ),
   ...filesIn('adapters/frameworks').map((name) => [name, `adapters/frameworks/${name}.ts`] as const),
   ...filesIn('adapters/stores').map((name) => [`stores/${name}`, `adapters/stores/${name}.ts`] as const),
 ])

@@ -37,6 +37,7 @@ const PACKAGES: { readonly [place: string]: readonly string[] } = {
   'src/management/': ['hono', 'zod'],
   'src/dashboard/': ['zod'],
   'src/dashboard/page/': ['preact', 'uplot'],
+  'src/extensions/client/node': ['node:'],
   'src/extensions/jwt/': ['jose'],
   'src/extensions/oauth/': ['zod'],
   'src/testing/': ['node:'],

@@ -1,0 +1,60 @@
+import { redact } from '../../token/redact.js'
+
+/** Why the client failed, for programs. */
+export type ClientErrorCode =
+  /** An option or an argument is wrong. */
+  | 'invalid_input'
+  /** There is no token to begin with: neither `load` nor `token` gave one. */
+  | 'token_missing'
+  /** `load`, `save` or `lock` failed, hung or answered nonsense. */
+  | 'storage_failed'
+  /** The management API did not answer in time, or answered 429 or 5xx. The client tries again later. */
+  | 'server_unavailable'
+  /** The management API answered something that it never answers. The client tries again later. */
+  | 'answer_invalid'
+  /** The management API refuses to rotate the token, for instance because it lacks `tokens:rotate-self`. */
+  | 'rotation_refused'
+  /** The token is dead: revoked, expired or unknown. A person has to put a new one in its place. */
+  | 'token_refused'
+  /** Somebody else rotated the token, and the successor is not in the storage. A person has to put it there. */
+  | 'token_replaced'
+  /** The token has an end that rotation does not move. A person has to create a new one before that. */
+  | 'token_ending'
+
+/** What a `ClientError` may carry beside its message. */
+export type ClientErrorDetails = {
+  /** The status that the management API answered. */
+  readonly status?: number | undefined
+  /** The code of its problem document, such as `token_revoked`. */
+  readonly reason?: string | undefined
+  /** When the server asks to be tried again, in seconds. */
+  readonly retryAfterSeconds?: number | undefined
+}
+
+const MAX_TEXT = 300
+
+/** The one error class of the client. Neither its message nor its fields ever hold a token, and it has no `cause`, which might. */
+export class ClientError extends Error {
+  readonly code: ClientErrorCode
+  declare readonly status?: number | undefined
+  declare readonly reason?: string | undefined
+  declare readonly retryAfterSeconds?: number | undefined
+
+  constructor(code: ClientErrorCode, message: string, details: ClientErrorDetails = {}) {
+    super(redact(message).slice(0, MAX_TEXT))
+    this.name = 'ClientError'
+    this.code = code
+    Object.assign(this, details)
+  }
+}
+
+/** The text of whatever was thrown, for a message. An error of the host may carry the request with the token in it, so nothing but text goes on. */
+export function describe(thrown: unknown): string {
+  try {
+    if (!(thrown instanceof Error)) return String(thrown)
+    const { message, cause } = thrown
+    return cause instanceof Error ? `${message}: ${cause.message}` : message
+  } catch {
+    return 'an error that cannot be read'
+  }
+}

@@ -1,0 +1,75 @@
+import { open, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import type { ClientStorage } from '../options.js'
+import { type HeldLock, type LockTimes, takeLock, unless } from './file-lock.js'
+
+const TIMES: LockTimes = { beatMs: 1000, staleMs: 6000, pollMs: 100, patienceMs: 30_000 }
+
+/** The file storage, with the times of its lock. */
+export function createFileStorage(given: string, times: LockTimes = TIMES): Required<ClientStorage> {
+  let held: HeldLock | undefined
+  // A link, as orchestrators mount their files, stays a link.
+  const resolved = async (): Promise<string> => (await unless('ENOENT', realpath(given))) ?? given
+
+  async function replace(path: string, text: string): Promise<void> {
+    if (held === undefined || !(await held.isHeld())) throw new Error('the lock of the file was lost')
+    const draft = draftOf(path, held.owner)
+    const mode = ((await unless('ENOENT', stat(path)))?.mode ?? 0o600) & 0o777
+    const file = await open(draft, 'w', mode)
+    try {
+      await file.writeFile(text)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    // Once more, at the last moment: whoever took the lock away wrote something newer.
+    if (!(await held.isHeld())) {
+      await rm(draft, { force: true })
+      throw new Error('the lock of the file was lost')
+    }
+    await rename(draft, path)
+    await syncFolder(dirname(path))
+  }
+
+  return {
+    async load() {
+      const path = await resolved()
+      // The note first: a rotation that ends in between leaves a note that fits no token any more.
+      const rotation = (await unless('ENOENT', readFile(`${path}.rotation`, 'utf8')))?.trim()
+      const token = (await unless('ENOENT', readFile(path, 'utf8')))?.trim()
+      if (token === undefined || token === '') return undefined
+      return rotation === undefined ? { token } : { token, rotation }
+    },
+    async save({ token, rotation }) {
+      const path = await resolved()
+      if (rotation !== undefined) await replace(`${path}.rotation`, rotation)
+      if ((await unless('ENOENT', readFile(path, 'utf8')))?.trim() !== token) await replace(path, `${token}\n`)
+      if (rotation === undefined) await rm(`${path}.rotation`, { force: true })
+    },
+    async lock(work) {
+      const path = await resolved()
+      const lock = await takeLock(`${path}.lock`, times, async (owner) => {
+        // The draft of whoever was killed may hold a token.
+        for (const name of [path, `${path}.rotation`]) await rm(draftOf(name, owner), { force: true })
+      })
+      held = lock
+      try {
+        await work()
+      } finally {
+        held = undefined
+        await lock.release()
+      }
+    },
+  }
+}
+
+function draftOf(path: string, owner: string): string {
+  return `${path}.${owner}.draft`
+}
+
+/** Makes a rename outlive a loss of power. Not every platform can open a folder. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r').catch(() => undefined)
+  await handle?.sync().catch(() => undefined)
+  await handle?.close()
+}

@@ -1,0 +1,151 @@
+import type { MaybePromise } from '../../model/json.js'
+import type { Duration } from '../../model/record.js'
+import { ClientError } from './client-error.js'
+import { isToken } from './token-text.js'
+
+/** What the holder keeps: the token, and in the middle of a rotation a note that lets the next start finish it. */
+export type ClientState = {
+  readonly token: string
+  /** Text that only the client reads. As secret as the token; keep it where there is one, and forget it where there is none. */
+  readonly rotation?: string | undefined
+}
+
+/** Where a holder keeps its token. `fileStorage` of `latchkey/client/node` is one. */
+export type ClientStorage = {
+  /** Reads what was saved last; `undefined` where nothing was. Called at the start, before every rotation, and after a 401. */
+  load(): MaybePromise<ClientState | undefined>
+  /** Keeps the state durably in place of the one before, and resolves only then. Called before each rotation and after it. */
+  save(state: ClientState): MaybePromise<void>
+  /** Runs `work` while no other process that shares the storage does. Web Locks have this form. Without it, one process may use the storage. */
+  lock?(work: () => Promise<void>): Promise<unknown>
+}
+
+/** The part of `fetch` that the client calls and is. */
+export type Fetch = (input: string | URL | Request, init?: RequestInit) => Promise<Response>
+
+/** What `createClient` takes. */
+export type ClientOptions = {
+  /** Where the management API is mounted: `https://api.example.com/admin/tokens`. */
+  readonly manage: string | URL
+  /** The token to begin with, where `load` has none yet. */
+  readonly token?: string | undefined
+  readonly load?: ClientStorage['load'] | undefined
+  readonly save: ClientStorage['save']
+  readonly lock?: ClientStorage['lock'] | undefined
+  /**
+   * How long the old token goes on beside the new one: long enough to restart after a crash, and for a person to step in.
+   *
+   * @default '1h'
+   */
+  readonly overlap?: Duration | undefined
+  /**
+   * The origins that get the token. Requests to others are refused.
+   *
+   * @default the origin of `manage`
+   */
+  readonly origins?: readonly string[] | undefined
+  /**
+   * How long one call of the management API, `load` or `save` may take.
+   *
+   * @default '10s'
+   */
+  readonly deadline?: Duration | undefined
+  /** Sends the requests. @default the platform's own `fetch` */
+  readonly fetch?: Fetch | undefined
+  /** Hears every failure of a rotation; requests go on meanwhile. @default one `console.warn` each */
+  readonly onError?: ((error: ClientError) => void) | undefined
+}
+
+/** The options as the client works with them. */
+export type Settings = {
+  /** Without a slash at its end. */
+  readonly manage: string
+  readonly token: string | undefined
+  readonly load: ClientStorage['load'] | undefined
+  readonly save: ClientStorage['save']
+  readonly lock: ClientStorage['lock'] | undefined
+  readonly origins: ReadonlySet<string>
+  readonly overlapSeconds: number
+  readonly deadlineMs: number
+  readonly fetch: Fetch
+  /** Never throws. */
+  readonly report: (error: ClientError) => void
+}
+
+const UNITS: { readonly [unit: string]: number } = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 }
+
+/**
+ * Reads the options once.
+ *
+ * @throws ClientError `invalid_input`
+ */
+export function readOptions(options: ClientOptions): Settings {
+  const given: ClientOptions = Object(options)
+  const {
+    manage,
+    token,
+    load,
+    save,
+    lock,
+    overlap = '1h',
+    origins,
+    deadline = '10s',
+    fetch = platformFetch,
+    onError = warn,
+    ...others
+  } = given
+  for (const name of Object.keys(others)) demand(false, name, 'is no option')
+  const functions = { save, fetch, onError, ...(load !== undefined && { load }), ...(lock !== undefined && { lock }) }
+  for (const [name, value] of Object.entries(functions)) demand(typeof value === 'function', name, 'must be a function')
+  demand(token === undefined ? load !== undefined : isToken(token), 'token', 'must be a token, or there must be a load()')
+  const base = readUrl('manage', manage, /^/)
+  const names = origins ?? [base.origin]
+  demand(Array.isArray(names) && names.length > 0, 'origins', 'must be a list')
+  return {
+    token,
+    load,
+    save,
+    lock,
+    manage: base.href.replace(/\/+$/, ''),
+    origins: new Set(names.map((name) => readUrl('origins', name, /^\/$/).origin)),
+    overlapSeconds: readDuration('overlap', overlap, 1, 90 * 86_400),
+    deadlineMs: readDuration('deadline', deadline, 0.01, 3600) * 1000,
+    fetch,
+    report(error) {
+      try {
+        onError(error)
+      } catch {
+        // Whoever listens must not be able to stop a rotation.
+      }
+    },
+  }
+}
+
+// Looked up at each call: tracing and test tools replace the platform's own.
+const platformFetch: Fetch = (input, init) => globalThis.fetch(input, init)
+
+function warn({ code, message }: ClientError): void {
+  console.warn(`latchkey/client: ${code}: ${message}`)
+}
+
+// The value stays out of the message: it may hold a password.
+function readUrl(name: string, value: unknown, path: RegExp): URL {
+  const url = URL.canParse(String(value)) ? new URL(String(value)) : undefined
+  if (url !== undefined && url.href === url.origin + url.pathname && /^http/.test(url.protocol) && path.test(url.pathname)) return url
+  throw invalid(name, 'must be https:// or http:// and a host, without user, query or fragment; only `manage` has a path')
+}
+
+function readDuration(name: string, value: unknown, min: number, max: number): number {
+  const [, digits, unit = ''] = /^(\d{1,10})([smhdw])$/.exec(String(value)) ?? []
+  const seconds = typeof value === 'number' ? value : Number(digits) * (UNITS[unit] ?? 1)
+  if (seconds >= min && seconds <= max && (min < 1 || Number.isInteger(seconds))) return seconds
+  throw invalid(name, `must be seconds, or text such as "15m", from ${min} to ${max} seconds`)
+}
+
+function demand(holds: boolean, name: string, must: string): void {
+  if (!holds) throw invalid(name, must)
+}
+
+function invalid(name: string, must: string): ClientError {
+  return new ClientError('invalid_input', `${name}: ${must}`)
+}

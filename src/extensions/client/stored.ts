@@ -1,0 +1,74 @@
+import { ClientError, describe } from './client-error.js'
+import type { ClientState, Settings } from './options.js'
+import { isToken } from './token-text.js'
+import { within } from './wait.js'
+
+/** How long to wait for a lock: whoever holds it may be in the middle of a rotation with a slow server. */
+const LOCK_MS = 60_000
+
+/**
+ * Reads what was saved last.
+ *
+ * @throws ClientError `storage_failed`
+ */
+export async function load(settings: Settings): Promise<ClientState | undefined> {
+  const { load: read } = settings
+  const state = read === undefined ? undefined : await called(settings, 'load', () => read())
+  if (state === undefined || state === null) return undefined
+  const { token, rotation }: { token?: unknown; rotation?: unknown } = Object(state)
+  if (!isToken(token)) throw new ClientError('storage_failed', 'load() gave something that is no token')
+  return { token, ...(typeof rotation === 'string' && { rotation }) }
+}
+
+/**
+ * Keeps a state durably.
+ *
+ * @throws ClientError `storage_failed`
+ */
+export async function save(settings: Settings, state: ClientState): Promise<void> {
+  const { save: keep } = settings
+  await called(settings, 'save', () => keep(state))
+}
+
+/**
+ * Runs `work` under the lock, where there is one.
+ *
+ * @throws ClientError `storage_failed`, and whatever `work` throws
+ */
+export function locked(settings: Settings, work: () => Promise<void>): Promise<void> {
+  const { lock } = settings
+  if (lock === undefined) return work()
+  return new Promise((resolve, reject) => {
+    let over = false
+    const giveUp = (why: string): void => {
+      clearTimeout(timer)
+      if (over) return
+      over = true
+      reject(new ClientError('storage_failed', `lock() ${why}`))
+    }
+    const timer = setTimeout(() => giveUp('was not granted in time'), LOCK_MS)
+    const run = async (): Promise<void> => {
+      clearTimeout(timer)
+      // Granted after all this time, or a second time: nothing must happen.
+      if (over) return
+      over = true
+      await work().then(resolve, reject)
+    }
+    attempt(() => lock(run)).then(
+      () => giveUp('did not run the work'),
+      (error) => giveUp(`failed: ${describe(error)}`),
+    )
+  })
+}
+
+async function called(settings: Settings, name: string, act: () => unknown): Promise<unknown> {
+  try {
+    return await within(settings.deadlineMs, attempt(act))
+  } catch (error) {
+    throw new ClientError('storage_failed', `${name}() failed: ${describe(error)}`)
+  }
+}
+
+async function attempt(act: () => unknown): Promise<unknown> {
+  return act()
+}

@@ -1,0 +1,20 @@
+/** Waits. Where the platform allows it, the timer does not keep the process alive. */
+export function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer: number | { unref?(): unknown } = setTimeout(resolve, ms)
+    if (typeof timer === 'object') timer.unref?.()
+  })
+}
+
+/** The result of `work`, or an error where that takes longer than `ms`. */
+export async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${ms / 1000} seconds`)), ms)
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

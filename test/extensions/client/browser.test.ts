@@ -1,0 +1,81 @@
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { build } from 'esbuild'
+import express from 'express'
+import { latchkey } from 'latchkey'
+import { authenticate, management } from 'latchkey/express'
+import { memoryStore } from 'latchkey/stores/memory'
+import { expect, it } from 'vitest'
+import { findChromium, launch } from '../../dashboard/support/browser.js'
+
+const { path, skip } = findChromium()
+
+const PROGRAM = `
+import { createClient } from './index.js'
+const { origin } = location
+const errors = []
+const client = createClient({
+  manage: origin + '/tokens',
+  load: () => JSON.parse(localStorage.getItem('state')),
+  save: (state) => localStorage.setItem('state', JSON.stringify(state)),
+  lock: (work) => navigator.locks.request('token', work),
+  onError: (error) => errors.push(error.message),
+})
+window.run = async () => {
+  const statuses = []
+  for (let n = 0; n < 3; n += 1) {
+    statuses.push((await client.fetch(origin + '/stock')).status)
+    await client.rotate()
+  }
+  const redirected = await client.fetch(origin + '/redirect').catch((error) => error.message)
+  return { statuses, errors, redirected, token: JSON.parse(localStorage.getItem('state')).token }
+}`
+
+it.skipIf(skip !== undefined)(
+  'two tabs of a browser share a token by a Web Lock, and follow no redirect',
+  { timeout: 60_000 },
+  async () => {
+    const tokens = latchkey({
+      prefix: 'acme_live',
+      store: memoryStore(),
+      scopes: { 'tokens:rotate-self': 'Replace itself by a successor' },
+    })
+    const entry = { contents: PROGRAM, resolveDir: 'src/extensions/client' }
+    const { outputFiles } = await build({ stdin: entry, bundle: true, write: false, format: 'iife', platform: 'browser' })
+    const app = express()
+    app.get('/page', (_req, res) => void res.type('html').send('<!doctype html><title>holder</title>'))
+    app.get('/redirect', (_req, res) => res.redirect('/stock'))
+    app.get('/stock', authenticate(tokens), (req, res) => void res.json({ caller: req.principal?.tokenId }))
+    app.use('/tokens', management(tokens, { actor: () => undefined }))
+    const server = app.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const browser = await launch(path ?? '')
+    try {
+      const { token } = await tokens.system.create({ name: 'tab', scopes: ['tokens:rotate-self'] })
+      const context = await browser.newContext()
+      const tabs = await Promise.all([context.newPage(), context.newPage()])
+      for (const tab of tabs) {
+        await tab.goto(`${origin}/page`)
+        await tab.evaluate(`localStorage.setItem('state', '{"token":"${token}"}')`)
+        await tab.addScriptTag({ content: outputFiles[0]?.text ?? '' })
+      }
+      const outcomes = await Promise.all(tabs.map((tab) => tab.evaluate('window.run()')))
+      for (const outcome of outcomes as { token: string }[]) {
+        const { token: kept, ...rest } = outcome
+        expect(rest).toEqual({
+          statuses: [200, 200, 200],
+          errors: [],
+          redirected: `${origin} answered with a redirect that is not followed`,
+        })
+        expect(kept).not.toBe(token)
+        expect((await tokens.verify(kept)).ok).toBe(true)
+      }
+    } finally {
+      await browser.close()
+      server.close()
+      server.closeAllConnections()
+      await tokens.close()
+    }
+  },
+)

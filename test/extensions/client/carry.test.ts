@@ -1,0 +1,297 @@
+import type { ServerResponse } from 'node:http'
+import { type Client, createClient } from 'latchkey/client'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { type Place, place, TOKEN } from './places.js'
+import { call, holder, idOf, makeWorld, ORIGIN, shelf, type World } from './world.js'
+
+describe('redirects', () => {
+  let api: Place
+  let elsewhere: Place
+  let client: Client
+  let target = ''
+  let status = 302
+
+  beforeEach(async () => {
+    elsewhere = await place((request, response) => {
+      if (request.url === '/back') redirect(response, `${api.origin}/final`)
+      else response.end('elsewhere')
+    })
+    api = await place((request, response) => {
+      if (request.url === '/begin') redirect(response, target)
+      else if (request.url === '/loop') redirect(response, '/loop')
+      else if (request.url !== '/never') request.pipe(response)
+    })
+    client = createClient({ manage: `${api.origin}/tokens`, token: TOKEN, save: () => undefined, onError: () => undefined })
+    status = 302
+  })
+  afterEach(async () => {
+    await client.settled()
+    await Promise.all([api.close(), elsewhere.close()])
+  })
+
+  function redirect(response: ServerResponse, location: string): void {
+    response.writeHead(status, { location }).end()
+  }
+
+  const askedOf = ({ got }: Place, path: string): { method: string | undefined; token: string | undefined; type: string | undefined }[] =>
+    got
+      .filter(({ url }) => url === path)
+      .map(({ method, headers }) => ({ method, token: headers.authorization, type: headers['content-type'] }))
+
+  it('to another origin are followed without the token', async () => {
+    target = `${elsewhere.origin}/file`
+    const response = await client.fetch(`${api.origin}/begin`, { headers: { cookie: 'session=1', 'x-trace': '7' } })
+    expect(await response.text()).toBe('elsewhere')
+    const [request] = elsewhere.got
+    expect(request?.headers).toMatchObject({ 'x-trace': '7' })
+    expect(request?.headers).not.toHaveProperty('authorization')
+    expect(request?.headers).not.toHaveProperty('cookie')
+    expect(JSON.stringify(elsewhere.got.map(({ url, rawHeaders }) => [url, rawHeaders]))).not.toContain(TOKEN)
+  })
+
+  it('that leave do not come back with the token', async () => {
+    target = `${elsewhere.origin}/back`
+    expect((await client.fetch(`${api.origin}/begin`)).status).toBe(200)
+    expect(askedOf(api, '/final')).toEqual([{ method: 'GET', token: undefined, type: undefined }])
+  })
+
+  it('to another scheme, host or port count as another origin', async () => {
+    for (const away of ['https://127.0.0.1:1/', 'http://localhost:1/', 'http://127.0.0.1:1/', '//127.0.0.2:1/']) {
+      target = away
+      await expect(client.fetch(`${api.origin}/begin`)).rejects.toThrow('fetch failed')
+    }
+    expect(api.got.filter(({ url }) => url === '/begin')).toHaveLength(4)
+  })
+
+  it('within the origin are followed with the token', async () => {
+    target = '/final'
+    expect((await client.fetch(`${api.origin}/begin`)).status).toBe(200)
+    expect(askedOf(api, '/final')).toEqual([{ method: 'GET', token: `Bearer ${TOKEN}`, type: undefined }])
+  })
+
+  it.each([301, 302, 303, 307, 308])('with %i of GET and HEAD are followed, of other methods handed to the caller', async (code) => {
+    status = code
+    target = '/final'
+    for (const method of ['GET', 'HEAD']) expect((await client.fetch(`${api.origin}/begin`, { method })).status).toBe(200)
+    expect(askedOf(api, '/final').map(({ method }) => method)).toEqual(['GET', 'HEAD'])
+    for (const init of [
+      { method: 'POST', body: '{}' },
+      { method: 'PUT', body: new Blob(['x']).stream(), duplex: 'half' },
+      { method: 'DELETE' },
+    ]) {
+      const response = await client.fetch(`${api.origin}/begin`, init as RequestInit)
+      expect([response.status, response.headers.get('location')]).toEqual([code, '/final'])
+    }
+    expect(askedOf(api, '/final')).toHaveLength(2)
+  })
+
+  it('of a Request keep its headers and its signal', async () => {
+    target = '/final'
+    const abort = new AbortController()
+    const request = new Request(`${api.origin}/begin`, { headers: { 'x-trace': '7' }, signal: abort.signal })
+    expect((await client.fetch(request)).status).toBe(200)
+    expect(api.got.at(-1)).toMatchObject({ method: 'GET', url: '/final', headers: { 'x-trace': '7' } })
+    target = '/never'
+    const answer = client.fetch(new Request(`${api.origin}/begin`, { signal: abort.signal }))
+    await vi.waitFor(() => expect(api.got.at(-1)?.url).toBe('/never'))
+    abort.abort(new Error('enough'))
+    await expect(answer).rejects.toThrow('enough')
+  })
+
+  it('are handed to callers who want them, and refused for those who do not', async () => {
+    target = '/final'
+    const response = await client.fetch(`${api.origin}/begin`, { redirect: 'manual' })
+    expect([response.status, response.headers.get('location')]).toEqual([302, '/final'])
+    await expect(client.fetch(`${api.origin}/begin`, { redirect: 'error' })).rejects.toThrow('a redirect that is not followed')
+    await expect(client.fetch(new Request(`${api.origin}/begin`, { redirect: 'error' }))).rejects.toThrow('a redirect that is not followed')
+  })
+
+  it('without end are given up', async () => {
+    await expect(client.fetch(`${api.origin}/loop`)).rejects.toThrow('a redirect that is not followed')
+    expect(askedOf(api, '/loop')).toHaveLength(21)
+  })
+
+  it('of the management API are not followed at all', async () => {
+    const trap = await place((_, response) => response.writeHead(307, { location: `${elsewhere.origin}/tokens/self` }).end())
+    const trapped = createClient({ manage: `${trap.origin}/tokens`, token: TOKEN, save: () => undefined, onError: () => undefined })
+    await expect(trapped.rotate()).rejects.toMatchObject({ code: 'answer_invalid', status: 307 })
+    expect(elsewhere.got).toEqual([])
+    await trap.close()
+  })
+})
+
+async function* generate(): AsyncGenerator<Uint8Array> {
+  yield new TextEncoder().encode('x')
+}
+
+describe('fetch', () => {
+  let world: World
+
+  beforeEach(async () => {
+    world = await makeWorld()
+  })
+  afterEach(() => world.close())
+
+  it('sends what it is given, and the token in place of any other authorization', async () => {
+    const token = await world.mint()
+    const { client } = holder(world, shelf(token))
+    for (const ask of [
+      () =>
+        client.fetch(`${ORIGIN}/stock?a=1`, {
+          method: 'PUT',
+          body: 'five',
+          headers: [
+            ['authorization', 'Basic x'],
+            ['x-trace', '7'],
+          ],
+        }),
+      () => client.fetch(new URL(`${ORIGIN}/stock?a=1`), { method: 'PUT', body: new Blob(['five']), headers: { 'x-trace': '7' } }),
+      () => client.fetch(new Request(`${ORIGIN}/stock?a=1`, { method: 'PUT', body: 'five', headers: { 'x-trace': '7' } })),
+    ]) {
+      const response = await ask()
+      expect(await response.json()).toEqual({ caller: idOf(token), body: 'five' })
+      const sent = world.requests.filter(({ route }) => route === 'PUT /stock').at(-1)
+      expect([sent?.headers.get('authorization'), sent?.headers.get('x-trace')]).toEqual([`Bearer ${token}`, '7'])
+    }
+  })
+
+  it('can be passed on by itself, like the one of the platform', async () => {
+    const { fetch } = holder(world, shelf(await world.mint())).client
+    expect((await fetch(`${ORIGIN}/stock`)).status).toBe(200)
+  })
+
+  it.each([
+    'https://elsewhere.test/',
+    'http://api.test/stock',
+    'https://api.test:8443/',
+    'https://api.test.evil.test/',
+    'https://api.test@evil.test/',
+  ])('refuses %s, which is another origin, and sends nothing', async (url) => {
+    const { client } = holder(world, shelf(await world.mint()))
+    await expect(client.fetch(url)).rejects.toMatchObject({
+      code: 'invalid_input',
+      message: expect.stringContaining('does not get the token'),
+    })
+    expect(world.requests).toEqual([])
+  })
+
+  it('sends the token to the origins that the options name, and no longer to that of the management API', async () => {
+    const { client } = holder(world, shelf(await world.mint()), { origins: ['https://stock.test', 'https://bills.test/'] })
+    for (const url of ['https://stock.test/a', 'https://bills.test/b']) expect((await client.fetch(url)).status).toBe(200)
+    await expect(client.fetch(`${ORIGIN}/stock`)).rejects.toMatchObject({ code: 'invalid_input' })
+  })
+
+  it('hands on what the platform rejects with, and an abort', async () => {
+    const { client } = holder(world, shelf(await world.mint()))
+    await expect(client.fetch('/stock')).rejects.toThrow(TypeError)
+    world.intercept((request) => new Promise((_, reject) => request.signal.addEventListener('abort', () => reject(request.signal.reason))))
+    const reason = new Error('enough')
+    const abort = new AbortController()
+    const answers = [
+      client.fetch(`${ORIGIN}/stock`, { signal: abort.signal }),
+      client.fetch(new Request(`${ORIGIN}/stock`, { signal: abort.signal })),
+    ]
+    await vi.waitFor(() => expect(world.count('GET /stock')).toBe(2))
+    abort.abort(reason)
+    for (const answer of answers) await expect(answer).rejects.toBe(reason)
+  })
+})
+
+describe('a 401', () => {
+  let world: World
+  let first: string
+  let second: string
+  let store: ReturnType<typeof shelf>
+
+  /** A holder of a token that was revoked, with its successor in the storage. */
+  async function overtaken() {
+    const made = holder(world, store)
+    await call(made.client)
+    await made.client.settled()
+    await world.tokens.system.revoke(idOf(first))
+    store.put({ token: second })
+    return made
+  }
+
+  beforeEach(async () => {
+    world = await makeWorld()
+    first = await world.mint()
+    second = await world.mint()
+    store = shelf(first)
+  })
+  afterEach(() => world.close())
+
+  it.each<[string, RequestInit]>([
+    ['no body', {}],
+    ['text', { method: 'POST', body: 'five' }],
+    ['bytes', { method: 'POST', body: new TextEncoder().encode('five') }],
+    ['a blob', { method: 'POST', body: new Blob(['five']) }],
+    ['form fields', { method: 'POST', body: new URLSearchParams('five') }],
+  ])('is answered by one more try with the successor: %s', async (_, init) => {
+    const { client } = await overtaken()
+    const route = `${init.method ?? 'GET'} /stock`
+    const tried = world.count(route)
+    expect(await call(client, '/stock', init)).toEqual({ status: 200, caller: idOf(second) })
+    expect(world.count(route) - tried).toBe(2)
+  })
+
+  it.each([
+    ['a stream', () => ({ method: 'POST', body: new Blob(['five']).stream(), duplex: 'half' })],
+    ['an async generator', () => ({ method: 'POST', body: generate(), duplex: 'half' })],
+  ])('is handed to the caller where the body is %s, and the next request takes the successor', async (_, init) => {
+    const { client } = await overtaken()
+    const response = await client.fetch(`${ORIGIN}/stock`, init() as RequestInit)
+    expect(response.status).toBe(401)
+    expect(await response.json()).toMatchObject({ code: 'token_revoked' })
+    expect((await call(client, '/stock', init() as RequestInit)).caller).toBe(idOf(second))
+  })
+
+  it('is handed to the caller where the body is in a Request', async () => {
+    const { client } = await overtaken()
+    const request = new Request(`${ORIGIN}/stock`, { method: 'POST', body: 'five' })
+    expect((await client.fetch(request)).status).toBe(401)
+  })
+
+  it('is answered by one more try where a Request has no body', async () => {
+    const { client } = await overtaken()
+    expect((await client.fetch(new Request(`${ORIGIN}/stock`, { method: 'DELETE' }))).status).toBe(200)
+  })
+
+  it('is answered by one more try only, also where the successor is refused too', async () => {
+    const { client } = await overtaken()
+    await world.tokens.system.revoke(idOf(second))
+    const tried = world.count('GET /stock')
+    expect((await call(client)).status).toBe(401)
+    expect(world.count('GET /stock') - tried).toBe(2)
+  })
+
+  it('is handed to the caller at once where there is no successor', async () => {
+    const { client } = await overtaken()
+    store.put({ token: first })
+    const tried = world.count('GET /stock')
+    let loads = 0
+    const { client: counted } = holder(world, store, {
+      load: () => {
+        loads += 1
+        return store.load()
+      },
+    })
+    await Promise.all(Array.from({ length: 20 }, () => call(client)))
+    expect(world.count('GET /stock') - tried).toBe(20)
+    for (let n = 0; n < 20; n += 1) expect((await call(counted)).status).toBe(401)
+    // The first read, that of the look at its own record, and one for all the refusals of a second.
+    expect(loads).toBeLessThan(6)
+  })
+
+  it('of another place, where a redirect led, does not send the request again', async () => {
+    const { client } = await overtaken()
+    world.intercept((request) =>
+      request.url.startsWith(ORIGIN)
+        ? new Response(null, { status: 302, headers: { location: 'https://elsewhere.test/' } })
+        : new Response('{}', { status: 401 }),
+    )
+    const tried = world.count('GET /stock')
+    expect((await client.fetch(`${ORIGIN}/stock`)).status).toBe(401)
+    expect(world.count('GET /stock') - tried).toBe(1)
+  })
+})

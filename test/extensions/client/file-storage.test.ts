@@ -1,0 +1,203 @@
+import { chmod, mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createClient } from 'latchkey/client'
+import { fileStorage } from 'latchkey/client/node'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { type LockTimes, takeAway } from '../../../src/extensions/client/node/file-lock.js'
+import { createFileStorage } from '../../../src/extensions/client/node/file-storage.js'
+import { TOKEN } from './places.js'
+import { call, idOf, MANAGE, makeWorld } from './world.js'
+
+const NEXT = TOKEN.replaceAll('b', 'd')
+const QUICK: LockTimes = { beatMs: 20, staleMs: 200, pollMs: 5, patienceMs: 5000 }
+
+let folder: string
+let path: string
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'latchkey-client-'))
+  path = join(folder, 'token')
+})
+afterEach(() => rm(folder, { recursive: true, force: true }))
+
+const modeOf = async (file: string): Promise<string> => ((await stat(file)).mode & 0o777).toString(8)
+
+it('reads a token that a person put there, line break or not', async () => {
+  const storage = fileStorage(path)
+  expect(await storage.load()).toBeUndefined()
+  await writeFile(path, '')
+  expect(await storage.load()).toBeUndefined()
+  for (const text of [TOKEN, `${TOKEN}\n`, ` ${TOKEN}\r\n`]) {
+    await writeFile(path, text)
+    expect(await storage.load()).toEqual({ token: TOKEN })
+  }
+})
+
+it('keeps the token alone in its file, so that other programs can read it also in the middle of a rotation', async () => {
+  const storage = fileStorage(path)
+  await storage.lock(async () => {
+    await storage.save({ token: TOKEN, rotation: 'a note' })
+    expect(await readFile(path, 'utf8')).toBe(`${TOKEN}\n`)
+    expect(await storage.load()).toEqual({ token: TOKEN, rotation: 'a note' })
+    await storage.save({ token: NEXT })
+  })
+  expect(await readFile(path, 'utf8')).toBe(`${NEXT}\n`)
+  expect(await storage.load()).toEqual({ token: NEXT })
+  expect(await readdir(folder)).toEqual(['token'])
+})
+
+it.skipIf(process.platform === 'win32')('lets nobody but the owner read what it writes, unless the file allows more already', async () => {
+  const storage = fileStorage(path)
+  await storage.lock(() => Promise.resolve(storage.save({ token: TOKEN, rotation: 'a note' })))
+  expect([await modeOf(path), await modeOf(`${path}.rotation`)]).toEqual(['600', '600'])
+  await chmod(path, 0o640)
+  await storage.lock(() => Promise.resolve(storage.save({ token: NEXT })))
+  expect(await modeOf(path)).toBe('640')
+})
+
+it.skipIf(process.platform === 'win32')('writes where a link points, and leaves the link', async () => {
+  await mkdir(join(folder, 'real'))
+  const target = join(folder, 'real', 'token')
+  await writeFile(target, TOKEN)
+  await symlink(target, path)
+  const storage = fileStorage(path)
+  await storage.lock(() => Promise.resolve(storage.save({ token: NEXT })))
+  expect(await readlink(path)).toBe(target)
+  expect(await readFile(target, 'utf8')).toBe(`${NEXT}\n`)
+})
+
+it('lets one at a time into the lock', async () => {
+  const storages = Array.from({ length: 8 }, () => createFileStorage(path, QUICK))
+  let inside = 0
+  let most = 0
+  let runs = 0
+  await Promise.all(
+    storages.map((storage) =>
+      storage.lock(async () => {
+        inside += 1
+        most = Math.max(most, inside)
+        await new Promise((resolve) => setTimeout(resolve, 10))
+        runs += 1
+        inside -= 1
+      }),
+    ),
+  )
+  expect([most, runs]).toEqual([1, 8])
+  expect(await readdir(folder)).toEqual([])
+})
+
+it('gives the lock back where the work fails', async () => {
+  const storage = createFileStorage(path, QUICK)
+  await expect(storage.lock(() => Promise.reject(new Error('failed')))).rejects.toThrow('failed')
+  expect(await readdir(folder)).toEqual([])
+})
+
+it('takes the lock of a process that is dead, once however many wait, and removes its draft', async () => {
+  await writeFile(`${path}.lock`, 'dead')
+  await writeFile(`${path}.dead.draft`, NEXT)
+  let inside = 0
+  let most = 0
+  await Promise.all(
+    Array.from({ length: 8 }, () =>
+      createFileStorage(path, QUICK).lock(async () => {
+        inside += 1
+        most = Math.max(most, inside)
+        await new Promise((resolve) => setTimeout(resolve, 20))
+        inside -= 1
+      }),
+    ),
+  )
+  expect(most).toBe(1)
+  expect(await readdir(folder)).toEqual([])
+})
+
+it('puts back a lock that turns out to be a fresh one', async () => {
+  await writeFile(`${path}.lock`, 'fresh')
+  expect(await takeAway(`${path}.lock`, 'stale')).toBe(false)
+  expect(await readFile(`${path}.lock`, 'utf8')).toBe('fresh')
+  expect(await takeAway(`${path}.lock`, 'fresh')).toBe(true)
+  expect(await takeAway(`${path}.lock`, 'fresh')).toBe(false)
+  expect(await readdir(folder)).toEqual([])
+})
+
+it('goes by its own clock: the lock of the living is not taken, whatever time its file shows', async () => {
+  await writeFile(`${path}.lock`, 'alive')
+  const beat = setInterval(() => void utimes(`${path}.lock`, new Date(0), new Date(Math.random() * 1e6)), 20)
+  try {
+    await expect(createFileStorage(path, { ...QUICK, patienceMs: 800 }).lock(() => Promise.resolve())).rejects.toThrow(
+      'another process holds the lock',
+    )
+    expect(await readFile(`${path}.lock`, 'utf8')).toBe('alive')
+  } finally {
+    clearInterval(beat)
+  }
+})
+
+it('shows that it lives for as long as its work takes', async () => {
+  const worker = createFileStorage(path, QUICK)
+  const waiting = createFileStorage(path, QUICK)
+  const order: string[] = []
+  await Promise.all([
+    worker.lock(async () => {
+      await new Promise((resolve) => setTimeout(resolve, 800))
+      order.push('worker')
+    }),
+    new Promise((resolve) => setTimeout(resolve, 50)).then(() => waiting.lock(async () => void order.push('waiting'))),
+  ])
+  expect(order).toEqual(['worker', 'waiting'])
+})
+
+it('writes nothing once its lock was taken away, and leaves the lock of the other alone', async () => {
+  const storage = createFileStorage(path, { ...QUICK, beatMs: 60_000 })
+  await writeFile(path, TOKEN)
+  await storage.lock(async () => {
+    await createFileStorage(path, QUICK).lock(async () => {
+      await expect(storage.save({ token: NEXT })).rejects.toThrow('the lock of the file was lost')
+    })
+  })
+  expect(await readFile(path, 'utf8')).toBe(TOKEN)
+  expect(await readdir(folder)).toEqual(['token'])
+})
+
+it('writes nothing without the lock', async () => {
+  await expect(Promise.resolve(fileStorage(path).save({ token: TOKEN }))).rejects.toThrow('the lock of the file was lost')
+  expect(await readdir(folder)).toEqual([])
+})
+
+it('says what is wrong with a path where nothing can be written, and rotates nothing', async () => {
+  const world = await makeWorld()
+  const token = await world.mint()
+  const client = createClient({
+    manage: MANAGE,
+    token,
+    fetch: world.fetch,
+    onError: () => undefined,
+    ...fileStorage(join(folder, 'missing', 'token')),
+  })
+  await expect(client.rotate()).rejects.toMatchObject({ code: 'storage_failed', message: expect.stringContaining('ENOENT') })
+  expect(world.count('POST /self/rotate')).toBe(0)
+  expect((await call(client)).status).toBe(200)
+  await world.close()
+})
+
+it('of many clients on one file, one rotates and all go on with its token', async () => {
+  const world = await makeWorld()
+  await writeFile(path, await world.mint({ rotateEvery: 86_400 }))
+  const errors: unknown[] = []
+  const clients = Array.from({ length: 6 }, () =>
+    createClient({ manage: MANAGE, fetch: world.fetch, onError: (error) => errors.push(error), ...createFileStorage(path, QUICK) }),
+  )
+  for (let rotations = 0; rotations <= 3; rotations += 1) {
+    expect((await Promise.all(clients.map((client) => call(client)))).map(({ status }) => status)).toEqual(Array(6).fill(200))
+    await Promise.all(clients.map((client) => client.settled()))
+    expect(world.count('POST /self/rotate')).toBe(rotations)
+    const { token = '' } = (await fileStorage(path).load()) ?? {}
+    expect(new Set((await Promise.all(clients.map((client) => call(client)))).map(({ caller }) => caller))).toEqual(new Set([idOf(token)]))
+    await Promise.all(clients.map((client) => client.settled()))
+    world.advance(86_401)
+  }
+  expect(errors).toEqual([])
+  expect(await readdir(folder)).toEqual(['token'])
+  await world.close()
+})

@@ -1,0 +1,82 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { complaints, type Stage, startStage } from './load/run-load.js'
+
+// `npm run test:client` sends a thousand requests a second, through twenty rotations.
+describe('a client on a file, against Express and SQLite', { timeout: 90_000 }, () => {
+  let stage: Stage | undefined
+  const slow = { timeout: 60_000, interval: 100 }
+
+  afterEach(async () => {
+    await stage?.close()
+    stage = undefined
+  })
+
+  async function found({ line, figures }: Stage): Promise<readonly string[]> {
+    return complaints({ figures, line: await line() })
+  }
+
+  it('rotates on its schedule under load, and no request fails', async () => {
+    stage = await startStage({ rotateEvery: 1 })
+    const { line, figures } = stage
+    const holder = stage.start({ perSecond: 100, overlap: 2 })
+    await expect.poll(async () => (await line()).tokens, slow).toBeGreaterThan(5)
+    await holder.stop()
+    expect(await found(stage)).toEqual([])
+    expect(figures.succeeded).toBeGreaterThan(100)
+    expect(figures.used.size).toBeGreaterThan(4)
+    expect(figures.errors).toEqual([])
+  })
+
+  it('rotates once for all processes that share the file, and no request of any fails', async () => {
+    stage = await startStage({ rotateEvery: 1 })
+    const { line, figures } = stage
+    const holders = [1, 2].map(() => stage?.start({ perSecond: 50, overlap: 5 }))
+    await expect.poll(async () => (await line()).tokens, slow).toBeGreaterThan(4)
+    await Promise.all(holders.map((holder) => holder?.stop()))
+    expect(await found(stage)).toEqual([])
+    // Without the lock, every rotation of one would be a 409 for the other.
+    const { rotations, tokens } = await line()
+    expect(rotations).toEqual({ 201: tokens - 1 })
+    expect(figures.errors).toEqual([])
+  })
+
+  it('killed after the server has rotated and before it answered, finishes the rotation at the next start', async () => {
+    stage = await startStage({ rotateEvery: 1 })
+    const { line } = stage
+    const victim = stage.start({ perSecond: 50, overlap: 60, quickLock: true })
+    await stage.loseNextAnswer()
+    await victim.kill()
+    const before = (await line()).tokens
+    const next = stage.start({ perSecond: 50, overlap: 60, quickLock: true })
+    await expect.poll(async () => (await line()).tokens, slow).toBeGreaterThan(before + 1)
+    await next.stop()
+    expect(await found(stage)).toEqual([])
+  })
+
+  it('killed after the server answered and before the new token was saved, finishes the rotation at the next start', async () => {
+    stage = await startStage({ rotateEvery: 1 })
+    const { line } = stage
+    const victim = stage.start({ perSecond: 50, overlap: 60, quickLock: true, stuckSave: true })
+    await victim.says('saving')
+    await victim.kill()
+    const before = (await line()).tokens
+    const next = stage.start({ perSecond: 50, overlap: 60, quickLock: true })
+    await expect.poll(async () => (await line()).tokens, slow).toBeGreaterThan(before + 1)
+    await next.stop()
+    expect(await found(stage)).toEqual([])
+  })
+
+  it('killed again and again, at any time, fails no request of the process beside it', async () => {
+    stage = await startStage({ rotateEvery: 1 })
+    const steady = stage.start({ perSecond: 50, overlap: 60, quickLock: true })
+    for (let kills = 0; kills < 4; kills += 1) {
+      const victim = stage.start({ perSecond: 50, overlap: 60, quickLock: true })
+      await victim.says('progress')
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 1000))
+      await victim.kill()
+    }
+    await steady.stop()
+    expect(await found(stage)).toEqual([])
+    expect(stage.figures.succeeded).toBeGreaterThan(50)
+  })
+})

@@ -1,0 +1,160 @@
+import { type Latchkey, latchkey } from 'latchkey'
+import { type Client, type ClientError, type ClientOptions, type ClientState, createClient, type Fetch } from 'latchkey/client'
+import { memoryStore } from 'latchkey/stores/memory'
+import { authenticate, management } from 'latchkey/web'
+import { vi } from 'vitest'
+
+export const ORIGIN = 'https://api.test'
+export const MANAGE: string = `${ORIGIN}/admin/tokens`
+
+// Taken before any test replaces it.
+const monotonic = performance.now.bind(performance)
+
+/** What stands between the client and the server: it may answer itself, or lose the answer. */
+export type Between = (request: Request, next: () => Promise<Response>) => Promise<Response> | Response
+
+/** Terms of the token that the holder gets. */
+type Terms = {
+  readonly expiresAt?: Date
+  readonly rotateEvery?: number
+  readonly scopes?: readonly ('inventory:read' | 'tokens:rotate-self')[]
+}
+
+/** One request that reached the server. */
+type Received = { readonly route: string; readonly token: string; readonly headers: Headers }
+
+/** A server and its holders in one process, with a clock that tests move. */
+export type World = {
+  readonly tokens: Latchkey<'inventory:read' | 'tokens:rotate-self'>
+  readonly requests: readonly Received[]
+  readonly fetch: Fetch
+  /** Puts something between the client and the server, from the next request on. */
+  intercept(given: Between): void
+  restore(): void
+  now(): number
+  advance(seconds: number): void
+  mint(terms?: Terms): Promise<string>
+  /** The routes that were asked for, in order. */
+  routes(): readonly string[]
+  /** How often a route was asked for. */
+  count(route: string): number
+  close(): Promise<void>
+}
+
+/** Makes one. Nothing here waits for a timer but deadlines: move the clock by `advance`. */
+export async function makeWorld(): Promise<World> {
+  let ahead = 0
+  // The server's own wall clock: tests may set the holder's wrong.
+  const wall = Date.now
+  const clock = (): number => wall() + ahead
+  const tokens = latchkey({
+    prefix: 'acme_live',
+    store: memoryStore(),
+    scopes: { 'inventory:read': 'See stock', 'tokens:rotate-self': 'Replace itself by a successor' },
+    clock,
+  })
+  const manage = management(tokens, { mountPath: '/admin/tokens', actor: () => undefined })
+  const requests: Received[] = []
+  let between: Between = (_, next) => next()
+
+  async function answer(request: Request): Promise<Response> {
+    const { pathname } = new URL(request.url)
+    if (pathname.startsWith('/admin/tokens/')) return manage(request)
+    const { response, principal } = await authenticate(tokens, request)
+    if (response !== undefined) return response
+    return Response.json({ caller: principal?.tokenId, body: await request.text() })
+  }
+
+  const send: Fetch = async (input, init) => {
+    const request = new Request(input, init)
+    const { pathname } = new URL(request.url)
+    const token = request.headers.get('authorization')?.replace('Bearer ', '') ?? ''
+    requests.push({ route: `${request.method} ${pathname.replace('/admin/tokens', '')}`, token, headers: request.headers })
+    const response = await between(request, () => answer(request))
+    if (!response.headers.has('date')) response.headers.set('date', new Date(clock()).toUTCString())
+    return response
+  }
+
+  vi.spyOn(performance, 'now').mockImplementation(() => monotonic() + ahead)
+
+  return {
+    tokens,
+    requests,
+    fetch: send,
+    intercept(given: Between): void {
+      between = given
+    },
+    restore(): void {
+      between = (_, next) => next()
+    },
+    now: clock,
+    async close(): Promise<void> {
+      vi.restoreAllMocks()
+      await tokens.close()
+    },
+    advance(seconds: number): void {
+      ahead += seconds * 1000
+    },
+    async mint(terms: Terms = {}): Promise<string> {
+      const { scopes = ['inventory:read', 'tokens:rotate-self'], ...rest } = terms
+      return (await tokens.system.create({ name: 'holder', scopes, ...rest })).token
+    },
+    routes: (): readonly string[] => requests.map(({ route }) => route),
+    count: (route: string): number => requests.filter((request) => request.route === route).length,
+  }
+}
+
+/** A storage as hosts write them, which tells what was kept. */
+export type Shelf = {
+  readonly saves: readonly ClientState[]
+  readonly kept: ClientState | undefined
+  /** The token that is kept; empty where none is. */
+  readonly token: string
+  put(state: ClientState): void
+  load(): ClientState | undefined
+  save(state: ClientState): void
+}
+
+/** Makes one, with a token in it or without. */
+export function shelf(first?: string): Shelf {
+  let kept: ClientState | undefined = first === undefined ? undefined : { token: first }
+  const saves: ClientState[] = []
+  return {
+    saves,
+    get kept(): ClientState | undefined {
+      return kept
+    },
+    get token(): string {
+      return kept?.token ?? ''
+    },
+    put(state: ClientState): void {
+      kept = state
+    },
+    load: (): ClientState | undefined => kept,
+    save: (state: ClientState): void => {
+      saves.push(state)
+      kept = state
+    },
+  }
+}
+
+/** A client on a shelf, and what it told its host. */
+export function holder(
+  world: World,
+  { load, save }: Shelf,
+  options: Partial<ClientOptions> = {},
+): { client: Client; errors: ClientError[] } {
+  const errors: ClientError[] = []
+  const client = createClient({ manage: MANAGE, fetch: world.fetch, onError: (error) => errors.push(error), load, save, ...options })
+  return { client, errors }
+}
+
+/** Calls the API, and answers the status and the token that was let in. */
+export async function call(client: Client, path = '/stock', init?: RequestInit): Promise<{ status: number; caller: string }> {
+  const response = await client.fetch(`${ORIGIN}${path}`, init)
+  const { caller = '' } = (await response.json()) as { caller?: string }
+  return { status: response.status, caller }
+}
+
+/** The id in a token. */
+export const idOf = (token: string): string => token.split('_').at(-2) ?? ''
