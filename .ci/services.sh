@@ -142,7 +142,8 @@ start_services() {
   services_folder=$(mktemp -d)
   chmod 711 "$services_folder"
   # Some tests start a server of their own, whose settings are nobody else's.
-  need_program mariadbd mariadb-server && need_program mariadb-install-db mariadb-server && need_program redis-server redis-server || return 1
+  need_program initdb postgresql && need_program mariadbd mariadb-server && need_program mariadb-install-db mariadb-server &&
+    need_program redis-server redis-server && need_program openssl openssl || return 1
   need_browser && find_or_start postgres && find_or_start mysql && find_or_start redis
 }
 

@@ -1,13 +1,14 @@
 import { InvalidInputError } from '../../src/errors.js'
+import type { TransportWarning } from './lib/transport.js'
 import type { MysqlConnection, MysqlPool, MysqlPromisePool } from './sql/dialects/mysql-connection.js'
 import type { MysqlSource } from './sql/dialects/mysql-store.js'
 import type { KyselyHandle } from './sql/kysely-engine.js'
 import { lazyStore, type SqlStore } from './sql/lazy.js'
-import { knownOptions, oneOf, readUrl } from './sql/options.js'
+import { knownOptions, oneOf, readUrl, readWarn } from './sql/options.js'
 import { readNames } from './sql/schema/table-names.js'
 
 export { type MigrationSqlOptions, migrationSql, type SqlDialect } from './sql/schema/migration-sql.js'
-export type { KyselyHandle, MysqlConnection, MysqlPool, MysqlPromisePool, SqlStore }
+export type { KyselyHandle, MysqlConnection, MysqlPool, MysqlPromisePool, SqlStore, TransportWarning }
 
 /** Where the database is: exactly one of `url`, `pool` and `kysely`. */
 export type MysqlStoreOptions = {
@@ -21,6 +22,8 @@ export type MysqlStoreOptions = {
   readonly poolSize?: number | undefined
   /** What the names of the tables begin with. @default 'latchkey_' */
   readonly tablePrefix?: string | undefined
+  /** Told where the connections for `url` can be read or changed on their way. @default `process.emitWarning` */
+  readonly onWarning?: ((warning: TransportWarning) => void) | undefined
 }
 
 /**
@@ -33,15 +36,15 @@ export type MysqlStoreOptions = {
  * ```
  */
 export const mysqlStore = (options: MysqlStoreOptions): SqlStore => {
-  knownOptions('mysqlStore', options, ['url', 'pool', 'kysely', 'poolSize', 'tablePrefix'])
-  const { url, pool, kysely, poolSize = 10, tablePrefix } = options
+  knownOptions('mysqlStore', options, ['url', 'pool', 'kysely', 'poolSize', 'tablePrefix', 'onWarning'])
+  const { url, pool, kysely, poolSize = 10, tablePrefix, onWarning } = options
   const names = readNames({ tablePrefix })
   oneOf({ url, pool, kysely })
   if (!Number.isInteger(poolSize) || poolSize < 1) throw new InvalidInputError('poolSize', 'must be a whole number, 1 or more')
   let source: MysqlSource
   if (pool !== undefined) source = { pool: 'pool' in pool ? pool.pool : pool }
   else if (kysely !== undefined) source = { kysely }
-  else source = { url: readUrl(url, ['mysql:', 'mariadb:']), poolSize }
+  else source = { url: readUrl(url, ['mysql:', 'mariadb:']), poolSize, warn: readWarn(onWarning) }
   const { opened, ...store } = lazyStore({
     name: 'mysql',
     packages: 'kysely mysql2',

@@ -1,13 +1,14 @@
 import { InvalidInputError } from '../../src/errors.js'
+import type { TransportWarning } from './lib/transport.js'
 import type { PostgresClient, PostgresPool } from './sql/dialects/postgres-connection.js'
 import type { PostgresSource } from './sql/dialects/postgres-store.js'
 import type { KyselyHandle } from './sql/kysely-engine.js'
 import { lazyStore, type SqlStore } from './sql/lazy.js'
-import { knownOptions, oneOf, readUrl } from './sql/options.js'
+import { knownOptions, oneOf, readUrl, readWarn } from './sql/options.js'
 import { readNames } from './sql/schema/table-names.js'
 
 export { type MigrationSqlOptions, migrationSql, type SqlDialect } from './sql/schema/migration-sql.js'
-export type { KyselyHandle, PostgresClient, PostgresPool, SqlStore }
+export type { KyselyHandle, PostgresClient, PostgresPool, SqlStore, TransportWarning }
 
 /** Where the database is: exactly one of `url`, `pool` and `kysely`. */
 export type PostgresStoreOptions = {
@@ -23,6 +24,8 @@ export type PostgresStoreOptions = {
   readonly schema?: string | undefined
   /** What the names of the tables begin with. @default 'latchkey_' */
   readonly tablePrefix?: string | undefined
+  /** Told where the connections for `url` can be read or changed on their way. @default `process.emitWarning` */
+  readonly onWarning?: ((warning: TransportWarning) => void) | undefined
 }
 
 /**
@@ -37,15 +40,15 @@ export type PostgresStoreOptions = {
  * ```
  */
 export const postgresStore = (options: PostgresStoreOptions): SqlStore => {
-  knownOptions('postgresStore', options, ['url', 'pool', 'kysely', 'poolSize', 'schema', 'tablePrefix'])
-  const { url, pool, kysely, poolSize = 10, schema, tablePrefix } = options
+  knownOptions('postgresStore', options, ['url', 'pool', 'kysely', 'poolSize', 'schema', 'tablePrefix', 'onWarning'])
+  const { url, pool, kysely, poolSize = 10, schema, tablePrefix, onWarning } = options
   const names = readNames({ schema, tablePrefix })
   oneOf({ url, pool, kysely })
   if (!Number.isInteger(poolSize) || poolSize < 1) throw new InvalidInputError('poolSize', 'must be a whole number, 1 or more')
   let source: PostgresSource
   if (pool !== undefined) source = { pool }
   else if (kysely !== undefined) source = { kysely }
-  else source = { url: readUrl(url, ['postgres:', 'postgresql:']), poolSize }
+  else source = { url: readUrl(url, ['postgres:', 'postgresql:']), poolSize, warn: readWarn(onWarning) }
   const { opened, ...store } = lazyStore({
     name: 'postgres',
     packages: 'kysely pg',

@@ -1,12 +1,13 @@
 import { InvalidInputError } from '../../src/errors.js'
 import type { TokenStore } from '../../src/store/port.js'
+import { emitWarning } from './lib/transport.js'
 import { hasReached, readEvents, readFeed, readLeases, recordUsage, renewLease, reportUsage } from './redis/activity.js'
 import { begin, type RedisWarning } from './redis/begin.js'
 import { createBulk } from './redis/bulk.js'
 import { type IoredisClient, isRedisClient, type NodeRedisClient, type RedisClient } from './redis/client.js'
 import { givenConnection, ownConnection } from './redis/connection.js'
 import { rootOf } from './redis/keys.js'
-import { openClient } from './redis/open.js'
+import { judgeUrl, openClient } from './redis/open.js'
 import { checked } from './redis/round-trip.js'
 import { commitChange, findTokens, listTokens } from './redis/tokens.js'
 import { createWaker } from './redis/waker.js'
@@ -31,7 +32,7 @@ export type RedisStoreOptions = {
    * @default 100_000
    */
   readonly feedHistory?: number
-  /** Told how the server is set up for less than latchkey promises. @default `process.emitWarning` */
+  /** Told how the server is set up for less than latchkey promises, and where `url` leads there unsafely. @default `process.emitWarning` */
   readonly onWarning?: (warning: RedisWarning) => void
 }
 
@@ -81,6 +82,8 @@ export function redisStore(options: RedisStoreOptions): TokenStore {
     reached: hasReached,
     async migrate() {
       for (const warning of await begin(connection)) warn(warning)
+      const transport = url === undefined ? undefined : await judgeUrl(url)
+      if (transport !== undefined) warn(transport)
       bulk.resume()
     },
     async close() {
@@ -112,8 +115,4 @@ function isRedisUrl(url: unknown): boolean {
   if (typeof url !== 'string' || !URL.canParse(url)) return false
   const { protocol, hostname } = new URL(url)
   return (protocol === 'redis:' || protocol === 'rediss:') && hostname !== ''
-}
-
-function emitWarning({ code, message }: RedisWarning): void {
-  process.emitWarning(message, { type: 'LatchkeyWarning', code })
 }

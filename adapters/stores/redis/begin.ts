@@ -1,4 +1,5 @@
 import { StoreUnavailableError } from '../../../src/errors.js'
+import type { TransportWarning } from '../lib/transport.js'
 import type { Connection } from './connection.js'
 import { listOf } from './encode.js'
 import { scripts } from './scripts.js'
@@ -14,6 +15,7 @@ export type RedisWarning = {
     | 'LATCHKEY_REDIS_EVICTION'
     | 'LATCHKEY_REDIS_REPLICA'
     | 'LATCHKEY_REDIS_UNCHECKED'
+    | TransportWarning['code']
   readonly message: string
 }
 

@@ -1,5 +1,7 @@
+import { lookup } from 'node:dns/promises'
 import { StoreUnavailableError } from '../../../src/errors.js'
 import { isMissing } from '../lib/package.js'
+import { judgeTransport, type TransportWarning } from '../lib/transport.js'
 import type { RedisClient } from './client.js'
 
 /** A client that this store opened: it reconnects by itself, and fails at once while it cannot. */
@@ -105,4 +107,17 @@ export async function openNodeRedis({ createClient }: NodeRedis, url: string): P
   }
   failed.catch(() => {})
   return { client, lastError: () => last, close: () => client.destroy() }
+}
+
+/** What to say of the way to a server. Both clients check the certificate of `rediss://` by themselves. */
+export async function judgeUrl(url: string): Promise<TransportWarning | undefined> {
+  try {
+    const { protocol, hostname } = new URL(url)
+    if (protocol === 'rediss:') return undefined
+    const { address } = await lookup(hostname.replace(/^\[|\]$/g, ''))
+    return judgeTransport('redis', { address, encrypted: false, verified: false })
+  } catch {
+    // No host, or none that this resolver knows: the client has reached it in a way of its own.
+    return undefined
+  }
 }

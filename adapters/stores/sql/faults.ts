@@ -5,7 +5,9 @@ const messages: { readonly [Kind in Fault]: string } = {
   duplicate: 'a row with the same key exists already',
   contention: 'other transactions were in the way, again and again: try again',
   connection: 'the database cannot be reached: check that it runs, and the address in the options',
-  authentication: 'the database refused the login: check user and password in the options',
+  encryption:
+    'the encrypted connection failed: check the certificate of the server, and whether it offers or demands TLS, against the connection string',
+  authentication: 'the database refused the login: check user and password in the options, and whether it demands TLS',
   tables_missing: 'its tables are missing or of another version: call migrate(), or run the SQL that migrationSql() prints',
   database_missing: 'the database or schema does not exist: create it first',
   read_only: 'the database is read-only: point the options at the primary, or make the file writable',

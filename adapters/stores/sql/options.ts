@@ -1,4 +1,5 @@
 import { InvalidInputError } from '../../../src/errors.js'
+import { emitWarning, type TransportWarning } from '../lib/transport.js'
 
 /** Refuses options that are none: a misspelt one would be ignored in silence. */
 export const knownOptions = (of: string, options: object, known: readonly string[]): void => {
@@ -23,4 +24,11 @@ export const readUrl = (url: unknown, schemes: readonly string[]): string => {
     throw new InvalidInputError('url', `must be a connection string that begins with ${examples}`)
   }
   return url
+}
+
+/** Whom to warn. */
+export const readWarn = (onWarning: unknown): ((warning: TransportWarning) => void) => {
+  if (onWarning === undefined) return emitWarning
+  if (typeof onWarning !== 'function') throw new InvalidInputError('onWarning', 'must be a function')
+  return onWarning as (warning: TransportWarning) => void
 }

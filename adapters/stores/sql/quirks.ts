@@ -15,6 +15,8 @@ export type Fault =
   | 'contention'
   /** The connection is gone or was never made. */
   | 'connection'
+  /** TLS was refused, is demanded, or the certificate is not to be trusted. */
+  | 'encryption'
   | 'authentication'
   | 'tables_missing'
   | 'database_missing'

@@ -126,7 +126,7 @@ const check = async (connection: MysqlConnection, lease: MysqlLease): Promise<vo
  *
  * A pool that resets its connections undoes what the host set on them when they were made: there they are looked at once more.
  */
-export const leasesOf = (pool: MysqlPool): (() => Promise<MysqlLease>) => {
+export const leasesOf = (pool: MysqlPool, onConnection?: (connection: MysqlConnection) => void): (() => Promise<MysqlLease>) => {
   const looks = (Reflect.get(pool, 'config') as { readonly resetOnRelease?: unknown } | undefined)?.resetOnRelease ? 2 : 1
   const looked = new WeakMap<MysqlConnection, number>()
   const look = async (connection: MysqlConnection, lease: MysqlLease): Promise<MysqlLease> => {
@@ -137,6 +137,7 @@ export const leasesOf = (pool: MysqlPool): (() => Promise<MysqlLease>) => {
       throw error
     }
     looked.set(connection, (looked.get(connection) ?? 0) + 1)
+    onConnection?.(connection)
     return lease
   }
   return () =>

@@ -1,5 +1,6 @@
 import { CompiledQuery, DummyDriver, Kysely, MysqlAdapter, MysqlIntrospector, MysqlQueryCompiler, sql } from 'kysely'
 import { isErrorLike } from '../../../../src/errors.js'
+import { isTlsFailure } from '../../lib/transport.js'
 import { ask } from '../engine.js'
 import type { Builder, Fault, Quirks } from '../quirks.js'
 import { mysqlMigrations } from '../schema/mysql-migrations.js'
@@ -15,6 +16,8 @@ const numbers: ReadonlyMap<number, Fault> = new Map([
   [1020, 'contention'],
   [1205, 'contention'],
   [1213, 'contention'],
+  // ER_SECURE_TRANSPORT_REQUIRED
+  [3159, 'encryption'],
   [1045, 'authentication'],
   [1698, 'authentication'],
   [1049, 'database_missing'],
@@ -45,6 +48,7 @@ const faultOf = (error: unknown): Fault => {
     const known = numbers.get(errno)
     if (known !== undefined) return known
   }
+  if (isTlsFailure(code)) return 'encryption'
   if (typeof code === 'string' && /^(PROTOCOL_|E[A-Z]{4,}$|HANDSHAKE_)/.test(code)) return 'connection'
   if (message.includes('Pool is closed')) return 'closed'
   if (/closed state|Connection lost/.test(message)) return 'connection'

@@ -1,19 +1,19 @@
 import { CompiledQuery, Kysely, type MysqlPool as KyselyPool, MysqlDialect } from 'kysely'
 import { exported, loadFailure } from '../../lib/package.js'
+import { type Transport, type TransportWarning, tellOnce, transportOf } from '../../lib/transport.js'
 import { unavailable } from '../faults.js'
 import { type KyselyEngineOptions, type KyselyHandle, kyselyEngine } from '../kysely-engine.js'
 import type { Opened } from '../lazy.js'
 import type { Names } from '../schema/table-names.js'
 import { openStore } from '../store.js'
-import { checkValues, leasesOf, type MysqlLease, type MysqlPool } from './mysql-connection.js'
+import { checkValues, leasesOf, type MysqlConnection, type MysqlLease, type MysqlPool } from './mysql-connection.js'
 import { mysqlQuirks } from './mysql-quirks.js'
 import { SET_SESSION } from './mysql-session.js'
 
+type MysqlUrl = { readonly url: string; readonly poolSize: number; readonly warn: (warning: TransportWarning) => void }
+
 /** What to open. */
-export type MysqlSource =
-  | { readonly url: string; readonly poolSize: number }
-  | { readonly pool: MysqlPool }
-  | { readonly kysely: KyselyHandle }
+export type MysqlSource = MysqlUrl | { readonly pool: MysqlPool } | { readonly kysely: KyselyHandle }
 
 type OwnPool = MysqlPool & {
   on(event: 'connection', listener: (connection: { query(sql: string, callback: () => void): unknown }) => void): unknown
@@ -75,8 +75,7 @@ const over = (kysely: KyselyHandle, names: Names, options: KyselyEngineOptions):
   unavailable: report,
 })
 
-const overPool = (pool: MysqlPool, names: Names, options: KyselyEngineOptions): Opened => {
-  const take = leasesOf(pool)
+const overPool = (take: () => Promise<MysqlLease>, names: Names, options: KyselyEngineOptions): Opened => {
   const kysely = new Kysely<unknown>({ dialect: new MysqlDialect({ pool: forKysely(take) }) })
   return over(kysely, names, { find: executeThrough(take), ...options })
 }
@@ -89,7 +88,15 @@ const loadDriver = async (): Promise<Driver> => {
   }
 }
 
-const openUrl = async (url: string, poolSize: number, names: Names): Promise<Opened> => {
+/** Unless it is told to, this driver does not compare the name in the certificate: any name of a public authority would do. */
+const transport = (connection: MysqlConnection): Transport => {
+  const { ssl } = Object(Reflect.get(connection, 'config')) as { readonly ssl?: unknown }
+  const { verifyIdentity, ca } = Object(ssl) as { readonly verifyIdentity?: unknown; readonly ca?: unknown }
+  const seen = transportOf(Reflect.get(connection, 'stream'))
+  return { ...seen, verified: seen.verified && (verifyIdentity === true || ca !== undefined) }
+}
+
+const openUrl = async ({ url, poolSize, warn }: MysqlUrl, names: Names): Promise<Opened> => {
   const { createPool } = await loadDriver()
   const pool = createPool({
     uri: url,
@@ -103,7 +110,12 @@ const openUrl = async (url: string, poolSize: number, names: Names): Promise<Ope
     for (const statement of SET_SESSION) connection.query(statement, () => {})
   })
   const close = (): Promise<void> => new Promise((resolve, reject) => pool.end((error) => (error ? reject(error as Error) : resolve())))
-  return overPool(pool, names, { close })
+  const tell = tellOnce('mysql', warn)
+  return overPool(
+    leasesOf(pool, (connection) => tell(transport(connection))),
+    names,
+    { close },
+  )
 }
 
 /** Which connection of its pool a Kysely instance takes is not to be seen: one is looked at here, and each again before it writes. */
@@ -120,6 +132,6 @@ const overKysely = async (kysely: KyselyHandle, names: Names): Promise<Opened> =
 
 /** Opens the store: the part that needs Kysely and `mysql2`. */
 export const openMysqlStore = async (source: MysqlSource, names: Names): Promise<Opened> => {
-  if ('url' in source) return openUrl(source.url, source.poolSize, names)
-  return 'pool' in source ? overPool(source.pool, names, {}) : overKysely(source.kysely, names)
+  if ('url' in source) return openUrl(source, names)
+  return 'pool' in source ? overPool(leasesOf(source.pool), names, {}) : overKysely(source.kysely, names)
 }

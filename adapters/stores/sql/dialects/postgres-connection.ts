@@ -98,7 +98,7 @@ const check = async (client: PostgresClient, lease: PostgresLease): Promise<void
  * The listener is attached within the pool's callback: an error event without one ends the process, and a server that closes the
  * connection may say so in the very packet that made the connection free.
  */
-export const leasesOf = (pool: PostgresPool): (() => Promise<PostgresLease>) => {
+export const leasesOf = (pool: PostgresPool, onConnection?: (client: PostgresClient) => void): (() => Promise<PostgresLease>) => {
   const checked = new WeakSet<PostgresClient>()
   const looked = async (client: PostgresClient, lease: PostgresLease): Promise<PostgresLease> => {
     try {
@@ -108,6 +108,7 @@ export const leasesOf = (pool: PostgresPool): (() => Promise<PostgresLease>) => 
       throw error
     }
     checked.add(client)
+    onConnection?.(client)
     return lease
   }
   return () =>

@@ -1,5 +1,6 @@
 import { CompiledQuery, DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler, sql } from 'kysely'
 import { isErrorLike } from '../../../../src/errors.js'
+import { isTlsFailure } from '../../lib/transport.js'
 import { bumpReturning } from '../queries/bump.js'
 import type { Builder, Fault, Quirks } from '../quirks.js'
 import { namesPlugin } from '../schema/names-plugin.js'
@@ -34,6 +35,8 @@ const codes: ReadonlyMap<string, Fault> = new Map([
 const faultOf = (error: unknown): Fault => {
   if (!isErrorLike(error)) return 'unknown'
   const { code } = error as Error & { readonly code?: unknown }
+  // 28000 is also what a server says that lets nobody in without TLS.
+  if (isTlsFailure(code) || /does not support SSL|pg_hba\.conf entry.*(no encryption|SSL off)/.test(error.message)) return 'encryption'
   if (typeof code === 'string') {
     const known = codes.get(code)
     if (known !== undefined) return known

@@ -1,5 +1,6 @@
 import { CompiledQuery, Kysely, type PostgresPool as KyselyPool, PostgresDialect } from 'kysely'
 import { exported, loadFailure } from '../../lib/package.js'
+import { type TransportWarning, tellOnce, transportOf } from '../../lib/transport.js'
 import { unavailable } from '../faults.js'
 import { differencesOf, refuseDifferences } from '../known-values.js'
 import { type KyselyEngineOptions, type KyselyHandle, kyselyEngine } from '../kysely-engine.js'
@@ -17,11 +18,10 @@ import {
 import { type ListenClient, listen } from './postgres-listen.js'
 import { channelOf, postgresQuirks } from './postgres-quirks.js'
 
+type PostgresUrl = { readonly url: string; readonly poolSize: number; readonly warn: (warning: TransportWarning) => void }
+
 /** What to open. */
-export type PostgresSource =
-  | { readonly url: string; readonly poolSize: number }
-  | { readonly pool: PostgresPool }
-  | { readonly kysely: KyselyHandle }
+export type PostgresSource = PostgresUrl | { readonly pool: PostgresPool } | { readonly kysely: KyselyHandle }
 
 type OwnPool = PostgresPool & { end(): Promise<void>; on(event: 'error', listener: () => void): unknown }
 type Driver = {
@@ -79,8 +79,7 @@ const findThrough = (lease: () => Promise<PostgresLease>, prefix: string): NonNu
   }
 }
 
-const over = (pool: PostgresPool, names: Names, options: KyselyEngineOptions): Opened => {
-  const lease = leasesOf(pool)
+const over = (lease: () => Promise<PostgresLease>, names: Names, options: KyselyEngineOptions): Opened => {
   const kysely = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: forKysely(lease) }) })
   const find = findThrough(lease, `${names.schema ?? ''}.${names.tablePrefix}find`.slice(-62))
   return { store: openStore(kyselyEngine(kysely, postgresQuirks, names, { find, ...options }), postgresQuirks, names), unavailable: report }
@@ -99,20 +98,23 @@ const loadDriver = async (): Promise<Driver> => {
   }
 }
 
-const openUrl = async (url: string, poolSize: number, names: Names): Promise<Opened> => {
+const openUrl = async ({ url, poolSize, warn }: PostgresUrl, names: Names): Promise<Opened> => {
   const { Pool, Client } = await loadDriver()
   const config = { connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS, keepAlive: true, application_name: 'latchkey' }
   const pool = new Pool({ ...config, max: poolSize, query_timeout: TIMEOUT_MS, idleTimeoutMillis: 30_000, allowExitOnIdle: true })
   // An idle connection that the server closes is told here, and replaced at the next call.
   pool.on('error', () => {})
-  return over(pool, names, { close: () => pool.end(), subscribe: listener(names, () => new Client(config)) })
+  const tell = tellOnce('postgres', warn)
+  const lease = leasesOf(pool, (client) => tell(transportOf(Object(Reflect.get(client, 'connection')).stream)))
+  return over(lease, names, { close: () => pool.end(), subscribe: listener(names, () => new Client(config)) })
 }
 
 const overHostPool = (pool: PostgresPool, names: Names): Opened => {
   const { Client, options } = pool as PostgresPool & { readonly Client?: new (options: unknown) => ListenClient }
   // Not one of the pool's connections: it may have few, and the host may end it while latchkey listens.
-  if (typeof Client !== 'function') return over(pool, names, {})
-  return over(pool, names, { subscribe: listener(names, () => new Client(options)) })
+  const lease = leasesOf(pool)
+  if (typeof Client !== 'function') return over(lease, names, {})
+  return over(lease, names, { subscribe: listener(names, () => new Client(options)) })
 }
 
 const overKysely = async (kysely: KyselyHandle, names: Names): Promise<Opened> => {
@@ -128,7 +130,7 @@ const overKysely = async (kysely: KyselyHandle, names: Names): Promise<Opened> =
 
 /** Opens the store: the part that needs Kysely and `pg`. */
 export const openPostgresStore = async (source: PostgresSource, names: Names): Promise<Opened> => {
-  if ('url' in source) return openUrl(source.url, source.poolSize, names)
+  if ('url' in source) return openUrl(source, names)
   if ('pool' in source) return overHostPool(source.pool, names)
   return overKysely(source.kysely, names)
 }

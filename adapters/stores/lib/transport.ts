@@ -1,0 +1,95 @@
+import { BlockList, isIP } from 'node:net'
+
+/** That a connection to a database can be read or changed on its way. */
+export type TransportWarning = {
+  readonly code: 'LATCHKEY_DATABASE_PLAIN' | 'LATCHKEY_DATABASE_UNVERIFIED'
+  readonly message: string
+}
+
+/** How a connection reaches its server. */
+export type Transport = {
+  /** The server's address; absent for a socket of this machine. */
+  readonly address?: string | undefined
+  readonly encrypted: boolean
+  /** Was the server's certificate checked? */
+  readonly verified: boolean
+}
+
+const HERE = new BlockList()
+HERE.addSubnet('127.0.0.0', 8)
+HERE.addAddress('::1', 'ipv6')
+
+/** Networks of one's own: RFC 1918, RFC 6598, RFC 3927, RFC 4193, RFC 4291 §2.5.6. */
+const OWN = new BlockList()
+for (const [network, bits] of [
+  ['10.0.0.0', 8],
+  ['172.16.0.0', 12],
+  ['192.168.0.0', 16],
+  ['100.64.0.0', 10],
+  ['169.254.0.0', 16],
+] as const) {
+  OWN.addSubnet(network, bits)
+}
+OWN.addSubnet('fc00::', 7, 'ipv6')
+OWN.addSubnet('fe80::', 10, 'ipv6')
+
+const isIn = (list: BlockList, address: string): boolean => {
+  const plain = address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '')
+  const family = isIP(plain)
+  return family !== 0 && list.check(plain, family === 6 ? 'ipv6' : 'ipv4')
+}
+
+/** What to say of a connection: nothing where it stays on this machine, or is encrypted and checked, or in a network of one's own. */
+export function judgeTransport(store: string, { address, encrypted, verified }: Transport): TransportWarning | undefined {
+  if (address === undefined || isIn(HERE, address)) return undefined
+  if (encrypted) {
+    if (verified) return undefined
+    return {
+      code: 'LATCHKEY_DATABASE_UNVERIFIED',
+      message: `${store} store: the connection is encrypted, but the server's certificate is not checked, so that whoever is in between can be the server: let the connection string check it (see the page of this store)`,
+    }
+  }
+  if (isIn(OWN, address)) return undefined
+  return {
+    code: 'LATCHKEY_DATABASE_PLAIN',
+    message: `${store} store: the connection to the database is not encrypted and leaves your network, so that tokens' records can be read and changed on their way: ask for TLS in the connection string (see the page of this store)`,
+  }
+}
+
+/** How a driver's socket reaches its server. */
+export function transportOf(stream: unknown): Transport {
+  const { remoteAddress, encrypted, authorized } = Object(stream) as {
+    readonly remoteAddress?: unknown
+    readonly encrypted?: unknown
+    readonly authorized?: unknown
+  }
+  return {
+    address: typeof remoteAddress === 'string' ? remoteAddress : undefined,
+    encrypted: encrypted === true,
+    verified: authorized === true,
+  }
+}
+
+/** Tells of the first connection that is not safe, and of no other one. */
+export function tellOnce(store: string, warn: (warning: TransportWarning) => void): (transport: Transport) => void {
+  let told = false
+  return (transport) => {
+    const warning = told ? undefined : judgeTransport(store, transport)
+    if (warning === undefined) return
+    told = true
+    warn(warning)
+  }
+}
+
+/** Is this the code of an error that Node, OpenSSL or a driver gives for a failure of TLS? */
+export function isTlsFailure(code: unknown): boolean {
+  return (
+    typeof code === 'string' &&
+    /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_MISMATCH$|EPROTO$|HANDSHAKE_(NO_)?SSL_)/.test(code)
+  )
+}
+
+/** Tells the process, where the options name nobody else. */
+export function emitWarning({ code, message }: { readonly code: string; readonly message: string }): void {
+  process.emitWarning(message, { type: 'LatchkeyWarning', code })
+}

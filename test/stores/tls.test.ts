@@ -1,0 +1,219 @@
+import { chmod, copyFile, readFile, writeFile } from 'node:fs/promises'
+import { networkInterfaces } from 'node:os'
+import { mysqlStore } from 'latchkey/stores/mysql'
+import { postgresStore } from 'latchkey/stores/postgres'
+import { redisStore } from 'latchkey/stores/redis'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { judgeTransport, tellOnce } from '../../adapters/stores/lib/transport.js'
+import { judgeUrl } from '../../adapters/stores/redis/open.js'
+import type { TokenStore } from '../../src/store/port.js'
+import { createRedisServer, freePort, redisServerMissing } from '../support/redis-server.js'
+import { createSqlServer, type SqlServer, sqlServerMissing } from '../support/sql-server.js'
+import { type Certificates, makeCertificates, opensslMissing } from '../support/tls.js'
+import { proveUnchanged } from './unchanged.js'
+
+const noOpenssl = opensslMissing()
+const cleanups: (() => unknown)[] = []
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
+})
+
+let certificates: Certificates
+beforeAll(async () => {
+  if (noOpenssl === undefined) certificates = await makeCertificates()
+}, 60_000)
+afterAll(() => certificates?.remove())
+
+const closing = <T extends TokenStore>(store: T): T => {
+  cleanups.push(() => store.close?.())
+  return store
+}
+
+/** Copies a key where the server's user alone may read it. */
+const install = async (folder: string, own: (path: string) => Promise<void>): Promise<{ readonly key: string; readonly cert: string }> => {
+  const [key, cert] = [`${folder}/server.key`, `${folder}/server.pem`]
+  await copyFile(certificates.key, key)
+  await copyFile(certificates.cert, cert)
+  await chmod(key, 0o600)
+  for (const path of [key, cert]) await own(path)
+  return { key, cert }
+}
+
+const noPostgres = noOpenssl ?? sqlServerMissing('postgres')
+
+describe.skipIf(noPostgres)(`a postgres server that speaks TLS ${noPostgres ?? ''}`, () => {
+  let server: SqlServer
+  let base: string
+
+  beforeAll(async () => {
+    server = await createSqlServer('postgres', async (folder, own) => {
+      const { key, cert } = await install(folder, own)
+      const rules = ['host all postgres 127.0.0.1/32 trust', 'hostssl all all 127.0.0.1/32 trust', 'hostssl all all all trust']
+      await writeFile(`${folder}/data/pg_hba.conf`, `${rules.join('\n')}\n`)
+      return ['-c', 'ssl=on', '-c', `ssl_cert_file=${cert}`, '-c', `ssl_key_file=${key}`, '-c', 'listen_addresses=*']
+    })
+    base = server.url.replace('127.0.0.1', 'localhost')
+  }, 60_000)
+  afterAll(() => server?.dispose())
+
+  const open = (query: string, user = 'postgres') => {
+    const onWarning = vi.fn()
+    return { store: closing(postgresStore({ url: `${base.replace('postgres@', `${user}@`)}?${query}`, onWarning })), onWarning }
+  }
+
+  it('is used through it, also for the wake-ups, where its certificate is checked', async () => {
+    const { store, onWarning } = open(`sslmode=verify-full&sslrootcert=${certificates.ca}`)
+    await proveUnchanged(store)
+    const wake = vi.fn()
+    const stop = await store.subscribe?.(wake)
+    await expect.poll(() => wake.mock.calls.length).toBeGreaterThan(0)
+    await stop?.()
+    expect(onWarning).not.toHaveBeenCalled()
+  })
+
+  it.each([
+    ['by another authority', () => `sslmode=verify-full&sslrootcert=${certificates.otherCa}`],
+    ['by an authority that nobody knows', () => 'sslmode=verify-full'],
+  ])('is refused with a certificate %s, and the message says so', async (_title, query) => {
+    await expect(open(query()).store.migrate()).rejects.toThrow(/encrypted connection failed: check the certificate/)
+  })
+
+  it('is refused under a name that its certificate does not have', async () => {
+    const url = `${server.url}?sslmode=verify-full&sslrootcert=${certificates.ca}`
+    await expect(closing(postgresStore({ url })).migrate()).rejects.toThrow(/encrypted connection failed/)
+  })
+
+  it('is warned of where it is elsewhere and nobody checks its certificate', async () => {
+    const elsewhere = Object.values(networkInterfaces())
+      .flat()
+      .find((each) => each?.family === 'IPv4' && !each.internal)?.address
+    // A machine of its own, without a network.
+    if (elsewhere === undefined) return
+    const onWarning = vi.fn()
+    const url = `${server.url.replace('127.0.0.1', elsewhere)}?sslmode=no-verify`
+    await closing(postgresStore({ url, onWarning })).migrate()
+    expect(onWarning.mock.calls).toEqual([
+      [{ code: 'LATCHKEY_DATABASE_UNVERIFIED', message: expect.stringContaining('certificate is not checked') }],
+    ])
+  })
+
+  it('is told apart from a wrong password where it lets nobody in without TLS', async () => {
+    await expect(open('', 'somebody').store.migrate()).rejects.toThrow(/encrypted connection failed.*demands TLS/)
+  })
+})
+
+describe.skipIf(noPostgres)(`a postgres server without TLS ${noPostgres ?? ''}`, () => {
+  it('is refused where the connection string asks for it', async () => {
+    const server = await createSqlServer('postgres')
+    cleanups.push(() => server.dispose())
+    await expect(closing(postgresStore({ url: `${server.url}?sslmode=verify-full` })).migrate()).rejects.toThrow(
+      /encrypted connection failed/,
+    )
+  }, 60_000)
+})
+
+const noMariadb = noOpenssl ?? sqlServerMissing('mariadb')
+
+describe.skipIf(noMariadb)(`a mysql server that speaks TLS ${noMariadb ?? ''}`, () => {
+  let server: SqlServer
+
+  beforeAll(async () => {
+    server = await createSqlServer('mariadb', async (folder, own) => {
+      const { key, cert } = await install(folder, own)
+      return [`--ssl-key=${key}`, `--ssl-cert=${cert}`]
+    })
+  }, 60_000)
+  afterAll(() => server?.dispose())
+
+  const open = (ssl?: object) => {
+    const url = new URL(server.url)
+    url.hostname = 'localhost'
+    if (ssl !== undefined) url.searchParams.set('ssl', JSON.stringify(ssl))
+    return closing(mysqlStore({ url: url.href }))
+  }
+
+  it('is used through it where its certificate and name are checked', async () => {
+    await proveUnchanged(open({ ca: await readFile(certificates.ca, 'utf8'), verifyIdentity: true }))
+  })
+
+  it('is refused with a certificate that is not to be trusted, and the message says so', async () => {
+    const otherCa = await readFile(certificates.otherCa, 'utf8')
+    for (const store of [open({}), open({ ca: otherCa })]) {
+      await expect(store.migrate()).rejects.toThrow(/encrypted connection failed: check the certificate/)
+    }
+  })
+
+  it('is said to demand TLS, perhaps, where it lets nobody in without it', async () => {
+    const ca = await readFile(certificates.ca, 'utf8')
+    const admin = open({ ca })
+    await admin.migrate()
+    const { createConnection } = await import('mysql2/promise')
+    const connection = await createConnection({ uri: server.url, ssl: { ca } })
+    await connection.query('set global require_secure_transport = on')
+    cleanups.push(async () => {
+      await connection.query('set global require_secure_transport = off')
+      await connection.end()
+    })
+    await expect(open().migrate()).rejects.toThrow(/demands TLS/)
+  })
+})
+
+const noRedis = noOpenssl ?? redisServerMissing()
+
+describe.skipIf(noRedis)(`a redis server that speaks TLS ${noRedis ?? ''}`, () => {
+  it('is refused with a certificate that nobody knows, and the message says so', async () => {
+    const port = await freePort()
+    const files = ['--tls-cert-file', certificates.cert, '--tls-key-file', certificates.key, '--tls-ca-cert-file', certificates.ca]
+    const server = await createRedisServer(['--tls-port', `${port}`, ...files, '--tls-auth-clients', 'no'])
+    cleanups.push(() => server.dispose())
+    await server.start()
+    await expect(closing(redisStore({ url: `rediss://localhost:${port}` })).migrate?.()).rejects.toThrow(/encrypted connection failed/)
+    // Without TLS the server hangs up.
+    await expect(closing(redisStore({ url: `redis://localhost:${port}` })).migrate?.()).rejects.toThrow(/^redis: /)
+  })
+})
+
+describe('the way to a database', () => {
+  const plain = { encrypted: false, verified: false }
+
+  it.each([
+    ['on this machine', { address: '127.0.0.1', ...plain }],
+    ['on this machine by IPv6', { address: '::1', ...plain }],
+    ['on this machine as a dual-stack socket shows it', { address: '::ffff:127.0.0.53', ...plain }],
+    ['through a socket of this machine', { address: undefined, ...plain }],
+    ['in a network of one’s own', { address: '10.1.2.3', ...plain }],
+    ['in a container’s network', { address: '::ffff:172.18.0.2', ...plain }],
+    ['in an IPv6 network of one’s own', { address: 'fd00::7', ...plain }],
+    ['to a neighbor', { address: 'fe80::1%eth0', ...plain }],
+    ['through TLS that is checked', { address: '203.0.113.7', encrypted: true, verified: true }],
+  ])('is not remarked on %s', (_title, transport) => {
+    expect(judgeTransport('postgres', transport)).toBeUndefined()
+  })
+
+  it.each([
+    ['LATCHKEY_DATABASE_PLAIN', { address: '203.0.113.7', ...plain }],
+    ['LATCHKEY_DATABASE_PLAIN', { address: '::ffff:203.0.113.7', ...plain }],
+    ['LATCHKEY_DATABASE_PLAIN', { address: '2001:db8::1', ...plain }],
+    ['LATCHKEY_DATABASE_UNVERIFIED', { address: '203.0.113.7', encrypted: true, verified: false }],
+    ['LATCHKEY_DATABASE_UNVERIFIED', { address: '10.1.2.3', encrypted: true, verified: false }],
+  ] as const)('is warned of as %s (%o)', (code, transport) => {
+    const warn = vi.fn()
+    const tell = tellOnce('postgres', warn)
+    for (let times = 0; times < 3; times += 1) tell(transport)
+    expect(warn.mock.calls).toEqual([[{ code, message: expect.stringMatching(/^postgres store: /) }]])
+  })
+
+  it('is read from the url of a redis server', async () => {
+    expect(await judgeUrl('redis://user:s3cret-word@203.0.113.7:6379/0')).toMatchObject({ code: 'LATCHKEY_DATABASE_PLAIN' })
+    expect(await judgeUrl('redis://[2001:db8::1]:6379')).toMatchObject({ code: 'LATCHKEY_DATABASE_PLAIN' })
+    for (const url of ['rediss://203.0.113.7', 'redis://localhost', 'redis://[::1]:1', 'redis://no-such-host.invalid', '/tmp/redis.sock']) {
+      expect(await judgeUrl(url)).toBeUndefined()
+    }
+  })
+
+  it('is told to whoever the options name, who must be a function', () => {
+    for (const store of [postgresStore, mysqlStore]) {
+      expect(() => store({ url: 'postgres://a/b', onWarning: 'log' } as never)).toThrow(/onWarning|url/)
+    }
+  })
+})
