@@ -50,8 +50,6 @@ const OTHERS = [
   'url(https://elsewhere.test/x.png)',
   '=cmd|"/c calc"!A1',
   '+SUM(1,1)',
-  '\u202Eexe.txt',
-  '\u200B\u200B',
   '\uFEFFname',
   'z\u0351\u0344\u0306a\u0329\u0353l\u033Cg\u0318o',
   '👩‍👩‍👧‍👦 𝒳 ﷽',
