@@ -2,7 +2,7 @@ import { InvalidInputError, type RefusalCode } from './errors.js'
 import type { Actor } from './model/actor.js'
 import { aboutCopies } from './model/copies.js'
 import type { AuditAction, AuditEvent, LeakInput, LeakReported } from './model/event.js'
-import type { MaybePromise } from './model/json.js'
+import type { MaybePromise, Resources } from './model/json.js'
 import type { Introspection, Principal, Verification, VerifyContext } from './model/principal.js'
 import type { CreateInput, Duration, InstantInput, Minted, Page, Replayed, TokenRecord, TokenStatus, UpdateInput } from './model/record.js'
 import type { UsageReport, UsageSummary } from './model/usage.js'
@@ -160,11 +160,24 @@ export type Decider = {
   countUse(principal: Principal, use: { readonly endpoint?: string; readonly ip?: string; readonly outcome?: UseOutcome }): void
 }
 
+/** What a token may do now, or why it would be refused. */
+export type Standing =
+  | { readonly code: RefusalCode }
+  | {
+      readonly code?: undefined
+      readonly scopes: { has(scope: string): boolean }
+      readonly resources: Resources | undefined
+      /** Absent: every address is allowed. */
+      readonly allowsIp: ((ip: string | undefined) => boolean) | undefined
+      /** Fires when the token ends. */
+      readonly signal: () => AbortSignal
+    }
+
 /** What the management API and the extensions need of an instance, beside its public face. */
 export type Internals = Decider & {
   readonly settings: Pick<Settings, 'groups' | 'expiry' | 'allowWildcard' | 'usage' | 'owner'>
-  /** Would a token of this id be refused now, whoever presents it? Answers from memory where `decide` would; counts nothing. */
-  check(id: string): MaybePromise<RefusalCode | undefined>
+  /** What a token of this id may do now, whoever presents it. Answers from memory where `decide` would; counts nothing. */
+  standing(id: string): MaybePromise<Standing>
   /** The verbs as this actor performs them, who acts from this address unless it names another; and the actor as it was read. */
   actAs(actor: unknown, ip: string | undefined): { readonly handle: TokenHandle; readonly actor: Actor }
   /** Whose token is this, whatever its status? Reads the primary; decides and counts nothing. `undefined`: none of ours. */

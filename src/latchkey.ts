@@ -7,9 +7,9 @@ import { close } from './verbs/close.js'
 import { createHandle } from './verbs/handle.js'
 import { publicActor, readActor, SYSTEM } from './verbs/lib/actor.js'
 import { buildContext } from './verify/build-context.js'
-import { check } from './verify/check.js'
 import { identify } from './verify/identify.js'
 import { introspect } from './verify/introspect.js'
+import { standing } from './verify/standing.js'
 import { countUse, decide, verify } from './verify/verify.js'
 
 /**
@@ -53,7 +53,7 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
       const actor = read.ip === undefined ? { ...read, ip } : read
       return { handle: createHandle(open, actor), actor: publicActor(actor) }
     },
-    check: (id) => check(open(), id),
+    standing: (id) => standing(open(), id),
     identify: async (token) => identify(open(), token),
   }
   const instance: Latchkey = {

@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { InvalidInputError } from './errors.js'
+import type { Actor } from './model/actor.js'
 import type { AuditEvent } from './model/event.js'
 import type { MaybePromise, Resources } from './model/json.js'
 import type { Duration } from './model/record.js'
@@ -39,6 +40,11 @@ export type LatchkeyOptions<S extends string = string> = {
   readonly pepper?: string | readonly string[]
   /** What an owner may do now, or `null` when the owner is gone. A token never does more than its owner. Not asked for tokens without an owner. */
   readonly owner?: (owner: { readonly ownerId: string; readonly tenantId?: string }) => MaybePromise<OwnerPermissions | null>
+  /**
+   * May this actor name this owner for a new token? Asked for owners other than the actor itself. Without it, an actor who manages `all` may name
+   * any owner within its tenants; one who manages its `own` only itself.
+   */
+  readonly mayOwn?: (actor: Actor, owner: { readonly ownerId: string; readonly tenantId?: string }) => MaybePromise<boolean>
   /** How long tokens live. */
   readonly expiry?: ExpiryOptions
   /**
@@ -105,6 +111,7 @@ export type Settings = {
   readonly digesters: readonly [Digester, ...Digester[]]
   readonly parse: (token: unknown) => ParsedToken | undefined
   readonly owner: ((owner: { readonly ownerId: string; readonly tenantId?: string }) => unknown) | undefined
+  readonly mayOwn: LatchkeyOptions['mayOwn'] | undefined
   readonly expiry: Expiry
   readonly cache: { readonly maxEntries: number } | undefined
   readonly maxStalenessMs: number
@@ -168,6 +175,7 @@ const schema = z.strictObject({
   allowWildcard: flag.default(false),
   pepper: z.union([pepperText, z.array(pepperText).min(1, { error: 'must not be an empty list' })], { error: PEPPERS }).optional(),
   owner: callback.optional(),
+  mayOwn: callback.optional(),
   expiry: z
     .strictObject({ default: duration(1).optional(), max: duration(1).optional(), required: flag.default(false) })
     .default({ required: false }),
@@ -208,6 +216,7 @@ export function readOptions(options: LatchkeyOptions): Settings {
     digesters: createDigesters(given.pepper === undefined ? [] : [given.pepper].flat()),
     parse: createParser(given.prefix),
     owner: given.owner as Settings['owner'],
+    mayOwn: given.mayOwn as Settings['mayOwn'],
     expiry: readExpiry(given.expiry),
     cache: cache === undefined ? undefined : { maxEntries },
     maxStalenessMs: maxStaleness * 1000,
@@ -256,7 +265,7 @@ function frozenLists(groups: { readonly [group: string]: readonly string[] }): {
 }
 
 /** Without these, more tokens are good: one that got lost on its way must not go unnoticed. */
-const NEVER_UNDEFINED = ['pepper', 'owner', 'expiry', 'rateLimit'] as const
+const NEVER_UNDEFINED = ['pepper', 'owner', 'mayOwn', 'expiry', 'rateLimit'] as const
 
 // An option that is spelled out as `undefined` counts as left out, except where that would loosen what is checked.
 function withoutUndefined(options: unknown): unknown {

@@ -8,7 +8,7 @@ import { viewRecord } from '../verify/view-record.js'
 import { canSee, type ReadActor } from './lib/actor.js'
 import { auditEvent } from './lib/audit.js'
 import { commit } from './lib/change.js'
-import { checkHandout } from './lib/handout.js'
+import { checkHandout, checkOwner } from './lib/handout.js'
 import { checkLifetime, createShape, endOf, givenFields, readScopes, withoutNull } from './lib/inputs.js'
 
 const MAX_TRIES = 5
@@ -31,6 +31,7 @@ export async function create(context: Context, actor: ReadActor, input: unknown)
   const now = context.settings.clock()
   const draft = readDraft(context, given, actor, now)
   await checkHandout(context, actor, draft)
+  await checkOwner(context, actor, draft)
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
     const minted = mint(context, draft, actor, given)
     const eventId = given.idempotencyKey === undefined ? undefined : creationId(minted.record.id)

@@ -15,11 +15,16 @@ type Given = { token: string; source?: string | undefined; url?: string | undefi
 
 const MAX_URL = 2000
 
+// A find is told as it was found, and the token may be part of it, as in an address's query: it is taken out rather than refused.
+function redacted(max: number): z.ZodType<string> {
+  return z.preprocess((told) => (typeof told === 'string' ? redact(told) : told), text(0, max))
+}
+
 const shape: z.ZodType<Given> = z.strictObject({
   token: z.string({ error: 'must be the token that was found, a string' }),
-  source: text(0, 200).optional(),
-  url: text(0, MAX_URL).optional(),
-  type: text(0, 200).optional(),
+  source: redacted(200).optional(),
+  url: redacted(MAX_URL).optional(),
+  type: redacted(200).optional(),
   action: z.enum(['revoke', 'deactivate', 'notify'], { error: "must be 'revoke', 'deactivate' or 'notify'" }),
 })
 
@@ -66,9 +71,7 @@ function stepOf(current: StoredToken, action: LeakAction, actor: ReadActor, now:
 
 function leakEvent(stored: StoredToken, given: Given, actor: ReadActor, at: number): StoredEvent {
   const { id, prefix, tenantId, ownerId, createdBy } = stored
-  const { action } = given
-  // An address may hold the token itself, in a query or a fragment.
-  const [source, url, type] = [given.source, given.url, given.type].map((told) => (told === undefined ? undefined : redact(told)))
+  const { action, source, url, type } = given
   return {
     id: deriveId(['leak', prefix, id, source ?? '', url ?? '']),
     at,

@@ -100,3 +100,43 @@ describe("an owner's data", () => {
     expect(await tokens.introspect(token)).toMatchObject({ resources: { warehouse: ['w2'], zone: ['north'], shelf: ['s1'] } })
   })
 })
+
+describe('mayOwn', () => {
+  it('decides which owners an actor may name, itself and the application apart', async () => {
+    const asked: unknown[] = []
+    const tokens = instance({
+      mayOwn: (actor, owner) => {
+        asked.push([actor.id, owner])
+        return owner.ownerId === 'bob'
+      },
+    })
+    const make = (actor: Actor | undefined, ownerId: string) =>
+      (actor === undefined ? tokens.system : tokens.as(actor)).create({
+        name: 'x',
+        tenantId: 't1',
+        ownerId,
+        scopes: ['stock:read'],
+        resources: { warehouse: ['w1'] },
+      })
+    expect(await refusal(make(ADMIN, 'bob'))).toBe('done')
+    expect(await refusal(make(ADMIN, 'eve'))).toBe('grant_denied ownerId')
+    expect(await refusal(make(ADMIN, 'ann'))).toBe('done')
+    expect(await refusal(make(undefined, 'eve'))).toBe('done')
+    expect(asked).toEqual([
+      ['ann', { ownerId: 'bob', tenantId: 't1' }],
+      ['ann', { ownerId: 'eve', tenantId: 't1' }],
+    ])
+  })
+
+  it.each([
+    ['throws', () => Promise.reject(undefined)],
+    ['answers no boolean', () => 'yes' as never],
+    ['hangs', () => new Promise<boolean>(() => undefined)],
+  ])('that %s lets nobody name anybody', async (_what, mayOwn) => {
+    const tokens = instance({ mayOwn, deadline: 0.05 })
+    expect(
+      await refusal(tokens.as(ADMIN).create({ name: 'x', tenantId: 't1', ownerId: 'bob', scopes: [], resources: { warehouse: ['w1'] } })),
+    ).toMatch(/^store_unavailable/)
+    expect((await tokens.system.list()).items).toEqual([])
+  })
+})

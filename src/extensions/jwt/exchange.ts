@@ -2,13 +2,14 @@ import { InvalidInputError } from '../../errors.js'
 import { answerJson, answerProblem, readRawBody } from '../../http/fetch-answer.js'
 import type { Latchkey } from '../../instance.js'
 import type { Resources } from '../../model/json.js'
-import type { Principal } from '../../model/principal.js'
-import type { Duration } from '../../model/record.js'
+import type { Duration, TokenRecord } from '../../model/record.js'
 import { readDuration } from '../../policy/duration.js'
+import { compileNetworks } from '../../policy/network.js'
 import { readResources, resourcesWithin } from '../../policy/resource.js'
 import { generateId } from '../../token/generate.js'
 import { platformRandom } from '../../token/random.js'
 import { endpoint, oauthError, Refused } from '../oauth/client.js'
+import { clientOf, subjectOf } from '../oauth/subject.js'
 import type { SigningKey } from './keys.js'
 import { signClaims } from './sign.js'
 
@@ -77,28 +78,31 @@ export function exchange<S extends string>(tokens: Latchkey<S>, options: Exchang
     }
     // RFC 8693 §2.2.2: a subject token that is not good is an invalid_request.
     if (!verification.ok) throw oauthError(400, 'invalid_request', 'the subject token is not valid')
-    const { principal } = verification
-    const record = await tokens.system.get(principal.tokenId)
+    // What is signed lives on without the store, so it says what the primary says now, not what a cache remembers.
+    const parent = await tokens.introspect(form.get('subject_token') ?? '')
+    if (!parent.active || !isAllowedFrom(parent.record, address)) throw oauthError(400, 'invalid_request', 'the subject token is not valid')
+    const { record } = parent
     const now = Math.floor(clock() / 1000)
-    const exp = Math.min(now + lifetime, Math.floor((record?.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY) / 1000))
-    if (record === undefined || exp <= now) throw oauthError(400, 'invalid_request', 'the subject token is about to end')
-    const scope = readScope(form, principal)
-    const resources = readNarrower(form, principal.resources)
+    const exp = Math.min(now + lifetime, Math.floor((record.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY) / 1000))
+    if (exp <= now) throw oauthError(400, 'invalid_request', 'the subject token is about to end')
+    const scope = readScope(form, parent.scopes)
+    const resources = readNarrower(form, parent.resources)
     const token = await signClaims(
       {
         iss: issuer,
-        sub: principal.ownerId ?? principal.tokenId,
-        client_id: principal.ownerId ?? principal.tokenId,
+        sub: subjectOf(record),
+        client_id: clientOf(record),
         aud: audience,
         iat: now,
         exp,
         jti: generateId(platformRandom),
         scope: scope.join(' '),
-        parent: principal.tokenId,
-        name: principal.name,
-        ...(principal.tenantId !== undefined && { tenant_id: principal.tenantId }),
-        ...(principal.ownerId !== undefined && { owner_id: principal.ownerId }),
+        parent: record.id,
+        name: record.name,
+        ...(record.tenantId !== undefined && { tenant_id: record.tenantId }),
+        ...(record.ownerId !== undefined && { owner_id: record.ownerId }),
         ...(resources !== undefined && { resources }),
+        ...(record.allowedIps !== undefined && { allowed_ips: record.allowedIps }),
       },
       key,
     )
@@ -141,11 +145,15 @@ function readAudience(form: URLSearchParams, audiences: readonly string[]): stri
   return named
 }
 
-function readScope(form: URLSearchParams, principal: Principal): readonly string[] {
+function isAllowedFrom({ allowedIps }: TokenRecord, address: string | undefined): boolean {
+  return allowedIps === undefined || compileNetworks(allowedIps)(address)
+}
+
+function readScope(form: URLSearchParams, granted: readonly string[]): readonly string[] {
   const asked = form.get('scope')
-  if (asked === null) return principal.scopes
+  if (asked === null) return granted
   const scopes = asked.split(' ').filter((scope) => scope !== '')
-  if (!scopes.every((scope) => principal.allows(scope)))
+  if (!scopes.every((scope) => granted.includes(scope)))
     throw oauthError(400, 'invalid_scope', 'the subject token does not have all of these scopes')
   return [...new Set(scopes)]
 }

@@ -1,7 +1,7 @@
 import { type CryptoKey, createLocalJWKSet, errors, type FlattenedJWSInput, type JWSHeaderParameters } from 'jose'
 import { InvalidInputError, StoreUnavailableError } from '../../errors.js'
 import { callOut } from '../../store/deadline.js'
-import type { JwkSet } from './jwk.js'
+import type { Jwk, JwkSet } from './jwk.js'
 
 /** Finds the key that a token's header names; `undefined` where there is none. Throws `StoreUnavailableError` when it cannot know. */
 export type KeySource = (header: JWSHeaderParameters, token: FlattenedJWSInput) => Promise<CryptoKey | Uint8Array | undefined>
@@ -30,10 +30,8 @@ const INTERVAL_MS = 30_000
  */
 export function localKeys(set: JwkSet): KeySource {
   for (const [at, jwk] of set.keys.entries()) {
-    if (jwk.kty === 'RSA' && bitsOf(jwk.n) < LEAST_RSA_BITS)
-      throw new InvalidInputError(`keys.${at}`, `RSA keys need ${LEAST_RSA_BITS} bits`)
-    if (jwk.kty === 'oct' && bitsOf(jwk.k) < LEAST_HMAC_BITS)
-      throw new InvalidInputError(`keys.${at}`, `HMAC keys need ${LEAST_HMAC_BITS} bits`)
+    const weakness = weaknessOf(jwk)
+    if (weakness !== undefined) throw new InvalidInputError(['keys', at], weakness)
   }
   const find = createLocalJWKSet(set)
   return async (header, token) => {
@@ -44,6 +42,20 @@ export function localKeys(set: JwkSet): KeySource {
       throw error
     }
   }
+}
+
+// RFC 7518 §3.2, §3.3.
+function weaknessOf({ kty, n, k }: Jwk): string | undefined {
+  if (kty === 'RSA' && bitsOf(n) < LEAST_RSA_BITS) return `RSA keys need ${LEAST_RSA_BITS} bits`
+  if (kty === 'oct' && bitsOf(k) < LEAST_HMAC_BITS) return `HMAC keys need ${LEAST_HMAC_BITS} bits`
+  return undefined
+}
+
+/** Is this an address that keys may come from: https, or this machine itself? */
+export function isSafeAddress(url: string): boolean {
+  if (!URL.canParse(url)) return false
+  const { protocol, hostname } = new URL(url)
+  return protocol === 'https:' || (protocol === 'http:' && ['localhost', '127.0.0.1', '[::1]'].includes(hostname))
 }
 
 function bitsOf(value: unknown): number {
@@ -65,7 +77,10 @@ export function remoteKeys(url: () => Promise<string>, fetch: Fetch, monotonic: 
   async function load(): Promise<void> {
     const set = await fetchJson(await url(), fetch)
     if (!isKeySet(set)) throw new StoreUnavailableError("the issuer's key address answered no keys")
-    keys = localKeys({ keys: set.keys.filter((jwk) => jwk.kty !== 'oct') })
+    // What somebody else published is not ours to mend: a weak key verifies nothing, and the others go on.
+    const usable = set.keys.filter((jwk) => jwk.kty !== 'oct' && weaknessOf(jwk) === undefined)
+    if (usable.length === 0) throw new StoreUnavailableError("the issuer's key address answered no usable key")
+    keys = localKeys({ keys: usable })
     fetchedAt = triedAt
   }
 
@@ -110,7 +125,7 @@ export function discoverKeys(issuer: string, fetch: Fetch): () => Promise<string
     const document = await fetchJson(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`, fetch)
     const { issuer: named, jwks_uri: uri } = Object(document) as { issuer?: unknown; jwks_uri?: unknown }
     if (named !== issuer) throw new StoreUnavailableError("the issuer's metadata names another issuer")
-    if (typeof uri !== 'string' || !URL.canParse(uri)) throw new StoreUnavailableError("the issuer's metadata has no jwks_uri")
+    if (typeof uri !== 'string' || !isSafeAddress(uri)) throw new StoreUnavailableError("the issuer's metadata has no jwks_uri with https")
     known = uri
     return uri
   }

@@ -13,6 +13,8 @@ export type Identity = {
   readonly scopes: readonly string[]
   readonly resources?: Resources | undefined
   readonly metadata?: JsonObject | undefined
+  /** Where the token may be used from. Absent: from anywhere. */
+  readonly allowedIps?: readonly string[] | undefined
 }
 
 const LONGEST_TIMER_MS = 2_147_483_647
@@ -30,9 +32,10 @@ export class SignedPrincipal implements Principal {
   readonly #granted: ReadonlySet<string>
   readonly #resources: Resources | undefined
   readonly #endsInMs: () => number
-  #controller: AbortController | undefined
+  readonly #parentSignal: (() => AbortSignal) | undefined
+  #signal: AbortSignal | undefined
 
-  constructor(kind: 'signed' | 'foreign', identity: Identity, endsInMs: () => number) {
+  constructor(kind: 'signed' | 'foreign', identity: Identity, endsInMs: () => number, parentSignal?: () => AbortSignal) {
     const { tokenId, name, tenantId, ownerId, scopes, resources, metadata } = identity
     this.kind = kind
     this.tokenId = tokenId
@@ -45,19 +48,21 @@ export class SignedPrincipal implements Principal {
     this.#granted = new Set(scopes)
     this.#resources = resources
     this.#endsInMs = endsInMs
+    this.#parentSignal = parentSignal
   }
 
   allows(scope: string, resources?: { readonly [dimension: string]: string | readonly string[] }): boolean {
     return this.#granted.has(scope) && (resources === undefined || resourcesAllow(this.#resources, resources))
   }
 
-  /** Fires when the token expires. */
+  /** Fires when the token expires, or when the API token that it was made from ends, where that is followed. */
   get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController()
-      this.#arm(this.#controller)
+    if (this.#signal === undefined) {
+      const controller = new AbortController()
+      this.#arm(controller)
+      this.#signal = this.#parentSignal === undefined ? controller.signal : AbortSignal.any([controller.signal, this.#parentSignal()])
     }
-    return this.#controller.signal
+    return this.#signal
   }
 
   #arm(controller: AbortController): void {

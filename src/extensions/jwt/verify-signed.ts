@@ -1,18 +1,21 @@
 import { type CompactJWSHeaderParameters, compactVerify, errors, type FlattenedJWSInput } from 'jose'
 import { InvalidInputError, type RefusalCode, StoreUnavailableError } from '../../errors.js'
-import { AUTHENTICATOR, type Decider, internalsOf, type Latchkey, registerDecider } from '../../instance.js'
-import type { Resources } from '../../model/json.js'
-import type { Verification } from '../../model/principal.js'
+import { AUTHENTICATOR, type Decider, internalsOf, type Latchkey, registerDecider, type Standing } from '../../instance.js'
+import type { MaybePromise, Resources } from '../../model/json.js'
+import type { Verification, VerifyContext } from '../../model/principal.js'
 import type { Duration } from '../../model/record.js'
 import { readDuration } from '../../policy/duration.js'
+import { compileNetworks } from '../../policy/network.js'
 import { readResources } from '../../policy/resource.js'
+import { intersectResources } from '../../verify/permissions.js'
 import type { Verifier } from './accept.js'
 import { decideAndCount } from './decide-and-count.js'
 import type { JwkSet } from './jwk.js'
-import { discoverKeys, type Fetch, type KeySource, localKeys, remoteKeys } from './key-source.js'
+import { discoverKeys, type Fetch, isSafeAddress, type KeySource, localKeys, remoteKeys } from './key-source.js'
 import { type Claims, isGoodHeader, looksSigned, readClaims } from './read-claims.js'
 import { type Identity, SignedPrincipal } from './signed-principal.js'
 
+const HOUR_SECONDS = 3600
 const DEFAULT_SKEW_SECONDS = 5
 const MAX_SKEW_SECONDS = 60
 const ALGORITHMS: ReadonlySet<string> = new Set([
@@ -39,6 +42,8 @@ export type VerifierOptions = {
   /** This service: one of the token's `aud` must be one of these. */
   readonly audience: string | readonly string[]
   readonly keys: KeysInput
+  /** The longest life of a token that is accepted, from `iat` to `exp`. @default '1h' for `verifySigned`, '1d' for `foreignTokens` */
+  readonly maxLifetime?: Duration
   /** What clocks may differ by, at most a minute. @default '5s' */
   readonly clockTolerance?: Duration
   /** @default the platform's */
@@ -69,9 +74,10 @@ export type ForeignTokenOptions = VerifierOptions & {
 type Rules = {
   readonly algorithms: readonly string[]
   readonly types: readonly string[]
+  readonly maxLifetime: number
   readonly identify: (claims: Claims) => Identity | null
-  /** What else must hold, after everything about the token itself does. */
-  readonly also: ((identity: Identity) => RefusalCode | undefined | Promise<RefusalCode | undefined>) | undefined
+  /** What the API token that it was made from may do now, after everything about the token itself holds. */
+  readonly parent: ((identity: Identity) => MaybePromise<Standing>) | undefined
 }
 
 /**
@@ -91,8 +97,9 @@ export function verifySigned(options: VerifySignedOptions): Verifier {
   return createVerifier('signed', options, {
     algorithms: ['ES256', 'EdDSA'],
     types: ['at+jwt'],
+    maxLifetime: HOUR_SECONDS,
     identify: identityOf,
-    also: strict === undefined ? undefined : (identity) => strict.check(identity.tokenId),
+    parent: strict === undefined ? undefined : (identity) => strict.standing(identity.tokenId),
   })
 }
 
@@ -110,8 +117,9 @@ export function foreignTokens(options: ForeignTokenOptions): Verifier {
   return createVerifier('foreign', options, {
     algorithms,
     types: types.map((type) => type.toLowerCase()),
+    maxLifetime: 24 * HOUR_SECONDS,
     identify: (claims) => principal(claims.all),
-    also: undefined,
+    parent: undefined,
   })
 }
 
@@ -127,9 +135,10 @@ function createVerifier(kind: 'signed' | 'foreign', options: VerifierOptions, ru
   if (audiences.length === 0 || !audiences.every((audience) => typeof audience === 'string' && audience !== '')) {
     throw new InvalidInputError('audience', 'must name this service')
   }
+  const longest = readDuration('maxLifetime', options.maxLifetime ?? rules.maxLifetime)
   const findKey = sourceOf(options)
 
-  async function decide(token: unknown): Promise<Verification> {
+  async function decide(token: unknown, context?: VerifyContext): Promise<Verification> {
     if (!looksSigned(token)) return refused('token_malformed')
     if (!isGoodHeader(token, rules.algorithms, rules.types)) return refused('token_malformed')
     if (!(await isSigned(token, findKey, rules.algorithms))) return refused('secret_mismatch')
@@ -138,13 +147,17 @@ function createVerifier(kind: 'signed' | 'foreign', options: VerifierOptions, ru
       return refused('token_unknown')
     const now = clock() / 1000
     if (!(now < claims.exp + skew)) return refused('token_expired')
-    if (!(claims.iat <= now + skew) || !(claims.iat <= claims.exp)) return refused('token_unknown')
+    if (!(claims.iat <= now + skew) || !(claims.iat <= claims.exp) || !(claims.exp - claims.iat <= longest)) return refused('token_unknown')
     if (claims.nbf !== undefined && !(claims.nbf <= now + skew)) return refused('token_not_yet_valid')
     const identity = rules.identify(claims)
     if (identity === null) return refused('owner_denied')
-    const code = await rules.also?.(identity)
-    if (code !== undefined) return refused(code)
-    return { ok: true, principal: new SignedPrincipal(kind, identity, () => claims.exp * 1000 - clock()) }
+    const { allowedIps } = identity
+    if (allowedIps !== undefined && !compileNetworks(allowedIps)(context?.ip)) return refused('ip_denied')
+    const parent = await rules.parent?.(identity)
+    if (parent?.code !== undefined) return refused(parent.code)
+    if (parent?.allowsIp !== undefined && !parent.allowsIp(context?.ip)) return refused('ip_denied')
+    const narrowed = parent === undefined ? identity : narrowedBy(identity, parent)
+    return { ok: true, principal: new SignedPrincipal(kind, narrowed, () => claims.exp * 1000 - clock(), parent?.signal) }
   }
 
   // The use was counted where the API token was exchanged.
@@ -154,12 +167,24 @@ function createVerifier(kind: 'signed' | 'foreign', options: VerifierOptions, ru
   return verifier
 }
 
+/** What is left of a signed token where its parent can do less by now. */
+function narrowedBy(identity: Identity, parent: Extract<Standing, { code?: undefined }>): Identity {
+  return {
+    ...identity,
+    scopes: identity.scopes.filter((scope) => parent.scopes.has(scope)),
+    resources: intersectResources(identity.resources, parent.resources),
+  }
+}
+
 function sourceOf({ keys, issuer, fetch: given }: VerifierOptions): KeySource {
   const fetchKeys: Fetch = given ?? ((url, init) => fetch(url, init))
-  if (keys === 'discover') return remoteKeys(discoverKeys(issuer, fetchKeys), fetchKeys)
+  if (keys === 'discover') {
+    if (!isSafeAddress(issuer)) throw new InvalidInputError('issuer', 'must be an https address for its keys to be discovered')
+    return remoteKeys(discoverKeys(issuer, fetchKeys), fetchKeys)
+  }
   if ('keys' in keys) return localKeys(keys)
   const { url } = keys
-  if (!URL.canParse(url)) throw new InvalidInputError('keys.url', 'must be an absolute URL')
+  if (!isSafeAddress(url)) throw new InvalidInputError('keys.url', 'must be an https address')
   return remoteKeys(() => Promise.resolve(url), fetchKeys)
 }
 
@@ -183,10 +208,12 @@ async function isSigned(token: string, findKey: KeySource, algorithms: readonly 
 }
 
 function identityOf({ all, jti, sub }: Claims): Identity | null {
-  const { parent, name, tenant_id: tenantId, owner_id: ownerId, scope, client_id: clientId } = all
+  const { parent, name, tenant_id: tenantId, owner_id: ownerId, scope, client_id: clientId, allowed_ips: allowedIps } = all
   if (jti === undefined || typeof clientId !== 'string' || typeof scope !== 'string' || typeof parent !== 'string') return null
   // A tenant in a form that cannot be read must not become "of every tenant".
   if ((tenantId !== undefined && typeof tenantId !== 'string') || (ownerId !== undefined && typeof ownerId !== 'string')) return null
+  // Addresses that cannot be read must not become "from anywhere".
+  if (allowedIps !== undefined && !(Array.isArray(allowedIps) && allowedIps.every((entry) => typeof entry === 'string'))) return null
   let resources: Resources | undefined
   try {
     resources = all.resources === undefined ? undefined : readResources('resources', all.resources)
@@ -200,6 +227,7 @@ function identityOf({ all, jti, sub }: Claims): Identity | null {
     ownerId,
     scopes: scope.split(' ').filter((word) => word !== ''),
     resources,
+    allowedIps,
   }
 }
 

@@ -2,6 +2,7 @@ import { answerJson } from '../../http/fetch-answer.js'
 import type { Latchkey } from '../../instance.js'
 import type { TokenRecord } from '../../model/record.js'
 import { authenticateClient, type ClientOf, checkClientOf, endpoint, mayKnow, readTokenForm } from './client.js'
+import { clientOf, subjectOf } from './subject.js'
 
 /** How `introspection` is set up. */
 export type IntrospectionOptions = {
@@ -48,8 +49,8 @@ function describe(record: TokenRecord, scopes: readonly string[]): Record<string
     active: true,
     scope: scopes.join(' '),
     token_type: 'Bearer',
-    client_id: record.ownerId ?? record.id,
-    sub: record.ownerId ?? record.id,
+    client_id: clientOf(record),
+    sub: subjectOf(record),
     jti: record.id,
     iat: Math.floor(record.createdAt.getTime() / 1000),
     ...(record.notBefore !== undefined && { nbf: Math.ceil(record.notBefore.getTime() / 1000) }),

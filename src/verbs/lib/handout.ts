@@ -1,8 +1,9 @@
-import { GrantDeniedError, InvalidInputError } from '../../errors.js'
+import { GrantDeniedError, InvalidInputError, StoreUnavailableError } from '../../errors.js'
 import type { StoredToken } from '../../model/record.js'
+import { callOut } from '../../store/deadline.js'
 import type { Context } from '../../verify/context.js'
 import { intersectResources } from '../../verify/permissions.js'
-import { checkGrant, type Kept, type ReadActor } from './actor.js'
+import { checkGrant, type Kept, publicActor, type ReadActor, SYSTEM } from './actor.js'
 
 /** What of a token decides about handing it out. */
 export type HandedOut = Pick<StoredToken, 'tenantId' | 'ownerId' | 'scopes' | 'resources' | 'inherit'>
@@ -29,4 +30,26 @@ export async function checkHandout(context: Context, actor: ReadActor, token: Ha
   const owned = await context.owners.of(ownerId, tenantId)
   if (owned === null) throw new GrantDeniedError('ownerId', 'this owner has no access any more')
   checkGrant(catalogue, actor, { ...wanted, scopes: owned.scopes.names, resources: intersectResources(resources, owned.resources) }, kept)
+}
+
+/**
+ * Refuses an owner that the actor may not name: whoever calls with the token is taken for that owner.
+ *
+ * @throws GrantDeniedError `grant_denied`, field `ownerId`
+ * @throws StoreUnavailableError `store_unavailable`, when the callback throws, hangs or answers anything but a boolean
+ */
+export async function checkOwner(context: Context, actor: ReadActor, { ownerId, tenantId }: HandedOut): Promise<void> {
+  const { mayOwn, deadlineMs } = context.settings
+  if (mayOwn === undefined || ownerId === undefined || ownerId === actor.id || actor === SYSTEM) return
+  const owner = tenantId === undefined ? { ownerId } : { ownerId, tenantId }
+  const allowed = await callOut(
+    'the mayOwn callback',
+    deadlineMs,
+    () => mayOwn(publicActor(actor), owner),
+    (answer): boolean => {
+      if (typeof answer === 'boolean') return answer
+      throw new StoreUnavailableError('the mayOwn callback answered neither true nor false')
+    },
+  )
+  if (!allowed) throw new GrantDeniedError('ownerId', 'you may not name this owner')
 }

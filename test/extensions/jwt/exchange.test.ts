@@ -24,8 +24,8 @@ describe('the exchange (RFC 8693)', () => {
     expect(decodeProtectedHeader(signed)).toEqual({ alg: 'ES256', kid: key.kid, typ: 'at+jwt' })
     expect(decodeJwt(signed)).toEqual({
       iss: ISSUER,
-      sub: 'u7',
-      client_id: 'u7',
+      sub: 'owner:acme:u7',
+      client_id: `token:${record.id}`,
       aud: 'stock',
       iat: 1_800_000_000,
       exp: 1_800_000_300,

@@ -1,0 +1,42 @@
+import type { Entry } from '../cache/entry.js'
+import type { Owned } from '../cache/owners.js'
+import type { Standing } from '../instance.js'
+import type { MaybePromise } from '../model/json.js'
+import { refusalOf } from '../policy/status.js'
+import { isThenable } from '../store/deadline.js'
+import type { Context } from './context.js'
+import { intersectResources, scopesInForce } from './permissions.js'
+
+/**
+ * What a token of this id may do now, whoever presents it, or why it would be refused. Answers from memory where `decide` would; counts nothing.
+ *
+ * For what was made from a token and must end, and be narrowed, with it.
+ *
+ * @throws StoreUnavailableError `store_unavailable`, when it cannot decide (thrown or rejected)
+ */
+export function standing(context: Context, id: string): MaybePromise<Standing> {
+  const entry = context.records.get(id)
+  if (entry !== undefined) return judge(context, entry)
+  if (context.records.lacks(id)) return { code: 'token_unknown' }
+  return context.records.read(id, undefined).then((read) => judge(context, read))
+}
+
+function judge(context: Context, entry: Entry | undefined): MaybePromise<Standing> {
+  if (entry === undefined) return { code: 'token_unknown' }
+  const code = refusalOf(entry.lifecycle, context.settings.clock())
+  if (code !== undefined) return { code }
+  if (context.owners === undefined || entry.ownerId === undefined) return standingOf(context, entry, undefined)
+  const owned = context.owners.of(entry.ownerId, entry.tenantId)
+  return isThenable(owned) ? owned.then((late) => standingOf(context, entry, late)) : standingOf(context, entry, owned)
+}
+
+function standingOf(context: Context, entry: Entry, owned: Owned | null | undefined): Standing {
+  if (owned === null) return { code: 'owner_denied' }
+  const { optional } = entry
+  return {
+    scopes: scopesInForce(context.settings.catalogue, { scopes: entry.scopes, inherit: optional?.inherit === true }, owned),
+    resources: intersectResources(optional?.resources, owned?.resources),
+    allowsIp: optional?.allowsIp,
+    signal: () => context.signalOf(entry),
+  }
+}
