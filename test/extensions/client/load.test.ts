@@ -16,9 +16,9 @@ describe('a client on a file, against Express and SQLite', { timeout: 90_000 }, 
   }
 
   it('rotates on its schedule under load, and no request fails', async () => {
-    stage = await startStage({ rotateEvery: 1 })
+    stage = await startStage()
     const { line, figures } = stage
-    const holder = stage.start({ perSecond: 100, overlap: 2 })
+    const holder = stage.start({ perSecond: 100, overlapHours: 2 })
     await expect.poll(async () => (await line()).tokens, slow).toBeGreaterThan(5)
     await holder.stop()
     expect(await found(stage)).toEqual([])
@@ -28,9 +28,9 @@ describe('a client on a file, against Express and SQLite', { timeout: 90_000 }, 
   })
 
   it('rotates once for all processes that share the file, and no request of any fails', async () => {
-    stage = await startStage({ rotateEvery: 1 })
+    stage = await startStage()
     const { line, figures } = stage
-    const holders = [1, 2].map(() => stage?.start({ perSecond: 50, overlap: 5 }))
+    const holders = [1, 2].map(() => stage?.start({ perSecond: 50, overlapHours: 5 }))
     await expect.poll(async () => (await line()).tokens, slow).toBeGreaterThan(4)
     await Promise.all(holders.map((holder) => holder?.stop()))
     expect(await found(stage)).toEqual([])
@@ -41,36 +41,53 @@ describe('a client on a file, against Express and SQLite', { timeout: 90_000 }, 
   })
 
   it('killed after the server has rotated and before it answered, finishes the rotation at the next start', async () => {
-    stage = await startStage({ rotateEvery: 1 })
+    stage = await startStage()
     const { line } = stage
-    const victim = stage.start({ perSecond: 50, overlap: 60, quickLock: true })
+    const victim = stage.start({ perSecond: 50, overlapHours: 60, quickLock: true })
     await stage.loseNextAnswer()
     await victim.kill()
     const before = (await line()).tokens
-    const next = stage.start({ perSecond: 50, overlap: 60, quickLock: true })
+    const next = stage.start({ perSecond: 50, overlapHours: 60, quickLock: true })
     await expect.poll(async () => (await line()).tokens, slow).toBeGreaterThan(before + 1)
     await next.stop()
     expect(await found(stage)).toEqual([])
   })
 
   it('killed after the server answered and before the new token was saved, finishes the rotation at the next start', async () => {
-    stage = await startStage({ rotateEvery: 1 })
+    stage = await startStage()
     const { line } = stage
-    const victim = stage.start({ perSecond: 50, overlap: 60, quickLock: true, stuckSave: true })
+    const victim = stage.start({ perSecond: 50, overlapHours: 60, quickLock: true, stuckSave: true })
     await victim.says('saving')
     await victim.kill()
     const before = (await line()).tokens
-    const next = stage.start({ perSecond: 50, overlap: 60, quickLock: true })
+    const next = stage.start({ perSecond: 50, overlapHours: 60, quickLock: true })
     await expect.poll(async () => (await line()).tokens, slow).toBeGreaterThan(before + 1)
     await next.stop()
     expect(await found(stage)).toEqual([])
   })
 
+  it('suspended in the middle of a rotation, takes over what another process has made of it meanwhile', async () => {
+    stage = await startStage()
+    const { line, figures } = stage
+    const sleeper = stage.start({ perSecond: 20, overlapHours: 60, quickLock: true })
+    await stage.loseNextAnswer()
+    sleeper.suspend()
+    const before = (await line()).tokens
+    const other = stage.start({ perSecond: 20, overlapHours: 60, quickLock: true })
+    await expect.poll(async () => (await line()).tokens, slow).toBeGreaterThan(before)
+    const used = figures.used.size
+    sleeper.wake()
+    await expect.poll(async () => (await line()).tokens, slow).toBeGreaterThan(before + 2)
+    await Promise.all([sleeper.stop(), other.stop()])
+    expect(await found(stage)).toEqual([])
+    expect(figures.used.size).toBeGreaterThan(used)
+  })
+
   it('killed again and again, at any time, fails no request of the process beside it', async () => {
-    stage = await startStage({ rotateEvery: 1 })
-    const steady = stage.start({ perSecond: 50, overlap: 60, quickLock: true })
+    stage = await startStage()
+    const steady = stage.start({ perSecond: 50, overlapHours: 60, quickLock: true })
     for (let kills = 0; kills < 4; kills += 1) {
-      const victim = stage.start({ perSecond: 50, overlap: 60, quickLock: true })
+      const victim = stage.start({ perSecond: 50, overlapHours: 60, quickLock: true })
       await victim.says('progress')
       await new Promise((resolve) => setTimeout(resolve, Math.random() * 1000))
       await victim.kill()

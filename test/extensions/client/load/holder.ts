@@ -1,12 +1,15 @@
 import { createClient } from 'latchkey/client'
 import { createFileStorage } from '../../../../src/extensions/client/node/file-storage.js'
-import type { HolderOptions, HolderSays } from './protocol.js'
+import { type HolderOptions, type HolderSays, SPEED } from './protocol.js'
 
 // A holder as users run it: a client on a file, at a steady rate whether or not answers come. Started by `run-load.ts`.
-const { origin, file, perSecond, overlap, quickLock, stuckSave }: HolderOptions = JSON.parse(process.argv[2] ?? '')
+const { origin, file, perSecond, overlapHours, quickLock, stuckSave }: HolderOptions = JSON.parse(process.argv[2] ?? '')
 const say = (message: HolderSays): void => void process.send?.(message)
 
-const storage = createFileStorage(file, quickLock ? { beatMs: 50, staleMs: 500, pollMs: 10, patienceMs: 30_000 } : undefined)
+const now = performance.now.bind(performance)
+performance.now = () => now() * SPEED
+const staleMs = (quickLock ? 500 : 6000) * SPEED
+const storage = createFileStorage(file, { beatMs: quickLock ? 50 : 1000, staleMs, pollMs: 20, patienceMs: 30_000 * SPEED })
 const errors: string[] = []
 const client = createClient({
   manage: `${origin}/tokens`,
@@ -18,7 +21,7 @@ const client = createClient({
     }
     return storage.save(state)
   },
-  overlap,
+  overlap: `${overlapHours}h`,
   deadline: 5,
   onError: ({ code, message }) => errors.push(`${code}: ${message}`),
 })
@@ -32,7 +35,7 @@ const used = new Set<string>()
 
 async function ask(): Promise<void> {
   underWay += 1
-  const began = performance.now()
+  const began = now()
   try {
     const response = await client.fetch(`${origin}/api/stock`)
     const { caller } = (await response.json()) as { caller?: string }
@@ -42,7 +45,7 @@ async function ask(): Promise<void> {
   } catch (error) {
     failed.push(error instanceof Error ? `${error.message}: ${error.cause}` : String(error))
   }
-  latencies.push(performance.now() - began)
+  latencies.push(now() - began)
   sent += 1
   underWay -= 1
 }
@@ -59,11 +62,10 @@ const TICK_MS = 10
 /** A machine that cannot keep up sends fewer, and the figures tell. */
 const MOST_UNDER_WAY = 256
 let owed = 0
-let last = performance.now()
+let last = now()
 const ticking = setInterval(() => {
-  const now = performance.now()
-  owed += ((now - last) * perSecond) / 1000
-  last = now
+  owed += ((now() - last) * perSecond) / 1000
+  last = now()
   for (; owed >= 1; owed -= 1) if (underWay < MOST_UNDER_WAY) void ask()
 }, TICK_MS)
 const reporting = setInterval(report, 50)

@@ -1,5 +1,8 @@
+/** Tokens are due every hour at the least, so the clocks of the server and of its holders run fast: an hour passes in a second. */
+export const SPEED = 3600
+
 /** What the server's process is told to begin with. */
-export type ServerOptions = { readonly database: string; readonly rotateEvery: number }
+export type ServerOptions = { readonly database: string }
 
 /** What the server's process says. `held`: it has rotated, and will never answer. */
 export type ServerSays =
@@ -25,7 +28,8 @@ export type HolderOptions = {
   readonly origin: string
   readonly file: string
   readonly perSecond: number
-  readonly overlap: number
+  /** In hours, each of which passes in a second. */
+  readonly overlapHours: number
   /** Given: the lock of the file is quicker to find that somebody is dead. */
   readonly quickLock?: boolean
   /** Never comes back from saving a new token. */

@@ -13,6 +13,9 @@ export type Figures = { sent: number; succeeded: number; failed: string[]; error
 export type Holder = {
   /** The next time that it says so. */
   says(what: HolderSays['says']): Promise<void>
+  /** Stands still, as a suspended machine does, until it is woken. */
+  suspend(): void
+  wake(): void
   /** As `kill -9` does it. */
   kill(): Promise<void>
   /** Lets it finish its requests and end. */
@@ -34,7 +37,7 @@ export type Stage = {
 let programs: Promise<readonly [string, string]> | undefined
 
 /** Starts a server, with a first token in the file. */
-export async function startStage(options: Omit<ServerOptions, 'database'>): Promise<Stage> {
+export async function startStage(): Promise<Stage> {
   programs ??= Promise.all([bundle(new URL('server.ts', import.meta.url)), bundle(new URL('holder.ts', import.meta.url))])
   const [serverProgram, holderProgram] = await programs
   const folder = await mkdtemp(join(tmpdir(), 'latchkey-load-'))
@@ -50,7 +53,7 @@ export async function startStage(options: Omit<ServerOptions, 'database'>): Prom
     await rm(folder, { recursive: true, force: true })
   }
   try {
-    const server = run(serverProgram, { database: join(folder, 'tokens.db'), ...options })
+    const server = run(serverProgram, { database: join(folder, 'tokens.db') } satisfies ServerOptions)
     const { origin, token } = await next<ServerSays, 'ready'>(server, 'ready')
     const file = join(folder, 'token')
     await writeFile(file, token)
@@ -91,6 +94,8 @@ function holderOf(child: ChildProcess, figures: Figures): Holder {
   })
   return {
     says: async (what) => void (await next<HolderSays, typeof what>(child, what)),
+    suspend: () => void child.kill('SIGSTOP'),
+    wake: () => void child.kill('SIGCONT'),
     kill: () => ended(child, () => child.kill('SIGKILL')),
     stop: () => ended(child, () => child.send('stop')),
   }

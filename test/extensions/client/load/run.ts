@@ -3,6 +3,7 @@ import { complaints, type Stage, startStage, tell } from './run-load.js'
 // `npm run test:client`: the client under full load through twenty rotations, alone, with a second process on its file, and while processes are killed.
 const PER_SECOND = 1000
 const ROTATIONS = 20
+/** In seconds of the machine. */
 const OVERLAP = 2
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
@@ -12,7 +13,7 @@ async function through(stage: Stage, tokens: number): Promise<void> {
 }
 
 async function scenario(name: string, act: (stage: Stage) => Promise<void>): Promise<void> {
-  const stage = await startStage({ rotateEvery: 1 })
+  const stage = await startStage()
   try {
     const began = performance.now()
     await act(stage)
@@ -30,20 +31,20 @@ async function scenario(name: string, act: (stage: Stage) => Promise<void>): Pro
 }
 
 await scenario('one process', async (stage) => {
-  const holder = stage.start({ perSecond: PER_SECOND, overlap: OVERLAP })
+  const holder = stage.start({ perSecond: PER_SECOND, overlapHours: OVERLAP })
   await through(stage, ROTATIONS + 1)
   await holder.stop()
 })
 
 await scenario('two processes on one file', async (stage) => {
-  const holders = [1, 2].map(() => stage.start({ perSecond: PER_SECOND / 2, overlap: OVERLAP }))
+  const holders = [1, 2].map(() => stage.start({ perSecond: PER_SECOND / 2, overlapHours: OVERLAP }))
   await through(stage, ROTATIONS + 1)
   await Promise.all(holders.map((holder) => holder.stop()))
 })
 
 // Killed at any time; the other process, and the next start, go on. The overlap is longer than the lock of the dead is waited for.
 await scenario('processes killed at random', async (stage) => {
-  const start = () => stage.start({ perSecond: PER_SECOND / 2, overlap: 60 })
+  const start = () => stage.start({ perSecond: PER_SECOND / 2, overlapHours: 60 })
   const steady = start()
   let victim = start()
   for (let kills = 0; kills < ROTATIONS; kills += 1) {
@@ -56,11 +57,11 @@ await scenario('processes killed at random', async (stage) => {
 
 await scenario('answers lost, and the process killed each time', async (stage) => {
   for (let kills = 0; kills < 5; kills += 1) {
-    const victim = stage.start({ perSecond: PER_SECOND / 2, overlap: 60 })
+    const victim = stage.start({ perSecond: PER_SECOND / 2, overlapHours: 60 })
     await stage.loseNextAnswer()
     await victim.kill()
   }
-  const last = stage.start({ perSecond: PER_SECOND / 2, overlap: 60 })
+  const last = stage.start({ perSecond: PER_SECOND / 2, overlapHours: 60 })
   await pause(15_000)
   await last.stop()
 })

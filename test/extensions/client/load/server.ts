@@ -4,11 +4,14 @@ import express from 'express'
 import { latchkey, type TokenRecord } from 'latchkey'
 import { authenticate, management, requireScopes } from 'latchkey/express'
 import { sqliteStore } from 'latchkey/stores/sqlite'
-import type { Line, ServerAsk, ServerOptions, ServerSays } from './protocol.js'
+import { type Line, type ServerAsk, type ServerOptions, type ServerSays, SPEED } from './protocol.js'
 
 // A server as users run it: Express, SQLite, the guard and the management API beside it. Started by `run-load.ts`.
-const { database, rotateEvery }: ServerOptions = JSON.parse(process.argv[2] ?? '')
+const { database }: ServerOptions = JSON.parse(process.argv[2] ?? '')
+const began = Date.now()
+const clock = (): number => began + (Date.now() - began) * SPEED
 const tokens = latchkey({
+  clock,
   prefix: 'acme_live',
   store: sqliteStore(database),
   scopes: { 'inventory:read': 'See stock', 'tokens:rotate-self': 'Replace itself by a successor' },
@@ -18,6 +21,10 @@ const rotations: { [status: number]: number } = {}
 let hold = false
 
 const app = express()
+app.use((_req, res, next) => {
+  res.setHeader('date', new Date(clock()).toUTCString())
+  next()
+})
 app.get('/api/stock', authenticate(tokens), requireScopes('inventory:read'), (req, res) => {
   res.json({ bolts: 1200, caller: req.principal?.tokenId })
 })
@@ -43,7 +50,7 @@ const { token } = await tokens.system.create({
   name: 'Warehouse sync',
   tenantId: 'acme',
   scopes: ['inventory:read', 'tokens:rotate-self'],
-  rotateEvery,
+  rotateEvery: '1h',
 })
 say({ says: 'ready', origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, token })
 
