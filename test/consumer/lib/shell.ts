@@ -19,8 +19,8 @@ export const run = (command: string, args: readonly string[], cwd: string, env: 
   })
 
 /** Runs a command that has to succeed. */
-export const must = async (command: string, args: readonly string[], cwd: string): Promise<string> => {
-  const { code, output } = await run(command, args, cwd)
+export const must = async (command: string, args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = {}): Promise<string> => {
+  const { code, output } = await run(command, args, cwd, env)
   if (code !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${code}:\n${output}`)
   return output
 }
@@ -35,16 +35,18 @@ export type Running = { readonly token: string; readonly port: number; stop(): P
 const ended = (child: ChildProcess): Promise<void> =>
   child.exitCode !== null || child.signalCode !== null ? Promise.resolve() : new Promise((resolve) => child.once('exit', () => resolve()))
 
+/** Ends a process that was started here. */
+export const stop = async (child: ChildProcess): Promise<void> => {
+  child.kill('SIGTERM')
+  const timer = setTimeout(() => child.kill('SIGKILL'), 5_000)
+  await ended(child)
+  clearTimeout(timer)
+}
+
 /** Starts a server program as its reader would, except that its port is a free one, and waits for the token that it prints. */
 export const serve = async (file: string, cwd: string, node: readonly string[] = [process.execPath]): Promise<Running> => {
   const [command = '', ...args] = node
   const child = spawn(command, [...args, '--import', './free-port.mjs', file], { cwd, stdio: ['ignore', 'pipe', 'pipe'] })
-  const stop = async (): Promise<void> => {
-    child.kill('SIGTERM')
-    const timer = setTimeout(() => child.kill('SIGKILL'), 5_000)
-    await ended(child)
-    clearTimeout(timer)
-  }
   let output = ''
   const ready = new Promise<{ token: string; port: number }>((resolve, reject) => {
     const look = (text: Buffer): void => {
@@ -59,9 +61,9 @@ export const serve = async (file: string, cwd: string, node: readonly string[] =
     setTimeout(() => reject(new Error(`${file} printed no token or did not listen:\n${output}`)), START_MS).unref()
   })
   try {
-    return { ...(await ready), stop }
+    return { ...(await ready), stop: () => stop(child) }
   } catch (error) {
-    await stop()
+    await stop(child)
     throw error
   }
 }
