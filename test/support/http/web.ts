@@ -57,11 +57,12 @@ async function handle(site: HttpSite, patterns: readonly Pattern[], request: Req
 
 async function bridge(site: HttpSite, patterns: readonly Pattern[], incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
   try {
-    const headers = new Headers()
+    const request = new Request(new URL(incoming.url ?? '/', 'http://contract.test'), { method: incoming.method ?? 'GET' })
+    // Not by way of a copied `Headers`: Deno's copies lose an empty field that stands before another of its name.
+    const { headers } = request
     for (let index = 0; index + 1 < incoming.rawHeaders.length; index += 2) {
       headers.append(incoming.rawHeaders[index] ?? '', incoming.rawHeaders[index + 1] ?? '')
     }
-    const request = new Request(new URL(incoming.url ?? '/', 'http://contract.test'), { method: incoming.method ?? 'GET', headers })
     const forwarded = site.trustProxy ? headers.get('x-forwarded-for') : null
     const response = await handle(site, patterns, request, forwarded ?? incoming.socket.remoteAddress)
     outgoing.writeHead(response.status, Object.fromEntries(response.headers))

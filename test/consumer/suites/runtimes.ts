@@ -1,0 +1,50 @@
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+import type { Suite } from '../lib/bench.js'
+import { NODES, nodeBinary, nodePackage } from '../lib/nodes.js'
+import { run } from '../lib/shell.js'
+
+const CONTRACTS = fileURLToPath(new URL('../contracts.ts', import.meta.url))
+const FRAMEWORKS = [
+  ...['express@5', 'express4@npm:express@4', 'koa@3', 'koa2@npm:koa@2', '@koa/router@15', 'koa-mount@4'],
+  ...['fastify@5', 'hono@4', '@hono/node-server@2'],
+]
+
+type Runtime = { readonly name: string; readonly command: string; readonly args: readonly string[]; readonly sample: boolean }
+
+const RUNTIMES: readonly Runtime[] = [
+  { name: 'Bun', command: 'node_modules/.bin/bun', args: ['run'], sample: true },
+  { name: 'Deno', command: 'node_modules/.bin/deno', args: ['run', '--allow-all', '--node-modules-dir=manual'], sample: true },
+  ...NODES.map((major) => ({ name: `Node ${major}`, command: nodeBinary(major), args: [], sample: major === '26' })),
+]
+
+/** What CI samples: an adapter on servers of Node, one on standard requests, and the store that finds its driver by itself. */
+const SAMPLE = ['Hono', 'web', 'SQLite']
+
+/** The contract suites of the adapters and of the stores that need no server, on every runtime that has the modules of Node. */
+export const runtimes: Suite = {
+  name: 'runtimes',
+  sample: true,
+  async run(bench) {
+    const chosen = RUNTIMES.filter(({ sample }) => bench.all || sample)
+    const nodes = NODES.filter((major) => chosen.some(({ name }) => name === `Node ${major}`)).map(nodePackage)
+    const packages = ['latchkey', ...FRAMEWORKS, 'kysely@0.28', 'libsql', 'bun@1.4', 'deno@2.9', ...nodes]
+    const folder = await bench.project({ name: 'runtimes', packages })
+    await build({
+      entryPoints: [CONTRACTS],
+      outfile: join(folder, 'contracts.mjs'),
+      bundle: true,
+      packages: 'external',
+      format: 'esm',
+      platform: 'node',
+      tsconfigRaw: {},
+    })
+    for (const { name, command, args } of chosen) {
+      await bench.check(`every adapter keeps its contract on ${name}`, async () => {
+        const { code, output } = await run(command, [...args, 'contracts.mjs', ...(bench.all ? [] : SAMPLE)], folder)
+        if (code !== 0) throw new Error(output)
+      })
+    }
+  },
+}
