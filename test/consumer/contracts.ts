@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { memoryStore } from 'latchkey/stores/memory'
 import { sqliteStore } from 'latchkey/stores/sqlite'
-import { httpContract, storeContract } from 'latchkey/testing'
+import { storeContract } from 'latchkey/testing'
+import { httpContract } from '../http-contract/index.js'
 import { harnesses } from '../support/http/harnesses.js'
 
 // The adapters' contract suites as a program of its own, for runtimes without vitest. `contracts.mjs Koa Hono` runs only what it names.

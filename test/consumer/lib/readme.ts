@@ -1,24 +1,48 @@
-/** What a reader of the README copies: the packages to install, and the program. */
-export type QuickStart = { readonly packages: readonly string[]; readonly program: string }
+/** What a reader of the README types: commands, a program, and how it is run in each language. */
+export type QuickStart = {
+  /** In an empty folder, one command each. */
+  readonly setup: readonly string[]
+  /** Valid as JavaScript and as TypeScript. */
+  readonly program: string
+  readonly javascript: Language
+  readonly typescript: Language
+}
+
+/** How the program is saved and run in a language. */
+export type Language = { readonly file: string; readonly install: readonly string[]; readonly run: string }
 
 const MARK = '<!-- quick start -->'
 
-const block = (markdown: string, languages: string): string | undefined =>
-  new RegExp(`^\`\`\`(?:${languages})\\n([\\s\\S]*?)^\`\`\`$`, 'm').exec(markdown)?.[1]
+/** The shell and program blocks behind a mark, in their order. */
+const blocksOf = (markdown: string): readonly { readonly language: string; readonly text: string }[] =>
+  [...markdown.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].map(([, language = '', text = '']) => ({ language, text }))
+
+const commandsOf = (text: string): readonly string[] => text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
+
+const languageOf = (text: string): Language => {
+  const commands = commandsOf(text)
+  const run = commands.at(-1)
+  const file = run?.split(' ').at(-1)
+  if (run === undefined || file === undefined || !/^[\w-]+\.[jt]s$/.test(file)) throw new Error(`README.md: no file is run by: ${run}`)
+  return { file, install: commands.slice(0, -1), run }
+}
 
 /**
- * Takes the quick start out of the README: behind the mark `<!-- quick start -->`, the first shell block holds `npm install …`
- * and the first TypeScript or JavaScript block is the program, which must be valid as both.
+ * Takes the quick start out of the README: behind the mark `<!-- quick start -->` stand the commands that set a project up, the program,
+ * the command that runs it as JavaScript, and the commands that run it as TypeScript. Each file must be named in the text too.
  */
 export const readQuickStart = (markdown: string): QuickStart => {
   const start = markdown.indexOf(MARK)
   if (start === -1) throw new Error(`README.md has no ${MARK}`)
   const rest = markdown.slice(start)
-  const install = /^npm (?:install|i) (.+)$/m.exec(block(rest, 'sh|bash|shell|console') ?? '')?.[1]
-  if (install === undefined) throw new Error(`README.md: no shell block with \`npm install …\` behind ${MARK}`)
-  const program = block(rest, 'ts|typescript|js|javascript|mjs')
-  if (program === undefined) throw new Error(`README.md: no TypeScript block behind ${MARK}`)
-  return { packages: install.split('#')[0]?.trim().split(/\s+/) ?? [], program }
+  const [setup, program, javascript, typescript] = blocksOf(rest)
+  const languages = [setup, program, javascript, typescript].map((block) => block?.language)
+  if (languages.join() !== 'sh,ts,sh,sh' || !setup || !program || !javascript || !typescript) {
+    throw new Error(`README.md: behind ${MARK} stand ${languages.join()}, not sh,ts,sh,sh`)
+  }
+  const read = { javascript: languageOf(javascript.text), typescript: languageOf(typescript.text) }
+  for (const { file } of Object.values(read)) if (!rest.includes(`\`${file}\``)) throw new Error(`README.md does not say to save ${file}`)
+  return { setup: commandsOf(setup.text), program: program.text, ...read }
 }
 
 /** The first guarded route of the program, which the checks call. */

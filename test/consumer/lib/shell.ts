@@ -1,4 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 
 /** What a finished command said. */
 export type Finished = { readonly code: number; readonly output: string }
@@ -35,18 +37,22 @@ export type Running = { readonly token: string; readonly port: number; stop(): P
 const ended = (child: ChildProcess): Promise<void> =>
   child.exitCode !== null || child.signalCode !== null ? Promise.resolve() : new Promise((resolve) => child.once('exit', () => resolve()))
 
-/** Ends a process that was started here. */
+/** Ends a process that was started here in a group of its own, with what it started itself, as `npx` does. */
 export const stop = async (child: ChildProcess): Promise<void> => {
-  child.kill('SIGTERM')
-  const timer = setTimeout(() => child.kill('SIGKILL'), 5_000)
+  const signal = (name: NodeJS.Signals): void => {
+    if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) process.kill(-child.pid, name)
+  }
+  signal('SIGTERM')
+  const timer = setTimeout(() => signal('SIGKILL'), 5_000)
   await ended(child)
   clearTimeout(timer)
 }
 
 /** Starts a server program as its reader would, except that its port is a free one, and waits for the token that it prints. */
-export const serve = async (file: string, cwd: string, node: readonly string[] = [process.execPath]): Promise<Running> => {
-  const [command = '', ...args] = node
-  const child = spawn(command, [...args, '--import', './free-port.mjs', file], { cwd, stdio: ['ignore', 'pipe', 'pipe'] })
+export const serve = async (command: string, cwd: string): Promise<Running> => {
+  const [program = '', ...args] = command.split(' ')
+  const env = { ...process.env, NODE_OPTIONS: `--import=${pathToFileURL(join(cwd, 'free-port.mjs')).href}` }
+  const child = spawn(program, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
   let output = ''
   const ready = new Promise<{ token: string; port: number }>((resolve, reject) => {
     const look = (text: Buffer): void => {
@@ -57,8 +63,8 @@ export const serve = async (file: string, cwd: string, node: readonly string[] =
     }
     child.stdout.on('data', look)
     child.stderr.on('data', look)
-    child.once('exit', (code) => reject(new Error(`${file} ended with ${code}:\n${output}`)))
-    setTimeout(() => reject(new Error(`${file} printed no token or did not listen:\n${output}`)), START_MS).unref()
+    child.once('exit', (code) => reject(new Error(`${command} ended with ${code}:\n${output}`)))
+    setTimeout(() => reject(new Error(`${command} printed no token or did not listen:\n${output}`)), START_MS).unref()
   })
   try {
     return { ...(await ready), stop: () => stop(child) }

@@ -30,7 +30,7 @@ const listens = async (url: string, alive: () => boolean): Promise<void> => {
 const serves = async (folder: string): Promise<void> => {
   const port = await freePort()
   const env = { ...process.env, TOKENS_DB: join(folder, 'tokens.db'), NEXT_TELEMETRY_DISABLED: '1' }
-  const child = spawn(process.execPath, [NEXT, 'start', '-p', String(port)], { cwd: folder, env, stdio: 'ignore' })
+  const child = spawn(process.execPath, [NEXT, 'start', '-p', String(port)], { cwd: folder, env, stdio: 'ignore', detached: true })
   const url = `http://127.0.0.1:${port}/api`
   try {
     await listens(`${url}/stock`, () => child.exitCode === null)

@@ -1,11 +1,12 @@
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Bench, install, type Suite } from '../lib/bench.js'
 import { compiles } from '../lib/compile.js'
-import { readQuickStart, routeOf, toCommonJs } from '../lib/readme.js'
-import { serve } from '../lib/shell.js'
+import { NODES, nodeBinary, nodePackage } from '../lib/nodes.js'
+import { type Language, readQuickStart, routeOf, toCommonJs } from '../lib/readme.js'
+import { must, serve } from '../lib/shell.js'
 
-const { packages, program } = readQuickStart(await readFile(new URL('../../../README.md', import.meta.url), 'utf8'))
+const { setup, program, javascript, typescript } = readQuickStart(await readFile(new URL('../../../README.md', import.meta.url), 'utf8'))
 const route = routeOf(program)
 
 const answer = async (port: number, token?: string): Promise<number> => {
@@ -16,10 +17,9 @@ const answer = async (port: number, token?: string): Promise<number> => {
 }
 
 /** Runs a server that prints a token, and calls its guarded route without, with, and with a changed token. */
-export async function livesThrough(file: string, text: string, folder: string, node?: readonly string[]): Promise<void> {
+const livesThrough = async (folder: string, command: string): Promise<void> => {
   for (const path of await readdir(folder)) if (path.includes('.db')) await rm(join(folder, path))
-  await writeFile(join(folder, file), text)
-  const server = await serve(file, folder, node)
+  const server = await serve(command, folder)
   try {
     const changed = `${server.token.slice(0, -1)}${server.token.endsWith('0') ? '1' : '0'}`
     const got = [await answer(server.port), await answer(server.port, server.token), await answer(server.port, changed)]
@@ -29,18 +29,46 @@ export async function livesThrough(file: string, text: string, folder: string, n
   }
 }
 
-/** What the README's first page says, as its readers type it. */
+/** Types the commands, with the packed tarball in place of the published package. */
+const types = async (bench: Bench, folder: string, commands: readonly string[]): Promise<void> => {
+  for (const command of commands) await must('bash', ['-c', command.replace(/ latchkey\b/, ` ${bench.tarball}`)], folder)
+}
+
+const runs = async (bench: Bench, folder: string, { file, install: commands, run }: Language): Promise<void> => {
+  await types(bench, folder, commands)
+  await writeFile(join(folder, file), program)
+  await livesThrough(folder, run)
+}
+
+/** What the README's first page says, typed as it stands, in an empty folder. */
 export const quickStart: Suite = {
   name: 'quick-start',
   sample: true,
   async run(bench: Bench) {
-    const app = await bench.project({ name: 'app', packages, fixtures: ['common'] })
-    await bench.check('the README quick start runs as an ES module', () => livesThrough('quick-start.mjs', program, app))
-    await bench.check('the README quick start runs with require()', () => livesThrough('quick-start.cjs', toCommonJs(program), app))
-    await install(app, ['-D', 'typescript@~6.0', '@types/node@20', '@types/express@5'])
-    await writeFile(join(app, 'quick-start.ts'), program)
+    const folder = await bench.project({ name: 'quick-start', packages: [], fixtures: ['common'] })
+    await rm(join(folder, 'package.json'))
+    await bench.check('the README quick start runs as written, in JavaScript', async () => {
+      await types(bench, folder, setup)
+      await runs(bench, folder, javascript)
+    })
+    await bench.check('the README quick start runs as written, in TypeScript', () => runs(bench, folder, typescript))
+    await bench.check('the README quick start runs with require()', async () => {
+      await writeFile(join(folder, 'server.cjs'), toCommonJs(program))
+      await livesThrough(folder, 'node server.cjs')
+    })
     for (const resolution of ['nodenext', 'bundler'] as const) {
-      await bench.check(`the README quick start compiles, ${resolution}`, () => compiles(app, resolution, ['quick-start.ts']))
+      if (!bench.all && resolution !== 'nodenext') continue
+      await bench.check(`the README quick start compiles, ${resolution}`, () => compiles(folder, resolution, [typescript.file]))
+    }
+    if (!bench.all) return
+    const nodes = join(folder, 'nodes')
+    await mkdir(nodes)
+    await writeFile(join(nodes, 'package.json'), '{"private":true}')
+    await install(nodes, NODES.map(nodePackage))
+    for (const major of NODES) {
+      await bench.check(`the README quick start runs on Node ${major}`, () =>
+        livesThrough(folder, javascript.run.replace(/^node /, `./nodes/${nodeBinary(major)} `)),
+      )
     }
   },
 }
