@@ -55,7 +55,8 @@ export function warn(code: WarningCode, onWarning?: OnWarning, subject = ''): vo
 const MAX_TOLD = 100
 
 function docsOf(code: WarningCode): string {
-  return `docs/diagnostics.md#${code.toLowerCase()}`
+  // In the package itself, so that it is there offline, and of the same version.
+  return `node_modules/latchkey/docs/diagnostics.md#${code.toLowerCase()}`
 }
 
 function seenBy(listener: object): Set<string> {

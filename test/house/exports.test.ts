@@ -6,6 +6,7 @@ import { entries, exportsOf, typesVersionsOf } from '../tools/entries.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const manifest = JSON.parse(await readFile(`${root}/package.json`, 'utf8'))
+const typedoc = JSON.parse(await readFile(`${root}/typedoc.json`, 'utf8'))
 const config = JSON.parse(await readFile(`${root}/tsconfig.json`, 'utf8'))
 
 describe('the manifest', () => {
@@ -17,6 +18,22 @@ describe('the manifest', () => {
     expect(manifest.exports).toEqual(exportsOf(entries.keys()))
     expect(manifest.typesVersions).toEqual(typesVersionsOf(entries.keys()))
     expect([manifest.type, manifest.main, manifest.types]).toEqual(['module', './dist/index.cjs', './dist/index.d.cts'])
+  })
+
+  it('has every entry on the page about installation, and no other', async () => {
+    const page = await readFile(`${root}/docs/installation.md`, 'utf8')
+    const [, table = ''] = page.split('## Entries')
+    const named = [...(table.split('\n## ')[0] ?? '').matchAll(/`latchkey(?:\/([a-z/-]+))?`/g)].map(([, name = 'index']) => name)
+    expect([...new Set(named)].sort()).toEqual([...entries.keys()].sort())
+  })
+
+  it('gives every entry a page of the API reference', () => {
+    const documented = (typedoc.entryPoints as readonly string[]).map((pattern) => new RegExp(`^${pattern.replaceAll('*', '[^/]+')}$`))
+    for (const source of entries.values())
+      expect(
+        documented.some((pattern) => pattern.test(source)),
+        source,
+      ).toBe(true)
   })
 
   it('finds the sources of every entry in the tests too, by the paths of tsconfig.json', () => {

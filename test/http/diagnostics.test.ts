@@ -57,7 +57,7 @@ describe('warnings', () => {
     for (const code of ['LATCHKEY_W001', 'LATCHKEY_W002', 'LATCHKEY_W003', 'LATCHKEY_W004', 'LATCHKEY_W005', 'LATCHKEY_W006'] as const)
       warn(code, onWarning)
     for (const { code, docs } of told) {
-      expect(docs).toBe(`docs/diagnostics.md#${code.toLowerCase()}`)
+      expect(docs).toBe(`node_modules/latchkey/docs/diagnostics.md#${code.toLowerCase()}`)
       expect(page).toContain(`## ${code}\n`)
     }
     expect(told).toHaveLength(6)

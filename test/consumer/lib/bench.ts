@@ -41,7 +41,9 @@ export async function pack(work: string): Promise<string> {
   const output = await must('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', work], ROOT)
   const [packed] = JSON.parse(output.replace(/^[^[]*/, ''))
   const files: readonly string[] = packed.files.map((file: { readonly path: string }) => file.path)
-  const strangers = files.filter((path) => !/^(dist\/|README\.md$|LICENSE$|CHANGELOG\.md$|SECURITY\.md$|package\.json$)/.test(path))
+  const strangers = files.filter(
+    (path) => !/^(dist\/|docs\/.*\.md$|(README|CHANGELOG|SECURITY|CONTRIBUTING)\.md$|LICENSE$|package\.json$)/.test(path),
+  )
   if (strangers.length > 0) throw new Error(`the package holds more than it should: ${strangers.join(', ')}`)
   return join(work, packed.filename)
 }

@@ -7,6 +7,9 @@ export const bare: Suite = {
   sample: true,
   async run(bench) {
     const folder = await bench.project({ name: 'bare', packages: ['latchkey'], fixtures: ['bare'] })
+    await bench.check('links of the README, the docs and the diagnostics lead to files of the package', () =>
+      must(process.execPath, ['links.mjs'], folder),
+    )
     for (const kind of ['import', 'require']) {
       await bench.check(`a missing peer is named with what to install: ${kind}`, () =>
         must(process.execPath, ['missing-peers.mjs', kind], folder),
