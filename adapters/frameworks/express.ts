@@ -103,7 +103,7 @@ export function management(tokens: Latchkey, options: ManagementOptions): Reques
   return async function manageTokens(req, res) {
     // Express adds the slash that a request to the mount path itself lacks; the page's links depend on it.
     const path = pathIn(req.originalUrl).split('?')[0] === req.baseUrl ? pathIn(req.url).slice(1) : pathIn(req.url)
-    const url = addressOf(req.protocol, req.get('host'), req.hostname ?? 'localhost', req.baseUrl + path)
+    const url = addressOf({ headers: req.headers, protocol: req.protocol, hostname: req.hostname ?? 'localhost', path: req.baseUrl + path })
     const arrival = { incoming: req, url, mountPath: req.baseUrl, ip: req.ip, parsedBody: req.body }
     const { status, headers, body } = await manage(api, req, arrival)
     res.writeHead(status, headers).end(body)

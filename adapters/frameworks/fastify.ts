@@ -120,7 +120,12 @@ export function requireScopes(...args: ScopeArguments<FastifyRequest>): ScopeHoo
 export const management: FastifyPluginAsync<ManagementOptions> = async function management(app, { tokens, prefix: _, ...options }) {
   const api = openManagement(tokens, options)
   const answer = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
-    const url = addressOf(request.protocol, request.headers.host, request.hostname, pathIn(request.url))
+    const url = addressOf({
+      headers: request.raw.headers,
+      protocol: request.protocol,
+      hostname: request.hostname,
+      path: pathIn(request.url),
+    })
     const arrival = { incoming: request.raw, url, mountPath: app.prefix, ip: request.ip }
     const { status, headers, body } = await manage(api, request, arrival)
     return reply.code(status).headers(headers).send(body)

@@ -92,7 +92,7 @@ export function management(tokens: Latchkey, options: ManagementOptions): Middle
     const mountPath = mountPathOf(ctx)
     // koa-mount adds the slash that a request to the mount path itself lacks; the page's links depend on it.
     const path = pathIn(ctx.originalUrl).split('?')[0] === mountPath ? pathIn(ctx.url).slice(1) : pathIn(ctx.url)
-    const url = addressOf(ctx.protocol, ctx.get('host'), ctx.hostname, mountPath + path)
+    const url = addressOf({ headers: ctx.req.headers, protocol: ctx.protocol, hostname: ctx.hostname, path: mountPath + path })
     const parsedBody: unknown = Reflect.get(ctx.request, 'body')
     const { status, headers, body } = await manage(api, ctx, { incoming: ctx.req, url, mountPath, ip: ctx.ip, parsedBody })
     ctx.status = status

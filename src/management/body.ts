@@ -81,7 +81,7 @@ async function readChunk(reader: { read(): Promise<{ done: boolean; value?: Uint
     const { value } = await reader.read()
     return value
   } catch {
-    throw fault('body', [], 'the body broke off')
+    throw fault('body', [], 'the body broke off, or was read before it came here')
   }
 }
 

@@ -1,4 +1,4 @@
-import { request as send } from 'node:http'
+import { Agent, request as send } from 'node:http'
 import { type Actor, latchkey } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
 import { describe, expect, it } from 'vitest'
@@ -41,9 +41,12 @@ function instance() {
   })
 }
 
+/** Hosts that know a request by its URL, which is in its normal form always. */
+const NORMALISES = new Set(['Hono on Node', 'web requests'])
+
 const INPUT = { name: 'ERP', tenantId: 'acme', scopes: ['inventory:read', 'tokens:rotate-self'] }
 
-describe.each(Object.entries(managementHosts))('management on %s', (_name, start) => {
+describe.each(Object.entries(managementHosts))('management on %s', (name, start) => {
   it('takes a token through its whole life', async () => {
     await within(start, '/admin/tokens', async (call, _host, tokens) => {
       const created = await call('POST', '', INPUT)
@@ -87,6 +90,62 @@ describe.each(Object.entries(managementHosts))('management on %s', (_name, start
       const created = await call('POST', '/', INPUT)
       expect(created.headers.get('location')).toBe(`/a/b-c/${created.body.record.id}`)
       expect((await call('GET', `/${created.body.record.id}`)).body.name).toBe('ERP')
+    })
+  })
+
+  it('reads what was sent, whatever parsers stand before it: an overlap is not lost', async () => {
+    await within(start, '/admin/tokens', async (call, _host, tokens) => {
+      const { token, record } = (await call('POST', '/', INPUT)).body
+      expect((await call('POST', `/${record.id}/rotate`, { overlap: '1h' })).status).toBeLessThan(300)
+      expect(await tokens.verify(token)).toMatchObject({ ok: true })
+    })
+  })
+
+  it.each(['/AAAAAAAAAAAAAAAA/../revoke-all', '/./revoke-all', '/x/%2e%2e/revoke-all', '/x/.%2E/revoke-all'])(
+    'knows no path that is not in its normal form: %s',
+    async (path) => {
+      await within(start, '/admin/tokens', async (call, host, tokens) => {
+        const { token } = (await call('POST', '/', INPUT)).body
+        const { hostname, port } = new URL(host.origin)
+        const body = JSON.stringify({ tenantId: 'acme' })
+        const headers = { 'x-user': 'ada', 'content-type': 'application/json', 'content-length': body.length }
+        const status = await new Promise<number | undefined>((resolve, reject) => {
+          const outgoing = send({ host: hostname, port, method: 'POST', path: `/admin/tokens${path}`, headers })
+          outgoing.on('response', (response) => resolve(response.resume().statusCode)).on('error', reject)
+          outgoing.end(body)
+        })
+        // A host that builds a URL before it routes has routed by the normal form already.
+        if (NORMALISES.has(name)) return expect(status).toBe(200)
+        expect(status).toBe(404)
+        expect(await tokens.verify(token)).toMatchObject({ ok: true })
+      })
+    },
+  )
+
+  it('answers one body after the other that is too large, on one connection', async () => {
+    await within(start, '/admin/tokens', async (_call, host) => {
+      const { hostname, port } = new URL(host.origin)
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+      const body = JSON.stringify({ ...INPUT, name: 'x'.repeat(200_000) })
+      const headers = { 'x-user': 'ada', 'content-type': 'application/json' }
+      const post = (length: boolean) =>
+        new Promise<number | undefined>((resolve, reject) => {
+          const outgoing = send({
+            host: hostname,
+            port,
+            agent,
+            method: 'POST',
+            path: '/admin/tokens',
+            headers: { ...headers, ...(length && { 'content-length': body.length }) },
+          })
+          outgoing.on('response', (response) => response.resume().on('end', () => resolve(response.statusCode))).on('error', reject)
+          outgoing.end(body)
+        })
+      try {
+        for (const length of [true, true, true, true, false, false, false]) expect(await post(length)).toBe(413)
+      } finally {
+        agent.destroy()
+      }
     })
   })
 

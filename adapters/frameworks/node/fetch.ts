@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Http2ServerRequest } from 'node:http2'
+import type { UnderlyingSource } from 'node:stream/web'
+import { unref } from '../../../src/store/timer.js'
 
 /** A request of either protocol, as the frameworks hand it on. */
 type Incoming = IncomingMessage | Http2ServerRequest
@@ -14,10 +16,21 @@ export type WholeResponse = {
 /** What is said to a request that a standard `Request` cannot carry, such as TRACE. */
 const UNFIT: WholeResponse = { status: 400, headers: { 'cache-control': 'no-store' }, body: Buffer.alloc(0) }
 
-/** Answers a Node request by a fetch handler. Never rejects. */
+/** What of a body that nobody reads is taken in, so that the answer reaches the client and the connection can go on. */
+const MAX_DRAINED_BYTES = 8 * 1024 * 1024
+const MAX_DRAIN_MS = 10_000
+
+/**
+ * Answers a Node request by a fetch handler. Never rejects.
+ *
+ * What is left of the request's body is drained, within bounds: a connection that is closed over unread bytes loses its answer (RFC 9112 §9.6).
+ */
 export async function answerByFetch(incoming: Incoming, url: URL, handle: (request: Request) => Promise<Response>): Promise<WholeResponse> {
+  let stop = () => {}
   try {
-    const response = await handle(toRequest(incoming, url))
+    const body = isBodiless(incoming) ? undefined : streamOf(incoming)
+    if (body !== undefined) stop = body.stop
+    const response = await handle(toRequest(incoming, url, body?.stream))
     return {
       status: response.status,
       headers: Object.fromEntries(response.headers),
@@ -25,7 +38,32 @@ export async function answerByFetch(incoming: Incoming, url: URL, handle: (reque
     }
   } catch {
     return UNFIT
+  } finally {
+    stop()
+    drain(incoming)
   }
+}
+
+function isBodiless({ method }: Incoming): boolean {
+  return method === 'GET' || method === 'HEAD'
+}
+
+function drain(incoming: Incoming): void {
+  if (incoming.readableEnded || incoming.destroyed) return
+  let left = MAX_DRAINED_BYTES
+  const cutOff = () => ('stream' in incoming ? incoming.stream.close() : incoming.destroy())
+  const timer = setTimeout(cutOff, MAX_DRAIN_MS)
+  unref(timer)
+  const count = (chunk: Buffer) => {
+    left -= chunk.length
+    if (left < 0) cutOff()
+  }
+  const stop = () => {
+    clearTimeout(timer)
+    incoming.off('data', count)
+  }
+  incoming.on('data', count).once('end', stop).once('close', stop)
+  incoming.resume()
 }
 
 /** The path and query of a request target: in absolute form (RFC 9112 §3.2.2) it names an origin too. */
@@ -33,18 +71,38 @@ export function pathIn(target: string): string {
   return target.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '')
 }
 
-/** The address that a request was sent to. `host` is the field as it came, `hostname` what the framework makes of it behind a proxy. */
-export function addressOf(protocol: string, host: string | undefined, hostname: string, path: string): URL {
-  const authority = host?.startsWith(hostname) ? host : hostname
+/** What `addressOf` reads. */
+export type Target = {
+  readonly headers: Incoming['headers']
+  readonly protocol: string
+  /** What the framework makes of the host behind a proxy, without a port. */
+  readonly hostname: string
+  /** Path and query. */
+  readonly path: string
+}
+
+/** No route's path, and no mount's. */
+const NOWHERE = '//'
+
+/**
+ * The address that a request was sent to. A path that is not in its normal form (`/x/../y`) is nobody's: what stands before here, a router or
+ * a rule about paths, took it for another.
+ */
+export function addressOf({ headers, protocol, hostname, path }: Target): URL {
+  // HTTP/2 names the host in a pseudo-field (RFC 9113 §8.3.1).
+  const host = headers.host ?? String(headers[':authority'] ?? '')
+  const authority = host.startsWith(hostname) ? host : hostname
   const base = `${protocol === 'https' ? 'https' : 'http'}://${authority}`
   const url = new URL(URL.canParse(base) ? base : 'http://localhost')
   const query = path.indexOf('?')
-  url.pathname = query === -1 ? path : path.slice(0, query)
+  const wanted = (query === -1 ? path : path.slice(0, query)) || '/'
+  url.pathname = wanted
+  if (url.pathname !== wanted) url.pathname = NOWHERE
   url.search = query === -1 ? '' : path.slice(query)
   return url
 }
 
-function toRequest(incoming: Incoming, url: URL): Request {
+function toRequest(incoming: Incoming, url: URL, body: ReadableStream<Uint8Array> | undefined): Request {
   const method = incoming.method ?? 'GET'
   const headers = new Headers()
   for (let index = 0; index + 1 < incoming.rawHeaders.length; index += 2) {
@@ -53,34 +111,41 @@ function toRequest(incoming: Incoming, url: URL): Request {
     // HTTP/2 pseudo-fields are no fields.
     if (name !== undefined && value !== undefined && !name.startsWith(':')) headers.append(name, value)
   }
-  if (method === 'GET' || method === 'HEAD') return new Request(url, { method, headers })
-  const streamed: RequestInit & { readonly duplex: 'half' } = { method, headers, body: streamOf(incoming), duplex: 'half' }
+  if (body === undefined) return new Request(url, { method, headers })
+  const streamed: RequestInit & { readonly duplex: 'half' } = { method, headers, body, duplex: 'half' }
   return new Request(url, streamed)
 }
 
-// `Readable.toWeb` destroys the socket when its reader gives up, and the 413 could not be sent any more.
-function streamOf(incoming: Incoming): ReadableStream<Uint8Array> {
-  return new ReadableStream<Uint8Array>({
+// `Readable.toWeb` destroys the socket when its reader gives up, and the 413 could not be sent any more. Nothing is read before it is asked for.
+function streamOf(incoming: Incoming): { readonly stream: ReadableStream<Uint8Array>; stop(): void } {
+  let stop = () => {}
+  const source: UnderlyingSource<Uint8Array> = {
     start(controller) {
+      if (incoming.readableDidRead && hasBody(incoming)) return controller.error(new Error('the body was read before'))
       if (incoming.readableEnded) return controller.close()
-      incoming.pause()
-      incoming.on('data', (chunk: Buffer) => {
-        controller.enqueue(chunk)
+      const push = (chunk: Buffer) => {
         incoming.pause()
-      })
-      incoming.once('end', () => controller.close())
-      incoming.once('close', () => {
+        controller.enqueue(chunk)
+      }
+      const end = () => controller.close()
+      const close = () => {
         if (!incoming.readableEnded) controller.error(new Error('the request broke off'))
-      })
+      }
+      stop = () => incoming.off('data', push).off('end', end).off('close', close)
+      incoming.pause()
+      incoming.on('data', push).once('end', end).once('close', close)
     },
     pull() {
       incoming.resume()
     },
-    cancel() {
-      incoming.removeAllListeners('data')
-      incoming.removeAllListeners('end')
-      incoming.removeAllListeners('close')
-      incoming.resume()
-    },
-  })
+    cancel: () => stop(),
+  }
+  return { stream: new ReadableStream<Uint8Array>(source, { highWaterMark: 0 }), stop: () => stop() }
+}
+
+// RFC 9112 §6.3; HTTP/2 has a body without either field.
+function hasBody({ headers, httpVersionMajor }: Incoming): boolean {
+  const length = headers['content-length']
+  if (length !== undefined) return length !== '0'
+  return headers['transfer-encoding'] !== undefined || httpVersionMajor > 1
 }

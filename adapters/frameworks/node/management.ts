@@ -20,6 +20,7 @@ export type Arrival = {
   readonly url: URL
   readonly mountPath: string
   readonly ip: string | undefined
+  /** What a body parser before here left, if one did. */
   readonly parsedBody?: unknown
 }
 
@@ -36,6 +37,8 @@ export function manage<R extends object>(
   request: R,
   { incoming, url, mountPath, ip, parsedBody }: Arrival,
 ): Promise<WholeResponse> {
-  const caller = { actor: () => api.actor(request), principal: admissionOf(request)?.principal, ip, parsedBody }
+  // A parser that did not read the body, as one for forms, leaves an empty object all the same: that is not what was sent.
+  const parsed = incoming.readableDidRead ? parsedBody : undefined
+  const caller = { actor: () => api.actor(request), principal: admissionOf(request)?.principal, ip, parsedBody: parsed }
   return answerByFetch(incoming, url, (standard) => api.fetch(standard, caller, mountPath))
 }

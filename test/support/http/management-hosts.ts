@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type ServerType, serve } from '@hono/node-server'
-import express5 from 'express'
+import express5, { type RequestHandler } from 'express'
 import express4 from 'express4'
 import Fastify from 'fastify'
 import { Hono } from 'hono'
@@ -27,10 +27,14 @@ export type StartHost = (tokens: Latchkey, actor: ActorByHeader, path: string) =
 
 /** The API on every framework, some with a body parser of the host's before it. */
 export const managementHosts: { readonly [name: string]: StartHost } = {
-  'Express 4': (tokens, actor, path) => onAnyExpress(express4, false, tokens, actor, path),
-  'Express 4 behind express.json()': (tokens, actor, path) => onAnyExpress(express4, true, tokens, actor, path),
-  'Express 5': (tokens, actor, path) => onAnyExpress(express5, false, tokens, actor, path),
-  'Express 5 behind express.json()': (tokens, actor, path) => onAnyExpress(express5, true, tokens, actor, path),
+  'Express 4': (tokens, actor, path) => onAnyExpress(express4, [], tokens, actor, path),
+  'Express 4 behind express.json()': (tokens, actor, path) => onAnyExpress(express4, [express4.json()], tokens, actor, path),
+  'Express 4 behind express.urlencoded()': (tokens, actor, path) =>
+    onAnyExpress(express4, [express4.urlencoded({ extended: false })], tokens, actor, path),
+  'Express 5': (tokens, actor, path) => onAnyExpress(express5, [], tokens, actor, path),
+  'Express 5 behind express.json()': (tokens, actor, path) => onAnyExpress(express5, [express5.json()], tokens, actor, path),
+  'Express 5 behind every parser': (tokens, actor, path) =>
+    onAnyExpress(express5, [express5.urlencoded(), express5.text(), express5.raw(), express5.json()], tokens, actor, path),
   'Koa 2': (tokens, actor, path) => onAnyKoa(Koa2, false, tokens, actor, path),
   'Koa 3': (tokens, actor, path) => onAnyKoa(Koa3, false, tokens, actor, path),
   'Koa 3 behind a body parser': (tokens, actor, path) => onAnyKoa(Koa3, true, tokens, actor, path),
@@ -55,9 +59,15 @@ export const managementHosts: { readonly [name: string]: StartHost } = {
   },
 }
 
-function onAnyExpress(express: typeof express5, parses: boolean, tokens: Latchkey, actor: ActorByHeader, path: string): Promise<Host> {
+function onAnyExpress(
+  express: typeof express5,
+  parsers: readonly RequestHandler[],
+  tokens: Latchkey,
+  actor: ActorByHeader,
+  path: string,
+): Promise<Host> {
   const app = express()
-  if (parses) app.use(express.json())
+  for (const parser of parsers) app.use(parser)
   app.use(path, onExpress.management(tokens, { actor: (req) => actor(req.get('x-user')) }))
   return running(createServer(app).listen(0))
 }
