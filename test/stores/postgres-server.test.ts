@@ -78,6 +78,34 @@ describe.skipIf(postgres.skip)(`what the host gives a postgres store ${postgres.
     await pool.end()
   })
 
+  it('may be ended by the host while the store listens', async () => {
+    const pool = new Pool({ connectionString: url, max: 2 })
+    const store = postgresStore({ pool, schema: place.schema })
+    const wake = vi.fn()
+    const stop = await store.subscribe?.(wake)
+    await store.commit({ inserts: [token()], events: [event()] })
+    await expect.poll(() => wake.mock.calls.length).toBeGreaterThan(0)
+    await pool.end()
+    expect(pool.totalCount).toBe(0)
+    await expect(async () => store.find(['a'])).rejects.toThrow(/is closed/)
+    await stop?.()
+    await store.close()
+  })
+
+  it('has all of its connections while the store listens, which starves nobody in a pool of two', async () => {
+    const pool = new Pool({ connectionString: url, max: 2, application_name: `latchkey ${place.schema}` })
+    const store = postgresStore({ pool, schema: place.schema })
+    const stop = await store.subscribe?.(() => {})
+    const listening = await place.query(`select query from pg_stat_activity where application_name = 'latchkey ${place.schema}'`)
+    expect(listening).toEqual([{ query: expect.stringMatching(/^listen /) }])
+    const held = await pool.connect()
+    const results = await Promise.all(Array.from({ length: 10 }, () => store.commit({ inserts: [token()], events: [event()] })))
+    expect(results.every(({ ok }) => ok)).toBe(true)
+    held.release()
+    await stop?.()
+    await pool.end()
+  })
+
   it('may be a Kysely instance', async () => {
     const kysely = new Kysely<Record<string, never>>({
       dialect: new PostgresDialect({ pool: new Pool({ connectionString: url, max: 2 }) }),

@@ -3,6 +3,7 @@ import { StoreUnavailableError } from '../../../src/errors.js'
 import { isMissing } from '../lib/package.js'
 import { judgeTransport, type TransportWarning } from '../lib/transport.js'
 import type { RedisClient } from './client.js'
+import { letProcessEnd } from './unref.js'
 
 /** A client that this store opened: it reconnects by itself, and fails at once while it cannot. */
 export type OpenedClient = { readonly client: RedisClient; close(): void; lastError(): unknown }
@@ -74,6 +75,7 @@ export async function openIoredis({ Redis }: Ioredis, url: string): Promise<Open
   client.on('error', (error) => {
     last = error
   })
+  letProcessEnd(client)
   try {
     await client.connect()
   } catch (error) {
@@ -106,6 +108,8 @@ export async function openNodeRedis({ createClient }: NodeRedis, url: string): P
     throw error
   }
   failed.catch(() => {})
+  // A command that waits for its answer keeps the process alive by its own timer.
+  client.unref()
   return { client, lastError: () => last, close: () => client.destroy() }
 }
 

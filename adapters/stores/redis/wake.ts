@@ -1,4 +1,5 @@
 import { isIoredis, type RedisClient } from './client.js'
+import { letProcessEnd } from './unref.js'
 
 /** How long to wait for the first subscription before going on without it, in milliseconds. It is a hint: followers also poll. */
 const FIRST_SUBSCRIPTION = 1_000
@@ -19,6 +20,8 @@ type NodeRedisSubscriber = {
   on(event: string, listener: () => void): unknown
   subscribe(channel: string, listener: () => void): Promise<unknown>
   connect(): Promise<unknown>
+  /** Not of clusters. */
+  unref?(): unknown
   /** node-redis 5 and later; `disconnect` before. */
   destroy?(): unknown
   disconnect?(): unknown
@@ -37,6 +40,7 @@ async function listenIoredis(subscriber: object, channel: string, wake: () => vo
   // It would subscribe again by itself after a reconnection, and a connection that is lost meanwhile would then reject a promise that
   // nobody can catch, which ends the process. `ready` below does it instead.
   if (subscriber.options !== undefined) subscriber.options.autoResubscribe = false
+  letProcessEnd(subscriber)
   const joined = new Promise<void>((resolve) => {
     subscriber.on('error', resolve)
     subscriber.on('message', wake)
@@ -62,6 +66,7 @@ async function listenNodeRedis(subscriber: object, channel: string, wake: () => 
       .connect()
       .then(() => subscriber.subscribe(channel, wake))
       .then(() => {
+        subscriber.unref?.()
         resolve()
         wake()
       })

@@ -8,7 +8,6 @@ type TypeCast = (field: unknown, next: () => unknown) => unknown
 /** A query as `mysql2` takes it, with what would shape its rows switched off. */
 export type MysqlQuery = {
   readonly sql: string
-  readonly timeout: number
   readonly rowsAsArray: false
   readonly nestTables: false
   readonly namedPlaceholders: false
@@ -63,8 +62,13 @@ const suspects = (connection: MysqlConnection): readonly string[] => {
 
 const asSent: TypeCast = (_field, next) => next()
 
-const hold = (connection: MysqlConnection): MysqlLease => {
+type Stream = { ref?(): unknown; unref?(): unknown }
+
+const hold = (connection: MysqlConnection, own: boolean): MysqlLease => {
   let broken = false
+  // A connection of our own keeps the process alive while it is in use, and no longer.
+  const stream: Stream = own ? Object(Reflect.get(connection, 'stream')) : {}
+  stream.ref?.()
   const lost = (): void => {
     broken = true
   }
@@ -74,15 +78,27 @@ const hold = (connection: MysqlConnection): MysqlLease => {
   return {
     ask: (how, sql, values, timeout) =>
       new Promise((answer, refuse) => {
-        const options: MysqlQuery = { sql, timeout, rowsAsArray: false, nestTables: false, namedPlaceholders: false, ...cast }
-        connection[how](options, values as never, (failure, result) => {
-          if (!failure) return answer(result)
+        const fail = (failure: unknown): void => {
+          clearTimeout(timer)
           if (mysqlQuirks.faultOf(failure) === 'connection') broken = true
           refuse(failure as Error)
-        })
+        }
+        // Not the driver's own timer, which outlives a connection that is lost.
+        const timer = setTimeout(() => fail(Object.assign(new Error('no answer'), { code: 'PROTOCOL_SEQUENCE_TIMEOUT' })), timeout)
+        const options: MysqlQuery = { sql, rowsAsArray: false, nestTables: false, namedPlaceholders: false, ...cast }
+        try {
+          connection[how](options, values as never, (failure, result) => {
+            if (failure) return fail(failure)
+            clearTimeout(timer)
+            answer(result)
+          })
+        } catch (error) {
+          fail(error)
+        }
       }),
     release() {
       connection.removeListener('error', lost)
+      stream.unref?.()
       if (broken) connection.destroy()
       else connection.release()
     },
@@ -121,12 +137,15 @@ const check = async (connection: MysqlConnection, lease: MysqlLease): Promise<vo
   await known(() => lease.ask('execute', KNOWN_VALUES.sql, KNOWN_VALUES.values, CHECK_TIMEOUT_MS), options)
 }
 
+/** What a pool of our own adds. */
+type OwnPool = { onConnection(connection: MysqlConnection): void }
+
 /**
  * Hands out the connections of a pool, each looked at before its first use.
  *
  * A pool that resets its connections undoes what the host set on them when they were made: there they are looked at once more.
  */
-export const leasesOf = (pool: MysqlPool, onConnection?: (connection: MysqlConnection) => void): (() => Promise<MysqlLease>) => {
+export const leasesOf = (pool: MysqlPool, own?: OwnPool): (() => Promise<MysqlLease>) => {
   const looks = (Reflect.get(pool, 'config') as { readonly resetOnRelease?: unknown } | undefined)?.resetOnRelease ? 2 : 1
   const looked = new WeakMap<MysqlConnection, number>()
   const look = async (connection: MysqlConnection, lease: MysqlLease): Promise<MysqlLease> => {
@@ -137,14 +156,14 @@ export const leasesOf = (pool: MysqlPool, onConnection?: (connection: MysqlConne
       throw error
     }
     looked.set(connection, (looked.get(connection) ?? 0) + 1)
-    onConnection?.(connection)
+    own?.onConnection(connection)
     return lease
   }
   return () =>
     new Promise((resolve, reject) => {
       pool.getConnection((error, connection) => {
         if (error) return reject(error as Error)
-        const lease = hold(connection)
+        const lease = hold(connection, own !== undefined)
         resolve((looked.get(connection) ?? 0) >= looks ? lease : look(connection, lease))
       })
     })

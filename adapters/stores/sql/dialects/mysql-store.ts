@@ -101,6 +101,7 @@ const openUrl = async ({ url, poolSize, warn }: MysqlUrl, names: Names): Promise
   const pool = createPool({
     uri: url,
     connectionLimit: poolSize,
+    maxIdle: poolSize,
     connectTimeout: 2_000,
     enableKeepAlive: true,
     charset: 'utf8mb4',
@@ -109,13 +110,17 @@ const openUrl = async ({ url, poolSize, warn }: MysqlUrl, names: Names): Promise
     // What fails here is found before the connection is used.
     for (const statement of SET_SESSION) connection.query(statement, () => {})
   })
-  const close = (): Promise<void> => new Promise((resolve, reject) => pool.end((error) => (error ? reject(error as Error) : resolve())))
+  const close = async (): Promise<void> => {
+    // Its idle connections would let the process end before they are closed.
+    const alive = setInterval(() => {}, 1_000)
+    try {
+      await new Promise<void>((resolve, reject) => pool.end((error) => (error ? reject(error as Error) : resolve())))
+    } finally {
+      clearInterval(alive)
+    }
+  }
   const tell = tellOnce('mysql', warn)
-  return overPool(
-    leasesOf(pool, (connection) => tell(transport(connection))),
-    names,
-    { close },
-  )
+  return overPool(leasesOf(pool, { onConnection: (connection) => tell(transport(connection)) }), names, { close })
 }
 
 /** Which connection of its pool a Kysely instance takes is not to be seen: one is looked at here, and each again before it writes. */
