@@ -6,6 +6,8 @@ export {
   ConflictError,
   type ErrorDetails,
   GrantDeniedError,
+  type InputIssue,
+  type InputPlace,
   InvalidInputError,
   isLatchkeyError,
   LatchkeyError,
