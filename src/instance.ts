@@ -156,8 +156,11 @@ export type Decider = {
   readonly catalogue?: { readonly [scope: string]: string } | undefined
   /** As `verify`, but answers at once where no I/O is needed, and leaves the count of an allowed use to `countUse`. */
   decide(token: unknown, context?: VerifyContext): MaybePromise<Verification>
-  /** Counts one use that `decide` allowed. A refusal that followed is named in `outcome`. */
-  countUse(principal: Principal, use: { readonly endpoint?: string; readonly ip?: string; readonly outcome?: UseOutcome }): void
+  /** Counts one use that `decide` allowed. `scope`: what the route required. A refusal that followed is named in `outcome`. */
+  countUse(
+    principal: Principal,
+    use: { readonly endpoint?: string; readonly scope?: string; readonly ip?: string; readonly outcome?: UseOutcome },
+  ): void
 }
 
 /** What a token may do now, or why it would be refused. */

@@ -104,7 +104,7 @@ export function readFeed({ feed }: State, after: string | undefined, limit: numb
 }
 
 function byKey(a: UsageCount, b: UsageCount): number {
-  return a.bucketAt - b.bucketAt || compare(a.endpoint, b.endpoint) || compare(a.outcome, b.outcome)
+  return a.bucketAt - b.bucketAt || compare(a.endpoint, b.endpoint) || compare(a.outcome, b.outcome) || compare(a.scope, b.scope)
 }
 
 function compare(a: string, b: string): number {

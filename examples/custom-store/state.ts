@@ -107,7 +107,7 @@ function applyUsage(state: State, { nodeId, seq, counts, addresses, lastUses }: 
   if (seq <= (state.batches.get(nodeId) ?? 0)) return
   state.batches.set(nodeId, seq)
   for (const added of counts) {
-    const key = JSON.stringify([added.tokenId, added.bucketAt, added.endpoint, added.outcome])
+    const key = JSON.stringify([added.tokenId, added.bucketAt, added.endpoint, added.outcome, added.scope])
     state.counts.set(key, { ...added, count: added.count + (state.counts.get(key)?.count ?? 0) })
   }
   for (const added of addresses) {
@@ -115,9 +115,20 @@ function applyUsage(state: State, { nodeId, seq, counts, addresses, lastUses }: 
     const known = state.addresses.get(key) ?? { count: 0, lastAt: 0 }
     state.addresses.set(key, { ...added, count: added.count + known.count, lastAt: Math.max(added.lastAt, known.lastAt) })
   }
+  for (const tokenId of new Set(addresses.map(({ tokenId }) => tokenId))) forgetOldAddresses(state, tokenId)
   for (const use of lastUses) {
     if (use.at > (state.lastUses.get(use.tokenId)?.at ?? -1)) state.lastUses.set(use.tokenId, use)
   }
+}
+
+const MOST_ADDRESSES = 1000
+
+/** Keeps the most recent addresses of a token: anybody can call from very many. */
+function forgetOldAddresses({ addresses }: State, tokenId: string): void {
+  const own = [...addresses].filter(([, address]) => address.tokenId === tokenId)
+  if (own.length <= 2 * MOST_ADDRESSES) return
+  const oldest = own.sort(([, a], [, b]) => b.lastAt - a.lastAt).slice(MOST_ADDRESSES)
+  for (const [key] of oldest) addresses.delete(key)
 }
 
 /** Absent: no condition. An empty list: a condition that nothing meets. */

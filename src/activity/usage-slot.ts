@@ -14,10 +14,13 @@ const UNKEEPABLE = /[\p{Cc}\p{Surrogate}]/gu
 /** How many endpoints and addresses all tokens together may add before the next flush; beyond, they are counted under `OTHER`. */
 export type RowBudget = { left: number }
 
-type Counter = { readonly bucketAt: number; readonly endpoint: string; readonly outcome: string; count: number }
+/** Somebody who does not hold the token: where they come from says nothing about its holder, and must not push out where that one does. */
+const STRANGER = 'secret_mismatch'
+
+type Counter = { readonly bucketAt: number; readonly endpoint: string; readonly scope: string; readonly outcome: string; count: number }
 type Address = { readonly ip: string; count: number; lastAt: number }
 
-/** What one token did since the last flush. The same endpoint, outcome and address as last time costs three comparisons. */
+/** What one token did since the last flush. The same endpoint, outcome, scope and address as last time costs four comparisons. */
 export class UsageSlot {
   /** Handed to the store: no longer counted into. */
   sealed = false
@@ -41,13 +44,19 @@ export class UsageSlot {
     this.#lastIp = ip
   }
 
-  count(now: number, endpoint: string, outcome: string, ip: string | undefined): void {
+  count(now: number, endpoint: string, outcome: string, scope: string, ip: string | undefined): void {
     let counter = this.#counter
-    if (counter === undefined || counter.endpoint !== endpoint || counter.outcome !== outcome || !within(now, counter.bucketAt)) {
-      counter = this.#counterFor(now, endpoint, outcome)
+    if (
+      counter === undefined ||
+      counter.endpoint !== endpoint ||
+      counter.outcome !== outcome ||
+      counter.scope !== scope ||
+      !within(now, counter.bucketAt)
+    ) {
+      counter = this.#counterFor(now, endpoint, outcome, scope)
     }
     counter.count += 1
-    if (ip === undefined) return
+    if (ip === undefined || outcome === STRANGER) return
     if (ip !== this.#addressOf) {
       this.#address = this.#addressFor(ip)
       this.#addressOf = ip
@@ -76,12 +85,11 @@ export class UsageSlot {
     return { tokenId: this.#tokenId, at: this.#lastAt, ...(ip !== undefined && { ip }) }
   }
 
-  #counterFor(now: number, endpoint: string, outcome: string): Counter {
+  #counterFor(now: number, endpoint: string, outcome: string, scope: string): Counter {
     const bucketAt = now - (now % HOUR_MS)
-    const shown = keepable(endpoint)
-    const key = `${bucketAt} ${outcome} ${shown}`
-    const counter =
-      this.#counters.get(key) ?? (this.#hasRoom() ? this.#add(key, bucketAt, shown, outcome) : this.#overflow(bucketAt, outcome))
+    const counter = this.#hasRoom()
+      ? this.#at(bucketAt, keepable(endpoint), outcome, keepable(scope))
+      : (this.#known(bucketAt, keepable(endpoint), outcome, keepable(scope)) ?? this.#overflow(bucketAt, outcome, keepable(scope)))
     this.#counter = counter
     return counter
   }
@@ -90,14 +98,20 @@ export class UsageSlot {
     return this.#counters.size < MAX_COUNTERS && this.#budget.left > 0
   }
 
-  #overflow(bucketAt: number, outcome: string): Counter {
-    const key = `${bucketAt} ${outcome} ${OTHER}`
-    return this.#counters.get(key) ?? this.#add(key, bucketAt, OTHER, outcome)
+  // Scopes are few, because they stand in the host's code; endpoints may be whatever callers make of them.
+  #overflow(bucketAt: number, outcome: string, scope: string): Counter {
+    return this.#at(bucketAt, OTHER, outcome, this.#counters.size < 2 * MAX_COUNTERS ? scope : '')
   }
 
-  #add(key: string, bucketAt: number, endpoint: string, outcome: string): Counter {
-    const counter = { bucketAt, endpoint, outcome, count: 0 }
-    this.#counters.set(key, counter)
+  #known(bucketAt: number, endpoint: string, outcome: string, scope: string): Counter | undefined {
+    return this.#counters.get(keyOf(bucketAt, endpoint, outcome, scope))
+  }
+
+  #at(bucketAt: number, endpoint: string, outcome: string, scope: string): Counter {
+    const known = this.#known(bucketAt, endpoint, outcome, scope)
+    if (known !== undefined) return known
+    const counter = { bucketAt, endpoint, scope, outcome, count: 0 }
+    this.#counters.set(keyOf(bucketAt, endpoint, outcome, scope), counter)
     this.#budget.left -= 1
     return counter
   }
@@ -119,6 +133,11 @@ export class UsageSlot {
 
 function keepable(text: unknown): string {
   return typeof text === 'string' ? text.slice(0, MAX_TEXT).replace(UNKEEPABLE, '\ufffd') : ''
+}
+
+// None of them holds a line break: see `keepable`.
+function keyOf(bucketAt: number, endpoint: string, outcome: string, scope: string): string {
+  return `${bucketAt}\n${outcome}\n${scope}\n${endpoint}`
 }
 
 function within(now: number, bucketAt: number): boolean {

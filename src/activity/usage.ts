@@ -41,11 +41,11 @@ export class UsageRecorder {
     this.#slot(entry)?.touch(now, ip)
   }
 
-  /** Counts one use. */
-  count(entry: Entry, now: number, endpoint: string, outcome: string, ip: string | undefined): void {
+  /** Counts one use. Texts are empty where unknown; `scope` names what the route required. */
+  count(entry: Entry, now: number, endpoint: string, outcome: string, scope: string, ip: string | undefined): void {
     const slot = this.#slot(entry)
     if (slot === undefined) this.dropped += 1
-    else slot.count(now, endpoint, outcome, ip)
+    else slot.count(now, endpoint, outcome, scope, ip)
   }
 
   /** The last use of a token that is not written yet. */

@@ -16,6 +16,8 @@ export type Guard = {
 /** One admitted use of a token, counted once when its response is over. */
 export type Use = {
   readonly tokenId: string
+  /** Names scopes that a check asked for, in order with a space between them. */
+  required(scope: string): void
   /** Names the refusal that followed the admission. */
   refused(code: 'scope_insufficient' | 'resource_denied'): void
   /** Counts, the first time only. `endpoint` is the route's pattern with its method, or empty where unknown. */
@@ -43,8 +45,14 @@ export function admissionOf(request: object): Admission | undefined {
 export function startUse(decider: Decider, principal: Principal, ip: string | undefined): Use {
   let outcome: UseOutcome = 'allowed'
   let counted = false
+  let scope = ''
   return {
     tokenId: principal.tokenId,
+    required(asked) {
+      if (asked === scope) return
+      // Several checks of one request: everything that any of them asked for.
+      scope = scope === '' ? asked : [...new Set([...scope.split(' '), ...asked.split(' ')])].sort().join(' ')
+    },
     refused(code) {
       outcome = code
     },
@@ -52,7 +60,7 @@ export function startUse(decider: Decider, principal: Principal, ip: string | un
       if (counted) return
       counted = true
       try {
-        decider.countUse(principal, ip === undefined ? { endpoint, outcome } : { endpoint, outcome, ip })
+        decider.countUse(principal, ip === undefined ? { endpoint, scope, outcome } : { endpoint, scope, outcome, ip })
       } catch {
         // Usage never fails a request.
       }

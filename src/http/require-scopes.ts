@@ -53,6 +53,7 @@ function check<R>(requirement: Requirement<R>, admission: Admission, request: R)
   const { guard, principal } = admission
   if (principal === undefined) return guard.refuse('credential_missing', request)
   const held = heldScope(requirement, admission, principal)
+  admission.use?.required(requirement.any && held !== undefined ? held : requirement.name)
   if (held === undefined) return refusal('scope_insufficient', requirement, admission, request)
   if (requirement.resources.length === 0) return undefined
   const found = requirement.resources.map(([dimension, source]) => [dimension, find(source, dimension, request)] as const)

@@ -23,6 +23,8 @@ export type ScopeArguments<R> =
 export type Requirement<R> = {
   readonly scopes: readonly string[]
   readonly any: boolean
+  /** The scopes in order, with a space between them, as uses are counted by. */
+  readonly name: string
   readonly resources: readonly (readonly [dimension: string, source: ResourceSource<R>])[]
 }
 
@@ -41,7 +43,8 @@ export function readRequirement<R>(args: ScopeArguments<R>): Requirement<R> {
   const any = rest.length === 1 && typeof first === 'object' && first !== null
   const scopes: readonly unknown[] = any ? readAny(first) : rest
   if (scopes.length === 0) throw new InvalidInputError('scopes', 'requireScopes needs a scope at least')
-  return { scopes: scopes.map(readScope), any, resources }
+  const names = scopes.map(readScope)
+  return { scopes: names, any, name: [...new Set(names)].sort().join(' '), resources }
 }
 
 function readScope(scope: unknown, index: number): string {

@@ -15,14 +15,16 @@ export type UsageCount = {
   readonly tokenId: string
   /** Start of the hour, UTC. */
   readonly bucketAt: number
-  /** The route's pattern with its method, `GET /stock/:id`, or the empty string where unknown. */
+  /** The route's pattern with its method, `GET /stock/:id`, or the empty string where unknown. At most 200 characters. */
   readonly endpoint: string
+  /** The scopes that the route required, in order with a space between them, or the empty string where none. At most 200 characters. */
+  readonly scope: string
   /** `allowed`, or the code of the refusal. */
   readonly outcome: string
   readonly count: number
 }
 
-/** Adds `count` to an address of a token; `lastAt` only grows. */
+/** Adds `count` to an address of a token; `lastAt` only grows. The 1000 most recent are kept, older ones for as long as there are few. */
 export type UsageAddress = { readonly tokenId: string; readonly ip: string; readonly count: number; readonly lastAt: number }
 
 /** The last allowed use; an older one than the stored one changes nothing. */
@@ -31,7 +33,7 @@ export type LastUse = { readonly tokenId: string; readonly at: number; readonly 
 /** Asks for the usage of tokens. `from` is inclusive, `to` exclusive, on `bucketAt`; addresses are not cut by time. */
 export type UsageQuery = { readonly tokenIds: readonly string[]; readonly from?: number; readonly to?: number }
 
-/** Counters by key, in ascending order of bucket, endpoint and outcome; addresses, most recent first, at most 1000. */
+/** Counters by key, in ascending order of bucket, endpoint, outcome and scope; addresses, most recent first, at most 1000. */
 export type UsageRows = {
   readonly counts: readonly UsageCount[]
   readonly addresses: readonly UsageAddress[]

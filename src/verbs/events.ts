@@ -4,9 +4,10 @@ import { InvalidInputError } from '../errors.js'
 import { ACTIONS, type AuditAction, type AuditEvent } from '../model/event.js'
 import type { Page } from '../model/record.js'
 import { readShape, text } from '../policy/shape.js'
-import type { EventQuery } from '../store/port.js'
+import type { BulkPart, EventQuery } from '../store/port.js'
+import { isTokenId } from '../token/parse.js'
 import type { Context } from '../verify/context.js'
-import type { ReadActor } from './lib/actor.js'
+import { canSee, type ReadActor } from './lib/actor.js'
 import { checkId } from './lib/change.js'
 import { readCursor, writeCursor } from './lib/cursor.js'
 import { cursorShape, limitShape } from './list.js'
@@ -56,13 +57,26 @@ export async function events(context: Context, actor: ReadActor, input: unknown)
   const after = cursor === undefined ? undefined : readPosition(cursor, bound)
   const query = queryFor(context.settings.prefix, given, actor)
   if (query === undefined) return { items: [] }
-  const rows = await context.store.events({ ...query, limit: limit + 1, ...(after !== undefined && { after }) })
+  const bulk = given.tokenId === undefined ? undefined : await bulkOf(context, actor, given.tokenId)
+  const rows = await context.store.events({
+    ...query,
+    limit: limit + 1,
+    ...(bulk !== undefined && { bulk }),
+    ...(after !== undefined && { after }),
+  })
   const page = rows.slice(0, limit)
   const last = page.at(-1)
   return {
     items: page.map(viewEvent),
     ...(rows.length > limit && last !== undefined && { nextCursor: writeCursor([last.seq], bound) }),
   }
+}
+
+/** The bulk revocation that ended this token, which belongs to the trail that whoever sees the token sees. */
+async function bulkOf(context: Context, actor: ReadActor, tokenId: string): Promise<BulkPart | undefined> {
+  const token = isTokenId(tokenId) ? await context.store.findOne(tokenId) : undefined
+  if (token?.bulkId === undefined || token.prefix !== context.settings.prefix || !canSee(actor, token)) return undefined
+  return { bulkId: token.bulkId, ...(token.tenantId !== undefined && { tenantId: token.tenantId }) }
 }
 
 function readPosition(cursor: string, bound: unknown): number {

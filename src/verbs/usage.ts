@@ -42,11 +42,23 @@ function report(tokenId: string, rows: UsageRows): UsageReport {
     tokenId,
     total,
     refused: sum(rows.counts) - total,
-    buckets: rows.counts.map(({ bucketAt, endpoint, outcome, count }) => ({ at: new Date(bucketAt), endpoint, outcome, count })),
+    buckets: withoutScopes(rows.counts),
     endpoints: totals(rows.counts, (row) => row.endpoint).map(([endpoint, count]) => ({ endpoint, count })),
     outcomes: totals(rows.counts, (row) => row.outcome).map(([outcome, count]) => ({ outcome, count })),
     addresses: rows.addresses.map(({ ip, count, lastAt }) => ({ ip, count, lastAt: new Date(lastAt) })),
   }
+}
+
+/** The counters, which are kept apart by scope too, by hour, endpoint and outcome alone, in their order. */
+function withoutScopes(rows: readonly UsageCount[]): UsageReport['buckets'] {
+  const merged = new Map<string, { at: Date; endpoint: string; outcome: string; count: number }>()
+  for (const { bucketAt, endpoint, outcome, count } of rows) {
+    const key = JSON.stringify([bucketAt, endpoint, outcome])
+    const known = merged.get(key)
+    if (known === undefined) merged.set(key, { at: new Date(bucketAt), endpoint, outcome, count })
+    else known.count += count
+  }
+  return [...merged.values()]
 }
 
 function sum(rows: readonly UsageCount[]): number {

@@ -116,7 +116,7 @@ function admit(context: Context, entry: Entry, principal: Principal, now: number
 function refuse(context: Context, entry: Entry, code: RefusalCode, now: number, request: VerifyContext | undefined): Refused {
   const ip = normalizeIp(request?.ip)
   context.refusals.note(entry, code, now, ip)
-  context.usage?.count(entry, now, endpointOf(request), code, ip)
+  context.usage?.count(entry, now, endpointOf(request), code, '', ip)
   context.scheduleFlush()
   return { ok: false, code }
 }
@@ -140,16 +140,16 @@ export type UseOutcome = 'allowed' | 'scope_insufficient' | 'resource_denied' | 
 export function countUse(
   context: Context,
   principal: Principal,
-  use: { readonly endpoint?: string; readonly ip?: string; readonly outcome?: UseOutcome },
+  use: { readonly endpoint?: string; readonly scope?: string; readonly ip?: string; readonly outcome?: UseOutcome },
 ): void {
-  note(context, principal, use.endpoint ?? '', use.ip, use.outcome ?? 'allowed')
+  note(context, principal, use.endpoint ?? '', use.scope ?? '', use.ip, use.outcome ?? 'allowed')
 }
 
-function note(context: Context, principal: Principal, endpoint: string, ip: string | undefined, outcome: UseOutcome): void {
+function note(context: Context, principal: Principal, endpoint: string, scope: string, ip: string | undefined, outcome: UseOutcome): void {
   const entry = TokenPrincipal.entryOf(principal)
   if (entry === undefined) return
   const now = context.settings.clock()
-  context.usage?.count(entry, now, endpoint, outcome, ip)
+  context.usage?.count(entry, now, endpoint, outcome, scope, ip)
   if (outcome !== 'allowed') context.refusals.note(entry, outcome, now, normalizeIp(ip))
   // What was refused after all spends nothing.
   if (outcome !== 'allowed') context.rates?.giveBack(principal)
@@ -165,7 +165,7 @@ export function verify(context: Context, token: unknown, request: VerifyContext 
 }
 
 function counted(context: Context, verification: Verification, request: VerifyContext | undefined): Verification {
-  if (verification.ok) note(context, verification.principal, endpointOf(request), request?.ip, 'allowed')
+  if (verification.ok) note(context, verification.principal, endpointOf(request), '', request?.ip, 'allowed')
   return verification
 }
 

@@ -3,7 +3,12 @@ import { faultyStore } from 'latchkey/testing'
 import { describe, expect, it } from 'vitest'
 import { deciderOf } from '../../src/instance.js'
 import type { UsageBatch } from '../../src/model/usage.js'
+import { createDigesters } from '../../src/token/digest.js'
+import { mintToken } from '../../src/token/generate.js'
+import { platformRandom } from '../../src/token/random.js'
 import { instance, mint, pause, principalOf, verdict, warm } from '../latchkey/harness.js'
+
+const [digester] = createDigesters([])
 
 const GET = { method: 'GET', endpoint: '/stock/:id', ip: '10.0.0.1' }
 
@@ -107,6 +112,44 @@ describe('usage', () => {
       expect(deciderOf(tokens).decide(token, GET)).toMatchObject({ ok: true })
       if (use % 50 === 0) await pause(10)
     }
+  })
+
+  it('is kept apart by the scope that the route required, and told together', async () => {
+    const store = memoryStore()
+    const tokens = instance({ store })
+    const { token, record } = await mint(tokens)
+    const principal = await principalOf(deciderOf(tokens).decide(token))
+    for (const scope of ['stock:read', 'stock:read', 'stock:write', undefined]) {
+      deciderOf(tokens).countUse(principal, { endpoint: 'GET /stock', ...(scope !== undefined && { scope }) })
+    }
+    const report = await tokens.system.usage(record.id)
+    expect(report.buckets).toMatchObject([{ endpoint: 'GET /stock', outcome: 'allowed', count: 4 }])
+    const { counts } = await store.usage({ tokenIds: [record.id] })
+    expect(counts.map(({ scope, count }) => [scope, count])).toEqual([
+      ['', 1],
+      ['stock:read', 2],
+      ['stock:write', 1],
+    ])
+  })
+
+  it('of somebody who does not hold the token notes no address and pushes out none', async () => {
+    const tokens = instance()
+    const { token, record } = await mint(tokens)
+    const forged = mintToken('acme_test', record.id, digester, platformRandom).token
+    for (let use = 0; use < 300; use += 1) {
+      expect(await verdict(tokens.verify(forged, { ...GET, ip: `10.1.${use >> 8}.${use & 255}` }))).toBe('secret_mismatch')
+    }
+    for (let use = 0; use < 40; use += 1) await tokens.verify(token, { ...GET, ip: `10.0.0.${use}` })
+    const report = await tokens.system.usage(record.id)
+    expect(report).toMatchObject({
+      total: 40,
+      refused: 300,
+      outcomes: [
+        { outcome: 'secret_mismatch', count: 300 },
+        { outcome: 'allowed', count: 40 },
+      ],
+    })
+    expect(report.addresses.map(({ ip }) => ip).sort()).toEqual(Array.from({ length: 40 }, (_, use) => `10.0.0.${use}`).sort())
   })
 
   it('keeps a bounded number of endpoints and addresses of a token, and counts the rest together', async () => {

@@ -30,7 +30,9 @@ async function fill({ tokens, store }: World): Promise<readonly string[]> {
       nodeId: 'hostile',
       seq,
       at,
-      counts: [{ tokenId: record.id, bucketAt: Math.floor(at / 3_600_000) * 3_600_000, endpoint: short, outcome: 'allowed', count: 3 }],
+      counts: [
+        { tokenId: record.id, bucketAt: Math.floor(at / 3_600_000) * 3_600_000, endpoint: short, outcome: 'allowed', scope: '', count: 3 },
+      ],
       addresses: [{ tokenId: record.id, ip: text.slice(0, 64), count: 3, lastAt: at }],
       lastUses: [{ tokenId: record.id, at, ip: text.slice(0, 64) }],
     })

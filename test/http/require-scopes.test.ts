@@ -1,4 +1,4 @@
-import { InvalidInputError } from 'latchkey'
+import { InvalidInputError, type Principal } from 'latchkey'
 import { describe, expect, it } from 'vitest'
 import { createGuard } from '../../src/http/authenticate.js'
 import { createScopeCheck } from '../../src/http/require-scopes.js'
@@ -21,11 +21,21 @@ async function check(args: Args, principal = fakePrincipal(['a:read'], { warehou
 
 describe('the arguments of requireScopes', () => {
   it('say all, any and which resources', () => {
-    expect(readRequirement(['a:b', 'c:d'])).toEqual({ scopes: ['a:b', 'c:d'], any: false, resources: [] })
-    expect(readRequirement([{ any: ['a:b', 'c:d'] }])).toEqual({ scopes: ['a:b', 'c:d'], any: true, resources: [] })
-    expect(readRequirement(['a:b', { warehouse: 'w1' }])).toEqual({ scopes: ['a:b'], any: false, resources: [['warehouse', 'w1']] })
-    expect(readRequirement(['a:b', { any: 'w1' }])).toEqual({ scopes: ['a:b'], any: false, resources: [['any', 'w1']] })
-    expect(readRequirement([{ any: ['a:b'] }, { any: ['w1'] }])).toEqual({ scopes: ['a:b'], any: true, resources: [['any', ['w1']]] })
+    expect(readRequirement(['a:b', 'c:d'])).toEqual({ scopes: ['a:b', 'c:d'], any: false, name: 'a:b c:d', resources: [] })
+    expect(readRequirement([{ any: ['a:b', 'c:d'] }])).toEqual({ scopes: ['a:b', 'c:d'], any: true, name: 'a:b c:d', resources: [] })
+    expect(readRequirement(['a:b', { warehouse: 'w1' }])).toEqual({
+      scopes: ['a:b'],
+      any: false,
+      name: 'a:b',
+      resources: [['warehouse', 'w1']],
+    })
+    expect(readRequirement(['a:b', { any: 'w1' }])).toEqual({ scopes: ['a:b'], any: false, name: 'a:b', resources: [['any', 'w1']] })
+    expect(readRequirement([{ any: ['a:b'] }, { any: ['w1'] }])).toEqual({
+      scopes: ['a:b'],
+      any: true,
+      name: 'a:b',
+      resources: [['any', ['w1']]],
+    })
   })
 
   it.each([
@@ -121,5 +131,29 @@ describe('a check', () => {
     const claimed = { ...withToken(), principal: fakePrincipal(['a:read']), admission: {}, use: {} }
     const refusal = await createScopeCheck<FakeRequest>(['a:read'])(claimed)
     expect(refusal?.status).toBe(500)
+  })
+})
+
+describe('a use that was let in', () => {
+  const scopeOf = async (principal: Principal, ...checks: readonly Args[]): Promise<unknown> => {
+    const tokens = fakeTokens(() => allowing(principal))
+    const request = withToken()
+    const outcome = await createGuard(tokens, { onWarning: () => undefined }, fakePlatform())(request)
+    for (const args of checks) await createScopeCheck(args)(request)
+    outcome.use?.done('GET /stock')
+    return tokens.uses.map((use) => Reflect.get(Object(use), 'scope'))
+  }
+
+  it('is counted with the scopes that its checks asked for, in order', async () => {
+    const able = fakePrincipal(['a:read', 'a:write'])
+    expect(await scopeOf(able)).toEqual([''])
+    expect(await scopeOf(able, ['a:read'])).toEqual(['a:read'])
+    expect(await scopeOf(able, ['a:write', 'a:read'])).toEqual(['a:read a:write'])
+    expect(await scopeOf(able, ['a:write'], ['a:read'], ['a:write'])).toEqual(['a:read a:write'])
+  })
+
+  it('is counted with the one of any scopes that let it in, and with all of them where none did', async () => {
+    expect(await scopeOf(fakePrincipal(['a:write']), [{ any: ['a:read', 'a:write'] }])).toEqual(['a:write'])
+    expect(await scopeOf(fakePrincipal([]), [{ any: ['a:write', 'a:read'] }])).toEqual(['a:read a:write'])
   })
 })

@@ -51,7 +51,7 @@ describe('the memory store', () => {
 
   it('does not pile up what can be forgotten: usage of unknown tokens, leases of the past', async () => {
     const store = memoryStore()
-    await store.recordUsage(batch({ counts: [{ tokenId: 'gone', bucketAt: 0, endpoint: '', outcome: 'allowed', count: 1 }] }))
+    await store.recordUsage(batch({ counts: [{ tokenId: 'gone', bucketAt: 0, endpoint: '', outcome: 'allowed', scope: '', count: 1 }] }))
     expect(await store.usage({ tokenIds: ['gone'] })).toEqual({ counts: [], addresses: [] })
     await store.renewLease({ nodeId: 'old', cursor: '', expiresAt: 1_000 })
     await store.renewLease({ nodeId: 'new', cursor: '', expiresAt: 10_000_000 })

@@ -65,7 +65,7 @@ describe.skipIf(missing)(`a redis cluster ${missing ?? ''}`, () => {
         nodeId: 'n',
         seq: 1,
         at: 1,
-        counts: [{ tokenId: token.id, bucketAt: 0, endpoint: '', outcome: 'allowed', count: 2 }],
+        counts: [{ tokenId: token.id, bucketAt: 0, endpoint: '', outcome: 'allowed', scope: '', count: 2 }],
         addresses: [],
         lastUses: [{ tokenId: token.id, at: 7 }],
       })

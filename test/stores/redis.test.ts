@@ -45,7 +45,7 @@ describe.skipIf(redis.skip)(`redis store ${redis.skip ?? ''}`, () => {
       nodeId: '{n}',
       seq: 1,
       at: 1,
-      counts: [{ tokenId: token.id, bucketAt: 0, endpoint: '{e}', outcome: 'allowed', count: 1 }],
+      counts: [{ tokenId: token.id, bucketAt: 0, endpoint: '{e}', outcome: 'allowed', scope: '', count: 1 }],
       addresses: [{ tokenId: token.id, ip: '::1', count: 1, lastAt: 1 }],
       lastUses: [{ tokenId: token.id, at: 1 }],
     })
@@ -77,7 +77,7 @@ describe.skipIf(redis.skip)(`redis store ${redis.skip ?? ''}`, () => {
       seq: 1,
       at: 1,
       counts: tokenIds.flatMap((tokenId) =>
-        [0, 90].map((days) => ({ tokenId, bucketAt: days * 86_400_000, endpoint: '', outcome: 'allowed', count: 1 })),
+        [0, 90].map((days) => ({ tokenId, bucketAt: days * 86_400_000, endpoint: '', outcome: 'allowed', scope: '', count: 1 })),
       ),
       addresses: tokenIds.map((tokenId) => ({ tokenId, ip: '::1', count: 1, lastAt: 1 })),
       lastUses: tokenIds.map((tokenId) => ({ tokenId, at: 1 })),

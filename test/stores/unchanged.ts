@@ -65,7 +65,7 @@ export const proveUnchanged = async (store: TokenStore): Promise<void> => {
     nodeId: `node-${full.id}`,
     seq: 1,
     at: EXPIRY,
-    counts: [{ tokenId: full.id, bucketAt: 1_787_000_400_000, endpoint: 'GET /東', outcome: 'allowed', count: 3 }],
+    counts: [{ tokenId: full.id, bucketAt: 1_787_000_400_000, endpoint: 'GET /東', outcome: 'allowed', scope: '', count: 3 }],
     addresses: [{ tokenId: full.id, ip: '2001:db8::1', count: 3, lastAt: EXPIRY }],
     lastUses: [{ tokenId: full.id, at: EXPIRY }],
   }

@@ -94,6 +94,52 @@ describe('the audit', () => {
     ])
   })
 
+  it('says of one bulk revocation in several tenants what each of them lost, and nothing of the others', async () => {
+    const told: AuditEvent[] = []
+    const tokens = instance({ onEvent: (event) => void told.push(event) })
+    await Promise.all(['t1', 't1', 't2', 't3', undefined].map((tenantId) => mint(tokens, tenantId === undefined ? {} : { tenantId })))
+    told.length = 0
+    const partner = { id: 'pat', tenants: ['t1', 't2'], manages: 'all' } as const
+    expect(await tokens.as(partner).revokeAll({ all: true })).toEqual({ count: 3 })
+    expect(await tokens.as(partner).revokeAll({ all: true })).toEqual({ count: 0 })
+    expect(told.map(({ action, tenantId, count }) => [action, tenantId, count]).sort()).toEqual([
+      ['tokens.revoked', 't1', 2],
+      ['tokens.revoked', 't2', 1],
+    ])
+    expect(new Set(told.map(({ bulkId }) => bulkId)).size).toBe(1)
+    expect(new Set(told.map(({ id }) => id)).size).toBe(2)
+    const { items } = await tokens.as({ id: 'tom', tenants: ['t1'], manages: 'all' }).events({ action: 'tokens.revoked' })
+    expect(items).toHaveLength(1)
+    expect(JSON.stringify(items)).not.toContain('t2')
+  })
+
+  it('of one token holds the bulk revocation that ended it, for everybody who sees the token', async () => {
+    const tokens = instance()
+    const ann = { id: 'ann', tenants: ['t1'], manages: 'own' } as const
+    const { record } = await tokens.as(ann).create({ name: 'Mine', scopes: ['stock:read'], tenantId: 't1' })
+    await mint(tokens, { tenantId: 't2' })
+    await tokens.system.revokeAll({ all: true, reason: 'moved' })
+    await mint(tokens, { tenantId: 't1' })
+    await tokens.system.revokeAll({ all: true })
+    const { bulkId } = (await tokens.as(ann).get(record.id)) ?? {}
+    for (const handle of [tokens.as(ann), tokens.system, tokens.as({ id: 'tom', tenants: ['t1'], manages: 'all' })]) {
+      const { items } = await handle.events({ tokenId: record.id })
+      expect(items).toMatchObject([
+        { action: 'tokens.revoked', tenantId: 't1', count: 1, reason: 'moved', bulkId },
+        { action: 'token.created', tokenId: record.id },
+      ])
+      const pages = [await handle.events({ tokenId: record.id, limit: 1 })]
+      pages.push(await handle.events({ tokenId: record.id, limit: 1, cursor: pages[0]?.nextCursor }))
+      expect(pages.flatMap((page) => page.items)).toEqual(items)
+    }
+    for (const stranger of [
+      { id: 'tim', tenants: ['t2'], manages: 'all' },
+      { id: 'eve', tenants: ['t1'], manages: 'own' },
+    ] as const) {
+      expect((await tokens.as(stranger).events({ tokenId: record.id })).items).toEqual([])
+    }
+  })
+
   it('is written in the same commit as the change, or neither is', async () => {
     const store = faultyStore(memoryStore())
     const tokens = instance({ store })

@@ -56,10 +56,10 @@ describe('the use of several tokens', () => {
       ids.push((await tokens.system.create({ name: tenantId, tenantId, scopes: [] })).record.id)
     const start = Math.floor(Date.now() / HOUR) * HOUR - 10 * HOUR
     const counts = ids.flatMap((tokenId, index) => [
-      { tokenId, bucketAt: start, endpoint: 'GET /a', outcome: 'allowed', count: index + 1 },
-      { tokenId, bucketAt: start + HOUR, endpoint: 'GET /b', outcome: 'allowed', count: 10 },
-      { tokenId, bucketAt: start + HOUR, endpoint: 'GET /b', outcome: 'scope_insufficient', count: 3 },
-      { tokenId, bucketAt: start + 5 * HOUR, endpoint: '', outcome: 'allowed', count: 7 },
+      { tokenId, bucketAt: start, endpoint: 'GET /a', outcome: 'allowed', scope: '', count: index + 1 },
+      { tokenId, bucketAt: start + HOUR, endpoint: 'GET /b', outcome: 'allowed', scope: '', count: 10 },
+      { tokenId, bucketAt: start + HOUR, endpoint: 'GET /b', outcome: 'scope_insufficient', scope: '', count: 3 },
+      { tokenId, bucketAt: start + 5 * HOUR, endpoint: '', outcome: 'allowed', scope: '', count: 7 },
     ])
     await store.recordUsage({ nodeId: 'n', seq: 1, at: start, counts, addresses: [], lastUses: [] })
     return { tokens, ids, start }

@@ -71,7 +71,7 @@ function remember(lastSeqs: Map<string, number>, { nodeId, seq }: UsageBatch): v
 }
 
 function addCount({ counts }: TokenUsage, added: UsageCount): void {
-  const key = JSON.stringify([added.bucketAt, added.endpoint, added.outcome])
+  const key = JSON.stringify([added.bucketAt, added.endpoint, added.outcome, added.scope])
   const known = counts.get(key)
   counts.set(key, Object.freeze({ ...added, count: added.count + (known?.count ?? 0) }))
 }
@@ -86,7 +86,11 @@ function addAddress({ addresses }: TokenUsage, added: UsageAddress): void {
 
 function byKey(a: UsageCount, b: UsageCount): number {
   return (
-    a.bucketAt - b.bucketAt || compareText(a.endpoint, b.endpoint) || compareText(a.outcome, b.outcome) || compareText(a.tokenId, b.tokenId)
+    a.bucketAt - b.bucketAt ||
+    compareText(a.endpoint, b.endpoint) ||
+    compareText(a.outcome, b.outcome) ||
+    compareText(a.scope, b.scope) ||
+    compareText(a.tokenId, b.tokenId)
   )
 }
 

@@ -97,10 +97,10 @@ export async function recordUsage(connection: Connection, { nodeId, seq, counts,
     counts.length,
     addresses.length,
     lastUses.length,
-    ...counts.flatMap(({ tokenId, bucketAt, endpoint, outcome, count }) => [
+    ...counts.flatMap(({ tokenId, bucketAt, endpoint, outcome, scope, count }) => [
       tokenId,
       Math.floor(bucketAt / PERIOD),
-      JSON.stringify([bucketAt, endpoint, outcome]),
+      JSON.stringify([bucketAt, endpoint, outcome, scope]),
       count,
     ]),
     ...addresses.flatMap(({ tokenId, ip, count, lastAt }) => [tokenId, ip, count, lastAt]),
@@ -122,9 +122,9 @@ export async function reportUsage(connection: Connection, { tokenIds, from, to }
     const [id, counters, places] = listOf(row)
     const tokenId = String(id)
     for (const [field, count] of groupsOf(listOf(counters), 2)) {
-      const [bucketAt, endpoint, outcome]: [number, string, string] = JSON.parse(String(field))
+      const [bucketAt, endpoint, outcome, scope]: [number, string, string, string] = JSON.parse(String(field))
       if ((from === undefined || bucketAt >= from) && (to === undefined || bucketAt < to)) {
-        counts.push({ tokenId, bucketAt, endpoint, outcome, count: Number(count) })
+        counts.push({ tokenId, bucketAt, endpoint, outcome, scope, count: Number(count) })
       }
     }
     for (const [ip, lastAt, count] of groupsOf(listOf(places), 3)) {
@@ -134,7 +134,11 @@ export async function reportUsage(connection: Connection, { tokenIds, from, to }
   return {
     counts: counts.sort(
       (a, b) =>
-        a.bucketAt - b.bucketAt || byBytes(a.endpoint, b.endpoint) || byBytes(a.outcome, b.outcome) || byBytes(a.tokenId, b.tokenId),
+        a.bucketAt - b.bucketAt ||
+        byBytes(a.endpoint, b.endpoint) ||
+        byBytes(a.outcome, b.outcome) ||
+        byBytes(a.scope, b.scope) ||
+        byBytes(a.tokenId, b.tokenId),
     ),
     addresses: addresses.sort((a, b) => b.lastAt - a.lastAt || byBytes(a.ip, b.ip)).slice(0, MAX_ADDRESSES),
   }

@@ -122,7 +122,7 @@ function used(store: TokenStore): () => Promise<void> {
     // All that the recorder looks at.
     const entry = { id: idOf(at), slot: undefined } as Entry
     recorder.touch(entry, Date.now(), '192.0.2.7')
-    recorder.count(entry, Date.now(), 'GET /stock/:id', 'allowed', '192.0.2.7')
+    recorder.count(entry, Date.now(), 'GET /stock/:id', 'allowed', 'stock:read', '192.0.2.7')
   }
   return () => recorder.flush()
 }

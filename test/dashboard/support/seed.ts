@@ -129,7 +129,7 @@ async function use({ store }: World, ids: ReadonlyMap<string, string>, now: numb
         (0.35 + 0.65 * Math.max(0, Math.sin(((date.getUTCHours() - 5) / 24) * 2 * Math.PI))) * (date.getUTCDay() % 6 === 0 ? 0.4 : 1)
       for (const [index, endpoint] of ENDPOINTS.slice(0, (scopes?.length ?? 0) + 1).entries()) {
         const count = Math.round((perHour * awake * (0.6 + 0.8 * random())) / (index * 2 + 1))
-        if (count > 0) counts.push({ tokenId, bucketAt, endpoint, outcome: 'allowed', count })
+        if (count > 0) counts.push({ tokenId, bucketAt, endpoint, outcome: 'allowed', scope: '', count })
       }
       if (random() < 0.06)
         counts.push({
@@ -137,6 +137,7 @@ async function use({ store }: World, ids: ReadonlyMap<string, string>, now: numb
           bucketAt,
           endpoint: 'PUT /api/stock/:id',
           outcome: 'scope_insufficient',
+          scope: '',
           count: 1 + Math.round(random() * perHour * 0.5),
         })
     }

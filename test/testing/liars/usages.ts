@@ -1,5 +1,5 @@
 import { memoryStore } from 'latchkey/stores/memory'
-import type { UsageCount } from '../../../src/model/usage.js'
+import type { UsageAddress, UsageCount } from '../../../src/model/usage.js'
 import { pause } from '../../../src/testing/pause.js'
 import { type Liar, single } from './liar.js'
 
@@ -68,6 +68,45 @@ export const usageLiars: readonly Liar[] = [
             if (use === undefined) return row
             return { ...row, lastUsedAt: use.at, ...(use.ip !== undefined && { lastUsedIp: use.ip }) }
           })
+        },
+      })
+    },
+  },
+  {
+    name: 'usage that does not tell scopes apart',
+    caughtBy: 'counts add up by token, hour, endpoint, outcome and scope, and come in that order',
+    create() {
+      const honest = memoryStore()
+      return single({
+        ...honest,
+        recordUsage: (batch) => honest.recordUsage({ ...batch, counts: batch.counts.map((count) => ({ ...count, scope: '' })) }),
+      })
+    },
+  },
+  {
+    name: 'addresses without a bound',
+    caughtBy: 'the addresses of a token are bounded: what thousands of later ones pushed out counts anew, and the most recent stay',
+    create() {
+      const honest = memoryStore()
+      const rows = new Map<string, UsageAddress>()
+      return single({
+        ...honest,
+        async recordUsage(batch) {
+          for (const added of batch.addresses) {
+            const key = JSON.stringify([added.tokenId, added.ip])
+            const known = rows.get(key)
+            rows.set(key, {
+              ...added,
+              count: added.count + (known?.count ?? 0),
+              lastAt: Math.max(added.lastAt, known?.lastAt ?? added.lastAt),
+            })
+          }
+          await honest.recordUsage(batch)
+        },
+        async usage(query) {
+          const { counts } = await honest.usage(query)
+          const own = [...rows.values()].filter(({ tokenId }) => query.tokenIds.includes(tokenId))
+          return { counts, addresses: own.toSorted((a, b) => b.lastAt - a.lastAt).slice(0, 1000) }
         },
       })
     },

@@ -4,14 +4,12 @@ import { chunks, type Sql } from '../context.js'
 import { affected, ask, type Steps } from '../engine.js'
 import type { Tables } from '../schema/schema.js'
 import { wide } from '../schema/wide.js'
+import { MOST_ADDRESSES, trimAddresses } from './addresses.js'
 
-/** Rows to a statement: five columns each stay below every server's number of parameters. */
+/** Rows to a statement: six columns each stay below every server's number of parameters. */
 const ROWS = 4_000
 /** How long a node that stopped flushing is remembered. */
 const FORGET_AFTER_MS = 30 * 24 * 3_600_000
-/** Addresses in a report. */
-const MOST_ADDRESSES = 1_000
-
 type Upsert<T> = {
   readonly table: keyof Tables
   readonly columns: { readonly [K in keyof T]: 'text' | 'bigint' }
@@ -81,19 +79,20 @@ function* steps(sql: Sql, batch: UsageBatch): Steps<void> {
     sql,
     {
       table: 'usage_counts',
-      columns: { token_id: 'text', bucket_at: 'bigint', endpoint: 'text', outcome: 'text', uses: 'bigint' },
-      keys: ['token_id', 'bucket_at', 'endpoint', 'outcome'],
+      columns: { token_id: 'text', bucket_at: 'bigint', endpoint: 'text', outcome: 'text', scope: 'text', uses: 'bigint' },
+      keys: ['token_id', 'bucket_at', 'endpoint', 'outcome', 'scope'],
       assignments: addUses('usage_counts'),
     },
     merged<UsageCount>(
       batch.counts,
-      (item) => key(item.tokenId, item.bucketAt, item.endpoint, item.outcome),
+      (item) => key(item.tokenId, item.bucketAt, item.endpoint, item.outcome, item.scope),
       (a, b) => ({ ...a, count: a.count + b.count }),
     ).map((item) => ({
       token_id: item.tokenId,
       bucket_at: item.bucketAt,
       endpoint: item.endpoint,
       outcome: item.outcome,
+      scope: item.scope,
       uses: item.count,
     })),
   )
@@ -111,6 +110,7 @@ function* steps(sql: Sql, batch: UsageBatch): Steps<void> {
       (a, b) => ({ ...a, count: a.count + b.count, lastAt: Math.max(a.lastAt, b.lastAt) }),
     ).map((item) => ({ token_id: item.tokenId, ip: item.ip, uses: item.count, last_at: item.lastAt })),
   )
+  yield* trimAddresses(sql, batch.addresses)
   yield* upsert(
     sql,
     {
@@ -148,7 +148,7 @@ export const usage = async (sql: Sql, query: UsageQuery): Promise<UsageRows> => 
   let counting = builder.selectFrom('usage_counts').selectAll().where('token_id', 'in', tokenIds)
   if (query.from !== undefined) counting = counting.where('bucket_at', '>=', query.from)
   if (query.to !== undefined) counting = counting.where('bucket_at', '<', query.to)
-  const counted = counting.orderBy('bucket_at').orderBy('endpoint').orderBy('outcome').orderBy('token_id').compile()
+  const counted = counting.orderBy('bucket_at').orderBy('endpoint').orderBy('outcome').orderBy('scope').orderBy('token_id').compile()
   const addressed = builder
     .selectFrom('usage_addresses')
     .selectAll()
@@ -165,6 +165,7 @@ export const usage = async (sql: Sql, query: UsageQuery): Promise<UsageRows> => 
       bucketAt: wide(row.bucket_at),
       endpoint: row.endpoint,
       outcome: row.outcome,
+      scope: row.scope,
       count: wide(row.uses),
     })),
     addresses: addresses.rows.map((row) => ({ tokenId: row.token_id, ip: row.ip, count: wide(row.uses), lastAt: wide(row.last_at) })),

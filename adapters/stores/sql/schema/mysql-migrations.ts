@@ -9,6 +9,7 @@ const types: { readonly [Kind in ColumnKind]: string } = {
   id: 'varchar(64)',
   word: 'varchar(64)',
   key: 'varchar(512)',
+  name: 'varchar(255)',
   text: 'mediumtext',
   int: 'bigint',
 }

@@ -42,7 +42,7 @@ export type Tables = {
   events: EventRow
   changes: ChangeRow
   feed: { id: number; head: Wide; floor: Wide }
-  usage_counts: { token_id: string; bucket_at: Wide; endpoint: string; outcome: string; uses: Wide }
+  usage_counts: { token_id: string; bucket_at: Wide; endpoint: string; outcome: string; scope: string; uses: Wide }
   usage_addresses: { token_id: string; ip: string; uses: Wide; last_at: Wide }
   last_uses: { token_id: string; last_used_at: Wide; last_used_ip: string | null }
   usage_sources: { node_id: string; seq: Wide; seen_at: Wide }

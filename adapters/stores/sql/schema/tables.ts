@@ -80,6 +80,7 @@ export const SCHEMA_V1: readonly Table[] = [
       { name: 'action', columns: ['prefix', 'action', 'seq'] },
       { name: 'creator', columns: ['prefix', 'created_by', 'seq'], present: 'created_by' },
       { name: 'bulk', columns: ['prefix', 'bulk_id', 'seq'], present: 'bulk_id' },
+      { name: 'instant', columns: ['prefix', 'at'] },
     ],
   },
   {
@@ -108,12 +109,14 @@ export const SCHEMA_V1: readonly Table[] = [
     columns: [
       ['token_id', 'id'],
       ['bucket_at', 'int'],
-      ['endpoint', 'key'],
+      ['endpoint', 'name'],
       ['outcome', 'word'],
+      ['scope', 'name'],
       ['uses', 'int'],
     ],
-    key: ['token_id', 'bucket_at', 'endpoint', 'outcome'],
-    indexes: [],
+    key: ['token_id', 'bucket_at', 'endpoint', 'outcome', 'scope'],
+    // What is older than an instant, of whichever token.
+    indexes: [{ name: 'bucket', columns: ['bucket_at'] }],
   },
   {
     name: 'usage_addresses',

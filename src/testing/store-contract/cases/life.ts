@@ -26,7 +26,7 @@ export const lifeCases: StoreCases = {
         const start = (await stage.store.changes(undefined, 1)).cursor
         const made = await inserted(stage)
         const nodeId = `node-${stage.prefix}`
-        const count = { tokenId: made.id, bucketAt: START, endpoint: 'GET /', outcome: 'allowed', count: 3 }
+        const count = { tokenId: made.id, bucketAt: START, endpoint: 'GET /', outcome: 'allowed', scope: '', count: 3 }
         await stage.store.recordUsage(batch({ nodeId, seq: 1, counts: [count], lastUses: [{ tokenId: made.id, at: START + 5 }] }))
         const stamp = bulkStamp({ revokedAt: START + 7 })
         await stage.store.revokeWhere({ prefix: stage.prefix }, stamp, bulkEvent(stage.prefix, stamp))

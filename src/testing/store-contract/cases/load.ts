@@ -42,7 +42,7 @@ export const loadCases: StoreCases = {
         }
         const use = async (node: number): Promise<void> => {
           for (let seq = 1; seq <= 6; seq += 1) {
-            const counts = living.map(({ id }) => ({ tokenId: id, bucketAt: START, endpoint: '', outcome: 'allowed', count: 1 }))
+            const counts = living.map(({ id }) => ({ tokenId: id, bucketAt: START, endpoint: '', outcome: 'allowed', scope: '', count: 1 }))
             await stage.handle(node).recordUsage(batch({ nodeId: `node-${stage.prefix}-${node}`, seq, counts }))
           }
         }

@@ -24,7 +24,14 @@ export const removalCases: StoreCases = {
       title: 'a removal takes the token with its usage, keeps its events, and ignores ids that are gone',
       async run(stage) {
         const [gone, kept] = [await inserted(stage), await inserted(stage)]
-        const uses = [gone.id, kept.id].map((tokenId) => ({ tokenId, bucketAt: START, endpoint: '', outcome: 'allowed', count: 2 }))
+        const uses = [gone.id, kept.id].map((tokenId) => ({
+          tokenId,
+          bucketAt: START,
+          endpoint: '',
+          outcome: 'allowed',
+          scope: '',
+          count: 2,
+        }))
         const addresses = [{ tokenId: gone.id, ip: '192.0.2.1', count: 1, lastAt: START }]
         await stage.store.recordUsage(batch({ counts: uses, addresses, lastUses: [{ tokenId: gone.id, at: START }] }))
         const removals = [gone.id, randomText(16)]

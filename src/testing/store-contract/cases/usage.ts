@@ -1,4 +1,4 @@
-import type { UsageBatch, UsageCount } from '../../../model/usage.js'
+import type { UsageAddress, UsageBatch, UsageCount } from '../../../model/usage.js'
 import { ensure, ensureEqual } from '../../assert.js'
 import { batch, insert, inserted, list, START, token } from '../build.js'
 import type { Stage, StoreCases } from '../types.js'
@@ -7,7 +7,7 @@ const HOUR = 3_600_000
 const BUCKET = START - (START % HOUR)
 
 function use(tokenId: string, fields: Partial<UsageCount> = {}): UsageCount {
-  return { tokenId, bucketAt: BUCKET, endpoint: 'GET /stock', outcome: 'allowed', count: 1, ...fields }
+  return { tokenId, bucketAt: BUCKET, endpoint: 'GET /stock', outcome: 'allowed', scope: '', count: 1, ...fields }
 }
 
 async function counts(
@@ -27,7 +27,7 @@ export const usageCases: StoreCases = {
   title: 'usage',
   cases: [
     {
-      title: 'counts add up by token, hour, endpoint and outcome, and come in that order',
+      title: 'counts add up by token, hour, endpoint, outcome and scope, and come in that order',
       async run(stage) {
         const { id } = await inserted(stage)
         const keys: readonly Partial<UsageCount>[] = [
@@ -35,7 +35,11 @@ export const usageCases: StoreCases = {
           { bucketAt: BUCKET, endpoint: 'GET /stock' },
           { bucketAt: BUCKET, endpoint: 'GET /stock ' },
           { bucketAt: BUCKET, endpoint: 'GET /stock', outcome: 'token_expired' },
+          { bucketAt: BUCKET, endpoint: 'GET /stock', scope: 'stock:read' },
+          { bucketAt: BUCKET, endpoint: 'GET /stock', scope: 'stock:read stock:write' },
+          { bucketAt: BUCKET, endpoint: 'GET /stock', scope: 's'.repeat(200) },
           { bucketAt: BUCKET, endpoint: 'GET /Stock' },
+          { bucketAt: BUCKET, endpoint: 'GET /ü'.padEnd(200, 'ü') },
           { bucketAt: BUCKET, endpoint: 'get /stock' },
           { bucketAt: BUCKET, endpoint: 'GET /:käse/😀/*' },
           { bucketAt: BUCKET + HOUR, endpoint: 'GET /stock' },
@@ -49,7 +53,7 @@ export const usageCases: StoreCases = {
             )
         }
         const expected = keys.map((key, index) => use(id, { ...key, count: 2 * (index + 1) }))
-        const order = (each: UsageCount): readonly (string | number)[] => [each.bucketAt, each.endpoint, each.outcome]
+        const order = (each: UsageCount): readonly (string | number)[] => [each.bucketAt, each.endpoint, each.outcome, each.scope]
         const compare = (a: UsageCount, b: UsageCount): number => {
           for (const [index, part] of order(a).entries()) {
             const other = order(b)[index] ?? part
@@ -59,7 +63,7 @@ export const usageCases: StoreCases = {
         }
         ensureEqual((await counts(stage, id)).toSorted(compare), expected.toSorted(compare), 'counts by key')
         const ascii = (await counts(stage, id)).filter(({ endpoint }) => !endpoint.includes('😀'))
-        ensureEqual(ascii, ascii.toSorted(compare), 'rows must come in ascending order of bucket, endpoint and outcome')
+        ensureEqual(ascii, ascii.toSorted(compare), 'rows must come in ascending order of bucket, endpoint, outcome and scope')
       },
     },
     {
@@ -178,6 +182,22 @@ export const usageCases: StoreCases = {
         await stage.store.recordUsage(batch({ addresses: [{ tokenId: id, ip: made.at(-1)?.ip ?? '', count: 4, lastAt: START }] }))
         const [newest] = (await stage.store.usage({ tokenIds: [id] })).addresses
         ensureEqual(newest, { ...made.at(-1), count: 5 }, 'an older sighting must be counted and must not move the instant back')
+      },
+    },
+    {
+      title: 'the addresses of a token are bounded: what thousands of later ones pushed out counts anew, and the most recent stay',
+      async run(stage) {
+        const { id } = await inserted(stage)
+        const seen = (ip: string, lastAt: number, count = 1): UsageAddress => ({ tokenId: id, ip, count, lastAt })
+        await stage.store.recordUsage(batch({ addresses: [seen('192.0.2.1', START, 5)] }))
+        const later = Array.from({ length: 6000 }, (_, index) => seen(`2001:db8::${index.toString(16)}`, START + 1 + index))
+        for (let start = 0; start < later.length; start += 500) {
+          await stage.handle(start / 500).recordUsage(batch({ addresses: later.slice(start, start + 500) }))
+        }
+        await stage.store.recordUsage(batch({ addresses: [seen('192.0.2.1', START + 9000)] }))
+        const { addresses } = await stage.store.usage({ tokenIds: [id] })
+        ensureEqual(addresses[0], seen('192.0.2.1', START + 9000), 'an address that thousands of later ones pushed out must be forgotten')
+        ensureEqual(addresses.slice(1), later.slice(-999).reverse(), 'the most recent addresses must be kept')
       },
     },
     {

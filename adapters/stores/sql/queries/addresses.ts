@@ -1,0 +1,53 @@
+import type { UsageAddress } from '../../../../src/model/usage.js'
+import type { Sql } from '../context.js'
+import { ask, type Steps } from '../engine.js'
+
+/** Addresses of a token that are kept and answered, the most recent ones. */
+export const MOST_ADDRESSES = 1_000
+/** A token with more is cut down to the most recent ones. */
+const TOO_MANY = 2 * MOST_ADDRESSES
+/** A batch that brings a token so many may be part of a flood. */
+const MANY_AT_ONCE = 32
+/** Counting rows with every batch would cost more than the rows do: of the others, one in so many is looked at, by chance. */
+const ONE_IN = 8
+
+/** The tokens whose addresses are worth counting now. */
+const suspects = (addresses: readonly UsageAddress[]): readonly string[] => {
+  const found = new Map<string, number>()
+  for (const { tokenId } of addresses) found.set(tokenId, (found.get(tokenId) ?? 0) + 1)
+  return [...found].filter(([, count]) => count >= MANY_AT_ONCE || Math.random() * ONE_IN < 1).map(([tokenId]) => tokenId)
+}
+
+/** Keeps the addresses of each token bounded, in the transaction that added some: a token may be called from very many. */
+export function* trimAddresses({ builder }: Sql, added: readonly UsageAddress[]): Steps<void> {
+  const tokenIds = suspects(added)
+  if (tokenIds.length === 0) return
+  const { rows: crowded } = yield* ask(
+    builder
+      .selectFrom('usage_addresses')
+      .select('token_id')
+      .where('token_id', 'in', tokenIds)
+      .groupBy('token_id')
+      .having((eb) => eb(eb.fn.countAll(), '>', TOO_MANY)),
+  )
+  for (const { token_id } of crowded) {
+    const { rows } = yield* ask(
+      builder
+        .selectFrom('usage_addresses')
+        .select(['last_at', 'ip'])
+        .where('token_id', '=', token_id)
+        .orderBy('last_at', 'desc')
+        .orderBy('ip')
+        .limit(1)
+        .offset(MOST_ADDRESSES - 1),
+    )
+    const [last] = rows
+    if (last === undefined) continue
+    yield* ask(
+      builder
+        .deleteFrom('usage_addresses')
+        .where('token_id', '=', token_id)
+        .where((eb) => eb.or([eb('last_at', '<', last.last_at), eb.and([eb('last_at', '=', last.last_at), eb('ip', '>', last.ip)])])),
+    )
+  }
+}
