@@ -1,3 +1,6 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { entries } from '../../tools/entries.js'
 import type { Suite } from '../lib/bench.js'
 import { compile, type Resolution } from '../lib/compile.js'
 
@@ -14,6 +17,13 @@ const errsAt = async (folder: string, resolution: Resolution, files: readonly st
   if (placesOf(errors) !== places) throw new Error(`there should be errors at ${places}, and there are:\n${errors.join('\n') || 'none'}`)
 }
 
+/** A program that imports every entry. */
+const everyEntry = (): string => {
+  const specifiers = [...entries.keys()].map((name) => (name === 'index' ? 'latchkey' : `latchkey/${name}`))
+  const imports = specifiers.map((specifier, index) => `import * as entry${index} from '${specifier}'`)
+  return `${imports.join('\n')}\n\nexport const entries = [${specifiers.map((_, index) => `entry${index}`).join(', ')}]\n`
+}
+
 const KINDS = [
   { type: 'module', resolutions: ['nodenext', 'node16', 'bundler'], sampled: ['nodenext'] },
   { type: 'commonjs', resolutions: ['node16', 'nodenext', 'commonjs'], sampled: ['node16', 'commonjs'] },
@@ -26,6 +36,7 @@ export const types: Suite = {
   async run(bench) {
     for (const { type, resolutions, sampled } of KINDS) {
       const folder = await bench.project({ name: `types-${type}`, packages: PACKAGES, type, fixtures: ['types'] })
+      await writeFile(join(folder, 'every-entry.ts'), everyEntry())
       for (const resolution of resolutions) {
         if (!bench.all && !sampled.some((name) => name === resolution)) continue
         const how = `${type}, ${resolution === 'commonjs' ? 'module commonjs with moduleResolution node' : resolution}`
