@@ -1,15 +1,16 @@
-import type { NextFunction, Request, RequestHandler, Response } from 'express'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Request, Response } from 'express'
 import { createGuard, type GuardOutcome } from '../../src/http/authenticate.js'
+import type { FirstArgument, FirstInput, RestArguments, RestInput } from '../../src/http/named-scopes.js'
 import type { AuthenticateOptions as Options } from '../../src/http/options.js'
 import type { PlainResponse } from '../../src/http/problem.js'
 import type { Platform } from '../../src/http/request.js'
 import { createScopeCheck } from '../../src/http/require-scopes.js'
-import type { ScopeArguments } from '../../src/http/requirement.js'
 import type { Authenticator, Latchkey } from '../../src/instance.js'
 import type { ManagementOptions as Manage } from '../../src/management/index.js'
 import type { Actor } from '../../src/model/actor.js'
 import type { MaybePromise } from '../../src/model/json.js'
-import type { Principal } from '../../src/model/principal.js'
+import type { Principal, ScopeName } from '../../src/model/principal.js'
 import { isThenable } from '../../src/store/deadline.js'
 import { onClose } from './node/close.js'
 import { addressOf, pathIn } from './node/fetch.js'
@@ -19,10 +20,13 @@ declare global {
   namespace Express {
     interface Request {
       /** Who the token speaks for: set by `authenticate`, absent where it is optional and no token was sent. */
-      principal?: Principal
+      principal?: Principal<ScopeName>
     }
   }
 }
+
+/** Middleware for Express. It asks nothing of the types of a request, so those of the handler behind it are inferred as without it. */
+export type Middleware = (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void) => void
 
 /** The options of `authenticate` on Express. */
 export type AuthenticateOptions = Options<Request>
@@ -49,7 +53,7 @@ const platform: Platform<Request> = {
  * app.use('/api', authenticate(tokens))
  * ```
  */
-export function authenticate(tokens: Authenticator, options: AuthenticateOptions = {}): RequestHandler {
+export function authenticate(tokens: Authenticator, options: AuthenticateOptions = {}): Middleware {
   const decide = createGuard(tokens, options, platform)
   const { guard } = decide
 
@@ -63,7 +67,8 @@ export function authenticate(tokens: Authenticator, options: AuthenticateOptions
     return undefined
   }
 
-  return function authenticateRequest(req, res, next) {
+  return function authenticateRequest(incoming, outgoing, next) {
+    const [req, res] = onExpress(incoming, outgoing)
     const outcome = decide(req)
     if (isThenable(outcome)) void outcome.then((settled) => proceed(admitAs(settled, req, res), res, next))
     else proceed(admitAs(outcome, req, res), res, next)
@@ -79,10 +84,13 @@ export function authenticate(tokens: Authenticator, options: AuthenticateOptions
  * app.get('/api/warehouses/:id', requireScopes('inventory:read', { warehouse: (req) => req.params.id }), handler)
  * ```
  */
-export function requireScopes(...args: ScopeArguments<Request>): RequestHandler {
-  const check = createScopeCheck(args)
+export function requireScopes<const First extends FirstInput, const Rest extends RestInput<First, Request>>(
+  ...args: readonly [FirstArgument<First>, ...RestArguments<Rest>]
+): Middleware {
+  const check = createScopeCheck<Request>(args)
 
-  return function requireScopesOfRequest(req, res, next) {
+  return function requireScopesOfRequest(incoming, outgoing, next) {
+    const [req, res] = onExpress(incoming, outgoing)
     const refusal = check(req)
     if (isThenable(refusal)) void refusal.then((settled) => proceed(settled, res, next))
     else proceed(refusal, res, next)
@@ -98,9 +106,10 @@ export function requireScopes(...args: ScopeArguments<Request>): RequestHandler 
  * app.use('/admin/tokens', management(tokens, { actor: (req) => currentUser(req) }))
  * ```
  */
-export function management(tokens: Latchkey, options: ManagementOptions): RequestHandler {
+export function management(tokens: Latchkey, options: ManagementOptions): Middleware {
   const api = openManagement(tokens, options)
-  return async function manageTokens(req, res) {
+  return async function manageTokens(incoming, outgoing) {
+    const [req, res] = onExpress(incoming, outgoing)
     // Express adds the slash that a request to the mount path itself lacks; the page's links depend on it.
     const path = pathIn(req.originalUrl).split('?')[0] === req.baseUrl ? pathIn(req.url).slice(1) : pathIn(req.url)
     const url = addressOf({ headers: req.headers, protocol: req.protocol, hostname: req.hostname ?? 'localhost', path: req.baseUrl + path })
@@ -110,7 +119,12 @@ export function management(tokens: Latchkey, options: ManagementOptions): Reques
   }
 }
 
-function proceed(refusal: PlainResponse | undefined, res: Response, next: NextFunction): void {
+// Express makes its requests and responses out of these very objects.
+function onExpress(req: IncomingMessage, res: ServerResponse): readonly [Request, Response] {
+  return [req as Request, res as Response]
+}
+
+function proceed(refusal: PlainResponse | undefined, res: Response, next: () => void): void {
   if (refusal === undefined) next()
   else send(res, refusal)
 }

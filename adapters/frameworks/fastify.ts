@@ -1,16 +1,16 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import { InvalidInputError } from '../../src/errors.js'
 import { createGuard, type GuardOutcome } from '../../src/http/authenticate.js'
+import type { FirstArgument, FirstInput, RestArguments, RestInput } from '../../src/http/named-scopes.js'
 import type { AuthenticateOptions as Options } from '../../src/http/options.js'
 import type { PlainResponse } from '../../src/http/problem.js'
 import type { Platform } from '../../src/http/request.js'
 import { createScopeCheck } from '../../src/http/require-scopes.js'
-import type { ScopeArguments } from '../../src/http/requirement.js'
 import type { Authenticator, Latchkey } from '../../src/instance.js'
 import type { ManagementOptions as Manage } from '../../src/management/index.js'
 import type { Actor } from '../../src/model/actor.js'
 import type { MaybePromise } from '../../src/model/json.js'
-import type { Principal } from '../../src/model/principal.js'
+import type { Principal, ScopeName } from '../../src/model/principal.js'
 import { isThenable } from '../../src/store/deadline.js'
 import { onClose } from './node/close.js'
 import { addressOf, pathIn } from './node/fetch.js'
@@ -19,7 +19,7 @@ import { manage, openManagement } from './node/management.js'
 declare module 'fastify' {
   interface FastifyRequest {
     /** Who the token speaks for: set by `authenticate`, `undefined` where it is optional and no token was sent. */
-    principal?: Principal | undefined
+    principal?: Principal<ScopeName> | undefined
   }
 }
 
@@ -34,8 +34,8 @@ export type ManagementOptions = Manage & {
   readonly actor: (request: FastifyRequest) => MaybePromise<Actor | undefined | null | false>
 }
 
-/** A hook for `onRequest`, or any later one of a route. */
-export type ScopeHook = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => void
+/** A hook for `onRequest`, or any later one of a route. It asks nothing of the types of a request: it fits HTTP/2 and any route's types. */
+export type ScopeHook = (request: object, reply: object, done: HookHandlerDoneFunction) => void
 
 const platform: Platform<FastifyRequest> = {
   read: (request) => ({ method: request.method, headers: request.raw.rawHeaders, ip: request.ip }),
@@ -98,10 +98,14 @@ export const authenticate: FastifyPluginAsync<AuthenticateOptions> = Object.assi
  * app.get('/stock', { onRequest: requireScopes('inventory:read') }, handler)
  * ```
  */
-export function requireScopes(...args: ScopeArguments<FastifyRequest>): ScopeHook {
-  const check = createScopeCheck(args)
+export function requireScopes<const First extends FirstInput, const Rest extends RestInput<First, FastifyRequest>>(
+  ...args: readonly [FirstArgument<First>, ...RestArguments<Rest>]
+): ScopeHook {
+  const check = createScopeCheck<FastifyRequest>(args)
 
-  return function requireScopesOfRequest(request, reply, done) {
+  return function requireScopesOfRequest(incoming, outgoing, done) {
+    const request = incoming as FastifyRequest
+    const reply = outgoing as FastifyReply
     const refusal = check(request)
     if (isThenable(refusal)) void refusal.then((settled) => proceed(settled, reply, done))
     else proceed(refusal, reply, done)

@@ -3,20 +3,20 @@ import { basePath, routePath } from 'hono/route'
 import { InvalidInputError } from '../../src/errors.js'
 import { admissionOf } from '../../src/http/admission.js'
 import { createGuard } from '../../src/http/authenticate.js'
+import type { FirstArgument, FirstInput, RestArguments, RestInput } from '../../src/http/named-scopes.js'
 import type { AuthenticateOptions as Options } from '../../src/http/options.js'
 import type { PlainResponse } from '../../src/http/problem.js'
 import { createScopeCheck } from '../../src/http/require-scopes.js'
-import type { ScopeArguments } from '../../src/http/requirement.js'
 import type { Authenticator, Latchkey } from '../../src/instance.js'
 import { createManagement, type ManagementOptions as Manage } from '../../src/management/index.js'
 import type { Actor } from '../../src/model/actor.js'
 import type { MaybePromise } from '../../src/model/json.js'
-import type { Principal } from '../../src/model/principal.js'
+import type { Principal, ScopeName } from '../../src/model/principal.js'
 
 declare module 'hono' {
   interface ContextVariableMap {
     /** Who the token speaks for: set by `authenticate`, `undefined` where it is optional and no token was sent. */
-    principal: Principal | undefined
+    principal: Principal<ScopeName> | undefined
   }
 }
 
@@ -75,8 +75,10 @@ export function authenticate(tokens: Authenticator, { ip, ...options }: Authenti
  * app.get('/api/warehouses/:id', requireScopes('inventory:read', { warehouse: (c) => c.req.param('id') }), handler)
  * ```
  */
-export function requireScopes(...args: ScopeArguments<Context>): MiddlewareHandler {
-  const check = createScopeCheck(args)
+export function requireScopes<const First extends FirstInput, const Rest extends RestInput<First, Context>>(
+  ...args: readonly [FirstArgument<First>, ...RestArguments<Rest>]
+): MiddlewareHandler {
+  const check = createScopeCheck<Context>(args)
   return async function requireScopesOfRequest(c, next) {
     const refusal = await check(c)
     if (refusal !== undefined) return toResponse(refusal)

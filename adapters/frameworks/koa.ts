@@ -1,15 +1,15 @@
 import type { Context, Middleware, Next } from 'koa'
 import { createGuard } from '../../src/http/authenticate.js'
+import type { FirstArgument, FirstInput, RestArguments, RestInput } from '../../src/http/named-scopes.js'
 import type { AuthenticateOptions as Options } from '../../src/http/options.js'
 import type { PlainResponse } from '../../src/http/problem.js'
 import type { Platform } from '../../src/http/request.js'
 import { createScopeCheck } from '../../src/http/require-scopes.js'
-import type { ScopeArguments } from '../../src/http/requirement.js'
 import type { Authenticator, Latchkey } from '../../src/instance.js'
 import type { ManagementOptions as Manage } from '../../src/management/index.js'
 import type { Actor } from '../../src/model/actor.js'
 import type { MaybePromise } from '../../src/model/json.js'
-import type { Principal } from '../../src/model/principal.js'
+import type { Principal, ScopeName } from '../../src/model/principal.js'
 import { onClose } from './node/close.js'
 import { addressOf, pathIn } from './node/fetch.js'
 import { manage, openManagement } from './node/management.js'
@@ -17,7 +17,7 @@ import { manage, openManagement } from './node/management.js'
 declare module 'koa' {
   interface DefaultState {
     /** Who the token speaks for: set by `authenticate`, `undefined` where it is optional and no token was sent. */
-    principal?: Principal | undefined
+    principal?: Principal<ScopeName> | undefined
   }
 }
 
@@ -68,8 +68,10 @@ export function authenticate(tokens: Authenticator, options: AuthenticateOptions
  * router.get('/warehouses/:id', requireScopes('inventory:read', { warehouse: (ctx) => ctx.params.id }), handler)
  * ```
  */
-export function requireScopes(...args: ScopeArguments<Context>): Middleware {
-  const check = createScopeCheck(args)
+export function requireScopes<const First extends FirstInput, const Rest extends RestInput<First, Context>>(
+  ...args: readonly [FirstArgument<First>, ...RestArguments<Rest>]
+): Middleware {
+  const check = createScopeCheck<Context>(args)
   return async function requireScopesOfRequest(ctx: Context, next: Next) {
     const refusal = await check(ctx)
     if (refusal !== undefined) return send(ctx, refusal)

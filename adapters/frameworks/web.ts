@@ -1,19 +1,19 @@
 import { InvalidInputError } from '../../src/errors.js'
 import { admissionOf } from '../../src/http/admission.js'
 import { createGuard } from '../../src/http/authenticate.js'
+import type { FirstArgument, FirstInput, RestArguments, RestInput } from '../../src/http/named-scopes.js'
 import type { AuthenticateOptions as Options } from '../../src/http/options.js'
 import type { PlainResponse } from '../../src/http/problem.js'
 import { createScopeCheck } from '../../src/http/require-scopes.js'
-import type { ScopeArguments } from '../../src/http/requirement.js'
 import type { Authenticator, Latchkey } from '../../src/instance.js'
 import { createManagement, type ManagementOptions as Manage } from '../../src/management/index.js'
 import type { Actor } from '../../src/model/actor.js'
 import type { MaybePromise } from '../../src/model/json.js'
-import type { Principal } from '../../src/model/principal.js'
+import type { Principal, ScopeName } from '../../src/model/principal.js'
 
 /** Who sent the request, or the answer to give in its place. Without either, `optional` was set and no token was sent. */
 export type Outcome =
-  | { readonly principal: Principal; readonly response?: undefined }
+  | { readonly principal: Principal<ScopeName>; readonly response?: undefined }
   | { readonly principal?: undefined; readonly response: Response }
 
 /** What `authenticate` with `optional` answers: also neither of the two. */
@@ -84,8 +84,10 @@ export async function authenticate(
  * const mayRead = requireScopes('inventory:read', { warehouse: (request) => new URL(request.url).pathname.split('/').at(-1) })
  * ```
  */
-export function requireScopes(...args: ScopeArguments<Request>): ScopeChecker {
-  const check = createScopeCheck(args)
+export function requireScopes<const First extends FirstInput, const Rest extends RestInput<First, Request>>(
+  ...args: readonly [FirstArgument<First>, ...RestArguments<Rest>]
+): ScopeChecker {
+  const check = createScopeCheck<Request>(args)
   return async function requireScopesOfRequest(request) {
     const refusal = await check(request)
     return refusal === undefined ? undefined : toResponse(refusal)

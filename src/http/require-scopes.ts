@@ -7,7 +7,7 @@ import { type Admission, admissionOf } from './admission.js'
 import { warn } from './diagnostics.js'
 import type { PlainResponse } from './problem.js'
 import { createRefusals } from './refuse.js'
-import { type Requirement, type ResourceSource, readRequirement, resourceValues, type ScopeArguments } from './requirement.js'
+import { type Requirement, type ResourceSource, readRequirement, resourceValues } from './requirement.js'
 
 /** Checks an admitted request: `undefined` when it may go on, else the answer that refuses it. Never throws, never rejects. */
 export type ScopeCheck<R> = (request: R) => MaybePromise<PlainResponse | undefined>
@@ -24,8 +24,8 @@ const refuseUnguarded = createRefusals<unknown>()
  *
  * @throws InvalidInputError `invalid_input` when the arguments are unsound.
  */
-export function createScopeCheck<R extends object>(args: ScopeArguments<R>): ScopeCheck<R> {
-  const requirement = readRequirement(args)
+export function createScopeCheck<R extends object>(args: readonly unknown[]): ScopeCheck<R> {
+  const requirement = readRequirement<R>(args)
   noteCopy()
   return (request) => {
     const admission = admissionOf(request)

@@ -12,12 +12,8 @@ export type ResourceSources<R> = { readonly [dimension: string]: ResourceSource<
 /** Any one of these scopes. */
 export type AnyScope = { readonly any: readonly [ScopeName, ...ScopeName[]] }
 
-/** The arguments of `requireScopes`: all of some scopes or any of some, then the resources. */
-export type ScopeArguments<R> =
-  | readonly [ScopeName, ...ScopeName[]]
-  | readonly [AnyScope]
-  | readonly [ScopeName, ...ScopeName[], ResourceSources<R>]
-  | readonly [AnyScope, ResourceSources<R>]
+/** The arguments of `requireScopes`, for functions that pass them on: all of some scopes or any of some, then the resources. */
+export type ScopeArguments<R> = readonly [ScopeName | AnyScope, ...(ScopeName | ResourceSources<R>)[]]
 
 /** What the arguments say. */
 export type Requirement<R> = {
@@ -35,7 +31,7 @@ const DIMENSION = /^[A-Za-z][A-Za-z0-9_.:-]{0,63}$/
  *
  * @throws InvalidInputError `invalid_input`
  */
-export function readRequirement<R>(args: ScopeArguments<R>): Requirement<R> {
+export function readRequirement<R>(args: readonly unknown[]): Requirement<R> {
   const rest: unknown[] = [...args]
   const last = rest.at(-1)
   const resources = rest.length > 1 && typeof last === 'object' && last !== null ? readSources<R>(rest.pop()) : []

@@ -11,10 +11,13 @@ const PACKAGES = [
 
 const placesOf = (errors: readonly string[]): string => errors.map((line) => line.slice(0, line.indexOf('): error') + 1)).join()
 
-/** Compiles with these errors, each told as its place, and no others. */
+const TYPO = "did you mean 'inventory:read'?"
+
+/** Compiles with these errors, each told as its place, and no others. All of them are the same slip, and say what was meant. */
 const errsAt = async (folder: string, resolution: Resolution, files: readonly string[], places: string): Promise<void> => {
   const errors = await compile(folder, resolution, files)
-  if (placesOf(errors) !== places) throw new Error(`there should be errors at ${places}, and there are:\n${errors.join('\n') || 'none'}`)
+  if (placesOf(errors) !== places || errors.some((line) => !line.includes(TYPO)))
+    throw new Error(`there should be errors at ${places}, and there are:\n${errors.join('\n') || 'none'}`)
 }
 
 /** A program that imports every entry. */

@@ -290,6 +290,17 @@ describe('one middleware for all kinds', () => {
     expect(await who(crossed)).toBe(401)
   })
 
+  it('takes verifiers that say of which issuer they are, and nothing else', async () => {
+    const { tokens, service } = await createGateway()
+    const refused = expect.objectContaining({ code: 'invalid_input' })
+    expect(() => accept(tokens, service())).not.toThrow()
+    expect(() => accept(service())).not.toThrow()
+    for (const other of [tokens, accept(tokens, service()), { issuer: 'https://forged.example', verify: async () => ({ ok: true }) }]) {
+      expect(() => Reflect.apply(accept, undefined, [tokens, other])).toThrow(refused)
+    }
+    expect(() => Reflect.apply(accept, undefined, [{ verify: async () => ({ ok: true }) }])).toThrow(refused)
+  })
+
   it('refuses two verifiers of one issuer', async () => {
     const { tokens, service } = await createGateway()
     expect(() => accept(tokens, service(), service())).toThrow(expect.objectContaining({ field: 'verifiers' }))

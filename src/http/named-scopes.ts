@@ -1,0 +1,49 @@
+import type { ScopeName } from '../model/principal.js'
+import type { AnyScope, ResourceSources } from './requirement.js'
+
+// A misspelled scope is refused with the name that was most likely meant, where the compiler by itself would list every name there is.
+
+/** The candidates that share the longest beginning with what was written. */
+type SameBeginning<Written extends string, Left extends string, Shared extends string = ''> = Written extends `${infer Char}${infer Rest}`
+  ? Extract<Left, `${Shared}${Char}${string}`> extends infer Next extends string
+    ? [Next] extends [never]
+      ? Left
+      : SameBeginning<Rest, Next, `${Shared}${Char}`>
+    : never
+  : Left
+
+/** The candidates that share the longest end with what was written, which is given backwards. */
+type SameEnd<Backwards extends string, Left extends string, Shared extends string = ''> = Backwards extends `${infer Char}${infer Rest}`
+  ? Extract<Left, `${string}${Char}${Shared}`> extends infer Next extends string
+    ? [Next] extends [never]
+      ? Left
+      : SameEnd<Rest, Next, `${Char}${Shared}`>
+    : never
+  : Left
+
+type Backwards<Text extends string, Done extends string = ''> = Text extends `${infer Char}${infer Rest}`
+  ? Backwards<Rest, `${Char}${Done}`>
+  : Done
+
+type Nearest<Written extends string> = SameEnd<Backwards<Written>, SameBeginning<Written, ScopeName>>
+
+/** A scope of the registered instance as it is; of any other text, a type whose name tells which scope was meant. */
+export type Named<Written extends string> = Written extends ScopeName ? Written : `did you mean '${Nearest<Written>}'?`
+
+/** What `requireScopes` takes first: the name of a scope, or `{ any: […] }`. */
+export type FirstInput = ScopeName | (string & {}) | { readonly any: readonly [string, ...string[]] }
+
+/** What it takes after that: more names behind a name, and at the end the resources. */
+export type RestInput<First, R> = First extends string
+  ? readonly (string | ResourceSources<R>)[]
+  : readonly [] | readonly [ResourceSources<R>]
+
+/** The first argument, with each name checked against the catalogue. */
+export type FirstArgument<First> = First extends string
+  ? Named<First>
+  : First extends { readonly any: infer List extends readonly string[] }
+    ? { readonly any: { readonly [At in keyof List]: Named<List[At]> } }
+    : AnyScope
+
+/** The other arguments, with each name checked against the catalogue. */
+export type RestArguments<Rest> = { [At in keyof Rest]: Rest[At] extends string ? Named<Rest[At]> : Rest[At] }
