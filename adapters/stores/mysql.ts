@@ -4,7 +4,7 @@ import type { MysqlConnection, MysqlPool, MysqlPromisePool } from './sql/dialect
 import type { MysqlSource } from './sql/dialects/mysql-store.js'
 import type { KyselyHandle } from './sql/kysely-engine.js'
 import { lazyStore, type SqlStore } from './sql/lazy.js'
-import { knownOptions, oneOf, readUrl, readWarn } from './sql/options.js'
+import { knownOptions, oneOf, readMysqlUrl, readWarn } from './sql/options.js'
 import { readNames } from './sql/schema/table-names.js'
 
 export { type MigrationSqlOptions, migrationSql, type SqlDialect } from './sql/schema/migration-sql.js'
@@ -12,7 +12,7 @@ export type { KyselyHandle, MysqlConnection, MysqlPool, MysqlPromisePool, SqlSto
 
 /** Where the database is: exactly one of `url`, `pool` and `kysely`. */
 export type MysqlStoreOptions = {
-  /** `mysql://user:password@host:3306/database`. The store makes a pool of its own, and closes it. */
+  /** `mysql://user:password@host:3306/database`, or whatever else `mysql2` takes. The store makes a pool of its own, and closes it. */
   readonly url?: string | undefined
   /** A pool of `mysql2` or `mysql2/promise` that the host keeps. */
   readonly pool?: MysqlPool | MysqlPromisePool | undefined
@@ -44,7 +44,7 @@ export const mysqlStore = (options: MysqlStoreOptions): SqlStore => {
   let source: MysqlSource
   if (pool !== undefined) source = { pool: 'pool' in pool ? pool.pool : pool }
   else if (kysely !== undefined) source = { kysely }
-  else source = { url: readUrl(url, ['mysql:', 'mariadb:']), poolSize, warn: readWarn(onWarning) }
+  else source = { url: readMysqlUrl(url), poolSize, warn: readWarn(onWarning) }
   const { opened, ...store } = lazyStore({
     name: 'mysql',
     packages: 'kysely mysql2',

@@ -4,7 +4,7 @@ import type { PostgresClient, PostgresPool } from './sql/dialects/postgres-conne
 import type { PostgresSource } from './sql/dialects/postgres-store.js'
 import type { KyselyHandle } from './sql/kysely-engine.js'
 import { lazyStore, type SqlStore } from './sql/lazy.js'
-import { knownOptions, oneOf, readUrl, readWarn } from './sql/options.js'
+import { knownOptions, oneOf, readPostgresUrl, readWarn } from './sql/options.js'
 import { readNames } from './sql/schema/table-names.js'
 
 export { type MigrationSqlOptions, migrationSql, type SqlDialect } from './sql/schema/migration-sql.js'
@@ -12,7 +12,7 @@ export type { KyselyHandle, PostgresClient, PostgresPool, SqlStore, TransportWar
 
 /** Where the database is: exactly one of `url`, `pool` and `kysely`. */
 export type PostgresStoreOptions = {
-  /** `postgres://user:password@host:5432/database`. The store makes a pool of its own, and closes it. */
+  /** `postgres://user:password@host:5432/database`, or whatever else `pg` takes. The store makes a pool of its own, and closes it. */
   readonly url?: string | undefined
   /** A `Pool` of `pg` that the host keeps. Listening for changes takes a connection beside it, made from its options. */
   readonly pool?: PostgresPool | undefined
@@ -48,7 +48,7 @@ export const postgresStore = (options: PostgresStoreOptions): SqlStore => {
   let source: PostgresSource
   if (pool !== undefined) source = { pool }
   else if (kysely !== undefined) source = { kysely }
-  else source = { url: readUrl(url, ['postgres:', 'postgresql:']), poolSize, warn: readWarn(onWarning) }
+  else source = { url: readPostgresUrl(url), poolSize, warn: readWarn(onWarning) }
   const { opened, ...store } = lazyStore({
     name: 'postgres',
     packages: 'kysely pg',

@@ -7,7 +7,7 @@ import { createBulk } from './redis/bulk.js'
 import { type IoredisClient, isRedisClient, type NodeRedisClient, type RedisClient } from './redis/client.js'
 import { givenConnection, ownConnection } from './redis/connection.js'
 import { rootOf } from './redis/keys.js'
-import { judgeUrl, openClient } from './redis/open.js'
+import { judgeUrl, openClient, readSocket } from './redis/open.js'
 import { checked } from './redis/round-trip.js'
 import { commitChange, findTokens, listTokens } from './redis/tokens.js'
 import { createWaker } from './redis/waker.js'
@@ -16,7 +16,7 @@ export type { IoredisClient, NodeRedisClient, RedisClient, RedisWarning }
 
 /** The options of `redisStore`: a `url`, or a `client` of the host's. */
 export type RedisStoreOptions = {
-  /** `redis://user:password@host:6379/0`, or `rediss://` for TLS. The store connects by itself, with `ioredis` or else `redis`. */
+  /** `redis://user:password@host:6379/0`, `rediss://` for TLS, or the path of a socket. The store connects by itself, with `ioredis` or else `redis`. */
   readonly url?: string
   /** An `ioredis` client, or a node-redis client that is connected, or a cluster of either. It is never closed here. */
   readonly client?: RedisClient
@@ -95,13 +95,16 @@ export function redisStore(options: RedisStoreOptions): TokenStore {
 }
 
 function readOptions(options: RedisStoreOptions): RedisStoreOptions {
+  // Text is a url, most likely, and holds a password: it is not repeated.
+  if (typeof options === 'string') throw new InvalidInputError('options', 'redisStore takes an object, not text: redisStore({ url })')
   if (typeof options !== 'object' || options === null) throw new InvalidInputError('options', 'give { url } or { client }')
   const unknown = Object.keys(options).find((key) => !KNOWN.has(key))
   if (unknown !== undefined) throw new InvalidInputError(unknown.slice(0, 64), `unknown option: there are ${[...KNOWN].join(', ')}`)
   const { url, client, feedHistory, onWarning } = options
   if ((url === undefined) === (client === undefined)) throw new InvalidInputError('url', 'give either a url or a client')
   // The url may hold a password: it is never part of a message.
-  if (url !== undefined && !isRedisUrl(url)) throw new InvalidInputError('url', 'this is not a url that begins with redis:// or rediss://')
+  if (url !== undefined && !isRedisUrl(url))
+    throw new InvalidInputError('url', 'this is neither a url that begins with redis://, rediss:// or unix:// nor the path of a socket')
   if (client !== undefined && !isRedisClient(client))
     throw new InvalidInputError('client', 'this is neither an ioredis nor a node-redis client')
   if (feedHistory !== undefined && !(Number.isSafeInteger(feedHistory) && feedHistory >= 1)) {
@@ -112,7 +115,13 @@ function readOptions(options: RedisStoreOptions): RedisStoreOptions {
 }
 
 function isRedisUrl(url: unknown): boolean {
-  if (typeof url !== 'string' || !URL.canParse(url)) return false
-  const { protocol, hostname } = new URL(url)
-  return (protocol === 'redis:' || protocol === 'rediss:') && hostname !== ''
+  if (typeof url !== 'string') return false
+  try {
+    if (readSocket(url) !== undefined) return true
+    const { protocol, username, password } = new URL(url)
+    // Both clients take their own defaults for what is left out, and throw for what is badly encoded.
+    return (protocol === 'redis:' || protocol === 'rediss:') && decodeURIComponent(username + password) !== undefined
+  } catch {
+    return false
+  }
 }

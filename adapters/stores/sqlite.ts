@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import { InvalidInputError } from '../../src/errors.js'
 import type { NodeDatabase, SyncDatabase } from './sql/dialects/sqlite-handle.js'
 import type { SqliteDriver } from './sql/dialects/sqlite-open.js'
@@ -10,7 +11,7 @@ export type { KyselyHandle, NodeDatabase, SqliteDriver, SqlStore, SyncDatabase }
 
 /** A file that the store opens, or a database that the host has open and keeps. */
 export type SqliteStoreOptions = {
-  /** The file; its folder must exist. Or `:memory:`. */
+  /** The file, or its `file:` URL; its folder must exist. Or `:memory:`. */
   readonly path?: string | undefined
   /** A `DatabaseSync` of `node:sqlite`, a `Database` of `better-sqlite3` or `libsql`, or a Kysely instance. Never closed by the store. */
   readonly database?: SyncDatabase | NodeDatabase | KyselyHandle | undefined
@@ -50,10 +51,7 @@ export const sqliteStore = (input: string | SqliteStoreOptions): SqlStore => {
   const names = readNames({ tablePrefix })
   if (!Number.isFinite(busyTimeoutMs) || busyTimeoutMs < 0) throw new InvalidInputError('busyTimeoutMs', 'must be milliseconds, 0 or more')
   if ((path === undefined) === (database === undefined)) throw new InvalidInputError('path', 'give either path or database')
-  if (path !== undefined && (typeof path !== 'string' || path === '' || path.includes('\0'))) {
-    throw new InvalidInputError('path', 'must be the path of a file')
-  }
-  const source = path !== undefined ? { path, ...(driver === undefined ? {} : { driver }) } : readDatabase(database)
+  const source = path !== undefined ? { path: readPath(path), ...(driver === undefined ? {} : { driver }) } : readDatabase(database)
   const lazy: Lazy = {
     name: 'sqlite',
     packages: 'kysely libsql',
@@ -61,6 +59,24 @@ export const sqliteStore = (input: string | SqliteStoreOptions): SqlStore => {
   }
   const { opened, ...store } = lazyStore(lazy)
   return { ...store, usageRows: USAGE_ROWS }
+}
+
+/** The path of a file, also as `file:` URL: `file:tokens.db`, `file:///var/lib/app/tokens.db`. */
+const readPath = (path: unknown): string => {
+  if (typeof path !== 'string' || path === '' || path.includes('\0')) throw new InvalidInputError('path', 'must be the path of a file')
+  // Of another store, most likely, with a password in it: it is not repeated.
+  if (/^(?!file:)[a-z][a-z0-9+.-]+:\/\//i.test(path)) {
+    throw new InvalidInputError('path', 'must be the path of a file, or file: and such a path, and no url of a server')
+  }
+  if (!/^file:/i.test(path)) return path
+  if (/[?#]/.test(path)) throw new InvalidInputError('path', 'must have no parameters behind file: and the path')
+  try {
+    const file = path.startsWith('file://') ? fileURLToPath(path) : decodeURIComponent(path.slice('file:'.length))
+    if (file !== '' && !file.includes('\0')) return file
+  } catch {
+    // Said below.
+  }
+  throw new InvalidInputError('path', 'must be file: and the path of a file on this machine')
 }
 
 const readDatabase = (database: SqliteStoreOptions['database']): { readonly database: SyncDatabase | NodeDatabase | KyselyHandle } => {

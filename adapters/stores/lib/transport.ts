@@ -1,4 +1,4 @@
-import { BlockList, isIP } from 'node:net'
+import { compileNetworks } from '../../../src/policy/network.js'
 
 /** That a connection to a database can be read or changed on its way. */
 export type TransportWarning = {
@@ -15,29 +15,12 @@ export type Transport = {
   readonly verified: boolean
 }
 
-const HERE = new BlockList()
-HERE.addSubnet('127.0.0.0', 8)
-HERE.addAddress('::1', 'ipv6')
+const HERE = ['127.0.0.0/8', '::1/128']
 
 /** Networks of one's own: RFC 1918, RFC 6598, RFC 3927, RFC 4193, RFC 4291 §2.5.6. */
-const OWN = new BlockList()
-for (const [network, bits] of [
-  ['10.0.0.0', 8],
-  ['172.16.0.0', 12],
-  ['192.168.0.0', 16],
-  ['100.64.0.0', 10],
-  ['169.254.0.0', 16],
-] as const) {
-  OWN.addSubnet(network, bits)
-}
-OWN.addSubnet('fc00::', 7, 'ipv6')
-OWN.addSubnet('fe80::', 10, 'ipv6')
+const OWN = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10', '169.254.0.0/16', 'fc00::/7', 'fe80::/10']
 
-const isIn = (list: BlockList, address: string): boolean => {
-  const plain = address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '')
-  const family = isIP(plain)
-  return family !== 0 && list.check(plain, family === 6 ? 'ipv6' : 'ipv4')
-}
+const isIn = (networks: readonly string[], address: string): boolean => compileNetworks(networks)(address.replace(/%.*$/, ''))
 
 /** What to say of a connection: nothing where it stays on this machine, or is encrypted and checked, or in a network of one's own. */
 export function judgeTransport(store: string, { address, encrypted, verified }: Transport): TransportWarning | undefined {

@@ -1,4 +1,5 @@
 import { lookup } from 'node:dns/promises'
+import type { RedisOptions } from 'ioredis'
 import { StoreUnavailableError } from '../../../src/errors.js'
 import { isMissing } from '../lib/package.js'
 import { judgeTransport, type TransportWarning } from '../lib/transport.js'
@@ -60,9 +61,23 @@ function absent(error: unknown): undefined {
   throw error
 }
 
+type Socket = { readonly path: string; readonly db?: number; readonly username?: string; readonly password?: string }
+
+/** `/run/redis.sock?db=2` or `unix://user:password@/run/redis.sock`: each client reads only one of the two. */
+export function readSocket(url: string): Socket | undefined {
+  const [, user, password, path, db] = /^(?:unix:\/\/(?:([^:@/]*)(?::([^@/]*))?@)?)?(\/(?!\/)[^?#]+)(?:\?db=(\d+))?$/.exec(url) ?? []
+  if (path === undefined) return undefined
+  return {
+    path: decodeURIComponent(path),
+    ...(db === undefined ? {} : { db: Number(db) }),
+    ...(user ? { username: decodeURIComponent(user) } : {}),
+    ...(password ? { password: decodeURIComponent(password) } : {}),
+  }
+}
+
 export async function openIoredis({ Redis }: Ioredis, url: string): Promise<OpenedClient> {
   let last: unknown
-  const client = new Redis(url, {
+  const options: RedisOptions = {
     lazyConnect: true,
     connectTimeout: CONNECT_TIMEOUT,
     socketTimeout: SOCKET_TIMEOUT,
@@ -71,7 +86,9 @@ export async function openIoredis({ Redis }: Ioredis, url: string): Promise<Open
     // A commit whose answer was lost must not be sent a second time.
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
-  })
+  }
+  const socket = readSocket(url)
+  const client = socket === undefined ? new Redis(url, options as object) : new Redis({ ...socket, ...options } as object)
   client.on('error', (error) => {
     last = error
   })
@@ -87,11 +104,14 @@ export async function openIoredis({ Redis }: Ioredis, url: string): Promise<Open
 
 export async function openNodeRedis({ createClient }: NodeRedis, url: string): Promise<OpenedClient> {
   let last: unknown
+  const { path, db, ...login } = readSocket(url) ?? {}
+  const connecting = { connectTimeout: CONNECT_TIMEOUT, reconnectStrategy: reconnectDelay }
   const client = createClient({
-    url,
+    ...(path === undefined
+      ? { url, socket: connecting }
+      : { socket: { path, ...connecting }, ...login, ...(db === undefined ? {} : { database: db }) }),
     disableOfflineQueue: true,
     commandsQueueMaxLength: 100_000,
-    socket: { connectTimeout: CONNECT_TIMEOUT, reconnectStrategy: reconnectDelay },
   })
   // Without a listener an error event ends the process.
   const failed = new Promise<never>((_resolve, reject) => {
@@ -117,11 +137,11 @@ export async function openNodeRedis({ createClient }: NodeRedis, url: string): P
 export async function judgeUrl(url: string): Promise<TransportWarning | undefined> {
   try {
     const { protocol, hostname } = new URL(url)
-    if (protocol === 'rediss:') return undefined
+    if (protocol !== 'redis:' || hostname === '') return undefined
     const { address } = await lookup(hostname.replace(/^\[|\]$/g, ''))
     return judgeTransport('redis', { address, encrypted: false, verified: false })
   } catch {
-    // No host, or none that this resolver knows: the client has reached it in a way of its own.
+    // The path of a socket, or a host that this resolver does not know: the client has reached it in a way of its own.
     return undefined
   }
 }

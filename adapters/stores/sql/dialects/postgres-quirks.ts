@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { CompiledQuery, DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler, sql } from 'kysely'
 import { isErrorLike } from '../../../../src/errors.js'
 import { isTlsFailure } from '../../lib/transport.js'
@@ -48,8 +49,12 @@ const faultOf = (error: unknown): Fault => {
   return 'unknown'
 }
 
-/** The channel of a store's feed: a hint, so two stores that share one only wake each other. Names end at 63 bytes. */
-export const channelOf = ({ schema, tablePrefix }: Names): string => `${schema ?? ''}.${tablePrefix}feed`.slice(-63)
+/** A name that the server does not cut, at 63 bytes: one that is longer stands for itself by a digest. */
+export const shortName = (name: string): string =>
+  Buffer.byteLength(name) <= 63 ? name : `latchkey_${createHash('sha256').update(name).digest('hex').slice(0, 40)}`
+
+/** The channel of a store's feed: a hint, so two stores that share one only wake each other. */
+export const channelOf = ({ schema, tablePrefix }: Names): string => shortName(`${schema ?? ''}.${tablePrefix}feed`)
 
 const escapeLike = (text: string): string => text.replace(/[\\%_]/g, '\\$&')
 

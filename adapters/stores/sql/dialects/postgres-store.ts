@@ -16,7 +16,7 @@ import {
   readKnownValues,
 } from './postgres-connection.js'
 import { type ListenClient, listen } from './postgres-listen.js'
-import { channelOf, postgresQuirks } from './postgres-quirks.js'
+import { channelOf, postgresQuirks, shortName } from './postgres-quirks.js'
 
 type PostgresUrl = { readonly url: string; readonly poolSize: number; readonly warn: (warning: TransportWarning) => void }
 
@@ -54,7 +54,7 @@ const findThrough = (lease: () => Promise<PostgresLease>, prefix: string): NonNu
   return async (query) => {
     let name = statements.get(query.sql)
     if (name === undefined) {
-      name = `${prefix}${statements.size + 1}`
+      name = shortName(`${prefix}${statements.size + 1}`)
       statements.set(query.sql, name)
     }
     const config = { text: query.sql, values: query.parameters, query_timeout: READ_TIMEOUT_MS }
@@ -81,7 +81,7 @@ const findThrough = (lease: () => Promise<PostgresLease>, prefix: string): NonNu
 
 const over = (lease: () => Promise<PostgresLease>, names: Names, options: KyselyEngineOptions): Opened => {
   const kysely = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: forKysely(lease) }) })
-  const find = findThrough(lease, `${names.schema ?? ''}.${names.tablePrefix}find`.slice(-62))
+  const find = findThrough(lease, `${names.schema ?? ''}.${names.tablePrefix}find`)
   return { store: openStore(kyselyEngine(kysely, postgresQuirks, names, { find, ...options }), postgresQuirks, names), unavailable: report }
 }
 
