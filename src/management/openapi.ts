@@ -36,14 +36,20 @@ export function describeApi(tokens: Latchkey, mountPath: string, credential: Cre
       description:
         'Create, find, edit, rotate and revoke API tokens. Who is asking is for the host to say, by its own session; only `/self` is authenticated by a token. What you may not see does not exist for you.',
     },
-    servers: [{ url: mountPath === '' ? '/' : mountPath }],
+    servers: serversAt(mountPath),
     paths,
     components: { schemas: components(), securitySchemes: { token: securityScheme(credential) } },
   })
 }
 
+// Where it is mounted is all of the document that a request can change.
+function serversAt(mountPath: string): JsonObject[] {
+  return [{ url: mountPath === '' ? '/' : mountPath }]
+}
+
 /** `GET /openapi.json` */
 export function openapiRoute(credential: CredentialSource): Route {
+  let document: OpenApiDocument | undefined
   return {
     access: 'actor',
     method: 'GET',
@@ -52,7 +58,11 @@ export function openapiRoute(credential: CredentialSource): Route {
     summary: 'Read this document',
     answers: [{ status: 200, description: 'OpenAPI 3.1.', schema: outputs.openapiDocument }],
     refusals: [],
-    run: async ({ tokens, mountPath }) => ({ status: 200, body: describeApi(tokens, mountPath, credential) }),
+    run: async ({ tokens, mountPath }) => {
+      // Made once: whoever asks often must not keep the process busy.
+      document ??= describeApi(tokens, mountPath, credential)
+      return { status: 200, body: { ...document, servers: serversAt(mountPath) } }
+    },
   }
 }
 

@@ -6,7 +6,9 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import { OpenAPIClientAxios } from 'openapi-client-axios'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { internalsOf } from '../../src/instance.js'
 import { createManagement } from '../../src/management/index.js'
+import { openapiRoute } from '../../src/management/openapi.js'
 import { ROUTES } from '../../src/management/routes.js'
 import { type Answered, admin, bearer, type Harness, harness, MOUNT, superadmin } from './support.js'
 
@@ -112,6 +114,18 @@ describe('the OpenAPI document', () => {
       expect(sent).toBeGreaterThanOrEqual(ROUTES.length + 1)
     },
   )
+
+  it('is made once, however often and wherever it is asked for', async () => {
+    const h = await harness()
+    const route = openapiRoute('bearer')
+    const documentAt = async (mountPath: string) => {
+      const call = { tokens: h.tokens, inside: internalsOf(h.tokens), mountPath, id: '', headers: new Headers(), query: {}, body: {} }
+      return (await route.run(call, admin as never)).body as { readonly paths: object; readonly servers: unknown }
+    }
+    const [first, second] = [await documentAt('/a'), await documentAt('/b')]
+    expect(second.paths).toBe(first.paths)
+    expect([first.servers, second.servers]).toEqual([[{ url: '/a' }], [{ url: '/b' }]])
+  })
 
   it('describes the refusals too', async () => {
     const h = harness()
