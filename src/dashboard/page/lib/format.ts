@@ -5,11 +5,8 @@ const locale = config.locale ?? navigator.languages.find((tag) => tag.split('-')
 const dates = new Intl.DateTimeFormat(locale, { dateStyle: 'medium' })
 const moments = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' })
 const short = new Intl.DateTimeFormat(locale, { month: 'short', day: 'numeric', hour: 'numeric', minute: '2-digit' })
-const shortDays = new Intl.DateTimeFormat(locale, { month: 'short', day: 'numeric' })
-const times = new Intl.DateTimeFormat(locale, { hour: 'numeric', minute: '2-digit' })
 const relative = new Intl.RelativeTimeFormat(locale, { numeric: 'auto' })
 const numbers = new Intl.NumberFormat(locale)
-const lists = new Intl.ListFormat(locale, { type: 'conjunction' })
 
 const MINUTE = 60
 const HOUR = 3600
@@ -48,19 +45,10 @@ export const moment = (at: string | number): string => moments.format(new Date(a
 /** The same without the year, for tight places. */
 export const briefMoment = (at: string | number): string => short.format(new Date(at))
 
-/** The day without the year. */
-export const briefDay = (at: string | number): string => shortDays.format(new Date(at))
-
-/** The time of day. */
-export const time = (at: string | number): string => times.format(new Date(at))
-
 /** To the second in UTC, as a log has it. */
 export const exact = (at: string | number): string => `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')} UTC`
 
 export const number = (value: number): string => numbers.format(value)
-
-/** “a, b and c”. */
-export const list = (items: readonly string[]): string => lists.format(items)
 
 /** “90 days”, “12 hours”. */
 export function duration(seconds: number): string {
