@@ -86,8 +86,14 @@ const OTHERS = [
   'jaVasCript:/*-/*`/*\\`/*\'/*"/**/(/* */oNcliCk=alert() )//',
 ]
 
+// What shows as nothing is refused as a name before anybody sees it.
+const REFUSED = /[\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/u
+
 /** Texts that would do something wherever they were taken for more than text: at least 200 different ones. */
-export const hostileStrings = (): readonly string[] => [
-  ...OPENERS.flatMap((opener) => ELEMENTS.map((make) => `${opener}${make(RUN)}`)),
-  ...OTHERS,
-]
+export const hostileStrings = (): readonly string[] =>
+  [
+    ...OPENERS.flatMap((opener) => ELEMENTS.map((make) => `${opener}${make(RUN)}`)),
+    ...OTHERS,
+    ...ELEMENTS.map((make) => `</title></textarea>${make(RUN)}`),
+    ...ELEMENTS.map((make) => `--><!--${make(RUN)}`),
+  ].filter((text) => !REFUSED.test(text))
