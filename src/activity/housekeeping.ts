@@ -1,4 +1,4 @@
-import { unref } from '../store/timer.js'
+import { startTimer } from '../store/timer.js'
 
 /** The work that is done off the request's path: writing counts, writing refusals, looking for rotations that are due. */
 export type Chores = {
@@ -26,8 +26,7 @@ export class Housekeeping {
   /** There is something to write. Cheap: one comparison when a flush is on its way. */
   scheduleFlush(): void {
     if (this.#flushTimer !== undefined || this.#stopped) return
-    this.#flushTimer = setTimeout(() => void this.#flush(), this.#flushMs)
-    unref(this.#flushTimer)
+    this.#flushTimer = startTimer(() => void this.#flush(), this.#flushMs)
     if (this.#sweepTimer === undefined) this.#scheduleSweep()
   }
 
@@ -49,8 +48,7 @@ export class Housekeeping {
 
   #scheduleSweep(): void {
     if (this.#stopped) return
-    this.#sweepTimer = setTimeout(() => void this.#sweep(), SWEEP_EVERY_MS)
-    unref(this.#sweepTimer)
+    this.#sweepTimer = startTimer(() => void this.#sweep(), SWEEP_EVERY_MS)
   }
 
   async #sweep(): Promise<void> {

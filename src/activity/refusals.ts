@@ -1,9 +1,10 @@
-import type { Entry } from '../cache/entry.js'
 import type { RefusalCode } from '../errors.js'
 import type { StoredEvent } from '../model/event.js'
+import type { Filtered } from '../store/compile-filter.js'
 import type { GuardedStore } from '../store/guarded-store.js'
 import { generateId } from '../token/generate.js'
 import { platformRandom } from '../token/random.js'
+import { aboutToken } from './about-token.js'
 
 /** One token and one code make at most one event in this time. */
 const WINDOW_MS = 60_000
@@ -16,7 +17,7 @@ export type UseRefusal = RefusalCode | 'scope_insufficient' | 'resource_denied'
 
 type Tally = {
   readonly code: UseRefusal
-  readonly entry: Pick<Entry, 'id' | 'tenantId' | 'ownerId' | 'createdBy'>
+  readonly about: Filtered
   count: number
   ip: string | undefined
   lastAt: number
@@ -58,7 +59,7 @@ export class RefusalRecorder {
     return this.#unsent.length > 0 || this.#overflow > 0 || [...this.#tallies.values()].some((tally) => tally.count > 0)
   }
 
-  note(entry: Entry, code: UseRefusal, now: number, ip: string | undefined): void {
+  note(entry: Filtered, code: UseRefusal, now: number, ip: string | undefined): void {
     const key = `${entry.id} ${code}`
     let tally = this.#tallies.get(key)
     if (tally === undefined) {
@@ -67,7 +68,8 @@ export class RefusalRecorder {
         return
       }
       const { id, tenantId, ownerId, createdBy } = entry
-      tally = { code, entry: { id, tenantId, ownerId, createdBy }, count: 0, ip, lastAt: now, quietUntil: 0 }
+      // A copy: the entry itself may leave the cache long before its event is written.
+      tally = { code, about: { id, tenantId, ownerId, createdBy }, count: 0, ip, lastAt: now, quietUntil: 0 }
       this.#tallies.set(key, tally)
     }
     tally.count += 1
@@ -122,7 +124,7 @@ export class RefusalRecorder {
   }
 
   #event(tally: Tally, tick: number): StoredEvent {
-    const { code, count, ip, entry, lastAt } = tally
+    const { code, count, ip, about, lastAt } = tally
     this.#left -= 1
     tally.count = 0
     tally.quietUntil = tick + WINDOW_MS
@@ -131,11 +133,8 @@ export class RefusalRecorder {
       at: lastAt,
       action: 'token.refused',
       prefix: this.#prefix,
-      actorId: `token:${entry.id}`,
-      tokenId: entry.id,
-      ...(entry.tenantId !== undefined && { tenantId: entry.tenantId }),
-      ...(entry.ownerId !== undefined && { ownerId: entry.ownerId }),
-      createdBy: entry.createdBy,
+      actorId: `token:${about.id}`,
+      ...aboutToken(about),
       ...(ip !== undefined && { ip }),
       code,
       count,

@@ -1,12 +1,14 @@
 import type { StoredEvent } from '../model/event.js'
 import type { ListedToken } from '../model/record.js'
+import type { Filtered } from '../store/compile-filter.js'
 import type { GuardedStore } from '../store/guarded-store.js'
 import { deriveId } from '../token/derive-id.js'
+import { aboutToken } from './about-token.js'
 
 const MAX_REMEMBERED = 10_000
 const PAGE = 100
 
-type Due = Pick<ListedToken, 'id' | 'rotationDueAt' | 'tenantId' | 'ownerId' | 'createdBy'>
+type Due = Filtered & Pick<ListedToken, 'rotationDueAt'>
 
 /**
  * Says once, in the audit and to `onEvent`, that a token's rotation is due.
@@ -17,7 +19,7 @@ export class RotationNotices {
   readonly #store: GuardedStore
   readonly #prefix: string
   readonly #announce: (events: readonly StoredEvent[]) => void
-  readonly #told: Set<string> = new Set()
+  readonly #recorded: Set<string> = new Set()
   readonly #failed: Set<string> = new Set()
 
   constructor(store: GuardedStore, prefix: string, announce: (events: readonly StoredEvent[]) => void) {
@@ -28,7 +30,7 @@ export class RotationNotices {
 
   /** Looks for tokens that have become due by `now`. */
   async sweep(now: number): Promise<void> {
-    for (const key of this.#failed) this.#told.delete(key)
+    for (const key of this.#failed) this.#recorded.delete(key)
     this.#failed.clear()
     let after: ListedToken | undefined
     do {
@@ -39,20 +41,20 @@ export class RotationNotices {
         limit: PAGE,
         ...(after !== undefined && { after: { createdAt: after.createdAt, id: after.id } }),
       })
-      for (const token of due) await this.tell(token, now)
+      for (const token of due) await this.record(token, now)
       after = due.length === PAGE ? due.at(-1) : undefined
     } while (after !== undefined)
   }
 
   /** Writes the event of one due token, unless it stands already. */
-  async tell(token: Due, now: number): Promise<void> {
+  async record(token: Due, now: number): Promise<void> {
     const key = `${token.id} ${token.rotationDueAt}`
-    if (this.#told.has(key)) return
-    if (this.#told.size >= MAX_REMEMBERED) {
-      this.#told.clear()
+    if (this.#recorded.has(key)) return
+    if (this.#recorded.size >= MAX_REMEMBERED) {
+      this.#recorded.clear()
       this.#failed.clear()
     }
-    this.#told.add(key)
+    this.#recorded.add(key)
     try {
       const event = this.#event(token, now)
       const result = await this.#store.commit({ events: [event] })
@@ -71,10 +73,7 @@ export class RotationNotices {
       action: 'token.rotation_due',
       prefix: this.#prefix,
       actorId: 'system',
-      tokenId: token.id,
-      ...(token.tenantId !== undefined && { tenantId: token.tenantId }),
-      ...(token.ownerId !== undefined && { ownerId: token.ownerId }),
-      createdBy: token.createdBy,
+      ...aboutToken(token),
     }
   }
 }

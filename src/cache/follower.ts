@@ -1,7 +1,7 @@
 import type { MaybePromise } from '../model/json.js'
 import type { GuardedStore } from '../store/guarded-store.js'
 import type { FeedPage, OwnerChange, TokenFilter } from '../store/port.js'
-import { unref } from '../store/timer.js'
+import { startTimer } from '../store/timer.js'
 
 const PAGE = 1000
 const LEASE_MS = 90_000
@@ -109,8 +109,7 @@ export class Follower {
         void this.#round()
         return
       }
-      this.#timer = setTimeout(() => void this.#round(), this.#maxStalenessMs / 4)
-      unref(this.#timer)
+      this.#timer = startTimer(() => void this.#round(), this.#maxStalenessMs / 4)
     })
     return this.#reading
   }

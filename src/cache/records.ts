@@ -98,14 +98,14 @@ export class RecordCache {
   }
 
   /** Is it known, without asking, that there is no such token? */
-  lacks(id: string): boolean {
+  isKnownMissing(id: string): boolean {
     if (!this.#keeps || !this.follower.fresh) return false
     const miss = this.#misses.get(id)
     return miss !== undefined && this.#options.monotonic() < miss.until
   }
 
   /** Has this address asked for so many tokens that do not exist that the store is not asked for it now? */
-  bars(ip: string | undefined): boolean {
+  isThrottled(ip: string | undefined): boolean {
     return this.#guessing.spent(ip)
   }
 

@@ -1,10 +1,9 @@
 import { ClosedError, LatchkeyError, type RefusalCode } from '../errors.js'
 import { type Lifecycle, refusalOf } from '../policy/status.js'
 import type { Filtered } from '../store/compile-filter.js'
-import { unref } from '../store/timer.js'
+import { startTimer } from '../store/timer.js'
 import type { Entry } from './entry.js'
 
-const LONGEST_TIMER_MS = 2_147_483_647
 const RETRY_MS = 1000
 
 type Watch = {
@@ -127,8 +126,7 @@ export class Signals {
   #later(id: string, watch: Watch, delayMs: number): void {
     clearTimeout(watch.timer)
     if (watch.controller.signal.aborted) return
-    watch.timer = setTimeout(() => this.changed(id), Math.min(Math.max(1, delayMs), LONGEST_TIMER_MS))
-    unref(watch.timer)
+    watch.timer = startTimer(() => this.changed(id), Math.max(1, delayMs))
   }
 
   #end(id: string, watch: Watch, reason: LatchkeyError): void {

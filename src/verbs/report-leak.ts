@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { aboutToken } from '../activity/about-token.js'
 import type { LeakAction, LeakReported, StoredEvent } from '../model/event.js'
 import type { StoredToken } from '../model/record.js'
 import { readShape, text } from '../policy/shape.js'
@@ -70,7 +71,7 @@ function stepOf(current: StoredToken, action: LeakAction, actor: ReadActor, now:
 }
 
 function leakEvent(stored: StoredToken, given: Given, actor: ReadActor, at: number): StoredEvent {
-  const { id, prefix, tenantId, ownerId, createdBy } = stored
+  const { id, prefix } = stored
   const { action, source, url, type } = given
   return {
     id: deriveId(['leak', prefix, id, source ?? '', url ?? '']),
@@ -78,10 +79,7 @@ function leakEvent(stored: StoredToken, given: Given, actor: ReadActor, at: numb
     action: 'token.leaked',
     prefix,
     actorId: actor.id,
-    tokenId: id,
-    createdBy,
-    ...(tenantId !== undefined && { tenantId }),
-    ...(ownerId !== undefined && { ownerId }),
+    ...aboutToken(stored),
     ...(actor.ip !== undefined && { ip: actor.ip }),
     details: { action, ...(source !== undefined && { source }), ...(url !== undefined && { url }), ...(type !== undefined && { type }) },
   }

@@ -17,7 +17,7 @@ import { intersectResources, scopesInForce } from './permissions.js'
 export function standing(context: Context, id: string): MaybePromise<Standing> {
   const entry = context.records.get(id)
   if (entry !== undefined) return judge(context, entry)
-  if (context.records.lacks(id)) return { code: 'token_unknown' }
+  if (context.records.isKnownMissing(id)) return { code: 'token_unknown' }
   return context.records.read(id, undefined).then((read) => judge(context, read))
 }
 

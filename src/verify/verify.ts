@@ -1,6 +1,7 @@
 import type { Entry } from '../cache/entry.js'
 import type { Owned } from '../cache/owners.js'
 import type { RefusalCode } from '../errors.js'
+import type { UseOutcome } from '../instance.js'
 import type { MaybePromise } from '../model/json.js'
 import type { Principal, Verification, VerifyContext } from '../model/principal.js'
 import { normalizeIp } from '../policy/network.js'
@@ -23,7 +24,7 @@ const NEVER_SECONDS = 86_400
 const MALFORMED: Refused = Object.freeze({ ok: false, code: 'token_malformed' })
 const UNKNOWN: Refused = Object.freeze({ ok: false, code: 'token_unknown' })
 /** Too many tokens that do not exist from one address: good tokens in memory are decided before this is asked. */
-const BARRED: Refused = Object.freeze({ ok: false, code: 'rate_limited', retryAfterSeconds: 1 })
+const THROTTLED: Refused = Object.freeze({ ok: false, code: 'rate_limited', retryAfterSeconds: 1 })
 
 /**
  * The decision, in its one place and order: parse, digest, checksum, record, compare, revoked, inactive, not before, expired, address,
@@ -38,8 +39,8 @@ export function decide(context: Context, token: unknown, request: VerifyContext 
   if (digest === undefined) return MALFORMED
   const entry = context.records.get(parsed.id)
   if (entry !== undefined) return judge(context, entry, digest, request)
-  if (context.records.lacks(parsed.id)) return UNKNOWN
-  if (context.records.bars(request?.ip)) return BARRED
+  if (context.records.isKnownMissing(parsed.id)) return UNKNOWN
+  if (context.records.isThrottled(request?.ip)) return THROTTLED
   return context.records.read(parsed.id, request?.ip).then((read) => (read === undefined ? UNKNOWN : judge(context, read, digest, request)))
 }
 
@@ -109,7 +110,7 @@ function admit(context: Context, entry: Entry, principal: Principal, now: number
     context.scheduleFlush()
   }
   const dueAt = entry.optional?.rotationDueAt
-  if (dueAt !== undefined && now >= dueAt) void tellDue(context, entry, dueAt, now)
+  if (dueAt !== undefined && now >= dueAt) void recordDue(context, entry, dueAt, now)
   return { ok: true, principal }
 }
 
@@ -121,20 +122,14 @@ function refuse(context: Context, entry: Entry, code: RefusalCode, now: number, 
   return { ok: false, code }
 }
 
-async function tellDue(context: Context, entry: Entry, rotationDueAt: number, now: number): Promise<void> {
+async function recordDue(context: Context, entry: Entry, rotationDueAt: number, now: number): Promise<void> {
   const { id, tenantId, ownerId, createdBy } = entry
   try {
-    await context.rotations.tell(
-      { id, rotationDueAt, createdBy, ...(tenantId !== undefined && { tenantId }), ...(ownerId !== undefined && { ownerId }) },
-      now,
-    )
+    await context.rotations.record({ id, tenantId, ownerId, createdBy, rotationDueAt }, now)
   } catch {
     // The sweep comes by again; a notice never fails a request.
   }
 }
-
-/** What became of a use that `decide` allowed. */
-export type UseOutcome = 'allowed' | 'scope_insufficient' | 'resource_denied' | 'rate_limited'
 
 /** Counts one use of a token that `decide` allowed. */
 export function countUse(

@@ -16,8 +16,8 @@ export const MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
       find: "return owned === null ? refuse(context, entry, 'owner_denied', now, request) : allow(context, entry, owned, now, request)",
       become: 'return allow(context, entry, owned ?? undefined, now, request)',
     },
-    { find: 'if (context.records.lacks(parsed.id)) return UNKNOWN', become: '' },
-    { find: 'if (context.records.bars(request?.ip)) return BARRED', become: '' },
+    { find: 'if (context.records.isKnownMissing(parsed.id)) return UNKNOWN', become: '' },
+    { find: 'if (context.records.isThrottled(request?.ip)) return THROTTLED', become: '' },
     {
       find: 'scopesInForce(context.settings.catalogue, { scopes: entry.scopes, inherit: optional?.inherit === true }, owned)',
       become: 'entry.scopes',
@@ -100,8 +100,8 @@ export const MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
     { find: 'else this.#again = true', become: '' },
     { find: 'if (this.#again) {', become: 'if (false) {' },
     {
-      find: 'this.#timer = setTimeout(() => void this.#round(), this.#maxStalenessMs / 4)',
-      become: 'this.#timer = setTimeout(() => undefined, 1)',
+      find: 'this.#timer = startTimer(() => void this.#round(), this.#maxStalenessMs / 4)',
+      become: 'this.#timer = startTimer(() => undefined, 1)',
     },
     { find: 'this.#listener.lost()', become: '' },
     { find: 'this.epoch += 1', become: 'this.epoch = 1' },

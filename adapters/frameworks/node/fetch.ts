@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Http2ServerRequest } from 'node:http2'
 import type { UnderlyingSource } from 'node:stream/web'
-import { unref } from '../../../src/store/timer.js'
+import { startTimer } from '../../../src/store/timer.js'
 
 /** A request of either protocol, as the frameworks hand it on. */
 type Incoming = IncomingMessage | Http2ServerRequest
@@ -52,8 +52,7 @@ function drain(incoming: Incoming): void {
   if (incoming.readableEnded || incoming.destroyed) return
   let left = MAX_DRAINED_BYTES
   const cutOff = () => ('stream' in incoming ? incoming.stream.close() : incoming.destroy())
-  const timer = setTimeout(cutOff, MAX_DRAIN_MS)
-  unref(timer)
+  const timer = startTimer(cutOff, MAX_DRAIN_MS)
   const count = (chunk: Buffer) => {
     left -= chunk.length
     if (left < 0) cutOff()

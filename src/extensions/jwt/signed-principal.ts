@@ -1,7 +1,7 @@
 import type { JsonObject, Resources } from '../../model/json.js'
 import type { Principal } from '../../model/principal.js'
 import { resourcesAllow } from '../../policy/resource.js'
-import { unref } from '../../store/timer.js'
+import { startTimer } from '../../store/timer.js'
 
 /** What a verified token says of its holder. */
 export type Identity = {
@@ -16,8 +16,6 @@ export type Identity = {
   /** Where the token may be used from. Absent: from anywhere. */
   readonly allowedIps?: readonly string[] | undefined
 }
-
-const LONGEST_TIMER_MS = 2_147_483_647
 
 /** The principal of a signed token: the same shape as that of an API token. */
 export class SignedPrincipal implements Principal {
@@ -71,6 +69,6 @@ export class SignedPrincipal implements Principal {
       controller.abort()
       return
     }
-    unref(setTimeout(() => this.#arm(controller), Math.min(left, LONGEST_TIMER_MS)))
+    startTimer(() => this.#arm(controller), left)
   }
 }

@@ -1,3 +1,4 @@
+import { aboutToken } from '../../activity/about-token.js'
 import type { AuditAction, StoredEvent } from '../../model/event.js'
 import { FIELDS, type FieldName, fieldsWhere } from '../../model/fields.js'
 import type { Json, JsonObject } from '../../model/json.js'
@@ -24,17 +25,13 @@ export function auditEvent(
   },
 ): StoredEvent {
   const { before, after, reason, details } = change
-  const { tenantId, ownerId, createdBy, id, prefix } = after
   return {
     id: change.id ?? generateId(platformRandom),
     at,
     action,
-    prefix,
+    prefix: after.prefix,
     actorId: actor.id,
-    tokenId: id,
-    createdBy,
-    ...(tenantId !== undefined && { tenantId }),
-    ...(ownerId !== undefined && { ownerId }),
+    ...aboutToken(after),
     ...(actor.ip !== undefined && { ip: actor.ip }),
     ...(reason !== undefined && { reason }),
     ...(before !== undefined && { before: shown(before, changedFields(before, after)) }),

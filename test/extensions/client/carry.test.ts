@@ -184,14 +184,19 @@ describe('fetch', () => {
   it('hands on what the platform rejects with, and an abort', async () => {
     const { client } = holder(world, shelf(await world.mint()))
     await expect(client.fetch('/stock')).rejects.toThrow(TypeError)
-    world.intercept((request) => new Promise((_, reject) => request.signal.addEventListener('abort', () => reject(request.signal.reason))))
+    // Kept: the platform holds the signal of a Request only weakly.
+    const held: Request[] = []
+    world.intercept((request) => {
+      if (request.url.endsWith('/stock')) held.push(request)
+      return new Promise((_, reject) => request.signal.addEventListener('abort', () => reject(request.signal.reason)))
+    })
     const reason = new Error('enough')
     const abort = new AbortController()
     const answers = [
       client.fetch(`${ORIGIN}/stock`, { signal: abort.signal }),
       client.fetch(new Request(`${ORIGIN}/stock`, { signal: abort.signal })),
     ]
-    await vi.waitFor(() => expect(world.count('GET /stock')).toBe(2))
+    await vi.waitFor(() => expect(held).toHaveLength(2))
     abort.abort(reason)
     for (const answer of answers) await expect(answer).rejects.toBe(reason)
   })

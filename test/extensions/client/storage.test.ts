@@ -103,9 +103,10 @@ it('uses the new token unsaved before the old one ends, and still saves it as so
   expect((await call(client, '/stock', stream())).status).toBe(200)
   expect(store.token).toBe(first)
   broken = false
-  await vi.waitFor(() => expect(store.token).not.toBe(first), { timeout: 8000 })
+  // The pause between two tries is at most as long as what went before, and a second more.
+  await vi.waitFor(() => expect(store.token).not.toBe(first), { timeout: 20_000 })
   expect((await call(client)).caller).toBe(idOf(store.token))
-})
+}, 40_000)
 
 it('takes the unsaved successor where the old token is refused', async () => {
   const first = await world.mint()

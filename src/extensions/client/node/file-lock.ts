@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { type FileHandle, link, open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { type FileHandle, open, readFile, rm, stat } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 
 /** How a lock tells the living from the dead. */
@@ -40,8 +40,15 @@ export async function takeLock(path: string, times: LockTimes, onStale: (owner: 
       seen = now.sign
       since = performance.now()
     } else if (performance.now() - since >= times.staleMs) {
-      if (await takeAway(path, now.owner)) await onStale(now.owner)
-      continue
+      if (await takeAway(path, now.owner)) {
+        await onStale(now.owner)
+        continue
+      }
+      // Whoever was about to take it away may be dead too.
+      if (performance.now() - since >= 2 * times.staleMs) {
+        await rm(claimOf(path, now.owner), { force: true })
+        since = performance.now()
+      }
     }
     await pause(times.pollMs)
   }
@@ -54,6 +61,11 @@ async function tryCreate(path: string, { beatMs }: LockTimes): Promise<HeldLock 
   if (file === undefined) return undefined
   try {
     await file.write(owner)
+    // Until now it had no owner, and could be taken for the lock of somebody who died at this point.
+    if (!(await isOwnedBy(path, owner))) {
+      await file.close()
+      return undefined
+    }
   } catch (error) {
     await file.close()
     await rm(path, { force: true })
@@ -62,16 +74,19 @@ async function tryCreate(path: string, { beatMs }: LockTimes): Promise<HeldLock 
   // By its handle, not its path: once the lock is lost, the path is another's.
   const beat = setInterval(() => void touch(file), beatMs)
   beat.unref()
-  const isHeld = async (): Promise<boolean> => (await unless('ENOENT', readFile(path, 'utf8'))) === owner
   return {
     owner,
-    isHeld,
+    isHeld: () => isOwnedBy(path, owner),
     async release() {
       clearInterval(beat)
       await file.close()
-      if (await isHeld()) await rm(path, { force: true })
+      await takeAway(path, owner)
     },
   }
+}
+
+async function isOwnedBy(path: string, owner: string): Promise<boolean> {
+  return (await unless('ENOENT', readFile(path, 'utf8'))) === owner
 }
 
 async function touch(file: FileHandle): Promise<void> {
@@ -84,20 +99,27 @@ async function look(path: string): Promise<{ readonly owner: string; readonly si
   return { owner: owner ?? '', sign: stats === undefined ? '' : `${owner} ${stats.ino} ${stats.mtimeMs}` }
 }
 
-/** Takes away a lock of this owner. Several may try at once: only one can rename the file, and whoever got another's fresh lock puts it back. */
+/**
+ * Removes the lock of this owner. Its holder and several who take it for dead may try at once: only whoever claims the removal may remove, so that none of
+ * them removes the lock that the next one has created meanwhile.
+ */
 export async function takeAway(path: string, owner: string): Promise<boolean> {
-  const aside = `${path}.${randomUUID()}`
-  if (
-    (await unless(
-      'ENOENT',
-      rename(path, aside).then(() => true),
-    )) === undefined
-  )
-    return false
-  const stale = (await readFile(aside, 'utf8')) === owner
-  if (!stale) await unless('EEXIST', link(aside, path))
-  await rm(aside, { force: true })
-  return stale
+  const claim = claimOf(path, owner)
+  const file = await unless('EEXIST', open(claim, 'wx', 0o600))
+  if (file === undefined) return false
+  try {
+    await file.close()
+    if (!(await isOwnedBy(path, owner))) return false
+    await rm(path, { force: true })
+    return true
+  } finally {
+    await rm(claim, { force: true })
+  }
+}
+
+/** The file by which one process claims the removal of this owner's lock. */
+export function claimOf(path: string, owner: string): string {
+  return `${path}.${owner}`
 }
 
 /** `undefined` where the file system answers with this code. */

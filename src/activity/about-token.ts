@@ -1,0 +1,17 @@
+import type { StoredEvent } from '../model/event.js'
+import type { Filtered } from '../store/compile-filter.js'
+
+/** The part of an event that tells which token it is about, and so who may see it. */
+export function aboutToken({
+  id,
+  tenantId,
+  ownerId,
+  createdBy,
+}: Filtered): Pick<StoredEvent, 'tokenId' | 'createdBy' | 'tenantId' | 'ownerId'> {
+  return {
+    tokenId: id,
+    createdBy,
+    ...(tenantId !== undefined && { tenantId }),
+    ...(ownerId !== undefined && { ownerId }),
+  }
+}
