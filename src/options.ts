@@ -5,8 +5,8 @@ import type { AuditEvent } from './model/event.js'
 import type { MaybePromise, Resources } from './model/json.js'
 import type { Duration } from './model/record.js'
 import { type Catalogue, compileCatalogue } from './policy/catalogue.js'
-import { readDuration } from './policy/duration.js'
-import { readPart, readShape, readWith } from './policy/shape.js'
+import { callback, duration, flag, wholeNumber } from './policy/option-schema.js'
+import { readPart, readShape } from './policy/shape.js'
 import type { RateLimitOptions } from './rate-limit/model.js'
 import { type ReadRateLimits, readRateLimit } from './rate-limit/read-options.js'
 import { isStore } from './store/is-store.js'
@@ -136,10 +136,6 @@ const PRESETS: ReadonlyMap<unknown, Bounds> = new Map<unknown, Bounds>([
   ['available', { ...BALANCED, maxStaleness: 5, ownerStaleness: 30, serveStaleFor: 300 }],
 ])
 
-const duration = (min: number, max?: number, fraction?: true): z.ZodType<number> =>
-  readWith((input) => readDuration([], input, { min, ...(max !== undefined && { max }), ...(fraction && { fraction }) }), {})
-const flag = z.boolean({ error: 'must be true or false' })
-const callback = z.custom<(...args: never[]) => unknown>((value) => typeof value === 'function', { error: 'must be a function' })
 const named = (error: string) =>
   z.custom<Record<string, unknown>>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), { error })
 /** 32 random hexadecimal digits have fewer than this less than once in ten million times. */
@@ -153,15 +149,10 @@ const pepperText = z
 const PEPPERS = 'must be a string of at least 32 characters, or a list of such, newest first'
 
 const cacheBounds = z.strictObject({
-  maxStaleness: duration(0.05, 60, true).optional(),
-  maxEntries: z
-    .number({ error: 'must be a whole number' })
-    .int({ error: 'must be a whole number' })
-    .min(1, { error: 'must be at least 1' })
-    .max(10_000_000, { error: 'must be at most 10,000,000' })
-    .optional(),
-  ownerStaleness: duration(0, 60, true).optional(),
-  serveStaleFor: duration(0, 3600, true).optional(),
+  maxStaleness: duration({ min: 0.05, max: 60, fraction: true }).optional(),
+  maxEntries: wholeNumber(1, 10_000_000).optional(),
+  ownerStaleness: duration({ min: 0, max: 60, fraction: true }).optional(),
+  serveStaleFor: duration({ min: 0, max: 3600, fraction: true }).optional(),
 })
 
 const schema = z.strictObject({
@@ -174,21 +165,21 @@ const schema = z.strictObject({
   implies: named("must be an object of scopes and what comes with them, such as { 'stock:write': ['stock:read'] }").default({}),
   allowWildcard: flag.default(false),
   pepper: z.union([pepperText, z.array(pepperText).min(1, { error: 'must not be an empty list' })], { error: PEPPERS }).optional(),
-  owner: callback.optional(),
-  mayOwn: callback.optional(),
+  owner: callback<NonNullable<LatchkeyOptions['owner']>>().optional(),
+  mayOwn: callback<NonNullable<LatchkeyOptions['mayOwn']>>().optional(),
   expiry: z
-    .strictObject({ default: duration(1).optional(), max: duration(1).optional(), required: flag.default(false) })
+    .strictObject({ default: duration().optional(), max: duration().optional(), required: flag.default(false) })
     .default({ required: false }),
   cache: z.unknown().default('balanced'),
   usage: z.unknown().default({}),
   rateLimit: z.unknown().optional(),
-  deadline: duration(0.01, 300, true).default(2),
-  onEvent: callback.optional(),
-  clock: callback.optional(),
-  random: callback.optional(),
+  deadline: duration({ min: 0.01, max: 300, fraction: true }).default(2),
+  onEvent: callback<NonNullable<LatchkeyOptions['onEvent']>>().optional(),
+  clock: callback<() => number>().optional(),
+  random: callback<RandomSource>().optional(),
 })
 
-const usageShape = z.strictObject({ flushEvery: duration(0.01, 60, true).default(1) })
+const usageShape = z.strictObject({ flushEvery: duration({ min: 0.01, max: 60, fraction: true }).default(1) })
 
 /**
  * Checks and completes the options.
@@ -215,8 +206,8 @@ export function readOptions(options: LatchkeyOptions): Settings {
     allowWildcard: given.allowWildcard,
     digesters: createDigesters(given.pepper === undefined ? [] : [given.pepper].flat()),
     parse: createParser(given.prefix),
-    owner: given.owner as Settings['owner'],
-    mayOwn: given.mayOwn as Settings['mayOwn'],
+    owner: given.owner,
+    mayOwn: given.mayOwn,
     expiry: readExpiry(given.expiry),
     cache: cache === undefined ? undefined : { maxEntries },
     maxStalenessMs: maxStaleness * 1000,
@@ -225,11 +216,11 @@ export function readOptions(options: LatchkeyOptions): Settings {
     usage: usage === undefined ? undefined : { flushMs: usage.flushEvery * 1000 },
     rateLimit: given.rateLimit === undefined ? undefined : readRateLimit(given.rateLimit),
     deadlineMs: given.deadline * 1000,
-    onEvent: given.onEvent as Settings['onEvent'],
+    onEvent: given.onEvent,
     // Asked anew each time, so that a fake clock which the host installs later is followed.
-    clock: (given.clock as Settings['clock'] | undefined) ?? (() => Date.now()),
+    clock: given.clock ?? (() => Date.now()),
     monotonic: () => performance.now(),
-    random: (given.random as RandomSource | undefined) ?? platformRandom,
+    random: given.random ?? platformRandom,
   })
 }
 

@@ -1,11 +1,12 @@
-import { InvalidInputError } from '../../src/errors.js'
+import * as z from 'zod'
+import { exactlyOneOf, handle, readStoreOptions } from './lib/read-options.js'
 import type { TransportWarning } from './lib/transport.js'
 import type { MysqlConnection, MysqlPool, MysqlPromisePool } from './sql/dialects/mysql-connection.js'
 import type { MysqlSource } from './sql/dialects/mysql-store.js'
 import type { KyselyHandle } from './sql/kysely-engine.js'
 import { lazyStore, type SqlStore } from './sql/lazy.js'
-import { knownOptions, oneOf, readMysqlUrl, readWarn } from './sql/options.js'
-import { readNames } from './sql/schema/table-names.js'
+import { mysqlUrl, serverShape } from './sql/options.js'
+import { namesOf } from './sql/schema/table-names.js'
 
 export { type MigrationSqlOptions, migrationSql, type SqlDialect } from './sql/schema/migration-sql.js'
 export type { KyselyHandle, MysqlConnection, MysqlPool, MysqlPromisePool, SqlStore, TransportWarning }
@@ -26,6 +27,17 @@ export type MysqlStoreOptions = {
   readonly onWarning?: ((warning: TransportWarning) => void) | undefined
 }
 
+const isPool = (value: object): boolean => 'getConnection' in value || ('pool' in value && typeof value.pool === 'object')
+
+const schema = exactlyOneOf(
+  z.strictObject({
+    url: mysqlUrl.optional(),
+    pool: handle<MysqlPool | MysqlPromisePool>(isPool, 'must be a pool of mysql2').optional(),
+    ...serverShape,
+  }),
+  ['url', 'pool', 'kysely'],
+)
+
 /**
  * Keeps tokens in MySQL (8.0.17 or newer) or MariaDB (10.4 or newer), for any number of nodes, which find each other's changes by polling.
  *
@@ -36,15 +48,12 @@ export type MysqlStoreOptions = {
  * ```
  */
 export const mysqlStore = (options: MysqlStoreOptions): SqlStore => {
-  knownOptions('mysqlStore', options, ['url', 'pool', 'kysely', 'poolSize', 'tablePrefix', 'onWarning'])
-  const { url, pool, kysely, poolSize = 10, tablePrefix, onWarning } = options
-  const names = readNames({ tablePrefix })
-  oneOf({ url, pool, kysely })
-  if (!Number.isInteger(poolSize) || poolSize < 1) throw new InvalidInputError('poolSize', 'must be a whole number, 1 or more')
+  const { url = '', pool, kysely, poolSize, onWarning, ...rest } = readStoreOptions('mysqlStore', schema, options)
+  const names = namesOf(rest)
   let source: MysqlSource
   if (pool !== undefined) source = { pool: 'pool' in pool ? pool.pool : pool }
   else if (kysely !== undefined) source = { kysely }
-  else source = { url: readMysqlUrl(url), poolSize, warn: readWarn(onWarning) }
+  else source = { url, poolSize, warn: onWarning }
   const { opened, ...store } = lazyStore({
     name: 'mysql',
     packages: 'kysely mysql2',

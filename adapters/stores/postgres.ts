@@ -1,11 +1,12 @@
-import { InvalidInputError } from '../../src/errors.js'
+import * as z from 'zod'
+import { exactlyOneOf, handle, readStoreOptions } from './lib/read-options.js'
 import type { TransportWarning } from './lib/transport.js'
 import type { PostgresClient, PostgresPool } from './sql/dialects/postgres-connection.js'
 import type { PostgresSource } from './sql/dialects/postgres-store.js'
 import type { KyselyHandle } from './sql/kysely-engine.js'
 import { lazyStore, type SqlStore } from './sql/lazy.js'
-import { knownOptions, oneOf, readPostgresUrl, readWarn } from './sql/options.js'
-import { readNames } from './sql/schema/table-names.js'
+import { postgresUrl, serverShape } from './sql/options.js'
+import { namesOf, schemaName } from './sql/schema/table-names.js'
 
 export { type MigrationSqlOptions, migrationSql, type SqlDialect } from './sql/schema/migration-sql.js'
 export type { KyselyHandle, PostgresClient, PostgresPool, SqlStore, TransportWarning }
@@ -28,6 +29,16 @@ export type PostgresStoreOptions = {
   readonly onWarning?: ((warning: TransportWarning) => void) | undefined
 }
 
+const schema = exactlyOneOf(
+  z.strictObject({
+    url: postgresUrl.optional(),
+    pool: handle<PostgresPool>((value) => 'connect' in value, 'must be a Pool of pg').optional(),
+    schema: schemaName.optional(),
+    ...serverShape,
+  }),
+  ['url', 'pool', 'kysely'],
+)
+
 /**
  * Keeps tokens in Postgres (12 or newer), for any number of nodes.
  *
@@ -40,15 +51,12 @@ export type PostgresStoreOptions = {
  * ```
  */
 export const postgresStore = (options: PostgresStoreOptions): SqlStore => {
-  knownOptions('postgresStore', options, ['url', 'pool', 'kysely', 'poolSize', 'schema', 'tablePrefix', 'onWarning'])
-  const { url, pool, kysely, poolSize = 10, schema, tablePrefix, onWarning } = options
-  const names = readNames({ schema, tablePrefix })
-  oneOf({ url, pool, kysely })
-  if (!Number.isInteger(poolSize) || poolSize < 1) throw new InvalidInputError('poolSize', 'must be a whole number, 1 or more')
+  const { url = '', pool, kysely, poolSize, onWarning, ...rest } = readStoreOptions('postgresStore', schema, options)
+  const names = namesOf(rest)
   let source: PostgresSource
   if (pool !== undefined) source = { pool }
   else if (kysely !== undefined) source = { kysely }
-  else source = { url: readPostgresUrl(url), poolSize, warn: readWarn(onWarning) }
+  else source = { url, poolSize, warn: onWarning }
   const { opened, ...store } = lazyStore({
     name: 'postgres',
     packages: 'kysely pg',

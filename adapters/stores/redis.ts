@@ -1,12 +1,14 @@
-import { InvalidInputError } from '../../src/errors.js'
+import * as z from 'zod'
+import { callback, wholeNumber } from '../../src/policy/option-schema.js'
 import type { TokenStore } from '../../src/store/port.js'
+import { exactlyOneOf, handle, readStoreOptions } from './lib/read-options.js'
 import { emitWarning } from './lib/transport.js'
 import { hasReached, readEvents, readFeed, readLeases, recordUsage, renewLease, reportUsage } from './redis/activity.js'
 import { begin, type RedisWarning } from './redis/begin.js'
 import { createBulk } from './redis/bulk.js'
 import { type IoredisClient, isRedisClient, type NodeRedisClient, type RedisClient } from './redis/client.js'
 import { givenConnection, ownConnection } from './redis/connection.js'
-import { rootOf } from './redis/keys.js'
+import { isKeyPrefix, KEY_PREFIX, rootOf } from './redis/keys.js'
 import { judgeUrl, openClient, readSocket } from './redis/open.js'
 import { checked } from './redis/round-trip.js'
 import { commitChange, findTokens, listTokens } from './redis/tokens.js'
@@ -36,8 +38,6 @@ export type RedisStoreOptions = {
   readonly onWarning?: (warning: RedisWarning) => void
 }
 
-const KNOWN: ReadonlySet<string> = new Set(['url', 'client', 'keyPrefix', 'feedHistory', 'onWarning'])
-
 /**
  * A store in Redis 7 or later, or Valkey, alone or as a cluster.
  *
@@ -53,13 +53,12 @@ const KNOWN: ReadonlySet<string> = new Set(['url', 'client', 'keyPrefix', 'feedH
  * ```
  */
 export function redisStore(options: RedisStoreOptions): TokenStore {
-  const { url, client, keyPrefix, feedHistory, onWarning } = readOptions(options)
+  const { url, client, keyPrefix, feedHistory, onWarning } = readStoreOptions('redisStore', schema, options)
   const root = rootOf(keyPrefix)
   const connection = checked(client === undefined ? ownConnection(() => openClient(url ?? ''), root) : givenConnection(client, root))
-  const place = { history: feedHistory ?? 100_000, channel: `${root}wake` }
+  const place = { history: feedHistory, channel: `${root}wake` }
   const bulk = createBulk(connection, place)
   const waker = createWaker(connection, place.channel)
-  const warn = onWarning ?? emitWarning
 
   return {
     name: 'redis',
@@ -81,9 +80,9 @@ export function redisStore(options: RedisStoreOptions): TokenStore {
     leases: (now) => readLeases(connection, now),
     reached: hasReached,
     async migrate() {
-      for (const warning of await begin(connection)) warn(warning)
+      for (const warning of await begin(connection)) onWarning(warning)
       const transport = url === undefined ? undefined : await judgeUrl(url)
-      if (transport !== undefined) warn(transport)
+      if (transport !== undefined) onWarning(transport)
       bulk.resume()
     },
     async close() {
@@ -92,26 +91,6 @@ export function redisStore(options: RedisStoreOptions): TokenStore {
       connection.close()
     },
   }
-}
-
-function readOptions(options: RedisStoreOptions): RedisStoreOptions {
-  // Text is a url, most likely, and holds a password: it is not repeated.
-  if (typeof options === 'string') throw new InvalidInputError('options', 'redisStore takes an object, not text: redisStore({ url })')
-  if (typeof options !== 'object' || options === null) throw new InvalidInputError('options', 'give { url } or { client }')
-  const unknown = Object.keys(options).find((key) => !KNOWN.has(key))
-  if (unknown !== undefined) throw new InvalidInputError(unknown.slice(0, 64), `unknown option: there are ${[...KNOWN].join(', ')}`)
-  const { url, client, feedHistory, onWarning } = options
-  if ((url === undefined) === (client === undefined)) throw new InvalidInputError('url', 'give either a url or a client')
-  // The url may hold a password: it is never part of a message.
-  if (url !== undefined && !isRedisUrl(url))
-    throw new InvalidInputError('url', 'this is neither a url that begins with redis://, rediss:// or unix:// nor the path of a socket')
-  if (client !== undefined && !isRedisClient(client))
-    throw new InvalidInputError('client', 'this is neither an ioredis nor a node-redis client')
-  if (feedHistory !== undefined && !(Number.isSafeInteger(feedHistory) && feedHistory >= 1)) {
-    throw new InvalidInputError('feedHistory', 'give a whole number from 1')
-  }
-  if (onWarning !== undefined && typeof onWarning !== 'function') throw new InvalidInputError('onWarning', 'give a function')
-  return options
 }
 
 function isRedisUrl(url: unknown): boolean {
@@ -125,3 +104,19 @@ function isRedisUrl(url: unknown): boolean {
     return false
   }
 }
+
+const schema = exactlyOneOf(
+  z.strictObject({
+    // It may hold a password: it is never part of a message.
+    url: z
+      .custom<string>(isRedisUrl, {
+        error: 'must be a url that begins with redis://, rediss:// or unix://, or the path of a socket',
+      })
+      .optional(),
+    client: handle<RedisClient>(isRedisClient, 'must be an ioredis or a node-redis client').optional(),
+    keyPrefix: z.custom<string>(isKeyPrefix, { error: KEY_PREFIX }).optional(),
+    feedHistory: wholeNumber(1, Number.MAX_SAFE_INTEGER).default(100_000),
+    onWarning: callback<(warning: RedisWarning) => void>().default(() => emitWarning),
+  }),
+  ['url', 'client'],
+)

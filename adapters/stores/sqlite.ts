@@ -1,10 +1,15 @@
 import { fileURLToPath } from 'node:url'
+import * as z from 'zod'
 import { InvalidInputError } from '../../src/errors.js'
+import type { Duration } from '../../src/model/record.js'
+import { duration } from '../../src/policy/option-schema.js'
+import { readWith } from '../../src/policy/shape.js'
+import { exactlyOneOf, handle, readStoreOptions } from './lib/read-options.js'
 import type { NodeDatabase, SyncDatabase } from './sql/dialects/sqlite-handle.js'
 import type { SqliteDriver } from './sql/dialects/sqlite-open.js'
 import type { KyselyHandle } from './sql/kysely-engine.js'
 import { type Lazy, lazyStore, type SqlStore } from './sql/lazy.js'
-import { DEFAULT_TABLE_PREFIX, readNames } from './sql/schema/table-names.js'
+import { namesOf, tablePrefix } from './sql/schema/table-names.js'
 
 export { type MigrationSqlOptions, migrationSql, type SqlDialect } from './sql/schema/migration-sql.js'
 export type { KyselyHandle, NodeDatabase, SqliteDriver, SqlStore, SyncDatabase }
@@ -19,15 +24,15 @@ export type SqliteStoreOptions = {
   readonly driver?: SqliteDriver | undefined
   /** What the names of the tables begin with. @default 'latchkey_' */
   readonly tablePrefix?: string | undefined
-  /** How long a lock that another process holds on the file is waited for, in milliseconds. @default 1500 */
-  readonly busyTimeoutMs?: number | undefined
+  /** How long a lock that another process holds on the file is waited for. @default 1.5 */
+  readonly busyTimeout?: Duration | undefined
 }
 
-const KNOWN: ReadonlySet<string> = new Set(['path', 'database', 'driver', 'tablePrefix', 'busyTimeoutMs'])
-
-const DEFAULT_BUSY_MS = 1_500
 /** Keeps the event loop free for all but a few milliseconds at a time. */
 const USAGE_ROWS = 75
+
+const DRIVERS = ['node:sqlite', 'libsql', 'better-sqlite3'] as const
+const isDatabase = (value: object): boolean => 'prepare' in value || 'executeQuery' in value
 
 /**
  * Keeps tokens in a SQLite file: durable, shared by any number of processes of one machine, with nothing to run.
@@ -43,19 +48,13 @@ const USAGE_ROWS = 75
  */
 export const sqliteStore = (input: string | SqliteStoreOptions): SqlStore => {
   const options = typeof input === 'string' ? { path: input } : input
-  if (typeof options !== 'object' || options === null) throw new InvalidInputError('options', 'must be a path or an object')
-  for (const key of Object.keys(options)) {
-    if (!KNOWN.has(key)) throw new InvalidInputError(key, `is not an option of sqliteStore: ${[...KNOWN].join(', ')} are`)
-  }
-  const { path, database, driver, busyTimeoutMs = DEFAULT_BUSY_MS, tablePrefix = DEFAULT_TABLE_PREFIX } = options
-  const names = readNames({ tablePrefix })
-  if (!Number.isFinite(busyTimeoutMs) || busyTimeoutMs < 0) throw new InvalidInputError('busyTimeoutMs', 'must be milliseconds, 0 or more')
-  if ((path === undefined) === (database === undefined)) throw new InvalidInputError('path', 'give either path or database')
-  const source = path !== undefined ? { path: readPath(path), ...(driver === undefined ? {} : { driver }) } : readDatabase(database)
+  const { path = '', database, driver, busyTimeout, ...rest } = readStoreOptions('sqliteStore', schema, options)
+  const names = namesOf(rest)
+  const source = database !== undefined ? { database } : { path, ...(driver !== undefined && { driver }) }
   const lazy: Lazy = {
     name: 'sqlite',
     packages: 'kysely libsql',
-    open: async () => (await import('./sql/dialects/sqlite-store.js')).openSqliteStore(source, names, busyTimeoutMs),
+    open: async () => (await import('./sql/dialects/sqlite-store.js')).openSqliteStore(source, names, busyTimeout * 1000),
   }
   const { opened, ...store } = lazyStore(lazy)
   return { ...store, usageRows: USAGE_ROWS }
@@ -63,23 +62,32 @@ export const sqliteStore = (input: string | SqliteStoreOptions): SqlStore => {
 
 /** The path of a file, also as `file:` URL: `file:tokens.db`, `file:///var/lib/app/tokens.db`. */
 const readPath = (path: unknown): string => {
-  if (typeof path !== 'string' || path === '' || path.includes('\0')) throw new InvalidInputError('path', 'must be the path of a file')
+  if (typeof path !== 'string' || path === '' || path.includes('\0')) throw new InvalidInputError([], 'must be the path of a file')
   // Of another store, most likely, with a password in it: it is not repeated.
   if (/^(?!file:)[a-z][a-z0-9+.-]+:\/\//i.test(path)) {
-    throw new InvalidInputError('path', 'must be the path of a file, or file: and such a path, and no url of a server')
+    throw new InvalidInputError([], 'must be the path of a file, or file: and such a path, and no url of a server')
   }
   if (!/^file:/i.test(path)) return path
-  if (/[?#]/.test(path)) throw new InvalidInputError('path', 'must have no parameters behind file: and the path')
+  if (/[?#]/.test(path)) throw new InvalidInputError([], 'must have no parameters behind file: and the path')
   try {
     const file = path.startsWith('file://') ? fileURLToPath(path) : decodeURIComponent(path.slice('file:'.length))
     if (file !== '' && !file.includes('\0')) return file
   } catch {
     // Said below.
   }
-  throw new InvalidInputError('path', 'must be file: and the path of a file on this machine')
+  throw new InvalidInputError([], 'must be file: and the path of a file on this machine')
 }
 
-const readDatabase = (database: SqliteStoreOptions['database']): { readonly database: SyncDatabase | NodeDatabase | KyselyHandle } => {
-  if (typeof database === 'object' && database !== null && ('prepare' in database || 'executeQuery' in database)) return { database }
-  throw new InvalidInputError('database', 'must be a database of node:sqlite, better-sqlite3 or libsql, or a Kysely instance')
-}
+const schema = exactlyOneOf(
+  z.strictObject({
+    path: readWith(readPath, {}).optional(),
+    database: handle<SyncDatabase | NodeDatabase | KyselyHandle>(
+      isDatabase,
+      'must be a database of node:sqlite, better-sqlite3 or libsql, or a Kysely instance',
+    ).optional(),
+    driver: z.enum(DRIVERS).optional(),
+    tablePrefix: tablePrefix.optional(),
+    busyTimeout: duration({ min: 0, max: 60, fraction: true }).default(1.5),
+  }),
+  ['path', 'database'],
+)

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { callback, flag } from '../policy/option-schema.js'
 import { readShape } from '../policy/shape.js'
 import type { CredentialSource } from './credential.js'
 import type { OnWarning } from './diagnostics.js'
@@ -20,16 +21,14 @@ export type AuthenticateOptions<R> = {
   readonly onWarning?: OnWarning | undefined
 }
 
-const callback = z.custom((value) => typeof value === 'function', { error: 'must be a function' })
-
 /** `credential`, `realm` and `resourceMetadata` are read where they are used. */
 const schema = z.strictObject({
-  optional: z.boolean({ error: 'must be true or false' }).optional(),
+  optional: flag.optional(),
   credential: z.unknown().optional(),
   realm: z.unknown().optional(),
-  errorBody: callback.optional(),
+  errorBody: callback().optional(),
   resourceMetadata: z.unknown().optional(),
-  onWarning: callback.optional(),
+  onWarning: callback().optional(),
 })
 
 /**

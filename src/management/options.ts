@@ -2,8 +2,8 @@ import * as z from 'zod'
 import type { Dashboard } from '../dashboard/index.js'
 import { type CredentialSource, createCredentialReader } from '../http/credential.js'
 import type { Duration } from '../model/record.js'
-import { readDuration } from '../policy/duration.js'
-import { readShape, readWith } from '../policy/shape.js'
+import { duration, wholeNumber } from '../policy/option-schema.js'
+import { readShape } from '../policy/shape.js'
 
 /** The options of `management`, beside `actor`, which the adapters add. */
 export type ManagementOptions = {
@@ -37,8 +37,8 @@ const origin = z
   .refine(isOrigin, { error: 'must be an origin: scheme and host, such as https://admin.example.com' })
 
 const schema = z.strictObject({
-  maxBodyBytes: z.number({ error: 'must be a number of bytes' }).int({ error: 'must be whole bytes' }).min(1024).max(16_777_216).optional(),
-  deadline: readWith((input) => readDuration([], input, { min: 0.01, max: 300, fraction: true }), {}).optional(),
+  maxBodyBytes: wholeNumber(1024, 16_777_216).optional(),
+  deadline: duration({ min: 0.01, max: 300, fraction: true }).optional(),
   allowedOrigins: z.array(origin, { error: 'must be a list of origins' }).optional(),
   credential: z.unknown().optional(),
   realm: z.string({ error: 'must be a string' }).optional(),

@@ -19,11 +19,16 @@ const NAMES: ReadonlyMap<string, string> = new Map([
   ['record', 'an object'],
 ])
 
-/** How a name was probably meant: `expires` for `expiresIn`, `scope` for `scopes`. */
+const bare = (name: string): string => name.toLowerCase().replaceAll(/[_-]/g, '')
+
+/** How a name was probably meant: `expires`, `expires_in` or `expiresInDays` for `expiresIn`, `scope` for `scopes`. */
 function meant(key: string, schema: z.ZodType): string {
   const names = schema instanceof z.ZodObject ? Object.keys(schema.shape) : []
-  const start = key.toLowerCase()
-  const name = names.find((known) => start !== '' && known.toLowerCase().startsWith(start)) ?? closest(key, names)
+  const start = bare(key)
+  const name =
+    names.find((known) => start !== '' && bare(known).startsWith(start)) ??
+    names.find((known) => known.length > 3 && start.startsWith(bare(known))) ??
+    closest(key, names)
   return name === undefined ? '' : `; did you mean ${JSON.stringify(name)}?`
 }
 

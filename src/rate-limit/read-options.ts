@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { InvalidInputError } from '../errors.js'
-import { readDuration } from '../policy/duration.js'
-import { readPart, readWith } from '../policy/shape.js'
+import { duration } from '../policy/option-schema.js'
+import { readPart } from '../policy/shape.js'
 import type { RateLimit, RateLimitOptions } from './model.js'
 
 const NAME = /^[a-z][a-z0-9_-]{0,31}$/
@@ -16,12 +16,9 @@ export const MAX_POINTS = 2_000_000_000
 const PERIODS = ['hour', 'day', 'week', 'month'] as const
 const LONGEST: { readonly [Period in (typeof PERIODS)[number]]: number } = { hour: 3600, day: 86_400, week: 604_800, month: 31 * 86_400 }
 
-const refill = z.union(
-  [z.enum(PERIODS), z.strictObject({ every: readWith((input) => readDuration([], input, { max: MAX_PERIOD_SECONDS }), {}) })],
-  {
-    error: "must be 'hour', 'day', 'week', 'month', or { every } with a duration of at most 366 days",
-  },
-)
+const refill = z.union([z.enum(PERIODS), z.strictObject({ every: duration({ max: MAX_PERIOD_SECONDS }) })], {
+  error: "must be 'hour', 'day', 'week', 'month', or { every } with a duration of at most 366 days",
+})
 
 const limit = z.strictObject({
   name: z

@@ -26,7 +26,7 @@ const places: readonly (readonly [name: string, skip: string | undefined, make: 
     undefined,
     async () => {
       const folder = await ownFolder()
-      return { open: () => sqliteStore({ path: folder.path('tokens.db'), busyTimeoutMs: 20_000 }), remove: folder.remove }
+      return { open: () => sqliteStore({ path: folder.path('tokens.db'), busyTimeout: 20 }), remove: folder.remove }
     },
   ],
   [

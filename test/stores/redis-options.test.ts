@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest'
 
 describe('the options of redisStore', () => {
   const refused: readonly (readonly [string, unknown, string])[] = [
-    ['neither url nor client', {}, 'url'],
-    ['both url and client', { url: 'redis://localhost', client: { eval() {}, evalsha() {}, mget() {} } }, 'url'],
+    ['neither url nor client', {}, 'options'],
+    ['both url and client', { url: 'redis://localhost', client: { eval() {}, evalsha() {}, mget() {} } }, 'options'],
     ['another kind of url', { url: 'http://localhost:6379' }, 'url'],
     ['a url that is none', { url: 'localhost:6379' }, 'url'],
     ['a client of something else', { client: { query() {} } }, 'client'],

@@ -80,7 +80,7 @@ describe('sqlite when something is wrong', () => {
   })
 
   it('waits for a lock of somebody else without blocking, then says what is wrong; reads go on', async () => {
-    const store = sqliteStore({ path: folder.path('tokens.db'), busyTimeoutMs: 60 })
+    const store = sqliteStore({ path: folder.path('tokens.db'), busyTimeout: 0.06 })
     await store.migrate?.()
     const known = token()
     await store.commit({ inserts: [known], events: [event()] })
@@ -175,7 +175,7 @@ describe('sqlite when something is wrong', () => {
       { path: 'a\0b' },
       { path: 'a', database: { prepare: 1 } },
       { path: 'a', tablePrefix: 'x"; drop table y; --' },
-      { path: 'a', busyTimeoutMs: Number.NaN },
+      { path: 'a', busyTimeout: Number.NaN },
       { path: 'a', pahtr: 1 },
       { database: {} },
       { database: 'a' },

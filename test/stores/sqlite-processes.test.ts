@@ -36,7 +36,7 @@ describe('a file that several processes share', () => {
   it('is set up once by all that start at the same time, and loses no commit of any', async () => {
     const path = folder.path('tokens.db')
     for (const name of ['a', 'b', 'c', 'd']) children.push(start(path, name, 50))
-    const store = sqliteStore({ path, busyTimeoutMs: 20_000 })
+    const store = sqliteStore({ path, busyTimeout: 20 })
     await store.migrate?.()
     expect(await Promise.all(children.map((child) => child.exit))).toEqual([0, 0, 0, 0])
     expect(await store.list({ prefix: 'acme', now: 0, limit: 1000 })).toHaveLength(200)
@@ -53,7 +53,7 @@ describe('a file that several processes share', () => {
     const child = start(path, 'k', 100_000)
     children.push(child)
     await child.ready
-    const store = sqliteStore({ path, busyTimeoutMs: 20_000 })
+    const store = sqliteStore({ path, busyTimeout: 20 })
     await store.commit({ inserts: [token({ id: 'mine' })], events: [event()] })
     child.kill()
     await child.exit

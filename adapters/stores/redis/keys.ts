@@ -1,16 +1,20 @@
-import { InvalidInputError } from '../../../src/errors.js'
 import type { StoredEvent } from '../../../src/model/event.js'
 import type { StoredToken } from '../../../src/model/record.js'
 
+const HASH_TAG = /^[^{]*\{[^}]+\}/
+
+/** What is wrong with a key prefix that is none. */
+export const KEY_PREFIX = 'must be 1 to 200 characters, such as acme: or {acme}:, with braces around a hash tag only'
+
+/** Can all keys begin with it? */
+export function isKeyPrefix(value: unknown): boolean {
+  if (typeof value !== 'string' || value === '' || value.length > 200) return false
+  return HASH_TAG.test(value) || !/[{}]/.test(value)
+}
+
 /** The root of all key names, with a hash tag, so that a cluster keeps them in one slot. */
-export function rootOf(keyPrefix: unknown): string {
-  if (keyPrefix === undefined) return '{latchkey}:'
-  if (typeof keyPrefix !== 'string' || keyPrefix === '' || keyPrefix.length > 200) {
-    throw new InvalidInputError('keyPrefix', 'give a text of 1 to 200 characters, such as acme: or {acme}:')
-  }
-  if (/^[^{]*\{[^}]+\}/.test(keyPrefix)) return keyPrefix
-  if (/[{}]/.test(keyPrefix)) throw new InvalidInputError('keyPrefix', 'braces must enclose a hash tag, as in {acme}:')
-  return `{${keyPrefix}}:`
+export function rootOf(keyPrefix = '{latchkey}:'): string {
+  return HASH_TAG.test(keyPrefix) ? keyPrefix : `{${keyPrefix}}:`
 }
 
 // Index names end in a JSON array: names and tenants with separators, quotes or brackets in them can never run into each other.

@@ -1,22 +1,28 @@
+import type * as z from 'zod'
 import { InvalidInputError } from '../../../src/errors.js'
+import { callback, wholeNumber } from '../../../src/policy/option-schema.js'
+import { readWith } from '../../../src/policy/shape.js'
+import { handle } from '../lib/read-options.js'
 import { emitWarning, type TransportWarning } from '../lib/transport.js'
+import type { KyselyHandle } from './kysely-engine.js'
+import { tablePrefix } from './schema/table-names.js'
 
-/** Refuses options that are none: a misspelt one would be ignored in silence. */
-export const knownOptions = (of: string, options: object, known: readonly string[]): void => {
-  // The text is a connection string, most likely, and holds a password: it is not repeated.
-  if (typeof options === 'string') throw new InvalidInputError('options', `${of} takes an object, not text: ${of}({ url })`)
-  if (typeof options !== 'object' || options === null) throw new InvalidInputError('options', `${of} takes an object`)
-  for (const key of Object.keys(options)) {
-    if (!known.includes(key)) throw new InvalidInputError(key, `is not an option of ${of}: ${known.join(', ')} are`)
-  }
-}
+const isKysely = (value: object): boolean => 'executeQuery' in value && 'withoutPlugins' in value
 
-/** Exactly one of these must be given. */
-export const oneOf = (given: { readonly [name: string]: unknown }): void => {
-  const names = Object.keys(given)
-  if (names.filter((name) => given[name] !== undefined).length !== 1) {
-    throw new InvalidInputError(names[0] ?? 'options', `give exactly one of ${names.join(', ')}`)
-  }
+/** A Kysely instance that the host keeps. */
+export const kyselyHandle: z.ZodType<KyselyHandle> = handle(isKysely, 'must be a Kysely instance')
+
+/** The options that the stores of Postgres and MySQL share. */
+export const serverShape: {
+  readonly kysely: z.ZodOptional<z.ZodType<KyselyHandle>>
+  readonly poolSize: z.ZodDefault<z.ZodType<number>>
+  readonly tablePrefix: z.ZodOptional<z.ZodType<string>>
+  readonly onWarning: z.ZodDefault<z.ZodType<(warning: TransportWarning) => void>>
+} = {
+  kysely: kyselyHandle.optional(),
+  poolSize: wholeNumber(1, 10_000).default(10),
+  tablePrefix: tablePrefix.optional(),
+  onWarning: callback<(warning: TransportWarning) => void>().default(() => emitWarning),
 }
 
 /** Are the user and password written so that a driver can read them? */
@@ -35,9 +41,9 @@ const readParsed = (text: string, schemes: readonly string[]): void => {
   const parsed = URL.canParse(text) ? new URL(text) : undefined
   if (parsed === undefined || !schemes.includes(parsed.protocol)) {
     const examples = schemes.map((scheme) => `${scheme}//`).join(' or ')
-    throw new InvalidInputError('url', `must be a connection string that begins with ${examples}`)
+    throw new InvalidInputError([], `must be a connection string that begins with ${examples}`)
   }
-  if (!areDecodable(parsed)) throw new InvalidInputError('url', 'must have % only where it encodes a character, in user and password too')
+  if (!areDecodable(parsed)) throw new InvalidInputError([], 'must have % only where it encodes a character, in user and password too')
 }
 
 /**
@@ -46,7 +52,7 @@ const readParsed = (text: string, schemes: readonly string[]): void => {
  *
  * @throws `invalid_input`
  */
-export const readPostgresUrl = (url: unknown): string => {
+const readPostgresUrl = (url: unknown): string => {
   if (typeof url === 'string' && url.startsWith('/')) return url
   const text = typeof url === 'string' ? url : ''
   // As the driver does: a URL with a user must have a host, except in this form.
@@ -54,20 +60,19 @@ export const readPostgresUrl = (url: unknown): string => {
   return text
 }
 
+/** The `url` option of the Postgres store. */
+export const postgresUrl: z.ZodType<string> = readWith(readPostgresUrl, {})
+
 /**
  * A connection string as `mysql2` takes it; `socketPath` among its parameters leads to a socket.
  *
  * @throws `invalid_input`
  */
-export const readMysqlUrl = (url: unknown): string => {
+const readMysqlUrl = (url: unknown): string => {
   const text = typeof url === 'string' ? url : ''
   readParsed(text, ['mysql:', 'mysql2:', 'mariadb:'])
   return text
 }
 
-/** Whom to warn. */
-export const readWarn = (onWarning: unknown): ((warning: TransportWarning) => void) => {
-  if (onWarning === undefined) return emitWarning
-  if (typeof onWarning !== 'function') throw new InvalidInputError('onWarning', 'must be a function')
-  return onWarning as (warning: TransportWarning) => void
-}
+/** The `url` option of the MySQL store. */
+export const mysqlUrl: z.ZodType<string> = readWith(readMysqlUrl, {})

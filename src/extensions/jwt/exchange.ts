@@ -1,16 +1,17 @@
-import { InvalidInputError } from '../../errors.js'
+import * as z from 'zod'
 import { answerJson, answerProblem, readRawBody } from '../../http/fetch-answer.js'
 import type { Latchkey } from '../../instance.js'
 import type { Resources } from '../../model/json.js'
 import type { Duration, TokenRecord } from '../../model/record.js'
-import { readDuration } from '../../policy/duration.js'
 import { compileNetworks } from '../../policy/network.js'
+import { address, callback, duration, someText } from '../../policy/option-schema.js'
 import { readResources, resourcesWithin } from '../../policy/resource.js'
+import { readShape } from '../../policy/shape.js'
 import { generateId } from '../../token/generate.js'
 import { platformRandom } from '../../token/random.js'
 import { endpoint, oauthError, Refused } from '../oauth/client.js'
 import { clientOf, subjectOf } from '../oauth/subject.js'
-import type { SigningKey } from './keys.js'
+import { isSigningKey, type SigningKey } from './keys.js'
 import { signClaims } from './sign.js'
 
 const GRANT = 'urn:ietf:params:oauth:grant-type:token-exchange'
@@ -47,6 +48,19 @@ export type ExchangeOptions = {
   readonly clock?: () => number
 }
 
+const NO_KEYS = 'must be a list of at least one key, made by signingKey() or generateSigningKey()'
+
+const schema = z.strictObject({
+  issuer: address(),
+  audiences: z.tuple([someText()], someText(), { error: 'must be a list of at least one audience' }),
+  keys: z.tuple([z.custom<SigningKey>(isSigningKey, { error: NO_KEYS })], z.custom<SigningKey>(isSigningKey, { error: NO_KEYS }), {
+    error: NO_KEYS,
+  }),
+  expiresIn: duration({ max: MAX_SECONDS }).default(DEFAULT_SECONDS),
+  ip: callback<NonNullable<ExchangeOptions['ip']>>().optional(),
+  clock: callback<() => number>().optional(),
+})
+
 /**
  * The exchange of an API token for a signed, short-lived access token (RFC 8693, RFC 9068): the gateway asks once, the services behind it verify offline.
  *
@@ -55,12 +69,8 @@ export type ExchangeOptions = {
  * @throws InvalidInputError `invalid_input`
  */
 export function exchange<S extends string>(tokens: Latchkey<S>, options: ExchangeOptions): (request: Request) => Promise<Response> {
-  const { issuer, audiences, keys, ip, clock = () => Date.now() } = options
-  const lifetime = readDuration('expiresIn', options.expiresIn ?? DEFAULT_SECONDS, { max: MAX_SECONDS })
+  const { issuer, audiences, keys, expiresIn, ip, clock = () => Date.now() } = readShape(schema, options, 'options')
   const [key] = keys
-  if (key === undefined) throw new InvalidInputError('keys', 'must hold at least one key')
-  if (!URL.canParse(issuer)) throw new InvalidInputError('issuer', 'must be an absolute URL')
-  if (audiences.length === 0) throw new InvalidInputError('audiences', 'must name at least one audience')
 
   return endpoint('exchange', async (request) => {
     const form = await readForm(request)
@@ -83,7 +93,7 @@ export function exchange<S extends string>(tokens: Latchkey<S>, options: Exchang
     if (!parent.active || !isAllowedFrom(parent.record, address)) throw oauthError(400, 'invalid_request', 'the subject token is not valid')
     const { record } = parent
     const now = Math.floor(clock() / 1000)
-    const exp = Math.min(now + lifetime, Math.floor((record.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY) / 1000))
+    const exp = Math.min(now + expiresIn, Math.floor((record.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY) / 1000))
     if (exp <= now) throw oauthError(400, 'invalid_request', 'the subject token is about to end')
     const scope = readScope(form, parent.scopes)
     const resources = readNarrower(form, parent.resources)

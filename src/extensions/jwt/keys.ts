@@ -47,6 +47,13 @@ export async function signingKey(input: SigningKeyInput): Promise<SigningKey> {
   return { kid, alg, publicJwk: describe(publicJwk, kid, alg), sign: key }
 }
 
+/** Was it made by `signingKey` or `generateSigningKey`? */
+export function isSigningKey(value: unknown): boolean {
+  const { kid, alg, publicJwk, sign } = Object(value) as { readonly [Name in keyof SigningKey]?: unknown }
+  const signs = typeof sign === 'function' || (typeof sign === 'object' && sign !== null)
+  return typeof kid === 'string' && (alg === 'ES256' || alg === 'EdDSA') && typeof publicJwk === 'object' && publicJwk !== null && signs
+}
+
 function algorithmOf(jwk: Jwk): SigningAlgorithm {
   if (jwk.kty === 'EC' && jwk.crv === 'P-256') return 'ES256'
   if (jwk.kty === 'OKP' && jwk.crv === 'Ed25519') return 'EdDSA'

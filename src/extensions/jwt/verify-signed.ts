@@ -1,12 +1,14 @@
 import { type CompactJWSHeaderParameters, compactVerify, errors, type FlattenedJWSInput } from 'jose'
+import * as z from 'zod'
 import { InvalidInputError, type RefusalCode, StoreUnavailableError } from '../../errors.js'
 import { AUTHENTICATOR, type Decider, internalsOf, type Latchkey, registerDecider, type Standing } from '../../instance.js'
 import type { MaybePromise, Resources } from '../../model/json.js'
 import type { Verification, VerifyContext } from '../../model/principal.js'
 import type { Duration } from '../../model/record.js'
-import { readDuration } from '../../policy/duration.js'
 import { compileNetworks } from '../../policy/network.js'
+import { callback, duration, someText } from '../../policy/option-schema.js'
 import { readResources } from '../../policy/resource.js'
+import { readShape } from '../../policy/shape.js'
 import { intersectResources } from '../../verify/permissions.js'
 import type { Verifier } from './accept.js'
 import { decideAndCount } from './decide-and-count.js'
@@ -18,19 +20,7 @@ import { type Identity, SignedPrincipal } from './signed-principal.js'
 const HOUR_SECONDS = 3600
 const DEFAULT_SKEW_SECONDS = 5
 const MAX_SKEW_SECONDS = 60
-const ALGORITHMS: ReadonlySet<string> = new Set([
-  'ES256',
-  'ES384',
-  'ES512',
-  'EdDSA',
-  'RS256',
-  'RS384',
-  'RS512',
-  'PS256',
-  'PS384',
-  'PS512',
-  'HS256',
-])
+const ALGORITHMS = ['ES256', 'ES384', 'ES512', 'EdDSA', 'RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'HS256'] as const
 
 /** Where the keys of an issuer are: at hand, at an address, or found by its metadata. */
 export type KeysInput = JwkSet | { readonly url: string } | 'discover'
@@ -71,6 +61,36 @@ export type ForeignTokenOptions = VerifierOptions & {
   readonly principal: (claims: Readonly<Record<string, unknown>>) => Identity | null
 }
 
+const AUDIENCE = 'must name this service: text, or a list of at least one'
+const KEYS = "must be { keys: [...] }, { url }, or 'discover'"
+
+const shape = {
+  issuer: someText('must be the iss of the tokens'),
+  audience: z.union([someText(), z.array(someText()).min(1)], { error: AUDIENCE }),
+  keys: z.custom<KeysInput>(isKeysInput, { error: KEYS }),
+  maxLifetime: duration().optional(),
+  clockTolerance: duration({ min: 0, max: MAX_SKEW_SECONDS, fraction: true }).default(DEFAULT_SKEW_SECONDS),
+  fetch: callback<Fetch>().optional(),
+  clock: callback<() => number>().optional(),
+}
+const sharedSchema = z.strictObject(shape)
+const signedSchema = z.strictObject({
+  ...shape,
+  strict: z.custom<Latchkey>((value) => typeof value === 'object' && value !== null, { error: 'must be what latchkey() made' }).optional(),
+})
+const foreignSchema = z.strictObject({
+  ...shape,
+  algorithms: z
+    .array(z.enum(ALGORITHMS), { error: `must be some of ${ALGORITHMS.join(', ')}` })
+    .min(1, { error: `must be some of ${ALGORITHMS.join(', ')}` })
+    .default(['RS256']),
+  types: z.array(someText()).min(1, { error: 'must not be empty' }).default(['at+jwt', 'jwt']),
+  principal: callback<ForeignTokenOptions['principal']>('must be a function of the claims'),
+})
+
+/** The options of every verifier, as they are read. */
+type Checked = z.infer<typeof sharedSchema>
+
 type Rules = {
   readonly algorithms: readonly string[]
   readonly types: readonly string[]
@@ -93,8 +113,13 @@ type Rules = {
  * ```
  */
 export function verifySigned(options: VerifySignedOptions): Verifier {
-  const strict = options.strict === undefined ? undefined : internalsOf(options.strict)
-  return createVerifier('signed', options, {
+  const { strict: given, ...rest } = readShape(signedSchema, options, 'options')
+  // Without it a signed token outlives its parent: an instance that got lost on its way must not go unnoticed.
+  if ('strict' in options && given === undefined) {
+    throw new InvalidInputError('strict', 'is undefined: leave it out to go without it, or check where it comes from')
+  }
+  const strict = given === undefined ? undefined : internalsOf(given)
+  return createVerifier('signed', rest, {
     algorithms: ['ES256', 'EdDSA'],
     types: ['at+jwt'],
     maxLifetime: HOUR_SECONDS,
@@ -109,12 +134,8 @@ export function verifySigned(options: VerifySignedOptions): Verifier {
  * @throws InvalidInputError `invalid_input`
  */
 export function foreignTokens(options: ForeignTokenOptions): Verifier {
-  const { principal, algorithms = ['RS256'], types = ['at+jwt', 'jwt'] } = options
-  if (typeof principal !== 'function') throw new InvalidInputError('principal', 'must be a function of the claims')
-  if (algorithms.length === 0 || !algorithms.every((algorithm) => ALGORITHMS.has(algorithm))) {
-    throw new InvalidInputError('algorithms', `must be some of ${[...ALGORITHMS].join(', ')}`)
-  }
-  return createVerifier('foreign', options, {
+  const { principal, algorithms, types, ...rest } = readShape(foreignSchema, options, 'options')
+  return createVerifier('foreign', rest, {
     algorithms,
     types: types.map((type) => type.toLowerCase()),
     maxLifetime: 24 * HOUR_SECONDS,
@@ -123,19 +144,9 @@ export function foreignTokens(options: ForeignTokenOptions): Verifier {
   })
 }
 
-function createVerifier(kind: 'signed' | 'foreign', options: VerifierOptions, rules: Rules): Verifier {
-  const { issuer, clock = () => Date.now() } = options
-  const skew = readDuration('clockTolerance', options.clockTolerance ?? DEFAULT_SKEW_SECONDS, {
-    min: 0,
-    max: MAX_SKEW_SECONDS,
-    fraction: true,
-  })
+function createVerifier(kind: 'signed' | 'foreign', options: Checked, rules: Rules): Verifier {
+  const { issuer, clockTolerance: skew, maxLifetime: longest = rules.maxLifetime, clock = () => Date.now() } = options
   const audiences = [options.audience].flat()
-  if (typeof issuer !== 'string' || issuer === '') throw new InvalidInputError('issuer', 'must be the iss of the tokens')
-  if (audiences.length === 0 || !audiences.every((audience) => typeof audience === 'string' && audience !== '')) {
-    throw new InvalidInputError('audience', 'must name this service')
-  }
-  const longest = readDuration('maxLifetime', options.maxLifetime ?? rules.maxLifetime)
   const findKey = sourceOf(options)
 
   async function decide(token: unknown, context?: VerifyContext): Promise<Verification> {
@@ -176,7 +187,7 @@ function narrowedBy(identity: Identity, parent: Extract<Standing, { code?: undef
   }
 }
 
-function sourceOf({ keys, issuer, fetch: given }: VerifierOptions): KeySource {
+function sourceOf({ keys, issuer, fetch: given }: Checked): KeySource {
   const fetchKeys: Fetch = given ?? ((url, init) => fetch(url, init))
   if (keys === 'discover') {
     if (!isSafeAddress(issuer)) throw new InvalidInputError('issuer', 'must be an https address for its keys to be discovered')
@@ -186,6 +197,11 @@ function sourceOf({ keys, issuer, fetch: given }: VerifierOptions): KeySource {
   const { url } = keys
   if (!isSafeAddress(url)) throw new InvalidInputError('keys.url', 'must be an https address')
   return remoteKeys(() => Promise.resolve(url), fetchKeys)
+}
+
+function isKeysInput(keys: unknown): boolean {
+  if (typeof keys !== 'object' || keys === null) return keys === 'discover'
+  return ('keys' in keys && Array.isArray(keys.keys)) || ('url' in keys && typeof keys.url === 'string')
 }
 
 async function isSigned(token: string, findKey: KeySource, algorithms: readonly string[]): Promise<boolean> {

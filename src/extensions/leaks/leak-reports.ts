@@ -1,7 +1,10 @@
+import * as z from 'zod'
 import { InvalidInputError } from '../../errors.js'
 import { answerJson, answerProblem, readRawBody, TooLargeError } from '../../http/fetch-answer.js'
 import type { Latchkey } from '../../instance.js'
 import type { LeakAction } from '../../model/event.js'
+import { address, callback, wholeNumber } from '../../policy/option-schema.js'
+import { readShape, text } from '../../policy/shape.js'
 import { redact } from '../../token/redact.js'
 import { type Fetch, KeyRing } from './key-ring.js'
 import { type Find, readReport } from './read-report.js'
@@ -12,7 +15,10 @@ export const GITHUB_KEYS_URL = 'https://api.github.com/meta/public_keys/secret_s
 
 const MAX_BYTES = 8 * 1024 * 1024
 const AT_ONCE = 64
-const ACTIONS: ReadonlySet<unknown> = new Set(['revoke', 'deactivate', 'notify'])
+// RFC 9110 §5.1
+const headerName = z
+  .string({ error: 'must be the name of a header' })
+  .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, { error: 'must be the name of a header' })
 
 /** How `leakReports` is set up. The defaults are GitHub's; GitLab, PyPI and others use the same scheme under other names. */
 export type LeakReportOptions = {
@@ -31,6 +37,22 @@ export type LeakReportOptions = {
   /** @default the platform's */
   readonly fetch?: Fetch
 }
+
+const ACTIONS = ['revoke', 'deactivate', 'notify'] as const
+
+const schema = z.strictObject({
+  action: z
+    .union([z.enum(ACTIONS), callback<Exclude<LeakReportOptions['action'], LeakAction | undefined>>()], {
+      error: "must be 'revoke', 'deactivate', 'notify', or a function of the find",
+    })
+    .default('revoke'),
+  keysUrl: address().default(GITHUB_KEYS_URL),
+  identifierHeader: headerName.default('github-public-key-identifier'),
+  signatureHeader: headerName.default('github-public-key-signature'),
+  sender: text(1, 64).default('github'),
+  maxBytes: wholeNumber(1, 64 * 1024 * 1024).default(MAX_BYTES),
+  fetch: callback<Fetch>().optional(),
+})
 
 /**
  * Receives the reports of a secret scanner (GitHub's partner programme): a fetch handler for `POST`.
@@ -51,13 +73,8 @@ export function leakReports<S extends string>(
   tokens: Latchkey<S>,
   options: LeakReportOptions = {},
 ): (request: Request) => Promise<Response> {
-  const { keysUrl = GITHUB_KEYS_URL, maxBytes = MAX_BYTES, sender = 'github', action = 'revoke' } = options
-  const { identifierHeader = 'github-public-key-identifier', signatureHeader = 'github-public-key-signature' } = options
-  if (typeof action !== 'function' && !ACTIONS.has(action)) {
-    throw new InvalidInputError('action', "must be 'revoke', 'deactivate', 'notify', or a function of the find")
-  }
-  if (!URL.canParse(keysUrl)) throw new InvalidInputError('keysUrl', 'must be an absolute URL')
-  const ring = new KeyRing(keysUrl, options.fetch ?? ((url, init) => fetch(url, init)))
+  const { action, keysUrl, maxBytes, sender, identifierHeader, signatureHeader, fetch: given } = readShape(schema, options, 'options')
+  const ring = new KeyRing(keysUrl, given ?? ((url, init) => fetch(url, init)))
   const reporter = tokens.as({ id: `leaks:${sender}`, tenants: '*', manages: 'all' })
 
   async function act(find: Find): Promise<boolean> {

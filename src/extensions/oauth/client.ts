@@ -1,5 +1,6 @@
-import { InvalidInputError } from '../../errors.js'
+import type * as z from 'zod'
 import { answerJson, answerProblem, readRawBody, TooLargeError } from '../../http/fetch-answer.js'
+import { callback, someText } from '../../policy/option-schema.js'
 import { callOut } from '../../store/deadline.js'
 
 /** Who calls an endpoint for clients: a resource server, or an application. */
@@ -55,17 +56,10 @@ function readClient(answer: unknown): Client | undefined {
   return Array.isArray(tenants) && tenants.every((tenant) => typeof tenant === 'string') ? { id, tenants: [...tenants] } : undefined
 }
 
-/**
- * Checks that the host says who its clients are.
- *
- * @throws InvalidInputError `invalid_input`, field `client`
- */
-export function checkClientOf(options: unknown): void {
-  if (typeof Reflect.get(Object(options), 'client') === 'function') return
-  throw new InvalidInputError(
-    'client',
-    'must be a function that says which client sends a request: { id, tenants }, or undefined for strangers',
-  )
+/** The options that the endpoints for clients share. */
+export const clientShape: { readonly client: z.ZodType<ClientOf>; readonly realm: z.ZodDefault<z.ZodType<string>> } = {
+  client: callback<ClientOf>('must be a function that says which client sends a request: { id, tenants }, or undefined for strangers'),
+  realm: someText().default('oauth'),
 }
 
 /** May this client know of a token of this tenant? */

@@ -1,7 +1,10 @@
+import * as z from 'zod'
 import { answerJson } from '../../http/fetch-answer.js'
 import type { Latchkey } from '../../instance.js'
 import type { TokenRecord } from '../../model/record.js'
-import { authenticateClient, type ClientOf, checkClientOf, endpoint, mayKnow, readTokenForm } from './client.js'
+import { someText } from '../../policy/option-schema.js'
+import { readShape } from '../../policy/shape.js'
+import { authenticateClient, type ClientOf, clientShape, endpoint, mayKnow, readTokenForm } from './client.js'
 import { clientOf, subjectOf } from './subject.js'
 
 /** How `introspection` is set up. */
@@ -13,6 +16,8 @@ export type IntrospectionOptions = {
   /** @default 'oauth' */
   readonly realm?: string
 }
+
+const schema = z.strictObject({ ...clientShape, issuer: someText().optional() })
 
 /**
  * Token introspection (RFC 7662): services that cannot reach the store ask whether a token is good, and for what.
@@ -32,8 +37,7 @@ export function introspection<S extends string>(
   tokens: Latchkey<S>,
   options: IntrospectionOptions,
 ): (request: Request) => Promise<Response> {
-  checkClientOf(options)
-  const { client: clientOf, issuer, realm = 'oauth' } = options
+  const { client: clientOf, issuer, realm } = readShape(schema, options, 'options')
   return endpoint('introspect', async (request) => {
     const client = await authenticateClient(clientOf, request, realm)
     const token = await readTokenForm(request)

@@ -1,6 +1,8 @@
-import { InvalidInputError } from '../../errors.js'
+import * as z from 'zod'
 import { answerJson, answerProblem } from '../../http/fetch-answer.js'
 import type { Latchkey } from '../../instance.js'
+import { address, someText } from '../../policy/option-schema.js'
+import { readShape } from '../../policy/shape.js'
 import { endpoint } from './client.js'
 
 const WELL_KNOWN = '/.well-known/oauth-protected-resource'
@@ -28,6 +30,15 @@ export type ProtectedResource = {
   fetch(request: Request): Promise<Response>
 }
 
+// RFC 9728 §1.2
+const schema = z.strictObject({
+  resource: z.custom<string>(isResource, { error: 'must be the https address of the API, without query and fragment' }),
+  authorizationServers: z.array(address()).optional(),
+  scopes: z.array(someText()).optional(),
+  name: someText().optional(),
+  documentation: address().optional(),
+})
+
 /**
  * Protected resource metadata (RFC 9728): clients that are refused learn from the challenge where to read what the API takes.
  *
@@ -39,14 +50,20 @@ export type ProtectedResource = {
  * ```
  */
 export function protectedResource<S extends string>(tokens: Latchkey<S>, options: ProtectedResourceOptions): ProtectedResource {
-  const url = readResource(options.resource)
-  const { authorizationServers, name, documentation } = options
+  const {
+    resource,
+    authorizationServers = [],
+    scopes = Object.keys(tokens.catalogue),
+    name,
+    documentation,
+  } = readShape(schema, options, 'options')
+  const url = new URL(resource)
   // RFC 9728 §3.1: the well-known path goes between the host and the path; a bare "/" is left out.
   const path = WELL_KNOWN + (url.pathname === '/' ? '' : url.pathname)
   const metadata = Object.freeze({
-    resource: options.resource,
-    ...(authorizationServers !== undefined && authorizationServers.length > 0 && { authorization_servers: [...authorizationServers] }),
-    scopes_supported: [...(options.scopes ?? Object.keys(tokens.catalogue))],
+    resource,
+    ...(authorizationServers.length > 0 && { authorization_servers: authorizationServers }),
+    scopes_supported: scopes,
     bearer_methods_supported: ['header'],
     ...(name !== undefined && { resource_name: name }),
     ...(documentation !== undefined && { resource_documentation: documentation }),
@@ -63,11 +80,9 @@ export function protectedResource<S extends string>(tokens: Latchkey<S>, options
   }
 }
 
-function readResource(resource: unknown): URL {
-  const wrong = new InvalidInputError('resource', 'must be the https address of the API, without query and fragment')
-  if (typeof resource !== 'string' || !URL.canParse(resource)) throw wrong
+function isResource(resource: unknown): boolean {
+  if (typeof resource !== 'string' || !URL.canParse(resource)) return false
   const url = new URL(resource)
   const local = url.protocol === 'http:' && ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname)
-  if ((url.protocol !== 'https:' && !local) || url.hash !== '' || url.search !== '' || resource.includes('#')) throw wrong
-  return url
+  return (url.protocol === 'https:' || local) && url.hash === '' && url.search === '' && !resource.includes('#')
 }

@@ -1,9 +1,11 @@
+import * as z from 'zod'
 import { Budget } from '../../cache/budget.js'
-import { InvalidInputError } from '../../errors.js'
 import { answerProblem } from '../../http/fetch-answer.js'
 import { internalsOf, type Latchkey } from '../../instance.js'
 import { callerOf } from '../../policy/network.js'
-import { authenticateClient, type ClientOf, checkClientOf, endpoint, mayKnow, oauthError, Refused, readTokenForm } from './client.js'
+import { callback, wholeNumber } from '../../policy/option-schema.js'
+import { readShape } from '../../policy/shape.js'
+import { authenticateClient, type ClientOf, clientShape, endpoint, mayKnow, oauthError, Refused, readTokenForm } from './client.js'
 
 /** How `revocation` is set up. */
 export type RevocationOptions = {
@@ -13,6 +15,12 @@ export type RevocationOptions = {
   readonly realm?: string
 }
 
+const schema = z.strictObject(clientShape)
+const possessionSchema = z.strictObject({
+  ip: callback<NonNullable<PossessionOptions['ip']>>('must be a function that tells the address of a request').optional(),
+  perMinute: wholeNumber(1, 1_000_000).default(10),
+})
+
 const DONE = { status: 200, headers: { 'cache-control': 'no-store' } }
 
 /**
@@ -21,8 +29,7 @@ const DONE = { status: 200, headers: { 'cache-control': 'no-store' } }
  * Idempotent: a token that is unknown or revoked already is a 200 too (§2.2). 503 with `Retry-After` where it cannot be known (§2.2.1).
  */
 export function revocation<S extends string>(tokens: Latchkey<S>, options: RevocationOptions): (request: Request) => Promise<Response> {
-  checkClientOf(options)
-  const { client: clientOf, realm = 'oauth' } = options
+  const { client: clientOf, realm } = readShape(schema, options, 'options')
   const { identify } = internalsOf(tokens)
   return endpoint('revoke', async (request) => {
     const client = await authenticateClient(clientOf, request, realm)
@@ -55,10 +62,7 @@ export function revocationByPossession<S extends string>(
   tokens: Latchkey<S>,
   options: PossessionOptions = {},
 ): (request: Request) => Promise<Response> {
-  const { ip, perMinute = 10 } = options
-  if (ip !== undefined && typeof ip !== 'function')
-    throw new InvalidInputError('ip', 'must be a function that tells the address of a request')
-  if (!(perMinute >= 1)) throw new InvalidInputError('perMinute', 'must be 1 or more')
+  const { ip, perMinute } = readShape(possessionSchema, options, 'options')
   const { identify } = internalsOf(tokens)
   const budget = new Budget({ burst: perMinute, perSecond: perMinute / 60 })
   return endpoint('revokeByPossession', async (request) => {

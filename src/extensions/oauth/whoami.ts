@@ -1,13 +1,21 @@
+import * as z from 'zod'
 import { createGuard } from '../../http/authenticate.js'
 import { answerJson, answerProblem } from '../../http/fetch-answer.js'
 import type { AuthenticateOptions } from '../../http/options.js'
 import type { Latchkey } from '../../instance.js'
+import { callback } from '../../policy/option-schema.js'
+import { readShape } from '../../policy/shape.js'
 import { endpoint } from './client.js'
 
 /** How `whoami` is set up: as `authenticate` is, and where the caller's address is found. */
 export type WhoamiOptions = Pick<AuthenticateOptions<Request>, 'credential' | 'realm' | 'errorBody'> & {
   readonly ip?: (request: Request) => string | undefined
 }
+
+/** The rest is read where requests are guarded. */
+const schema = z.looseObject({
+  ip: callback<NonNullable<WhoamiOptions['ip']>>('must be a function that tells the address of a request').optional(),
+})
 
 /**
  * Tells the holder of a token what it holds: `GET` with the token answers its name, tenant, scopes in force, and its end.
@@ -17,7 +25,7 @@ export type WhoamiOptions = Pick<AuthenticateOptions<Request>, 'credential' | 'r
  * @throws InvalidInputError `invalid_input`
  */
 export function whoami<S extends string>(tokens: Latchkey<S>, options: WhoamiOptions = {}): (request: Request) => Promise<Response> {
-  const { ip, ...guarded } = options
+  const { ip, ...guarded } = readShape(schema, options, 'options')
   const guard = createGuard<Request>(tokens, guarded, {
     read: (request) => ({ method: request.method, headers: request.headers, ip: ip?.(request) }),
     trustsProxy: () => undefined,

@@ -293,7 +293,7 @@ describe('a set-up that cannot work is refused by name', () => {
   const { tokens } = createTokens()
   it.each([
     ['introspection without a client', () => introspection(tokens, {} as never), 'client'],
-    ['introspection without options', () => introspection(tokens, undefined as never), 'client'],
+    ['introspection without options', () => introspection(tokens, undefined as never), 'options'],
     ['revocation without a client', () => revocation(tokens, { client: 'basic' } as never), 'client'],
     ['an address in place of a function', () => revocationByPossession(tokens, { ip: '192.0.2.1' } as never), 'ip'],
     ['no reports a minute', () => revocationByPossession(tokens, { perMinute: 0 }), 'perMinute'],

@@ -3,7 +3,7 @@ import { event, token } from './samples.js'
 
 // One of several processes that share a file: sets it up, then writes so many tokens, each in a commit of its own.
 const [, , path = '', name = '', count = '0'] = process.argv
-const store = sqliteStore({ path, busyTimeoutMs: 20_000 })
+const store = sqliteStore({ path, busyTimeout: 20 })
 await store.migrate?.()
 process.stdout.write('ready\n')
 for (let index = 0; index < Number(count); index += 1) {

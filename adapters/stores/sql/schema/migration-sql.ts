@@ -1,5 +1,7 @@
+import * as z from 'zod'
 import { InvalidInputError } from '../../../../src/errors.js'
-import { readNames } from './table-names.js'
+import { readShape } from '../../../../src/policy/shape.js'
+import { namesOf, schemaName, tablePrefix } from './table-names.js'
 
 /** The servers whose SQL can be printed. MariaDB reads MySQL's. */
 export type SqlDialect = 'sqlite' | 'postgres' | 'mysql'
@@ -11,6 +13,8 @@ export type MigrationSqlOptions = {
   /** @default 'latchkey_' */
   readonly tablePrefix?: string | undefined
 }
+
+const shape = z.strictObject({ schema: schemaName.optional(), tablePrefix: tablePrefix.optional() })
 
 /**
  * Prints the SQL that `migrate()` would run on an empty database, for those whose administrators run such things themselves.
@@ -24,7 +28,7 @@ export type MigrationSqlOptions = {
  * ```
  */
 export const migrationSql = async (dialect: SqlDialect, options: MigrationSqlOptions = {}): Promise<string> => {
-  const names = readNames(options)
+  const names = namesOf(readShape(shape, options, 'options'))
   const { printMigrations } = await import('./print.js')
   if (dialect === 'sqlite') return printMigrations((await import('../dialects/sqlite-quirks.js')).sqliteQuirks, names)
   if (dialect === 'postgres') return printMigrations((await import('../dialects/postgres-quirks.js')).postgresQuirks, names)

@@ -1,10 +1,9 @@
-import { InvalidInputError } from '../../../../src/errors.js'
+import * as z from 'zod'
 
 /** Where the tables are, and what their names begin with. */
 export type Names = { readonly schema?: string; readonly tablePrefix: string }
 
-/** What table names begin with unless the options say otherwise. */
-export const DEFAULT_TABLE_PREFIX = 'latchkey_'
+const DEFAULT_TABLE_PREFIX = 'latchkey_'
 
 /** A name that can stand in double quotes, in the dollar quotes of a migration too, and that Postgres does not cut. */
 const isSchema = (name: string): boolean =>
@@ -14,15 +13,20 @@ const isSchema = (name: string): boolean =>
   !name.includes('$latchkey$') &&
   new TextEncoder().encode(name).length <= 63
 
-/** Checks the names once, so that they can stand in SQL: they are never values from outside. */
-export const readNames = (input: { readonly schema?: string | undefined; readonly tablePrefix?: string | undefined }): Names => {
-  const tablePrefix = input.tablePrefix ?? DEFAULT_TABLE_PREFIX
-  if (typeof tablePrefix !== 'string' || !/^[A-Za-z_][A-Za-z0-9_]{0,31}$/.test(tablePrefix)) {
-    throw new InvalidInputError('tablePrefix', 'must be 1 to 32 letters, digits and underscores, and not start with a digit')
-  }
-  if (input.schema === undefined) return { tablePrefix }
-  if (typeof input.schema !== 'string' || !isSchema(input.schema)) {
-    throw new InvalidInputError('schema', 'must be the name of a schema: 1 to 63 bytes, without double quotes and control characters')
-  }
-  return { schema: input.schema, tablePrefix }
-}
+const isTablePrefix = (name: unknown): boolean => typeof name === 'string' && /^[A-Za-z_][A-Za-z0-9_]{0,31}$/.test(name)
+
+/** The `tablePrefix` option. */
+export const tablePrefix: z.ZodType<string> = z.custom<string>(isTablePrefix, {
+  error: 'must be 1 to 32 letters, digits and underscores, and not start with a digit',
+})
+
+/** The `schema` option of Postgres. */
+export const schemaName: z.ZodType<string> = z.custom<string>((name) => typeof name === 'string' && isSchema(name), {
+  error: 'must be the name of a schema: 1 to 63 bytes, without double quotes and control characters',
+})
+
+/** The names of the tables, which are checked already, so that they can stand in SQL: they are never values from outside. */
+export const namesOf = (given: { readonly schema?: string | undefined; readonly tablePrefix?: string | undefined }): Names => ({
+  ...(given.schema !== undefined && { schema: given.schema }),
+  tablePrefix: given.tablePrefix ?? DEFAULT_TABLE_PREFIX,
+})
