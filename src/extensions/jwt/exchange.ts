@@ -2,15 +2,14 @@ import * as z from 'zod'
 import { answerJson, answerProblem, readRawBody } from '../../http/fetch-answer.js'
 import type { Latchkey } from '../../instance.js'
 import type { Resources } from '../../model/json.js'
-import type { Duration, TokenRecord } from '../../model/record.js'
-import { compileNetworks } from '../../policy/network.js'
+import type { Duration } from '../../model/record.js'
 import { address, callback, duration, someText } from '../../policy/option-schema.js'
 import { readResources, resourcesWithin } from '../../policy/resource.js'
 import { readShape } from '../../policy/shape.js'
 import { generateId } from '../../token/generate.js'
 import { platformRandom } from '../../token/random.js'
+import { claimsOf, isAllowedFrom } from '../oauth/claims.js'
 import { endpoint, oauthError, Refused } from '../oauth/client.js'
-import { clientOf, subjectOf } from '../oauth/subject.js'
 import { isSigningKey, type SigningKey } from './keys.js'
 import { signClaims } from './sign.js'
 
@@ -100,8 +99,7 @@ export function exchange<S extends string>(tokens: Latchkey<S>, options: Exchang
     const token = await signClaims(
       {
         iss: issuer,
-        sub: subjectOf(record),
-        client_id: clientOf(record),
+        ...claimsOf(record),
         aud: audience,
         iat: now,
         exp,
@@ -109,10 +107,8 @@ export function exchange<S extends string>(tokens: Latchkey<S>, options: Exchang
         scope: scope.join(' '),
         parent: record.id,
         name: record.name,
-        ...(record.tenantId !== undefined && { tenant_id: record.tenantId }),
         ...(record.ownerId !== undefined && { owner_id: record.ownerId }),
         ...(resources !== undefined && { resources }),
-        ...(record.allowedIps !== undefined && { allowed_ips: record.allowedIps }),
       },
       key,
     )
@@ -153,10 +149,6 @@ function readAudience(form: URLSearchParams, audiences: readonly string[]): stri
   if (!audiences.includes(named) || form.has('resource'))
     throw oauthError(400, 'invalid_target', 'tokens for this audience are not issued here')
   return named
-}
-
-function isAllowedFrom({ allowedIps }: TokenRecord, address: string | undefined): boolean {
-  return allowedIps === undefined || compileNetworks(allowedIps)(address)
 }
 
 function readScope(form: URLSearchParams, granted: readonly string[]): readonly string[] {

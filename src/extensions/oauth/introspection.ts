@@ -4,8 +4,8 @@ import type { Latchkey } from '../../instance.js'
 import type { TokenRecord } from '../../model/record.js'
 import { someText } from '../../policy/option-schema.js'
 import { readShape } from '../../policy/shape.js'
+import { claimsOf } from './claims.js'
 import { authenticateClient, type ClientOf, clientShape, endpoint, mayKnow, readTokenForm } from './client.js'
-import { clientOf, subjectOf } from './subject.js'
 
 /** How `introspection` is set up. */
 export type IntrospectionOptions = {
@@ -25,7 +25,7 @@ const schema = z.strictObject({ ...clientShape, issuer: someText().optional() })
  * Unknown, malformed, expired, revoked, inactive, and tokens that the client may not know of are all exactly `{"active":false}` (§2.2). Where that
  * cannot be known the answer is 503. Counts no use.
  *
- * `allowedIps` cannot be checked here: the caller's address is known only to the service that asks. It gets them as `allowed_ips`.
+ * A limit to addresses cannot be checked here: the caller's address is known only to the service that asks. It gets the limit as `allowed_ips`.
  *
  * @example
  * ```ts
@@ -53,14 +53,11 @@ function describe(record: TokenRecord, scopes: readonly string[]): Record<string
     active: true,
     scope: scopes.join(' '),
     token_type: 'Bearer',
-    client_id: clientOf(record),
-    sub: subjectOf(record),
+    ...claimsOf(record),
     jti: record.id,
     iat: Math.floor(record.createdAt.getTime() / 1000),
     ...(record.notBefore !== undefined && { nbf: Math.ceil(record.notBefore.getTime() / 1000) }),
     ...(record.expiresAt !== undefined && { exp: Math.floor(record.expiresAt.getTime() / 1000) }),
-    ...(record.tenantId !== undefined && { tenant_id: record.tenantId }),
     ...(record.resources !== undefined && { resources: record.resources }),
-    ...(record.allowedIps !== undefined && { allowed_ips: record.allowedIps }),
   }
 }
