@@ -1,17 +1,14 @@
-import type { LastUse, UsageAddress, UsageCount } from '../model/usage.js'
+import { type LastUse, MAX_USE_TEXT, OTHER_USES, type UsageAddress, type UsageCount } from '../model/usage.js'
 import { normalizeIp } from '../policy/network.js'
 
 const HOUR_MS = 3_600_000
 const MAX_COUNTERS = 256
 const MAX_ADDRESSES = 64
-const MAX_TEXT = 200
-/** What endpoints and addresses beyond the bounds are counted under. */
-const OTHER = '(other)'
 
 /** Stores differ in what they refuse inside a text; one refused text would hold up every batch behind it. */
 const UNKEEPABLE = /[\p{Cc}\p{Surrogate}]/gu
 
-/** How many endpoints and addresses all tokens together may add before the next flush; beyond, they are counted under `OTHER`. */
+/** How many endpoints and addresses all tokens together may add before the next flush; beyond, they are counted under `OTHER_USES`. */
 export type RowBudget = { left: number }
 
 /** Somebody who does not hold the token: where they come from says nothing about its holder, and must not push out where that one does. */
@@ -100,7 +97,7 @@ export class UsageSlot {
 
   // Scopes are few, because they stand in the host's code; endpoints may be whatever callers make of them.
   #overflow(bucketAt: number, outcome: string, scope: string): Counter {
-    return this.#at(bucketAt, OTHER, outcome, this.#counters.size < 2 * MAX_COUNTERS ? scope : '')
+    return this.#at(bucketAt, OTHER_USES, outcome, this.#counters.size < 2 * MAX_COUNTERS ? scope : '')
   }
 
   #known(bucketAt: number, endpoint: string, outcome: string, scope: string): Counter | undefined {
@@ -121,7 +118,7 @@ export class UsageSlot {
     const ip = normalizeIp(text)
     if (ip === undefined) return undefined
     const full = this.#addresses.size >= MAX_ADDRESSES || this.#budget.left <= 0
-    const shown = full && !this.#addresses.has(ip) ? OTHER : ip
+    const shown = full && !this.#addresses.has(ip) ? OTHER_USES : ip
     const known = this.#addresses.get(shown)
     if (known !== undefined) return known
     const address = { ip: shown, count: 0, lastAt: 0 }
@@ -132,7 +129,7 @@ export class UsageSlot {
 }
 
 function keepable(text: unknown): string {
-  return typeof text === 'string' ? text.slice(0, MAX_TEXT).replace(UNKEEPABLE, '\ufffd') : ''
+  return typeof text === 'string' ? text.slice(0, MAX_USE_TEXT).replace(UNKEEPABLE, '\ufffd') : ''
 }
 
 // None of them holds a line break: see `keepable`.

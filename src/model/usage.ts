@@ -1,3 +1,9 @@
+/** How long a text of a use may be; longer ones are cut. */
+export const MAX_USE_TEXT = 200
+
+/** What endpoints and addresses beyond the bounds are counted under. */
+export const OTHER_USES = '(other)'
+
 /** Uses counted since the last flush. A batch with the same `nodeId` and a `seq` not above one already recorded is ignored, whole. */
 export type UsageBatch = {
   /** Unique to one running instance. */
@@ -51,6 +57,13 @@ export type UsageReport = {
   readonly buckets: readonly { readonly at: Date; readonly endpoint: string; readonly outcome: string; readonly count: number }[]
   readonly endpoints: readonly { readonly endpoint: string; readonly count: number }[]
   readonly outcomes: readonly { readonly outcome: string; readonly count: number }[]
+  /** The scopes that routes required of allowed uses in the asked range, the most often required first. */
+  readonly scopes: readonly { readonly scope: string; readonly count: number }[]
+  /**
+   * Those among the token's scopes that no allowed use in the asked range required; absent where it cannot be told. Routes tell by
+   * `requireScopes`: what a handler asks of its principal by itself is not counted.
+   */
+  readonly unusedScopes?: readonly string[]
   readonly addresses: readonly { readonly ip: string; readonly count: number; readonly lastAt: Date }[]
 }
 

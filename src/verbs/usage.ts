@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { InvalidInputError, NotFoundError } from '../errors.js'
-import type { UsageCount, UsageReport, UsageRows } from '../model/usage.js'
+import { MAX_USE_TEXT, OTHER_USES, type UsageCount, type UsageReport, type UsageRows } from '../model/usage.js'
+import type { Catalogue } from '../policy/catalogue.js'
 import { instantSchema } from '../policy/field-schema.js'
 import { readShape } from '../policy/shape.js'
 import type { Context } from '../verify/context.js'
@@ -28,8 +29,10 @@ export async function usage(context: Context, actor: ReadActor, id: unknown, ran
   const stored = await findListed(context, id)
   if (stored === undefined || !canSee(actor, stored)) throw new NotFoundError(String(id))
   const rows = await context.store.usage({ tokenIds: [stored.id], ...(from !== undefined && { from }), ...(to !== undefined && { to }) })
+  const unusedScopes = context.usage === undefined ? undefined : unusedAmong(context.settings.catalogue, stored.scopes, rows.counts)
   return {
     ...report(stored.id, rows),
+    ...(unusedScopes !== undefined && { unusedScopes }),
     ...(stored.lastUsedAt !== undefined && { lastUsedAt: new Date(stored.lastUsedAt) }),
     ...(stored.lastUsedIp !== undefined && { lastUsedIp: stored.lastUsedIp }),
   }
@@ -45,8 +48,33 @@ function report(tokenId: string, rows: UsageRows): UsageReport {
     buckets: withoutScopes(rows.counts),
     endpoints: totals(rows.counts, (row) => row.endpoint).map(([endpoint, count]) => ({ endpoint, count })),
     outcomes: totals(rows.counts, (row) => row.outcome).map(([outcome, count]) => ({ outcome, count })),
+    scopes: totals(allowed.flatMap(eachScope), (row) => row.scope).map(([scope, count]) => ({ scope, count })),
     addresses: rows.addresses.map(({ ip, count, lastAt }) => ({ ip, count, lastAt: new Date(lastAt) })),
   }
+}
+
+/** A counter of a route that requires several scopes, once for each. */
+function eachScope(row: UsageCount): readonly UsageCount[] {
+  return row.scope
+    .split(' ')
+    .filter((scope) => scope !== '')
+    .map((scope) => ({ ...row, scope }))
+}
+
+/** Which of the grants no allowed use required; `undefined` where a counter does not say what its uses required. */
+function unusedAmong(catalogue: Catalogue, grants: readonly string[], rows: readonly UsageCount[]): readonly string[] | undefined {
+  const allowed = rows.filter(({ outcome }) => outcome === 'allowed')
+  if (allowed.some(hidesScopes)) return undefined
+  const required = [...new Set(allowed.flatMap(eachScope).map(({ scope }) => scope))]
+  return grants.filter((grant) => {
+    const given = catalogue.resolve([grant])
+    return !required.some((scope) => given.has(scope))
+  })
+}
+
+// Under a flood of endpoints scopes are no longer kept apart, and a long list of them is cut.
+function hidesScopes({ endpoint, scope }: UsageCount): boolean {
+  return scope.length >= MAX_USE_TEXT || (endpoint === OTHER_USES && scope === '')
 }
 
 /** The counters, which are kept apart by scope too, by hour, endpoint and outcome alone, in their order. */

@@ -227,6 +227,33 @@ describe('usage', () => {
     store.behave()
   })
 
+  it('tells which scopes routes required, and which of the token none did', async () => {
+    const tokens = instance({
+      scopes: { 'stock:read': '', 'stock:write': '', 'stock:admin': '', 'orders:read': '', 'orders:write': '' },
+      groups: { orders: ['orders:read', 'orders:write'] },
+      implies: { 'stock:admin': ['stock:write'] },
+    } as never)
+    const scopes = ['stock:read', 'stock:admin', 'orders:write', '@orders'] as never[]
+    const { token, record } = await tokens.system.create({ name: 'ERP', scopes })
+    const principal = await principalOf(deciderOf(tokens).decide(token))
+    const count = (scope: string, outcome: 'allowed' | 'rate_limited' = 'allowed'): void =>
+      deciderOf(tokens).countUse(principal, { endpoint: 'GET /stock', scope, outcome })
+    expect(await tokens.system.usage(record.id)).toMatchObject({ scopes: [], unusedScopes: scopes })
+    count('stock:write orders:read')
+    count('stock:write')
+    count('stock:read', 'rate_limited')
+    expect(await tokens.system.usage(record.id)).toMatchObject({
+      scopes: [
+        { scope: 'stock:write', count: 2 },
+        { scope: 'orders:read', count: 1 },
+      ],
+      // `stock:admin` gave `stock:write`, and the group gave `orders:read`.
+      unusedScopes: ['stock:read', 'orders:write'],
+    })
+    count('x'.repeat(300))
+    expect((await tokens.system.usage(record.id)).unusedScopes).toBeUndefined()
+  })
+
   it('can be turned off', async () => {
     const tokens = instance({ usage: false })
     const { token, record } = await mint(tokens)

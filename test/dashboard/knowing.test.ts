@@ -16,7 +16,7 @@ describe.skipIf(skip !== undefined)(`what the page says it knows ${skip ?? ''}`,
       await page.getByRole('link', { name: 'ERP' }).click()
       await page.getByRole('heading', { name: 'ERP' }).waitFor()
       let answer: 'wait' | 'fail' | 'go on' = 'wait'
-      await page.route(/\/admin\/tokens\/[0-9A-Za-z]{16}$/, async (route) => {
+      await page.route(/\/[0-9A-Za-z]{16}\/usage\?/, async (route) => {
         await expect.poll(() => answer).not.toBe('wait')
         return answer === 'fail' ? route.fulfill({ status: 500, body: '' }) : route.fallback()
       })
@@ -113,6 +113,7 @@ describe.skipIf(skip !== undefined)(`what the page says it knows ${skip ?? ''}`,
             bucketAt,
             endpoint: `GET /api/${index}`,
             outcome: 'allowed',
+            scope: '',
             count: index + 1,
           }))
           await store.recordUsage({ nodeId: 'n', seq: 1, at, counts, addresses: [], lastUses: [] } as never)

@@ -80,6 +80,18 @@ const SCENES: { readonly [name: string]: Scene } = {
   'detail-rotating': { at: tokenOf('Refund bot'), whole: true },
   'detail-revoked': { at: tokenOf('Contractor laptop') },
   'detail-missing': { at: () => '?token=0000000000000000' },
+  'row-menu': { act: (page) => page.getByRole('button', { name: 'Actions for Web shop' }).click() },
+  'advisor-remove': {
+    at: tokenOf('Price feed'),
+    act: (page) => page.getByRole('button', { name: /^Remove \d unused/ }).click(),
+  },
+  'rotate-now': {
+    at: tokenOf('Web shop'),
+    async act(page) {
+      await press(page, 'Rotate')
+      await page.getByRole('dialog').getByText('Now', { exact: true }).click()
+    },
+  },
   rotate: { at: tokenOf('Web shop'), act: (page) => press(page, 'Rotate') },
   revoke: { at: tokenOf('Web shop'), act: (page) => press(page, 'Revoke') },
   edit: { at: tokenOf('Warehouse scanner fleet'), act: (page) => press(page, 'Edit') },

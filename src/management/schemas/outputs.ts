@@ -90,6 +90,13 @@ export const usageReport: z.ZodType = z
     buckets: z.array(z.strictObject({ at: instant, endpoint: z.string(), outcome: z.string(), count })),
     endpoints: z.array(z.strictObject({ endpoint: z.string(), count })),
     outcomes: z.array(z.strictObject({ outcome: z.string(), count })),
+    scopes: z
+      .array(z.strictObject({ scope: z.string(), count }))
+      .meta({ description: 'The scopes that routes required of allowed uses, the most often required first.' }),
+    unusedScopes: z
+      .array(z.string())
+      .meta({ description: "Those among the token's scopes that no allowed use required; left out where it cannot be told." })
+      .optional(),
     addresses: z.array(z.strictObject({ ip: z.string(), count, lastAt: instant })),
   })
   .meta({ id: 'UsageReport', description: 'Counts by hour and endpoint, by outcome and by address.' })

@@ -71,6 +71,14 @@ const SAMPLES: readonly Sample[] = [
 ]
 
 const ENDPOINTS = ['GET /api/stock/:id', 'GET /api/orders', 'POST /api/orders', 'GET /api/invoices', 'PUT /api/stock/:id']
+/** What the routes require. */
+const NEEDS: { readonly [endpoint: string]: string } = {
+  'GET /api/stock/:id': 'inventory:read',
+  'GET /api/orders': 'orders:read',
+  'POST /api/orders': 'orders:write',
+  'GET /api/invoices': 'billing:read',
+  'PUT /api/stock/:id': 'inventory:write',
+}
 const ADDRESSES = ['192.0.2.17', '192.0.2.44', '198.51.100.8', '203.0.113.91', '2001:db8::1f']
 
 /** Fills a world with tokens of every kind, with two weeks of use behind them. */
@@ -129,7 +137,7 @@ async function use({ store }: World, ids: ReadonlyMap<string, string>, now: numb
         (0.35 + 0.65 * Math.max(0, Math.sin(((date.getUTCHours() - 5) / 24) * 2 * Math.PI))) * (date.getUTCDay() % 6 === 0 ? 0.4 : 1)
       for (const [index, endpoint] of ENDPOINTS.slice(0, (scopes?.length ?? 0) + 1).entries()) {
         const count = Math.round((perHour * awake * (0.6 + 0.8 * random())) / (index * 2 + 1))
-        if (count > 0) counts.push({ tokenId, bucketAt, endpoint, outcome: 'allowed', scope: '', count })
+        if (count > 0) counts.push({ tokenId, bucketAt, endpoint, outcome: 'allowed', scope: NEEDS[endpoint] ?? '', count })
       }
       if (random() < 0.06)
         counts.push({

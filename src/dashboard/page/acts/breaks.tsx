@@ -1,37 +1,105 @@
 import type { JSX } from 'preact'
+import { useMemo } from 'preact/hooks'
+import { endpointsOf } from '../detail/series.js'
 import { call } from '../lib/api.js'
+import { number } from '../lib/format.js'
 import { useLoad } from '../lib/hooks.js'
 import { Rich } from '../lib/rich.js'
 import { t } from '../lib/text.js'
-import type { Token } from '../lib/types.js'
+import type { Token, Usage } from '../lib/types.js'
 import { useWorld } from '../lib/world.js'
 import { Ago } from '../ui/time.js'
+
+const HOUR_MS = 3_600_000
+const DAYS = 30
+const MOST = 3
 
 /** What is known to depend on a token. What is not known is said to be unknown, never to be nothing. */
 export function Breaks({ token }: { readonly token: Token }): JSX.Element {
   const { usageCounted } = useWorld()
-  // The page may have been open for long: what will break is asked now.
-  const { data, problem, loading } = useLoad(token.id, (signal) => call<Token>('GET', token.id, { signal }))
-  const known = data ?? (token.lastUsedAt === undefined ? undefined : token)
   return (
-    <p role="status">
-      <strong>
-        {!usageCounted ? (
-          t('revoke.notCounted')
-        ) : known !== undefined ? (
-          <LastUse token={known} />
-        ) : problem === undefined && loading ? (
-          t('revoke.checking')
-        ) : (
-          t('revoke.unknown')
-        )}
-      </strong>
-    </p>
+    <div class="breaks" role="status">
+      {usageCounted ? (
+        <Counted token={token} />
+      ) : (
+        <p>
+          <strong>{t('revoke.notCounted')}</strong>
+        </p>
+      )}
+    </div>
   )
 }
 
-function LastUse({ token: { lastUsedAt, lastUsedIp } }: { readonly token: Token }): JSX.Element {
+function Counted({ token }: { readonly token: Token }): JSX.Element {
+  // The page may have been open for long: what will break is asked now.
+  const { data, problem, loading } = useLoad(token.id, (signal) => loadUses(token.id, signal))
+  const known = data ?? (token.lastUsedAt === undefined ? undefined : token)
+  return (
+    <>
+      <p>
+        <strong>
+          {known !== undefined ? <LastUse of={known} /> : problem === undefined && loading ? t('revoke.checking') : t('revoke.unknown')}
+        </strong>
+      </p>
+      {data?.lastUsedAt !== undefined && <Uses usage={data} />}
+      {data === undefined && known !== undefined && <p>{t(problem === undefined ? 'revoke.counting' : 'revoke.uncounted')}</p>}
+    </>
+  )
+}
+
+const loadUses = (id: string, signal: AbortSignal): Promise<Usage> =>
+  call('GET', `${id}/usage`, { query: { from: new Date(sinceHours(DAYS * 24)).toISOString() }, signal })
+
+// Uses are counted by the hour: the first one counts whole.
+const sinceHours = (hours: number): number => (Math.floor(Date.now() / HOUR_MS) - hours) * HOUR_MS
+
+function LastUse({ of: { lastUsedAt, lastUsedIp } }: { readonly of: Pick<Token, 'lastUsedAt' | 'lastUsedIp'> }): JSX.Element {
   if (lastUsedAt === undefined) return <Rich k="revoke.unused" />
   if (lastUsedIp === undefined) return <Rich k="revoke.usedNoIp" time={<Ago at={lastUsedAt} />} />
   return <Rich k="revoke.used" time={<Ago at={lastUsedAt} />} ip={lastUsedIp} />
+}
+
+/** How often it was used lately, by which calls and from where. */
+function Uses({ usage }: { readonly usage: Usage }): JSX.Element {
+  const day = useMemo(() => {
+    const since = sinceHours(24)
+    return usage.buckets.reduce((sum, { at, outcome, count }) => sum + (outcome === 'allowed' && Date.parse(at) >= since ? count : 0), 0)
+  }, [usage])
+  const endpoints = endpointsOf(usage).filter(({ allowed }) => allowed > 0)
+  return (
+    <>
+      <dl class="break-counts">
+        <div>
+          <dt>{t('revoke.calls24')}</dt>
+          <dd>{number(day)}</dd>
+        </div>
+        <div>
+          <dt>{t('revoke.calls30')}</dt>
+          <dd>{number(usage.total)}</dd>
+        </div>
+      </dl>
+      <Top
+        title={t('revoke.endpoints')}
+        rows={endpoints.map(({ label, allowed }) => ({ label: label || t('use.unknownEndpoint'), note: number(allowed) }))}
+      />
+      <Top title={t('revoke.addresses')} rows={usage.addresses.map(({ ip, lastAt }) => ({ label: ip, note: <Ago at={lastAt} /> }))} />
+    </>
+  )
+}
+
+function Top({ title, rows }: { readonly title: string; readonly rows: readonly { label: string; note: JSX.Element | string }[] }) {
+  if (rows.length === 0) return null
+  return (
+    <div class="break-list">
+      <p class="sub">{title}</p>
+      <ul>
+        {rows.slice(0, MOST).map(({ label, note }) => (
+          <li key={label}>
+            <code>{label}</code> <span class="muted">{note}</span>
+          </li>
+        ))}
+      </ul>
+      {rows.length > MOST && <p class="sub">{t('revoke.more', { count: rows.length - MOST })}</p>}
+    </div>
+  )
 }

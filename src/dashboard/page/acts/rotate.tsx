@@ -7,6 +7,7 @@ import { useLoad, useTask } from '../lib/hooks.js'
 import { Rich } from '../lib/rich.js'
 import { t } from '../lib/text.js'
 import type { Minted, Token } from '../lib/types.js'
+import { useWorld } from '../lib/world.js'
 import { Banner } from '../ui/banner.js'
 import { Button } from '../ui/button.js'
 import { Dialog } from '../ui/dialog.js'
@@ -34,7 +35,9 @@ export function Rotate({ token, onClose, onMade }: Props): JSX.Element {
   const [key] = useState(newKey)
   const { busy, problem, run } = useTask()
   const now = useNow()
-  const { data: current = token } = useLoad(token.id, (signal) => call<Token>('GET', token.id, { signal }))
+  const { usageCounted } = useWorld()
+  const { data } = useLoad(token.id, (signal) => call<Token>('GET', token.id, { signal }))
+  const current = data ?? token
   const seconds = Number(overlap)
   const end = now + seconds * 1000
   const capped = token.expiresAt !== undefined && Date.parse(token.expiresAt) < end ? Date.parse(token.expiresAt) : undefined
@@ -68,11 +71,13 @@ export function Rotate({ token, onClose, onMade }: Props): JSX.Element {
       {seconds === 0 && (
         <Banner tone="warn">
           <p>{t('rotate.nowWarning')}</p>
-          {current.lastUsedAt && (
-            <p>
+          <p>
+            {current.lastUsedAt !== undefined ? (
               <Rich k="rotate.nowBreaks" time={<Ago at={current.lastUsedAt} />} />
-            </p>
-          )}
+            ) : (
+              t(usageCounted && data !== undefined ? 'rotate.nowUnused' : 'rotate.nowUnknown')
+            )}
+          </p>
         </Banner>
       )}
       <ProblemLine problem={problem} />

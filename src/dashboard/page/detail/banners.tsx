@@ -1,4 +1,6 @@
 import type { JSX } from 'preact'
+import { useState } from 'preact/hooks'
+import { Revoke } from '../acts/revoke.js'
 import { call } from '../lib/api.js'
 import { moment } from '../lib/format.js'
 import { useLoad } from '../lib/hooks.js'
@@ -9,15 +11,16 @@ import type { Token } from '../lib/types.js'
 import { linkTo, type Place } from '../lib/url.js'
 import { useWorld } from '../lib/world.js'
 import { Banner } from '../ui/banner.js'
+import { Button } from '../ui/button.js'
 import { Ago } from '../ui/time.js'
 
-type Props = { readonly token: Token; readonly place: Place }
+type Props = { readonly token: Token; readonly place: Place; readonly onChanged: () => void }
 
 /** What a reader must know before anything else. */
-export function Banners({ token, place }: Props): JSX.Element {
+export function Banners({ token, place, onChanged }: Props): JSX.Element {
   return (
     <div class="banners">
-      <StandingBanner token={token} place={place} />
+      <StandingBanner token={token} place={place} onChanged={onChanged} />
       {token.replacesId !== undefined && token.status !== 'revoked' && <OldOne id={token.replacesId} place={place} />}
       {token.rotationDueAt !== undefined && token.status === 'active' && Date.parse(token.rotationDueAt) <= Date.now() && (
         <Banner tone="warn" icon="rotate">
@@ -28,7 +31,7 @@ export function Banners({ token, place }: Props): JSX.Element {
   )
 }
 
-function StandingBanner({ token, place }: Props): JSX.Element | null {
+function StandingBanner({ token, place, onChanged }: Props): JSX.Element | null {
   const standing = standingOf(token)
   if (standing === 'revoked' && token.revokedAt !== undefined) {
     return (
@@ -76,13 +79,14 @@ function StandingBanner({ token, place }: Props): JSX.Element | null {
           <a {...linkTo({ ...place, token: token.replacedById })}>{t('detail.openSuccessor')}</a>
         </p>
       )}
+      <EndOld old={token} onDone={onChanged} />
     </Banner>
   )
 }
 
 /** During a rotation: is the old one still in use? */
 function OldOne({ id, place }: { readonly id: string; readonly place: Place }): JSX.Element | null {
-  const { data: old } = useLoad(id, (signal) => call<Token>('GET', id, { signal }))
+  const { data: old, reload } = useLoad(id, (signal) => call<Token>('GET', id, { signal }))
   if (old?.status !== 'active' || old.expiresAt === undefined) return null
   return (
     <Banner tone="info" icon="rotate">
@@ -92,7 +96,21 @@ function OldOne({ id, place }: { readonly id: string; readonly place: Place }): 
       <p>
         <a {...linkTo({ ...place, token: old.id })}>{t('detail.openOld')}</a>
       </p>
+      <EndOld old={old} onDone={reload} />
     </Banner>
+  )
+}
+
+/** Ends the old token before its overlap does, after telling what still uses it. */
+function EndOld({ old, onDone }: { readonly old: Token; readonly onDone: () => void }): JSX.Element {
+  const [asking, setAsking] = useState(false)
+  return (
+    <p>
+      <Button icon="ban" onClick={() => setAsking(true)}>
+        {t('detail.endOld')}
+      </Button>
+      {asking && <Revoke token={old} onClose={() => setAsking(false)} onDone={onDone} />}
+    </p>
   )
 }
 

@@ -43,9 +43,7 @@ export function Facts({ token, place }: { readonly token: Token; readonly place:
             <span class="mono wrap">{token.allowedIps.join(', ') || t('detail.nothing')}</span>
           )}
         </Fact>
-        <Fact label={t('detail.expires')}>
-          {token.expiresAt === undefined ? <span class="never">{t('list.never')}</span> : <Moment at={token.expiresAt} />}
-        </Fact>
+        <Fact label={t('detail.expires')}>{token.expiresAt === undefined ? t('list.never') : <Moment at={token.expiresAt} />}</Fact>
         {token.notBefore && (
           <Fact label={t('detail.begins')}>
             <Moment at={token.notBefore} />

@@ -41,6 +41,10 @@ export type Summary = {
 }
 
 export type Usage = {
+  readonly total: number
+  readonly lastUsedAt?: string
+  readonly lastUsedIp?: string
+  readonly unusedScopes?: readonly string[]
   readonly buckets: readonly { readonly at: string; readonly endpoint: string; readonly outcome: string; readonly count: number }[]
   readonly addresses: readonly { readonly ip: string; readonly count: number; readonly lastAt: string }[]
 }

@@ -3,11 +3,12 @@ import { t } from '../lib/text.js'
 import { useWorld } from '../lib/world.js'
 import { Chips, StatusBadge } from '../ui/token.js'
 import { ClientCell, CreatedCell, ExpiresCell, LastUsedCell, NameCell, StatusNote } from './cells.js'
+import { RowMenu } from './row-menu.js'
 import { Spark } from './spark.js'
 import { Select, type Shown } from './table.js'
 
 /** The tokens of a page as cards, where rows have no room. */
-export function Cards({ items, uses, selected, onSelect, place }: Shown): JSX.Element {
+export function Cards({ items, uses, selected, onSelect, place, onAct, onChanged }: Shown): JSX.Element {
   const { usageCounted } = useWorld()
   return (
     <ul class="cards" aria-label={t('list.caption')}>
@@ -16,6 +17,7 @@ export function Cards({ items, uses, selected, onSelect, place }: Shown): JSX.El
           <div class="card-top">
             <Select token={token} selected={selected} onSelect={onSelect} />
             <NameCell token={token} place={place} />
+            <RowMenu token={token} onAct={onAct} onChanged={onChanged} />
           </div>
           <div class="card-status">
             <StatusBadge token={token} />

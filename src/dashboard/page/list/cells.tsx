@@ -16,15 +16,15 @@ export function NameCell({ token, place }: { readonly token: Token; readonly pla
       <a class="token-name" {...linkTo({ ...place, token: token.id })}>
         <bdi>{token.name}</bdi>
       </a>
-      {token.description && (
-        <p class="description" dir="auto">
-          {token.description}
-        </p>
-      )}
-      <p class="hint-line">
+      <div class="hint-line">
         <code>{token.hint}</code>
         <CopyButton text={() => token.id} label={t('action.copyId', { id: token.id })} />
-      </p>
+        {token.description && (
+          <p class="description" dir="auto" title={token.description}>
+            {token.description}
+          </p>
+        )}
+      </div>
     </div>
   )
 }
@@ -57,7 +57,7 @@ export function StatusNote({ token }: { readonly token: Token }): JSX.Element | 
   const [at, by] = token.status === 'revoked' ? [token.revokedAt, token.revokedBy] : [token.deactivatedAt, token.deactivatedBy]
   if (at === undefined) return null
   return (
-    <p class="sub note wrap" title={exact(at)}>
+    <p class="sub note cut" title={`${ago(at, now)} · ${exact(at)} · ${by ?? ''}`}>
       <Rich k="status.by" time={ago(at, now)} name={by ?? ''} />
     </p>
   )
@@ -75,7 +75,7 @@ export function LastUsedCell({ token }: { readonly token: Token }): JSX.Element 
 }
 
 export function ExpiresCell({ token }: { readonly token: Token }): JSX.Element {
-  if (token.expiresAt === undefined) return <span class="never">{t('list.never')}</span>
+  if (token.expiresAt === undefined) return <span class="muted">{t('list.never')}</span>
   return (
     <>
       <time dateTime={token.expiresAt} title={exact(token.expiresAt)}>

@@ -1,5 +1,6 @@
 import type { JSX } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
+import { type Act, Acts } from '../acts/acts.js'
 import { RevokeAll } from '../acts/revoke-all.js'
 import { Create } from '../form/create.js'
 import { call } from '../lib/api.js'
@@ -30,6 +31,7 @@ export function List({ place }: { readonly place: Place }): JSX.Element {
   const { me } = useWorld()
   const narrow = useNarrow()
   const [open, setOpen] = useState<'create' | 'revokeAll' | undefined>()
+  const [acting, setActing] = useState<{ readonly token: Token; readonly act: Act } | undefined>()
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set())
   const loaded = useLoad(JSON.stringify(place), (signal) => loadRows(place, signal))
   const { data: rows, problem, loading, reload } = loaded
@@ -42,8 +44,10 @@ export function List({ place }: { readonly place: Place }): JSX.Element {
     if (rows !== undefined) announce(rows.items.length === 0 ? t('empty.none.title') : t('list.found', { count: rows.items.length }))
   }, [rows])
 
+  const onAct = (token: Token, act: Act): void => setActing({ token, act })
+  const stopActing = (): void => setActing(undefined)
   const chosen = items.filter(({ id }) => selected.has(id))
-  const shown = { items, uses, selected, onSelect: setSelected, place }
+  const shown = { items, uses, selected, onSelect: setSelected, place, onAct, onChanged: reload }
   return (
     <>
       <div class="head">
@@ -86,6 +90,17 @@ export function List({ place }: { readonly place: Place }): JSX.Element {
             reload()
           }}
           onClear={() => setSelected(new Set())}
+        />
+      )}
+      {acting && (
+        <Acts
+          {...acting}
+          onClose={stopActing}
+          onChanged={reload}
+          onMade={() => {
+            stopActing()
+            reload()
+          }}
         />
       )}
       {open === 'create' && <Create onClose={() => setOpen(undefined)} onMade={reload} />}

@@ -7,6 +7,7 @@ import { Icon } from '../ui/icons.js'
 import { Chips, StatusBadge } from '../ui/token.js'
 import { ClientCell, CreatedCell, ExpiresCell, LastUsedCell, NameCell, StatusNote } from './cells.js'
 import { type Column, sortOf } from './query.js'
+import { type OnAct, RowMenu } from './row-menu.js'
 import { Spark } from './spark.js'
 
 /** The uses of the tokens on a page, by id; absent until they are known. */
@@ -18,10 +19,12 @@ export type Shown = {
   readonly selected: ReadonlySet<string>
   readonly onSelect: (selected: ReadonlySet<string>) => void
   readonly place: Place
+  readonly onAct: OnAct
+  readonly onChanged: () => void
 }
 
 /** The tokens of a page in rows. */
-export function Table({ items, uses, selected, onSelect, place }: Shown): JSX.Element {
+export function Table({ items, uses, selected, onSelect, place, onAct, onChanged }: Shown): JSX.Element {
   const { usageCounted } = useWorld()
   const all = items.every(({ id }) => selected.has(id))
   return (
@@ -51,6 +54,9 @@ export function Table({ items, uses, selected, onSelect, place }: Shown): JSX.El
             )}
             <Sortable column="expires" place={place} />
             <Sortable column="created" place={place} />
+            <th scope="col" class="row-menu">
+              <span class="hidden">{t('list.column.menu')}</span>
+            </th>
           </tr>
         </thead>
         <tbody>
@@ -70,7 +76,7 @@ export function Table({ items, uses, selected, onSelect, place }: Shown): JSX.El
                 <StatusNote token={token} />
               </td>
               <td>
-                <Chips items={token.scopes} />
+                <Chips items={token.scopes} most={1} />
               </td>
               <td>
                 <LastUsedCell token={token} />
@@ -85,6 +91,9 @@ export function Table({ items, uses, selected, onSelect, place }: Shown): JSX.El
               </td>
               <td>
                 <CreatedCell token={token} />
+              </td>
+              <td class="row-menu">
+                <RowMenu token={token} onAct={onAct} onChanged={onChanged} />
               </td>
             </tr>
           ))}

@@ -48,7 +48,8 @@ export function CopyButton({ text, label, wide, first, onCopied, source }: Props
   )
 }
 
-async function copyText(text: string): Promise<boolean> {
+/** Copies a text, and answers whether it could. */
+export async function copyText(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text)
     return true

@@ -89,6 +89,12 @@ export function ProblemText({ problem }: { readonly problem: Problem }): JSX.Ele
   return <ServerText text={problem.message} code={problem.code} />
 }
 
+/** The same as plain text. */
+export function problemSentence(problem: Problem): string {
+  if (problem.kind !== 'refused' && problem.kind !== 'forbidden') return `${t(STATES[problem.kind].title)}.`
+  return config.language.startsWith('en') ? problem.message : textOr(`code.${problem.code}`, t('code.other'))
+}
+
 /** What the server says, which is English. In another language it follows what its code means there. */
 export function ServerText({ text, code }: { readonly text: string; readonly code: string }): JSX.Element {
   if (config.language.startsWith('en')) return <span>{text}</span>

@@ -25,6 +25,7 @@ export const app = {
   'action.copy': 'Copy',
   'action.copied': 'Copied',
   'action.copyFailed': 'Could not copy. Select the text and copy it yourself.',
+  'action.copyOnlyId': 'Copy id',
   'action.copyId': 'Copy the id {id}',
   'action.remove': 'Remove',
   'action.more': 'Show older',

@@ -33,6 +33,7 @@ export const detail = {
   'detail.oldUsed': 'The old one was last used {time}.',
   'detail.oldUnused': 'The old one was never used.',
   'detail.oldStill': 'The token it replaces works until {time}.',
+  'detail.endOld': 'End the old token now',
   'detail.openSuccessor': 'Open the successor',
   'detail.openOld': 'Open the old one',
   'detail.dueBanner': 'A rotation is due since {time}.',
@@ -57,6 +58,19 @@ export const detail = {
   'use.addresses': 'By address',
   'use.addressesNote': 'since it was created',
   'use.unknownEndpoint': 'unknown',
+
+  'advisor.title': 'Least privilege',
+  'advisor.noCalls': 'No calls in 30 days, so it is not known which scopes it needs.',
+  'advisor.unknown': 'The counts of the last 30 days do not say which scopes its calls needed.',
+  'advisor.allUsed': 'Its calls needed every scope that it has in the last 30 days.',
+  'advisor.unused': 'No call needed these scopes in the last 30 days.',
+  'advisor.remove': 'Remove {count} unused scopes',
+  'advisor.remove.one': 'Remove 1 unused scope',
+  'advisor.warning':
+    'Calls that need these scopes will be refused. Jobs that run less often than every 30 days, and scopes that your code checks by itself, are not counted.',
+  'advisor.removed': 'Removed',
+  'advisor.kept': 'Kept',
+  'advisor.confirm': 'Remove them',
 
   'audit.title': 'Audit trail',
   'audit.none': 'Nothing has happened yet.',

@@ -1,0 +1,22 @@
+import { call } from '../lib/api.js'
+import { Problem } from '../lib/problem.js'
+import { t } from '../lib/text.js'
+import type { Token } from '../lib/types.js'
+import { say } from '../ui/toasts.js'
+import { isStopped } from './able.js'
+
+/**
+ * Activates a token, or deactivates it, as it was seen here. When somebody else changed it meanwhile, it says so and changes nothing.
+ *
+ * @throws Problem
+ */
+export async function flip(token: Token): Promise<void> {
+  const stopped = isStopped(token)
+  try {
+    await call('POST', `${token.id}/${stopped ? 'activate' : 'deactivate'}`, { version: token.version })
+    say(t(stopped ? 'lifecycle.activated' : 'lifecycle.deactivated'))
+  } catch (error) {
+    if (Problem.of(error).status !== 412) throw error
+    say(t('lifecycle.stale'))
+  }
+}

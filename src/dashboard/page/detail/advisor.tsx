@@ -1,0 +1,87 @@
+import type { JSX } from 'preact'
+import { useState } from 'preact/hooks'
+import { call } from '../lib/api.js'
+import { useLoad, useTask } from '../lib/hooks.js'
+import { Problem } from '../lib/problem.js'
+import { t } from '../lib/text.js'
+import type { Token, Usage } from '../lib/types.js'
+import { Button } from '../ui/button.js'
+import { Dialog } from '../ui/dialog.js'
+import { ProblemLine } from '../ui/problem.js'
+import { say } from '../ui/toasts.js'
+import { Chips } from '../ui/token.js'
+
+const RANGE_MS = 30 * 86_400_000
+
+type Props = { readonly token: Token; readonly onChanged: () => void }
+
+/** Which of a token's scopes its calls really needed, and a way to take the others away. */
+export function Advisor({ token, onChanged }: Props): JSX.Element {
+  const { data, problem } = useLoad(`${token.id} ${token.version}`, (signal) =>
+    call<Usage>('GET', `${token.id}/usage`, { query: { from: new Date(Date.now() - RANGE_MS).toISOString() }, signal }),
+  )
+  const [asking, setAsking] = useState(false)
+  const unused = data?.unusedScopes?.filter((scope) => token.scopes.includes(scope)) ?? []
+  const found = data !== undefined && data.total > 0 && unused.length > 0
+  return (
+    <section class="card advisor" aria-labelledby="advisor">
+      <div class="card-head">
+        <h2 id="advisor">{t('advisor.title')}</h2>
+        {found && <Button onClick={() => setAsking(true)}>{t('advisor.remove', { count: unused.length })}</Button>}
+      </div>
+      {data === undefined && problem === undefined && <p class="muted none">{t('use.loading')}</p>}
+      {data !== undefined && <p class="muted none">{t(verdictOf(data, unused))}</p>}
+      {found && <Chips items={unused} most={100} />}
+      <ProblemLine problem={problem} />
+      {asking && <Remove token={token} unused={unused} onClose={() => setAsking(false)} onChanged={onChanged} />}
+    </section>
+  )
+}
+
+function verdictOf({ total, unusedScopes }: Usage, unused: readonly string[]) {
+  if (total === 0) return 'advisor.noCalls'
+  if (unusedScopes === undefined) return 'advisor.unknown'
+  return unused.length === 0 ? 'advisor.allUsed' : 'advisor.unused'
+}
+
+function Remove({ token, unused, onClose, onChanged }: Props & { readonly unused: readonly string[]; readonly onClose: () => void }) {
+  const { busy, problem, run } = useTask()
+  const kept = token.scopes.filter((scope) => !unused.includes(scope))
+  const remove = (): Promise<void> =>
+    run(async () => {
+      try {
+        await call('PATCH', token.id, { body: { scopes: kept }, version: token.version })
+        say(t('form.saved'))
+      } catch (error) {
+        if (Problem.of(error).status !== 412) throw error
+        say(t('lifecycle.stale'))
+      }
+      onClose()
+      onChanged()
+    })
+  return (
+    <Dialog
+      title={t('advisor.remove', { count: unused.length })}
+      onClose={onClose}
+      footer={
+        <>
+          <Button onClick={onClose}>{t('action.cancel')}</Button>
+          <Button kind="primary" busy={busy} onClick={() => void remove()}>
+            {t('advisor.confirm')}
+          </Button>
+        </>
+      }
+    >
+      <p>{t('advisor.warning')}</p>
+      <div>
+        <p class="sub">{t('advisor.removed')}</p>
+        <Chips items={unused} most={100} />
+      </div>
+      <div>
+        <p class="sub">{t('advisor.kept')}</p>
+        <Chips items={kept} most={100} />
+      </div>
+      <ProblemLine problem={problem} />
+    </Dialog>
+  )
+}

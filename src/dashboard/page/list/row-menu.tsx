@@ -1,0 +1,47 @@
+import type { JSX } from 'preact'
+import { isOver, isRotatable, isStopped } from '../acts/able.js'
+import type { Act } from '../acts/acts.js'
+import { flip } from '../acts/flip.js'
+import { Problem } from '../lib/problem.js'
+import { t } from '../lib/text.js'
+import type { Token } from '../lib/types.js'
+import { copyText } from '../ui/copy.js'
+import { Menu } from '../ui/menu.js'
+import { problemSentence } from '../ui/problem.js'
+import { say } from '../ui/toasts.js'
+
+export type OnAct = (token: Token, act: Act) => void
+
+type Props = { readonly token: Token; readonly onAct: OnAct; readonly onChanged: () => void }
+
+/** What can be done with a token of the list. */
+export function RowMenu({ token, onAct, onChanged }: Props): JSX.Element {
+  const over = isOver(token)
+  const stopped = isStopped(token)
+  const flipNow = async (): Promise<void> => {
+    try {
+      await flip(token)
+    } catch (error) {
+      say(problemSentence(Problem.of(error)))
+    }
+    onChanged()
+  }
+  const copy = async (): Promise<void> => say(t((await copyText(token.id)) ? 'action.copied' : 'action.copyFailed'))
+  return (
+    <Menu
+      label={t('list.menu', { name: token.name })}
+      items={[
+        { label: t('action.edit'), icon: 'edit', disabled: over, onPick: () => onAct(token, 'edit') },
+        { label: t('action.rotate'), icon: 'rotate', disabled: !isRotatable(token), onPick: () => onAct(token, 'rotate') },
+        {
+          label: t(stopped ? 'action.activate' : 'action.deactivate'),
+          icon: stopped ? 'play' : 'pause',
+          disabled: over,
+          onPick: () => void flipNow(),
+        },
+        { label: t('action.copyOnlyId'), icon: 'copy', onPick: () => void copy() },
+        { label: t('action.revoke'), icon: 'ban', danger: true, disabled: over, onPick: () => onAct(token, 'revoke') },
+      ]}
+    />
+  )
+}

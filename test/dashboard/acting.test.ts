@@ -1,0 +1,199 @@
+import type { Page } from 'playwright-core'
+import { describe, expect, it } from 'vitest'
+import { findChromium } from './support/browser.js'
+import { seed } from './support/seed.js'
+import { confirm, keep, press, stage } from './support/stage.js'
+
+const { path = '', skip } = findChromium()
+
+const openMenu = async (page: Page, name: string): Promise<void> => page.getByRole('button', { name: `Actions for ${name}` }).click()
+const pick = (page: Page, item: string): Promise<void> => page.getByRole('menuitem', { name: item, exact: true }).click()
+const focused = (page: Page): Promise<string | null | undefined> => page.evaluate(() => document.activeElement?.textContent)
+
+describe.skipIf(skip !== undefined)(`the menu of a row ${skip ?? ''}`, () => {
+  const play = stage(path)
+
+  it('edits, rotates, deactivates, revokes, and copies the id', () => {
+    let ids: ReadonlyMap<string, string> = new Map()
+    return play(
+      { before: async (world) => (ids = await seed(world)), context: { permissions: ['clipboard-read', 'clipboard-write'] } },
+      async ({ page, world }) => {
+        const record = () => world.tokens.system.get(ids.get('Price feed') ?? '')
+        await openMenu(page, 'Price feed')
+        await pick(page, 'Copy id')
+        await page.getByText('Copied', { exact: true }).first().waitFor()
+        expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(ids.get('Price feed'))
+        await openMenu(page, 'Price feed')
+        await pick(page, 'Edit')
+        await page.getByRole('dialog').getByLabel('Description').fill('edited from the row')
+        await confirm(page, 'Save changes')
+        await page.getByText('edited from the row').waitFor()
+        await openMenu(page, 'Price feed')
+        await pick(page, 'Deactivate')
+        await page.getByText('Token deactivated').waitFor()
+        await expect.poll(async () => (await record())?.status).toBe('inactive')
+        await page
+          .getByRole('row', { name: /Price feed/ })
+          .getByText('Inactive', { exact: true })
+          .waitFor()
+        await openMenu(page, 'Price feed')
+        await expect.poll(() => page.getByRole('menuitem', { name: 'Rotate' }).getAttribute('aria-disabled')).toBe('true')
+        await pick(page, 'Activate')
+        await expect.poll(async () => (await record())?.status).toBe('active')
+        await page.getByText('Token activated').waitFor()
+        await openMenu(page, 'Price feed')
+        await pick(page, 'Rotate')
+        await confirm(page, 'Rotate')
+        await keep(page)
+        await expect.poll(() => page.getByRole('link', { name: 'Price feed' }).count()).toBe(2)
+        await openMenu(page, 'Web shop')
+        await pick(page, 'Revoke')
+        await confirm(page, 'Revoke for good')
+        await expect.poll(async () => (await world.tokens.system.get(ids.get('Web shop') ?? ''))?.status).toBe('revoked')
+      },
+    )
+  })
+
+  it('offers nothing but its id once a token is revoked', () =>
+    play({ before: seed }, async ({ page, world }) => {
+      await openMenu(page, 'Contractor laptop')
+      const items = page.getByRole('menuitem')
+      expect(await items.allTextContents()).toEqual(['Edit', 'Rotate', 'Deactivate', 'Copy id', 'Revoke'])
+      expect(await items.evaluateAll((all) => all.map((item) => item.getAttribute('aria-disabled')))).toEqual([
+        'true',
+        'true',
+        'true',
+        null,
+        'true',
+      ])
+      const before = world.seen.length
+      for (const name of ['Edit', 'Deactivate', 'Revoke']) await page.getByRole('menuitem', { name }).click({ force: true })
+      expect(await page.getByRole('dialog').count()).toBe(0)
+      expect(world.seen.slice(before).filter(({ method }) => method !== 'GET')).toEqual([])
+    }))
+
+  it('works by keyboard, and gives the focus back', () =>
+    play({ before: seed }, async ({ page }) => {
+      const button = page.getByRole('button', { name: 'Actions for Price feed' })
+      await button.focus()
+      await page.keyboard.press('Enter')
+      await expect.poll(() => focused(page)).toBe('Edit')
+      await page.keyboard.press('ArrowUp')
+      await expect.poll(() => focused(page)).toBe('Revoke')
+      await page.keyboard.press('ArrowDown')
+      await expect.poll(() => focused(page)).toBe('Edit')
+      await page.keyboard.press('End')
+      await expect.poll(() => focused(page)).toBe('Revoke')
+      await page.keyboard.press('Escape')
+      await expect.poll(() => page.getByRole('menu').count()).toBe(0)
+      await expect.poll(() => button.evaluate((node) => node === document.activeElement)).toBe(true)
+      await page.keyboard.press('Enter')
+      await expect.poll(() => focused(page)).toBe('Edit')
+      await page.keyboard.press('End')
+      await page.keyboard.press('Enter')
+      await page.getByRole('dialog', { name: 'Revoke Price feed?' }).waitFor()
+      await page.keyboard.press('Escape')
+      await expect.poll(() => button.evaluate((node) => node === document.activeElement)).toBe(true)
+    }))
+
+  it('shows what is active in green, and what is inactive or revoked in red', () =>
+    play({ before: seed }, async ({ page }) => {
+      await page.getByRole('link', { name: 'Price feed' }).waitFor()
+      const ink = (status: string): Promise<string> =>
+        page
+          .locator('.badge', { hasText: new RegExp(`^${status}$`) })
+          .first()
+          .evaluate((node) => {
+            const [red = 0, green = 0] = (getComputedStyle(node).color.match(/\d+/g) ?? []).map(Number)
+            return red > green ? 'red' : 'green'
+          })
+      expect([await ink('Active'), await ink('Inactive'), await ink('Revoked')]).toEqual(['green', 'red', 'red'])
+    }))
+})
+
+describe.skipIf(skip !== undefined)(`before a token is ended ${skip ?? ''}`, () => {
+  const play = stage(path)
+
+  it('says how often it was called, what it called, from where, and when last', () => {
+    let ids: ReadonlyMap<string, string> = new Map()
+    return play({ before: async (world) => (ids = await seed(world)) }, async ({ page, world }) => {
+      const usage = await world.tokens.system.usage(ids.get('Web shop') ?? '', { from: new Date(Date.now() - 30 * 86_400_000) })
+      await openMenu(page, 'Web shop')
+      await pick(page, 'Revoke')
+      const dialog = page.getByRole('dialog', { name: 'Revoke Web shop?' })
+      await dialog.getByText(/^It was last used .* from 192\.0\.2\.17\. Calls from there will fail\.$/).waitFor()
+      const counts = dialog.locator('.break-counts dd')
+      await expect.poll(() => counts.count()).toBe(2)
+      const [day = 0, month = 0] = (await counts.allTextContents()).map((text) => Number(text.replaceAll(',', '')))
+      expect(day).toBeGreaterThan(0)
+      expect(month).toBeGreaterThan(day)
+      expect(Math.abs(month - usage.total)).toBeLessThan(usage.total / 20)
+      expect(await dialog.locator('.break-list code').allTextContents()).toEqual(
+        expect.arrayContaining(['GET /api/stock/:id', 'GET /api/orders', '192.0.2.17']),
+      )
+    })
+  })
+
+  it('says that its calls could not be counted, not that there were none', () =>
+    play({ before: seed }, async ({ page }) => {
+      await page.route(/\/[0-9A-Za-z]{16}\/usage\?/, (route) => route.fulfill({ status: 500, body: '' }))
+      await openMenu(page, 'Web shop')
+      await pick(page, 'Revoke')
+      const dialog = page.getByRole('dialog')
+      await dialog.getByText('Its calls could not be counted.').waitFor()
+      await dialog.getByText(/^It was last used /).waitFor()
+      expect(await dialog.locator('.break-counts').count()).toBe(0)
+    }))
+
+  it('offers to end the old token of a rotation, and says whether it is still used', () => {
+    let ids: ReadonlyMap<string, string> = new Map()
+    return play({ before: async (world) => (ids = await seed(world)) }, async ({ page, world }) => {
+      await page.goto(`${world.url}?token=${ids.get('Refund bot (new)')}`)
+      await page.getByText(/The old one was last used/).waitFor()
+      await press(page, 'End the old token now')
+      await page.getByRole('dialog').getByText('Calls in 30 days').waitFor()
+      await confirm(page, 'Revoke for good')
+      await expect.poll(async () => (await world.tokens.system.get(ids.get('Refund bot') ?? ''))?.status).toBe('revoked')
+      expect((await world.tokens.system.get(ids.get('Refund bot (new)') ?? ''))?.status).toBe('active')
+      await expect.poll(() => page.getByText(/The token it replaces works until/).count()).toBe(0)
+    })
+  })
+
+  it('names the scopes that no call needed, and takes them away when asked', () => {
+    let id = ''
+    return play(
+      {
+        async before({ tokens, store }) {
+          const scopes = ['inventory:*', 'orders:read', 'orders:refund', '@finance']
+          id = (await tokens.system.create({ name: 'ERP', scopes: scopes as never })).record.id
+          const at = Date.now()
+          const bucketAt = Math.floor(at / 3_600_000) * 3_600_000
+          const use = (scope: string, outcome = 'allowed') => ({
+            tokenId: id,
+            bucketAt,
+            endpoint: `GET /${scope}`,
+            outcome,
+            scope,
+            count: 3,
+          })
+          const counts = [use('inventory:read orders:read'), use('orders:refund', 'rate_limited')]
+          await store.recordUsage({ nodeId: 'n', seq: 1, at, counts, addresses: [], lastUses: [{ tokenId: id, at }] })
+        },
+      },
+      async ({ page, world }) => {
+        await page.getByRole('link', { name: 'ERP' }).click()
+        await press(page, 'Remove 2 unused scopes')
+        await confirm(page, 'Remove them')
+        await page.getByText('Its calls needed every scope that it has in the last 30 days.').waitFor()
+        expect((await world.tokens.system.get(id))?.scopes).toEqual(['inventory:*', 'orders:read'])
+      },
+    )
+  })
+
+  it('suggests nothing for a token without a call', () =>
+    play({ before: ({ tokens }) => tokens.system.create({ name: 'ERP', scopes: ['orders:read'] }) }, async ({ page }) => {
+      await page.getByRole('link', { name: 'ERP' }).click()
+      await page.getByText('No calls in 30 days, so it is not known which scopes it needs.').waitFor()
+      expect(await page.getByRole('button', { name: /unused scope/ }).count()).toBe(0)
+    }))
+})
