@@ -16,6 +16,8 @@ export type ListInput = {
   readonly status?: TokenStatus | readonly TokenStatus[] | undefined
   /** Substring of the name, taken literally, ASCII letters in either case. */
   readonly name?: string | undefined
+  /** The first characters of the id; the beginning of a token's text as people see it, `acme_live_4kQ0…`, is taken for its id. */
+  readonly id?: string | undefined
   readonly rotationDue?: boolean | undefined
   readonly expiresWithin?: Duration | undefined
   readonly neverExpires?: boolean | undefined
@@ -31,6 +33,11 @@ export type EventsInput = {
   readonly tokenId?: string | undefined
   readonly tenantId?: string | undefined
   readonly action?: AuditAction | readonly AuditAction[] | undefined
+  /** What this actor did. */
+  readonly actorId?: string | undefined
+  readonly from?: InstantInput | undefined
+  /** Exclusive. */
+  readonly to?: InstantInput | undefined
   /** 1 to 1000. @default 50 */
   readonly limit?: number | undefined
   readonly cursor?: string | undefined

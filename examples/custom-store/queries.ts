@@ -36,6 +36,7 @@ function isListed(token: StoredToken, usedAt: number | undefined, query: ListQue
     (query.after === undefined || newestFirst(token, query.after) > 0) &&
     isIn(statusAt(token, query.now), query.statuses) &&
     (query.nameContains === undefined || fold(token.name).includes(fold(query.nameContains))) &&
+    (query.idStartsWith === undefined || token.id.startsWith(query.idStartsWith)) &&
     (query.rotationDue === undefined || isRotationDue(token, query.now)) &&
     (query.expiresBefore === undefined || (token.expiresAt !== undefined && token.expiresAt < query.expiresBefore)) &&
     (query.neverExpires === undefined || token.expiresAt === undefined) &&
@@ -63,7 +64,7 @@ export function listTokens(state: State, query: ListQuery): ListedToken[] {
 
 export function listEvents(
   state: State,
-  { prefix, tokenId, bulk, tenantIds, actions, createdBy, after, limit }: EventQuery,
+  { prefix, tokenId, bulk, tenantIds, actions, createdBy, actorId, from, to, after, limit }: EventQuery,
 ): ListedEvent[] {
   const rows = state.events.filter((event) => {
     const isAbout = (tokenId === undefined || event.tokenId === tokenId) && (createdBy === undefined || event.createdBy === createdBy)
@@ -73,6 +74,9 @@ export function listEvents(
       (isAbout || isPart) &&
       isIn(event.tenantId, tenantIds) &&
       isIn(event.action, actions) &&
+      (actorId === undefined || event.actorId === actorId) &&
+      (from === undefined || event.at >= from) &&
+      (to === undefined || event.at < to) &&
       (after === undefined || event.seq < after)
     )
   })

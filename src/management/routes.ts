@@ -1,6 +1,7 @@
 import type { Route } from './route.js'
 import { getMe, listEvents, listScopes, tokenEvents, tokenUsage, usageOfTokens } from './routes/activity.js'
 import { createToken, listTokens, revokeAllTokens } from './routes/collection.js'
+import { countTokens } from './routes/counts.js'
 import { getSelf, rotateSelf } from './routes/self.js'
 import { activateToken, deactivateToken, getToken, revokeToken, rotateToken, updateToken } from './routes/token.js'
 
@@ -10,6 +11,7 @@ export const ROUTES: readonly Route[] = [
   listTokens,
   revokeAllTokens,
   listEvents,
+  countTokens,
   listScopes,
   usageOfTokens,
   getMe,

@@ -27,6 +27,8 @@ export type ListQuery = TokenFilter & {
   readonly statuses?: readonly TokenStatus[]
   /** Substring of the name, taken literally. Case: ASCII letters match in either case. */
   readonly nameContains?: string
+  /** Ids that begin with these characters, byte for byte. */
+  readonly idStartsWith?: string
   /** Tokens with `rotationDueAt <= now` that are not revoked, not expired, and not replaced. */
   readonly rotationDue?: true
   /** Tokens whose `expiresAt` lies before this instant. */
@@ -60,6 +62,11 @@ export type EventQuery = {
   /** Any of these tenants; an event without a tenant matches none of them. */
   readonly tenantIds?: readonly string[]
   readonly actions?: readonly AuditAction[]
+  /** Only what this actor did. */
+  readonly actorId?: string
+  /** `from` is inclusive, `to` exclusive, on `at`. */
+  readonly from?: number
+  readonly to?: number
   /** Only events about tokens that this actor created; not asked of those that `bulk` adds. */
   readonly createdBy?: string
   /** Only events with a smaller `seq`. */

@@ -3,6 +3,7 @@ import { viewEvent } from '../activity/view-event.js'
 import { InvalidInputError } from '../errors.js'
 import { ACTIONS, type AuditAction, type AuditEvent } from '../model/event.js'
 import type { Page } from '../model/record.js'
+import { instantSchema } from '../policy/field-schema.js'
 import { readShape, text } from '../policy/shape.js'
 import type { BulkPart, EventQuery } from '../store/port.js'
 import { isTokenId } from '../token/parse.js'
@@ -18,6 +19,9 @@ type Given = {
   tokenId?: string | undefined
   tenantId?: string | undefined
   action?: AuditAction | AuditAction[] | undefined
+  actorId?: string | undefined
+  from?: number | undefined
+  to?: number | undefined
   limit?: number | undefined
   cursor?: string | undefined
 }
@@ -38,6 +42,9 @@ const page = {
 export const eventsShape: z.ZodType<Given> = z.strictObject({
   tokenId: word.meta({ description: 'About this token only; it may be gone.' }).optional(),
   tenantId: word.meta({ description: 'Of this tenant only.' }).optional(),
+  actorId: word.meta({ description: 'Done by this actor only.' }).optional(),
+  from: instantSchema.meta({ description: 'From here on.' }).optional(),
+  to: instantSchema.meta({ description: 'Up to here, exclusive.' }).optional(),
   ...page,
 })
 
@@ -51,6 +58,8 @@ export const tokenEventsShape: z.ZodType<Given> = z.strictObject(page)
  */
 export async function events(context: Context, actor: ReadActor, input: unknown): Promise<Page<AuditEvent>> {
   const given = readShape(eventsShape, input ?? {}, 'events()')
+  if (given.from !== undefined && given.to !== undefined && !(given.from < given.to))
+    throw new InvalidInputError('from', 'must lie before to')
   const limit = given.limit ?? DEFAULT_LIMIT
   const { limit: _, cursor, ...asked } = given
   const bound = ['events', context.settings.prefix, asked, actor.tenants, actor.manages === 'own' ? actor.id : null]
@@ -87,7 +96,7 @@ function readPosition(cursor: string, bound: unknown): number {
 
 // `undefined`: nothing can match what this actor may see.
 function queryFor(prefix: string, given: Given, actor: ReadActor): Omit<EventQuery, 'limit' | 'after'> | undefined {
-  const { tokenId, tenantId } = given
+  const { tokenId, tenantId, actorId, from, to } = given
   if (tokenId !== undefined) checkId('tokenId', tokenId)
   if (tenantId !== undefined && actor.tenants !== undefined && !actor.tenants.includes(tenantId)) return undefined
   const tenantIds = tenantId === undefined ? actor.tenants : [tenantId]
@@ -97,6 +106,9 @@ function queryFor(prefix: string, given: Given, actor: ReadActor): Omit<EventQue
     ...(tokenId !== undefined && { tokenId }),
     ...(tenantIds !== undefined && { tenantIds }),
     ...(actions !== undefined && { actions }),
+    ...(actorId !== undefined && { actorId }),
+    ...(from !== undefined && { from }),
+    ...(to !== undefined && { to }),
     ...(actor.manages === 'own' && { createdBy: actor.id }),
   }
 }

@@ -23,6 +23,7 @@ type Given = {
   createdBy?: string | undefined
   status?: TokenStatus | TokenStatus[] | undefined
   name?: string | undefined
+  id?: string | undefined
   rotationDue?: boolean | undefined
   expiresWithin?: number | undefined
   neverExpires?: boolean | undefined
@@ -56,10 +57,11 @@ export const listShape: z.ZodType<Given> = z.strictObject({
     .meta({ description: 'In any of these states.' })
     .optional(),
   name: text(0, 65_536).meta({ description: 'Part of the name, in either case.' }).optional(),
+  id: text(0, 200).meta({ description: 'The first characters of the id, or of the token as it is shown: `acme_live_4kQ0…`.' }).optional(),
   rotationDue: flag.meta({ description: 'Due for rotation.' }).optional(),
   expiresWithin: durationSchema().meta({ description: 'Expiring within this time.' }).optional(),
   neverExpires: flag.meta({ description: 'Without an expiry.' }).optional(),
-  unusedFor: durationSchema().meta({ description: 'Not used for this long, or never.' }).optional(),
+  unusedFor: durationSchema().meta({ description: 'Older than this, and not used for this long.' }).optional(),
   neverUsed: flag.meta({ description: 'Never used at all.' }).optional(),
   limit: limitShape,
   cursor: cursorShape,
@@ -75,8 +77,8 @@ export async function list(context: Context, actor: ReadActor, input: unknown): 
   const limit = given.limit ?? DEFAULT_LIMIT
   const { limit: _, cursor, ...asked } = given
   const bound = ['list', context.settings.prefix, asked, actor.tenants, actor.manages === 'own' ? actor.id : null]
-  const after = cursor === undefined ? undefined : readPosition(cursor, bound)
   const now = context.settings.clock()
+  const after = cursor === undefined ? startOf(given, now) : readPosition(cursor, bound)
   const query = queryFor(context.settings.prefix, given, actor, now)
   if (query === undefined) return { items: [] }
   const rows = await context.store.list({ ...query, limit: limit + 1, ...(after !== undefined && { after }) })
@@ -88,6 +90,11 @@ export async function list(context: Context, actor: ReadActor, input: unknown): 
   }
 }
 
+// A token that is younger than the time in which it was not used was not unused for that long. The order of the list is that of creation.
+function startOf({ unusedFor }: Given, now: number): { readonly createdAt: number; readonly id: string } | undefined {
+  return unusedFor === undefined ? undefined : { createdAt: now - unusedFor * 1000, id: '' }
+}
+
 function readPosition(cursor: string, bound: unknown): { readonly createdAt: number; readonly id: string } {
   const [createdAt, id] = readCursor(cursor, bound, 2)
   const at = Number(createdAt)
@@ -96,9 +103,18 @@ function readPosition(cursor: string, bound: unknown): { readonly createdAt: num
   return { createdAt: at, id }
 }
 
+/** The beginning of an id in a text: alone, or behind the prefix, as in a hint. What no id begins with is `null`. */
+function idIn(prefix: string, given: string): string | null {
+  const shown = given.replace(/…$/, '')
+  const id = shown.startsWith(`${prefix}_`) ? shown.slice(prefix.length + 1) : shown
+  return /^[0-9A-Za-z]{0,16}$/.test(id) ? id : null
+}
+
 // `undefined`: nothing can match what this actor may see.
 function queryFor(prefix: string, given: Given, actor: ReadActor, now: number): Omit<ListQuery, 'limit' | 'after'> | undefined {
   const { tenantId, ownerId, createdBy, name } = given
+  const idStartsWith = given.id === undefined ? undefined : idIn(prefix, given.id)
+  if (idStartsWith === null) return undefined
   if (tenantId !== undefined && actor.tenants !== undefined && !actor.tenants.includes(tenantId)) return undefined
   if (actor.manages === 'own' && createdBy !== undefined && createdBy !== actor.id) return undefined
   const tenantIds = tenantId === undefined ? actor.tenants : [tenantId]
@@ -113,6 +129,7 @@ function queryFor(prefix: string, given: Given, actor: ReadActor, now: number): 
     ...(creator !== undefined && { createdBy: creator }),
     ...(statuses !== undefined && { statuses }),
     ...(name !== undefined && name !== '' && { nameContains: name }),
+    ...(idStartsWith !== undefined && idStartsWith !== '' && { idStartsWith }),
     ...(given.rotationDue === true && { rotationDue: true }),
     ...(expiresWithin !== undefined && { expiresBefore: now + expiresWithin * 1000 }),
     ...(given.neverExpires === true && { neverExpires: true }),

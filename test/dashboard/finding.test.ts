@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { findChromium } from './support/browser.js'
 import type { World } from './support/host.js'
+import { seed } from './support/seed.js'
 import { press, stage } from './support/stage.js'
 
 const { path = '', skip } = findChromium()
@@ -47,6 +48,53 @@ describe.skipIf(skip !== undefined)(`finding tokens ${skip ?? ''}`, () => {
       },
     )
   })
+
+  it('finds a token by the beginning of its id, and by what is shown of it', () => {
+    let ids: ReadonlyMap<string, string> = new Map()
+    return play({ before: async (world) => (ids = await seed(world)) }, async ({ page, world }) => {
+      const search = page.getByRole('searchbox', { name: 'Search by name, id or prefix' })
+      const names = (): Promise<string[]> => page.locator('a.token-name').allTextContents()
+      const { hint, id } = (await world.tokens.system.get(ids.get('Web shop') ?? '')) ?? { hint: '', id: '' }
+      for (const text of [hint, hint.slice(0, -1), id.slice(0, 8), id]) {
+        await search.fill('nothing like it')
+        await page.getByRole('heading', { name: 'Nothing matches' }).waitFor()
+        await search.fill(text)
+        await expect.poll(names, { message: text }).toEqual(['Web shop'])
+      }
+      await search.fill('feed')
+      await expect.poll(names).toEqual(['Price feed'])
+      await page.goto(`${world.url}?q=${id.slice(0, 8)}&status=revoked`)
+      await page.getByRole('heading', { name: 'Nothing matches' }).waitFor()
+    })
+  })
+
+  it('counts above the list what there is to do, and shows it', () =>
+    play(
+      {
+        async before(world) {
+          await seed(world)
+          await world.tokens.system.create({ name: 'Ends soon', scopes: [], expiresIn: '3d' })
+        },
+      },
+      async ({ page, world }) => {
+        const strip = page.getByRole('group', { name: 'At a glance' })
+        await expect
+          .poll(() => strip.getByRole('button').allTextContents())
+          .toEqual(['13 tokens', '2 expire this week', '1 rotation due', '0 unused for 90 days'])
+        const names = (): Promise<string[]> => page.locator('a.token-name').allTextContents()
+        await strip.getByRole('button', { name: '2 expire this week' }).click()
+        await expect.poll(names).toEqual(['Ends soon', 'Refund bot'])
+        await strip.getByRole('button', { name: '1 rotation due' }).click()
+        await expect.poll(names).toEqual(['Warehouse scanner fleet'])
+        await strip.getByRole('button', { name: '13 tokens' }).click()
+        await expect.poll(async () => (await names()).length).toBe(13)
+        world.store.behave({ list: { do: 'fail', error: new Error('down') } })
+        await page.reload()
+        await page.getByRole('heading', { name: 'The token store cannot be reached' }).waitFor()
+        // What could not be counted is not shown as nothing.
+        expect(await strip.getByRole('button').count()).toBe(0)
+      },
+    ))
 
   it('takes a token out of an address that somebody made with one', () =>
     play({}, async ({ page, world }) => {

@@ -53,6 +53,10 @@ const SCENES: { readonly [name: string]: Scene } = {
       await page.getByRole('alert').waitFor()
     },
   },
+  'list-strip': { at: () => '?view=rotationDue' },
+  audit: { at: () => '?screen=audit', whole: true },
+  'audit-filtered': { at: () => '?screen=audit&action=token.revoked&actor=ada%40acme.example' },
+  'audit-nothing': { at: () => '?screen=audit&actor=nobody' },
   'signed-out': { user: 'nobody' },
   own: { user: 'uma', empty: true },
   create: { act: fill },

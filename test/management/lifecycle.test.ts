@@ -84,7 +84,22 @@ describe('a token through the management API', () => {
     expect(await search('neverExpires=true')).toEqual(['Alpha two', 'beta', 'alpha one'])
     expect(await search('expiresWithin=120')).toEqual(['alpha owned'])
     expect(await search('neverUsed=true&createdBy=ada&limit=2')).toEqual(['alpha owned', 'Alpha two'])
-    expect(await search('unusedFor=1&name=beta')).toEqual(['beta'])
+    // Nobody was idle for longer than it exists.
+    expect(await search('unusedFor=1h')).toEqual([])
+    now += 3_600_000
+    expect(await search('unusedFor=1h&name=beta')).toEqual(['beta'])
+    expect(await search(`id=${ids[0]?.slice(0, 6)}`)).toEqual(['Alpha two'])
+    const { hint } = (await call('GET', `/${ids[0]}`, { actor: admin })).body
+    expect(await search(`id=${encodeURIComponent(hint)}`)).toEqual(['Alpha two'])
+    expect(await search('id=%25')).toEqual([])
+    expect((await call('GET', '/counts?tenantId=acme', { actor: admin })).body).toEqual({
+      total: { count: 4 },
+      active: { count: 3 },
+      expiring: { count: 0 },
+      rotationDue: { count: 0 },
+      unused: { count: 0 },
+    })
+    expect((await call('GET', '/counts?tenantId=elsewhere', { actor: admin })).body.total).toEqual({ count: 0 })
     expect(await search('rotationDue=true')).toEqual([])
     const first = await call('GET', '/?limit=3', { actor: admin })
     const second = await call('GET', `/?limit=3&cursor=${first.body.nextCursor}`, { actor: admin })

@@ -14,6 +14,7 @@ export function matcherOf(query: ListQuery): (token: StoredToken, lastUse: LastU
     matches(token) &&
     (query.statuses === undefined || query.statuses.includes(statusOf(token, query.now))) &&
     (part === undefined || foldAscii(token.name).includes(part)) &&
+    (query.idStartsWith === undefined || token.id.startsWith(query.idStartsWith)) &&
     (query.rotationDue === undefined || isRotationDue(token, query.now)) &&
     (query.expiresBefore === undefined || (token.expiresAt !== undefined && token.expiresAt < query.expiresBefore)) &&
     (query.neverExpires === undefined || token.expiresAt === undefined) &&
@@ -27,6 +28,9 @@ export function matchesEventQuery(event: StoredEvent, query: EventQuery): boolea
     event.prefix === query.prefix &&
     (query.tenantIds === undefined || (event.tenantId !== undefined && query.tenantIds.includes(event.tenantId))) &&
     (query.actions === undefined || query.actions.includes(event.action)) &&
+    (query.actorId === undefined || event.actorId === query.actorId) &&
+    (query.from === undefined || event.at >= query.from) &&
+    (query.to === undefined || event.at < query.to) &&
     (isAbout(event, query) || isPartOf(event, query.bulk))
   )
 }

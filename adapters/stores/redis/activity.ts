@@ -51,13 +51,16 @@ export async function readEvents(connection: Connection, query: EventQuery): Pro
   return page
 }
 
-function matches(event: StoredEvent, { tokenId, bulk, tenantIds, actions, createdBy }: EventQuery): boolean {
+function matches(event: StoredEvent, { tokenId, bulk, tenantIds, actions, createdBy, actorId, from, to }: EventQuery): boolean {
   const isAbout = (tokenId === undefined || event.tokenId === tokenId) && (createdBy === undefined || event.createdBy === createdBy)
   const isPart = bulk !== undefined && event.bulkId === bulk.bulkId && event.tenantId === bulk.tenantId
   return (
     (isAbout || isPart) &&
     (tenantIds === undefined || (event.tenantId !== undefined && tenantIds.includes(event.tenantId))) &&
-    (actions === undefined || actions.includes(event.action))
+    (actions === undefined || actions.includes(event.action)) &&
+    (actorId === undefined || event.actorId === actorId) &&
+    (from === undefined || event.at >= from) &&
+    (to === undefined || event.at < to)
   )
 }
 

@@ -48,11 +48,11 @@ export async function commitChange(connection: Connection, change: Change, { his
 
 /** One page, in steps that each look at a bounded number of tokens and go on where the last one stopped. */
 export async function listTokens(connection: Connection, query: ListQuery): Promise<readonly ListedToken[]> {
-  const { statuses, nameContains, rotationDue, expiresBefore, neverExpires, unusedSince, neverUsed, now, limit } = query
+  const { statuses, nameContains, idStartsWith, rotationDue, expiresBefore, neverExpires, unusedSince, neverUsed, now, limit } = query
   const name = nameContains === undefined ? undefined : foldAscii(nameContains)
   const filter = {
     ...indexFilter(query),
-    ...{ statuses, rotationDue, expiresBefore, neverExpires, unusedSince, neverUsed, now, budget: LIST_STEP },
+    ...{ statuses, idStartsWith, rotationDue, expiresBefore, neverExpires, unusedSince, neverUsed, now, budget: LIST_STEP },
     name: name === undefined ? undefined : wellFormed(name),
   }
   const page: ListedToken[] = []

@@ -1,12 +1,13 @@
 import type { JSX } from 'preact'
 import { useEffect } from 'preact/hooks'
+import { AuditScreen } from './audit/screen.js'
 import { Detail } from './detail/detail.js'
 import { call } from './lib/api.js'
 import { config } from './lib/config.js'
 import { useLoad } from './lib/hooks.js'
 import { t } from './lib/text.js'
 import type { Me, Scopes, World } from './lib/types.js'
-import { usePlace } from './lib/url.js'
+import { type Place, usePlace } from './lib/url.js'
 import { WorldContext } from './lib/world.js'
 import { List } from './list/list.js'
 import { Announcer } from './ui/announce.js'
@@ -32,7 +33,7 @@ export function App(): JSX.Element {
         {world !== undefined && (
           // Another person sees other tokens: nothing of the one before stays.
           <WorldContext.Provider key={world.me.id} value={world}>
-            {place.token === undefined ? <List place={place} /> : <Detail key={place.token} id={place.token} place={place} />}
+            <Screen place={place} />
           </WorldContext.Provider>
         )}
       </main>
@@ -41,6 +42,11 @@ export function App(): JSX.Element {
       <Asker />
     </>
   )
+}
+
+function Screen({ place }: { readonly place: Place }): JSX.Element {
+  if (place.token !== undefined) return <Detail key={place.token} id={place.token} place={place} />
+  return place.screen === 'audit' ? <AuditScreen place={place} /> : <List place={place} />
 }
 
 async function loadWorld(signal: AbortSignal): Promise<World> {

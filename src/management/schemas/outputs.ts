@@ -53,6 +53,13 @@ export const tokenPage: z.ZodType = z
   .strictObject({ items: z.array(tokenRecord), nextCursor: z.string().optional() })
   .meta({ id: 'TokenPage', description: 'Newest first. Without `nextCursor` it is the last page.' })
 
+const upTo = z.strictObject({ count, more: z.literal(true).optional() }).meta({ description: 'With `more` there are more than these.' })
+
+/** How many tokens there are of each kind. */
+export const tokenCounts: z.ZodType = z
+  .strictObject({ total: upTo, active: upTo, expiring: upTo, rotationDue: upTo, unused: upTo.optional() })
+  .meta({ id: 'TokenCounts', description: 'All, active, expiring within seven days, due for rotation, unused for 90 days.' })
+
 /** What happened to a token. */
 export const auditEvent: z.ZodType = z
   .strictObject({

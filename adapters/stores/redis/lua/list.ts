@@ -26,6 +26,7 @@ local function statusOf(revoked, t)
 end
 
 local function visit(id)
+  if q.idStartsWith and string.sub(id, 1, #q.idStartsWith) ~= q.idStartsWith then return false end
   -- Apart, because a search looks at very many names that do not match.
   if q.name and not string.find(call('HGET', P .. 't:' .. id, 'n') or '', q.name, 1, true) then return false end
   local t = call('HMGET', P .. 't:' .. id, 'v', 'q', 'x', 'ra', 'da', 'nb', 'ex', 'du', 'rp')

@@ -18,6 +18,9 @@ const page = (builder: Builder, query: EventQuery, more: (eb: Events) => readonl
       const conditions: Expression<SqlBool>[] = [eb('prefix', '=', query.prefix), ...more(eb)]
       if (query.tenantIds !== undefined) conditions.push(eb('tenant_id', 'in', [...query.tenantIds]))
       if (query.actions !== undefined) conditions.push(eb('action', 'in', [...query.actions]))
+      if (query.actorId !== undefined) conditions.push(eb('actor_id', '=', query.actorId))
+      if (query.from !== undefined) conditions.push(eb('at', '>=', query.from))
+      if (query.to !== undefined) conditions.push(eb('at', '<', query.to))
       if (query.after !== undefined) conditions.push(eb('seq', '<', query.after))
       return eb.and(conditions)
     })

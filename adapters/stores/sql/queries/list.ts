@@ -27,6 +27,10 @@ const idsOf = ({ builder, quirks }: Sql, query: ListQuery, folded: string, plan:
         const conditions: Expression<SqlBool>[] = filterConditions(eb, query, column)
         if (query.statuses !== undefined) conditions.push(eb.or(query.statuses.map((status) => statusCondition(eb, status, now, column))))
         if (folded !== '') conditions.push(quirks.nameContains(folded))
+        if (query.idStartsWith !== undefined) {
+          // A range, which the primary key answers, and in which no character is a pattern. No id has a character behind `z`.
+          conditions.push(eb('tokens.id', '>=', query.idStartsWith), eb('tokens.id', '<', `${query.idStartsWith}{`))
+        }
         if (plan.narrow !== undefined) conditions.push(plan.narrow)
         if (query.rotationDue) {
           conditions.push(eb('tokens.rotation_due_at', '<=', now), eb('tokens.revoked_at', 'is', null))

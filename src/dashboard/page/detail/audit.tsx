@@ -4,6 +4,7 @@ import { call } from '../lib/api.js'
 import { useLoad, useTask } from '../lib/hooks.js'
 import { fieldName, t, textOr } from '../lib/text.js'
 import type { AuditEvent, Page } from '../lib/types.js'
+import { linkTo, type Place } from '../lib/url.js'
 import { Button } from '../ui/button.js'
 import { Icon, type IconName } from '../ui/icons.js'
 import { ProblemLine } from '../ui/problem.js'
@@ -58,7 +59,8 @@ export function Audit({ id }: { readonly id: string }): JSX.Element {
 const load = (id: string, cursor?: string, signal?: AbortSignal): Promise<Page<AuditEvent>> =>
   call('GET', `${id}/events`, { query: { limit: LIMIT, cursor }, ...(signal && { signal }) })
 
-function Entry({ event }: { readonly event: AuditEvent }): JSX.Element {
+/** One event. `place` links the token that it is about, where the page shows more than one. */
+export function Entry({ event, place }: { readonly event: AuditEvent; readonly place?: Place }): JSX.Element {
   const fields = [...new Set([...Object.keys(event.before ?? {}), ...Object.keys(event.after ?? {})])]
   const presented = event.action === 'token.refused'
   return (
@@ -78,6 +80,18 @@ function Entry({ event }: { readonly event: AuditEvent }): JSX.Element {
         </p>
         <p class="sub">
           <Ago at={event.at} />
+          {place !== undefined && event.tokenId !== undefined && (
+            <>
+              {' · '}
+              <a {...linkTo({ ...place, token: event.tokenId })}>{t('audit.onToken', { id: event.tokenId })}</a>
+            </>
+          )}
+          {place !== undefined && event.tenantId !== undefined && (
+            <>
+              {' · '}
+              <bdi>{event.tenantId}</bdi>
+            </>
+          )}
           {event.ip && <span class="mono"> {t('audit.from', { ip: event.ip })}</span>}
         </p>
         {event.reason && (

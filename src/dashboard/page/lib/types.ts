@@ -34,6 +34,11 @@ export type Scopes = {
   readonly inherit: boolean
 }
 
+type Count = { readonly count: number; readonly more?: true }
+
+/** How much there is to do. */
+export type Counts = { readonly [name in 'total' | 'expiring' | 'rotationDue']: Count } & { readonly unused?: Count }
+
 export type Summary = {
   readonly tokenId: string
   readonly total: number
@@ -54,6 +59,8 @@ export type AuditEvent = {
   readonly at: string
   readonly action: string
   readonly actorId: string
+  readonly tokenId?: string
+  readonly tenantId?: string
   readonly ip?: string
   readonly reason?: string
   readonly code?: string

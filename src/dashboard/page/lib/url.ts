@@ -5,6 +5,8 @@ import { mayLeave, stays } from './guard.js'
 /** What the page shows. It stands in the address, so that a reload, a bookmark and the back button keep it; never anything secret. */
 export type Place = {
   readonly token?: string
+  /** Another screen than the list: `audit`. */
+  readonly screen?: string
   readonly q?: string
   readonly client?: string
   readonly status?: string
@@ -12,9 +14,16 @@ export type Place = {
   readonly sort?: string
   readonly size?: string
   readonly page?: string
+  readonly actor?: string
+  readonly action?: string
+  readonly about?: string
+  readonly from?: string
+  readonly to?: string
 }
 
-const NAMES = ['token', 'q', 'client', 'status', 'view', 'sort', 'size', 'page'] as const
+const LIST = ['q', 'client', 'status', 'view', 'sort', 'size', 'page'] as const
+const AUDIT = ['actor', 'action', 'about', 'from', 'to'] as const
+const NAMES = ['screen', 'token', ...LIST, ...AUDIT] as const
 
 function read(): Place {
   const query = new URLSearchParams(location.search)

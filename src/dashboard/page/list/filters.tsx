@@ -1,15 +1,14 @@
 import type { JSX } from 'preact'
-import { useEffect, useRef, useState } from 'preact/hooks'
-import { cutTokens } from '../lib/cut.js'
+import { useEffect, useRef } from 'preact/hooks'
 import { t } from '../lib/text.js'
 import type { Me } from '../lib/types.js'
 import { go, type Place } from '../lib/url.js'
 import { useWorld } from '../lib/world.js'
+import { Choice, Debounced } from '../ui/filter.js'
 import { Icon } from '../ui/icons.js'
 import { VIEWS, type View, viewOf } from './query.js'
 
 const STATUSES = ['active', 'inactive', 'pending', 'expired', 'revoked'] as const
-const PAUSE_MS = 250
 /** What nobody can know where uses are not counted. */
 const USES: ReadonlySet<View> = new Set(['neverUsed', 'unused'])
 
@@ -78,62 +77,5 @@ export function Filters({ place, me }: { readonly place: Place; readonly me: Me 
         ))}
       </fieldset>
     </search>
-  )
-}
-
-function Choice(props: {
-  readonly label: string
-  readonly value: string
-  readonly options: readonly (readonly [string, string])[]
-  readonly onChange: (value: string) => void
-}): JSX.Element {
-  return (
-    <select aria-label={props.label} value={props.value} onChange={(event) => props.onChange(event.currentTarget.value)}>
-      {props.options.map(([value, text]) => (
-        <option key={value} value={value}>
-          {text}
-        </option>
-      ))}
-    </select>
-  )
-}
-
-/** A text that is handed on when the typing pauses. */
-function Debounced(props: {
-  readonly label: string
-  readonly value: string
-  readonly onChange: (value: string) => void
-  readonly inputRef?: { current: HTMLInputElement | null }
-}): JSX.Element {
-  const [text, setText] = useState(props.value)
-  const timer = useRef<ReturnType<typeof setTimeout>>(undefined)
-  // When the pause is over, other filters may have changed.
-  const latest = useRef(props.onChange)
-  latest.current = props.onChange
-  useEffect(() => setText(props.value), [props.value])
-  useEffect(() => () => clearTimeout(timer.current), [])
-  const change = (typed: string): void => {
-    // A token that is pasted here must not get any further.
-    const value = cutTokens(typed)
-    setText(value)
-    clearTimeout(timer.current)
-    timer.current = setTimeout(() => latest.current(value), PAUSE_MS)
-  }
-  return (
-    <input
-      ref={props.inputRef ?? null}
-      type="search"
-      autoComplete="off"
-      spellcheck={false}
-      maxLength={200}
-      placeholder={props.label}
-      aria-label={props.label}
-      value={text}
-      onInput={(event) => {
-        const { currentTarget } = event
-        change(currentTarget.value)
-        currentTarget.value = cutTokens(currentTarget.value)
-      }}
-    />
   )
 }

@@ -8,12 +8,13 @@ import { useLoad, useNarrow } from '../lib/hooks.js'
 import { t } from '../lib/text.js'
 import { useTitle } from '../lib/title.js'
 import type { Summary, Token } from '../lib/types.js'
-import { go, type Place, useScroll } from '../lib/url.js'
+import { go, linkTo, type Place, useScroll } from '../lib/url.js'
 import { useWorld } from '../lib/world.js'
 import { announce } from '../ui/announce.js'
 import { Banner } from '../ui/banner.js'
 import { Blank } from '../ui/blank.js'
 import { Button } from '../ui/button.js'
+import { Icon } from '../ui/icons.js'
 import { ProblemState } from '../ui/problem.js'
 import { Bulk } from './bulk.js'
 import { Cards } from './cards.js'
@@ -21,6 +22,7 @@ import { Filters } from './filters.js'
 import { Pager } from './pager.js'
 import { isFiltered, loadRows } from './query.js'
 import { Skeleton } from './skeleton.js'
+import { Strip } from './strip.js'
 import { Table, type Uses } from './table.js'
 
 const DAYS = 14
@@ -33,10 +35,15 @@ export function List({ place }: { readonly place: Place }): JSX.Element {
   const [open, setOpen] = useState<'create' | 'revokeAll' | undefined>()
   const [acting, setActing] = useState<{ readonly token: Token; readonly act: Act } | undefined>()
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set())
-  const loaded = useLoad(JSON.stringify(place), (signal) => loadRows(place, signal))
+  const loaded = useLoad(JSON.stringify(place), (signal) => loadRows(place, me.prefix, signal))
   const { data: rows, problem, loading, reload } = loaded
   const items = rows?.items ?? []
   const uses = useUses(items)
+  const [round, setRound] = useState(0)
+  const changed = (): void => {
+    reload()
+    setRound((before) => before + 1)
+  }
   useTitle()
   useScroll(rows !== undefined && !loading)
   useEffect(() => setSelected(new Set()), [JSON.stringify(place)])
@@ -47,7 +54,7 @@ export function List({ place }: { readonly place: Place }): JSX.Element {
   const onAct = (token: Token, act: Act): void => setActing({ token, act })
   const stopActing = (): void => setActing(undefined)
   const chosen = items.filter(({ id }) => selected.has(id))
-  const shown = { items, uses, selected, onSelect: setSelected, place, onAct, onChanged: reload }
+  const shown = { items, uses, selected, onSelect: setSelected, place, onAct, onChanged: changed }
   return (
     <>
       <div class="head">
@@ -56,6 +63,10 @@ export function List({ place }: { readonly place: Place }): JSX.Element {
           <p class="muted">{t('app.subtitle')}</p>
         </div>
         <div class="head-actions">
+          <a class="button plain" {...linkTo({ screen: 'audit' })}>
+            <Icon name="clock" />
+            {t('action.audit')}
+          </a>
           <Button kind="danger-quiet" onClick={() => setOpen('revokeAll')}>
             {t('action.revokeAll')}
           </Button>
@@ -64,6 +75,7 @@ export function List({ place }: { readonly place: Place }): JSX.Element {
           </Button>
         </div>
       </div>
+      <Strip place={place} round={round} />
       <Filters place={place} me={me} />
       {rows?.cut && <Banner tone="info">{t('list.sortNote')}</Banner>}
       {problem !== undefined ? (
@@ -87,7 +99,7 @@ export function List({ place }: { readonly place: Place }): JSX.Element {
           tokens={chosen}
           onDone={(failed) => {
             setSelected(new Set(failed.map(({ id }) => id)))
-            reload()
+            changed()
           }}
           onClear={() => setSelected(new Set())}
         />
@@ -96,15 +108,15 @@ export function List({ place }: { readonly place: Place }): JSX.Element {
         <Acts
           {...acting}
           onClose={stopActing}
-          onChanged={reload}
+          onChanged={changed}
           onMade={() => {
             stopActing()
-            reload()
+            changed()
           }}
         />
       )}
-      {open === 'create' && <Create onClose={() => setOpen(undefined)} onMade={reload} />}
-      {open === 'revokeAll' && <RevokeAll client={place.client} onClose={() => setOpen(undefined)} onDone={reload} />}
+      {open === 'create' && <Create onClose={() => setOpen(undefined)} onMade={changed} />}
+      {open === 'revokeAll' && <RevokeAll client={place.client} onClose={() => setOpen(undefined)} onDone={changed} />}
     </>
   )
 }

@@ -7,7 +7,7 @@ import type { Place } from '../lib/url.js'
 import { loadPage } from './pages.js'
 
 export const SIZES = ['10', '25', '50', '100'] as const
-export const VIEWS = ['all', 'neverUsed', 'unused', 'noExpiry', 'expiring', 'rotationDue'] as const
+export const VIEWS = ['all', 'neverUsed', 'unused', 'noExpiry', 'expiringWeek', 'expiring', 'rotationDue'] as const
 export type View = (typeof VIEWS)[number]
 export type Column = 'name' | 'client' | 'lastUsed' | 'expires' | 'created'
 
@@ -38,6 +38,7 @@ export function filtersOf(place: Place): Query {
     ...(view === 'neverUsed' && { neverUsed: true }),
     ...(view === 'unused' && { unusedFor: '90d' }),
     ...(view === 'noExpiry' && { neverExpires: true }),
+    ...(view === 'expiringWeek' && { expiresWithin: '7d' }),
     ...(view === 'expiring' && { expiresWithin: '30d' }),
     ...(view === 'rotationDue' && { rotationDue: true }),
   }
@@ -53,18 +54,44 @@ export type Rows = {
 }
 
 /** Loads what the place shows: a page in the order of the API, or up to 1,000 rows that are sorted here. */
-export async function loadRows(place: Place, signal: AbortSignal): Promise<Rows> {
+export async function loadRows(place: Place, prefix: string, signal: AbortSignal): Promise<Rows> {
   const size = sizeOf(place)
   const { column, descending } = sortOf(place)
   const filters = filtersOf(place)
   if (place.q !== undefined && isId(place.q)) return oneOrNamed(place.q, filters, size, signal)
-  if (column === 'created' && descending) return { ...(await loadPage(filters, size, pageOf(place), signal)), cut: false }
+  const [known, rows] = await Promise.all([
+    loadByHint(place, filters, prefix, signal),
+    column === 'created' && descending ? loadPage(filters, size, pageOf(place), signal) : undefined,
+  ])
+  if (rows !== undefined) return { ...rows, items: rows.page === 1 ? union(known, rows.items) : rows.items, cut: false }
   const all = await call<Page<Token>>('GET', '.', { query: { ...filters, limit: MOST }, signal })
-  const sorted = [...all.items].sort((a, b) => compare(a, b, column) * (descending ? -1 : 1))
+  const sorted = union(known, all.items).sort((a, b) => compare(a, b, column) * (descending ? -1 : 1))
   const page = Math.min(pageOf(place), Math.max(1, Math.ceil(sorted.length / size)))
   const items = sorted.slice((page - 1) * size, page * size)
   return { items, page, more: page * size < sorted.length, cut: all.nextCursor !== undefined }
 }
+
+/** What people see of a token, `acme_live_4kQ0…`, or the beginning of its id. Fewer characters are more often a name. */
+const HINT = /^([0-9A-Za-z]{4,15})…?$/
+/** As many as share the beginning of an id, at most. */
+const ALIKE = 20
+
+/** The tokens whose id begins as the search does. */
+async function loadByHint(
+  { q = '' }: Place,
+  { name: _, ...filters }: Query,
+  prefix: string,
+  signal: AbortSignal,
+): Promise<readonly Token[]> {
+  const [, start] = HINT.exec(q.startsWith(`${prefix}_`) ? q.slice(prefix.length + 1) : q) ?? []
+  if (start === undefined) return []
+  return (await call<Page<Token>>('GET', '.', { query: { ...filters, id: start, limit: ALIKE }, signal })).items
+}
+
+const union = (first: readonly Token[], second: readonly Token[]): Token[] => [
+  ...first,
+  ...second.filter(({ id }) => !first.some((known) => known.id === id)),
+]
 
 /** The token of this id, and those that are called so. */
 async function oneOrNamed(id: string, filters: Query, size: number, signal: AbortSignal): Promise<Rows> {

@@ -7,6 +7,7 @@ export const app = {
   'app.nowSignedInAs': 'You are signed in as {name} now',
   'app.environment': 'Tokens here begin with {prefix}',
 
+  'action.audit': 'Audit log',
   'action.create': 'Create token',
   'action.edit': 'Edit',
   'action.rotate': 'Rotate',

@@ -1,6 +1,6 @@
 /** The texts of the list. */
 export const list = {
-  'list.search': 'Search by name',
+  'list.search': 'Search by name, id or prefix',
   'list.client': 'Client',
   'list.anyClient': 'All clients',
   'list.clientHint': 'Client id',
@@ -13,8 +13,22 @@ export const list = {
   'view.neverUsed': 'Never used',
   'view.unused': 'Unused for 90 days',
   'view.noExpiry': 'No expiry',
+  'view.expiringWeek': 'Expires within 7 days',
   'view.expiring': 'Expires within 30 days',
   'view.rotationDue': 'Rotation due',
+
+  'strip.title': 'At a glance',
+  'strip.total': '{count} tokens',
+  'strip.total.one': '1 token',
+  'strip.totalMore': 'More than {count} tokens',
+  'strip.expiring': '{count} expire this week',
+  'strip.expiring.one': '1 expires this week',
+  'strip.expiringMore': 'More than {count} expire this week',
+  'strip.rotationDue': '{count} rotations due',
+  'strip.rotationDue.one': '1 rotation due',
+  'strip.rotationDueMore': 'More than {count} rotations due',
+  'strip.unused': '{count} unused for 90 days',
+  'strip.unusedMore': 'More than {count} unused for 90 days',
 
   'list.caption': 'API tokens',
   'list.column.name': 'Token',

@@ -91,10 +91,10 @@ export const eventCases: StoreCases = {
       title: 'every given field of a query must match, and an empty list matches nothing',
       async run(stage) {
         const actions: readonly AuditAction[] = ['token.created', 'token.updated', 'token.rotated', 'token.refused']
-        const events = actions.flatMap((action) => [
-          event(stage.prefix, { action, tokenId: 'token1', tenantId: 'a', createdBy: 'bob' }),
-          event(stage.prefix, { action, tokenId: 'token2', tenantId: 'b', createdBy: 'eve' }),
-          event(stage.prefix, { action }),
+        const events = actions.flatMap((action, index) => [
+          event(stage.prefix, { action, at: START + index, actorId: 'Ann', tokenId: 'token1', tenantId: 'a', createdBy: 'bob' }),
+          event(stage.prefix, { action, at: START + index, actorId: 'Bea', tokenId: 'token2', tenantId: 'b', createdBy: 'eve' }),
+          event(stage.prefix, { action, at: START + index }),
         ])
         await stage.store.commit({ events })
         const queries: readonly [Partial<EventQuery>, (each: StoredEvent) => boolean][] = [
@@ -106,6 +106,11 @@ export const eventCases: StoreCases = {
           [{ actions: ['token.rotated', 'token.refused'] }, ({ action }) => action === 'token.rotated' || action === 'token.refused'],
           [{ actions: [] }, () => false],
           [{ createdBy: 'eve' }, ({ createdBy }) => createdBy === 'eve'],
+          [{ actorId: 'Ann' }, ({ actorId }) => actorId === 'Ann'],
+          [{ actorId: 'ann' }, () => false],
+          [{ from: START + 2 }, ({ at }) => at >= START + 2],
+          [{ to: START + 2 }, ({ at }) => at < START + 2],
+          [{ from: START + 1, to: START + 2, actorId: 'Ann' }, ({ at, actorId }) => at === START + 1 && actorId === 'Ann'],
           [
             { tenantIds: ['a'], actions: ['token.created'], createdBy: 'bob', tokenId: 'token1' },
             ({ tenantId, action }) => tenantId === 'a' && action === 'token.created',

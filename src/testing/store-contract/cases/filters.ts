@@ -183,6 +183,28 @@ export const filterCases: StoreCases = {
       },
     },
     {
+      title: 'the beginning of an id is compared byte for byte',
+      async run(stage) {
+        const ends = ['aB0zzzzzzzzzz', 'aB0zZzzzzzzzz', 'ab0zzzzzzzzzz', 'aB1zzzzzzzzzz', 'zzzzzzzzzzzzz'].map((end) => `Qx${end}`)
+        const made = ends.map((end, index) => token(stage.prefix, { id: end.padEnd(16, String(index)), name: `${index}` }))
+        await insert(stage.store, made)
+        const found: readonly [string, readonly string[]][] = [
+          ['Qx', ['0', '1', '2', '3', '4']],
+          ['QxaB', ['0', '1', '3']],
+          ['QxaB0zz', ['0']],
+          ['QxaB0zZ', ['1']],
+          ['Qxz', ['4']],
+          [made[2]?.id ?? '', ['2']],
+          ['xaB', []],
+          ['qx', []],
+        ]
+        for (const [idStartsWith, names] of found) {
+          ensureSameMembers(await listNames(stage, { idStartsWith }), names, `tokens whose id begins with ${idStartsWith}`)
+        }
+        ensureEqual(await listNames(stage, { idStartsWith: 'QxaB', nameContains: '3' }), ['3'], 'other filters hold too')
+      },
+    },
+    {
       title: 'filters see an update at once',
       async run(stage) {
         const old = await inserted(stage, { ownerId: 'o', name: 'Before', rotationDueAt: START })

@@ -134,6 +134,7 @@ export const pagingCases: StoreCases = {
           { createdBy: 'bob' },
           { nameContains: 'pick' },
           { nameContains: 'k' },
+          { idStartsWith: '', nameContains: 'pick' },
           { statuses: ['active'] },
           { statuses: ['active', 'pending'], tenantIds: ['a'] },
           { ids: order },

@@ -1,0 +1,36 @@
+import type { JSX } from 'preact'
+import { ACTIONS } from '../../../model/event.js'
+import { t } from '../lib/text.js'
+import { go, type Place } from '../lib/url.js'
+import { Choice, Debounced } from '../ui/filter.js'
+
+/** Who, what, which token, and when. */
+export function EventFilters({ place }: { readonly place: Place }): JSX.Element {
+  const narrowTo = (change: Place): void => go({ ...place, ...change }, 'replace')
+  const day = (name: 'from' | 'to', label: string): JSX.Element => (
+    <label class="day-filter">
+      {label}
+      <input type="date" value={place[name] ?? ''} onInput={(event) => narrowTo({ [name]: event.currentTarget.value })} />
+    </label>
+  )
+  return (
+    <search class="filters" aria-label={t('audit.filters')}>
+      <div class="filter-row">
+        <div class="client-filter">
+          <Debounced label={t('audit.actor')} value={place.actor ?? ''} onChange={(actor) => narrowTo({ actor })} />
+        </div>
+        <div class="client-filter">
+          <Debounced label={t('audit.token')} value={place.about ?? ''} onChange={(about) => narrowTo({ about })} />
+        </div>
+        <Choice
+          label={t('audit.action')}
+          value={place.action ?? ''}
+          options={[['', t('audit.anyAction')], ...ACTIONS.map((action): [string, string] => [action, action])]}
+          onChange={(action) => narrowTo({ action })}
+        />
+        {day('from', t('audit.since'))}
+        {day('to', t('audit.until'))}
+      </div>
+    </search>
+  )
+}

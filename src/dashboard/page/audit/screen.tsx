@@ -1,0 +1,110 @@
+import type { JSX } from 'preact'
+import { useEffect, useState } from 'preact/hooks'
+import { Entry } from '../detail/audit.js'
+import type { Query } from '../lib/api.js'
+import { useLoad, useTask } from '../lib/hooks.js'
+import { t } from '../lib/text.js'
+import { useTitle } from '../lib/title.js'
+import type { AuditEvent, Page } from '../lib/types.js'
+import { linkTo, type Place, useScroll } from '../lib/url.js'
+import { announce } from '../ui/announce.js'
+import { Button } from '../ui/button.js'
+import { download } from '../ui/download.js'
+import { Icon } from '../ui/icons.js'
+import { ProblemLine, ProblemState } from '../ui/problem.js'
+import { say } from '../ui/toasts.js'
+import { csvOf } from './csv.js'
+import { EventFilters } from './filters.js'
+import { eventFilters, loadEvents } from './query.js'
+
+const LIMIT = 50
+/** An export asks for so many pages of so many events, at most. */
+const EXPORT = { pages: 10, limit: 1000 }
+
+/** What happened to every token that the reader may see. */
+export function AuditScreen({ place }: { readonly place: Place }): JSX.Element {
+  const query = eventFilters(place)
+  const key = JSON.stringify(query)
+  const first = useLoad(key, (signal) => loadEvents({ ...query, limit: LIMIT }, signal))
+  const { busy, problem, run } = useTask()
+  useTitle(t('audit.log'))
+  useScroll(first.data !== undefined)
+  useEffect(() => {
+    if (first.data?.items.length === 0) announce(t('audit.logNone'))
+  }, [first.data])
+  const save = (): Promise<void> =>
+    run(async () => {
+      const { items, more } = await collect(query)
+      download('audit.csv', 'text/csv;charset=utf-8', csvOf(items))
+      say(t(more ? 'audit.exportedMore' : 'audit.exported', { count: items.length }))
+    })
+  return (
+    <>
+      <nav>
+        <a class="back" {...linkTo({})}>
+          <Icon name="back" />
+          {t('action.back')}
+        </a>
+      </nav>
+      <div class="head">
+        <div>
+          <h1 tabIndex={-1}>{t('audit.log')}</h1>
+          <p class="muted">{t('audit.logText')}</p>
+        </div>
+        <div class="head-actions">
+          <Button icon="down" busy={busy} onClick={() => void save()}>
+            {t('audit.export')}
+          </Button>
+        </div>
+      </div>
+      <EventFilters place={place} />
+      <ProblemLine problem={problem} />
+      <div class="card audit-log" aria-busy={first.loading}>
+        {first.data === undefined && first.problem !== undefined && <ProblemState {...first} problem={first.problem} />}
+        {first.data === undefined && first.problem === undefined && <p class="muted none">{t('use.loading')}</p>}
+        {first.data !== undefined && <Events key={key} place={place} query={query} first={first.data} />}
+      </div>
+    </>
+  )
+}
+
+function Events({ place, query, first }: { readonly place: Place; readonly query: Query; readonly first: Page<AuditEvent> }): JSX.Element {
+  const [older, setOlder] = useState<Page<AuditEvent> | undefined>()
+  const { busy, problem, run } = useTask()
+  const events = [...first.items, ...(older?.items ?? [])]
+  const cursor = (older ?? first).nextCursor
+  const more = (): Promise<void> =>
+    run(async () => {
+      const page = await loadEvents({ ...query, limit: LIMIT, cursor })
+      setOlder({ ...page, items: [...(older?.items ?? []), ...page.items] })
+    })
+  if (events.length === 0) return <p class="muted none">{t('audit.logNone')}</p>
+  return (
+    <>
+      <ol class="audit">
+        {events.map((event) => (
+          <Entry key={event.id} event={event} place={place} />
+        ))}
+      </ol>
+      <ProblemLine problem={problem} />
+      {cursor !== undefined && (
+        <Button kind="quiet" busy={busy} onClick={() => void more()}>
+          {t('action.more')}
+        </Button>
+      )}
+    </>
+  )
+}
+
+/** Everything that matches, up to a bound. */
+async function collect(query: Query): Promise<{ readonly items: readonly AuditEvent[]; readonly more: boolean }> {
+  const items: AuditEvent[] = []
+  let cursor: string | undefined
+  for (let page = 0; page < EXPORT.pages; page += 1) {
+    const found = await loadEvents({ ...query, limit: EXPORT.limit, cursor })
+    items.push(...found.items)
+    cursor = found.nextCursor
+    if (cursor === undefined) return { items, more: false }
+  }
+  return { items, more: true }
+}

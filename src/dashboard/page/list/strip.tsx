@@ -1,0 +1,43 @@
+import type { JSX } from 'preact'
+import { call } from '../lib/api.js'
+import { useLoad } from '../lib/hooks.js'
+import { type Key, t } from '../lib/text.js'
+import type { Counts } from '../lib/types.js'
+import { go, type Place } from '../lib/url.js'
+import { type View, viewOf } from './query.js'
+
+const PARTS: readonly { readonly name: keyof Counts; readonly view: View; readonly text: Key; readonly more: Key }[] = [
+  { name: 'total', view: 'all', text: 'strip.total', more: 'strip.totalMore' },
+  { name: 'expiring', view: 'expiringWeek', text: 'strip.expiring', more: 'strip.expiringMore' },
+  { name: 'rotationDue', view: 'rotationDue', text: 'strip.rotationDue', more: 'strip.rotationDueMore' },
+  { name: 'unused', view: 'unused', text: 'strip.unused', more: 'strip.unusedMore' },
+]
+
+/** How many tokens there are and what there is to do, each a filter. The list never waits for it. */
+export function Strip({ place, round }: { readonly place: Place; readonly round: number }): JSX.Element {
+  const { data } = useLoad(`${place.client ?? ''} ${round}`, (signal) =>
+    call<Counts>('GET', 'counts', { query: { tenantId: place.client?.slice(0, 200) }, signal }),
+  )
+  const show = (view: View): void => go({ ...(place.client !== undefined && { client: place.client }), ...(view !== 'all' && { view }) })
+  return (
+    <fieldset class="strip">
+      <legend class="hidden">{t('strip.title')}</legend>
+      {PARTS.map(({ name, view, text, more }) => {
+        const found = data?.[name]
+        if (found === undefined) return null
+        const { count } = found
+        return (
+          <button
+            key={name}
+            type="button"
+            class={view !== 'all' && count > 0 ? 'due' : ''}
+            aria-pressed={viewOf(place) === view}
+            onClick={() => show(view)}
+          >
+            {t(found.more ? more : text, { count })}
+          </button>
+        )
+      })}
+    </fieldset>
+  )
+}

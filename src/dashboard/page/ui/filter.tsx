@@ -1,0 +1,63 @@
+import type { JSX } from 'preact'
+import { useEffect, useRef, useState } from 'preact/hooks'
+import { cutTokens } from '../lib/cut.js'
+
+const PAUSE_MS = 250
+
+/** One of a few. */
+export function Choice(props: {
+  readonly label: string
+  readonly value: string
+  readonly options: readonly (readonly [string, string])[]
+  readonly onChange: (value: string) => void
+}): JSX.Element {
+  return (
+    <select aria-label={props.label} value={props.value} onChange={(event) => props.onChange(event.currentTarget.value)}>
+      {props.options.map(([value, text]) => (
+        <option key={value} value={value}>
+          {text}
+        </option>
+      ))}
+    </select>
+  )
+}
+
+/** A text that is handed on when the typing pauses. */
+export function Debounced(props: {
+  readonly label: string
+  readonly value: string
+  readonly onChange: (value: string) => void
+  readonly inputRef?: { current: HTMLInputElement | null }
+}): JSX.Element {
+  const [text, setText] = useState(props.value)
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined)
+  // When the pause is over, other filters may have changed.
+  const latest = useRef(props.onChange)
+  latest.current = props.onChange
+  useEffect(() => setText(props.value), [props.value])
+  useEffect(() => () => clearTimeout(timer.current), [])
+  const change = (typed: string): void => {
+    // A token that is pasted here must not get any further.
+    const value = cutTokens(typed)
+    setText(value)
+    clearTimeout(timer.current)
+    timer.current = setTimeout(() => latest.current(value), PAUSE_MS)
+  }
+  return (
+    <input
+      ref={props.inputRef ?? null}
+      type="search"
+      autoComplete="off"
+      spellcheck={false}
+      maxLength={200}
+      placeholder={props.label}
+      aria-label={props.label}
+      value={text}
+      onInput={(event) => {
+        const { currentTarget } = event
+        change(currentTarget.value)
+        currentTarget.value = cutTokens(currentTarget.value)
+      }}
+    />
+  )
+}

@@ -1,0 +1,46 @@
+import * as z from 'zod'
+import type { ListInput, TokenHandle } from '../../instance.js'
+import { readShape, text } from '../../policy/shape.js'
+import type { Route } from '../route.js'
+import { tokenCounts } from '../schemas/outputs.js'
+
+/** Counting stops here, so that it costs no more than the largest page of a list. */
+const MOST = 1000
+
+const countsShape = z.strictObject({ tenantId: text(1, 200).meta({ description: 'Of this tenant only.' }).optional() })
+
+/** What is over needs nothing any more. */
+const ALIVE = ['active', 'pending', 'inactive'] as const
+
+type Count = { readonly count: number; readonly more?: true }
+
+/** `GET /counts` */
+export const countTokens: Route = {
+  access: 'actor',
+  method: 'GET',
+  path: '/counts',
+  operationId: 'countTokens',
+  summary: 'Count tokens that need attention',
+  description: `Only what you may see. Counting stops at ${MOST}; then \`more\` is true.`,
+  query: countsShape,
+  answers: [{ status: 200, description: 'How many there are of each kind.', schema: tokenCounts }],
+  refusals: [],
+  examples: () => [{ name: 'tenant', summary: 'Of one tenant', query: { tenantId: 'acme' } }],
+  async run({ query, inside }, { handle }) {
+    const { tenantId } = readShape(countsShape, query, 'query')
+    const count = (filter: ListInput): Promise<Count> => countUpTo(handle, { ...filter, tenantId })
+    const [total, active, expiring, rotationDue, unused] = await Promise.all([
+      count({}),
+      count({ status: 'active' }),
+      count({ status: ALIVE, expiresWithin: '7d' }),
+      count({ rotationDue: true }),
+      inside.settings.usage === undefined ? undefined : count({ status: ALIVE, unusedFor: '90d' }),
+    ])
+    return { status: 200, body: { total, active, expiring, rotationDue, ...(unused !== undefined && { unused }) } }
+  },
+}
+
+async function countUpTo(handle: TokenHandle, filter: ListInput): Promise<Count> {
+  const { items, nextCursor } = await handle.list({ ...filter, limit: MOST })
+  return { count: items.length, ...(nextCursor !== undefined && { more: true }) }
+}

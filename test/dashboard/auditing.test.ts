@@ -1,0 +1,106 @@
+import { readFile } from 'node:fs/promises'
+import type { Page } from 'playwright-core'
+import { describe, expect, it } from 'vitest'
+import { csvOf } from '../../src/dashboard/page/audit/csv.js'
+import { findChromium } from './support/browser.js'
+import type { World } from './support/host.js'
+import { seed } from './support/seed.js'
+import { press, stage } from './support/stage.js'
+
+const { path = '', skip } = findChromium()
+
+const lines = (page: Page): Promise<string[]> => page.locator('.audit-line').allTextContents()
+
+describe('events as CSV', () => {
+  const event = { id: '1', at: '2030-01-01T00:00:00.000Z', action: 'token.created', actorId: 'ann' }
+
+  it.each(['=1+1', '+1', '-1', '@SUM(A1)', '\t=1', '\r=1', ' =1', '\u200b=1', '＝1', '|cmd', '%0A'])(
+    'keep %j from being a formula',
+    (reason) => {
+      expect(
+        csvOf([{ ...event, reason }])
+          .split('\r\n')
+          .slice(1)
+          .join('\r\n'),
+      ).toContain(`"'${reason}"`)
+    },
+  )
+
+  it('leave other text as it is, and keep quotes, commas and lines inside of their cell', () => {
+    const text = csvOf([{ ...event, reason: 'a "b", c\nd', before: { name: '=x' }, after: { name: 'y' } }])
+    expect(text.endsWith('"","a ""b"", c\nd","","","{""name"":""=x""}","{""name"":""y""}"\r\n')).toBe(true)
+    expect(text.startsWith('"at","action","actorId","tokenId"')).toBe(true)
+  })
+})
+
+describe.skipIf(skip !== undefined)(`the audit log ${skip ?? ''}`, () => {
+  const play = stage(path)
+
+  it('shows what happened to all tokens, by actor, action, token and time', () => {
+    let ids: ReadonlyMap<string, string> = new Map()
+    return play({ before: async (world) => (ids = await seed(world)) }, async ({ page, world }) => {
+      await page.getByRole('link', { name: 'Audit log' }).click()
+      await page.getByRole('heading', { name: 'Audit log' }).waitFor()
+      await expect.poll(async () => (await lines(page)).length).toBeGreaterThan(14)
+      await page.getByRole('searchbox', { name: 'Actor' }).fill('bo@bolt.example')
+      await expect.poll(async () => new Set((await lines(page)).map((line) => line.split(' ')[0]))).toEqual(new Set(['bo@bolt.example']))
+      await page.getByRole('combobox', { name: 'Action' }).selectOption('token.rotated')
+      await expect.poll(() => lines(page)).toEqual(['bo@bolt.example rotated it'])
+      await page.getByRole('searchbox', { name: 'Actor' }).fill('')
+      await page.getByRole('combobox', { name: 'Action' }).selectOption('token.revoked')
+      await expect.poll(() => lines(page)).toEqual(['ada@acme.example revoked it'])
+      await page.getByRole('combobox', { name: 'Action' }).selectOption('')
+      await page.getByRole('searchbox', { name: 'Token id' }).fill(ids.get('Support desk') ?? '')
+      await expect.poll(() => lines(page)).toEqual(['ada@acme.example deactivated it', 'ada@acme.example created it'])
+      const day = new Date(Date.now() - 10 * 86_400_000).toISOString().slice(0, 10)
+      await page.getByLabel('From', { exact: true }).fill(day)
+      await expect.poll(() => lines(page)).toEqual(['ada@acme.example deactivated it'])
+      await page.getByLabel('To', { exact: true }).fill(day)
+      await page.locator('.audit-log').getByText('No event fits these filters.').waitFor()
+      await page.goto(`${world.url}?screen=audit&about=${ids.get('Support desk')}`)
+      await page
+        .getByRole('link', { name: `Token ${ids.get('Support desk')}` })
+        .first()
+        .click()
+      await page.getByRole('heading', { name: 'Support desk' }).waitFor()
+      await page.goBack()
+      await page.getByRole('heading', { name: 'Audit log' }).waitFor()
+      await page.getByRole('link', { name: 'All tokens' }).click()
+      await page.getByRole('link', { name: 'Price feed' }).waitFor()
+    })
+  })
+
+  it('goes further back on demand, and is saved whole', () => {
+    const many = async ({ tokens }: World): Promise<void> => {
+      const { record } = await tokens.system.create({ name: 'ERP', scopes: [] })
+      for (let round = 0; round < 60; round += 1) await tokens.system.update(record.id, { name: `ERP ${round}` })
+      await tokens.as({ id: '=HYPERLINK("https://elsewhere.test")', tenants: '*', manages: 'all' }).revoke(record.id, { reason: '=1+1' })
+    }
+    return play({ before: many, at: '?screen=audit' }, async ({ page }) => {
+      await expect.poll(async () => (await lines(page)).length).toBe(50)
+      await press(page, 'Show older')
+      await expect.poll(async () => (await lines(page)).length).toBe(62)
+      const saved = page.waitForEvent('download')
+      await press(page, 'Export CSV')
+      const file = await saved
+      expect(file.suggestedFilename()).toBe('audit.csv')
+      await page.getByText('62 events exported').waitFor()
+      const text = await readFile(await file.path(), 'utf8')
+      expect(text.trim().split('\r\n')).toHaveLength(63)
+      expect(text).toContain(`"'=HYPERLINK(""https://elsewhere.test"")"`)
+      expect(text).toContain(`"'=1+1"`)
+    })
+  })
+
+  it('says what could not be loaded, and shows nobody what they may not see', () =>
+    play({ before: seed, user: 'uma', at: '?screen=audit' }, async ({ page, world }) => {
+      await page.locator('.audit-log').getByText('No event fits these filters.').waitFor()
+      await page.context().addCookies([{ name: 'user', value: 'ada', url: world.origin }])
+      await page.reload()
+      await page.locator('.audit-line').first().waitFor()
+      expect(await page.getByText('corvid').count()).toBe(0)
+      world.store.behave({ events: { do: 'fail', error: new Error('down') } })
+      await page.reload()
+      await page.getByRole('heading', { name: 'The token store cannot be reached' }).waitFor()
+    }))
+})
