@@ -72,7 +72,7 @@ function retryMs({ retryAfter = 0 }: Problem, failures: number): number {
 
 /** Is the window narrow? */
 export function useNarrow(): boolean {
-  const [media] = useState(() => matchMedia('(max-width: 67.4375rem)'))
+  const [media] = useState(() => matchMedia('(max-width: 71rem)'))
   const [narrow, setNarrow] = useState(media.matches)
   useEffect(() => {
     const update = (): void => setNarrow(media.matches)
