@@ -11,7 +11,7 @@ export const jest: Suite = {
   sample: true,
   async run(bench) {
     const packages = ['latchkey', ...DRIVERS, 'jest@30', ...TYPED]
-    const folder = await bench.project({ name: 'jest', packages, type: 'commonjs', fixtures: ['jest'] })
+    const folder = await bench.project({ name: 'jest', packages, type: 'commonjs', fixtures: ['jest-config', 'jest'] })
     await bench.check('Jest 30 in CommonJS and ts-jest load the package, guard routes, and read the faults of drivers', () =>
       must(process.execPath, JEST, folder),
     )

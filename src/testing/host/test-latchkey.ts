@@ -1,0 +1,129 @@
+import * as z from 'zod'
+import { memoryStore } from '../../../adapters/stores/memory.js'
+import { InvalidInputError } from '../../errors.js'
+import { createGuard } from '../../http/authenticate.js'
+import type { Latchkey } from '../../instance.js'
+import { latchkey } from '../../latchkey.js'
+import type { Principal } from '../../model/principal.js'
+import { type CreateInput, STATUSES, type TokenStatus } from '../../model/record.js'
+import type { LatchkeyOptions } from '../../options.js'
+import { readShape } from '../../policy/shape.js'
+import type { TokenStore } from '../../store/port.js'
+import { refuseServed } from './refuse-served.js'
+
+/** The options of `testLatchkey`: those of `latchkey`, with a default for the prefix and the store. */
+export type TestOptions<S extends string = string> = Omit<LatchkeyOptions<S>, 'prefix' | 'store'> & {
+  /** @default 'test' */
+  readonly prefix?: string | undefined
+  /** For tests of outages, such as `faultyStore(memoryStore())`. @default a memory store of its own */
+  readonly store?: TokenStore | undefined
+}
+
+/** The token that a test needs: what `create` takes, all of it optional. */
+export type TestTokenInput<S extends string = string> = {
+  readonly [Name in Exclude<keyof CreateInput<S>, 'idempotencyKey'>]?: CreateInput<S>[Name] | undefined
+} & {
+  /** The status that the token has when it is handed out. @default 'active' */
+  readonly status?: TokenStatus | undefined
+}
+
+/** An instance for tests, with ways to get tokens and principals. */
+export type TestLatchkey<S extends string = string> = {
+  /** The instance, to be given to the application in place of its own. */
+  readonly tokens: Latchkey<S>
+  /**
+   * Makes a token and gives its text. Without scopes, the token has none.
+   *
+   * @throws InvalidInputError `invalid_input`
+   */
+  tokenFor(input?: TestTokenInput<S>): Promise<string>
+  /**
+   * Lets a request that a unit test made by hand through as the holder of a new token: the principal is set where the framework's adapter sets
+   * it (`state.principal` where there is a `state`, else `principal`), and `requireScopes` accepts the request.
+   *
+   * It cannot be used in production: a request that a server received, and every web `Request`, is refused. Send those a token of `tokenFor`.
+   *
+   * @throws InvalidInputError `invalid_input`
+   */
+  attachPrincipal(request: object, input?: Omit<TestTokenInput<S>, 'status'>): Promise<Principal<S>>
+}
+
+const HOUR = 3_600_000
+const input = z.looseObject({
+  status: z.enum(STATUSES, { error: `must be one of ${STATUSES.join(', ')}` }).optional(),
+  idempotencyKey: z.undefined({ error: 'has no place in a test token: each call makes a new one' }).optional(),
+})
+/** What says when a token is good, and so contradicts a status that says the same. */
+const TERMS = ['expiresIn', 'expiresAt', 'notBefore'] as const
+
+/**
+ * Makes an instance in memory with the scopes of your application, for its tests.
+ *
+ * Tokens, decisions and refusals are the real ones; only the store is in memory.
+ *
+ * @throws InvalidInputError `invalid_input`, for options that are unknown or unsound
+ * @example
+ * ```ts
+ * const { tokens, tokenFor } = testLatchkey({ scopes: { 'inventory:read': 'See stock' } })
+ * const app = createApp(tokens)
+ * const token = await tokenFor({ scopes: ['inventory:read'] })
+ * const expired = await tokenFor({ scopes: ['inventory:read'], status: 'expired' })
+ * ```
+ */
+export function testLatchkey<const S extends string>({ prefix, store, ...rest }: TestOptions<S>): TestLatchkey<S> {
+  const options: LatchkeyOptions<S> = { ...rest, prefix: prefix ?? 'test', store: store ?? memoryStore() }
+  const tokens = latchkey(options)
+  const presented = new WeakMap<object, string>()
+  const decide = createGuard<object>(
+    tokens,
+    { onWarning: () => undefined },
+    {
+      read: (request) => ({ method: 'GET', headers: ['authorization', `Bearer ${presented.get(request)}`] }),
+      trustsProxy: () => undefined,
+    },
+  )
+
+  /** Makes a token as the same application would have an hour ago, or will in an hour. */
+  async function createAt(shift: number, terms: CreateInput<S>): Promise<string> {
+    const now = options.clock ?? (() => Date.now())
+    const other = latchkey<S>({ ...options, clock: () => now() + shift })
+    try {
+      return (await other.system.create({ ...terms, ...(shift > 0 && { notBefore: now() + shift }), idempotencyKey: undefined })).token
+    } finally {
+      await other.close()
+    }
+  }
+
+  async function tokenFor(given: TestTokenInput<S> = {}): Promise<string> {
+    const { status = 'active', ...terms } = readInput(given)
+    if (status === 'expired') return createAt(-HOUR, { ...terms, expiresIn: 1 })
+    if (status === 'pending') return createAt(HOUR, terms)
+    const { token, record } = await tokens.system.create({ ...terms, idempotencyKey: undefined })
+    if (status === 'revoked') await tokens.system.revoke(record.id)
+    if (status === 'inactive') await tokens.system.deactivate(record.id)
+    return token
+  }
+
+  async function attachPrincipal(request: object, given: Omit<TestTokenInput<S>, 'status'> = {}): Promise<Principal<S>> {
+    refuseServed(request)
+    presented.set(request, await tokenFor({ ...given, status: 'active' } as TestTokenInput<S>))
+    const { principal, response } = await decide(request)
+    if (principal === undefined) throw new InvalidInputError('input', `makes a token that is refused: ${response?.body}`)
+    const state: unknown = Reflect.get(request, 'state')
+    const holder = typeof state === 'object' && state !== null ? state : request
+    Object.defineProperty(holder, 'principal', { value: principal, writable: true, enumerable: true, configurable: true })
+    return principal
+  }
+
+  return { tokens, tokenFor, attachPrincipal }
+}
+
+function readInput<S extends string>(given: TestTokenInput<S>): CreateInput<S> & { readonly status?: TokenStatus | undefined } {
+  const { status } = readShape(input, given, 'tokenFor()')
+  const term = TERMS.find((name) => given[name] !== undefined)
+  if (term !== undefined && (status === 'expired' || status === 'pending')) {
+    throw new InvalidInputError(term, `contradicts status: '${status}', which sets the times itself: leave one of them out`)
+  }
+  const scopes = given.scopes ?? (given.inherit === true ? undefined : [])
+  return { name: 'test', ...given, scopes } as CreateInput<S> & { readonly status?: TokenStatus | undefined }
+}
