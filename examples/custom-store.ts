@@ -7,7 +7,7 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import type { BulkResult, NodeLease, TokenStore } from 'latchkey'
 import { listEvents, listTokens, readFeed, reportUsage } from './custom-store/queries.js'
-import { apply, conflictOf, emptyState, type Line, type State } from './custom-store/state.js'
+import { apply, conflictOf, emptyState, exceededCap, type Line, type State } from './custom-store/state.js'
 
 /** The file while it is open, and what its lines add up to. */
 type Log = { readonly file: FileHandle; readonly state: State; size: number }
@@ -87,6 +87,8 @@ export function logStore(path: string): TokenStore {
       inTurn(async (log) => {
         const conflict = conflictOf(log.state, given)
         if (conflict !== undefined) return { ok: false, conflict }
+        const exceeded = exceededCap(log.state, given)
+        if (exceeded !== -1) return { ok: false, exceeded }
         await change(log, { do: 'change', change: given })
         return { ok: true }
       }),

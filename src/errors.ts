@@ -28,6 +28,7 @@ export const CODES = {
   method_not_allowed: 405,
   not_acceptable: 406,
   conflict: 409,
+  token_limit_reached: 409,
   idempotency_key_reused: 422,
   payload_too_large: 413,
   media_type_unsupported: 415,
@@ -160,8 +161,8 @@ export class NotFoundError extends LatchkeyError<'not_found'> {
   }
 }
 
-/** The change does not fit the state that the token is in. After a stale `version`, `error.version` is the present one. */
-export class ConflictError extends LatchkeyError<'conflict' | 'idempotency_key_reused'> {}
+/** The change does not fit the state that tokens are in. After a stale `version`, `error.version` is the present one. */
+export class ConflictError extends LatchkeyError<'conflict' | 'idempotency_key_reused' | 'token_limit_reached'> {}
 
 /** The actor tried to hand out more than it has. */
 export class GrantDeniedError extends LatchkeyError<'grant_denied'> {

@@ -45,6 +45,8 @@ export type LatchkeyOptions<S extends string = string> = {
    * any owner within its tenants; one who manages its `own` only itself.
    */
   readonly mayOwn?: (actor: Actor, owner: { readonly ownerId: string; readonly tenantId?: string }) => MaybePromise<boolean>
+  /** How many tokens may live. */
+  readonly maxTokens?: MaxTokensOptions
   /** How long tokens live. */
   readonly expiry?: ExpiryOptions
   /**
@@ -65,6 +67,19 @@ export type LatchkeyOptions<S extends string = string> = {
   readonly clock?: () => number
   /** `size` random bytes. For tests. @default crypto.getRandomValues */
   readonly random?: (size: number) => Uint8Array
+}
+
+/**
+ * The `maxTokens` option: a token counts until it is revoked or has expired, also while it is inactive or in its overlap.
+ *
+ * Exact on any number of nodes. Rotating is never refused for it, up to ten successors in their overlap beyond what is allowed, or twice what is
+ * allowed where that is more.
+ */
+export type MaxTokensOptions = {
+  /** Of one owner within one tenant. Tokens without an owner do not count. @default no limit */
+  readonly perOwner?: number
+  /** Of one tenant. Tokens without a tenant do not count. @default no limit */
+  readonly perTenant?: number
 }
 
 /** The `expiry` option. */
@@ -112,6 +127,7 @@ export type Settings = {
   readonly parse: (token: unknown) => ParsedToken | undefined
   readonly owner: ((owner: { readonly ownerId: string; readonly tenantId?: string }) => unknown) | undefined
   readonly mayOwn: LatchkeyOptions['mayOwn'] | undefined
+  readonly maxTokens: MaxTokensOptions
   readonly expiry: Expiry
   readonly cache: { readonly maxEntries: number } | undefined
   readonly maxStalenessMs: number
@@ -167,6 +183,9 @@ const schema = z.strictObject({
   pepper: z.union([pepperText, z.array(pepperText).min(1, { error: 'must not be an empty list' })], { error: PEPPERS }).optional(),
   owner: callback<NonNullable<LatchkeyOptions['owner']>>().optional(),
   mayOwn: callback<NonNullable<LatchkeyOptions['mayOwn']>>().optional(),
+  maxTokens: z
+    .strictObject({ perOwner: most, perTenant: most }, { error: 'must be { perOwner, perTenant }, each a number of tokens' })
+    .optional(),
   expiry: z
     .strictObject({ default: duration().optional(), max: duration().optional(), required: flag.default(false) })
     .default({ required: false }),
@@ -208,6 +227,7 @@ export function readOptions(options: LatchkeyOptions): Settings {
     parse: createParser(given.prefix),
     owner: given.owner,
     mayOwn: given.mayOwn,
+    maxTokens: Object.freeze((given.maxTokens ?? {}) as MaxTokensOptions),
     expiry: readExpiry(given.expiry),
     cache: cache === undefined ? undefined : { maxEntries },
     maxStalenessMs: maxStaleness * 1000,
@@ -256,7 +276,7 @@ function frozenLists(groups: { readonly [group: string]: readonly string[] }): {
 }
 
 /** Without these, more tokens are good: one that got lost on its way must not go unnoticed. */
-const NEVER_UNDEFINED = ['pepper', 'owner', 'mayOwn', 'expiry', 'rateLimit'] as const
+const NEVER_UNDEFINED = ['pepper', 'owner', 'mayOwn', 'maxTokens', 'expiry', 'rateLimit'] as const
 
 // An option that is spelled out as `undefined` counts as left out, except where that would loosen what is checked.
 function withoutUndefined(options: unknown): unknown {
@@ -266,8 +286,9 @@ function withoutUndefined(options: unknown): unknown {
       throw new InvalidInputError(name, 'is undefined: leave it out to go without it, or check where it comes from')
     }
   }
-  const expiry: unknown = Reflect.get(options, 'expiry')
-  const lost = Object.entries(Object(expiry)).find(([, value]) => value === undefined)
-  if (lost !== undefined) throw new InvalidInputError(['expiry', lost[0]], 'is undefined: leave it out to go without it')
+  for (const name of ['expiry', 'maxTokens']) {
+    const lost = Object.entries(Object(Reflect.get(options, name))).find(([, value]) => value === undefined)
+    if (lost !== undefined) throw new InvalidInputError([name, lost[0]], 'is undefined: leave it out to go without it')
+  }
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
 }

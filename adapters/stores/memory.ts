@@ -2,10 +2,10 @@ import type { ListedEvent, StoredEvent } from '../../src/model/event.js'
 import type { StoredToken } from '../../src/model/record.js'
 import { bulkEvents } from '../../src/store/bulk-events.js'
 import { compileFilter } from '../../src/store/compile-filter.js'
-import type { Change, CommitResult, NodeLease, TokenFilter, TokenStore } from '../../src/store/port.js'
+import type { Change, CommitResult, NodeLease, TokenCap, TokenFilter, TokenStore } from '../../src/store/port.js'
 import { createFeed, type FeedEntry } from './memory/feed.js'
 import { frozenCopy } from './memory/frozen-copy.js'
-import { matcherOf, matchesEventQuery } from './memory/match.js'
+import { countsFor, matcherOf, matchesEventQuery } from './memory/match.js'
 import { createRecords } from './memory/records.js'
 import { createUsage } from './memory/usage.js'
 
@@ -59,9 +59,23 @@ export function memoryStore(): TokenStore {
     return undefined
   }
 
+  /** Would this cap hold after the change? */
+  function holds(cap: TokenCap, { inserts = [], updates = [], removals = [] }: Change): boolean {
+    const written = [...inserts, ...updates.map(({ record }) => record)]
+    const changed = new Set([...written.map(({ id }) => id), ...removals])
+    let count = written.filter((token) => countsFor(token, cap)).length
+    for (const token of records.newestFirst(cap.prefix)) {
+      if (!changed.has(token.id) && countsFor(token, cap)) count += 1
+      if (count > cap.max) return false
+    }
+    return count <= cap.max
+  }
+
   function commit(change: Change): CommitResult {
     const conflict = conflictOf(change)
     if (conflict !== undefined) return { ok: false, conflict }
+    const exceeded = change.caps?.findIndex((cap) => !holds(cap, change)) ?? -1
+    if (exceeded !== -1) return { ok: false, exceeded }
     // Copied first: what cannot be copied throws before anything is changed.
     const written = [...(change.inserts ?? []), ...(change.updates ?? []).map(({ record }) => record)].map((token) => frozenCopy(token))
     const told = change.events.map((event) => frozenCopy(event))

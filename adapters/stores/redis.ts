@@ -69,7 +69,7 @@ export function redisStore(options: RedisStoreOptions): TokenStore {
       return tokens
     },
     list: (query) => listTokens(connection, query),
-    commit: (change) => commitChange(connection, change, place),
+    commit: (change) => commitChange(connection, change, place, bulk.settle),
     revokeWhere: (filter, stamp, event) => bulk.revoke(filter, stamp, event),
     events: (query) => readEvents(connection, query),
     changes: (after, limit) => readFeed(connection, after, limit),

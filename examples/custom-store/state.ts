@@ -7,6 +7,7 @@ import type {
   RevocationStamp,
   StoredEvent,
   StoredToken,
+  TokenCap,
   TokenFilter,
   UsageAddress,
   UsageBatch,
@@ -54,6 +55,20 @@ export function conflictOf(state: State, { inserts = [], updates = [], events }:
   const stale = updates.find(({ record, expectedVersion }) => state.tokens.get(record.id)?.version !== expectedVersion)
   const told = events.find(({ id }) => state.eventIds.has(id))
   return taken?.id ?? stale?.record.id ?? told?.id
+}
+
+/** The position of the first cap that would not hold once a change is made; -1 where all of them would. */
+export function exceededCap(state: State, { caps = [], inserts = [], updates = [], removals = [] }: Change): number {
+  if (caps.length === 0) return -1
+  const after = new Map(state.tokens)
+  for (const token of [...inserts, ...updates.map(({ record }) => record)]) after.set(token.id, token)
+  for (const id of removals) after.delete(id)
+  return caps.findIndex((cap) => [...after.values()].filter((token) => countsFor(token, cap)).length > cap.max)
+}
+
+function countsFor(token: StoredToken, { prefix, tenantId, ownerId, now }: TokenCap): boolean {
+  if (token.prefix !== prefix || token.tenantId !== tenantId || (ownerId !== undefined && token.ownerId !== ownerId)) return false
+  return token.revokedAt === undefined && (token.expiresAt === undefined || now < token.expiresAt)
 }
 
 /** Lets a line count, and answers which tokens a bulk revocation touched. */

@@ -79,9 +79,10 @@ export class GuardedStore {
       'commit',
       () => this.#store.commit(change),
       (answer): CommitResult => {
-        const { ok, conflict } = Object(answer) as { ok?: unknown; conflict?: unknown }
+        const { ok, conflict, exceeded } = Object(answer) as { ok?: unknown; conflict?: unknown; exceeded?: unknown }
         if (ok === true) return { ok: true }
         if (ok === false && typeof conflict === 'string') return { ok: false, conflict }
+        if (ok === false && typeof exceeded === 'number' && change.caps?.[exceeded] !== undefined) return { ok: false, exceeded }
         throw this.#nonsense('commit')
       },
     )

@@ -80,8 +80,21 @@ export type OwnerChange = { readonly ownerId: string; readonly tenantId?: string
 /** A compare-and-set: the whole new record, good only if the stored version is still `expectedVersion`. */
 export type Replacement = { readonly expectedVersion: number; readonly record: StoredToken }
 
+/**
+ * How many tokens may live: of an owner within a tenant (without `tenantId`: among the tokens that have none), or without `ownerId` of a tenant.
+ *
+ * A token lives until it is revoked or has expired at `now`, also while it is inactive, not yet valid, or in its overlap.
+ */
+export type TokenCap = {
+  readonly prefix: string
+  readonly max: number
+  readonly now: number
+} & ({ readonly ownerId: string; readonly tenantId?: string } | { readonly tenantId: string; readonly ownerId?: undefined })
+
 /** One atomic change: all of it happens, or none of it. */
 export type Change = {
+  /** Must hold once the change is made, however many changes race; else none of it happens. */
+  readonly caps?: readonly TokenCap[]
   readonly inserts?: readonly StoredToken[]
   readonly updates?: readonly Replacement[]
   /** Removes tokens (with their usage, not their events). Ids that are gone already are ignored. */
@@ -91,8 +104,14 @@ export type Change = {
   readonly events: readonly StoredEvent[]
 }
 
-/** Whether a commit happened. `conflict` is the id whose insert existed, whose version was stale or that was gone, or of an event that existed. */
-export type CommitResult = { readonly ok: true } | { readonly ok: false; readonly conflict: string }
+/**
+ * Whether a commit happened. `conflict` is the id whose insert existed, whose version was stale or that was gone, or of an event that existed.
+ * `exceeded` is the position of a cap that would not hold; where both are true of a change, it is a conflict.
+ */
+export type CommitResult =
+  | { readonly ok: true; readonly exceeded?: undefined }
+  | { readonly ok: false; readonly conflict: string; readonly exceeded?: undefined }
+  | { readonly ok: false; readonly exceeded: number; readonly conflict?: undefined }
 
 /** What a bulk revocation writes into each token, which also gets `version + 1` and `updatedAt = revokedAt`. */
 export type RevocationStamp = {

@@ -24,7 +24,7 @@ type Given = { readonly [name: string]: unknown; readonly idempotencyKey?: strin
  *
  * @throws InvalidInputError `invalid_input`
  * @throws GrantDeniedError `grant_denied`, when the actor would hand out more than it has
- * @throws ConflictError `idempotency_key_reused`
+ * @throws ConflictError `idempotency_key_reused`, `token_limit_reached`
  */
 export async function create(context: Context, actor: ReadActor, input: unknown): Promise<Minted | Replayed> {
   const given: Given = readShape(createShape, input, 'create()')

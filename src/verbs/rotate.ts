@@ -12,6 +12,7 @@ import { viewRecord } from '../verify/view-record.js'
 import { creationId, keyReused } from './create.js'
 import type { ReadActor } from './lib/actor.js'
 import { auditEvent } from './lib/audit.js'
+import { capsOnOverlap } from './lib/caps.js'
 import { commit, findVisible, MAX_TRIES, tooManyChanges, withChanges } from './lib/change.js'
 import { checkHandout } from './lib/handout.js'
 
@@ -40,7 +41,8 @@ export const rotateShape: z.ZodType<Given> = z
  *
  * @throws NotFoundError `not_found`
  * @throws GrantDeniedError `grant_denied`, when the token can do more than the actor may hand out
- * @throws ConflictError `conflict`, when it was rotated already, or is not active; `idempotency_key_reused`
+ * @throws ConflictError `conflict`, when it was rotated already, or is not active; `idempotency_key_reused`; `token_limit_reached`, when
+ *   many tokens of the line are in their overlap already
  */
 export async function rotate(context: Context, actor: ReadActor, id: unknown, input: unknown): Promise<Minted | Replayed> {
   const { overlap = 0, idempotencyKey } = readShape(rotateShape, input ?? {}, 'rotate()')
@@ -55,7 +57,9 @@ export async function rotate(context: Context, actor: ReadActor, id: unknown, in
     refuseUnlessAlive(old, now)
     await checkHandout(context, actor, old)
     const ended = endOld(old, successor.record.id, actor, overlap, now)
+    const caps = overlap === 0 ? [] : await capsOnOverlap(context, old, now)
     const result = await commit(context, {
+      caps,
       inserts: [successor.record],
       updates: [{ expectedVersion: old.version, record: ended }],
       events: [

@@ -3,9 +3,11 @@ import type { StoredToken, TokenRecord } from '../model/record.js'
 import { networksWithin } from '../policy/network.js'
 import { resourcesWithin } from '../policy/resource.js'
 import { readShape } from '../policy/shape.js'
+import { statusOf } from '../policy/status.js'
 import type { Context } from '../verify/context.js'
 import type { Kept, ReadActor } from './lib/actor.js'
 import { auditEvent, changedFields } from './lib/audit.js'
+import { capsOn } from './lib/caps.js'
 import { changeToken, readVersion, withChanges } from './lib/change.js'
 import { checkHandout } from './lib/handout.js'
 import { checkLifetime, endOf, type GivenFields, givenFields, readScopes, updateShape } from './lib/inputs.js'
@@ -16,7 +18,7 @@ import { checkLifetime, endOf, type GivenFields, givenFields, readScopes, update
  * @throws InvalidInputError `invalid_input`
  * @throws NotFoundError `not_found`
  * @throws GrantDeniedError `grant_denied`, when the actor would hand out more than it has
- * @throws ConflictError `conflict`, when the token is revoked or `version` is stale
+ * @throws ConflictError `conflict`, when the token is revoked or `version` is stale; `token_limit_reached`, when an expired one is to live again
  */
 export async function update(context: Context, actor: ReadActor, id: unknown, changes: unknown, options: unknown): Promise<TokenRecord> {
   const given = readShape(updateShape, changes, 'update()')
@@ -33,7 +35,9 @@ export async function update(context: Context, actor: ReadActor, id: unknown, ch
     const next = withChanges(current, now, { ...removing(asked), ...rotationDue(asked, current, now) })
     if (changedFields(current, next).length === 0) return undefined
     await checkTerms(context, actor, current, next, now)
-    return { record: next, event: auditEvent('token.updated', actor, now, { before: current, after: next }) }
+    const revives = statusOf(current, now) === 'expired' && statusOf(next, now) !== 'expired'
+    const caps = revives ? capsOn(context, next, now) : []
+    return { caps, record: next, event: auditEvent('token.updated', actor, now, { before: current, after: next }) }
   })
 }
 

@@ -4,7 +4,7 @@ import type { LastUse } from '../../../src/model/usage.js'
 import { foldAscii } from '../../../src/policy/fold-ascii.js'
 import { statusOf } from '../../../src/policy/status.js'
 import { compileFilter } from '../../../src/store/compile-filter.js'
-import type { BulkPart, EventQuery, ListQuery } from '../../../src/store/port.js'
+import type { BulkPart, EventQuery, ListQuery, TokenCap } from '../../../src/store/port.js'
 
 /** Makes a test of everything but the prefix and the position of a list query. */
 export function matcherOf(query: ListQuery): (token: StoredToken, lastUse: LastUse | undefined) => boolean {
@@ -20,6 +20,17 @@ export function matcherOf(query: ListQuery): (token: StoredToken, lastUse: LastU
     (query.neverExpires === undefined || token.expiresAt === undefined) &&
     (query.unusedSince === undefined || lastUse === undefined || lastUse.at < query.unusedSince) &&
     (query.neverUsed === undefined || lastUse === undefined)
+}
+
+/** Does this token count against a cap? */
+export function countsFor(token: StoredToken, { prefix, tenantId, ownerId, now }: TokenCap): boolean {
+  return (
+    token.prefix === prefix &&
+    token.tenantId === tenantId &&
+    (ownerId === undefined || token.ownerId === ownerId) &&
+    token.revokedAt === undefined &&
+    (token.expiresAt === undefined || now < token.expiresAt)
+  )
 }
 
 /** Does an event match everything but the position of a query? */

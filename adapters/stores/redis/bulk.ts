@@ -26,6 +26,8 @@ export type Bulk = {
   revoke(filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): Promise<BulkResult>
   /** Writes out a pending one, unless that is under way here already. */
   resume(): void
+  /** Writes out a pending one, and waits for that. */
+  settle(): Promise<void>
   /** Leaves the rest of what is under way here to whoever touches the store next. */
   stop(): Promise<void>
 }
@@ -54,6 +56,10 @@ export function createBulk(
       })
   }
 
+  async function settle(): Promise<void> {
+    while (await step());
+  }
+
   async function revoke(filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): Promise<BulkResult> {
     const call = randomUUID()
     const spec = JSON.stringify({ ...indexFilter(filter), stamp: JSON.stringify(stamp), at: String(stamp.revokedAt) })
@@ -67,7 +73,7 @@ export function createBulk(
       const [outcome, count, ...bodies] = listOf(await connection.run(scripts.revoke, args))
       if (outcome === 'known') throw new LatchkeyError('conflict', 'redis: there is an event with this id already, and nothing was revoked')
       if (outcome === 'busy') {
-        while (await step());
+        await settle()
         continue
       }
       if (outcome === 'job') await begin()
@@ -91,5 +97,5 @@ export function createBulk(
     await driving
   }
 
-  return { revoke, resume, stop }
+  return { revoke, resume, settle, stop }
 }

@@ -24,6 +24,10 @@ export const tenantIndex = (prefix: string, tenantId: string): string => `l:${JS
 export const ownerIndex = (prefix: string, ownerId: string): string => `l:${JSON.stringify([prefix, 'owner', ownerId])}`
 export const creatorIndex = (prefix: string, createdBy: string): string => `l:${JSON.stringify([prefix, 'creator', createdBy])}`
 
+/** An owner within one tenant, or among the tokens that have none. */
+export const personIndex = (prefix: string, tenantId: string | undefined, ownerId: string): string =>
+  `l:${JSON.stringify([prefix, 'person', tenantId ?? null, ownerId])}`
+
 /** The indexes that a token stands in, that of its prefix first. */
 export function indexesOf({ prefix, tenantId, ownerId, createdBy }: StoredToken): readonly string[] {
   return [
@@ -31,6 +35,7 @@ export function indexesOf({ prefix, tenantId, ownerId, createdBy }: StoredToken)
     ...(tenantId === undefined ? [] : [tenantIndex(prefix, tenantId)]),
     ...(ownerId === undefined ? [] : [ownerIndex(prefix, ownerId)]),
     creatorIndex(prefix, createdBy),
+    ...(ownerId === undefined ? [] : [personIndex(prefix, tenantId, ownerId)]),
   ]
 }
 

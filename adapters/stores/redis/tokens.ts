@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import type { ListedToken, StoredToken } from '../../../src/model/record.js'
 import { foldAscii } from '../../../src/policy/fold-ascii.js'
-import type { Change, CommitResult, ListQuery } from '../../../src/store/port.js'
+import type { Change, CommitResult, ListQuery, TokenCap } from '../../../src/store/port.js'
 import type { Connection } from './connection.js'
 import { decodeToken, encodeEvent, encodeOwner, encodeToken, groupsOf, listOf } from './encode.js'
 import { indexFilter, wellFormed } from './filter.js'
+import { personIndex, tenantIndex } from './keys.js'
 import { scripts } from './scripts.js'
 
 /** How many tokens one step of a list looks at: one or two milliseconds of the server's time. */
@@ -26,14 +27,21 @@ export async function findTokens(connection: Connection, ids: readonly string[])
   return { tokens: found.flatMap((record) => (record === null ? [] : decodeToken(record))), pending }
 }
 
-export async function commitChange(connection: Connection, change: Change, { history, channel }: FeedPlace): Promise<CommitResult> {
-  const { inserts = [], updates = [], removals = [], ownersChanged = [], events } = change
-  const answer = await connection.run(scripts.commit, [
+/** Commits a change. `settle` writes a pending bulk revocation into all of its tokens, so that those that live can be counted. */
+export async function commitChange(
+  connection: Connection,
+  change: Change,
+  { history, channel }: FeedPlace,
+  settle: () => Promise<void>,
+): Promise<CommitResult> {
+  const { inserts = [], updates = [], removals = [], ownersChanged = [], caps = [], events } = change
+  const args = [
     inserts.length,
     updates.length,
     removals.length,
     ownersChanged.length,
     events.length,
+    caps.length,
     history,
     channel,
     randomUUID(),
@@ -42,8 +50,20 @@ export async function commitChange(connection: Connection, change: Change, { his
     ...removals,
     ...ownersChanged.map(encodeOwner),
     ...events.flatMap(encodeEvent),
-  ])
-  return answer === '' ? { ok: true } : { ok: false, conflict: String(answer) }
+    ...caps.flatMap((cap) => [capIndex(cap), cap.max, cap.now]),
+  ]
+  for (;;) {
+    const answer = String(await connection.run(scripts.commit, args))
+    if (answer === '') return { ok: true }
+    const [word, position] = answer.split(' ')
+    if (word === 'exceeded' && position !== undefined) return { ok: false, exceeded: Number(position) }
+    if (answer !== 'busy') return { ok: false, conflict: answer }
+    await settle()
+  }
+}
+
+function capIndex(cap: TokenCap): string {
+  return cap.ownerId === undefined ? tenantIndex(cap.prefix, cap.tenantId) : personIndex(cap.prefix, cap.tenantId, cap.ownerId)
 }
 
 /** One page, in steps that each look at a bounded number of tokens and go on where the last one stopped. */

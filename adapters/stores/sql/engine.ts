@@ -46,6 +46,16 @@ export class ConflictSignal extends Error {
   }
 }
 
+/** Thrown inside steps to roll back: this cap would not hold. */
+export class CapSignal extends Error {
+  readonly exceeded: number
+
+  constructor(exceeded: number) {
+    super('exceeded')
+    this.exceeded = exceeded
+  }
+}
+
 /** Drives steps with a function that answers at once. What it throws is thrown where the step was yielded. */
 export const driveSync = <T>(steps: Steps<T>, run: (query: CompiledQuery) => QueryResult<unknown>): T => {
   let turn = steps.next()

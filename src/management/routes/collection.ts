@@ -22,7 +22,7 @@ export const createToken: Route = {
     { status: 201, description: 'The new token.', schema: minted, headers: ['Location', 'ETag'] },
     { status: 200, description: 'The key was used before for the same request.', schema: replayed, headers: ['Location', 'ETag'] },
   ],
-  refusals: ['grant_denied', 'idempotency_key_reused'],
+  refusals: ['grant_denied', 'token_limit_reached', 'idempotency_key_reused'],
   examples: ({ scope, expiresIn }) => [
     {
       name: 'integration',

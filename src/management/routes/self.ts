@@ -50,6 +50,7 @@ export const rotateSelf: Route = {
     'rate_limited',
     'scope_insufficient',
     'conflict',
+    'token_limit_reached',
     'idempotency_key_reused',
   ],
   examples: () => [{ name: 'overlap', summary: 'Both work for five minutes', body: { overlap: '5m' } }],

@@ -40,7 +40,7 @@ export const updateToken: Route = {
   bodyRequired: true,
   headers: ['If-Match'],
   answers: [changed],
-  refusals: ['not_found', 'grant_denied', 'conflict'],
+  refusals: ['not_found', 'grant_denied', 'conflict', 'token_limit_reached'],
   examples: ({ scope }) => [
     { name: 'rename', summary: 'Another name', body: { name: 'Warehouse sync (Berlin)' } },
     { name: 'narrow', summary: 'Fewer rights', body: { scopes: [scope], resources: { warehouse: ['w1'] }, allowedIps: ['192.0.2.17'] } },
@@ -103,7 +103,7 @@ export const rotateToken: Route = {
     { status: 201, description: 'The successor.', schema: minted, headers: ['Location', 'ETag'] },
     { status: 200, description: 'The key was used before for the same request.', schema: replayed, headers: ['Location', 'ETag'] },
   ],
-  refusals: ['not_found', 'grant_denied', 'conflict', 'idempotency_key_reused'],
+  refusals: ['not_found', 'grant_denied', 'conflict', 'token_limit_reached', 'idempotency_key_reused'],
   examples: () => [
     { name: 'overlap', summary: 'Both work for an hour', body: { overlap: '1h' } },
     { name: 'roll', summary: 'The old one ends now', body: {} },

@@ -1,5 +1,6 @@
 import { bulkEventCases } from './cases/bulk-events.js'
 import { bulkNewsCases } from './cases/bulk-news.js'
+import { capCases } from './cases/caps.js'
 import { commitCases } from './cases/commit.js'
 import { eventCases } from './cases/events.js'
 import { feedCases } from './cases/feed.js'
@@ -22,6 +23,7 @@ import type { ContractRunner, StoreCases, StoreContractOptions } from './types.j
 const GROUPS: readonly StoreCases[] = [
   recordCases,
   commitCases,
+  capCases,
   removalCases,
   raceCases,
   revokeWhereCases,

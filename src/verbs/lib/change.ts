@@ -4,24 +4,33 @@ import type { StoredEvent } from '../../model/event.js'
 import type { MaybePromise } from '../../model/json.js'
 import type { StoredToken, TokenRecord } from '../../model/record.js'
 import { readShape } from '../../policy/shape.js'
-import type { Change, CommitResult } from '../../store/port.js'
+import type { Change, CommitResult, TokenCap } from '../../store/port.js'
 import { isTokenId } from '../../token/parse.js'
 import { redact } from '../../token/redact.js'
 import type { Context } from '../../verify/context.js'
 import { viewRecord } from '../../verify/view-record.js'
 import { canSee, type ReadActor } from './actor.js'
+import { capsOnNew, tokenLimitReached } from './caps.js'
 
 /** How often a change is tried anew where somebody else changed the token in between. */
 export const MAX_TRIES = 200
 
+/** Whether a change was made. */
+type Committed = Exclude<CommitResult, { readonly exceeded: number }>
+
 /**
  * Commits, and makes sure that no later verification in this process sees what was before, whatever became of the commit.
  *
+ * New tokens count against the option `maxTokens`; a change that brings tokens back in another way names its caps.
+ *
  * @throws StoreUnavailableError `store_unavailable`; the change may or may not have been made
+ * @throws ConflictError `token_limit_reached`
  */
-export async function commit(context: Context, change: Change): Promise<CommitResult> {
+export async function commit(context: Context, change: Change): Promise<Committed> {
+  const caps = change.caps ?? capsOnNew(context, change)
   try {
-    const result = await context.store.commit(change)
+    const result = await context.store.commit(caps.length === 0 ? change : { ...change, caps })
+    if (result.exceeded !== undefined) throw tokenLimitReached(caps, result.exceeded)
     if (result.ok) context.announce(change.events)
     return result
   } finally {
@@ -57,7 +66,7 @@ export async function findVisible(context: Context, id: unknown, actor: ReadActo
 }
 
 /** What a change makes of a token: the new record and the event, or nothing where there is nothing to do. */
-export type Step = { readonly record: StoredToken; readonly event: StoredEvent } | undefined
+export type Step = { readonly record: StoredToken; readonly event: StoredEvent; readonly caps?: readonly TokenCap[] } | undefined
 
 /**
  * Reads a token, changes it, and writes it back only if nobody else has in between; else starts over with what they left.
@@ -81,6 +90,7 @@ export async function changeToken(
     const result = await commit(context, {
       updates: [{ expectedVersion: current.version, record: next.record }],
       events: [next.event],
+      ...(next.caps !== undefined && { caps: next.caps }),
     })
     if (result.ok) return viewRecord(next.record, now)
   }

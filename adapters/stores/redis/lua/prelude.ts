@@ -68,6 +68,17 @@ local function tenantIn(indexes)
   if lead and string.sub(second, 1, #lead) == lead then return second, string.sub(second, #lead + 1, -2) end
 end
 
+-- The sets that count the living tokens of a tenant, and of an owner within it: scored by when a token expires.
+local function liveKeys(indexes)
+  local lead = #firstIndex(indexes) - 1
+  local keys = {}
+  for line in string.gmatch(indexes, '[^\\n]+') do
+    local kind = string.sub(line, lead + 1, lead + 10)
+    if kind == ',"tenant",' or kind == ',"person",' then keys[#keys + 1] = P .. 'v' .. line end
+  end
+  return keys
+end
+
 -- A record as a bulk revocation leaves it: the stamp is put behind it, and readers apply it.
 local function stamped(record, version, stamp) return record .. '\\n' .. num(version + 1) .. '\\n' .. stamp end
 
@@ -75,6 +86,7 @@ local function stampToken(id, version, indexes, createdAt, stamp, at)
   call('HSET', P .. 't:' .. id, 'v', num(version + 1), 'ra', at)
   call('SET', P .. 'r:' .. id, stamped(call('GET', P .. 'r:' .. id), version, stamp))
   for key in string.gmatch(indexes, '[^\\n]+') do call('ZADD', P .. 'r' .. key, createdAt, id) end
+  for _, key in ipairs(liveKeys(indexes)) do call('ZREM', key, id) end
   for _, set in ipairs({ 'soon', 'old', 'due', 'off' }) do call('ZREM', P .. set .. firstIndex(indexes), id) end
 end
 

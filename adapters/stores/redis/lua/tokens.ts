@@ -14,29 +14,33 @@ return out
 `
 
 /**
- * One commit. ARGV: the counts of inserts, updates, removals, owners and events, the length of the feed's history, the channel,
+ * One commit. ARGV: the counts of inserts, updates, removals, owners, events and caps, the length of the feed's history, the channel,
  * the call's own name; then the inserts (12 arguments each, as `encodeToken` writes them), the updates (the same, behind the version
- * that each expects), ids, owners, and events (id, body, index keys).
+ * that each expects), ids, owners, events (id, body, index keys), and caps (index, most, now).
+ *
+ * Answers the empty text; or the id that is in the way, `exceeded` with the position of a cap, or `busy` where a bulk revocation has to be
+ * driven to its end before tokens can be counted.
  *
  * Everything is checked before anything is written, and the first write is one that a full server refuses: Redis does not roll back.
  */
 export const commitChange: string = `
-local done = answered(ARGV[8])
+local done = answered(ARGV[9])
 if done then return done end
 
-local at = 9
+local at = 10
 local function take() at = at + 1 return ARGV[at - 1] end
 local function takeToken()
   local t = { id = take(), r = take(), v = take(), ca = take(), x = take(), n = take() }
   t.ra, t.da, t.nb, t.ex, t.du, t.rp = take(), take(), take(), take(), take(), take()
   return t
 end
-local inserts, updates, removals, owners, events = {}, {}, {}, {}, {}
+local inserts, updates, removals, owners, events, caps = {}, {}, {}, {}, {}, {}
 for i = 1, tonumber(ARGV[1]) do inserts[i] = takeToken() end
 for i = 1, tonumber(ARGV[2]) do local expected = take() updates[i] = takeToken() updates[i].expected = expected end
 for i = 1, tonumber(ARGV[3]) do removals[i] = take() end
 for i = 1, tonumber(ARGV[4]) do owners[i] = take() end
 for i = 1, tonumber(ARGV[5]) do events[i] = { id = take(), body = take(), keys = take() } end
+for i = 1, tonumber(ARGV[6]) do caps[i] = { index = take(), most = tonumber(take()), now = take() } end
 
 local job = loadJob()
 local inserted, seen = {}, {}
@@ -55,6 +59,24 @@ seen = {}
 for _, event in ipairs(events) do
   if seen[event.id] or call('EXISTS', P .. 'ev:' .. event.id) == 1 then return event.id end
   seen[event.id] = true
+end
+if job and #caps > 0 then return 'busy' end
+for i, cap in ipairs(caps) do
+  local key = P .. 'v' .. cap.index
+  local count, before = call('ZCOUNT', key, '(' .. cap.now, '+inf'), {}
+  local function leaves(id)
+    local ends = not before[id] and call('ZSCORE', key, id)
+    before[id] = true
+    if ends and tonumber(ends) > tonumber(cap.now) then count = count - 1 end
+  end
+  local function comes(t)
+    local lives = t.ra == '' and (t.ex == '' or tonumber(t.ex) > tonumber(cap.now))
+    if lives and string.find(t.x, '\\n' .. cap.index .. '\\n', 1, true) then count = count + 1 end
+  end
+  for _, t in ipairs(inserts) do comes(t) end
+  for _, t in ipairs(updates) do leaves(t.id) comes(t) end
+  for _, id in ipairs(removals) do leaves(id) end
+  if count > cap.most then return 'exceeded ' .. num(i - 1) end
 end
 
 local feed = {}
@@ -78,6 +100,7 @@ local function unindex(id, indexes)
     call('ZREM', P .. key, id)
     call('ZREM', P .. 'r' .. key, id)
   end
+  for _, key in ipairs(liveKeys(indexes)) do call('ZREM', key, id) end
   for _, set in ipairs({ 'exp', 'soon', 'old', 'nb', 'due', 'off' }) do call('ZREM', P .. set .. firstIndex(indexes), id) end
   local tenant = tenantIn(indexes)
   if tenant and call('EXISTS', P .. tenant) == 0 then call('SREM', P .. 'ten' .. firstIndex(indexes), tenant) end
@@ -102,6 +125,9 @@ local function write(t)
     call('ZADD', P .. key, t.ca, t.id)
     if t.ra ~= '' then call('ZADD', P .. 'r' .. key, t.ca, t.id) elseif t.expected then call('ZREM', P .. 'r' .. key, t.id) end
   end
+  for _, key in ipairs(liveKeys(t.x)) do
+    if t.ra == '' then call('ZADD', key, t.ex == '' and '+inf' or t.ex, t.id) elseif t.expected then call('ZREM', key, t.id) end
+  end
   local tenant = tenantIn(t.x)
   if tenant then call('SADD', P .. 'ten' .. firstIndex(t.x), tenant) end
   place('exp', t, t.ex, t.ex ~= '')
@@ -122,7 +148,7 @@ if #events > 0 then
   local seq = call('INCRBY', P .. 'ev:head', #events) - #events
   for i, event in ipairs(events) do writeEvent(seq + i, event.id, event.body, event.keys) end
 end
-if #feed > 0 then appendFeed(head, feed, tonumber(ARGV[6]), ARGV[7]) end
-remember(ARGV[8], '')
+if #feed > 0 then appendFeed(head, feed, tonumber(ARGV[7]), ARGV[8]) end
+remember(ARGV[9], '')
 return ''
 `

@@ -1,13 +1,14 @@
 import type { Change, CommitResult } from '../../../../src/store/port.js'
 import { chunks, type Sql } from '../context.js'
-import { affected, ask, ConflictSignal, type Steps } from '../engine.js'
+import { affected, ask, CapSignal, ConflictSignal, type Steps } from '../engine.js'
 import { tokenToRow } from '../schema/token-row.js'
+import { isExceeded } from './caps.js'
 import { type Line, ownerLine, tokenLine } from './lines.js'
 import { writeFeed } from './write-feed.js'
 
 function* steps(sql: Sql, change: Change): Steps<CommitResult> {
   const { builder } = sql
-  const { inserts = [], updates = [], removals = [], ownersChanged = [], events } = change
+  const { inserts = [], updates = [], removals = [], ownersChanged = [], caps = [], events } = change
   const lines: Line[] = []
   const touched = new Set<string>()
   for (const id of [...inserts.map((token) => token.id), ...updates.map((update) => update.record.id), ...removals]) touched.add(id)
@@ -27,6 +28,8 @@ function* steps(sql: Sql, change: Change): Steps<CommitResult> {
       yield* ask(builder.deleteFrom(table).where('token_id', 'in', piece))
     }
   }
+  // Behind the row lock of the feed: nobody else adds a token before this commits.
+  for (const [at, cap] of caps.entries()) if (yield* isExceeded(sql, cap)) throw new CapSignal(at)
   return { ok: true }
 }
 
@@ -57,6 +60,7 @@ export const commit = async (sql: Sql, change: Change): Promise<CommitResult> =>
       return await sql.engine.transaction(() => steps(sql, change))
     } catch (error) {
       if (error instanceof ConflictSignal) return { ok: false, conflict: error.conflict }
+      if (error instanceof CapSignal) return { ok: false, exceeded: error.exceeded }
       if (sql.quirks.faultOf(error) !== 'duplicate') throw error
       const conflict = await existing(sql, change)
       if (conflict !== undefined) return { ok: false, conflict }

@@ -32,6 +32,8 @@ export const mysqlMigrations = ({ tablePrefix }: Names): readonly Migration[] =>
     generated: 'stored',
     indexesInside: true,
     partialIndexes: false,
+    // InnoDB has room for 3,072 bytes, four for each character.
+    shortened: (column) => `${column}(64)`,
     suffix: () => SUFFIX,
     feedRow: (feed) => `insert into ${feed} (id, head, floor) values (1, 0, 0) on duplicate key update id = 1`,
     addColumns: (table, definitions) => ({

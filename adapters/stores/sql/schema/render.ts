@@ -17,6 +17,8 @@ export type Rendering = {
   readonly indexesInside: boolean
   /** Can an index leave rows out? */
   readonly partialIndexes: boolean
+  /** The beginning of a column, where the length of an index is bounded. */
+  shortened?(column: string): string
   /** What stands at the end of a table, such as an engine. */
   suffix(table: Table): string
   /** Replaces the primary key of a table. */
@@ -47,7 +49,7 @@ const statementsOf = (table: Table, tablePrefix: string, rendering: Rendering): 
   const indexes: string[] = []
   for (const index of table.indexes) {
     const indexName = rendering.quote(`${name}_${index.name}`)
-    const columns = `(${index.columns.join(', ')})`
+    const columns = `(${index.columns.map((column) => columnIn(index, column, rendering)).join(', ')})`
     if (rendering.indexesInside) {
       lines.push(`index ${indexName} ${columns}`)
     } else {
@@ -57,6 +59,9 @@ const statementsOf = (table: Table, tablePrefix: string, rendering: Rendering): 
   }
   return [`create table if not exists ${rendering.table(name)} (\n  ${lines.join(',\n  ')}\n)${rendering.suffix(table)}`, ...indexes]
 }
+
+const columnIn = ({ shorten = [] }: Table['indexes'][number], column: string, { shortened }: Rendering): string =>
+  shorten.includes(column) && shortened !== undefined ? shortened(column) : column
 
 const versionOne = (tablePrefix: string, rendering: Rendering): Migration => {
   const { statements = [], optional } = rendering.nameIndex ?? {}

@@ -4,7 +4,13 @@ import { type ColumnKind, FIELD_COLUMNS, type FieldColumn } from './token-column
 export type Column = readonly [name: string, kind: ColumnKind | `${ColumnKind}?`]
 
 /** One index; `present` names the column that must not be null, for servers that can leave the others out of the index. */
-type Index = { readonly name: string; readonly columns: readonly string[]; readonly present?: string }
+type Index = {
+  readonly name: string
+  readonly columns: readonly string[]
+  readonly present?: string
+  /** Columns of which the beginning is enough, where a server bounds the length of an index. */
+  readonly shorten?: readonly string[]
+}
 
 /** One table, in words that every dialect can render. */
 export type Table = {
@@ -44,6 +50,14 @@ export const SCHEMA_V1: readonly Table[] = [
         present: 'tenant_id',
       },
       { name: 'owner', columns: ['prefix', 'owner_id', 'created_at', 'id'], present: 'owner_id' },
+      // For counting the tokens that live: those that are past are passed over unread.
+      { name: 'tenant_live', columns: ['prefix', 'tenant_id', 'state', 'expires_at'], present: 'tenant_id' },
+      {
+        name: 'owner_live',
+        columns: ['prefix', 'owner_id', 'tenant_id', 'state', 'expires_at'],
+        present: 'owner_id',
+        shorten: ['tenant_id'],
+      },
       { name: 'creator', columns: ['prefix', 'created_by', 'created_at', 'id'] },
       { name: 'rotation', columns: ['prefix', 'rotation_due_at'], present: 'rotation_due_at' },
       { name: 'beginning', columns: ['prefix', 'not_before'], present: 'not_before' },

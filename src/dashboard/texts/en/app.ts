@@ -70,6 +70,7 @@ export const app = {
   'code.invalid_input': 'A value was not accepted.',
   'code.grant_denied': 'You may not grant this.',
   'code.conflict': 'The token changed meanwhile.',
+  'code.token_limit_reached': 'There are as many tokens as are allowed.',
   'code.idempotency_key_reused': 'This was sent before with other values.',
   'code.payload_too_large': 'This is too large.',
   'code.cross_site': 'The request did not come from this page.',

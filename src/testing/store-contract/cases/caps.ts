@@ -1,0 +1,123 @@
+import type { StoredToken } from '../../../model/record.js'
+import type { Change, TokenCap } from '../../../store/port.js'
+import { ensureEqual } from '../../assert.js'
+import { changed, event, eventIds, findOne, insert, inserted, list, readFeed, START, token } from '../build.js'
+import type { Stage, StoreCases } from '../types.js'
+
+const OWNED = { tenantId: 'a', ownerId: 'bob' } as const
+/** More than a store writes in one go. */
+const MANY = 2_100
+
+function cap(stage: Stage, max: number, whose: { tenantId?: string; ownerId: string } | { tenantId: string } = OWNED): TokenCap {
+  return { prefix: stage.prefix, max, now: START, ...whose }
+}
+
+function adding(stage: Stage, caps: readonly TokenCap[], fields: Partial<StoredToken> = OWNED): Change {
+  const made = token(stage.prefix, fields)
+  return { inserts: [made], caps, events: [event(stage.prefix, { tokenId: made.id })] }
+}
+
+export const capCases: StoreCases = {
+  title: 'caps on living tokens',
+  cases: [
+    {
+      title: 'of 32 parallel inserts exactly as many win as a cap allows',
+      async run(stage) {
+        const results = await Promise.all(
+          Array.from({ length: 32 }, async (_, turn) => stage.handle(turn).commit(adding(stage, [cap(stage, 5)]))),
+        )
+        ensureEqual(results.filter(({ ok }) => ok).length, 5, 'exactly 5 of 32 inserts must win under a cap of 5')
+        for (const result of results) if (!result.ok) ensureEqual(result, { ok: false, exceeded: 0 }, 'the others must name the cap')
+        ensureEqual((await list(stage)).length, 5, 'only the winners’ tokens must exist')
+        ensureEqual((await eventIds(stage)).length, 5, 'only the winners’ events must exist')
+      },
+    },
+    {
+      title: 'a change that exceeds a cap leaves nothing, and the position of the cap is answered',
+      async run(stage) {
+        await inserted(stage, OWNED)
+        const { cursor } = await stage.store.changes(undefined, 10)
+        const before = await eventIds(stage)
+        const change = adding(stage, [cap(stage, 2), cap(stage, 1, { tenantId: 'a' })])
+        ensureEqual(await stage.store.commit(change), { ok: false, exceeded: 1 }, 'the second cap must be named')
+        ensureEqual(await findOne(stage.store, change.inserts?.[0]?.id ?? ''), undefined, 'the token must not be there')
+        ensureEqual(await eventIds(stage), before, 'the event must not be there')
+        ensureEqual((await readFeed(stage.store, cursor)).ids, [], 'the feed must not tell of it')
+      },
+    },
+    {
+      title: 'tokens that are revoked, expired, of another tenant or of another owner do not count; inactive and pending ones do',
+      async run(stage) {
+        await insert(stage.store, [
+          token(stage.prefix, { ...OWNED, revokedAt: START, revokedBy: 'x', revokedCode: 'manual' }),
+          token(stage.prefix, { ...OWNED, expiresAt: START }),
+          token(stage.prefix, { tenantId: 'b', ownerId: 'bob' }),
+          token(stage.prefix, { tenantId: 'a', ownerId: 'Bob' }),
+          token(stage.prefix, { ownerId: 'bob' }),
+          token(stage.prefix, { tenantId: 'a' }),
+          token(`${stage.prefix}x`, OWNED),
+        ])
+        ensureEqual(await stage.store.commit(adding(stage, [cap(stage, 1)])), { ok: true }, 'none of these counts')
+        ensureEqual(await stage.store.commit(adding(stage, [cap(stage, 1)])), { ok: false, exceeded: 0 }, 'the one that was added counts')
+        const ownTenantless = adding(stage, [cap(stage, 2, { ownerId: 'bob' })], { ownerId: 'bob' })
+        ensureEqual(await stage.store.commit(ownTenantless), { ok: true }, 'without a tenant, tokens that have none count')
+        await insert(stage.store, [
+          token(stage.prefix, { ...OWNED, deactivatedAt: START, deactivatedBy: 'x' }),
+          token(stage.prefix, { ...OWNED, notBefore: START + 1 }),
+          token(stage.prefix, { ...OWNED, expiresAt: START + 1 }),
+          token(stage.prefix, { ...OWNED, replacedById: 'abcdefghijklmnop' }),
+        ])
+        ensureEqual(await stage.store.commit(adding(stage, [cap(stage, 5)])), { ok: false, exceeded: 0 }, 'each of these counts')
+        ensureEqual(await stage.store.commit(adding(stage, [cap(stage, 6)])), { ok: true }, 'and each of them once')
+        const inTenant = adding(stage, [cap(stage, 9, { tenantId: 'a' })], { tenantId: 'a' })
+        ensureEqual(await stage.store.commit(inTenant), { ok: true }, 'of a tenant, the tokens of every owner and of none count')
+        ensureEqual(
+          await stage.store.commit({ ...adding(stage, inTenant.caps ?? [], { tenantId: 'a' }) }),
+          { ok: false, exceeded: 0 },
+          'and no further token fits',
+        )
+      },
+    },
+    {
+      title: 'what a change updates and removes counts as it is afterwards',
+      async run(stage) {
+        const first = await inserted(stage, OWNED)
+        const second = await inserted(stage, { ...OWNED, expiresAt: START })
+        const told = () => [event(stage.prefix, { action: 'token.updated' })]
+        const renamed = changed(first, { name: 'Other' })
+        const rename: Change = { updates: [{ expectedVersion: 1, record: renamed }], caps: [cap(stage, 1)], events: told() }
+        ensureEqual(await stage.store.commit(rename), { ok: true }, 'a token that counts already does not count twice')
+        const extended = { expectedVersion: 1, record: changed(second, { expiresAt: START + 1000 }) }
+        const revive: Change = { updates: [extended], caps: [cap(stage, 1)], events: told() }
+        ensureEqual(await stage.store.commit(revive), { ok: false, exceeded: 0 }, 'an expired token that is to live again counts')
+        const ended = { expectedVersion: 2, record: changed(renamed, { revokedAt: START, revokedBy: 'x', revokedCode: 'manual' as const }) }
+        const swap: Change = { updates: [ended, extended], caps: [cap(stage, 1)], events: told() }
+        ensureEqual(await stage.store.commit(swap), { ok: true }, 'a token that ends in the same change makes room')
+        const replace: Change = { ...adding(stage, [cap(stage, 1)]), removals: [second.id] }
+        ensureEqual(await stage.store.commit(replace), { ok: true }, 'so does one that is removed')
+        ensureEqual(await stage.store.commit(adding(stage, [cap(stage, 1)])), { ok: false, exceeded: 0 }, 'then there is no more room')
+      },
+    },
+    {
+      title: 'an id that exists is a conflict before it exceeds a cap',
+      async run(stage) {
+        const first = await inserted(stage, OWNED)
+        const again: Change = { inserts: [token(stage.prefix, { ...OWNED, id: first.id })], caps: [cap(stage, 1)], events: [] }
+        ensureEqual(await stage.store.commit(again), { ok: false, conflict: first.id }, 'a retry must be told that the token is there')
+      },
+    },
+    {
+      title: 'after a bulk revocation, however large, none of what it ended counts',
+      async run(stage) {
+        await insert(
+          stage.store,
+          Array.from({ length: MANY }, () => token(stage.prefix, OWNED)),
+        )
+        const stamp = { revokedAt: START, revokedBy: 'x', revokedCode: 'bulk', bulkId: 'abcdefghijklmnop' } as const
+        const done = await stage.store.revokeWhere({ prefix: stage.prefix }, stamp, event(stage.prefix, { action: 'tokens.revoked' }))
+        ensureEqual(done.count, MANY, 'every token must be revoked')
+        ensureEqual(await stage.second.commit(adding(stage, [cap(stage, 1)])), { ok: true }, 'a new token must fit')
+      },
+    },
+  ],
+}

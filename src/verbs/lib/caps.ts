@@ -1,0 +1,58 @@
+import { ConflictError } from '../../errors.js'
+import type { StoredToken } from '../../model/record.js'
+import { statusOf } from '../../policy/status.js'
+import type { Change, TokenCap } from '../../store/port.js'
+import type { Context } from '../../verify/context.js'
+
+/** However few tokens are allowed, so many tokens may be in their overlap beside them. */
+const LEAST_OVERLAPS = 10
+/** How far back a line of rotations is followed. */
+const MAX_STEPS = 20
+
+type Capped = Pick<StoredToken, 'prefix' | 'tenantId' | 'ownerId'>
+
+/** The caps of the option `maxTokens` that a token counts against. */
+export function capsOn({ settings }: Context, { prefix, tenantId, ownerId }: Capped, now: number): readonly TokenCap[] {
+  const { perOwner, perTenant } = settings.maxTokens
+  const within = tenantId === undefined ? {} : { tenantId }
+  return [
+    ...(perOwner === undefined || ownerId === undefined ? [] : [{ prefix, now, max: perOwner, ownerId, ...within }]),
+    ...(perTenant === undefined || tenantId === undefined ? [] : [{ prefix, now, max: perTenant, tenantId }]),
+  ]
+}
+
+/** The caps on what a change adds. A successor takes the place of another token, so it is not counted here. */
+export function capsOnNew(context: Context, { inserts = [] }: Change): readonly TokenCap[] {
+  const now = context.settings.clock()
+  const caps = inserts.filter(({ replacesId }) => replacesId === undefined).flatMap((token) => capsOn(context, token, now))
+  return [...new Map(caps.map((cap) => [JSON.stringify(cap), cap])).values()]
+}
+
+/**
+ * The caps on a successor whose predecessor goes on beside it. None where that is the only one, so that a hand-over is never refused; rotating on
+ * and on within overlaps is no way around the cap, and is allowed up to as many tokens again.
+ */
+export async function capsOnOverlap(context: Context, old: StoredToken, now: number): Promise<readonly TokenCap[]> {
+  const caps = capsOn(context, old, now)
+  if (caps.length === 0 || !(await hasLivingPredecessor(context, old, now))) return []
+  return caps.map((cap) => ({ ...cap, max: cap.max + Math.max(cap.max, LEAST_OVERLAPS) }))
+}
+
+async function hasLivingPredecessor({ store }: Context, token: StoredToken, now: number): Promise<boolean> {
+  let current: StoredToken | undefined = token
+  for (let steps = 0; steps < MAX_STEPS; steps += 1) {
+    current = current?.replacesId === undefined ? undefined : await store.findOne(current.replacesId)
+    if (current === undefined) return false
+    const status = statusOf(current, now)
+    if (status !== 'revoked' && status !== 'expired') return true
+  }
+  return true
+}
+
+/** The refusal by the cap at this position. */
+export function tokenLimitReached(caps: readonly TokenCap[], exceeded: number): ConflictError {
+  const cap = caps[exceeded]
+  const [field, whose] = cap?.ownerId === undefined ? ['tenantId', 'this tenant'] : ['ownerId', 'this owner']
+  const message = `${field}: ${whose} has as many live tokens as are allowed (${cap?.max}); revoke one first`
+  return new ConflictError('token_limit_reached', message, { field })
+}

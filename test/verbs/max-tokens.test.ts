@@ -1,0 +1,103 @@
+import { memoryStore } from 'latchkey/stores/memory'
+import { describe, expect, it } from 'vitest'
+import { instance, mint, refusal } from '../latchkey/harness.js'
+
+const BOB = { tenantId: 'a', ownerId: 'bob' } as const
+
+describe('maxTokens', () => {
+  it('lets an owner have so many live tokens within a tenant, and refuses the next whoever creates it', async () => {
+    const tokens = instance({ maxTokens: { perOwner: 2 } })
+    await mint(tokens, BOB)
+    await mint(tokens, BOB)
+    expect(await refusal(mint(tokens, BOB))).toBe('token_limit_reached ownerId')
+    const actor = tokens.as({ id: 'bob', tenants: ['a'], manages: 'own' })
+    expect(await refusal(actor.create({ name: 'x', tenantId: 'a', scopes: ['stock:read'] }))).toBe('token_limit_reached ownerId')
+    for (const other of [{ tenantId: 'b', ownerId: 'bob' }, { ownerId: 'bob' }, { tenantId: 'a', ownerId: 'eve' }, { tenantId: 'a' }]) {
+      expect(await refusal(mint(tokens, other))).toBe('done')
+    }
+  })
+
+  it('lets a tenant have so many, whoever owns them', async () => {
+    const tokens = instance({ maxTokens: { perOwner: 5, perTenant: 2 } })
+    await mint(tokens, BOB)
+    await mint(tokens, { tenantId: 'a' })
+    expect(await refusal(mint(tokens, { tenantId: 'a', ownerId: 'eve' }))).toBe('token_limit_reached tenantId')
+    expect(await refusal(mint(tokens, { tenantId: 'b' }))).toBe('done')
+    expect(await refusal(mint(tokens))).toBe('done')
+  })
+
+  it('is exact where many create at once through two instances', async () => {
+    const store = memoryStore()
+    const nodes = [0, 1].map(() => instance({ store, maxTokens: { perOwner: 7 } }))
+    const results = await Promise.allSettled(Array.from({ length: 40 }, (_, turn) => mint(nodes[turn % 2] ?? instance(), BOB)))
+    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(7)
+  })
+
+  it('counts a token until it is revoked or has expired, also while it is inactive', async () => {
+    let now = Date.now()
+    const tokens = instance({ maxTokens: { perOwner: 1 }, clock: () => now })
+    const { record } = await mint(tokens, { ...BOB, expiresIn: 60 })
+    await tokens.system.deactivate(record.id)
+    expect(await refusal(mint(tokens, BOB))).toBe('token_limit_reached ownerId')
+    now += 60_000
+    const { record: second } = await mint(tokens, BOB)
+    await tokens.system.revoke(second.id)
+    expect(await refusal(mint(tokens, BOB))).toBe('done')
+  })
+
+  it('refuses an edit that would bring an expired token back beyond it', async () => {
+    let now = Date.now()
+    const tokens = instance({ maxTokens: { perOwner: 1 }, clock: () => now })
+    const { record } = await mint(tokens, { ...BOB, expiresIn: 60 })
+    now += 60_000
+    const { record: other } = await mint(tokens, BOB)
+    expect(await refusal(tokens.system.update(record.id, { expiresIn: 60 }))).toBe('token_limit_reached ownerId')
+    expect(await refusal(tokens.system.update(record.id, { name: 'Old' }))).toBe('done')
+    await tokens.system.revoke(other.id)
+    expect(await refusal(tokens.system.update(record.id, { expiresIn: 60 }))).toBe('done')
+  })
+
+  it('is not in the way of rotation, also with an overlap, and after it was lowered', async () => {
+    const store = memoryStore()
+    const made = await Promise.all(Array.from({ length: 30 }, () => mint(instance({ store }), BOB)))
+    const tokens = instance({ store, maxTokens: { perOwner: 1, perTenant: 1 } })
+    for (const { record } of made) expect(await refusal(tokens.system.rotate(record.id, { overlap: '1h' }))).toBe('done')
+    expect(await refusal(mint(tokens, BOB))).toBe('token_limit_reached ownerId')
+  })
+
+  it('cannot be walked around by rotating on and on within overlaps', async () => {
+    const tokens = instance({ maxTokens: { perOwner: 2 } })
+    let { id } = (await mint(tokens, BOB)).record
+    let rotated = 0
+    for (; rotated < 50; rotated += 1) {
+      // Each second one ends its token at once, so that the line has gaps.
+      const next = await tokens.system.rotate(id, { overlap: rotated % 2 === 0 ? '90d' : 0 }).catch(() => undefined)
+      if (next === undefined) break
+      id = next.record.id
+    }
+    const live = await tokens.system.list({ ownerId: 'bob', status: 'active', limit: 100 })
+    expect(live.items.length).toBeLessThanOrEqual(12)
+    expect(rotated).toBeGreaterThan(10)
+    expect(await refusal(tokens.system.rotate(id, { overlap: '90d' }))).toBe('token_limit_reached ownerId')
+    expect(await refusal(tokens.system.rotate(id))).toBe('done')
+  })
+
+  it('answers a retry under its key with the first token, also when there is no more room', async () => {
+    const tokens = instance({ maxTokens: { perOwner: 1 } })
+    const input = { name: 'ERP', scopes: ['stock:read'], ...BOB, idempotencyKey: 'k' } as const
+    const first = await tokens.system.create(input)
+    expect(await tokens.system.create(input)).toMatchObject({ replayed: true, record: { id: first.record.id } })
+  })
+
+  it.each([
+    [{ maxTokens: { perOwner: 0 } }, 'maxTokens.perOwner'],
+    [{ maxTokens: { perOwner: 1.5 } }, 'maxTokens.perOwner'],
+    [{ maxTokens: { perTenant: '5' } }, 'maxTokens.perTenant'],
+    [{ maxTokens: { perTenant: undefined } }, 'maxTokens.perTenant'],
+    [{ maxTokens: { perUser: 5 } }, 'maxTokens.perUser'],
+    [{ maxTokens: 5 }, 'maxTokens'],
+    [{ maxTokens: undefined }, 'maxTokens'],
+  ])('refuses the option %j by its name', async (options, field) => {
+    expect(await refusal(Promise.resolve().then(() => instance(options as never)))).toBe(`invalid_input ${field}`)
+  })
+})
