@@ -44,7 +44,17 @@ export type * from './model/principal.js'
 export type * from './model/record.js'
 export type * from './model/register.js'
 export type * from './model/usage.js'
-export type { CacheOptions, CachePreset, ExpiryOptions, LatchkeyOptions, MaxTokensOptions, OwnerPermissions } from './options.js'
-export type { LimitBy, Limiter, LimiterAnswer, RateLimit, RateLimitOptions, Refill } from './rate-limit/model.js'
+export type { CacheOptions, CachePreset, ExpiryOptions, LatchkeyOptions, OwnerPermissions } from './options.js'
+export type { MaxTokensOptions } from './policy/max-tokens.js'
+export type {
+  LimitBy,
+  Limiter,
+  LimiterAnswer,
+  ManagementRateLimit,
+  ManagementRateLimitOptions,
+  RateLimit,
+  RateLimitOptions,
+  Refill,
+} from './rate-limit/model.js'
 export type * from './store/port.js'
 export { redact } from './token/redact.js'

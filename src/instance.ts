@@ -185,7 +185,7 @@ export type Standing =
 
 /** What the management API and the extensions need of an instance, beside its public face. */
 export type Internals = Decider & {
-  readonly settings: Pick<Settings, 'groups' | 'expiry' | 'allowWildcard' | 'usage' | 'owner'>
+  readonly settings: Pick<Settings, 'groups' | 'expiry' | 'allowWildcard' | 'usage' | 'owner' | 'clock'>
   /** What a token of this id may do now, whoever presents it. Answers from memory where `decide` would; counts nothing. */
   standing(id: string): MaybePromise<Standing>
   /** The verbs as this actor performs them, who acts from this address unless it names another; and the actor as it was read. */

@@ -40,10 +40,10 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     if (closing !== undefined) throw new ClosedError()
     return context
   }
-  const { prefix, scopes: catalogue, groups, expiry, allowWildcard, usage, owner } = settings
+  const { prefix, scopes: catalogue, groups, expiry, allowWildcard, usage, owner, clock } = settings
   const inside: Internals = {
     catalogue,
-    settings: { groups, expiry, allowWildcard, usage, owner },
+    settings: { groups, expiry, allowWildcard, usage, owner, clock },
     decide: (token, request) => decide(open(), token, request),
     countUse: (principal, use) => {
       if (closing === undefined) countUse(context, principal, use)

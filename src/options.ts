@@ -5,6 +5,7 @@ import type { AuditEvent } from './model/event.js'
 import type { MaybePromise, Resources } from './model/json.js'
 import type { Duration } from './model/record.js'
 import { type Catalogue, compileCatalogue } from './policy/catalogue.js'
+import { type MaxTokensOptions, maxTokensShape } from './policy/max-tokens.js'
 import { callback, duration, flag, wholeNumber } from './policy/option-schema.js'
 import { readPart, readShape } from './policy/shape.js'
 import type { RateLimitOptions } from './rate-limit/model.js'
@@ -67,19 +68,6 @@ export type LatchkeyOptions<S extends string = string> = {
   readonly clock?: () => number
   /** `size` random bytes. For tests. @default crypto.getRandomValues */
   readonly random?: (size: number) => Uint8Array
-}
-
-/**
- * The `maxTokens` option: a token counts until it is revoked or has expired, also while it is inactive or in its overlap.
- *
- * Exact on any number of nodes. Rotating is never refused for it, up to ten successors in their overlap beyond what is allowed, or twice what is
- * allowed where that is more.
- */
-export type MaxTokensOptions = {
-  /** Of one owner within one tenant. Tokens without an owner do not count. @default no limit */
-  readonly perOwner?: number
-  /** Of one tenant. Tokens without a tenant do not count. @default no limit */
-  readonly perTenant?: number
 }
 
 /** The `expiry` option. */
@@ -183,9 +171,7 @@ const schema = z.strictObject({
   pepper: z.union([pepperText, z.array(pepperText).min(1, { error: 'must not be an empty list' })], { error: PEPPERS }).optional(),
   owner: callback<NonNullable<LatchkeyOptions['owner']>>().optional(),
   mayOwn: callback<NonNullable<LatchkeyOptions['mayOwn']>>().optional(),
-  maxTokens: z
-    .strictObject({ perOwner: most, perTenant: most }, { error: 'must be { perOwner, perTenant }, each a number of tokens' })
-    .optional(),
+  maxTokens: maxTokensShape.default({}),
   expiry: z
     .strictObject({ default: duration().optional(), max: duration().optional(), required: flag.default(false) })
     .default({ required: false }),
@@ -227,7 +213,7 @@ export function readOptions(options: LatchkeyOptions): Settings {
     parse: createParser(given.prefix),
     owner: given.owner,
     mayOwn: given.mayOwn,
-    maxTokens: Object.freeze((given.maxTokens ?? {}) as MaxTokensOptions),
+    maxTokens: Object.freeze(given.maxTokens),
     expiry: readExpiry(given.expiry),
     cache: cache === undefined ? undefined : { maxEntries },
     maxStalenessMs: maxStaleness * 1000,

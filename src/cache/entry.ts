@@ -39,6 +39,11 @@ export type OptionalParts = {
   readonly allowsIp: ((ip: string | undefined) => boolean) | undefined
 }
 
+/** The first token of this one's line of rotations. */
+export function rootIdOf({ id, optional }: Entry): string {
+  return optional?.rootId ?? id
+}
+
 const ALWAYS: Lifecycle = Object.freeze({})
 
 /** Tenants and people that many tokens have in common, by name: each record comes with strings of its own, and one copy is enough. */

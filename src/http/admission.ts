@@ -19,7 +19,7 @@ export type Use = {
   /** Names scopes that a check asked for, in order with a space between them. */
   required(scope: string): void
   /** Names the refusal that followed the admission. */
-  refused(code: 'scope_insufficient' | 'resource_denied'): void
+  refused(code: Exclude<UseOutcome, 'allowed'>): void
   /** Counts, the first time only. `endpoint` is the route's pattern with its method, or empty where unknown. */
   done(endpoint: string): void
 }

@@ -44,7 +44,7 @@ export type Access = {
 export type Holder =
   | {
       readonly principal: Principal
-      readonly done: (endpoint: string, refused?: 'scope_insufficient') => void
+      readonly done: (endpoint: string, refused?: 'scope_insufficient' | 'rate_limited') => void
       readonly refusal?: undefined
     }
   | { readonly refusal: Response; readonly principal?: undefined; readonly done?: undefined }

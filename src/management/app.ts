@@ -5,6 +5,7 @@ import type { Access, Caller } from './access.js'
 import { checkInstants, readBody } from './body.js'
 import { corsHeaders, preflightHeaders, refuseCrossSite } from './cross-site.js'
 import { fault, Refusal } from './fault.js'
+import { createCallLimits } from './limit.js'
 import { wanted } from './negotiate.js'
 import { openapiRoute } from './openapi.js'
 import type { ManagementSettings } from './options.js'
@@ -27,6 +28,7 @@ export function createApp(
   access: Access,
 ): (request: Request, caller: Caller, mountPath: string) => Promise<Response> {
   const inside = internalsOf(tokens)
+  const limits = createCallLimits(tokens, inside, settings)
   const app = new Hono<Env>({ getPath: (_request, options) => (options?.env as Env['Bindings'] | undefined)?.path ?? NOWHERE })
 
   const answer = async (route: Route, here: Here): Promise<Response> => {
@@ -38,6 +40,7 @@ export function createApp(
       const asking = access.actor(request, here.env.caller)
       if (choice === 'html' && settings.dashboard !== undefined) return settings.dashboard.page(request, await statusOf(asking))
       const actor = await asking
+      await limits.actor(actor.actor)
       return json(await route.run(await callOf(route, here), actor))
     } catch (error) {
       return problemResponse(error, route.query === undefined ? 'body' : 'query')
@@ -50,12 +53,14 @@ export function createApp(
     if (holder.refusal !== undefined) return holder.refusal
     const endpoint = `${route.method} ${here.env.mountPath}${route.path}`
     try {
+      await limits.holder(holder.principal)
       const reply = await route.run(await callOf(route, here), holder.principal)
       holder.done(endpoint)
       return json(reply)
     } catch (error) {
-      const scope = error instanceof LatchkeyError && error.code === 'scope_insufficient' ? error.field : undefined
-      holder.done(endpoint, scope === undefined ? undefined : 'scope_insufficient')
+      const { code, field } = error instanceof LatchkeyError ? error : { code: undefined, field: undefined }
+      const scope = code === 'scope_insufficient' ? field : undefined
+      holder.done(endpoint, code === 'scope_insufficient' || code === 'rate_limited' ? code : undefined)
       if (scope !== undefined) return access.refuseScope(request, scope)
       throw error
     }
@@ -103,7 +108,8 @@ export function createApp(
   const elsewhere = async (here: Here, refuse: () => Response): Promise<Response> => {
     try {
       if (here.req.method !== 'GET' && here.req.method !== 'HEAD') refuseCrossSite(here.req.raw, settings)
-      await access.actor(here.req.raw, here.env.caller)
+      const { actor } = await access.actor(here.req.raw, here.env.caller)
+      await limits.actor(actor)
       return refuse()
     } catch (error) {
       return problemResponse(error)

@@ -38,7 +38,7 @@ export function corsHeaders(request: Request, { allowedOrigins }: SiteOptions): 
     vary: 'Origin',
     'access-control-allow-origin': origin,
     'access-control-allow-credentials': 'true',
-    'access-control-expose-headers': 'ETag, Location, Retry-After, WWW-Authenticate',
+    'access-control-expose-headers': 'ETag, Location, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate',
   }
 }
 

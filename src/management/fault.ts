@@ -1,4 +1,5 @@
 import { type Code, LatchkeyError } from '../errors.js'
+import type { RateState } from '../model/principal.js'
 
 /** The part of a request that a fault stands in. */
 export type Part = 'body' | 'query' | 'path' | 'header'
@@ -33,6 +34,20 @@ export function fault(part: Part, path: readonly PropertyKey[], detail: string):
 /** A JSON pointer as a URI fragment. */
 export function pointerTo(path: readonly PropertyKey[]): string {
   return `#${path.map((step) => `/${escapeStep(String(step))}`).join('')}`
+}
+
+/** When to ask again where calls never come back by themselves. */
+const NEVER_SECONDS = 86_400
+
+/** A call beyond a limit. */
+export class RateRefusal extends LatchkeyError<'rate_limited'> {
+  /** Where the limits stand. */
+  readonly rates: readonly RateState[]
+
+  constructor(rates: readonly RateState[], { resetSeconds = NEVER_SECONDS }: RateState) {
+    super('rate_limited', 'too many calls: wait, and try again', { retryAfterSeconds: Math.max(resetSeconds, 1) })
+    this.rates = rates
+  }
 }
 
 /** An answer that is not a success and has nothing to do with one field. */

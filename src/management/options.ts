@@ -1,9 +1,13 @@
 import * as z from 'zod'
 import type { Dashboard } from '../dashboard/index.js'
+import { InvalidInputError } from '../errors.js'
 import { type CredentialSource, createCredentialReader } from '../http/credential.js'
 import type { Duration } from '../model/record.js'
 import { duration, wholeNumber } from '../policy/option-schema.js'
 import { readShape } from '../policy/shape.js'
+import type { ManagementRateLimitOptions } from '../rate-limit/model.js'
+import { Rates } from '../rate-limit/rates.js'
+import { readManagementRateLimit } from '../rate-limit/read-options.js'
 
 /** The options of `management`, beside `actor`, which the adapters add. */
 export type ManagementOptions = {
@@ -17,6 +21,8 @@ export type ManagementOptions = {
   readonly credential?: CredentialSource | undefined
   /** Names the protected space in the challenges of `/self`. @default 'api' */
   readonly realm?: string | undefined
+  /** How many calls an actor may make, counted by limiters of rate-limiter-flexible; also how many a token may make about itself. @default no limit */
+  readonly rateLimit?: ManagementRateLimitOptions | undefined
   /** The page at `GET /` for browsers: `dashboard({ … })` of `latchkey/dashboard`. @default none */
   readonly dashboard?: Dashboard | undefined
 }
@@ -29,6 +35,7 @@ export type ManagementSettings = {
   readonly credential: CredentialSource
   readonly credentialHeader: string
   readonly realm: string | undefined
+  readonly rates: Rates | undefined
   readonly dashboard: Dashboard | undefined
 }
 
@@ -42,6 +49,7 @@ const schema = z.strictObject({
   allowedOrigins: z.array(origin, { error: 'must be a list of origins' }).optional(),
   credential: z.unknown().optional(),
   realm: z.string({ error: 'must be a string' }).optional(),
+  rateLimit: z.unknown().optional(),
   dashboard: z.custom<Dashboard>(isDashboard, { error: 'must be made by dashboard({ … }) of latchkey/dashboard' }).optional(),
 })
 
@@ -52,14 +60,23 @@ const schema = z.strictObject({
  */
 export function readManagementOptions(options: unknown): ManagementSettings {
   const given = readShape(schema, options, 'options')
+  // One that got lost on its way must not go unnoticed.
+  if (Object.hasOwn(Object(options), 'rateLimit') && given.rateLimit === undefined) {
+    throw new InvalidInputError('rateLimit', 'is undefined: leave it out to go without it, or check where it comes from')
+  }
+  const deadlineMs = (given.deadline ?? 2) * 1000
   const credential = (given.credential ?? 'bearer') as CredentialSource
   return Object.freeze({
     maxBodyBytes: given.maxBodyBytes ?? 65_536,
-    deadlineMs: (given.deadline ?? 2) * 1000,
+    deadlineMs,
     allowedOrigins: new Set(given.allowedOrigins ?? []),
     credential,
     credentialHeader: createCredentialReader(credential).header,
     realm: given.realm,
+    rates:
+      given.rateLimit === undefined
+        ? undefined
+        : new Rates(readManagementRateLimit(given.rateLimit), { deadlineMs, monotonic: () => performance.now() }),
     dashboard: given.dashboard,
   })
 }

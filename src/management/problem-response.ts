@@ -1,7 +1,8 @@
 import { CODES, type Code, type InputIssue, InvalidInputError, LatchkeyError } from '../errors.js'
 import { titleOf } from '../http/problem.js'
+import { rateFields } from '../http/rate-fields.js'
 import { redact } from '../token/redact.js'
-import { type Fault, type Part, pointerTo, RequestFault } from './fault.js'
+import { type Fault, type Part, pointerTo, RateRefusal, RequestFault } from './fault.js'
 import { tagOf } from './preconditions.js'
 
 /** The body of every refusal: a problem document (RFC 9457). */
@@ -26,7 +27,8 @@ export function problemResponse(error: unknown, part: Part = 'body'): Response {
   const headers = new Headers({ 'content-type': 'application/problem+json' })
   // RFC 9110 §15.5.2: a 401 carries a challenge. Signing in is the host's matter, so the scheme names none of HTTP's own.
   if (problem.status === 401) headers.set('www-authenticate', 'Session realm="tokens"')
-  if (problem.status === 503) headers.set('retry-after', String(retryAfter(error)))
+  if (problem.status === 503 || problem.status === 429) headers.set('retry-after', String(retryAfter(error)))
+  if (error instanceof RateRefusal) for (const [name, value] of Object.entries(rateFields(error.rates))) headers.set(name, value)
   if (problem.status === 412 && problem.version !== undefined) headers.set('etag', tagOf(problem.version))
   // Names of fields come from the caller too: somebody may have pasted a token where a name belongs.
   return new Response(redact(JSON.stringify(problem)), { status: problem.status, headers })

@@ -1,3 +1,4 @@
+import type { Actor } from '../model/actor.js'
 import type { Principal } from '../model/principal.js'
 import { defaultEngine } from '../token/hash.js'
 import type { ReadLimit } from './read-options.js'
@@ -18,6 +19,19 @@ export function limitKey(limit: ReadLimit, prefix: string, principal: Principal,
   if (by === 'tenant') return tenantId === undefined ? undefined : `${name}:${prefix}:${short(tenantId)}`
   if (ownerId === undefined) return undefined
   return `${name}:${prefix}:${tenantId === undefined ? '' : short(tenantId)}:${short(ownerId)}`
+}
+
+/** The name under which a limiter counts the calls of a person who manages tokens. Hosts may call people of two tenants alike. */
+export function actorKey({ name }: ReadLimit, prefix: string, { id, tenants }: Actor): string {
+  const [only, ...more] = tenants
+  const where =
+    typeof tenants === 'string' || only === undefined ? '*' : short(more.length === 0 ? only : JSON.stringify([...tenants].sort()))
+  return `${name}:${prefix}:actor:${where}:${short(id)}`
+}
+
+/** The name under which a limiter counts the calls of a token about itself, by the first token of its line of rotations. */
+export function holderKey({ name }: ReadLimit, prefix: string, rootId: string): string {
+  return `${name}:${prefix}:self:${rootId}`
 }
 
 // Limiters of databases have room for 255 characters. A digest cannot be taken for a plain name: it holds a '#'.

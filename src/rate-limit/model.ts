@@ -1,3 +1,4 @@
+import type { Actor } from '../model/actor.js'
 import type { MaybePromise } from '../model/json.js'
 import type { Principal, RateState } from '../model/principal.js'
 import type { Duration } from '../model/record.js'
@@ -52,6 +53,22 @@ export type RateLimitOptions = {
   /** Asked in this order, so the narrowest first: a use that one refuses spends nothing of those behind it, and those before get it back. */
   readonly limits: readonly RateLimit[]
   /** What a limiter that fails, hangs or answers nonsense means: `refuse` with 503, for nothing was decided, or `allow` uncounted. */
+  readonly onFailure: 'refuse' | 'allow'
+}
+
+/** A limit on the calls of the management API. */
+export type ManagementRateLimit = Omit<RateLimit, 'by' | 'points'> & {
+  /** Whose calls count together: those of one person within the same tenants, or of one token that calls `/self`. @default 'actor' */
+  readonly by?: 'actor'
+  /** How many calls, or a function that tells for each actor; `undefined` from it is the default. @default the limiter's own `points` */
+  readonly points?: number | ((actor: Actor) => MaybePromise<number | undefined>)
+}
+
+/** The `rateLimit` option of `management`. */
+export type ManagementRateLimitOptions = {
+  /** Asked in this order; a call that one refuses spends nothing of those behind it. */
+  readonly limits: readonly ManagementRateLimit[]
+  /** What a limiter that fails, hangs or answers nonsense means: `refuse` with 503, or `allow` uncounted. */
   readonly onFailure: 'refuse' | 'allow'
 }
 

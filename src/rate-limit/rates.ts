@@ -1,8 +1,7 @@
 import { StoreUnavailableError } from '../errors.js'
 import type { MaybePromise } from '../model/json.js'
-import type { Principal, RateState } from '../model/principal.js'
+import type { RateState } from '../model/principal.js'
 import { callOut, isThenable } from '../store/deadline.js'
-import { limitKey } from './key.js'
 import type { Taken } from './model.js'
 import { isPoints, type ReadLimit, type ReadRateLimits } from './read-options.js'
 import { takeByLimiter, takeByPeriod, takeByPoints } from './take.js'
@@ -10,37 +9,38 @@ import { takeByLimiter, takeByPeriod, takeByPoints } from './take.js'
 /** What the limits say of one use: where they stand after it and, when it is refused, the one that refuses. */
 export type Rated = { readonly states: readonly RateState[]; readonly refusedBy?: RateState }
 
-type Walk = { readonly principal: Principal; readonly rootId: string; readonly now: number; readonly taken: Taken[] }
+/** Names what a limit counts a use under; `undefined` where the limit does not concern it. */
+type KeyOf = (limit: ReadLimit) => string | undefined
+
+type Walk = { readonly subject: object; readonly keyOf: KeyOf; readonly now: number; readonly taken: Taken[] }
 
 /** Counts uses against the limits of the options. Keeps no counts of its own: those are the limiters'. */
 export class Rates {
   readonly #options: ReadRateLimits
-  readonly #prefix: string
   readonly #deadlineMs: number
   readonly #monotonic: () => number
-  readonly #spent: WeakMap<Principal, readonly Taken[]> = new WeakMap()
+  readonly #spent: WeakMap<object, readonly Taken[]> = new WeakMap()
 
-  constructor(options: ReadRateLimits, settings: { prefix: string; deadlineMs: number; monotonic: () => number }) {
+  constructor(options: ReadRateLimits, settings: { deadlineMs: number; monotonic: () => number }) {
     this.#options = options
-    this.#prefix = settings.prefix
     this.#deadlineMs = settings.deadlineMs
     this.#monotonic = settings.monotonic
   }
 
   /**
-   * Takes one use from every limit that the principal falls under, or from none.
+   * Takes one use from every limit that `keyOf` names a key for, or from none. `subject` is who uses: what functions of `points` are given.
    *
    * @throws StoreUnavailableError `store_unavailable`, when a limiter cannot tell and the options say to refuse then
    */
-  take(principal: Principal, rootId: string, now: number): MaybePromise<Rated> {
-    return this.#walk({ principal, rootId, now, taken: [] }, 0)
+  take(subject: object, keyOf: KeyOf, now: number): MaybePromise<Rated> {
+    return this.#walk({ subject, keyOf, now, taken: [] }, 0)
   }
 
-  /** Gives back what this principal's use took: it came to nothing. Once only. */
-  giveBack(principal: Principal): void {
-    const taken = this.#spent.get(principal)
+  /** Gives back what this subject's use took: it came to nothing. Once only. */
+  giveBack(subject: object): void {
+    const taken = this.#spent.get(subject)
     if (taken === undefined) return
-    this.#spent.delete(principal)
+    this.#spent.delete(subject)
     for (const one of taken) giveBackQuietly(one)
   }
 
@@ -49,14 +49,14 @@ export class Rates {
     const { limits } = this.#options
     for (let at = from; at < limits.length; at += 1) {
       const limit = limits[at]
-      const key = limit && limitKey(limit, this.#prefix, walk.principal, walk.rootId)
+      const key = limit && walk.keyOf(limit)
       if (limit === undefined || key === undefined) continue
       const taken = this.#takeOne(walk, limit, key)
       if (isThenable(taken)) return taken.then((late) => this.#settle(walk, late) ?? this.#walk(walk, at + 1))
       const refused = this.#settle(walk, taken)
       if (refused !== undefined) return refused
     }
-    if (walk.taken.length > 0) this.#spent.set(walk.principal, walk.taken)
+    if (walk.taken.length > 0) this.#spent.set(walk.subject, walk.taken)
     return { states: walk.taken.map(({ state }) => state) }
   }
 
@@ -104,7 +104,7 @@ export class Rates {
       const taken = refill === undefined ? takeByPoints(limit, key, own, this.#monotonic) : takeByPeriod(limit, refill, key, own, walk.now)
       return isThenable(taken) ? taken.then(returnRefused) : returnRefused(taken)
     }
-    const given: unknown = typeof points === 'function' ? points(walk.principal) : points
+    const given: unknown = typeof points === 'function' ? points(walk.subject as never) : points
     return isThenable(given) ? Promise.resolve(given).then(take) : take(given)
   }
 }

@@ -1,8 +1,9 @@
 import * as z from 'zod'
 import { InvalidInputError } from '../errors.js'
+import type { MaybePromise } from '../model/json.js'
 import { duration } from '../policy/option-schema.js'
 import { readPart } from '../policy/shape.js'
-import type { RateLimit, RateLimitOptions } from './model.js'
+import type { LimitBy, RateLimit, RateLimitOptions } from './model.js'
 
 const NAME = /^[a-z][a-z0-9_-]{0,31}$/
 const MAX_LIMITS = 16
@@ -20,29 +21,32 @@ const refill = z.union([z.enum(PERIODS), z.strictObject({ every: duration({ max:
   error: "must be 'hour', 'day', 'week', 'month', or { every } with a duration of at most 366 days",
 })
 
-const limit = z.strictObject({
+const common = {
   name: z
     .string({ error: 'must be a string' })
     .regex(NAME, { error: 'must be 1 to 32 lower-case letters, digits, _ and -, starting with a letter' }),
-  by: z.enum(['token', 'owner', 'tenant'], { error: "must be 'token', 'owner' or 'tenant'" }),
   limiter: z.custom<RateLimit['limiter']>(isLimiter, {
     error: 'must be a limiter such as new RateLimiterRedis({ … }): points, duration, consume, penalty and reward',
   }),
   points: z
     .custom<NonNullable<RateLimit['points']>>((value) => isPoints(value) || typeof value === 'function', {
-      error: 'must be a whole number of uses, or a function of the principal',
+      error: 'must be a whole number of uses, or a function of who uses',
     })
     .optional(),
   refill: refill.optional(),
-})
+}
 
-const schema = z.strictObject({
-  limits: z
-    .array(limit, { error: `must be a list of 1 to ${MAX_LIMITS} limits` })
-    .min(1, { error: `must be a list of 1 to ${MAX_LIMITS} limits` })
-    .max(MAX_LIMITS, { error: `must be a list of 1 to ${MAX_LIMITS} limits` }),
-  onFailure: z.enum(['refuse', 'allow'], { error: "must be 'refuse' or 'allow': say what a limiter that fails means" }),
-})
+const ofTokens = z.strictObject({ ...common, by: z.enum(['token', 'owner', 'tenant'], { error: "must be 'token', 'owner' or 'tenant'" }) })
+const ofManagement = z.strictObject({ ...common, by: z.literal('actor', { error: "must be 'actor', or left out" }).default('actor') })
+
+const schemaOf = <Limit extends typeof ofTokens | typeof ofManagement>(limit: Limit) =>
+  z.strictObject({
+    limits: z
+      .array(limit, { error: `must be a list of 1 to ${MAX_LIMITS} limits` })
+      .min(1, { error: `must be a list of 1 to ${MAX_LIMITS} limits` })
+      .max(MAX_LIMITS, { error: `must be a list of 1 to ${MAX_LIMITS} limits` }),
+    onFailure: z.enum(['refuse', 'allow'], { error: "must be 'refuse' or 'allow': say what a limiter that fails means" }),
+  })
 
 /** The `rateLimit` option as it is read: durations in seconds. */
 export type ReadRateLimits = {
@@ -51,7 +55,12 @@ export type ReadRateLimits = {
 }
 
 /** One limit as it is read. */
-export type ReadLimit = Omit<RateLimit, 'refill'> & { readonly refill?: ReadRefill }
+export type ReadLimit = Omit<RateLimit, 'refill' | 'by' | 'points'> & {
+  readonly by: LimitBy | 'actor'
+  /** A function of what the use is taken for. */
+  readonly points?: number | ((subject: never) => MaybePromise<number | undefined>)
+  readonly refill?: ReadRefill
+}
 
 /** When a quota is full again, as it is read. */
 export type ReadRefill = (typeof PERIODS)[number] | { readonly every: number }
@@ -62,7 +71,21 @@ export type ReadRefill = (typeof PERIODS)[number] | { readonly every: number }
  * @throws InvalidInputError `invalid_input`
  */
 export function readRateLimit(input: unknown): ReadRateLimits {
-  const { limits, onFailure } = readPart('rateLimit', schema, input)
+  return checked(readPart('rateLimit', schemaOf(ofTokens), input))
+}
+
+/**
+ * Checks the `rateLimit` option of `management`.
+ *
+ * @throws InvalidInputError `invalid_input`
+ */
+export function readManagementRateLimit(input: unknown): ReadRateLimits {
+  return checked(readPart('rateLimit', schemaOf(ofManagement), input))
+}
+
+type Given = z.infer<typeof ofTokens> | z.infer<typeof ofManagement>
+
+function checked({ limits, onFailure }: { readonly limits: readonly Given[]; readonly onFailure: 'refuse' | 'allow' }): ReadRateLimits {
   const names = limits.map(({ name }) => name)
   for (const [index, { limiter, refill: period, name }] of limits.entries()) {
     if (names.indexOf(name) < index) throw new InvalidInputError(`rateLimit.limits.${index}.name`, 'names two limits')
@@ -76,7 +99,7 @@ export function readRateLimit(input: unknown): ReadRateLimits {
   return Object.freeze({ limits: Object.freeze(limits.map(frozen)), onFailure })
 }
 
-function frozen({ points, refill: period, ...rest }: z.infer<typeof limit>): ReadLimit {
+function frozen({ points, refill: period, ...rest }: Given): ReadLimit {
   return Object.freeze({ ...rest, ...(points !== undefined && { points }), ...(period !== undefined && { refill: period }) })
 }
 

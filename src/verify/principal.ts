@@ -1,4 +1,4 @@
-import type { Entry } from '../cache/entry.js'
+import { type Entry, rootIdOf } from '../cache/entry.js'
 import type { JsonObject, Resources } from '../model/json.js'
 import type { Principal } from '../model/principal.js'
 import type { ScopeSet } from '../policy/catalogue.js'
@@ -51,5 +51,11 @@ export class TokenPrincipal implements Principal {
   /** The entry behind a principal that this library made; `undefined` for anything else. */
   static entryOf(principal: unknown): Entry | undefined {
     return typeof principal === 'object' && principal !== null && #entry in principal ? principal.#entry : undefined
+  }
+
+  /** The first token of the line of rotations of such a principal. */
+  static rootIdOf(principal: unknown): string | undefined {
+    const entry = TokenPrincipal.entryOf(principal)
+    return entry === undefined ? undefined : rootIdOf(entry)
   }
 }

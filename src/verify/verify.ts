@@ -1,4 +1,4 @@
-import type { Entry } from '../cache/entry.js'
+import { type Entry, rootIdOf } from '../cache/entry.js'
 import type { Owned } from '../cache/owners.js'
 import type { RefusalCode } from '../errors.js'
 import type { UseOutcome } from '../instance.js'
@@ -6,6 +6,7 @@ import type { MaybePromise } from '../model/json.js'
 import type { Principal, Verification, VerifyContext } from '../model/principal.js'
 import { normalizeIp } from '../policy/network.js'
 import { refusalOf } from '../policy/status.js'
+import { limitKey } from '../rate-limit/key.js'
 import type { Rated } from '../rate-limit/rates.js'
 import { isThenable } from '../store/deadline.js'
 import { checksumMatches } from '../token/checksum.js'
@@ -95,7 +96,8 @@ function allow(
   if (rates === undefined) return admit(context, entry, principal, now, request)
   // A second guard of the same request: it was counted by the first.
   if (TokenPrincipal.entryOf(request?.admitted)?.id === entry.id) return admit(context, entry, principal, now, request)
-  const rated = rates.take(principal, entry.optional?.rootId ?? entry.id, now)
+  const { prefix } = context.settings
+  const rated = rates.take(principal, (limit) => limitKey(limit, prefix, principal, rootIdOf(entry)), now)
   const settle = ({ states, refusedBy }: Rated): Verification => {
     if (refusedBy === undefined) return { ...admit(context, entry, principal, now, request), ...(states.length > 0 && { rates: states }) }
     const { resetSeconds = NEVER_SECONDS } = refusedBy

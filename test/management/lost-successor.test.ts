@@ -66,7 +66,7 @@ describe('a successor whose token never arrived', () => {
       [randomUUID(), 409],
       [null, 400],
       [`rotate-${old.id}`, 400],
-      [key.replace(/-4(?=...-)/, '-7'), 400],
+      [key.replace(/-4(?=...-[89ab])/, '-7'), 400],
     ] as const) {
       const answer = await rotate({ lostId: lost.record.id }, old.token, other)
       expect([answer.status, answer.body.token]).toEqual([status, undefined])

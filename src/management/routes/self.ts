@@ -57,12 +57,12 @@ export const rotateSelf: Route = {
   async run({ tokens, body, headers, mountPath }, principal) {
     if (!principal.allows(ROTATE_SELF)) throw new Refusal('scope_insufficient', 'the token may not rotate itself', { field: ROTATE_SELF })
     refuseIfMatch(headers)
-    const result = await rotateOwn(tokens.as(actorOf(principal)), principal.tokenId, body, headers)
+    const result = await rotateOwn(tokens.as(holderActor(principal)), principal.tokenId, body, headers)
     return mintedReply(result, mountPath, `${mountPath}/self`)
   },
 }
 
-// The token acts for itself: in its own tenant, and for nothing but what it has.
-function actorOf({ tokenId, tenantId }: Principal): Actor {
+/** The actor that a token is for itself: in its own tenant, and for nothing but what it has. */
+export function holderActor({ tokenId, tenantId }: Principal): Actor {
   return { id: `token:${tokenId}`, tenants: tenantId === undefined ? '*' : [tenantId], manages: 'all' }
 }

@@ -1,0 +1,109 @@
+import { RateLimiterMemory } from 'rate-limiter-flexible'
+import { describe, expect, it } from 'vitest'
+import { createManagement } from '../../src/management/index.js'
+import { admin, bearer, harness, MOUNT, ORIGIN, partner, superadmin } from './support.js'
+
+const limiter = (points: number) => new RateLimiterMemory({ points, duration: 60 })
+const limited = (points: number) => ({ rateLimit: { limits: [{ name: 'admin', limiter: limiter(points) }], onFailure: 'refuse' } as const })
+
+describe('the rate limit of the management API', () => {
+  it('answers 429 with Retry-After and the RateLimit fields beyond it, on every route', async () => {
+    const { call } = harness({}, limited(3))
+    for (const path of ['/', '/scopes', '/openapi.json']) expect((await call('GET', path, { actor: admin })).status).toBe(200)
+    for (const [method, path] of [
+      ['GET', '/'],
+      ['POST', '/'],
+      ['POST', '/revoke-all'],
+      ['PATCH', '/4kQ0tXb2LrVn8ZcD'],
+      ['GET', '/4kQ0tXb2LrVn8ZcD/usage'],
+      ['GET', '/nowhere/at/all'],
+      ['DELETE', '/'],
+    ] as const) {
+      const answer = await call(method, path, { actor: admin })
+      expect([answer.status, answer.body.code]).toEqual([429, 'rate_limited'])
+      expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0)
+      expect(answer.headers.get('ratelimit-policy')).toBe('"admin";q=3;w=60')
+      expect(answer.headers.get('ratelimit')).toMatch(/^"admin";r=0;t=\d+$/)
+    }
+  })
+
+  it('counts each actor apart, also two of one id in two tenants', async () => {
+    const { call } = harness({}, limited(1))
+    for (const actor of [admin, superadmin, partner, { ...admin, tenants: ['bolt'] }, { ...admin, tenants: '*' }]) {
+      expect((await call('GET', '/', { actor })).status).toBe(200)
+      expect((await call('GET', '/', { actor })).status).toBe(429)
+    }
+    expect((await call('GET', '/', { actor: { ...partner, tenants: ['bolt', 'acme'] } })).status).toBe(429)
+  })
+
+  it('refuses before it reads the body', async () => {
+    const { tokens, call } = harness({}, limited(1))
+    await call('GET', '/', { actor: admin })
+    expect((await call('GET', '/', { actor: admin })).status).toBe(429)
+    let pulled = 0
+    const body = new ReadableStream<Uint8Array>(
+      {
+        pull(controller) {
+          pulled += 1
+          controller.enqueue(new TextEncoder().encode('{}'))
+          controller.close()
+        },
+      },
+      { highWaterMark: 0 },
+    )
+    const api = createManagement(tokens, { rateLimit: { limits: [{ name: 'admin', limiter: limiter(0) }], onFailure: 'refuse' } })
+    const headers = { 'content-type': 'application/json' }
+    const request = new Request(`${ORIGIN}${MOUNT}/`, { method: 'POST', headers, body, duplex: 'half' } as RequestInit)
+    expect((await api.fetch(request, { actor: admin }, MOUNT)).status).toBe(429)
+    expect(pulled).toBe(0)
+  })
+
+  it('counts calls that are refused for what they ask', async () => {
+    const { call } = harness({}, limited(2))
+    expect((await call('POST', '/', { actor: admin, raw: '{' })).status).toBe(400)
+    expect((await call('GET', '/4kQ0tXb2LrVn8ZcD', { actor: admin })).status).toBe(404)
+    expect((await call('GET', '/', { actor: admin })).status).toBe(429)
+  })
+
+  it('counts calls of /self for the token, through its rotations', async () => {
+    const { call, create, tokens } = harness({}, limited(2))
+    const { token, id } = await create(superadmin, { scopes: ['tokens:rotate-self'] })
+    expect((await call('GET', '/self', { headers: bearer(token) })).status).toBe(200)
+    const rotated = await call('POST', '/self/rotate', { headers: bearer(token), body: { overlap: '1h' } })
+    expect(rotated.status).toBe(201)
+    const beyond = await call('GET', '/self', { headers: bearer(rotated.body.token) })
+    expect([beyond.status, beyond.body.code, beyond.headers.get('ratelimit-policy')]).toEqual([429, 'rate_limited', '"admin";q=2;w=60'])
+    expect((await call('POST', '/self/rotate', { headers: bearer(rotated.body.token), body: {} })).status).toBe(429)
+    expect((await call('GET', '/', { actor: superadmin })).status).toBe(200)
+    const { outcomes } = await tokens.system.usage(rotated.body.record.id)
+    expect(outcomes).toEqual([{ outcome: 'rate_limited', count: 2 }])
+    expect((await tokens.system.get(id))?.replacedById).toBe(rotated.body.record.id)
+  })
+
+  it('takes its points from a function of the actor', async () => {
+    const points = ({ id }: { readonly id: string }) => (id === 'ada' ? 2 : undefined)
+    const { call } = harness(
+      {},
+      { rateLimit: { limits: [{ name: 'admin', by: 'actor', limiter: limiter(1), points }], onFailure: 'refuse' } },
+    )
+    const statuses = []
+    for (const actor of [admin, admin, admin, partner, partner]) statuses.push((await call('GET', '/', { actor })).status)
+    expect(statuses).toEqual([200, 200, 429, 200, 429])
+  })
+
+  it.each(['refuse', 'allow'] as const)('means, where its limiter fails, what onFailure says: %s', async (onFailure) => {
+    const fail = () => Promise.reject(new Error('down'))
+    const broken = { points: 5, duration: 60, consume: fail, penalty: fail, reward: fail }
+    const { call } = harness({}, { rateLimit: { limits: [{ name: 'admin', limiter: broken }], onFailure } })
+    expect((await call('GET', '/', { actor: admin })).status).toBe(onFailure === 'refuse' ? 503 : 200)
+  })
+
+  it.each([
+    [{ rateLimit: undefined }, 'rateLimit'],
+    [{ rateLimit: { limits: [], onFailure: 'refuse' } }, 'rateLimit.limits'],
+    [{ rateLimit: { limits: [{ name: 'a', by: 'owner', limiter: limiter(1) }], onFailure: 'refuse' } }, 'rateLimit.limits.0.by'],
+    [{ rateLimit: { limits: [{ name: 'a', limiter: limiter(1) }] } }, 'rateLimit.onFailure'],
+  ])('refuses unsound options by their name (%#)', (options, field) => {
+    expect(() => harness({}, options as never)).toThrow(field)
+  })
+})
