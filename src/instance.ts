@@ -3,7 +3,7 @@ import type { Actor } from './model/actor.js'
 import { aboutCopies } from './model/copies.js'
 import type { AuditAction, AuditEvent, LeakInput, LeakReported } from './model/event.js'
 import type { MaybePromise, Resources } from './model/json.js'
-import type { Introspection, Principal, Verification, VerifyContext } from './model/principal.js'
+import type { Introspection, Principal, RateState, Verification, VerifyContext } from './model/principal.js'
 import type { CreateInput, Duration, InstantInput, Minted, Page, Replayed, TokenRecord, TokenStatus, UpdateInput } from './model/record.js'
 import type { UsageReport, UsageSummary } from './model/usage.js'
 import type { Settings } from './options.js'
@@ -163,6 +163,8 @@ export type Decider = {
   readonly catalogue?: { readonly [scope: string]: string } | undefined
   /** As `verify`, but answers at once where no I/O is needed, and leaves the count of an allowed use to `countUse`. */
   decide(token: unknown, context?: VerifyContext): MaybePromise<Verification>
+  /** Where the principal, whose use was allowed, has no refusals left: what the route asks for is not looked into. */
+  refusalsSpent?(principal: Principal): RateState | undefined
   /** Counts one use that `decide` allowed. `scope`: what the route required. A refusal that followed is named in `outcome`. */
   countUse(
     principal: Principal,

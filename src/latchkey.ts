@@ -45,6 +45,7 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     catalogue,
     settings: { groups, expiry, allowWildcard, usage, owner, clock },
     decide: (token, request) => decide(open(), token, request),
+    refusalsSpent: (principal) => context.rates?.refusalsSpent(principal),
     countUse: (principal, use) => {
       if (closing === undefined) countUse(context, principal, use)
     },

@@ -1,5 +1,5 @@
 import type { Decider, UseOutcome } from '../instance.js'
-import type { Principal } from '../model/principal.js'
+import type { Principal, RateState } from '../model/principal.js'
 import type { OnWarning } from './diagnostics.js'
 import type { Refuse } from './refuse.js'
 
@@ -18,6 +18,8 @@ export type Use = {
   readonly tokenId: string
   /** Names scopes that a check asked for, in order with a space between them. */
   required(scope: string): void
+  /** Where this token has no refusals left. */
+  refusalsSpent(): RateState | undefined
   /** Names the refusal that followed the admission. */
   refused(code: Exclude<UseOutcome, 'allowed'>): void
   /** Counts, the first time only. `endpoint` is the route's pattern with its method, or empty where unknown. */
@@ -53,6 +55,7 @@ export function startUse(decider: Decider, principal: Principal, ip: string | un
       // Several checks of one request: everything that any of them asked for.
       scope = scope === '' ? asked : [...new Set([...scope.split(' '), ...asked.split(' ')])].sort().join(' ')
     },
+    refusalsSpent: () => decider.refusalsSpent?.(principal),
     refused(code) {
       outcome = code
     },

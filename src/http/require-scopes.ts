@@ -56,6 +56,8 @@ function check<R>(requirement: Requirement<R>, admission: Admission, request: R)
   admission.use?.required(requirement.any && held !== undefined ? held : requirement.name)
   if (held === undefined) return refusal('scope_insufficient', requirement, admission, request)
   if (requirement.resources.length === 0) return undefined
+  // What the host looks up to answer 403 once more is not looked up.
+  if (admission.use?.refusalsSpent() !== undefined) return refusal('resource_denied', requirement, admission, request)
   const found = requirement.resources.map(([dimension, source]) => [dimension, find(source, dimension, request)] as const)
   const values = found.map(([, value]) => value)
   const finish = (settled: readonly unknown[]): PlainResponse | undefined => {
@@ -103,6 +105,10 @@ function refusal<R>(
   admission: Admission,
   request: R,
 ): PlainResponse {
-  admission.use?.refused(code)
+  const spent = admission.use?.refusalsSpent()
+  admission.use?.refused(spent === undefined ? code : 'rate_limited')
+  if (spent !== undefined) {
+    return admission.guard.refuse('rate_limited', request, { retryAfterSeconds: spent.resetSeconds, rates: [spent] })
+  }
   return admission.guard.refuse(code, request, { scopes: requirement.scopes })
 }

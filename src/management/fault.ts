@@ -1,5 +1,6 @@
 import { type Code, LatchkeyError } from '../errors.js'
 import type { RateState } from '../model/principal.js'
+import { NEVER_SECONDS } from '../rate-limit/rates.js'
 
 /** The part of a request that a fault stands in. */
 export type Part = 'body' | 'query' | 'path' | 'header'
@@ -35,9 +36,6 @@ export function fault(part: Part, path: readonly PropertyKey[], detail: string):
 export function pointerTo(path: readonly PropertyKey[]): string {
   return `#${path.map((step) => `/${escapeStep(String(step))}`).join('')}`
 }
-
-/** When to ask again where calls never come back by themselves. */
-const NEVER_SECONDS = 86_400
 
 /** A call beyond a limit. */
 export class RateRefusal extends LatchkeyError<'rate_limited'> {

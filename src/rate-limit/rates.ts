@@ -6,20 +6,33 @@ import type { Taken } from './model.js'
 import { isPoints, type ReadLimit, type ReadRateLimits } from './read-options.js'
 import { takeByLimiter, takeByPeriod, takeByPoints } from './take.js'
 
+/** When to ask again where uses never come back by themselves. */
+export const NEVER_SECONDS = 86_400
+
 /** What the limits say of one use: where they stand after it and, when it is refused, the one that refuses. */
 export type Rated = { readonly states: readonly RateState[]; readonly refusedBy?: RateState }
 
 /** Names what a limit counts a use under; `undefined` where the limit does not concern it. */
 type KeyOf = (limit: ReadLimit) => string | undefined
 
-type Walk = { readonly subject: object; readonly keyOf: KeyOf; readonly now: number; readonly taken: Taken[] }
+/** One use that was taken from a limit. */
+type Spent = Taken & { readonly limit: ReadLimit; readonly key: string }
+
+type Walk = { readonly subject: object; readonly keyOf: KeyOf; readonly now: number; readonly taken: Spent[] }
+
+/** Where a limit has no refusals left, and until when. */
+type Exhausted = { readonly state: RateState; readonly until: number }
+
+const MAX_EXHAUSTED = 10_000
 
 /** Counts uses against the limits of the options. Keeps no counts of its own: those are the limiters'. */
 export class Rates {
   readonly #options: ReadRateLimits
   readonly #deadlineMs: number
   readonly #monotonic: () => number
-  readonly #spent: WeakMap<object, readonly Taken[]> = new WeakMap()
+  readonly #spent: WeakMap<object, Walk> = new WeakMap()
+  /** By the key of the limit. What the limiter said when it was asked last, so that the next request need not ask. */
+  readonly #exhausted: Map<string, Exhausted> = new Map()
 
   constructor(options: ReadRateLimits, settings: { deadlineMs: number; monotonic: () => number }) {
     this.#options = options
@@ -38,10 +51,44 @@ export class Rates {
 
   /** Gives back what this subject's use took: it came to nothing. Once only. */
   giveBack(subject: object): void {
-    const taken = this.#spent.get(subject)
-    if (taken === undefined) return
+    const walk = this.#spent.get(subject)
+    if (walk === undefined) return
     this.#spent.delete(subject)
-    for (const one of taken) giveBackQuietly(one)
+    for (const one of walk.taken) giveBackQuietly(one)
+  }
+
+  /** As `giveBack`, for a use that was refused after all: refusals have a budget of their own, as large as the limit. */
+  refused(subject: object): void {
+    const walk = this.#spent.get(subject)
+    this.giveBack(subject)
+    if (walk !== undefined) void this.#countRefusal(walk)
+  }
+
+  /** Where no refusals are left for this subject, whose use was taken: what may be refused is not looked into any more. */
+  refusalsSpent(subject: object): RateState | undefined {
+    for (const { key } of this.#spent.get(subject)?.taken ?? []) {
+      const known = this.#exhausted.get(key)
+      if (known === undefined) continue
+      const leftMs = known.until - this.#monotonic()
+      if (leftMs > 0) return { ...known.state, resetSeconds: Math.ceil(leftMs / 1000) }
+      this.#exhausted.delete(key)
+    }
+    return undefined
+  }
+
+  // Off the request's path. The narrowest limit that has none left ends it, so that the wider ones are not spent.
+  async #countRefusal(walk: Walk): Promise<void> {
+    try {
+      for (const { limit, key } of walk.taken) {
+        const { allowed, state } = await this.#ask(walk, limit, `${key}:refused`)
+        if (allowed) continue
+        if (this.#exhausted.size >= MAX_EXHAUSTED) this.#exhausted.clear()
+        this.#exhausted.set(key, { state, until: this.#monotonic() + (state.resetSeconds ?? NEVER_SECONDS) * 1000 })
+        return
+      }
+    } catch {
+      // A limiter that fails decides about the next use, as `onFailure` says.
+    }
   }
 
   // One after the other, not at once: a token over its own limit must not hold points of its owner's, however shortly.
@@ -52,18 +99,18 @@ export class Rates {
       const key = limit && walk.keyOf(limit)
       if (limit === undefined || key === undefined) continue
       const taken = this.#takeOne(walk, limit, key)
-      if (isThenable(taken)) return taken.then((late) => this.#settle(walk, late) ?? this.#walk(walk, at + 1))
-      const refused = this.#settle(walk, taken)
+      if (isThenable(taken)) return taken.then((late) => this.#settle(walk, limit, key, late) ?? this.#walk(walk, at + 1))
+      const refused = this.#settle(walk, limit, key, taken)
       if (refused !== undefined) return refused
     }
-    if (walk.taken.length > 0) this.#spent.set(walk.subject, walk.taken)
+    if (walk.taken.length > 0) this.#spent.set(walk.subject, walk)
     return { states: walk.taken.map(({ state }) => state) }
   }
 
-  #settle(walk: Walk, taken: Taken | undefined): Rated | undefined {
+  #settle(walk: Walk, limit: ReadLimit, key: string, taken: Taken | undefined): Rated | undefined {
     if (taken === undefined) return undefined
     if (taken.allowed) {
-      walk.taken.push(taken)
+      walk.taken.push({ ...taken, limit, key })
       return undefined
     }
     for (const one of walk.taken) giveBackQuietly(one)

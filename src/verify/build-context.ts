@@ -3,6 +3,7 @@ import { Housekeeping } from '../activity/housekeeping.js'
 import { RefusalRecorder } from '../activity/refusals.js'
 import { RotationNotices } from '../activity/rotation-due.js'
 import { UsageRecorder } from '../activity/usage.js'
+import { Budget, type Rate } from '../cache/budget.js'
 import { Owners } from '../cache/owners.js'
 import { RecordCache } from '../cache/records.js'
 import { Signals } from '../cache/signals.js'
@@ -14,6 +15,7 @@ import { platformRandom } from '../token/random.js'
 import type { Context } from './context.js'
 
 const DEFAULT_FLUSH_MS = 1000
+const OWNER_REFUSALS: Rate = { burst: 100, perSecond: 10 }
 
 /** Puts together what the verbs of one instance work with. Does no I/O: the first call to a verb does. */
 export function buildContext(settings: Settings): Context {
@@ -77,6 +79,7 @@ export function buildContext(settings: Settings): Context {
     store,
     records,
     owners,
+    ownerRefusals: new Budget(OWNER_REFUSALS, monotonic),
     rates: settings.rateLimit === undefined ? undefined : new Rates(settings.rateLimit, settings),
     signals,
     signalOf: (entry) => signals.of(entry),

@@ -2,6 +2,7 @@ import type { Housekeeping } from '../activity/housekeeping.js'
 import type { RefusalRecorder } from '../activity/refusals.js'
 import type { RotationNotices } from '../activity/rotation-due.js'
 import type { UsageRecorder } from '../activity/usage.js'
+import type { Budget } from '../cache/budget.js'
 import type { Owners } from '../cache/owners.js'
 import type { RecordCache } from '../cache/records.js'
 import type { Signals } from '../cache/signals.js'
@@ -17,6 +18,8 @@ export type Context = {
   readonly store: GuardedStore
   readonly records: RecordCache
   readonly owners: Owners | undefined
+  /** How often a token whose owner is gone makes the option `owner` be asked, by the token's id. */
+  readonly ownerRefusals: Budget
   /** Absent without the option `rateLimit`. */
   readonly rates: Rates | undefined
   readonly signals: Signals

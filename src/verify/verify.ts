@@ -7,7 +7,7 @@ import type { Principal, Verification, VerifyContext } from '../model/principal.
 import { normalizeIp } from '../policy/network.js'
 import { refusalOf } from '../policy/status.js'
 import { limitKey } from '../rate-limit/key.js'
-import type { Rated } from '../rate-limit/rates.js'
+import { NEVER_SECONDS, type Rated } from '../rate-limit/rates.js'
 import { isThenable } from '../store/deadline.js'
 import { checksumMatches } from '../token/checksum.js'
 import { equalDigests } from '../token/compare.js'
@@ -18,14 +18,13 @@ import { TokenPrincipal } from './principal.js'
 type Refused = Extract<Verification, { ok: false }>
 type Allowed = Extract<Verification, { ok: true }>
 
-/** When to ask again where uses never come back by themselves. */
-const NEVER_SECONDS = 86_400
+const THROTTLED_SECONDS = 1
 
 // Refusals that carry nothing of the token are made once.
 const MALFORMED: Refused = Object.freeze({ ok: false, code: 'token_malformed' })
 const UNKNOWN: Refused = Object.freeze({ ok: false, code: 'token_unknown' })
 /** Too many tokens that do not exist from one address: good tokens in memory are decided before this is asked. */
-const THROTTLED: Refused = Object.freeze({ ok: false, code: 'rate_limited', retryAfterSeconds: 1 })
+const THROTTLED: Refused = Object.freeze({ ok: false, code: 'rate_limited', retryAfterSeconds: THROTTLED_SECONDS })
 
 /**
  * The decision, in its one place and order: parse, digest, checksum, record, compare, revoked, inactive, not before, expired, address,
@@ -62,6 +61,9 @@ function judge(context: Context, entry: Entry, digest: string, request: VerifyCo
   const allowsIp = entry.optional?.allowsIp
   if (allowsIp !== undefined && !allowsIp(request?.ip)) return refuse(context, entry, 'ip_denied', now, request)
   if (context.owners === undefined || entry.ownerId === undefined) return allow(context, entry, undefined, now, request)
+  if (context.ownerRefusals.spent(entry.id)) {
+    return { ...refuse(context, entry, 'rate_limited', now, request), retryAfterSeconds: THROTTLED_SECONDS }
+  }
   const owned = context.owners.of(entry.ownerId, entry.tenantId)
   return isThenable(owned)
     ? owned.then((late) => delegate(context, entry, late, now, request))
@@ -75,7 +77,9 @@ function delegate(
   now: number,
   request: VerifyContext | undefined,
 ): MaybePromise<Verification> {
-  return owned === null ? refuse(context, entry, 'owner_denied', now, request) : allow(context, entry, owned, now, request)
+  if (owned !== null) return allow(context, entry, owned, now, request)
+  context.ownerRefusals.spend(entry.id)
+  return refuse(context, entry, 'owner_denied', now, request)
 }
 
 function allow(
@@ -148,8 +152,9 @@ function note(context: Context, principal: Principal, endpoint: string, scope: s
   const now = context.settings.clock()
   context.usage?.count(entry, now, endpoint, outcome, scope, ip)
   if (outcome !== 'allowed') context.refusals.note(entry, outcome, now, normalizeIp(ip))
-  // What was refused after all spends nothing.
-  if (outcome !== 'allowed') context.rates?.giveBack(principal)
+  // What was refused after all spends nothing of the limits.
+  if (outcome === 'rate_limited') context.rates?.giveBack(principal)
+  else if (outcome !== 'allowed') context.rates?.refused(principal)
   context.scheduleFlush()
 }
 

@@ -29,6 +29,7 @@ export function accept(tokens: Authenticator, ...verifiers: readonly Verifier[])
       const verifier = looksSigned(token) ? byIssuer.get(claimedIssuer(token)) : undefined
       return (verifier ?? own).decide(token, context)
     },
+    refusalsSpent: (principal) => own.refusalsSpent?.(principal),
     countUse(principal, use) {
       if (!(principal instanceof SignedPrincipal)) own.countUse(principal, use)
     },
