@@ -33,11 +33,7 @@ app.get('/api/stock/events', requireScopes('inventory:read'), (req, res) => {
   }
   if (signal.aborted) end()
   else signal.addEventListener('abort', end, { once: true })
-  // The token may live long after the client has gone, and its signal with it.
-  res.on('close', () => {
-    clearInterval(timer)
-    signal.removeEventListener('abort', end)
-  })
+  res.on('close', () => clearInterval(timer))
 })
 // Stands for the page on which your users revoke their tokens.
 app.post('/revoke/:id', async (req, res) => {

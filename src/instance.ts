@@ -1,3 +1,4 @@
+import type { RequestSignal } from './cache/signals.js'
 import { InvalidInputError, type RefusalCode } from './errors.js'
 import type { Actor } from './model/actor.js'
 import { aboutCopies } from './model/copies.js'
@@ -181,8 +182,8 @@ export type Standing =
       readonly resources: Resources | undefined
       /** Absent: every address is allowed. */
       readonly allowsIp: ((ip: string | undefined) => boolean) | undefined
-      /** Fires when the token ends. */
-      readonly signal: () => AbortSignal
+      /** Gives a signal for one request, which fires when the token ends. */
+      readonly signal: () => RequestSignal
     }
 
 /** What the management API and the extensions need of an instance, beside its public face. */

@@ -63,7 +63,7 @@ export function authenticate(tokens: Authenticator, options: AuthenticateOptions
     const own = { value: principal, writable: true, enumerable: true, configurable: true }
     if (!Reflect.defineProperty(req, 'principal', own)) return guard.refuse('misconfigured', req)
     if (guard.vary !== undefined && !res.headersSent) res.vary(guard.vary)
-    if (use !== undefined) onClose(res, () => use.done(endpointOf(req)))
+    if (use !== undefined) onClose(res, () => use.over(endpointOf(req), principal))
     return undefined
   }
 

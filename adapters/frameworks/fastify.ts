@@ -59,7 +59,7 @@ const plugin: FastifyPluginAsync<AuthenticateOptions> = async function authentic
     if (response !== undefined) return response
     request.principal = principal
     if (vary !== undefined) reply.header('vary', [reply.getHeader('vary') ?? [], vary].flat().join(', '))
-    if (use !== undefined) onClose(reply.raw, () => use.done(endpointOf(request)))
+    if (use !== undefined) onClose(reply.raw, () => use.over(endpointOf(request), principal))
     return undefined
   }
 

@@ -1,5 +1,6 @@
 import { type Context, Hono, type MiddlewareHandler } from 'hono'
 import { basePath, routePath } from 'hono/route'
+import { detachSignal, hasSignal } from '../../src/cache/signals.js'
 import { InvalidInputError } from '../../src/errors.js'
 import { admissionOf } from '../../src/http/admission.js'
 import { createGuard } from '../../src/http/authenticate.js'
@@ -7,6 +8,7 @@ import type { FirstArgument, FirstInput, RestArguments, RestInput } from '../../
 import type { AuthenticateOptions as Options } from '../../src/http/options.js'
 import type { PlainResponse } from '../../src/http/problem.js'
 import { createScopeCheck } from '../../src/http/require-scopes.js'
+import { watchedBody } from '../../src/http/watched-body.js'
 import type { Authenticator, Latchkey } from '../../src/instance.js'
 import { createManagement, type ManagementOptions as Manage } from '../../src/management/index.js'
 import type { Actor } from '../../src/model/actor.js'
@@ -62,6 +64,7 @@ export function authenticate(tokens: Authenticator, { ip, ...options }: Authenti
     } finally {
       // The pattern that matched last, never the path that was asked for.
       use?.done(`${c.req.method} ${routePath(c)}`)
+      if (principal !== undefined && hasSignal(principal)) c.res = detachedAtEnd(c.res, principal)
     }
   }
 }
@@ -103,6 +106,18 @@ export function management(tokens: Latchkey, given: ManagementOptions): Hono {
     const caller = { actor: () => actor(c), principal: admissionOf(c)?.principal, ip: ip?.(c) }
     return api.fetch(c.req.raw, caller, basePath(c))
   })
+}
+
+// A handler answers long before a stream is over, and a socket (101) has no body that would tell.
+function detachedAtEnd(response: Response, principal: Principal): Response {
+  if (response.status === 101) return response
+  if (response.body !== null)
+    return new Response(
+      watchedBody(response.body, () => detachSignal(principal)),
+      response,
+    )
+  detachSignal(principal)
+  return response
 }
 
 function toResponse({ status, headers, body }: PlainResponse): Response {

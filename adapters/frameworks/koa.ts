@@ -54,7 +54,7 @@ export function authenticate(tokens: Authenticator, options: AuthenticateOptions
     if (response !== undefined) return send(ctx, response)
     ctx.state.principal = principal
     if (vary !== undefined) ctx.vary(vary)
-    if (use !== undefined) onClose(ctx.res, () => use.done(endpointOf(ctx)))
+    if (use !== undefined) onClose(ctx.res, () => use.over(endpointOf(ctx), principal))
     return next()
   }
 }

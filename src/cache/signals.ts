@@ -3,11 +3,31 @@ import { type Lifecycle, refusalOf } from '../policy/status.js'
 import type { Filtered } from '../store/compile-filter.js'
 import { startTimer } from '../store/timer.js'
 import type { Entry } from './entry.js'
+import { createHeldSignal } from './held-signal.js'
 
 const RETRY_MS = 1000
 
+/** Some Workers cannot tell what nobody holds any more: there a signal is kept until its request is over or its token ends. */
+const COLLECTS = typeof WeakRef === 'function' && typeof FinalizationRegistry === 'function'
+
+type Ref = { deref(): AbortController | undefined }
+
+function refTo(controller: AbortController): Ref {
+  return COLLECTS ? new WeakRef(controller) : { deref: () => controller }
+}
+
+/** The signal of one request. */
+export type RequestSignal = {
+  readonly signal: AbortSignal
+  /** The request is over: the signal does not fire any more, and nothing is kept for it. */
+  detach(): void
+}
+
 type Watch = {
-  readonly controller: AbortController
+  /** One for each request that is under way, as far as anybody still holds its signal. */
+  readonly requests: Set<Ref>
+  /** Those that somebody listens to: they fire, whoever holds them. */
+  readonly awaited: Set<AbortController>
   /** Whose token it is. */
   readonly about: Filtered
   /** As it was last read. */
@@ -28,25 +48,57 @@ export type SignalSource = {
 }
 
 /**
- * Ends work that is still going on when its token ends: one `AbortSignal` per token, made when somebody first reads it.
+ * Ends work that is still going on when its token ends: one `AbortSignal` for each request that reads it, and one watch for each token.
  *
  * A signal is a courtesy to long answers, not part of any decision.
  */
 export class Signals {
   readonly #source: SignalSource
   readonly #watches: Map<string, Watch> = new Map()
+  /** For requests whose end nobody tells of: what nobody holds any more needs no watch. */
+  readonly #collected: FinalizationRegistry<() => void> | undefined = COLLECTS ? new FinalizationRegistry((forget) => forget()) : undefined
   #stopped = false
 
   constructor(source: SignalSource) {
     this.#source = source
   }
 
-  /** The signal of this token. */
-  of(entry: Entry): AbortSignal {
-    const known = this.#watches.get(entry.id)
-    if (known !== undefined) return known.controller.signal
+  /** How many tokens are watched. */
+  get size(): number {
+    return this.#watches.size
+  }
+
+  /** A signal for one request by this token. */
+  open(entry: Entry): RequestSignal {
+    if (this.#stopped) {
+      const controller = new AbortController()
+      controller.abort(new ClosedError())
+      return { signal: controller.signal, detach: () => undefined }
+    }
+    const watch = this.#watches.get(entry.id) ?? this.#start(entry)
+    const controller = createHeldSignal((awaited) => {
+      const own = ref.deref()
+      if (own === undefined || !watch.requests.has(ref)) return
+      if (awaited) watch.awaited.add(own)
+      else watch.awaited.delete(own)
+    })
+    const ref = refTo(controller)
+    const forget = (): void => this.#forget(entry.id, watch, ref)
+    watch.requests.add(ref)
+    this.#collected?.register(controller, forget, ref)
+    return {
+      signal: controller.signal,
+      detach: () => {
+        this.#collected?.unregister(ref)
+        forget()
+      },
+    }
+  }
+
+  #start(entry: Entry): Watch {
     const watch: Watch = {
-      controller: new AbortController(),
+      requests: new Set(),
+      awaited: new Set(),
       // A copy of what is needed: the entry itself may be dropped from the cache long before the work ends.
       about: { id: entry.id, tenantId: entry.tenantId, ownerId: entry.ownerId, createdBy: entry.createdBy },
       lifecycle: entry.lifecycle,
@@ -54,16 +106,21 @@ export class Signals {
       checking: false,
       again: false,
     }
-    if (this.#stopped) {
-      watch.controller.abort(new ClosedError())
-      return watch.controller.signal
-    }
     this.#watches.set(entry.id, watch)
     this.#source.follow()
     this.#arm(entry.id, watch)
     // The token may have changed between the decision and this moment.
     this.changed(entry.id)
-    return watch.controller.signal
+    return watch
+  }
+
+  #forget(id: string, watch: Watch, ref: Ref): void {
+    watch.requests.delete(ref)
+    const controller = ref.deref()
+    if (controller !== undefined) watch.awaited.delete(controller)
+    if (watch.requests.size > 0) return
+    clearTimeout(watch.timer)
+    if (this.#watches.get(id) === watch) this.#watches.delete(id)
   }
 
   changed(id: string): void {
@@ -94,6 +151,8 @@ export class Signals {
     do {
       watch.again = false
       const code = await this.#verdict(id, watch)
+      // Nobody is there any more to be told.
+      if (watch.requests.size === 0) return
       if (code !== undefined) {
         this.#end(id, watch, new LatchkeyError(code, `the token of this request is no longer good: ${code}`))
         return
@@ -125,13 +184,34 @@ export class Signals {
 
   #later(id: string, watch: Watch, delayMs: number): void {
     clearTimeout(watch.timer)
-    if (watch.controller.signal.aborted) return
+    if (this.#watches.get(id) !== watch) return
     watch.timer = startTimer(() => this.changed(id), Math.max(1, delayMs))
   }
 
   #end(id: string, watch: Watch, reason: LatchkeyError): void {
     clearTimeout(watch.timer)
-    this.#watches.delete(id)
-    watch.controller.abort(reason)
+    if (this.#watches.get(id) === watch) this.#watches.delete(id)
+    const requests = [...watch.requests]
+    watch.requests.clear()
+    for (const ref of requests) ref.deref()?.abort(reason)
+    watch.awaited.clear()
   }
+}
+
+const detachers: WeakMap<object, () => void> = new WeakMap()
+
+/** Remembers how the signal that a principal gave is detached. */
+export function rememberSignal(principal: object, detach: () => void): void {
+  detachers.set(principal, detach)
+}
+
+/** Has the signal of this principal been read, and not been detached? */
+export function hasSignal(principal: object): boolean {
+  return detachers.has(principal)
+}
+
+/** The request of this principal is over: its signal is dropped, if it was ever read. */
+export function detachSignal(principal: object): void {
+  detachers.get(principal)?.()
+  detachers.delete(principal)
 }

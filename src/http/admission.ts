@@ -1,3 +1,4 @@
+import { detachSignal } from '../cache/signals.js'
 import type { Decider, UseOutcome } from '../instance.js'
 import type { Principal, RateState } from '../model/principal.js'
 import type { OnWarning } from './diagnostics.js'
@@ -24,6 +25,8 @@ export type Use = {
   refused(code: Exclude<UseOutcome, 'allowed'>): void
   /** Counts, the first time only. `endpoint` is the route's pattern with its method, or empty where unknown. */
   done(endpoint: string): void
+  /** The same once the response is over, sent or given up: what the principal of this request watched is dropped. */
+  over(endpoint: string, principal: Principal): void
 }
 
 /** That a guard let a request in, and as whom; without a principal the guard was optional and nothing was presented. */
@@ -48,7 +51,7 @@ export function startUse(decider: Decider, principal: Principal, ip: string | un
   let outcome: UseOutcome = 'allowed'
   let counted = false
   let scope = ''
-  return {
+  const use: Use = {
     tokenId: principal.tokenId,
     required(asked) {
       if (asked === scope) return
@@ -68,5 +71,10 @@ export function startUse(decider: Decider, principal: Principal, ip: string | un
         // Usage never fails a request.
       }
     },
+    over(endpoint, admitted) {
+      use.done(endpoint)
+      detachSignal(admitted)
+    },
   }
+  return use
 }

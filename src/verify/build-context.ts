@@ -82,7 +82,7 @@ export function buildContext(settings: Settings): Context {
     ownerRefusals: new Budget(OWNER_REFUSALS, monotonic),
     rates: settings.rateLimit === undefined ? undefined : new Rates(settings.rateLimit, settings),
     signals,
-    signalOf: (entry) => signals.of(entry),
+    signalOf: (entry) => signals.open(entry),
     usage,
     refusals,
     rotations,

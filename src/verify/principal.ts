@@ -1,11 +1,12 @@
 import { type Entry, rootIdOf } from '../cache/entry.js'
+import { type RequestSignal, rememberSignal } from '../cache/signals.js'
 import type { JsonObject, Resources } from '../model/json.js'
 import type { Principal } from '../model/principal.js'
 import type { ScopeSet } from '../policy/catalogue.js'
 import { resourcesAllow } from '../policy/resource.js'
 
-/** Gives the signal of an entry. */
-export type SignalOf = (entry: Entry) => AbortSignal
+/** Gives a signal of an entry for one request. */
+export type SignalOf = (entry: Entry) => RequestSignal
 
 /**
  * The principal that `verify` answers.
@@ -25,6 +26,7 @@ export class TokenPrincipal implements Principal {
   readonly #granted: ScopeSet
   readonly #resources: Resources | undefined
   readonly #signalOf: SignalOf
+  #signal: AbortSignal | undefined
 
   constructor(entry: Entry, granted: ScopeSet, resources: Resources | undefined, signalOf: SignalOf) {
     this.tokenId = entry.id
@@ -45,7 +47,12 @@ export class TokenPrincipal implements Principal {
   }
 
   get signal(): AbortSignal {
-    return this.#signalOf(this.#entry)
+    if (this.#signal === undefined) {
+      const { signal, detach } = this.#signalOf(this.#entry)
+      this.#signal = signal
+      rememberSignal(this, detach)
+    }
+    return this.#signal
   }
 
   /** The entry behind a principal that this library made; `undefined` for anything else. */

@@ -58,12 +58,14 @@ describe('the signal of a principal', () => {
     await until(() => signal.aborted)
   })
 
-  it('is one for all uses of a token, and stays quiet for changes that do not end it', async () => {
+  it('is one for each use of a token, always the same for it, and stays quiet for changes that do not end it', async () => {
     const tokens = instance()
     const { token, record } = await mint(tokens)
     const other = await mint(tokens)
-    const first = (await principalOf(tokens.verify(token))).signal
-    expect((await principalOf(tokens.verify(token))).signal).toBe(first)
+    const principal = await principalOf(tokens.verify(token))
+    const first = principal.signal
+    expect(principal.signal).toBe(first)
+    expect((await principalOf(tokens.verify(token))).signal).not.toBe(first)
     await tokens.system.update(record.id, { name: 'y' })
     await tokens.system.rotate(record.id, { overlap: 600 })
     await tokens.system.revoke(other.record.id)

@@ -1,3 +1,4 @@
+import { type RequestSignal, rememberSignal } from '../../cache/signals.js'
 import type { JsonObject, Resources } from '../../model/json.js'
 import type { Principal } from '../../model/principal.js'
 import { resourcesAllow } from '../../policy/resource.js'
@@ -30,10 +31,11 @@ export class SignedPrincipal implements Principal {
   readonly #granted: ReadonlySet<string>
   readonly #resources: Resources | undefined
   readonly #endsInMs: () => number
-  readonly #parentSignal: (() => AbortSignal) | undefined
+  readonly #parentSignal: (() => RequestSignal) | undefined
   #signal: AbortSignal | undefined
+  #timer: ReturnType<typeof startTimer> | undefined
 
-  constructor(kind: 'signed' | 'foreign', identity: Identity, endsInMs: () => number, parentSignal?: () => AbortSignal) {
+  constructor(kind: 'signed' | 'foreign', identity: Identity, endsInMs: () => number, parentSignal?: () => RequestSignal) {
     const { tokenId, name, tenantId, ownerId, scopes, resources, metadata } = identity
     this.kind = kind
     this.tokenId = tokenId
@@ -57,8 +59,19 @@ export class SignedPrincipal implements Principal {
   get signal(): AbortSignal {
     if (this.#signal === undefined) {
       const controller = new AbortController()
+      this.#signal = controller.signal
       this.#arm(controller)
-      this.#signal = this.#parentSignal === undefined ? controller.signal : AbortSignal.any([controller.signal, this.#parentSignal()])
+      const parent = this.#parentSignal?.()
+      const end = (): void => {
+        clearTimeout(this.#timer)
+        controller.abort(parent?.signal.reason)
+      }
+      if (parent?.signal.aborted === true) end()
+      else parent?.signal.addEventListener('abort', end, { once: true })
+      rememberSignal(this, () => {
+        clearTimeout(this.#timer)
+        parent?.detach()
+      })
     }
     return this.#signal
   }
@@ -69,6 +82,6 @@ export class SignedPrincipal implements Principal {
       controller.abort()
       return
     }
-    startTimer(() => this.#arm(controller), left)
+    this.#timer = startTimer(() => this.#arm(controller), left)
   }
 }

@@ -1,0 +1,123 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { describe, expect, it } from 'vitest'
+import { compileEntry, type Entry } from '../../src/cache/entry.js'
+import { Signals } from '../../src/cache/signals.js'
+import { compileCatalogue } from '../../src/policy/catalogue.js'
+import { token } from '../../src/testing/store-contract/build.js'
+import { pause, until } from '../latchkey/harness.js'
+
+const catalogue = compileCatalogue({ scopes: { 'inventory:read': 'See stock' }, groups: {}, implies: {}, allowWildcard: false })
+
+function collect(): void {
+  setFlagsFromString('--expose-gc')
+  const gc: unknown = runInNewContext('gc')
+  if (typeof gc === 'function') gc()
+}
+
+function watching(): { signals: Signals; entry: () => Entry; revoke: (id: string) => void } {
+  const revoked = new Set<string>()
+  const entries = new Map<string, Entry>()
+  const signals = new Signals({
+    read: async (id) => {
+      const entry = entries.get(id)
+      return entry && { ...entry, lifecycle: revoked.has(id) ? { revokedAt: 1 } : {} }
+    },
+    follow: () => undefined,
+    fresh: () => true,
+    clock: () => Date.now(),
+  })
+  return {
+    signals,
+    entry() {
+      const made = compileEntry(token('acme_test'), catalogue)
+      entries.set(made.id, made)
+      return made
+    },
+    revoke(id) {
+      revoked.add(id)
+      signals.changed(id)
+    },
+  }
+}
+
+describe('the signals of requests', () => {
+  it('are kept no longer than their requests, whatever listens to them', async () => {
+    const { signals, entry, revoke } = watching()
+    const one = entry()
+    const requests = Array.from({ length: 100 }, () => signals.open(one))
+    let fired = 0
+    for (const { signal } of requests) signal.addEventListener('abort', () => (fired += 1), { once: true })
+    expect(signals.size).toBe(1)
+    for (const { detach } of requests.slice(1)) detach()
+    revoke(one.id)
+    await until(() => fired > 0)
+    await pause(10)
+    expect(fired).toBe(1)
+    expect(signals.size).toBe(0)
+  })
+
+  it('leave no watch behind when all of them are over', () => {
+    const { signals, entry } = watching()
+    for (let made = 0; made < 1000; made += 1) {
+      const { signal, detach } = signals.open(entry())
+      signal.addEventListener('abort', () => undefined)
+      detach()
+      detach()
+    }
+    expect(signals.size).toBe(0)
+  })
+
+  it('are watched anew for the next request of the same token', async () => {
+    const { signals, entry, revoke } = watching()
+    const one = entry()
+    signals.open(one).detach()
+    const { signal } = signals.open(one)
+    await pause(5)
+    revoke(one.id)
+    await until(() => signal.aborted)
+  })
+
+  it('are forgotten when nobody holds them and nobody listens, though nobody says that the request is over', async () => {
+    const { signals, entry } = watching()
+    for (let made = 0; made < 500; made += 1) void signals.open(entry()).signal.aborted
+    await until(() => {
+      collect()
+      return signals.size < 10
+    })
+  })
+
+  it('fire where somebody listens, though nobody holds them', async () => {
+    const { signals, entry, revoke } = watching()
+    const one = entry()
+    let fired = false
+    signals.open(one).signal.addEventListener('abort', () => {
+      fired = true
+    })
+    for (let round = 0; round < 5; round += 1) {
+      collect()
+      await pause(5)
+    }
+    revoke(one.id)
+    await until(() => fired)
+  })
+
+  it('are forgotten once whoever listened has stopped', async () => {
+    const { signals, entry } = watching()
+    const listen = () => undefined
+    const stop = new AbortController()
+    const removed = () => {
+      const { signal } = signals.open(entry())
+      signal.addEventListener('abort', listen)
+      signal.removeEventListener('abort', listen)
+    }
+    const ended = () => signals.open(entry()).signal.addEventListener('abort', listen, { signal: stop.signal })
+    removed()
+    ended()
+    stop.abort()
+    await until(() => {
+      collect()
+      return signals.size === 0
+    })
+  })
+})

@@ -1,0 +1,84 @@
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { serve } from '@hono/node-server'
+import express from 'express'
+import { Hono } from 'hono'
+import type { Principal } from 'latchkey'
+import { authenticate } from 'latchkey/express'
+import { authenticate as authenticateHono } from 'latchkey/hono'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { hasSignal } from '../../src/cache/signals.js'
+import { instance, mint, until } from '../latchkey/harness.js'
+
+const CLIENTS = 15
+
+describe('principal.signal', () => {
+  it('serves many open streams of one token on Express without a warning, and is dropped with each response', async () => {
+    const warnings: Error[] = []
+    const note = (warning: Error) => void warnings.push(warning)
+    process.on('warning', note)
+    onTestFinished(() => void process.off('warning', note))
+    const tokens = instance()
+    const { token, record } = await mint(tokens)
+    const principals: Principal[] = []
+    const app = express()
+    app.use(authenticate(tokens))
+    app.get('/', (req, res) => {
+      const { principal } = req
+      if (principal === undefined) return
+      principals.push(principal)
+      res.write('begun')
+      principal.signal.addEventListener('abort', () => res.end(), { once: true })
+    })
+    const server = app.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    onTestFinished(() => void server.close())
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+    const left = new AbortController()
+    const open = (signal?: AbortSignal) => fetch(url, { headers: { authorization: `Bearer ${token}` }, ...(signal && { signal }) })
+    const gone = await Promise.all(Array.from({ length: CLIENTS }, () => open(left.signal)))
+    const stay = await Promise.all(Array.from({ length: CLIENTS }, () => open()))
+    left.abort()
+    await Promise.allSettled(gone.map((response) => response.text()))
+    await until(() => principals.filter(hasSignal).length === CLIENTS)
+    await tokens.system.revoke(record.id)
+    expect(await Promise.all(stay.map((response) => response.text()))).toEqual(Array(CLIENTS).fill('begun'))
+    await until(() => !principals.some(hasSignal))
+    expect(warnings.filter(({ name }) => name === 'MaxListenersExceededWarning')).toEqual([])
+  })
+
+  it('lives as long as a streamed answer on Hono, and no longer', async () => {
+    const tokens = instance()
+    const { token, record } = await mint(tokens)
+    const principals: Principal[] = []
+    const app = new Hono()
+    app.use(authenticateHono(tokens))
+    app.get('/whole', (c) => {
+      principals.push(c.var.principal as Principal)
+      return c.text(String(c.var.principal?.signal.aborted))
+    })
+    app.get('/stream', (c) => {
+      const principal = c.var.principal as Principal
+      principals.push(principal)
+      const body = new ReadableStream({
+        start(controller) {
+          controller.enqueue(new TextEncoder().encode('begun'))
+          principal.signal.addEventListener('abort', () => controller.close(), { once: true })
+        },
+      })
+      return new Response(body)
+    })
+    const server = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' })
+    await once(server, 'listening')
+    onTestFinished(() => void server.close())
+    const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const headers = { authorization: `Bearer ${token}` }
+    expect(await (await fetch(`${origin}/whole`, { headers })).text()).toBe('false')
+    await until(() => !principals.some(hasSignal))
+    const stream = await fetch(`${origin}/stream`, { headers })
+    await until(() => principals.filter(hasSignal).length === 1)
+    await tokens.system.revoke(record.id)
+    expect(await stream.text()).toBe('begun')
+    await until(() => !principals.some(hasSignal))
+  })
+})
