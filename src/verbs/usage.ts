@@ -8,27 +8,34 @@ import type { Context } from '../verify/context.js'
 import { findListed } from './get.js'
 import { canSee, type ReadActor } from './lib/actor.js'
 
+const DAY_MS = 86_400_000
+const DEFAULT_DAYS = 30
+const LONGEST_DAYS = 366
+/** Rows of an answer: some 100 bytes each in JSON. */
+const MAX_BUCKETS = 10_000
+
 type Given = { from?: number | undefined; to?: number | undefined }
 
 /** What `usage` accepts. */
 export const usageShape: z.ZodType<Given> = z.strictObject({
-  from: instantSchema.meta({ description: 'From here on.' }).optional(),
-  to: instantSchema.meta({ description: 'Up to here, exclusive.' }).optional(),
+  from: instantSchema.meta({ description: `From here on; ${DEFAULT_DAYS} days before the end when left out.` }).optional(),
+  to: instantSchema.meta({ description: 'Up to here, exclusive; now when left out.' }).optional(),
 })
 
 /**
  * What a token was used for: counts by hour and endpoint, outcomes, addresses. Includes what this process has counted so far.
  *
+ * Without a range, of the last 30 days. What would be too much for one answer is refused, with a range that is short enough to ask for.
+ *
  * @throws NotFoundError `not_found`
  * @throws InvalidInputError `invalid_input`
  */
 export async function usage(context: Context, actor: ReadActor, id: unknown, range: unknown): Promise<UsageReport> {
-  const { from, to } = readShape(usageShape, range ?? {}, 'usage()')
-  if (from !== undefined && to !== undefined && !(from < to)) throw new InvalidInputError('from', 'must lie before to')
+  const { from, to } = readRange(range, context.settings.clock())
   await context.usage?.flush()
   const stored = await findListed(context, id)
   if (stored === undefined || !canSee(actor, stored)) throw new NotFoundError(String(id))
-  const rows = await context.store.usage({ tokenIds: [stored.id], ...(from !== undefined && { from }), ...(to !== undefined && { to }) })
+  const rows = await context.store.usage({ tokenIds: [stored.id], from, ...(to !== undefined && { to }) })
   const unusedScopes = context.usage === undefined ? undefined : unusedAmong(context.settings.catalogue, stored.scopes, rows.counts)
   return {
     ...report(stored.id, rows),
@@ -36,6 +43,17 @@ export async function usage(context: Context, actor: ReadActor, id: unknown, ran
     ...(stored.lastUsedAt !== undefined && { lastUsedAt: new Date(stored.lastUsedAt) }),
     ...(stored.lastUsedIp !== undefined && { lastUsedIp: stored.lastUsedIp }),
   }
+}
+
+function readRange(range: unknown, now: number): { readonly from: number; readonly to: number | undefined } {
+  const { from, to } = readShape(usageShape, range ?? {}, 'usage()')
+  const end = to ?? now
+  if (from === undefined) return { from: end - DEFAULT_DAYS * DAY_MS, to }
+  if (to !== undefined && !(from < to)) throw new InvalidInputError('from', 'must lie before to')
+  if (!(end - from <= LONGEST_DAYS * DAY_MS)) {
+    throw new InvalidInputError('from', `must lie at most ${LONGEST_DAYS} days before the end of the range: ask for a shorter one`)
+  }
+  return { from, to }
 }
 
 function report(tokenId: string, rows: UsageRows): UsageReport {
@@ -85,6 +103,9 @@ function withoutScopes(rows: readonly UsageCount[]): UsageReport['buckets'] {
     const known = merged.get(key)
     if (known === undefined) merged.set(key, { at: new Date(bucketAt), endpoint, outcome, count })
     else known.count += count
+  }
+  if (merged.size > MAX_BUCKETS) {
+    throw new InvalidInputError('from', `makes more than ${MAX_BUCKETS.toLocaleString('en')} counts in this range: ask for a shorter one`)
   }
   return [...merged.values()]
 }

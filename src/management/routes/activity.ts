@@ -21,7 +21,7 @@ export const tokenUsage: Route = {
   answers: [{ status: 200, description: 'Counts by hour and endpoint, by outcome and by address.', schema: usageReport }],
   refusals: ['not_found'],
   examples: () => [
-    { name: 'all', summary: 'Since it was created' },
+    { name: 'all', summary: 'In the last 30 days' },
     { name: 'range', summary: 'In one month', query: { from: '2030-01-01T00:00:00Z', to: '2030-02-01T00:00:00Z' } },
   ],
   run: async ({ id, query }, { handle }) => ({ status: 200, body: await handle.usage(id, asInput(query)) }),
