@@ -5,15 +5,16 @@ import { Budget } from './budget.js'
  * How many tokens that do not exist an address may make the store look for.
  *
  * Only answers "there is no such token" are charged, so good tokens cost nothing; an address that has used up its budget
- * is refused without a store call until it refills. Callers whose address is not known share a larger one.
+ * is not looked up for until it refills: nothing is decided then, for a token that is asked about may be good. Callers whose address is not
+ * known share a larger one.
  */
 export class GuessingBudget {
   readonly #known: Budget
   readonly #unknown: Budget
 
   constructor(monotonic: () => number) {
-    this.#known = new Budget({ burst: 500, perSecond: 100 }, monotonic)
-    this.#unknown = new Budget({ burst: 5000, perSecond: 1000 }, monotonic)
+    this.#known = new Budget({ burst: 500, perSecond: 500 }, monotonic)
+    this.#unknown = new Budget({ burst: 5000, perSecond: 5000 }, monotonic)
   }
 
   /** Is the budget of this address used up now? */

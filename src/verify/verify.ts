@@ -1,6 +1,6 @@
 import { type Entry, rootIdOf } from '../cache/entry.js'
 import type { Owned } from '../cache/owners.js'
-import type { RefusalCode } from '../errors.js'
+import { type RefusalCode, StoreUnavailableError } from '../errors.js'
 import type { UseOutcome } from '../instance.js'
 import type { MaybePromise } from '../model/json.js'
 import type { Principal, Verification, VerifyContext } from '../model/principal.js'
@@ -20,11 +20,11 @@ type Allowed = Extract<Verification, { ok: true }>
 
 const THROTTLED_SECONDS = 1
 
+const THROTTLED = 'too many tokens that do not exist are asked about from this address: with the option pepper they are refused unread'
+
 // Refusals that carry nothing of the token are made once.
 const MALFORMED: Refused = Object.freeze({ ok: false, code: 'token_malformed' })
 const UNKNOWN: Refused = Object.freeze({ ok: false, code: 'token_unknown' })
-/** Too many tokens that do not exist from one address: good tokens in memory are decided before this is asked. */
-const THROTTLED: Refused = Object.freeze({ ok: false, code: 'rate_limited', retryAfterSeconds: THROTTLED_SECONDS })
 
 /**
  * The decision, in its one place and order: parse, digest, checksum, record, compare, revoked, inactive, not before, expired, address,
@@ -40,7 +40,8 @@ export function decide(context: Context, token: unknown, request: VerifyContext 
   const entry = context.records.get(parsed.id)
   if (entry !== undefined) return judge(context, entry, digest, request)
   if (context.records.isKnownMissing(parsed.id)) return UNKNOWN
-  if (context.records.isThrottled(request?.ip)) return THROTTLED
+  // Tokens in memory are decided before this is asked. One that is not may be good, so nothing is said of it.
+  if (context.records.isThrottled(request?.ip)) return Promise.reject(new StoreUnavailableError(THROTTLED))
   return context.records.read(parsed.id, request?.ip).then((read) => (read === undefined ? UNKNOWN : judge(context, read, digest, request)))
 }
 

@@ -117,7 +117,7 @@ const result: Flooded = {
   seconds,
   storeReads: storeReads - readsBefore,
   // What an address may ask for, and what was under way when its budget ran out.
-  storeReadsAllowed: pepper ? 0 : ADDRESSES * (500 + 100 * seconds + PIECE * 8),
+  storeReadsAllowed: pepper ? 0 : ADDRESSES * (500 + 500 * seconds + PIECE * 8),
   heapGrowthMiB,
   quietMicros: spread(quiet),
   floodMicros: spread(during),

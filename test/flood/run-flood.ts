@@ -17,7 +17,6 @@ export function complaints(flooded: Flooded): string[] {
   if (flooded.storeReads > flooded.storeReadsAllowed) found.push(`${flooded.storeReads} ids were asked for`)
   if (flooded.goodRefused > 0) found.push(`${flooded.goodRefused} good tokens were refused`)
   if (flooded.codes.ok !== undefined) found.push('a token that was never minted was accepted')
-  if (flooded.codes.store_unavailable !== undefined) found.push('the store was taken for unavailable')
   return found
 }
 
