@@ -74,8 +74,9 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     as: (actor) => createHandle(open, readActor(actor)),
     system: createHandle(open, SYSTEM),
     flush: async () => {
-      const { usage, refusals } = open()
-      await Promise.all([usage?.flush(), refusals.flush(settings.clock(), false)])
+      const { usage, refusals, reuses, lineages } = open()
+      const now = settings.clock()
+      await Promise.all([usage?.flush(), refusals.flush(now, false), reuses.flush(now, false), lineages?.flush()])
     },
     close: () => {
       closing ??= close(context)

@@ -60,6 +60,13 @@ export type LatchkeyOptions<S extends string = string> = {
   readonly usage?: false | { /** @default '1s' */ readonly flushEvery?: Duration }
   /** How much a token, an owner or a tenant may use, counted by limiters of rate-limiter-flexible. */
   readonly rateLimit?: RateLimitOptions
+  /**
+   * What happens when a rotated token is presented after its end, which leaves a `token.reused` event: its holder has a successor, so that somebody else
+   * may have the old one. `revoke_lineage` revokes every token of its line of rotations, the one in use too.
+   *
+   * @default none: the event only
+   */
+  readonly onReuse?: 'revoke_lineage'
   /** For each call to the store or a hook. @default '2s' */
   readonly deadline?: Duration
   /** Told of every audit event after it is durable; its faults change nothing. */
@@ -123,6 +130,7 @@ export type Settings = {
   readonly serveStaleMs: number
   readonly usage: { readonly flushMs: number } | undefined
   readonly rateLimit: ReadRateLimits | undefined
+  readonly onReuse: 'revoke_lineage' | undefined
   readonly deadlineMs: number
   readonly onEvent: ((event: AuditEvent) => unknown) | undefined
   readonly clock: () => number
@@ -178,6 +186,7 @@ const schema = z.strictObject({
   cache: z.unknown().default('balanced'),
   usage: z.unknown().default({}),
   rateLimit: z.unknown().optional(),
+  onReuse: z.literal('revoke_lineage', { error: "must be 'revoke_lineage', or left out" }).optional(),
   deadline: duration({ min: 0.01, max: 300, fraction: true }).default(2),
   onEvent: callback<NonNullable<LatchkeyOptions['onEvent']>>().optional(),
   clock: callback<() => number>().optional(),
@@ -221,6 +230,7 @@ export function readOptions(options: LatchkeyOptions): Settings {
     serveStaleMs: serveStaleFor * 1000,
     usage: usage === undefined ? undefined : { flushMs: usage.flushEvery * 1000 },
     rateLimit: given.rateLimit === undefined ? undefined : readRateLimit(given.rateLimit),
+    onReuse: given.onReuse,
     deadlineMs: given.deadline * 1000,
     onEvent: given.onEvent,
     // Asked anew each time, so that a fake clock which the host installs later is followed.
@@ -262,7 +272,7 @@ function frozenLists(groups: { readonly [group: string]: readonly string[] }): {
 }
 
 /** Without these, more tokens are good: one that got lost on its way must not go unnoticed. */
-const NEVER_UNDEFINED = ['pepper', 'owner', 'mayOwn', 'maxTokens', 'expiry', 'rateLimit'] as const
+const NEVER_UNDEFINED = ['pepper', 'owner', 'mayOwn', 'maxTokens', 'expiry', 'rateLimit', 'onReuse'] as const
 
 // An option that is spelled out as `undefined` counts as left out, except where that would loosen what is checked.
 function withoutUndefined(options: unknown): unknown {

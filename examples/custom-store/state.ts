@@ -152,12 +152,13 @@ export function isIn<T>(value: T | undefined, list: readonly T[] | undefined): b
 }
 
 /** Does every given field match? */
-export function matches(token: StoredToken, { prefix, ids, tenantIds, ownerId, createdBy }: TokenFilter): boolean {
+export function matches(token: StoredToken, { prefix, ids, tenantIds, ownerId, createdBy, rootId }: TokenFilter): boolean {
   return (
     token.prefix === prefix &&
     isIn(token.id, ids) &&
     isIn(token.tenantId, tenantIds) &&
     (ownerId === undefined || token.ownerId === ownerId) &&
-    (createdBy === undefined || token.createdBy === createdBy)
+    (createdBy === undefined || token.createdBy === createdBy) &&
+    (rootId === undefined || token.rootId === rootId)
   )
 }

@@ -16,6 +16,8 @@ export type Entry = {
   readonly tenantId: string | undefined
   readonly ownerId: string | undefined
   readonly createdBy: string
+  /** The first token of its line of rotations. Absent: it was never rotated. */
+  readonly rootId: string | undefined
   readonly scopes: ScopeSet
   readonly lifecycle: Lifecycle
   /** What most tokens do not have. */
@@ -30,8 +32,8 @@ export type Entry = {
 export type OptionalParts = {
   /** The token carries its owner's scopes in place of its own. */
   readonly inherit: boolean
-  /** The first token of its line of rotations. Absent: this one. */
-  readonly rootId: string | undefined
+  /** Was it rotated? */
+  readonly replaced: boolean
   readonly rotationDueAt: number | undefined
   readonly resources: Resources | undefined
   readonly metadata: JsonObject | undefined
@@ -40,8 +42,8 @@ export type OptionalParts = {
 }
 
 /** The first token of this one's line of rotations. */
-export function rootIdOf({ id, optional }: Entry): string {
-  return optional?.rootId ?? id
+export function rootIdOf({ id, rootId }: Entry): string {
+  return rootId ?? id
 }
 
 const ALWAYS: Lifecycle = Object.freeze({})
@@ -68,6 +70,7 @@ export function compileEntry(record: StoredToken, catalogue: Catalogue): Entry {
     tenantId: shared(record.tenantId),
     ownerId: shared(record.ownerId),
     createdBy: shared(record.createdBy),
+    rootId: shared(record.rootId),
     scopes: catalogue.resolve(record.scopes),
     lifecycle: compileLifecycle(record),
     optional: compileOptional(record),
@@ -89,12 +92,12 @@ function compileLifecycle({ revokedAt, deactivatedAt, notBefore, expiresAt }: St
 }
 
 function compileOptional(record: StoredToken): OptionalParts | undefined {
-  const { inherit, rootId, rotationDueAt, resources, metadata, allowedIps } = record
-  const parts = [inherit, rootId, rotationDueAt, resources, metadata, allowedIps]
+  const { inherit, replacedById, rotationDueAt, resources, metadata, allowedIps } = record
+  const parts = [inherit, replacedById, rotationDueAt, resources, metadata, allowedIps]
   if (parts.every((part) => part === undefined)) return undefined
   return {
     inherit: inherit === true,
-    rootId: rootId === undefined ? undefined : shared(rootId),
+    replaced: replacedById !== undefined,
     rotationDueAt,
     resources: frozen(resources),
     metadata: frozen(metadata),

@@ -100,7 +100,7 @@ export class Signals {
       requests: new Set(),
       awaited: new Set(),
       // A copy of what is needed: the entry itself may be dropped from the cache long before the work ends.
-      about: { id: entry.id, tenantId: entry.tenantId, ownerId: entry.ownerId, createdBy: entry.createdBy },
+      about: { id: entry.id, tenantId: entry.tenantId, ownerId: entry.ownerId, createdBy: entry.createdBy, rootId: entry.rootId },
       lifecycle: entry.lifecycle,
       timer: undefined,
       checking: false,

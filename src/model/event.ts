@@ -46,7 +46,7 @@ export type StoredEvent = {
   /** From where the actor acted, where known. */
   readonly ip?: string
   readonly reason?: string
-  /** For `token.refused`: why. */
+  /** For what was refused: why. */
   readonly code?: string
   /** For coalesced or bulk events: how many. */
   readonly count?: number

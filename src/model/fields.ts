@@ -194,12 +194,12 @@ export const FIELDS = {
   revokedAt: { kind: 'instant', since: 1, audited: true, description: 'When the token was revoked. Revocation is final.' },
   /** Who revoked it. */
   revokedBy: { kind: 'text', since: 1, audited: true, description: 'Who revoked it.' },
-  /** What made it end: `manual`, `bulk`, `rotated`, `pruned` or `leaked`. */
+  /** What made it end: `manual`, `bulk`, `rotated`, `pruned`, `leaked` or `reused`. */
   revokedCode: {
     kind: 'word',
     since: 1,
     audited: true,
-    description: 'What made it end: `manual`, `bulk`, `rotated`, `pruned` or `leaked`.',
+    description: 'What made it end: `manual`, `bulk`, `rotated`, `pruned`, `leaked` or `reused`.',
   },
   /** Why it was revoked, in the words of whoever did it. */
   revokedReason: {
@@ -227,8 +227,13 @@ export const FIELDS = {
   replacesId: { kind: 'id', since: 1, audited: true, description: 'The token that this one replaces.' },
   /** The token that replaces this one. */
   replacedById: { kind: 'id', since: 1, audited: true, description: 'The token that replaces this one.' },
-  /** The first token of the line of rotations that this one stands in. Absent: this one. */
-  rootId: { kind: 'id', since: 1, description: 'The first token of the line of rotations that this one stands in. Absent: this one.' },
+  /** The first token of the line of rotations that this one belongs to, also on that first token itself. Absent: it was never rotated. */
+  rootId: {
+    kind: 'id',
+    since: 1,
+    description:
+      'The first token of the line of rotations that this one belongs to, also on that first token itself. Absent: it was never rotated.',
+  },
   /** Fingerprint of the request that made the token under an idempotency key, from which its id is derived. */
   requestHash: {
     kind: 'word',

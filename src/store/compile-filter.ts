@@ -6,15 +6,18 @@ export type Filtered = {
   readonly tenantId?: string | undefined
   readonly ownerId?: string | undefined
   readonly createdBy: string
+  readonly rootId?: string | undefined
 }
 
 /** Makes a test of a filter, for tokens of its prefix. An empty list matches nothing. */
-export function compileFilter({ ids, tenantIds, ownerId, createdBy }: Omit<TokenFilter, 'prefix'>): (token: Filtered) => boolean {
+export function compileFilter(filter: Omit<TokenFilter, 'prefix'>): (token: Filtered) => boolean {
+  const { ids, tenantIds, ownerId, createdBy, rootId } = filter
   const someIds = ids === undefined ? undefined : new Set(ids)
   const someTenants = tenantIds === undefined ? undefined : new Set(tenantIds)
   return (token) =>
     (ownerId === undefined || token.ownerId === ownerId) &&
     (createdBy === undefined || token.createdBy === createdBy) &&
+    (rootId === undefined || token.rootId === rootId) &&
     (someTenants === undefined || (token.tenantId !== undefined && someTenants.has(token.tenantId))) &&
     (someIds === undefined || someIds.has(token.id))
 }

@@ -88,12 +88,18 @@ export class GuardedStore {
     )
   }
 
-  async revokeWhere(filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): Promise<BulkResult> {
+  /** Bulk revocations may be large: they get more time than other calls, unless the caller says how much. */
+  async revokeWhere(
+    filter: TokenFilter,
+    stamp: RevocationStamp,
+    event: StoredEvent,
+    deadlineMs: number = SETUP_DEADLINE_MS,
+  ): Promise<BulkResult> {
     return await this.#manage(
       'revokeWhere',
       () => this.#store.revokeWhere(filter, stamp, event),
       (answer) => this.#sound(readBulkResult(answer, event), 'revokeWhere'),
-      SETUP_DEADLINE_MS,
+      deadlineMs,
     )
   }
 

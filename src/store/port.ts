@@ -19,6 +19,8 @@ export type TokenFilter = {
   readonly tenantIds?: readonly string[]
   readonly ownerId?: string
   readonly createdBy?: string
+  /** Of this line of rotations: tokens whose own `rootId` it is. */
+  readonly rootId?: string
 }
 
 /** Asks for one page of tokens, newest first: `createdAt` descending, then `id` descending (by bytes). */

@@ -35,13 +35,14 @@ function isOwnerChange(value: object): value is OwnerChange {
 }
 
 function isFilter(value: object): value is TokenFilter {
-  const { prefix, ids, tenantIds, ownerId, createdBy } = value as { readonly [K in keyof TokenFilter]?: unknown }
+  const { prefix, ids, tenantIds, ownerId, createdBy, rootId } = value as { readonly [K in keyof TokenFilter]?: unknown }
   return (
     typeof prefix === 'string' &&
     (ids === undefined || isTexts(ids)) &&
     (tenantIds === undefined || isTexts(tenantIds)) &&
     isOptionalText(ownerId) &&
-    isOptionalText(createdBy)
+    isOptionalText(createdBy) &&
+    isOptionalText(rootId)
   )
 }
 

@@ -129,7 +129,7 @@ function endOfSuccessor(old: StoredToken, now: number, { defaultSeconds, maxSeco
 }
 
 function endOld(old: StoredToken, successorId: string, actor: ReadActor, overlap: number, now: number): StoredToken {
-  const handover = { replacedById: successorId, rotationDueAt: undefined }
+  const handover = { replacedById: successorId, rootId: old.rootId ?? old.id, rotationDueAt: undefined }
   if (overlap === 0) {
     return withChanges(old, now, { ...handover, revokedAt: now, revokedBy: actor.id, revokedCode: 'rotated' })
   }

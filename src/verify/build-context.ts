@@ -1,6 +1,7 @@
 import { createAnnouncer } from '../activity/announce.js'
+import { CoalescedEvents } from '../activity/coalesced-events.js'
 import { Housekeeping } from '../activity/housekeeping.js'
-import { RefusalRecorder } from '../activity/refusals.js'
+import { LineageRevoker } from '../activity/lineages.js'
 import { RotationNotices } from '../activity/rotation-due.js'
 import { UsageRecorder } from '../activity/usage.js'
 import { Budget, type Rate } from '../cache/budget.js'
@@ -30,7 +31,9 @@ export function buildContext(settings: Settings): Context {
   const store = new GuardedStore(settings.store, settings.deadlineMs, monotonic)
   const announce = createAnnouncer(settings.onEvent)
   const usage = settings.usage === undefined ? undefined : new UsageRecorder(store, nodeId, clock)
-  const refusals = new RefusalRecorder({ store, prefix, monotonic, announce })
+  const coalesced = { store, prefix, monotonic, announce, others: { actorId: 'system', details: { tokens: 'various' } } }
+  const refusals = new CoalescedEvents({ ...coalesced, action: 'token.refused' })
+  const reuses = new CoalescedEvents({ ...coalesced, action: 'token.reused' })
   const rotations = new RotationNotices(store, prefix, announce)
   const owners = settings.owner === undefined ? undefined : createOwners(settings, settings.owner, () => records.follower.fresh)
   const records = new RecordCache(
@@ -64,12 +67,16 @@ export function buildContext(settings: Settings): Context {
     fresh: () => records.follower.fresh,
     clock,
   })
+  const lineages =
+    settings.onReuse === undefined
+      ? undefined
+      : new LineageRevoker({ store, prefix, deadlineMs: settings.deadlineMs, announce, changed: (filter) => records.bulkChanged([filter]) })
   const housekeeping = new Housekeeping(
     {
       flush: async () => {
-        await Promise.all([usage?.flush(), refusals.flush(clock(), false)])
+        await Promise.all([usage?.flush(), refusals.flush(clock(), false), reuses.flush(clock(), false), lineages?.flush()])
       },
-      pending: () => usage?.pending === true || refusals.pending,
+      pending: () => usage?.pending === true || refusals.pending || reuses.pending || lineages?.pending === true,
       sweep: () => rotations.sweep(clock()),
     },
     settings.usage?.flushMs ?? DEFAULT_FLUSH_MS,
@@ -85,6 +92,8 @@ export function buildContext(settings: Settings): Context {
     signalOf: (entry) => signals.open(entry),
     usage,
     refusals,
+    reuses,
+    lineages,
     rotations,
     announce,
     housekeeping,

@@ -1,5 +1,6 @@
+import type { CoalescedEvents } from '../activity/coalesced-events.js'
 import type { Housekeeping } from '../activity/housekeeping.js'
-import type { RefusalRecorder } from '../activity/refusals.js'
+import type { LineageRevoker } from '../activity/lineages.js'
 import type { RotationNotices } from '../activity/rotation-due.js'
 import type { UsageRecorder } from '../activity/usage.js'
 import type { Budget } from '../cache/budget.js'
@@ -26,7 +27,12 @@ export type Context = {
   readonly signalOf: SignalOf
   /** Absent when the options turn usage off. */
   readonly usage: UsageRecorder | undefined
-  readonly refusals: RefusalRecorder
+  /** Refused uses of known tokens. */
+  readonly refusals: CoalescedEvents
+  /** Rotated tokens that were presented after their end. */
+  readonly reuses: CoalescedEvents
+  /** Absent without the option `onReuse`. */
+  readonly lineages: LineageRevoker | undefined
   readonly rotations: RotationNotices
   readonly housekeeping: Housekeeping
   readonly announce: (events: readonly StoredEvent[]) => void

@@ -1,3 +1,4 @@
+import { aboutToken } from '../activity/about-token.js'
 import { type Entry, rootIdOf } from '../cache/entry.js'
 import type { Owned } from '../cache/owners.js'
 import { type RefusalCode, StoreUnavailableError } from '../errors.js'
@@ -14,6 +15,7 @@ import { equalDigests } from '../token/compare.js'
 import type { Context } from './context.js'
 import { intersectResources, scopesInForce } from './permissions.js'
 import { TokenPrincipal } from './principal.js'
+import { noteReuse } from './reuse.js'
 
 type Refused = Extract<Verification, { ok: false }>
 type Allowed = Extract<Verification, { ok: true }>
@@ -58,7 +60,11 @@ function judge(context: Context, entry: Entry, digest: string, request: VerifyCo
   const now = context.settings.clock()
   if (!equalDigests(entry.digest, digest)) return refuse(context, entry, 'secret_mismatch', now, request)
   const code = refusalOf(entry.lifecycle, now)
-  if (code !== undefined) return refuse(context, entry, code, now, request)
+  if (code !== undefined) {
+    if (entry.optional?.replaced === true)
+      noteReuse(context, entry, { lifecycle: entry.lifecycle, code, now, ip: normalizeIp(request?.ip) })
+    return refuse(context, entry, code, now, request)
+  }
   const allowsIp = entry.optional?.allowsIp
   if (allowsIp !== undefined && !allowsIp(request?.ip)) return refuse(context, entry, 'ip_denied', now, request)
   if (context.owners === undefined || entry.ownerId === undefined) return allow(context, entry, undefined, now, request)
@@ -123,10 +129,21 @@ function admit(context: Context, entry: Entry, principal: Principal, now: number
 
 function refuse(context: Context, entry: Entry, code: RefusalCode, now: number, request: VerifyContext | undefined): Refused {
   const ip = normalizeIp(request?.ip)
-  context.refusals.note(entry, code, now, ip)
+  noteRefusal(context, entry, code, now, ip)
   context.usage?.count(entry, now, endpointOf(request), code, '', ip)
   context.scheduleFlush()
   return { ok: false, code }
+}
+
+function noteRefusal(
+  { refusals }: Context,
+  entry: Entry,
+  code: RefusalCode | Exclude<UseOutcome, 'allowed'>,
+  now: number,
+  ip: string | undefined,
+): void {
+  // A copy of what is needed: the entry itself may leave the cache long before its event is written.
+  refusals.note(`${entry.id} ${code}`, () => ({ actorId: `token:${entry.id}`, ...aboutToken(entry), code }), now, ip)
 }
 
 async function recordDue(context: Context, entry: Entry, rotationDueAt: number, now: number): Promise<void> {
@@ -152,7 +169,7 @@ function note(context: Context, principal: Principal, endpoint: string, scope: s
   if (entry === undefined) return
   const now = context.settings.clock()
   context.usage?.count(entry, now, endpoint, outcome, scope, ip)
-  if (outcome !== 'allowed') context.refusals.note(entry, outcome, now, normalizeIp(ip))
+  if (outcome !== 'allowed') noteRefusal(context, entry, outcome, now, normalizeIp(ip))
   // What was refused after all spends nothing of the limits.
   if (outcome === 'rate_limited') context.rates?.giveBack(principal)
   else if (outcome !== 'allowed') context.rates?.refused(principal)

@@ -10,7 +10,7 @@ export const MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
       become: 'for (const digester of context.settings.digesters.slice(0, 1)) {',
     },
     { find: "if (!equalDigests(entry.digest, digest)) return refuse(context, entry, 'secret_mismatch', now, request)", become: '' },
-    { find: 'if (code !== undefined) return refuse(context, entry, code, now, request)', become: '' },
+    { find: 'return refuse(context, entry, code, now, request)\n  }', become: '}' },
     { find: "if (allowsIp !== undefined && !allowsIp(request?.ip)) return refuse(context, entry, 'ip_denied', now, request)", become: '' },
     {
       find: "return owned === null ? refuse(context, entry, 'owner_denied', now, request) : allow(context, entry, owned, now, request)",
@@ -24,12 +24,12 @@ export const MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
     },
     { find: 'intersectResources(optional?.resources, owned.resources)', become: 'optional?.resources' },
     { find: 'context.owners.of(entry.ownerId, entry.tenantId)', become: 'context.owners.of(entry.ownerId, undefined)' },
-    { find: 'context.refusals.note(entry, code, now, ip)', become: '' },
+    { find: 'noteRefusal(context, entry, code, now, ip)', become: '' },
     { find: "context.usage?.count(entry, now, endpointOf(request), code, '', ip)", become: '' },
     { find: 'context.usage.touch(entry, now, request?.ip)', become: '' },
     { find: 'dueAt !== undefined && now >= dueAt', become: 'false' },
     { find: 'context.usage?.count(entry, now, endpoint, outcome, scope, ip)', become: '' },
-    { find: "if (outcome !== 'allowed') context.refusals.note(entry, outcome, now, normalizeIp(ip))", become: '' },
+    { find: "if (outcome !== 'allowed') noteRefusal(context, entry, outcome, now, normalizeIp(ip))", become: '' },
     { find: 'if (verification.ok) note(', become: 'if (!verification.ok) note(' },
   ],
   'src/policy/status.ts': [
@@ -149,10 +149,10 @@ export const MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
     { find: 'slot.sealed = true', become: '' },
     { find: 'this.#seq += 1', become: 'this.#seq = 1' },
   ],
-  'src/activity/refusals.ts': [
+  'src/activity/coalesced-events.ts': [
     { find: 'while (this.#sending !== undefined) await this.#sending.catch(() => undefined)', become: '' },
     { find: 'if (!all && tick < tally.quietUntil) continue', become: '' },
-    { find: 'this.#left -= 1\n    tally.count = 0', become: 'tally.count = 0' },
+    { find: 'this.#left -= 1', become: '' },
     { find: 'tally.count += 1', become: 'tally.count = 1' },
   ],
 }

@@ -1,5 +1,5 @@
 import type { TokenFilter } from '../../../src/store/port.js'
-import { creatorIndex, ownerIndex, prefixIndex, tenantIndex } from './keys.js'
+import { creatorIndex, lineageIndex, ownerIndex, prefixIndex, tenantIndex } from './keys.js'
 
 /** Above this many tenants, merging their indexes costs more than walking that of the prefix. */
 const MERGED_TENANTS = 64
@@ -15,11 +15,12 @@ export type IndexFilter = {
   readonly ids?: readonly string[]
 }
 
-export function indexFilter({ prefix, ids, tenantIds, ownerId, createdBy }: TokenFilter): IndexFilter {
+export function indexFilter({ prefix, ids, tenantIds, ownerId, createdBy, rootId }: TokenFilter): IndexFilter {
   const all = [
     prefixIndex(prefix),
     ...(ownerId === undefined ? [] : [ownerIndex(prefix, ownerId)]),
     ...(createdBy === undefined ? [] : [creatorIndex(prefix, createdBy)]),
+    ...(rootId === undefined ? [] : [lineageIndex(prefix, rootId)]),
   ]
   const any = tenantIds === undefined ? undefined : [...new Set(tenantIds)].map((tenantId) => tenantIndex(prefix, tenantId))
   const choices = [...(any === undefined || any.length > MERGED_TENANTS ? [] : [any]), ...all.map((index) => [index])]

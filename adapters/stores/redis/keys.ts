@@ -23,19 +23,21 @@ export const prefixIndex = (prefix: string): string => `l:${JSON.stringify([pref
 export const tenantIndex = (prefix: string, tenantId: string): string => `l:${JSON.stringify([prefix, 'tenant', tenantId])}`
 export const ownerIndex = (prefix: string, ownerId: string): string => `l:${JSON.stringify([prefix, 'owner', ownerId])}`
 export const creatorIndex = (prefix: string, createdBy: string): string => `l:${JSON.stringify([prefix, 'creator', createdBy])}`
+export const lineageIndex = (prefix: string, rootId: string): string => `l:${JSON.stringify([prefix, 'lineage', rootId])}`
 
 /** An owner within one tenant, or among the tokens that have none. */
 export const personIndex = (prefix: string, tenantId: string | undefined, ownerId: string): string =>
   `l:${JSON.stringify([prefix, 'person', tenantId ?? null, ownerId])}`
 
 /** The indexes that a token stands in, that of its prefix first. */
-export function indexesOf({ prefix, tenantId, ownerId, createdBy }: StoredToken): readonly string[] {
+export function indexesOf({ prefix, tenantId, ownerId, createdBy, rootId }: StoredToken): readonly string[] {
   return [
     prefixIndex(prefix),
     ...(tenantId === undefined ? [] : [tenantIndex(prefix, tenantId)]),
     ...(ownerId === undefined ? [] : [ownerIndex(prefix, ownerId)]),
     creatorIndex(prefix, createdBy),
     ...(ownerId === undefined ? [] : [personIndex(prefix, tenantId, ownerId)]),
+    ...(rootId === undefined ? [] : [lineageIndex(prefix, rootId)]),
   ]
 }
 

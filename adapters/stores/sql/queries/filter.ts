@@ -6,7 +6,7 @@ import type { Tables } from '../schema/schema.js'
 type Tokens = ExpressionBuilder<Tables, 'tokens'>
 
 /** The text columns that an index begins with. */
-type IndexedColumn = 'id' | 'prefix' | 'tenant_id' | 'owner_id' | 'created_by' | 'state'
+type IndexedColumn = 'id' | 'prefix' | 'tenant_id' | 'owner_id' | 'created_by' | 'root_id' | 'state'
 
 /** How a condition names such a column: so that the server may use its index, or not. */
 export type ColumnOf = (eb: Tokens, name: IndexedColumn) => Expression<string | null>
@@ -20,6 +20,7 @@ export const filterConditions = (eb: Tokens, filter: TokenFilter, column: Column
   if (filter.tenantIds !== undefined) conditions.push(anyOf(eb, column(eb, 'tenant_id'), filter.tenantIds))
   if (filter.ownerId !== undefined) conditions.push(eb(column(eb, 'owner_id'), '=', filter.ownerId))
   if (filter.createdBy !== undefined) conditions.push(eb(column(eb, 'created_by'), '=', filter.createdBy))
+  if (filter.rootId !== undefined) conditions.push(eb(column(eb, 'root_id'), '=', filter.rootId))
   return conditions
 }
 

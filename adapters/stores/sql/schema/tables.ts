@@ -59,6 +59,7 @@ export const SCHEMA_V1: readonly Table[] = [
         shorten: ['tenant_id'],
       },
       { name: 'creator', columns: ['prefix', 'created_by', 'created_at', 'id'] },
+      { name: 'lineage', columns: ['prefix', 'root_id'], present: 'root_id' },
       { name: 'rotation', columns: ['prefix', 'rotation_due_at'], present: 'rotation_due_at' },
       { name: 'beginning', columns: ['prefix', 'not_before'], present: 'not_before' },
       { name: 'expiry', columns: ['prefix', 'expires_at', 'state', 'created_at', 'id', 'not_before'], present: 'expires_at' },

@@ -23,6 +23,7 @@ const ICONS: { readonly [action: string]: IconName } = {
   'token.revoked': 'ban',
   'tokens.revoked': 'ban',
   'token.refused': 'lock',
+  'token.reused': 'lock',
 }
 
 /** What happened to a token: who, when, from where, and what it changed. */
@@ -62,7 +63,7 @@ const load = (id: string, cursor?: string, signal?: AbortSignal): Promise<Page<A
 /** One event. `place` links the token that it is about, where the page shows more than one. */
 export function Entry({ event, place }: { readonly event: AuditEvent; readonly place?: Place }): JSX.Element {
   const fields = [...new Set([...Object.keys(event.before ?? {}), ...Object.keys(event.after ?? {})])]
-  const presented = event.action === 'token.refused'
+  const presented = event.action === 'token.refused' || event.action === 'token.reused'
   return (
     <li class={event.action.replace(/^.*\./, '')}>
       <span class="audit-icon">

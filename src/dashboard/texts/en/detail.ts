@@ -103,6 +103,7 @@ export const detail = {
   'audit.token.rotated': 'rotated it',
   'audit.token.revoked': 'revoked it',
   'audit.token.refused': 'was refused',
+  'audit.token.reused': 'used it after it was rotated',
   'audit.token.leaked': 'reported it leaked',
   'audit.token.pruned': 'removed it',
   'audit.token.rotation_due': 'rotation became due',

@@ -9,11 +9,18 @@ async function revoke(stage: Stage, filter: Omit<TokenFilter, 'prefix'>, stamp: 
   return stage.store.revokeWhere({ prefix: stage.prefix, ...filter }, stamp, bulkEvent(stage.prefix, stamp))
 }
 
-/** Tokens of two tenants, two owners and two creators, and some without a tenant. */
+/** Tokens of two tenants, two owners, two creators and two lines of rotations, and some without a tenant or a line. */
 async function crowd(stage: Stage): Promise<readonly StoredToken[]> {
   const tokens = ['a', 'b', undefined].flatMap((tenantId) =>
     ['o', 'p'].flatMap((ownerId) =>
-      ['alice', 'bob'].map((createdBy) => token(stage.prefix, { ownerId, createdBy, ...(tenantId !== undefined && { tenantId }) })),
+      ['alice', 'bob'].map((createdBy) =>
+        token(stage.prefix, {
+          ownerId,
+          createdBy,
+          ...(tenantId !== undefined && { tenantId }),
+          ...(createdBy === 'bob' && { rootId: ownerId === 'o' ? '0000000000000001' : '0000000000000002' }),
+        }),
+      ),
     ),
   )
   await insert(stage.store, tokens)
@@ -25,6 +32,7 @@ const FILTERS: readonly Omit<TokenFilter, 'prefix'>[] = [
   { tenantIds: ['b', 'zz', 'a'], createdBy: 'bob' },
   { ownerId: 'o' },
   { createdBy: 'alice', ownerId: 'p' },
+  { rootId: '0000000000000001' },
   {},
 ]
 

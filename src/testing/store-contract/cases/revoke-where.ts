@@ -81,6 +81,40 @@ export const revokeWhereCases: StoreCases = {
       },
     },
     {
+      title: 'ends a line of rotations, wherever in it its tokens stand, and no other',
+      async run(stage) {
+        const first = await inserted(stage, { tenantId: 'a' })
+        const root = await replace(stage.store, first, { rootId: first.id, expiresAt: START + 1 })
+        const line = [root, await inserted(stage, { tenantId: 'a', rootId: first.id }), await inserted(stage, { rootId: first.id })]
+        const others = [await inserted(stage, { tenantId: 'a' }), await inserted(stage, { tenantId: 'a', rootId: '0000000000000001' })]
+        const foreign = token(`${stage.prefix}x`, { rootId: first.id })
+        await insert(stage.store, [foreign])
+        ensureEqual(await revokeWhere(stage, { rootId: first.id, tenantIds: ['b'] }), 0, 'line and tenant must both match')
+        ensureEqual(await revokeWhere(stage, { rootId: first.id }), 3, 'every token of the line must be revoked')
+        for (const old of line) ensureEqual(await findOne(stage.second, old.id), revoked(old), 'a token of the line must be revoked')
+        for (const old of [...others, foreign]) ensureEqual(await findOne(stage.store, old.id), old, 'others must stay as they are')
+      },
+    },
+    {
+      title: 'ends a line of rotations that grows at the same moment: a successor is ended too, or never made',
+      async run(stage) {
+        for (let round = 0; round < 12; round += 1) {
+          const old = await inserted(stage, { rootId: '0000000000000001' })
+          const next = token(stage.prefix, { rootId: '0000000000000001', replacesId: old.id })
+          const rotate = stage.handle(round).commit({
+            inserts: [next],
+            updates: [{ expectedVersion: 1, record: changed(old, { replacedById: next.id }) }],
+            events: [event(stage.prefix, { action: 'token.rotated', tokenId: old.id })],
+          })
+          const [rotated] = await Promise.all([rotate, revokeWhere(stage, { rootId: '0000000000000001' }, bulkStamp())])
+          const found = await stage.store.find([old.id, next.id])
+          ensureEqual(found.length, rotated.ok ? 2 : 1, 'the successor must be there if its commit was acknowledged')
+          const alive = found.filter(({ revokedAt }) => revokedAt === undefined).map(({ id }) => id)
+          ensureEqual(alive, [], 'no token of the line must be alive after revokeWhere has answered')
+        }
+      },
+    },
+    {
       title: 'revokes every one of 1,100 tokens',
       async run(stage) {
         const made = Array.from({ length: 1100 }, (_, index) => token(stage.prefix, { createdAt: START + (index % 7) }))

@@ -1,40 +1,45 @@
-import type { RefusalCode } from '../errors.js'
 import type { StoredEvent } from '../model/event.js'
-import type { Filtered } from '../store/compile-filter.js'
 import type { GuardedStore } from '../store/guarded-store.js'
 import { generateId } from '../token/generate.js'
 import { platformRandom } from '../token/random.js'
-import { aboutToken } from './about-token.js'
 
-/** One token and one code make at most one event in this time. */
+/** One kind of occasion makes at most one event in this time. */
 const WINDOW_MS = 60_000
-/** All tokens of a node together make at most this many events in that time. */
+/** All kinds of a node together make at most this many events in that time. */
 const BUDGET = 120
 const MAX_KEYS = 2000
 const EVENTS_A_COMMIT = 120
-/** What a refused use may be called. */
-export type UseRefusal = RefusalCode | 'scope_insufficient' | 'resource_denied'
+
+/** What the occasions of one kind have in common. */
+export type Occasion = Omit<StoredEvent, 'id' | 'at' | 'prefix' | 'action' | 'ip' | 'count'>
 
 type Tally = {
-  readonly code: UseRefusal
-  readonly about: Filtered
+  readonly occasion: Occasion
   count: number
   ip: string | undefined
   lastAt: number
-  /** On the monotonic clock; before it, further refusals are only counted. */
+  /** On the monotonic clock; before it, further occasions are only counted. */
   quietUntil: number
 }
 
+/** How a recorder is set up. */
+export type CoalescingOptions = {
+  readonly store: GuardedStore
+  readonly prefix: string
+  readonly monotonic: () => number
+  readonly announce: (events: readonly StoredEvent[]) => void
+  readonly action: StoredEvent['action']
+  /** What occasions beyond those that are told apart have in common. */
+  readonly others: Occasion
+}
+
 /**
- * Puts refused uses of known tokens into the audit, coalesced: a flood makes a handful of events with large counts.
+ * Puts occasions that a caller can repeat at will into the audit, coalesced: a flood makes a handful of events with large counts.
  *
- * Their budget is their own, so they can never hold up or drown the events of changes.
+ * The budget of each recorder is its own, so that one flood neither holds up nor drowns other events. Nothing here is waited for by a request.
  */
-export class RefusalRecorder {
-  readonly #store: GuardedStore
-  readonly #prefix: string
-  readonly #monotonic: () => number
-  readonly #announce: (events: readonly StoredEvent[]) => void
+export class CoalescedEvents {
+  readonly #options: CoalescingOptions
   readonly #tallies: Map<string, Tally> = new Map()
   #overflow = 0
   #windowEndsAt = 0
@@ -42,16 +47,8 @@ export class RefusalRecorder {
   #unsent: readonly StoredEvent[] = []
   #sending: Promise<void> | undefined
 
-  constructor(options: {
-    store: GuardedStore
-    prefix: string
-    monotonic: () => number
-    announce: (events: readonly StoredEvent[]) => void
-  }) {
-    this.#store = options.store
-    this.#prefix = options.prefix
-    this.#monotonic = options.monotonic
-    this.#announce = options.announce
+  constructor(options: CoalescingOptions) {
+    this.#options = options
   }
 
   /** Is there an event to write now? */
@@ -59,17 +56,15 @@ export class RefusalRecorder {
     return this.#unsent.length > 0 || this.#overflow > 0 || [...this.#tallies.values()].some((tally) => tally.count > 0)
   }
 
-  note(entry: Filtered, code: UseRefusal, now: number, ip: string | undefined): void {
-    const key = `${entry.id} ${code}`
+  /** Counts one occasion. What it has in common with others of its key is asked for once. */
+  note(key: string, describe: () => Occasion, now: number, ip: string | undefined): void {
     let tally = this.#tallies.get(key)
     if (tally === undefined) {
       if (this.#tallies.size >= MAX_KEYS) {
         this.#overflow += 1
         return
       }
-      const { id, tenantId, ownerId, createdBy } = entry
-      // A copy: the entry itself may leave the cache long before its event is written.
-      tally = { code, about: { id, tenantId, ownerId, createdBy }, count: 0, ip, lastAt: now, quietUntil: 0 }
+      tally = { occasion: describe(), count: 0, ip, lastAt: now, quietUntil: 0 }
       this.#tallies.set(key, tally)
     }
     tally.count += 1
@@ -100,59 +95,49 @@ export class RefusalRecorder {
   async #sendUnsent(): Promise<void> {
     while (this.#unsent.length > 0) {
       const events = this.#unsent.slice(0, EVENTS_A_COMMIT)
-      const result = await this.#store.commit({ events })
+      const result = await this.#options.store.commit({ events })
       this.#unsent = this.#unsent.slice(EVENTS_A_COMMIT)
       // A conflict means that an earlier try, whose answer was lost, wrote them.
-      if (result.ok) this.#announce(events)
+      if (result.ok) this.#options.announce(events)
     }
   }
 
   #due(now: number, all: boolean): StoredEvent[] {
-    const tick = this.#monotonic()
+    const tick = this.#options.monotonic()
     if (tick >= this.#windowEndsAt) {
       this.#windowEndsAt = tick + WINDOW_MS
       this.#left = BUDGET
     }
     const events: StoredEvent[] = []
-    for (const [key, tally] of this.#tallies) {
+    for (const [key, tally] of [...this.#tallies]) {
       if (!all && tick < tally.quietUntil) continue
-      if (tally.count === 0) this.#tallies.delete(key)
-      else if (this.#left > 0 || all) events.push(this.#event(tally, tick))
+      if (tally.count > 0 && !all && this.#left <= 0) continue
+      this.#tallies.delete(key)
+      if (tally.count === 0) continue
+      events.push(this.#event(tally, tick))
+      // Behind the others: where the budget is short, everybody's turn comes.
+      this.#tallies.set(key, tally)
     }
     if (this.#overflow > 0 && (this.#left > 0 || all)) events.push(this.#overflowEvent(now))
     return events
   }
 
   #event(tally: Tally, tick: number): StoredEvent {
-    const { code, count, ip, about, lastAt } = tally
-    this.#left -= 1
+    const { occasion, count, ip, lastAt } = tally
     tally.count = 0
     tally.quietUntil = tick + WINDOW_MS
-    return {
-      id: generateId(platformRandom),
-      at: lastAt,
-      action: 'token.refused',
-      prefix: this.#prefix,
-      actorId: `token:${about.id}`,
-      ...aboutToken(about),
-      ...(ip !== undefined && { ip }),
-      code,
-      count,
-    }
+    return this.#make(occasion, lastAt, count, ip)
   }
 
   #overflowEvent(at: number): StoredEvent {
     const count = this.#overflow
     this.#overflow = 0
+    return this.#make(this.#options.others, at, count, undefined)
+  }
+
+  #make({ actorId, ...occasion }: Occasion, at: number, count: number, ip: string | undefined): StoredEvent {
     this.#left -= 1
-    return {
-      id: generateId(platformRandom),
-      at,
-      action: 'token.refused',
-      prefix: this.#prefix,
-      actorId: 'system',
-      count,
-      details: { tokens: 'various' },
-    }
+    const { action, prefix } = this.#options
+    return { id: generateId(platformRandom), at, action, prefix, actorId, ...occasion, ...(ip !== undefined && { ip }), count }
   }
 }

@@ -1,0 +1,32 @@
+import { aboutToken } from '../activity/about-token.js'
+import type { RefusalCode } from '../errors.js'
+import { MAX_INSTANT } from '../policy/instant.js'
+import type { Lifecycle } from '../policy/status.js'
+import type { Filtered } from '../store/compile-filter.js'
+import type { Context } from './context.js'
+
+/**
+ * Records that a rotated token was presented after its end, by somebody who holds its secret: its holder has a successor, so that somebody else may
+ * have the old one. With `onReuse: 'revoke_lineage'` the whole line of rotations ends. Nobody waits for either.
+ */
+export function noteReuse(
+  context: Context,
+  token: Filtered,
+  seen: { readonly lifecycle: Lifecycle; readonly code: RefusalCode; readonly now: number; readonly ip: string | undefined },
+): void {
+  const { lifecycle, code, now, ip } = seen
+  if (!isOver(lifecycle, now)) return
+  context.reuses.note(token.id, () => ({ actorId: `token:${token.id}`, ...aboutToken(token), code }), now, ip)
+  context.lineages?.note(token.rootId ?? token.id, token.id, now)
+  context.scheduleFlush()
+}
+
+/** Has the token ended beyond doubt? Revocation is final: a corrupt instant, of the record or of the clock, refuses, and proves nothing. */
+function isOver({ revokedAt, expiresAt }: Lifecycle, now: number): boolean {
+  if (!(now >= 0 && now <= MAX_INSTANT)) return false
+  return isInstant(revokedAt) || (isInstant(expiresAt) && expiresAt <= now)
+}
+
+function isInstant(at: number | undefined): at is number {
+  return typeof at === 'number' && at >= 0 && at <= MAX_INSTANT
+}
