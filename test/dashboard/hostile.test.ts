@@ -96,6 +96,26 @@ describe.skipIf(skip !== undefined)(`what people and requests wrote ${skip ?? ''
     })
   }, 90_000)
 
+  it.each(['..', '../..', '.', 'scopes', 'https://evil.example/x', '//evil.example', '%2e%2e', '0000000000000000/events'])(
+    'asks for nothing but a token where the address names %s',
+    (token) =>
+      play({ at: `?token=${encodeURIComponent(token)}` }, async ({ page, world }) => {
+        const asked: string[] = []
+        page.on('request', (request) => asked.push(request.url()))
+        await page.reload()
+        await page.getByRole('heading', { level: 1 }).first().waitFor()
+        await expect.poll(() => page.locator('.loading').count()).toBe(0)
+        const { pathname, origin } = new URL(world.url)
+        const beneath = pathname.endsWith('/') ? pathname : `${pathname}/`
+        for (const url of asked) {
+          expect(new URL(url).origin).toBe(origin)
+          expect(`${new URL(url).pathname}/`).toContain(beneath)
+        }
+        const paths = asked.map((url) => new URL(url).pathname.slice(beneath.length))
+        expect(paths.filter((path) => /events|usage/.test(path))).toEqual([])
+      }),
+  )
+
   it('is text in the scopes and groups of a host, and in the answers to what was typed', () =>
     play(
       {

@@ -25,7 +25,7 @@ import { Facts } from './facts.js'
 type Props = { readonly id: string; readonly place: Place }
 /** One token: what it is, what it did, and what can be done with it. */
 export function Detail({ id, place }: Props): JSX.Element {
-  const loaded = useLoad(id, (signal) => call<Token>('GET', encodeURIComponent(id), { signal }))
+  const loaded = useLoad(id, (signal) => load(id, signal))
   const { data: token, problem, reload } = loaded
   const [round, setRound] = useState(0)
   const changed = (): void => {
@@ -58,6 +58,10 @@ export function Detail({ id, place }: Props): JSX.Element {
     </>
   )
 }
+
+// Anybody may have written the address: only an id is asked for, never another path such as `..`.
+const load = (id: string, signal: AbortSignal): Promise<Token> =>
+  /^[0-9A-Za-z]{16}$/.test(id) ? call<Token>('GET', id, { signal }) : Promise.reject(new Problem(404, undefined))
 
 type LoadedProps = { readonly token: Token; readonly place: Place; readonly round: number; readonly onChanged: () => void }
 

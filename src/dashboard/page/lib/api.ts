@@ -80,6 +80,7 @@ async function send(url: URL, init: RequestInit): Promise<Response> {
 
 function urlOf(path: string, query: Query = {}): URL {
   const url = new URL(path, base)
+  if (!url.href.startsWith(base.href)) throw new Problem(404, undefined)
   for (const [name, value] of Object.entries(query)) {
     for (const one of [value].flat()) if (one !== undefined && one !== '') url.searchParams.append(name, String(one))
   }
