@@ -1,5 +1,5 @@
 import type { RequestSignal } from './cache/signals.js'
-import { InvalidInputError, type RefusalCode } from './errors.js'
+import { type Code, InvalidInputError, type RefusalCode } from './errors.js'
 import type { Actor } from './model/actor.js'
 import { aboutCopies } from './model/copies.js'
 import type { AuditAction, AuditEvent, LeakInput, LeakReported } from './model/event.js'
@@ -186,6 +186,18 @@ export type Standing =
       readonly signal: () => RequestSignal
     }
 
+/** A request that was refused before it came to a verb, for the audit. */
+export type Attempted = {
+  /** The route. */
+  readonly attempt: string
+  readonly code: Code
+  readonly field?: string | undefined
+  readonly ip?: string | undefined
+  /** The person who asked, or else the token that did; neither where the request names nobody. */
+  readonly actor?: Actor | undefined
+  readonly principal?: Principal | undefined
+}
+
 /** What the management API and the extensions need of an instance, beside its public face. */
 export type Internals = Decider & {
   readonly settings: Pick<Settings, 'groups' | 'expiry' | 'allowWildcard' | 'usage' | 'owner' | 'clock'>
@@ -193,6 +205,8 @@ export type Internals = Decider & {
   standing(id: string): MaybePromise<Standing>
   /** The verbs as this actor performs them, who acts from this address unless it names another; and the actor as it was read. */
   actAs(actor: unknown, ip: string | undefined): { readonly handle: TokenHandle; readonly actor: Actor }
+  /** Records a refused request, coalesced; nobody waits for it. */
+  noteAttempt(attempted: Attempted): void
   /** Whose token is this, whatever its status? Reads the primary; decides and counts nothing. `undefined`: none of ours. */
   identify(token: string): Promise<TokenRecord | undefined>
 }

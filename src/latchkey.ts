@@ -6,6 +6,7 @@ import { share } from './store/users.js'
 import { close } from './verbs/close.js'
 import { createHandle } from './verbs/handle.js'
 import { publicActor, readActor, SYSTEM } from './verbs/lib/actor.js'
+import { noteAttempted } from './verbs/lib/attempts.js'
 import { buildContext } from './verify/build-context.js'
 import { identify } from './verify/identify.js'
 import { introspect } from './verify/introspect.js'
@@ -54,6 +55,7 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
       const actor = read.ip === undefined ? { ...read, ip } : read
       return { handle: createHandle(open, actor), actor: publicActor(actor) }
     },
+    noteAttempt: (attempted) => noteAttempted(open(), attempted),
     standing: (id) => standing(open(), id),
     identify: async (token) => identify(open(), token),
   }
@@ -74,9 +76,15 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     as: (actor) => createHandle(open, readActor(actor)),
     system: createHandle(open, SYSTEM),
     flush: async () => {
-      const { usage, refusals, reuses, lineages } = open()
+      const { usage, refusals, reuses, lineages, attempts } = open()
       const now = settings.clock()
-      await Promise.all([usage?.flush(), refusals.flush(now, false), reuses.flush(now, false), lineages?.flush()])
+      await Promise.all([
+        usage?.flush(),
+        refusals.flush(now, false),
+        reuses.flush(now, false),
+        attempts.flush(now, false),
+        lineages?.flush(),
+      ])
     },
     close: () => {
       closing ??= close(context)

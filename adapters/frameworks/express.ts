@@ -6,6 +6,7 @@ import type { AuthenticateOptions as Options } from '../../src/http/options.js'
 import type { PlainResponse } from '../../src/http/problem.js'
 import type { Platform } from '../../src/http/request.js'
 import { createScopeCheck } from '../../src/http/require-scopes.js'
+import { createTrustCheck } from '../../src/http/trust-check.js'
 import type { Authenticator, Latchkey } from '../../src/instance.js'
 import type { ManagementOptions as Manage } from '../../src/management/index.js'
 import type { Actor } from '../../src/model/actor.js'
@@ -37,9 +38,17 @@ export type ManagementOptions = Manage & {
   readonly actor: (req: Request) => MaybePromise<Actor | undefined | null | false>
 }
 
+const NOBODY = '192.0.2.1'
+const MANY_HOPS = 64
+
 const platform: Platform<Request> = {
   read: (req) => ({ method: req.method, headers: req.rawHeaders, ip: req.ip }),
   trustsProxy: (req) => Boolean(req.app.get('trust proxy')),
+  believesCallers: (req) => {
+    // Asked about an address that is nobody's (RFC 5737), behind more proxies than anybody has.
+    const trusts: unknown = req.app.get('trust proxy fn')
+    return typeof trusts === 'function' && trusts(NOBODY, MANY_HOPS) === true
+  },
 }
 
 /**
@@ -108,8 +117,10 @@ export function requireScopes<const First extends FirstInput, const Rest extends
  */
 export function management(tokens: Latchkey, options: ManagementOptions): Middleware {
   const api = openManagement(tokens, options)
+  const checkTrust = createTrustCheck(platform.believesCallers)
   return async function manageTokens(incoming, outgoing) {
     const [req, res] = onExpress(incoming, outgoing)
+    checkTrust(req)
     // Express adds the slash that a request to the mount path itself lacks; the page's links depend on it.
     const path = pathIn(req.originalUrl).split('?')[0] === req.baseUrl ? pathIn(req.url).slice(1) : pathIn(req.url)
     const url = addressOf({ headers: req.headers, protocol: req.protocol, hostname: req.hostname ?? 'localhost', path: req.baseUrl + path })

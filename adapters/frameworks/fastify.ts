@@ -6,6 +6,7 @@ import type { AuthenticateOptions as Options } from '../../src/http/options.js'
 import type { PlainResponse } from '../../src/http/problem.js'
 import type { Platform } from '../../src/http/request.js'
 import { createScopeCheck } from '../../src/http/require-scopes.js'
+import { createTrustCheck } from '../../src/http/trust-check.js'
 import type { Authenticator, Latchkey } from '../../src/instance.js'
 import type { ManagementOptions as Manage } from '../../src/management/index.js'
 import type { Actor } from '../../src/model/actor.js'
@@ -37,10 +38,16 @@ export type ManagementOptions = Manage & {
 /** A hook for `onRequest`, or any later one of a route. It asks nothing of the types of a request: it fits HTTP/2 and any route's types. */
 export type ScopeHook = (request: object, reply: object, done: HookHandlerDoneFunction) => void
 
+// Fastify does not tell its `trustProxy`: its own rule is asked about a request of nobody (RFC 5737), behind more proxies than anybody has.
+const FIRST_HOP = '198.51.100.0'
+const HOPS = Array.from({ length: 64 }, (_, hop) => `198.51.100.${hop}`).join(', ')
+const STRANGER = { raw: { headers: { 'x-forwarded-for': HOPS }, socket: { remoteAddress: '192.0.2.1' } } }
+
 const platform: Platform<FastifyRequest> = {
   read: (request) => ({ method: request.method, headers: request.raw.rawHeaders, ip: request.ip }),
   // Fastify gives a request `ips` only where `trustProxy` is set.
   trustsProxy: (request) => request.ips !== undefined,
+  believesCallers: (request) => Reflect.get(request, 'ip', STRANGER) === FIRST_HOP,
 }
 
 // Asynchronous, because Fastify cannot catch what a plugin with a callback throws.
@@ -123,7 +130,9 @@ export function requireScopes<const First extends FirstInput, const Rest extends
  */
 export const management: FastifyPluginAsync<ManagementOptions> = async function management(app, { tokens, prefix: _, ...options }) {
   const api = openManagement(tokens, options)
+  const checkTrust = createTrustCheck(platform.believesCallers)
   const answer = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    checkTrust(request)
     const url = addressOf({
       headers: request.raw.headers,
       protocol: request.protocol,

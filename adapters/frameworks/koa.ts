@@ -5,6 +5,7 @@ import type { AuthenticateOptions as Options } from '../../src/http/options.js'
 import type { PlainResponse } from '../../src/http/problem.js'
 import type { Platform } from '../../src/http/request.js'
 import { createScopeCheck } from '../../src/http/require-scopes.js'
+import { createTrustCheck } from '../../src/http/trust-check.js'
 import type { Authenticator, Latchkey } from '../../src/instance.js'
 import type { ManagementOptions as Manage } from '../../src/management/index.js'
 import type { Actor } from '../../src/model/actor.js'
@@ -33,6 +34,7 @@ export type ManagementOptions = Manage & {
 const platform: Platform<Context> = {
   read: (ctx) => ({ method: ctx.method, headers: ctx.req.rawHeaders, ip: ctx.ip }),
   trustsProxy: (ctx) => Boolean(ctx.app.proxy),
+  believesCallers: (ctx) => Boolean(ctx.app.proxy) && !(ctx.app.maxIpsCount > 0),
 }
 
 /**
@@ -90,7 +92,9 @@ export function requireScopes<const First extends FirstInput, const Rest extends
  */
 export function management(tokens: Latchkey, options: ManagementOptions): Middleware {
   const api = openManagement(tokens, options)
+  const checkTrust = createTrustCheck(platform.believesCallers)
   return async function manageTokens(ctx: Context) {
+    checkTrust(ctx)
     const mountPath = mountPathOf(ctx)
     // koa-mount adds the slash that a request to the mount path itself lacks; the page's links depend on it.
     const path = pathIn(ctx.originalUrl).split('?')[0] === mountPath ? pathIn(ctx.url).slice(1) : pathIn(ctx.url)

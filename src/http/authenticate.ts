@@ -11,6 +11,7 @@ import { type PlainResponse, publicCode } from './problem.js'
 import { readRates } from './rate-fields.js'
 import { createRefusals } from './refuse.js'
 import { fieldValues, type Platform, type RequestLike } from './request.js'
+import { createTrustCheck } from './trust-check.js'
 
 /** What a guard says of a request: let in as somebody, let in as nobody, or the answer that refuses it. */
 export type GuardOutcome =
@@ -66,10 +67,13 @@ export function createGuard<R extends object>(
     return { response: refuse(publicCode(code), request, { retryAfterSeconds, rates }) }
   }
 
+  const checkTrust = createTrustCheck(platform.believesCallers, onWarning)
+
   const decide = (request: R): MaybePromise<GuardOutcome> => {
     const before = admissionOf(request)
     admit(request, undefined)
     const seen = platform.read(request)
+    checkTrust(request)
     const presented = reader.read(seen.headers)
     if (presented.kind === 'malformed') return { response: refuse('credential_malformed', request) }
     if (presented.kind === 'missing') {

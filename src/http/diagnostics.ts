@@ -16,6 +16,7 @@ export type WarningCode =
   | 'LATCHKEY_W005'
   | 'LATCHKEY_W006'
   | 'LATCHKEY_W007'
+  | 'LATCHKEY_W010'
 
 /** Is told of warnings in place of the console. Its faults change nothing. */
 export type OnWarning = (warning: Warning) => unknown
@@ -30,6 +31,8 @@ const MESSAGES: { readonly [Name in WarningCode]: string } = {
   LATCHKEY_W006: 'the actor callback of management() answered something that is no whole actor, so the request counts as signed out',
   LATCHKEY_W007:
     'requireScopes() ran where no authenticate() of the same copy ran before: the request was answered 500 and the handler did not run',
+  LATCHKEY_W010:
+    'the framework trusts every proxy, so callers choose their address: allowedIps, limits by address and the addresses in the audit prove nothing',
 }
 
 const told = new WeakMap<object, Set<string>>()

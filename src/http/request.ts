@@ -14,6 +14,8 @@ export type Platform<R> = {
   readonly read: (request: R) => RequestLike
   /** Does the framework believe forwarding headers? `undefined` where it has no such setting. */
   readonly trustsProxy: (request: R) => boolean | undefined
+  /** Does the framework believe any forwarding header, whoever sent it, so that callers choose their address? Absent: it has no such setting. */
+  readonly believesCallers?: (request: R) => boolean
 }
 
 /** The values of one field. A web `Headers` joins repeated fields with a comma, which no credential may contain. */

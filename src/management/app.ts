@@ -1,7 +1,7 @@
 import { type Context, Hono } from 'hono'
 import { LatchkeyError } from '../errors.js'
 import { internalsOf, type Latchkey } from '../instance.js'
-import type { Access, Caller } from './access.js'
+import type { Access, Asking, Caller } from './access.js'
 import { checkInstants, readBody } from './body.js'
 import { corsHeaders, preflightHeaders, refuseCrossSite } from './cross-site.js'
 import { fault, Refusal } from './fault.js'
@@ -13,6 +13,7 @@ import { problemResponse } from './problem-response.js'
 import { readQuery } from './query.js'
 import type { Call, Reply, Route } from './route.js'
 import { ROUTES } from './routes.js'
+import { createTrace } from './trace.js'
 
 type Env = { Bindings: { readonly caller: Caller; readonly mountPath: string; readonly path: string } }
 type Here = Context<Env>
@@ -31,18 +32,23 @@ export function createApp(
   const limits = createCallLimits(tokens, inside, settings)
   const app = new Hono<Env>({ getPath: (_request, options) => (options?.env as Env['Bindings'] | undefined)?.path ?? NOWHERE })
 
+  const trace = createTrace(inside, access)
+
   const answer = async (route: Route, here: Here): Promise<Response> => {
     const request = here.req.raw
+    const { caller } = here.env
+    let asking: Promise<Asking> | undefined
     try {
       if (route.method !== 'GET') refuseCrossSite(request, settings)
       if (route.access === 'holder') return await answerHolder(route, here)
       const choice = route.path === '/' && route.method === 'GET' ? choose(request) : 'json'
-      const asking = access.actor(request, here.env.caller)
+      asking = access.actor(request, caller)
       if (choice === 'html' && settings.dashboard !== undefined) return settings.dashboard.page(request, await statusOf(asking))
       const actor = await asking
       await limits.actor(actor.actor)
       return json(await route.run(await callOf(route, here), actor))
     } catch (error) {
+      trace({ error, route, request, caller, asking })
       return problemResponse(error, route.query === undefined ? 'body' : 'query')
     }
   }
@@ -61,6 +67,7 @@ export function createApp(
       const { code, field } = error instanceof LatchkeyError ? error : { code: undefined, field: undefined }
       const scope = code === 'scope_insufficient' ? field : undefined
       holder.done(endpoint, code === 'scope_insufficient' || code === 'rate_limited' ? code : undefined)
+      trace({ error, route, request, caller: here.env.caller, principal: holder.principal })
       if (scope !== undefined) return access.refuseScope(request, scope)
       throw error
     }
@@ -112,6 +119,7 @@ export function createApp(
       await limits.actor(actor)
       return refuse()
     } catch (error) {
+      trace({ error, request: here.req.raw, caller: here.env.caller })
       return problemResponse(error)
     }
   }

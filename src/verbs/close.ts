@@ -7,7 +7,7 @@ import type { Context } from '../verify/context.js'
  * @throws StoreUnavailableError `store_unavailable`, when counts could not be written; everything is stopped all the same
  */
 export async function close(context: Context): Promise<void> {
-  const { housekeeping, signals, records, usage, refusals, reuses, lineages, store, settings } = context
+  const { housekeeping, signals, records, usage, refusals, reuses, attempts, lineages, store, settings } = context
   housekeeping.stop()
   signals.stop()
   const stillUsed = leave(store.origin)
@@ -16,6 +16,7 @@ export async function close(context: Context): Promise<void> {
     () => lineages?.flush(),
     () => refusals.flush(settings.clock(), true),
     () => reuses.flush(settings.clock(), true),
+    () => attempts.flush(settings.clock(), true),
     () => records.stop(),
     () => (stillUsed ? undefined : store.close()),
   ]

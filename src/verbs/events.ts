@@ -9,6 +9,7 @@ import type { BulkPart, EventQuery } from '../store/port.js'
 import { isTokenId } from '../token/parse.js'
 import type { Context } from '../verify/context.js'
 import { canSee, type ReadActor } from './lib/actor.js'
+import { noteOutOfReach } from './lib/attempts.js'
 import { checkId } from './lib/change.js'
 import { readCursor, writeCursor } from './lib/cursor.js'
 import { cursorShape, limitShape } from './list.js'
@@ -65,7 +66,10 @@ export async function events(context: Context, actor: ReadActor, input: unknown)
   const bound = ['events', context.settings.prefix, asked, actor.tenants, actor.manages === 'own' ? actor.id : null]
   const after = cursor === undefined ? undefined : readPosition(cursor, bound)
   const query = queryFor(context.settings.prefix, given, actor)
-  if (query === undefined) return { items: [] }
+  if (query === undefined) {
+    noteOutOfReach(context, actor, 'events', {})
+    return { items: [] }
+  }
   const bulk = given.tokenId === undefined ? undefined : await bulkOf(context, actor, given.tokenId)
   const rows = await context.store.events({
     ...query,

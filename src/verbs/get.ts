@@ -3,6 +3,7 @@ import { isTokenId } from '../token/parse.js'
 import type { Context } from '../verify/context.js'
 import { viewRecord } from '../verify/view-record.js'
 import { canSee, type ReadActor } from './lib/actor.js'
+import { noteOutOfReach } from './lib/attempts.js'
 import { checkId } from './lib/change.js'
 import { withLastUse } from './lib/last-use.js'
 
@@ -13,7 +14,10 @@ import { withLastUse } from './lib/last-use.js'
  */
 export async function get(context: Context, actor: ReadActor, id: unknown): Promise<TokenRecord | undefined> {
   const stored = await findListed(context, id)
-  if (stored === undefined || !canSee(actor, stored)) return undefined
+  if (stored === undefined || !canSee(actor, stored)) {
+    noteOutOfReach(context, actor, 'get', { id })
+    return undefined
+  }
   return viewRecord(withLastUse(context, stored), context.settings.clock())
 }
 

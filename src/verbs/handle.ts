@@ -8,6 +8,7 @@ import { events } from './events.js'
 import { get } from './get.js'
 import { grantable } from './grantable.js'
 import type { ReadActor } from './lib/actor.js'
+import { noteRefused, type Target } from './lib/attempts.js'
 import { list } from './list.js'
 import { ownerChanged } from './owner-changed.js'
 import { prune } from './prune.js'
@@ -21,33 +22,43 @@ import { usageOf } from './usage-of.js'
 
 /** Binds the verbs to one actor. `open` gives the context, or throws once the instance is closed. */
 export function createHandle(open: () => Context, actor: ReadActor): TokenHandle {
+  // Every call passes here: what it refuses its actor leaves a trace.
+  async function run<T>(verb: keyof TokenHandle, call: (context: Context) => Promise<T>, target: Target = {}): Promise<T> {
+    const context = open()
+    try {
+      return await call(context)
+    } catch (error) {
+      noteRefused(context, actor, verb, error, target)
+      throw error
+    }
+  }
   function createAs(input: CreateInput & { readonly idempotencyKey?: undefined }): Promise<Minted>
   function createAs(input: CreateInput): Promise<Minted | Replayed>
-  async function createAs(input: unknown): Promise<Minted | Replayed> {
-    return create(open(), actor, input)
+  function createAs(input: CreateInput): Promise<Minted | Replayed> {
+    return run('create', (context) => create(context, actor, input), { input })
   }
   function rotateAs(id: string, input?: { readonly idempotencyKey?: undefined }): Promise<Minted>
   function rotateAs(id: string, input: object): Promise<Minted | Replayed>
-  async function rotateAs(id: unknown, input?: unknown): Promise<Minted | Replayed> {
-    return rotate(open(), actor, id, input)
+  function rotateAs(id: unknown, input?: unknown): Promise<Minted | Replayed> {
+    return run('rotate', (context) => rotate(context, actor, id, input), { id })
   }
   const handle: TokenHandle = {
     create: createAs,
-    get: async (id) => get(open(), actor, id),
-    list: async (input) => list(open(), actor, input),
-    update: async (id, changes, options) => update(open(), actor, id, changes, options),
-    activate: async (id, options) => activate(open(), actor, id, options),
-    deactivate: async (id, options) => deactivate(open(), actor, id, options),
+    get: (id) => run('get', (context) => get(context, actor, id), { id }),
+    list: (input) => run('list', (context) => list(context, actor, input)),
+    update: (id, changes, options) => run('update', (context) => update(context, actor, id, changes, options), { id }),
+    activate: (id, options) => run('activate', (context) => activate(context, actor, id, options), { id }),
+    deactivate: (id, options) => run('deactivate', (context) => deactivate(context, actor, id, options), { id }),
     rotate: rotateAs,
-    revoke: async (id, input) => revoke(open(), actor, id, input),
-    revokeAll: async (input) => revokeAll(open(), actor, input),
-    events: async (input) => events(open(), actor, input),
-    usage: async (id, range) => usage(open(), actor, id, range),
-    usageOf: async (input) => usageOf(open(), actor, input),
+    revoke: (id, input) => run('revoke', (context) => revoke(context, actor, id, input), { id }),
+    revokeAll: (input) => run('revokeAll', (context) => revokeAll(context, actor, input)),
+    events: (input) => run('events', (context) => events(context, actor, input)),
+    usage: (id, range) => run('usage', (context) => usage(context, actor, id, range), { id }),
+    usageOf: (input) => run('usageOf', (context) => usageOf(context, actor, input)),
     grantable: () => grantable(open(), actor),
-    ownerChanged: async (owner) => ownerChanged(open(), actor, owner),
-    reportLeak: async (input) => reportLeak(open(), actor, input),
-    prune: async (input) => prune(open(), actor, input),
+    ownerChanged: (owner) => run('ownerChanged', (context) => ownerChanged(context, actor, owner), { input: owner }),
+    reportLeak: (input) => run('reportLeak', (context) => reportLeak(context, actor, input)),
+    prune: (input) => run('prune', (context) => prune(context, actor, input)),
   }
   return Object.freeze(handle)
 }

@@ -7,6 +7,7 @@ import type { ListQuery } from '../store/port.js'
 import type { Context } from '../verify/context.js'
 import { viewRecord } from '../verify/view-record.js'
 import type { ReadActor } from './lib/actor.js'
+import { noteOutOfReach } from './lib/attempts.js'
 import { readCursor, writeCursor } from './lib/cursor.js'
 import { withLastUse } from './lib/last-use.js'
 
@@ -80,7 +81,10 @@ export async function list(context: Context, actor: ReadActor, input: unknown): 
   const now = context.settings.clock()
   const after = cursor === undefined ? startOf(given, now) : readPosition(cursor, bound)
   const query = queryFor(context.settings.prefix, given, actor, now)
-  if (query === undefined) return { items: [] }
+  if (query === undefined) {
+    noteOutOfReach(context, actor, 'list', {})
+    return { items: [] }
+  }
   const rows = await context.store.list({ ...query, limit: limit + 1, ...(after !== undefined && { after }) })
   const page = rows.slice(0, limit)
   const last = page.at(-1)

@@ -9,6 +9,7 @@ import type { Context } from '../verify/context.js'
 import { findByToken } from '../verify/identify.js'
 import { viewRecord } from '../verify/view-record.js'
 import { canSee, type ReadActor, reachOf } from './lib/actor.js'
+import { noteOutOfReach } from './lib/attempts.js'
 import { auditEvent } from './lib/audit.js'
 import { commit, findVisible, MAX_TRIES, type Step, tooManyChanges, withChanges } from './lib/change.js'
 
@@ -41,7 +42,10 @@ const shape: z.ZodType<Given> = z.strictObject({
 export async function reportLeak(context: Context, actor: ReadActor, input: unknown): Promise<LeakReported> {
   const given = readShape(shape, input, 'reportLeak()')
   const found = await findByToken(context, given.token)
-  if (found === undefined || !canSee(actor, found)) return { known: false }
+  if (found === undefined || !canSee(actor, found)) {
+    noteOutOfReach(context, actor, 'reportLeak', {})
+    return { known: false }
+  }
   let repeated = false
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
     const current = await findVisible(context, found.id, actor)

@@ -7,6 +7,7 @@ import { generateId } from '../token/generate.js'
 import { platformRandom } from '../token/random.js'
 import type { Context } from '../verify/context.js'
 import type { ReadActor } from './lib/actor.js'
+import { noteOutOfReach } from './lib/attempts.js'
 import { barrier } from './lib/barrier.js'
 import { revocationFields } from './revoke.js'
 
@@ -40,7 +41,10 @@ export async function revokeAll(context: Context, actor: ReadActor, input: unkno
   const given = readShape(revokeAllShape, input, 'revokeAll()')
   refuseVague(given)
   const filter = filterFor(context.settings.prefix, given, actor)
-  if (filter === undefined) return { count: 0 }
+  if (filter === undefined) {
+    noteOutOfReach(context, actor, 'revokeAll', {})
+    return { count: 0 }
+  }
   const now = context.settings.clock()
   const bulkId = generateId(platformRandom)
   const stamp = {

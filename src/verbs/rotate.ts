@@ -11,6 +11,7 @@ import type { Context } from '../verify/context.js'
 import { viewRecord } from '../verify/view-record.js'
 import { creationId, keyReused } from './create.js'
 import type { ReadActor } from './lib/actor.js'
+import { concerning } from './lib/attempts.js'
 import { auditEvent } from './lib/audit.js'
 import { capsOnOverlap } from './lib/caps.js'
 import { commit, findVisible, MAX_TRIES, tooManyChanges, withChanges } from './lib/change.js'
@@ -55,7 +56,7 @@ export async function rotate(context: Context, actor: ReadActor, id: unknown, in
       throw new ConflictError('conflict', `this token was rotated already: ${old.replacedById} replaces it`)
     }
     refuseUnlessAlive(old, now)
-    await checkHandout(context, actor, old)
+    await concerning(old, () => checkHandout(context, actor, old))
     const ended = endOld(old, successor.record.id, actor, overlap, now)
     const caps = overlap === 0 ? [] : await capsOnOverlap(context, old, now)
     const result = await commit(context, {

@@ -6,6 +6,7 @@ import { readShape } from '../policy/shape.js'
 import { isTokenId } from '../token/parse.js'
 import type { Context } from '../verify/context.js'
 import { canSee, type ReadActor } from './lib/actor.js'
+import { noteOutOfReach } from './lib/attempts.js'
 
 const MAX_IDS = 100
 const HOUR_SECONDS = 3600
@@ -46,6 +47,7 @@ export async function usageOf(context: Context, actor: ReadActor, input: unknown
   const { prefix } = context.settings
   const rows = await context.store.list({ prefix, ids, now, limit: ids.length })
   const visible = rows.filter((row) => canSee(actor, row)).map(({ id }) => id)
+  if (visible.length < ids.length) noteOutOfReach(context, actor, 'usageOf', {})
   if (visible.length === 0) return { items: [] }
   const { counts } = await context.store.usage({ tokenIds: visible, from, to })
   const byToken = new Map<string, UsageCount[]>(visible.map((id) => [id, []]))

@@ -1,4 +1,5 @@
 import { createAnnouncer } from '../activity/announce.js'
+import { Attempts } from '../activity/attempts.js'
 import { CoalescedEvents } from '../activity/coalesced-events.js'
 import { Housekeeping } from '../activity/housekeeping.js'
 import { LineageRevoker } from '../activity/lineages.js'
@@ -67,6 +68,7 @@ export function buildContext(settings: Settings): Context {
     fresh: () => records.follower.fresh,
     clock,
   })
+  const attempts = new Attempts({ store, prefix, monotonic, announce })
   const lineages =
     settings.onReuse === undefined
       ? undefined
@@ -74,9 +76,16 @@ export function buildContext(settings: Settings): Context {
   const housekeeping = new Housekeeping(
     {
       flush: async () => {
-        await Promise.all([usage?.flush(), refusals.flush(clock(), false), reuses.flush(clock(), false), lineages?.flush()])
+        const now = clock()
+        await Promise.all([
+          usage?.flush(),
+          refusals.flush(now, false),
+          reuses.flush(now, false),
+          attempts.flush(now, false),
+          lineages?.flush(),
+        ])
       },
-      pending: () => usage?.pending === true || refusals.pending || reuses.pending || lineages?.pending === true,
+      pending: () => usage?.pending === true || refusals.pending || reuses.pending || attempts.pending || lineages?.pending === true,
       sweep: () => rotations.sweep(clock()),
     },
     settings.usage?.flushMs ?? DEFAULT_FLUSH_MS,
@@ -93,6 +102,7 @@ export function buildContext(settings: Settings): Context {
     usage,
     refusals,
     reuses,
+    attempts,
     lineages,
     rotations,
     announce,

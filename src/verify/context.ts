@@ -1,3 +1,4 @@
+import type { Attempts } from '../activity/attempts.js'
 import type { CoalescedEvents } from '../activity/coalesced-events.js'
 import type { Housekeeping } from '../activity/housekeeping.js'
 import type { LineageRevoker } from '../activity/lineages.js'
@@ -31,6 +32,8 @@ export type Context = {
   readonly refusals: CoalescedEvents
   /** Rotated tokens that were presented after their end. */
   readonly reuses: CoalescedEvents
+  /** Refused management calls. */
+  readonly attempts: Attempts
   /** Absent without the option `onReuse`. */
   readonly lineages: LineageRevoker | undefined
   readonly rotations: RotationNotices

@@ -1,8 +1,8 @@
 import express5, { type ErrorRequestHandler, type Express, type Request, type RequestHandler } from 'express'
 import express4 from 'express4'
 import type { VerifyContext } from 'latchkey'
-import { authenticate, requireScopes } from 'latchkey/express'
-import { describe, expect, it } from 'vitest'
+import { authenticate, management, requireScopes } from 'latchkey/express'
+import { describe, expect, it, vi } from 'vitest'
 import { deciderOf } from '../../src/instance.js'
 import { decidedBy } from '../support/decided-by.js'
 import { bearer, endpointsOf, kit, served } from '../support/http/tokens.js'
@@ -159,6 +159,26 @@ describe.each([
     expect(codes).toEqual([])
   })
 
+  it('tells once where callers choose their address', async () => {
+    const { tokens, token } = await kit()
+    for (const [setting, told] of [
+      [true, ['LATCHKEY_W010']],
+      [(): boolean => true, ['LATCHKEY_W010']],
+      [1, []],
+      ['loopback', []],
+      [false, []],
+    ] as const) {
+      const codes: string[] = []
+      const app = express()
+      app.set('trust proxy', setting)
+      app.get('/', authenticate(tokens, { onWarning: ({ code }) => codes.push(code) }), say)
+      await served(app, async (origin) => {
+        for (let turn = 0; turn < 2; turn += 1) expect((await fetch(origin, bearer(token))).status).toBe(200)
+      })
+      expect([setting, codes]).toEqual([setting, told])
+    }
+  })
+
   it('counts a use also where the client left before it was decided', async () => {
     const { tokens, token, id } = await kit()
     const left = new AbortController()
@@ -228,4 +248,18 @@ describe.each([
       expect([response.status, parsed]).toEqual([401, 0])
     })
   })
+})
+
+it('management tells where callers choose the addresses of the audit', async () => {
+  const { tokens } = await kit()
+  const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
+  try {
+    const app = express5()
+    app.set('trust proxy', true)
+    app.use('/admin', management(tokens, { actor: () => undefined }))
+    await served(app, async (origin) => void (await fetch(`${origin}/admin`)))
+    expect(warned.mock.calls.map(([, options]) => Object(options).code)).toContain('LATCHKEY_W010')
+  } finally {
+    warned.mockRestore()
+  }
 })

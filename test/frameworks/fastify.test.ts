@@ -117,7 +117,7 @@ describe('the plugin', () => {
     const init = { headers: { authorization: `Bearer ${token}`, 'x-forwarded-for': '203.0.113.7' } }
     for (const [trustProxy, status, told] of [
       [false, 403, ['LATCHKEY_W003']],
-      [true, 200, []],
+      [true, 200, ['LATCHKEY_W010']],
       ['127.0.0.1', 200, []],
       ['10.0.0.0/8', 403, []],
     ] as const) {

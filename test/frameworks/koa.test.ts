@@ -99,8 +99,8 @@ describe.each([
     const { token } = await create({ allowedIps: ['203.0.113.7'] })
     for (const [proxy, maxIpsCount, forwarded, status, told] of [
       [false, 0, '203.0.113.7', 403, ['LATCHKEY_W003']],
-      [true, 0, '203.0.113.7', 200, []],
-      [true, 0, '198.51.100.1', 403, []],
+      [true, 0, '203.0.113.7', 200, ['LATCHKEY_W010']],
+      [true, 0, '198.51.100.1', 403, ['LATCHKEY_W010']],
       [true, 1, '203.0.113.7, 198.51.100.1', 403, []],
       [true, 1, '198.51.100.1, 203.0.113.7', 200, []],
     ] as const) {

@@ -13,7 +13,7 @@ export const MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
     { find: 'return refuse(context, entry, code, now, request)\n  }', become: '}' },
     { find: "if (allowsIp !== undefined && !allowsIp(request?.ip)) return refuse(context, entry, 'ip_denied', now, request)", become: '' },
     {
-      find: "return owned === null ? refuse(context, entry, 'owner_denied', now, request) : allow(context, entry, owned, now, request)",
+      find: 'if (owned !== null) return allow(context, entry, owned, now, request)',
       become: 'return allow(context, entry, owned ?? undefined, now, request)',
     },
     { find: 'if (context.records.isKnownMissing(parsed.id)) return UNKNOWN', become: '' },

@@ -30,13 +30,16 @@ const DONE = { status: 200, headers: { 'cache-control': 'no-store' } }
  */
 export function revocation<S extends string>(tokens: Latchkey<S>, options: RevocationOptions): (request: Request) => Promise<Response> {
   const { client: clientOf, realm } = readShape(schema, options, 'options')
-  const { identify } = internalsOf(tokens)
+  const { identify, noteAttempt } = internalsOf(tokens)
   return endpoint('revoke', async (request) => {
     const client = await authenticateClient(clientOf, request, realm)
     const record = await identify(await readTokenForm(request))
     if (record === undefined) return new Response(null, DONE)
     // RFC 7009 §2.1: the client is told when the token is not its own; it holds it, so that gives nothing away.
-    if (!mayKnow(client, record.tenantId)) throw oauthError(400, 'unauthorized_client', 'this token is not one of yours')
+    if (!mayKnow(client, record.tenantId)) {
+      noteAttempt({ attempt: 'revoke', code: 'not_found', actor: { id: `client:${client.id}`, tenants: client.tenants, manages: 'all' } })
+      throw oauthError(400, 'unauthorized_client', 'this token is not one of yours')
+    }
     await tokens.as({ id: `client:${client.id}`, tenants: '*', manages: 'all' }).revoke(record.id, { reason: 'revoked by a client' })
     return new Response(null, DONE)
   })

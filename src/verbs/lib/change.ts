@@ -10,6 +10,7 @@ import { redact } from '../../token/redact.js'
 import type { Context } from '../../verify/context.js'
 import { viewRecord } from '../../verify/view-record.js'
 import { canSee, type ReadActor } from './actor.js'
+import { concerning } from './attempts.js'
 import { capsOnNew, tokenLimitReached } from './caps.js'
 
 /** How often a change is tried anew where somebody else changed the token in between. */
@@ -85,7 +86,7 @@ export async function changeToken(
     const current = await findVisible(context, id, actor)
     if (version !== undefined && current.version !== version) throw staleVersion(current)
     const now = context.settings.clock()
-    const next = await step(current, now)
+    const next = await concerning(current, () => step(current, now))
     if (next === undefined) return viewRecord(current, now)
     const result = await commit(context, {
       updates: [{ expectedVersion: current.version, record: next.record }],

@@ -24,6 +24,7 @@ const ICONS: { readonly [action: string]: IconName } = {
   'tokens.revoked': 'ban',
   'token.refused': 'lock',
   'token.reused': 'lock',
+  'management.refused': 'lock',
 }
 
 /** What happened to a token: who, when, from where, and what it changed. */

@@ -108,6 +108,7 @@ export const detail = {
   'audit.token.pruned': 'removed it',
   'audit.token.rotation_due': 'rotation became due',
   'audit.tokens.revoked': 'revoked all',
+  'audit.management.refused': 'was refused a change',
   'audit.owner.changed': 'changed what its owner may do',
   'audit.presented': 'A caller',
 

@@ -1,0 +1,43 @@
+import { type Code, LatchkeyError } from '../errors.js'
+import type { Internals } from '../instance.js'
+import type { Principal } from '../model/principal.js'
+import type { Access, Asking, Caller } from './access.js'
+
+/** Refusals of a request that come before any verb: what a verb refuses, it records itself. */
+const TRACED: ReadonlySet<Code> = new Set(['actor_missing', 'token_cannot_manage', 'cross_site', 'scope_insufficient', 'rate_limited'])
+
+/** One refused request. */
+export type Refused = {
+  readonly error: unknown
+  /** Method and pattern of the route; absent for paths that there are not. */
+  readonly route?: { readonly method: string; readonly path: string } | undefined
+  readonly request: Request
+  readonly caller: Caller
+  /** The token that asked, where one did. */
+  readonly principal?: Principal | undefined
+  /** Who asks, where somebody has been asked already. */
+  readonly asking?: Promise<Asking> | undefined
+}
+
+/** Makes what records refused requests, coalesced and off the request's path. */
+export function createTrace(inside: Internals, access: Access): (refused: Refused) => void {
+  // One that is recorded where more is known of it passes again on its way out.
+  const recorded: WeakSet<LatchkeyError> = new WeakSet()
+  async function whoOf({ error, request, caller, asking }: Refused): Promise<Asking | undefined> {
+    const { code } = error as LatchkeyError
+    // Those of another site are told by the person whose browser was used for it.
+    if (asking === undefined && code !== 'cross_site') return undefined
+    return (asking ?? access.actor(request, caller)).catch(() => undefined)
+  }
+  async function record(refused: Refused): Promise<void> {
+    const { error, route, caller, principal = caller.principal } = refused
+    if (!(error instanceof LatchkeyError) || !TRACED.has(error.code) || recorded.has(error)) return
+    recorded.add(error)
+    const { code, field } = error
+    const attempt = route === undefined ? 'another path' : `${route.method} ${route.path}`
+    const who = principal === undefined ? await whoOf(refused) : undefined
+    inside.noteAttempt({ attempt, code, field, ip: caller.ip, principal, actor: who?.actor })
+  }
+  // An instance that is closed meanwhile records nothing more.
+  return (refused) => void record(refused).catch(() => undefined)
+}

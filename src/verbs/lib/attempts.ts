@@ -1,0 +1,89 @@
+import { aboutToken } from '../../activity/about-token.js'
+import type { Attempt } from '../../activity/attempts.js'
+import { type Code, GrantDeniedError, LatchkeyError } from '../../errors.js'
+import type { Attempted } from '../../instance.js'
+import type { MaybePromise } from '../../model/json.js'
+import { normalizeIp } from '../../policy/network.js'
+import type { Filtered } from '../../store/compile-filter.js'
+import { isTokenId } from '../../token/parse.js'
+import type { Context } from '../../verify/context.js'
+import { TokenPrincipal } from '../../verify/principal.js'
+import { type ReadActor, SYSTEM } from './actor.js'
+
+/** Whom a request is from that names nobody. */
+const NOBODY = 'anonymous'
+
+/** What a refused call was about: the token that it named, or the input that may name a tenant. */
+export type Target = { readonly id?: unknown; readonly input?: unknown }
+
+// Which token a refusal was about, for those that were thrown after the actor's right to see it was checked.
+const subjects: WeakMap<GrantDeniedError, Filtered> = new WeakMap()
+
+/** Runs a step of a change to a token that the actor may see, so that its refusal tells which token it was about. */
+export async function concerning<T>(token: Filtered, step: () => MaybePromise<T>): Promise<T> {
+  try {
+    return await step()
+  } catch (error) {
+    if (error instanceof GrantDeniedError) subjects.set(error, token)
+    throw error
+  }
+}
+
+/** Records that a verb refused its actor. Bad input, conflicts and outages are no refusals, and the application itself is refused nothing. */
+export function noteRefused(context: Context, actor: ReadActor, verb: string, error: unknown, target: Target): void {
+  if (!(error instanceof LatchkeyError)) return
+  if (error.code === 'not_found') noteOutOfReach(context, actor, verb, target)
+  if (!(error instanceof GrantDeniedError) || actor === SYSTEM) return
+  const subject = subjects.get(error)
+  const about = subject === undefined ? aboutTarget(actor, { input: target.input }) : aboutToken(subject)
+  note(context, { actorId: actor.id, attempt: verb, code: error.code, field: error.field, about, ip: actor.ip })
+}
+
+/**
+ * Records that an actor asked for what lies outside of its reach, whether or not there is such a thing: so that its own administrators learn no more than it
+ * does. For whoever reaches everything, what is not found is not there.
+ */
+export function noteOutOfReach(context: Context, actor: ReadActor, verb: string, target: Target): void {
+  if (actor.tenants === undefined && actor.manages === 'all') return
+  note(context, { actorId: actor.id, attempt: verb, code: 'not_found', about: aboutTarget(actor, target), ip: actor.ip })
+}
+
+/** Records a request that was refused before it came to a verb. */
+export function noteAttempted(context: Context, { attempt, code, field, ip, actor, principal }: Attempted): void {
+  const shared = { attempt, code: code as Code, field, ip: actor?.ip ?? ip }
+  if (principal !== undefined) {
+    const entry = TokenPrincipal.entryOf(principal)
+    const { tokenId, tenantId } = principal
+    const about = entry === undefined ? (tenantId === undefined ? {} : { tenantId }) : aboutToken(entry)
+    note(context, { ...shared, actorId: `token:${tokenId}`, about })
+  } else if (actor === undefined) note(context, { ...shared, actorId: NOBODY, about: {} })
+  else note(context, { ...shared, actorId: actor.id, about: homeOf(actor.tenants === '*' ? undefined : actor.tenants) })
+}
+
+// A tenant that the actor does not reach is not told: its trail is not for strangers to write into.
+function aboutTarget(actor: ReadActor, { id, input }: Target): Attempt['about'] {
+  const tenantId = tenantIn(input)
+  const token = typeof id === 'string' && isTokenId(id) ? { tokenId: id } : {}
+  const reached = tenantId !== undefined && (actor.tenants === undefined || actor.tenants.includes(tenantId))
+  return { ...token, ...(reached ? { tenantId } : homeOf(actor.tenants)) }
+}
+
+function tenantIn(input: unknown): string | undefined {
+  try {
+    const tenantId: unknown = Reflect.get(Object(input), 'tenantId')
+    return typeof tenantId === 'string' ? tenantId : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Where the actor's own administrators find it. */
+function homeOf(tenants: readonly string[] | undefined): Pick<Attempt['about'], 'tenantId'> {
+  const [only, ...more] = tenants ?? []
+  return only === undefined || more.length > 0 ? {} : { tenantId: only }
+}
+
+function note(context: Context, attempt: Attempt): void {
+  context.attempts.note({ ...attempt, ip: normalizeIp(attempt.ip) }, context.settings.clock())
+  context.scheduleFlush()
+}

@@ -1,0 +1,273 @@
+import type { Actor, AuditEvent, Latchkey } from 'latchkey'
+import { revocation } from 'latchkey/oauth'
+import { memoryStore } from 'latchkey/stores/memory'
+import { faultyStore } from 'latchkey/testing'
+import { describe, expect, it } from 'vitest'
+import { deciderOf } from '../../src/instance.js'
+import { createManagement } from '../../src/management/index.js'
+import { instance, mint, principalOf, refusal, type Scope, until } from '../latchkey/harness.js'
+
+const EVE: Actor = { id: 'eve', tenants: ['t1'], manages: 'own', scopes: ['stock:read'], ip: '203.0.113.9' }
+const ANN: Actor = { id: 'ann', tenants: ['t1'], manages: 'all', scopes: ['stock:read'] }
+const TOM: Actor = { id: 'tom', tenants: ['t2'], manages: 'all' }
+const PIA: Actor = { id: 'pia', tenants: ['t1', 't2'], manages: 'all', scopes: ['stock:read'] }
+const ROOT: Actor = { id: 'root', tenants: '*', manages: 'all' }
+
+async function refusedOf(tokens: Latchkey<Scope>, actor: Actor = ROOT): Promise<readonly AuditEvent[]> {
+  await tokens.flush()
+  return (await tokens.as(actor).events({ action: 'management.refused', limit: 1000 })).items
+}
+
+const told = async (tokens: Latchkey<Scope>, actor?: Actor): Promise<readonly string[]> =>
+  (await refusedOf(tokens, actor)).map(
+    ({ actorId, code, details, tenantId }) => `${actorId} ${details?.attempt} ${code} ${tenantId ?? '-'}`,
+  )
+
+describe('a management call that is refused leaves an event', () => {
+  it('for each verb that grants or changes more than the actor may', async () => {
+    const tokens = instance()
+    const { record } = await mint(tokens, { tenantId: 't1', scopes: ['stock:write'] })
+    const eve = tokens.as(EVE)
+    const ann = tokens.as(ANN)
+    await tokens.system.deactivate(record.id)
+    for (const call of [
+      eve.create({ name: 'x', tenantId: 't1', scopes: ['billing:read'] }),
+      eve.create({ name: 'x', tenantId: 't1', ownerId: 'bob', scopes: ['stock:read'] }),
+      ann.update(record.id, { scopes: ['billing:read'] }),
+      ann.activate(record.id),
+      ann.prune({ before: new Date() }),
+      eve.ownerChanged({ ownerId: 'bob', tenantId: 't1' }),
+    ]) {
+      expect(await refusal(call)).toMatch(/^grant_denied/)
+    }
+    const events = await refusedOf(tokens)
+    expect(events.map(({ actorId, details }) => `${actorId} ${details?.attempt} ${details?.field}`).sort()).toEqual([
+      'ann activate actor',
+      'ann prune actor',
+      'ann update scopes',
+      'eve create ownerId',
+      'eve create scopes',
+      'eve ownerChanged ownerId',
+    ])
+    for (const event of events) expect(event).toMatchObject({ code: 'grant_denied', tenantId: 't1', count: 1 })
+    const about = events.filter(({ details }) => details?.attempt === 'update')
+    expect(about).toMatchObject([{ tokenId: record.id }])
+    expect((await ann.events({ tokenId: record.id })).items).toContainEqual(about[0])
+    expect(events.find(({ actorId }) => actorId === 'eve')).toMatchObject({ ip: '203.0.113.9' })
+  })
+
+  it('for a rotation of a token that can do more than the actor', async () => {
+    const tokens = instance()
+    const { record } = await mint(tokens, { tenantId: 't1', scopes: ['stock:write'] })
+    expect(await refusal(tokens.as(ANN).rotate(record.id))).toBe('grant_denied scopes')
+    expect(await refusedOf(tokens)).toMatchObject([{ tokenId: record.id, tenantId: 't1', details: { attempt: 'rotate', field: 'scopes' } }])
+  })
+
+  it('for every verb about a token outside of its reach, the same whether there is one or not', async () => {
+    const tokens = instance()
+    const { record } = await mint(tokens, { tenantId: 't2' })
+    const verbs = ['get', 'update', 'activate', 'deactivate', 'rotate', 'revoke', 'usage'] as const
+    const trails: unknown[] = []
+    for (const [index, id] of [record.id, 'A'.repeat(16)].entries()) {
+      const actor = { ...ANN, id: `ann${index}` }
+      const handle = tokens.as(actor)
+      for (const verb of verbs) {
+        const call = verb === 'update' ? handle.update(id, { name: 'y' }) : handle[verb](id)
+        expect(await refusal(call)).toMatch(verb === 'get' ? 'done' : /^not_found/)
+      }
+      const seen = (await refusedOf(tokens, ANN)).filter(({ actorId }) => actorId === actor.id)
+      trails.push(seen.map(({ code, details, tenantId, count }) => ({ code, details, tenantId, count })))
+      expect(new Set(seen.map(({ details }) => details?.attempt))).toEqual(new Set(verbs))
+    }
+    expect(trails[0]).toEqual(trails[1])
+    // The tenant that was meant hears nothing of it: its trail is not for strangers to write into.
+    expect(await told(tokens, TOM)).toEqual([])
+    expect((await tokens.as(ROOT).events({ tokenId: record.id, action: 'management.refused' })).items.length).toBeGreaterThan(0)
+  })
+
+  it('for filters that name a tenant outside of its reach, though their answer is an empty one', async () => {
+    const tokens = instance()
+    const ann = tokens.as(ANN)
+    expect(await ann.revokeAll({ tenantId: 't2' })).toEqual({ count: 0 })
+    expect(await ann.list({ tenantId: 't2' })).toEqual({ items: [] })
+    expect(await ann.events({ tenantId: 't2' })).toEqual({ items: [] })
+    const { token, record } = await mint(tokens, { tenantId: 't2' })
+    expect(await ann.reportLeak({ token, action: 'revoke' })).toEqual({ known: false })
+    expect(await ann.usageOf({ ids: [record.id], from: new Date(0), step: '365d' })).toEqual({ items: [] })
+    expect(await refusal(ann.create({ name: 'x', tenantId: 't2', scopes: ['stock:read'] }))).toBe('grant_denied tenantId')
+    expect([...(await told(tokens, ANN))].sort()).toEqual([
+      'ann create grant_denied t1',
+      'ann events not_found t1',
+      'ann list not_found t1',
+      'ann reportLeak not_found t1',
+      'ann revokeAll not_found t1',
+      'ann usageOf not_found t1',
+    ])
+    expect(await told(tokens, TOM)).toEqual([])
+  })
+
+  it('in the tenant that was named where the actor reaches it, and in none where it has several and names another', async () => {
+    const tokens = instance()
+    const pia = tokens.as(PIA)
+    await refusal(pia.create({ name: 'x', tenantId: 't2', scopes: ['billing:read'] }))
+    await refusal(pia.create({ name: 'x', tenantId: 't3', scopes: ['stock:read'] }))
+    expect(await told(tokens, TOM)).toEqual(['pia create grant_denied t2'])
+    expect(await told(tokens)).toHaveLength(2)
+  })
+
+  it('and no event for what nobody was refused: bad input, conflicts, tokens that are not there, an outage', async () => {
+    const store = faultyStore(memoryStore())
+    const tokens = instance({ store })
+    const { record } = await mint(tokens)
+    await refusal(tokens.as(ANN).create({ name: '', tenantId: 't1', scopes: ['stock:read'] }))
+    await refusal(tokens.system.revoke('A'.repeat(16)))
+    await refusal(tokens.as(ROOT).revoke('A'.repeat(16)))
+    await refusal(tokens.as(ROOT).update(record.id, { name: 'y' }, { version: 7 }))
+    store.behave({ find: { do: 'fail', error: new Error('down') } })
+    await refusal(tokens.as(ANN).revoke(record.id))
+    store.behave()
+    expect(await told(tokens)).toEqual([])
+  })
+
+  it('that a refusing input cannot keep from being written, nor fill', async () => {
+    const tokens = instance()
+    let reads = 0
+    const input = {
+      name: 'x',
+      scopes: ['billing:read'],
+      get tenantId() {
+        reads += 1
+        if (reads > 1) throw new Error('trap')
+        return 't1'
+      },
+    }
+    expect(await refusal(tokens.as(ANN).create(input as never))).toMatch(/^grant_denied/)
+    expect(await told(tokens)).toEqual(['ann create grant_denied t1'])
+  })
+})
+
+describe('refused management attempts are bounded', () => {
+  it('to nine events for one actor, whatever it tries, with nothing lost from the count', async () => {
+    const store = memoryStore()
+    const tokens = instance({ store, usage: { flushEvery: 0.01 } })
+    const ann = tokens.as(ANN)
+    const bob = tokens.as({ ...ANN, id: 'bob' })
+    for (let index = 0; index < 500; index += 1) await refusal(ann.revoke(String(index).padStart(16, '0')))
+    await refusal(bob.revoke('B'.repeat(16)))
+    await tokens.close()
+    const events = await refusedOf(instance({ store }))
+    const mine = events.filter(({ actorId }) => actorId === 'ann')
+    expect(mine.length).toBeLessThanOrEqual(10)
+    expect(mine.reduce((sum, { count }) => sum + (count ?? 0), 0)).toBe(500)
+    expect(events.filter(({ actorId }) => actorId === 'bob')).toMatchObject([{ tokenId: 'B'.repeat(16), count: 1 }])
+  })
+
+  it('and never fail or hold up the call that was refused', async () => {
+    const store = faultyStore(memoryStore())
+    const tokens = instance({ store, deadline: 0.2, usage: { flushEvery: 0.01 } })
+    store.behave({ commit: { do: 'hang' } })
+    for (let index = 0; index < 20; index += 1) expect(await refusal(tokens.as(ANN).prune({ before: 0 }))).toMatch(/^grant_denied/)
+    store.behave()
+    await until(async () => (await told(tokens)).length > 0)
+  })
+})
+
+describe('a request that is refused by the management API leaves an event', () => {
+  type Sent = { readonly method?: string; readonly path?: string; readonly headers?: Record<string, string>; readonly body?: unknown }
+
+  function api(tokens: Latchkey<Scope>) {
+    const management = createManagement(tokens)
+    return (actor: unknown, { method = 'GET', path = '/', headers = {}, body }: Sent = {}, principal?: never) =>
+      management.fetch(
+        new Request(`http://host/admin${path}`, {
+          method,
+          headers: { ...(method !== 'GET' && { 'content-type': 'application/json' }), ...headers },
+          ...(body !== undefined && { body: JSON.stringify(body) }),
+        }),
+        { actor, ip: '203.0.113.9', principal },
+        '/admin',
+      )
+  }
+
+  it('when nobody is signed in, on routes that there are and on those that there are not', async () => {
+    const tokens = instance()
+    const send = api(tokens)
+    for (let times = 0; times < 5; times += 1) expect((await send(undefined)).status).toBe(401)
+    expect((await send(undefined, { path: '/nowhere/secret' })).status).toBe(401)
+    const events = await refusedOf(tokens)
+    expect(events).toHaveLength(2)
+    expect(events).toContainEqual(
+      expect.objectContaining({ actorId: 'anonymous', code: 'actor_missing', count: 5, ip: '203.0.113.9', details: { attempt: 'GET /' } }),
+    )
+    expect(JSON.stringify(events)).not.toContain('secret')
+    expect(await told(tokens, ANN)).toEqual([])
+  })
+
+  it('when it carries a token, or a guard let it in by one', async () => {
+    const tokens = instance()
+    const { token, record } = await mint(tokens, { tenantId: 't1' })
+    const send = api(tokens)
+    expect((await send(ANN, { headers: { authorization: `Bearer ${token}` } })).status).toBe(403)
+    const principal = await principalOf(deciderOf(tokens).decide(token))
+    expect((await send(ANN, { path: `/${record.id}` }, principal as never)).status).toBe(403)
+    expect([...(await told(tokens))].sort()).toEqual([
+      'anonymous GET / token_cannot_manage -',
+      `token:${record.id} GET /:id token_cannot_manage t1`,
+    ])
+    expect(JSON.stringify(await refusedOf(tokens))).not.toContain(token.slice(-12))
+  })
+
+  it('when a page of another site asks for it, told by the person whose browser it was', async () => {
+    const tokens = instance()
+    const send = api(tokens)
+    const headers = { 'sec-fetch-site': 'cross-site', origin: 'https://evil.example' }
+    const body = { name: 'x', tenantId: 't1', scopes: ['stock:read'] }
+    expect((await send(ANN, { method: 'POST', headers, body })).status).toBe(403)
+    expect((await send(undefined, { method: 'DELETE', path: '/nowhere', headers })).status).toBe(403)
+    await until(async () => (await told(tokens)).length === 2)
+    expect([...(await told(tokens))].sort()).toEqual(['ann POST / cross_site t1', 'anonymous another path cross_site -'])
+  })
+
+  it('once, by the verb that refuses it', async () => {
+    const tokens = instance()
+    const { record } = await mint(tokens, { tenantId: 't2' })
+    const send = api(tokens)
+    for (const path of [`/${record.id}`, `/${record.id}/events`]) expect((await send(ANN, { path })).status).toBe(404)
+    expect((await send(ANN, { method: 'POST', body: { name: 'x', tenantId: 't1', scopes: ['billing:read'] } })).status).toBe(403)
+    expect([...(await told(tokens))].sort()).toEqual(['ann create grant_denied t1', 'ann get not_found t1'])
+    expect((await refusedOf(tokens)).find(({ code }) => code === 'not_found')).toMatchObject({ count: 2, ip: '203.0.113.9' })
+  })
+
+  it('when a token may not rotate itself', async () => {
+    const tokens = instance()
+    const { token, record } = await mint(tokens, { tenantId: 't1', ownerId: 'u1' })
+    const send = api(tokens)
+    const headers = { authorization: `Bearer ${token}` }
+    expect((await send(undefined, { method: 'POST', path: '/self/rotate', headers, body: {} })).status).toBe(403)
+    expect(await refusedOf(tokens)).toMatchObject([
+      {
+        actorId: `token:${record.id}`,
+        tokenId: record.id,
+        tenantId: 't1',
+        ownerId: 'u1',
+        code: 'scope_insufficient',
+        details: { attempt: 'POST /self/rotate', field: 'tokens:rotate-self' },
+      },
+    ])
+  })
+})
+
+it('a client that revokes a token of another tenant at the OAuth endpoint leaves an event', async () => {
+  const tokens = instance()
+  const { token } = await mint(tokens, { tenantId: 't2' })
+  const revoke = revocation(tokens, { client: () => ({ id: 'crm', tenants: ['t1'] }) })
+  const response = await revoke(
+    new Request('http://host/revoke', {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body: new URLSearchParams({ token }).toString(),
+    }),
+  )
+  expect(response.status).toBe(400)
+  expect(await told(tokens)).toEqual(['client:crm revoke not_found t1'])
+})
