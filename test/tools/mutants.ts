@@ -17,7 +17,8 @@ export const MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
       become: 'return allow(context, entry, owned ?? undefined, now, request)',
     },
     { find: 'if (context.records.isKnownMissing(parsed.id)) return UNKNOWN', become: '' },
-    { find: 'if (context.records.isThrottled(request?.ip)) return THROTTLED', become: '' },
+    { find: 'if (context.records.isThrottled(request?.ip)) return Promise.reject(new StoreUnavailableError(THROTTLED))', become: '' },
+    { find: 'context.ownerRefusals.spend(entry.id)', become: '' },
     {
       find: 'scopesInForce(context.settings.catalogue, { scopes: entry.scopes, inherit: optional?.inherit === true }, owned)',
       become: 'entry.scopes',
