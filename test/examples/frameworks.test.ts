@@ -6,6 +6,7 @@ it.each([
   ['koa', () => import('../../examples/koa.js')],
   ['fastify', () => import('../../examples/fastify.js')],
   ['hono', () => import('../../examples/hono.js')],
+  ['nest', () => import('../../examples/nest.js')],
   ['web', () => import('../../examples/web.js')],
 ])('the example for %s shows what is let in and what is not', async (_name, run) => {
   const lines: string[] = []

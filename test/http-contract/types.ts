@@ -14,6 +14,8 @@ export type HttpHarness = {
   store(): TokenStore
   /** Starts a server on 127.0.0.1, or on every address, with these routes, built as users of the adapter would. */
   start(site: HttpSite): Promise<RunningSite>
+  /** The names of vectors that do not hold on this framework. The harness says why; one that does not exist fails. */
+  readonly except?: readonly string[]
   /** For each case. @default 60 */
   readonly timeoutSeconds?: number
 }

@@ -50,6 +50,7 @@ const PACKAGES: { readonly [place: string]: readonly string[] } = {
   'adapters/frameworks/koa.ts': ['node:', 'koa'],
   'adapters/frameworks/fastify.ts': ['node:', 'fastify'],
   'adapters/frameworks/hono.ts': ['hono'],
+  'adapters/frameworks/nest': ['node:', '@nestjs/common', '@nestjs/core'],
   'adapters/frameworks/web.ts': [],
   'adapters/stores/memory': [],
   'adapters/stores/sql': ['node:', 'zod', 'kysely', 'pg', 'mysql2', 'libsql', 'better-sqlite3'],

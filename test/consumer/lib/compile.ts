@@ -14,10 +14,16 @@ export const RESOLUTIONS = {
 export type Resolution = keyof typeof RESOLUTIONS
 
 /** The errors of a compilation, one a line. Other packages' declarations are checked too, but only ours and our users' count. */
-export async function compile(folder: string, resolution: Resolution, files: readonly string[]): Promise<readonly string[]> {
+export async function compile(
+  folder: string,
+  resolution: Resolution,
+  files: readonly string[],
+  more: object = {},
+): Promise<readonly string[]> {
   const compilerOptions = {
     ...RESOLUTIONS[resolution],
     ...{ target: 'es2022', lib: ['es2023', 'dom'], types: ['node'], strict: true, noEmit: true, skipLibCheck: false },
+    ...more,
   }
   const config = `tsconfig.${resolution}.json`
   await writeFile(join(folder, config), JSON.stringify({ compilerOptions, files }))

@@ -1,0 +1,104 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Guard } from '../../../src/http/admission.js'
+import type { GuardOutcome } from '../../../src/http/authenticate.js'
+import type { PlainResponse } from '../../../src/http/problem.js'
+import type { Platform } from '../../../src/http/request.js'
+import { onClose } from '../node/close.js'
+
+/** A request under Nest, in what Express and Fastify have in common. */
+export type HttpRequest = {
+  readonly method: string
+  readonly headers: IncomingMessage['headers']
+  readonly params: { readonly [name: string]: string }
+  readonly query: unknown
+  readonly body: unknown
+  readonly ip?: string | undefined
+}
+
+/** A response under Nest: Express's own, or Fastify's reply around Node's. */
+export type HttpResponse = ServerResponse | FastifyReplyLike
+
+type FastifyReplyLike = {
+  readonly raw: ServerResponse
+  readonly sent: boolean
+  code(status: number): FastifyReplyLike
+  header(name: string, value: string): FastifyReplyLike
+  getHeader(name: string): unknown
+  send(body: Buffer): unknown
+}
+
+/** The rest of a request, by which the two platforms differ. */
+type Inside = {
+  readonly raw?: IncomingMessage
+  readonly rawHeaders?: readonly string[]
+  readonly ips?: unknown
+  readonly app?: { get(name: string): unknown }
+  readonly baseUrl?: string
+  readonly route?: { readonly path?: unknown }
+  readonly routeOptions?: { readonly url?: unknown }
+}
+
+/** How a request under Nest is read. */
+export const platform: Platform<HttpRequest> = {
+  read: (request) => ({ method: request.method, headers: rawHeadersOf(request), ip: request.ip }),
+  trustsProxy(request) {
+    const { raw, ips, app } = request as Inside
+    // Fastify gives a request `ips` only where `trustProxy` is set.
+    return raw === undefined ? Boolean(app?.get('trust proxy')) : ips !== undefined
+  },
+}
+
+function rawHeadersOf(request: HttpRequest): readonly string[] {
+  const { raw, rawHeaders } = request as Inside
+  return raw?.rawHeaders ?? rawHeaders ?? []
+}
+
+/** Attaches the principal of an admitted request and counts its use when the response is over; or gives the answer that refuses it. */
+export function admitAs(outcome: GuardOutcome, guard: Guard, request: HttpRequest, response: HttpResponse): PlainResponse | undefined {
+  const { principal, use } = outcome
+  if (outcome.response !== undefined) return outcome.response
+  const own = { value: principal, writable: true, enumerable: true, configurable: true }
+  if (!Reflect.defineProperty(request, 'principal', own)) return guard.refuse('misconfigured', request)
+  if (guard.vary !== undefined) addVary(response, guard.vary)
+  if (use !== undefined) onClose(nodeResponse(response), () => use.done(endpointOf(request)))
+  return undefined
+}
+
+/** Sets the header fields of an answer, but for the type of its body. */
+export function setHeaders(response: HttpResponse, { headers }: PlainResponse): void {
+  if (nodeResponse(response).headersSent) return
+  for (const [name, value] of Object.entries(headers)) if (name !== 'content-type') setHeader(response, name, value)
+}
+
+/** Sends an answer as it is. */
+export function send(response: HttpResponse, { status, headers, body }: PlainResponse): void {
+  // Somebody has begun an answer already: cutting it off is the only refusal left.
+  if (nodeResponse(response).headersSent) return void nodeResponse(response).destroy()
+  for (const [name, value] of Object.entries(headers)) setHeader(response, name, value)
+  const bytes = Buffer.from(body)
+  if ('raw' in response) return void response.code(status).send(bytes)
+  response.statusCode = status
+  response.setHeader('content-length', bytes.byteLength)
+  response.end(bytes)
+}
+
+function addVary(response: HttpResponse, field: string): void {
+  const before = response.getHeader('vary')
+  setHeader(response, 'vary', [before ?? [], field].flat().join(', '))
+}
+
+function setHeader(response: HttpResponse, name: string, value: string): void {
+  if ('raw' in response) response.header(name, value)
+  else response.setHeader(name, value)
+}
+
+function nodeResponse(response: HttpResponse): ServerResponse {
+  return 'raw' in response ? response.raw : response
+}
+
+// The pattern that matched, never the path that was asked for.
+function endpointOf(request: HttpRequest): string {
+  const { route, routeOptions, baseUrl = '' } = request as Inside
+  const path = routeOptions?.url ?? route?.path
+  return typeof path === 'string' ? `${request.method} ${baseUrl}${path}` : ''
+}

@@ -1,0 +1,36 @@
+import type { AbstractHttpAdapter } from '@nestjs/core'
+import { InvalidInputError } from '../../../src/errors.js'
+import type { Authenticator, Latchkey } from '../../../src/instance.js'
+import type { ManagementOptions as Manage } from '../../../src/management/index.js'
+import type { Actor } from '../../../src/model/actor.js'
+import type { MaybePromise } from '../../../src/model/json.js'
+import { management as onExpress } from '../express.js'
+import { management as onFastify } from '../fastify.js'
+import type { HttpRequest } from './http.js'
+
+/** The options of the management API under Nest. */
+export type ManagementOptions = Manage & {
+  /** The whole path, such as `/admin/tokens`: a global prefix of the application does not count for it. */
+  readonly path: string
+  /** Says who is asking: an actor, or nothing where nobody is signed in. */
+  readonly actor: (request: HttpRequest) => MaybePromise<Actor | undefined | null | false>
+}
+
+/**
+ * Serves the management API on the platform below Nest, which reads its bodies itself.
+ *
+ * @throws InvalidInputError `invalid_input` when an option is unknown or unsound.
+ */
+export function mountManagement(adapter: AbstractHttpAdapter, tokens: Authenticator, given: ManagementOptions): void {
+  const { path, actor, ...options } = Object(given) as ManagementOptions
+  if (typeof path !== 'string' || !path.startsWith('/')) {
+    throw new InvalidInputError('management.path', 'must be the whole path of the API, such as /admin/tokens')
+  }
+  // An authenticator that is no instance is refused by name there.
+  const instance = tokens as Latchkey
+  const ask = typeof actor === 'function' ? (request: object) => actor(request as HttpRequest) : actor
+  const type = adapter.getType()
+  if (type === 'express') adapter.use(path, onExpress(instance, { ...options, actor: ask }))
+  else if (type === 'fastify') adapter.getInstance().register(onFastify, { ...options, actor: ask, tokens: instance, prefix: path })
+  else throw new InvalidInputError('management', `is served on Express and Fastify, not on ${type}`)
+}

@@ -1,0 +1,267 @@
+import 'reflect-metadata'
+import {
+  type ArgumentsHost,
+  Catch,
+  Controller,
+  type ExceptionFilter,
+  Get,
+  HttpException,
+  type INestApplication,
+  Injectable,
+  type ModuleMetadata,
+  Param,
+  UseGuards,
+} from '@nestjs/common'
+import { APP_FILTER, APP_GUARD } from '@nestjs/core'
+import { ExpressAdapter } from '@nestjs/platform-express'
+import { FastifyAdapter } from '@nestjs/platform-fastify'
+import { Test } from '@nestjs/testing'
+import type { Authenticator, Principal } from 'latchkey'
+import { dashboard } from 'latchkey/dashboard'
+import { CurrentPrincipal, LatchkeyGuard, LatchkeyModule, type LatchkeyModuleOptions, RefusedException, RequireScopes } from 'latchkey/nest'
+import { testLatchkey } from 'latchkey/testing'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { bearer, endpointsOf, kit } from '../support/http/tokens.js'
+
+@Controller('stock')
+@UseGuards(LatchkeyGuard)
+class StockController {
+  @Get('me')
+  me(@CurrentPrincipal() principal: Principal | undefined) {
+    return { name: principal?.name ?? null }
+  }
+
+  @Get('read')
+  @RequireScopes('a:read')
+  read(@CurrentPrincipal() principal: Principal) {
+    return { name: principal.name }
+  }
+
+  @RequireScopes('a:read')
+  @Get('both')
+  @RequireScopes('a:write')
+  both() {
+    return {}
+  }
+
+  @Get('warehouses/:id')
+  @RequireScopes('a:read', { warehouse: (request) => request.params.id })
+  warehouse(@Param('id') id: string) {
+    return { id }
+  }
+}
+
+@Controller('alone')
+class AloneController {
+  @Get()
+  @RequireScopes('a:read')
+  read(@CurrentPrincipal() principal: Principal) {
+    return { name: principal.name }
+  }
+
+  @Get('unguarded')
+  unguarded(@CurrentPrincipal() principal: Principal) {
+    return { name: principal.name }
+  }
+
+  @Get('open')
+  open() {
+    return {}
+  }
+}
+
+@Controller('inherited')
+class InheritedController extends StockController {}
+
+const platforms = { Express: () => new ExpressAdapter(), Fastify: () => new FastifyAdapter() } as const
+const open: INestApplication[] = []
+afterEach(async () => {
+  vi.restoreAllMocks()
+  for (const app of open.splice(0)) await app.close()
+})
+
+/** Starts an application by Nest's own test kit, and gives a way to call it. */
+async function start(
+  platform: keyof typeof platforms,
+  options: LatchkeyModuleOptions,
+  metadata: ModuleMetadata = {},
+  prepare: (app: INestApplication) => unknown = () => undefined,
+): Promise<(path: string, init?: RequestInit) => Promise<Response>> {
+  const { imports = [LatchkeyModule.forRoot(options)], ...rest } = metadata
+  const controllers = [StockController, AloneController, InheritedController]
+  const module = await Test.createTestingModule({ imports, controllers, ...rest }).compile()
+  const app = module.createNestApplication(platforms[platform](), { logger: false, forceCloseConnections: true })
+  open.push(app)
+  prepare(app)
+  await app.listen(0, '127.0.0.1')
+  const origin = await app.getUrl()
+  return (path, init) => fetch(origin + path, init)
+}
+
+describe.each(['Express', 'Fastify'] as const)('under Nest on %s', (platform) => {
+  it('a route behind the guard is for good tokens only, and its principal is a parameter', async () => {
+    const { tokens, token } = await kit()
+    const call = await start(platform, { tokens })
+    expect((await call('/stock/me')).status).toBe(401)
+    expect(await (await call('/stock/me', bearer(token))).json()).toEqual({ name: 'made' })
+    expect((await call('/alone/open')).status).toBe(200)
+  })
+
+  it('required scopes and resources are checked, with and without a guard on the class', async () => {
+    const { tokens, create } = await kit()
+    const { token } = await create({ resources: { warehouse: ['w1'] } })
+    const call = await start(platform, { tokens })
+    const statuses = async (...paths: string[]) => Promise.all(paths.map(async (path) => (await call(path, bearer(token))).status))
+    expect(await statuses('/stock/read', '/alone', '/inherited/read')).toEqual([200, 200, 200])
+    expect(await statuses('/stock/warehouses/w1', '/stock/warehouses/w2')).toEqual([200, 403])
+    expect((await call('/alone')).status).toBe(401)
+    expect((await call('/inherited/me')).status).toBe(401)
+  })
+
+  it('of several decorators all are checked', async () => {
+    const { tokens, token, create } = await kit()
+    const writer = await create({ scopes: ['a:write'] })
+    const both = await create({ scopes: ['a:read', 'a:write'] })
+    const call = await start(platform, { tokens })
+    const found = [token, writer.token, both.token].map(async (each) => (await call('/stock/both', bearer(each))).status)
+    expect(await Promise.all(found)).toEqual([403, 403, 200])
+  })
+
+  it('a request that passes guards on class and method is decided and counted once, under its route', async () => {
+    const warned = vi.fn()
+    const { tokens, token, id } = await kit()
+    const call = await start(platform, { tokens, onWarning: warned })
+    await (await call('/stock/warehouses/w7', bearer(token))).arrayBuffer()
+    await (await call('/stock/both', bearer(token))).arrayBuffer()
+    expect(await endpointsOf(tokens, id, 2)).toEqual(['GET /stock/both scope_insufficient', 'GET /stock/warehouses/:id allowed'])
+    expect(warned).not.toHaveBeenCalled()
+  })
+
+  it('an outage is a 503 that says when to come back', async () => {
+    const { outage, token } = await kit()
+    const answer = await (await start(platform, { tokens: outage }))('/stock/me', bearer(token))
+    expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1'])
+  })
+
+  it.each(['by APP_FILTER', 'by useGlobalFilters'])(
+    'a filter of the host’s set %s shapes refusals, keeps their challenge, and admits nobody',
+    async (way) => {
+      @Catch()
+      class AllFilter implements ExceptionFilter {
+        catch(error: unknown, host: ArgumentsHost): void {
+          const response = host.switchToHttp().getResponse()
+          const status = error instanceof HttpException ? error.getStatus() : 500
+          response.status(status).send({ mine: error instanceof RefusedException ? error.getResponse() : 'other' })
+        }
+      }
+      const { tokens } = await kit()
+      const byProvider = way === 'by APP_FILTER'
+      const metadata = byProvider ? { providers: [{ provide: APP_FILTER, useClass: AllFilter }] } : {}
+      const call = await start(platform, { tokens }, metadata, (app) => byProvider || app.useGlobalFilters(new AllFilter()))
+      const answer = await call('/stock/me', bearer('nonsense'))
+      expect([answer.status, answer.headers.get('www-authenticate')]).toEqual([401, expect.stringContaining('invalid_token')])
+      expect(await answer.json()).toMatchObject({ mine: { code: 'token_invalid' } })
+    },
+  )
+
+  it('as a guard of the whole application it guards every route', async () => {
+    const { tokens, token } = await kit()
+    const call = await start(platform, { tokens }, { providers: [{ provide: APP_GUARD, useClass: LatchkeyGuard }] })
+    expect((await call('/alone/open')).status).toBe(401)
+    expect((await call('/alone/open', bearer(token))).status).toBe(200)
+  })
+
+  it('a principal that no guard gave is an error, never an open route', async () => {
+    const { tokens, token } = await kit()
+    const call = await start(platform, { tokens })
+    expect((await call('/alone/unguarded', bearer(token))).status).toBe(500)
+  })
+
+  it('an optional token gives no principal where none is sent', async () => {
+    const { tokens } = await kit()
+    const call = await start(platform, { tokens, optional: true })
+    expect(await (await call('/stock/me')).json()).toEqual({ name: null })
+    expect((await call('/stock/read')).status).toBe(401)
+    expect((await call('/stock/me', bearer('nonsense'))).status).toBe(401)
+  })
+
+  it('the management API and the page are served, with bodies, to whom the actor callback names', async () => {
+    const { tokens } = await kit()
+    const call = await start(platform, {
+      tokens,
+      management: {
+        path: '/admin/tokens',
+        actor: ({ headers }) => (headers['x-user'] === 'ann' ? { id: 'ann', tenants: '*', manages: 'all' } : undefined),
+        dashboard: dashboard({ title: 'Stock' }),
+      },
+    })
+    const headers = { 'x-user': 'ann', 'content-type': 'application/json' }
+    expect((await call('/admin/tokens')).status).toBe(401)
+    const made = await call('/admin/tokens', { method: 'POST', headers, body: JSON.stringify({ name: 'ERP', scopes: ['a:read'] }) })
+    expect(made.status).toBe(201)
+    const { token } = (await made.json()) as { token: string }
+    expect((await call('/stock/read', bearer(token))).status).toBe(200)
+    const page = await call('/admin/tokens/', { headers: { accept: 'text/html', 'x-user': 'ann' } })
+    expect([page.status, page.headers.get('content-type')]).toEqual([200, expect.stringContaining('text/html')])
+    expect(await page.text()).toContain('Stock')
+  })
+
+  it('the options can come from other providers', async () => {
+    const { tokens, token } = await kit()
+    @Injectable()
+    class Settings {
+      readonly realm = 'stock'
+    }
+    const imports = [
+      LatchkeyModule.forRootAsync({
+        imports: [{ module: class SettingsModule {}, providers: [Settings], exports: [Settings] }],
+        inject: [Settings],
+        useFactory: async ({ realm }: Settings) => ({ tokens, realm }),
+      }),
+    ]
+    const call = await start(platform, { tokens }, { imports })
+    expect((await call('/stock/me')).headers.get('www-authenticate')).toBe('Bearer realm="stock"')
+    expect((await call('/stock/me', bearer(token))).status).toBe(200)
+  })
+})
+
+describe('under Nest', () => {
+  it.each([
+    ['an unknown option', { realms: 'x' }, /realms/],
+    ['a management path without its slash', { management: { path: 'admin', actor: () => undefined } }, /management\.path/],
+    ['a management API without an actor', { management: { path: '/admin' } }, /actor/],
+  ])('%s stops the application from starting', async (_name, wrong, message) => {
+    const { tokens } = await kit()
+    await expect(start('Express', { tokens, ...wrong } as never)).rejects.toThrow(message)
+  })
+
+  it('what is no instance stops the application from starting', async () => {
+    await expect(start('Express', { tokens: {} as Authenticator })).rejects.toThrow(/tokens/)
+  })
+
+  it('a guard without the module stops the application from starting', async () => {
+    const { tokens } = await kit()
+    await expect(start('Express', { tokens }, { imports: [] })).rejects.toThrow(/LatchkeyGuard|ScopesGuard/)
+  })
+
+  it('a guard refuses what is no HTTP route', async () => {
+    const { tokens } = await kit()
+    const module = await Test.createTestingModule({
+      imports: [LatchkeyModule.forRoot({ tokens })],
+      providers: [LatchkeyGuard],
+    }).compile()
+    const context = { getType: () => 'ws', switchToHttp: () => ({ getRequest: () => ({}), getResponse: () => ({}) }) }
+    await expect(module.get(LatchkeyGuard).canActivate(context as never)).rejects.toThrow(/of type ws is not guarded/)
+  })
+
+  it('a principal attached in a unit test is what the parameter takes', async () => {
+    const { attachPrincipal } = testLatchkey({ scopes: { 'a:read': 'Read' } })
+    const request = {}
+    const principal = await attachPrincipal(request, { scopes: ['a:read'] })
+    const { ROUTE_ARGS_METADATA } = await import('@nestjs/common/constants.js')
+    const args: object = Reflect.getMetadata(ROUTE_ARGS_METADATA, StockController, 'me')
+    const [{ factory }] = Object.values(args) as [{ factory: (data: unknown, context: unknown) => unknown }]
+    const context = { getType: () => 'http', switchToHttp: () => ({ getRequest: () => request, getResponse: () => ({}) }) }
+    expect(factory(undefined, context)).toBe(principal)
+  })
+})
