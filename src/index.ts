@@ -36,7 +36,7 @@ export type {
   UsageOfInput,
 } from './instance.js'
 export { latchkey } from './latchkey.js'
-export type { ManagementOptions } from './management/index.js'
+export type { ManagementOptions, NamedId } from './management/index.js'
 export type * from './model/actor.js'
 export type * from './model/event.js'
 export type * from './model/json.js'

@@ -1,8 +1,8 @@
 import { script, style } from './assets.js'
 import { type DashboardOptions, readDashboardOptions } from './options.js'
-import { accentRules, documentOf, iconOf, policyOf } from './page.js'
+import { documentOf, hostRules, iconOf, policyOf } from './page.js'
 
-export type { DashboardOptions } from './options.js'
+export type { Color, ColorName, DashboardOptions } from './options.js'
 export type { DashboardTexts } from './texts.js'
 
 /** The page through which people manage tokens. It is static: what it shows comes from the management API, in the reader's browser. */
@@ -34,7 +34,7 @@ export function dashboard(options: DashboardOptions = {}): Dashboard {
   const policy = policyOf(settings)
   const assets = new Map<string, Asset>([
     ['/page.js', { type: 'text/javascript; charset=utf-8', text: script }],
-    ['/page.css', { type: 'text/css; charset=utf-8', text: style + accentRules(settings.accent) }],
+    ['/page.css', { type: 'text/css; charset=utf-8', text: style + hostRules(settings) }],
     ['/icon.svg', { type: 'image/svg+xml', text: iconOf(settings.accent) }],
   ])
   const zipped = new Map<string, Promise<Uint8Array<ArrayBuffer>>>()
@@ -59,7 +59,8 @@ export function dashboard(options: DashboardOptions = {}): Dashboard {
         headers: {
           'content-type': 'text/html; charset=utf-8',
           'content-security-policy': policy,
-          'x-frame-options': 'DENY',
+          // It knows no list of origins: where frames are allowed, the policy alone says whose.
+          ...(settings.frameAncestors === undefined && { 'x-frame-options': 'DENY' }),
           'cross-origin-opener-policy': 'same-origin',
           vary: 'Accept',
         },

@@ -3,6 +3,12 @@ import { readShape } from '../policy/shape.js'
 import { isColour } from './colour.js'
 import { type DashboardTexts, textKeys } from './texts.js'
 
+/** What has a color of its own. */
+export type ColorName = 'page' | 'surface' | 'sunken' | 'line' | 'text' | 'muted' | 'good' | 'warn' | 'bad'
+
+/** `#rrggbb`, or one for each theme. */
+export type Color = string | { readonly light: string; readonly dark: string }
+
 /** The options of the page. All of them are optional, and none holds data. */
 export type DashboardOptions = {
   /** Beside the logo. @default 'API tokens' */
@@ -17,12 +23,34 @@ export type DashboardOptions = {
   readonly locale?: string | undefined
   /** The language of the texts. @default 'en' */
   readonly language?: string | undefined
+  /** The font of the page, as CSS has it: `Inter, sans-serif`. It is not loaded from anywhere. */
+  readonly font?: string | undefined
+  /** How round cards and buttons are: `0`, `4px`, `0.5rem`. @default '0.625rem' */
+  readonly radius?: string | undefined
+  /** Colors in place of the page's own: `#rrggbb`, or one for each theme. Whoever sets them sees to the contrast. */
+  readonly colors?: { readonly [name in ColorName]?: Color | undefined } | undefined
+  /** Where people are shown: a path on this host or an `https:` URL with `{id}`, such as `/users/{id}`. */
+  readonly userUrl?: string | undefined
+  /** Where clients (tenants) are shown, such as `/companies/{id}`. */
+  readonly clientUrl?: string | undefined
+  /** What tenants are called on the page. @default { one: 'Client', many: 'Clients' } */
+  readonly clientName?: { readonly one: string; readonly many: string } | undefined
+  /** A link back to the host, in the top bar. */
+  readonly back?: { readonly url: string; readonly text: string } | undefined
+  /** Keys of `metadata` that are fields of the form and of a token, and columns that people can choose. */
+  readonly metadata?: readonly { readonly key: string; readonly label: string }[] | undefined
+  /** Origins whose pages may show this one in a frame, such as `https://app.example.com`, or `'self'`. @default none */
+  readonly frameAncestors?: readonly string[] | undefined
   /** Texts to use in place of the English ones, by key. */
   readonly texts?: DashboardTexts | undefined
   /** Where people sign in: a path on the host. It is offered to those who are not signed in. */
   readonly signIn?: string | undefined
-  /** What the `curl` line of a new token calls. @default the host's origin */
+  /** What the snippets of a new token call. @default the host's origin */
   readonly exampleUrl?: string | undefined
+  /** How the snippets call it. @default 'GET' */
+  readonly exampleMethod?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | undefined
+  /** What the snippets send, as JSON. */
+  readonly exampleBody?: { readonly [key: string]: unknown } | undefined
   /** How the `.env` line of a new token is called. @default 'API_TOKEN' */
   readonly envName?: string | undefined
 }
@@ -35,6 +63,19 @@ const text = z.string({ error: 'must be a string' }).max(200, { error: 'must be 
 const path = text.regex(/^\/(?![/\\])[^\s"'<>]*$/, { error: 'must be a path on this host, such as /sign-in' })
 const tag = text.refine(isLanguage, { error: 'must be a language tag, such as de or pt-BR' })
 
+const color = text.refine(isColour, { error: 'must be a color such as #3550d6' })
+const colors = z.union([color, z.strictObject({ light: color, dark: color })], {
+  error: 'must be a color such as #3550d6, or { light, dark }',
+})
+const label = text.min(1, { error: 'must not be empty' })
+const place = text
+  .regex(/^(?:\/(?![/\\])|https:\/\/)[^\s"'<>\\]*$/, { error: 'must be a path on this host or an https: URL' })
+  .refine((url) => url.startsWith('/') || URL.canParse(url.replaceAll('{id}', 'id')), {
+    error: 'must be a path on this host or an https: URL',
+  })
+const template = place.refine((url) => url.includes('{id}'), { error: 'must hold {id}, as in /users/{id}' })
+const ancestor = text.refine(isAncestor, { error: "must be an origin, such as https://app.example.com, or 'self'" })
+
 const schema = z.strictObject({
   title: text.optional(),
   logo: z
@@ -46,11 +87,37 @@ const schema = z.strictObject({
     .optional(),
   accent: text.refine(isColour, { error: 'must be a colour such as #3550d6' }).optional(),
   theme: z.enum(['auto', 'light', 'dark'], { error: "must be 'auto', 'light' or 'dark'" }).default('auto'),
+  font: text.regex(/^[\w\s,'"-]+$/, { error: 'must be names of fonts, such as Inter, sans-serif' }).optional(),
+  radius: text.regex(/^(?:0|\d{1,2}(?:\.\d{1,4})?(?:px|rem|em))$/, { error: 'must be a length such as 4px or 0.5rem' }).optional(),
+  colors: z
+    .strictObject({
+      page: colors.optional(),
+      surface: colors.optional(),
+      sunken: colors.optional(),
+      line: colors.optional(),
+      text: colors.optional(),
+      muted: colors.optional(),
+      good: colors.optional(),
+      warn: colors.optional(),
+      bad: colors.optional(),
+    })
+    .optional(),
+  userUrl: template.optional(),
+  clientUrl: template.optional(),
+  clientName: z.strictObject({ one: label, many: label }).optional(),
+  back: z.strictObject({ url: place, text: label }).optional(),
+  metadata: z
+    .array(z.strictObject({ key: label, label }), { error: 'must be a list of { key, label }' })
+    .max(20, { error: 'must be at most 20' })
+    .optional(),
+  frameAncestors: z.array(ancestor, { error: 'must be a list of origins' }).max(20, { error: 'must be at most 20' }).optional(),
   locale: tag.optional(),
   language: tag.default('en'),
   texts: z.record(z.string(), z.string({ error: 'must be a string' }).max(2000).optional()).optional(),
   signIn: path.optional(),
   exampleUrl: text.regex(/^https?:\/\/[^\s"'<>\\]+$/, { error: 'must be a URL, such as https://api.example.com/stock' }).optional(),
+  exampleMethod: z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE'], { error: 'must be GET, POST, PUT, PATCH or DELETE' }).optional(),
+  exampleBody: z.record(z.string(), z.json()).optional(),
   envName: text.regex(/^[A-Z_][A-Z0-9_]*$/, { error: 'must be the name of a variable, such as ACME_TOKEN' }).optional(),
 })
 
@@ -63,6 +130,10 @@ export function readDashboardOptions(options: unknown): DashboardSettings {
   const given = readShape(schema, options, 'dashboard')
   readShape(z.strictObject(Object.fromEntries(textKeys.map((key) => [key, z.string().optional()]))), given.texts ?? {}, 'texts')
   return Object.freeze(given)
+}
+
+function isAncestor(value: string): boolean {
+  return value === 'self' || (URL.canParse(value) && new URL(value).origin === value && /^https?:/.test(value))
 }
 
 function isLanguage(value: string): boolean {

@@ -1,11 +1,11 @@
 import { readableOn, softOn, textOn } from './colour.js'
-import type { DashboardSettings } from './options.js'
+import type { Color, DashboardSettings } from './options.js'
 
 /** The backgrounds of the two themes, as page.css has them. */
 const SURFACES = { light: '#ffffff', dark: '#161a21' } as const
 
 /** No inline script or style, nothing from elsewhere, in no frame. A logo in the options adds `data:` to the images. */
-export function policyOf({ logo }: DashboardSettings): string {
+export function policyOf({ logo, frameAncestors = [] }: DashboardSettings): string {
   return [
     "default-src 'none'",
     "script-src 'self'",
@@ -14,7 +14,7 @@ export function policyOf({ logo }: DashboardSettings): string {
     `img-src 'self'${logo?.startsWith('data:') === true ? ' data:' : ''}`,
     "base-uri 'none'",
     "form-action 'none'",
-    "frame-ancestors 'none'",
+    `frame-ancestors ${frameAncestors.length === 0 ? "'none'" : frameAncestors.map((one) => (one === 'self' ? "'self'" : one)).join(' ')}`,
     "require-trusted-types-for 'script'",
     "trusted-types 'none'",
   ].join('; ')
@@ -26,7 +26,7 @@ export function policyOf({ logo }: DashboardSettings): string {
  * `folder` leads from the address of the page to its parts, without the mount path: it holds behind a proxy that changes the path, too.
  */
 export function documentOf(settings: DashboardSettings, folder: string): string {
-  const { theme, language, title, accent: _, ...chosen } = settings
+  const { theme, language, title, accent: _, font: __, radius: ___, colors: ____, frameAncestors: _____, ...chosen } = settings
   const config = JSON.stringify({ ...chosen, title })
   return `<!doctype html>
 <html lang="${escapeHtml(language)}" dir="${directionOf(language)}" data-theme="${theme}" data-config="${escapeHtml(config)}">
@@ -44,12 +44,21 @@ export function documentOf(settings: DashboardSettings, folder: string): string 
 `
 }
 
-/** The rules that a colour of the host's adds to the style. */
-export function accentRules(accent: string | undefined): string {
+/** The rules that the host's options add to the style. */
+export function hostRules({ accent, font, radius, colors = {} }: DashboardSettings): string {
+  const own = Object.entries(colors).flatMap(([name, color]) => (color === undefined ? [] : [`--${name}:${cssOf(color)}`]))
+  const rules = [...own, ...(font === undefined ? [] : [`--font:${font}`]), ...(radius === undefined ? [] : [`--round:${radius}`])]
+  return `${accentRules(accent, colors.surface)}${rules.length === 0 ? '' : `\n:root{${rules.join(';')}}`}`
+}
+
+const cssOf = (color: Color): string => (typeof color === 'string' ? color : `light-dark(${color.light},${color.dark})`)
+
+function accentRules(accent: string | undefined, surface: Color = SURFACES): string {
   if (accent === undefined) return ''
-  const both = (make: (surface: string) => string): string => `light-dark(${make(SURFACES.light)},${make(SURFACES.dark)})`
-  const readable = (surface: string): string => readableOn(accent, softOn(accent, surface))
-  return `\n:root{--accent:${both(readable)};--accent-fill:${accent};--on-accent:${textOn(accent)};--accent-soft:${both((surface) => softOn(accent, surface))}}`
+  const { light, dark } = typeof surface === 'string' ? { light: surface, dark: surface } : surface
+  const both = (make: (on: string) => string): string => `light-dark(${make(light)},${make(dark)})`
+  const readable = (on: string): string => readableOn(accent, softOn(accent, on))
+  return `\n:root{--accent:${both(readable)};--accent-fill:${accent};--on-accent:${textOn(accent)};--accent-soft:${both((on) => softOn(accent, on))}}`
 }
 
 /** The small picture in a browser's tab. */

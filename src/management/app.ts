@@ -83,6 +83,7 @@ export function createApp(
     return {
       tokens,
       inside,
+      settings,
       mountPath: here.env.mountPath,
       id,
       headers: request.headers,

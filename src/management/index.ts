@@ -6,7 +6,7 @@ import { type ManagementOptions, readManagementOptions } from './options.js'
 
 export type { Caller } from './access.js'
 export type { OpenApiDocument } from './openapi.js'
-export type { ManagementOptions } from './options.js'
+export type { ManagementOptions, NamedId } from './options.js'
 
 /** The management API of one instance, for an adapter to mount. */
 export type Management = {

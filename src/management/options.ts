@@ -2,12 +2,17 @@ import * as z from 'zod'
 import type { Dashboard } from '../dashboard/index.js'
 import { InvalidInputError } from '../errors.js'
 import { type CredentialSource, createCredentialReader } from '../http/credential.js'
+import type { Actor } from '../model/actor.js'
+import type { MaybePromise } from '../model/json.js'
 import type { Duration } from '../model/record.js'
 import { duration, wholeNumber } from '../policy/option-schema.js'
 import { readShape } from '../policy/shape.js'
 import type { ManagementRateLimitOptions } from '../rate-limit/model.js'
 import { Rates } from '../rate-limit/rates.js'
 import { readManagementRateLimit } from '../rate-limit/read-options.js'
+
+/** A tenant or an owner, as people know it. */
+export type NamedId = { readonly id: string; readonly name?: string | undefined }
 
 /** The options of `management`, beside `actor`, which the adapters add. */
 export type ManagementOptions = {
@@ -23,6 +28,18 @@ export type ManagementOptions = {
   readonly realm?: string | undefined
   /** How many calls an actor may make, counted by limiters of rate-limiter-flexible; also how many a token may make about itself. @default no limit */
   readonly rateLimit?: ManagementRateLimitOptions | undefined
+  /**
+   * The tenants that this person may choose among, with their names: answered by `GET /tenants`, and cut to those that the actor acts in.
+   *
+   * @default those of the actor's newest tokens, without names
+   */
+  readonly tenants?: ((actor: Actor) => MaybePromise<readonly NamedId[]>) | undefined
+  /**
+   * The owners that this person may choose among, with their names: answered by `GET /owners`.
+   *
+   * @default those of the actor's newest tokens, without names
+   */
+  readonly owners?: ((actor: Actor) => MaybePromise<readonly NamedId[]>) | undefined
   /** The page at `GET /` for browsers: `dashboard({ … })` of `latchkey/dashboard`. @default none */
   readonly dashboard?: Dashboard | undefined
 }
@@ -37,11 +54,17 @@ export type ManagementSettings = {
   readonly realm: string | undefined
   readonly rates: Rates | undefined
   readonly dashboard: Dashboard | undefined
+  readonly tenants: ManagementOptions['tenants']
+  readonly owners: ManagementOptions['owners']
 }
 
 const origin = z
   .string({ error: 'must be a string' })
   .refine(isOrigin, { error: 'must be an origin: scheme and host, such as https://admin.example.com' })
+
+const callback = z.custom<NonNullable<ManagementOptions['tenants']>>((value) => typeof value === 'function', {
+  error: 'must be a function of the actor that answers a list of { id, name }',
+})
 
 const schema = z.strictObject({
   maxBodyBytes: wholeNumber(1024, 16_777_216).optional(),
@@ -50,6 +73,8 @@ const schema = z.strictObject({
   credential: z.unknown().optional(),
   realm: z.string({ error: 'must be a string' }).optional(),
   rateLimit: z.unknown().optional(),
+  tenants: callback.optional(),
+  owners: callback.optional(),
   dashboard: z.custom<Dashboard>(isDashboard, { error: 'must be made by dashboard({ … }) of latchkey/dashboard' }).optional(),
 })
 
@@ -78,6 +103,8 @@ export function readManagementOptions(options: unknown): ManagementSettings {
         ? undefined
         : new Rates(readManagementRateLimit(given.rateLimit), { deadlineMs, monotonic: () => performance.now() }),
     dashboard: given.dashboard,
+    tenants: given.tenants,
+    owners: given.owners,
   })
 }
 

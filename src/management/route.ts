@@ -4,12 +4,14 @@ import type { Internals, Latchkey } from '../instance.js'
 import type { Principal } from '../model/principal.js'
 import type { TokenRecord } from '../model/record.js'
 import type { Asking } from './access.js'
+import type { ManagementSettings } from './options.js'
 import { tagOf } from './preconditions.js'
 
 /** What a route's handler works with. Query and body are as they came: the verb reads them, once. */
 export type Call = {
   readonly tokens: Latchkey
   readonly inside: Internals
+  readonly settings: ManagementSettings
   readonly mountPath: string
   /** The id in the path, or the empty string. */
   readonly id: string

@@ -4,7 +4,7 @@ import type { Page } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
 import { findChromium } from './support/browser.js'
 import { seed } from './support/seed.js'
-import { keep, press, stage } from './support/stage.js'
+import { chooseEveryClient, keep, press, stage } from './support/stage.js'
 
 const { path = '', skip } = findChromium()
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
@@ -55,6 +55,7 @@ describe.skipIf(skip !== undefined)(`axe-core finds nothing ${skip ?? ''}`, () =
         await dialog.getByText('Give it a name.').waitFor()
         expect(await findings(page), 'form with an error').toEqual([])
         await dialog.getByLabel('Name').fill('x')
+        await chooseEveryClient(page)
         await dialog.getByRole('button', { name: 'Review' }).click()
         await page.getByRole('dialog', { name: 'Review the token' }).waitFor()
         expect(await findings(page), 'review').toEqual([])

@@ -23,6 +23,8 @@ const fill = async (page: Page): Promise<void> => {
   await press(page, 'Create token')
   const dialog = page.getByRole('dialog')
   await dialog.getByLabel('Name').fill('Warehouse sync')
+  await dialog.getByText('One client', { exact: true }).click()
+  await dialog.getByLabel('Client', { exact: true }).selectOption('acme')
   await dialog.getByLabel('Description').fill('Keeps the shop’s stock in step with the warehouses')
   await dialog.getByRole('checkbox', { name: /^inventory:read / }).check()
   await dialog.getByRole('checkbox', { name: /^orders:read / }).check()

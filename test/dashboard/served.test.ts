@@ -149,6 +149,21 @@ describe('the options of the page', () => {
     { signIn: '/\\elsewhere.test' },
     { accent: 'red' },
     { accent: '#fff;}body{display:none' },
+    { font: 'x;}body{display:none' },
+    { radius: '1px;color:red' },
+    { colors: { text: 'red' } },
+    { colors: { text: { light: '#ffffff' } } },
+    { colors: { accents: '#ffffff' } },
+    { userUrl: '/users' },
+    { userUrl: 'javascript:{id}' },
+    { clientUrl: '//elsewhere.test/{id}' },
+    { clientUrl: 'http://elsewhere.test/{id}' },
+    { back: { url: 'javascript:x', text: 'x' } },
+    { frameAncestors: ['*'] },
+    { frameAncestors: ["https://a.test; script-src 'unsafe-inline'"] },
+    { clientName: { one: 'Tenant' } },
+    { metadata: [{ key: 'team' }] },
+    { exampleMethod: 'TRACE' },
     { theme: 'pink' },
     { locale: 'not a tag' },
     { exampleUrl: 'javascript:x' },
@@ -164,6 +179,26 @@ describe('the options of the page', () => {
       dashboard(options).page(new Request('http://x/'), 200).headers.get('content-security-policy')
     expect(policyOf({ logo: 'data:image/svg+xml;base64,PHN2Zy8+' })).toContain("img-src 'self' data:;")
     expect(policyOf({ logo: '/logo.svg' })).toContain("img-src 'self';")
+  })
+
+  it('let the page into frames of the origins that are named, and of no others', () => {
+    const headersOf = (options: DashboardOptions) => dashboard(options).page(new Request('http://x/'), 200).headers
+    expect(headersOf({}).get('x-frame-options')).toBe('DENY')
+    expect(headersOf({}).get('content-security-policy')).toContain("frame-ancestors 'none';")
+    const framed = headersOf({ frameAncestors: ['https://app.example.com', 'self'] })
+    expect(framed.get('x-frame-options')).toBeNull()
+    expect(framed.get('content-security-policy')).toContain("frame-ancestors https://app.example.com 'self';")
+  })
+
+  it('add colors, font and radius to the style, and nothing of them to the document', async () => {
+    const page = dashboard({
+      font: 'Inter, sans-serif',
+      radius: '4px',
+      colors: { page: '#fafafa', text: { light: '#111111', dark: '#eeeeee' } },
+    })
+    const style = await (await page.asset(new Request('http://x/page.css'), '/page.css')).text()
+    expect(style).toContain(':root{--page:#fafafa;--text:light-dark(#111111,#eeeeee);--font:Inter, sans-serif;--round:4px}')
+    expect(await page.page(new Request('http://x/'), 200).text()).not.toMatch(/Inter|4px|fafafa/)
   })
 
   it('bring every colour to where it can be read', () => {

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { internalsOf } from '../../src/instance.js'
 import { createManagement } from '../../src/management/index.js'
 import { openapiRoute } from '../../src/management/openapi.js'
+import { readManagementOptions } from '../../src/management/options.js'
 import { ROUTES } from '../../src/management/routes.js'
 import { type Answered, admin, bearer, type Harness, harness, MOUNT, superadmin } from './support.js'
 
@@ -119,7 +120,17 @@ describe('the OpenAPI document', () => {
     const h = await harness()
     const route = openapiRoute('bearer')
     const documentAt = async (mountPath: string) => {
-      const call = { tokens: h.tokens, inside: internalsOf(h.tokens), mountPath, id: '', headers: new Headers(), query: {}, body: {} }
+      const settings = readManagementOptions({})
+      const call = {
+        tokens: h.tokens,
+        inside: internalsOf(h.tokens),
+        settings,
+        mountPath,
+        id: '',
+        headers: new Headers(),
+        query: {},
+        body: {},
+      }
       return (await route.run(call, admin as never)).body as { readonly paths: object; readonly servers: unknown }
     }
     const [first, second] = [await documentAt('/a'), await documentAt('/b')]

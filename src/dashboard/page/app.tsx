@@ -1,10 +1,11 @@
 import type { JSX } from 'preact'
-import { useEffect } from 'preact/hooks'
+import { useEffect, useMemo } from 'preact/hooks'
 import { AuditScreen } from './audit/screen.js'
 import { Detail } from './detail/detail.js'
 import { call } from './lib/api.js'
 import { config } from './lib/config.js'
 import { useLoad } from './lib/hooks.js'
+import { type NamedList, NamesContext } from './lib/names.js'
 import { t } from './lib/text.js'
 import type { Me, Scopes, World } from './lib/types.js'
 import { type Place, usePlace } from './lib/url.js'
@@ -33,7 +34,9 @@ export function App(): JSX.Element {
         {world !== undefined && (
           // Another person sees other tokens: nothing of the one before stays.
           <WorldContext.Provider key={world.me.id} value={world}>
-            <Screen place={place} />
+            <Named>
+              <Screen place={place} />
+            </Named>
           </WorldContext.Provider>
         )}
       </main>
@@ -42,6 +45,14 @@ export function App(): JSX.Element {
       <Asker />
     </>
   )
+}
+
+// Names come behind the rest: without them ids are shown.
+function Named({ children }: { readonly children: JSX.Element }): JSX.Element {
+  const { data: tenants } = useLoad('tenants', (signal) => call<NamedList>('GET', 'tenants', { signal }))
+  const { data: owners } = useLoad('owners', (signal) => call<NamedList>('GET', 'owners', { signal }))
+  const names = useMemo(() => ({ ...(tenants && { tenants }), ...(owners && { owners }) }), [tenants, owners])
+  return <NamesContext.Provider value={names}>{children}</NamesContext.Provider>
 }
 
 function Screen({ place }: { readonly place: Place }): JSX.Element {
@@ -75,6 +86,12 @@ function TopBar({ me }: { readonly me: Me | undefined }): JSX.Element {
   return (
     <header class="top">
       <div class="top-inner">
+        {config.back !== undefined && (
+          <a class="back host-back" href={config.back.url}>
+            <Icon name="back" />
+            <bdi>{config.back.text}</bdi>
+          </a>
+        )}
         <span class="brand">
           {config.logo === undefined ? (
             <span class="mark">

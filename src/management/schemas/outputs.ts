@@ -53,6 +53,14 @@ export const tokenPage: z.ZodType = z
   .strictObject({ items: z.array(tokenRecord), nextCursor: z.string().optional() })
   .meta({ id: 'TokenPage', description: 'Newest first. Without `nextCursor` it is the last page.' })
 
+/** Tenants or owners to choose among. */
+export const namedList: z.ZodType = z
+  .strictObject({
+    items: z.array(z.strictObject({ id: z.string(), name: z.string().optional() })),
+    more: z.literal(true).meta({ description: 'There may be others.' }).optional(),
+  })
+  .meta({ id: 'NamedList', description: 'By name, else by id.' })
+
 const upTo = z.strictObject({ count, more: z.literal(true).optional() }).meta({ description: 'With `more` there are more than these.' })
 
 /** How many tokens there are of each kind. */

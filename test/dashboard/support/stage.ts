@@ -74,11 +74,18 @@ export async function keep(page: Page): Promise<void> {
   await confirm(page, 'I have stored it')
 }
 
+/** Chooses all clients in the open form, where the reader has to choose. */
+export async function chooseEveryClient(page: Page): Promise<void> {
+  const every = page.locator('dialog[open]').getByText('All clients', { exact: true })
+  if ((await every.count()) > 0) await every.click()
+}
+
 /** Makes a token by the page, and answers its text; the dialog that shows it stays open. */
 export async function createByPage(page: Page, name: string, scope = 'inventory:read'): Promise<string> {
   await press(page, 'Create token')
   const dialog = page.getByRole('dialog')
   await dialog.getByLabel('Name').fill(name)
+  await chooseEveryClient(page)
   await dialog.getByRole('checkbox', { name: new RegExp(`^${scope} `) }).check()
   await confirm(page, 'Review')
   await confirm(page, 'Create token')

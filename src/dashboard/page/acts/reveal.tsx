@@ -1,7 +1,5 @@
-import type { JSX } from 'preact'
+import type { ComponentChildren, JSX } from 'preact'
 import { useLayoutEffect, useRef, useState } from 'preact/hooks'
-import { origin } from '../lib/api.js'
-import { config } from '../lib/config.js'
 import { moment } from '../lib/format.js'
 import { t } from '../lib/text.js'
 import type { Question } from '../ui/ask.js'
@@ -9,7 +7,10 @@ import { Banner } from '../ui/banner.js'
 import { Button } from '../ui/button.js'
 import { CopyButton } from '../ui/copy.js'
 import { Dialog } from '../ui/dialog.js'
+import { download } from '../ui/download.js'
+import { Icon } from '../ui/icons.js'
 import { useGuardedClose } from '../ui/leave.js'
+import { envLine, LANGUAGE_NAMES, LANGUAGES, type Language, snippetOf } from './snippets.js'
 
 /**
  * A token's text on its only way: from the answer into this box, which is emptied when its dialog closes.
@@ -36,19 +37,23 @@ export function Reveal(props: {
   const { secret, oldEndsAt } = props
   const place = useRef<HTMLDivElement>(null)
   const [kept, setKept] = useState(false)
-  const name = `${config.envName ?? 'API_TOKEN'}`
+  const [language, setLanguage] = useState<Language>('curl')
   useLayoutEffect(() => {
     // Written by hand, so that the text is in the document and nowhere in what the renderer remembers.
     const put = (selector: string, text: string): void => place.current?.querySelector(selector)?.replaceChildren(text)
     put('[data-token]', secret.text)
-    put('[data-curl]', `curl -H "Authorization: Bearer ${secret.text}" ${config.exampleUrl ?? `${origin}/`}`)
-    put('[data-env]', `${name}=${secret.text}`)
+    put(`[data-${language}]`, snippetOf(language, secret.text))
+    put('[data-env]', envLine(secret.text))
+    const snippet = place.current?.querySelector(`[data-${language}]`)
+    return () => snippet?.replaceChildren()
+  }, [secret, language])
+  useLayoutEffect(() => {
     const { current } = place
     return () => {
       for (const code of current?.querySelectorAll('code') ?? []) code.replaceChildren()
       secret.text = ''
     }
-  }, [secret, name])
+  }, [secret])
   const find = (selector: string) => () => place.current?.querySelector(selector)
   const keep = (): void => setKept(true)
   const done = useGuardedClose(!kept, props.onDone, UNKEPT)
@@ -84,8 +89,29 @@ export function Reveal(props: {
             onCopied={keep}
           />
         </div>
-        <Line label={t('reveal.curl')} attribute="data-curl" {...copying} />
-        <Line label={t('reveal.env')} attribute="data-env" {...copying} />
+        <fieldset class="segments">
+          <legend class="hidden">{t('reveal.language')}</legend>
+          {LANGUAGES.map((one) => (
+            <button key={one} type="button" aria-pressed={language === one} onClick={() => setLanguage(one)}>
+              {LANGUAGE_NAMES[one]}
+            </button>
+          ))}
+        </fieldset>
+        <Line key={language} label={t('reveal.try', { name: LANGUAGE_NAMES[language] })} attribute={`data-${language}`} {...copying} />
+        <Line label={t('reveal.env')} attribute="data-env" {...copying}>
+          <button
+            type="button"
+            class="icon-button"
+            aria-label={t('reveal.download')}
+            title={t('reveal.download')}
+            onClick={() => {
+              download('.env', 'text/plain', `${envLine(secret.text)}\n`)
+              keep()
+            }}
+          >
+            <Icon name="down" />
+          </button>
+        </Line>
       </div>
     </Dialog>
   )
@@ -96,6 +122,7 @@ function Line(props: {
   readonly attribute: string
   readonly find: (selector: string) => () => Element | null | undefined
   readonly onCopied: () => void
+  readonly children?: ComponentChildren
 }): JSX.Element {
   const { label, attribute, onCopied } = props
   const source = props.find(`[${attribute}]`)
@@ -105,6 +132,7 @@ function Line(props: {
       <div>
         <code {...{ [attribute]: '' }} translate={false} />
         <CopyButton text={() => source()?.textContent ?? ''} source={source} label={`${t('action.copy')}: ${label}`} onCopied={onCopied} />
+        {props.children}
       </div>
     </div>
   )

@@ -1,7 +1,8 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
-import { call } from '../lib/api.js'
+import { call, type Query } from '../lib/api.js'
 import { useLoad, useTask } from '../lib/hooks.js'
+import { choicesOf, useNames } from '../lib/names.js'
 import { t } from '../lib/text.js'
 import type { Page, Token } from '../lib/types.js'
 import { useWorld } from '../lib/world.js'
@@ -20,23 +21,27 @@ const PAGES = 10
 /** Ends all tokens of a client, or everywhere: with their number, and only when the word is typed. */
 export function RevokeAll({ client, onClose, onDone }: Props): JSX.Element {
   const { tenants } = useWorld().me
-  const [which, setWhich] = useState<'client' | 'everywhere'>('client')
+  const [which, setWhich] = useState<'client' | 'owner' | 'everywhere'>('client')
   const [tenant, setTenant] = useState(client ?? (tenants !== '*' && tenants.length === 1 ? (tenants[0] ?? '') : ''))
+  const [owner, setOwner] = useState('')
+  const names = useNames()
   const [typed, setTyped] = useState('')
   const [reason, setReason] = useState('')
   const { busy, problem, run } = useTask()
   const tenantId = which === 'client' ? tenant.trim() : undefined
-  const asked = which === 'everywhere' || tenantId !== ''
-  const counted = useLoad(`${which} ${tenantId}`, (signal) => (asked ? countAlive(tenantId, signal) : Promise.resolve(undefined)))
+  const ownerId = which === 'owner' ? owner.trim() : undefined
+  const asked = tenantId !== '' && ownerId !== ''
+  const filter = { ...(tenantId !== undefined && { tenantId }), ...(ownerId !== undefined && { ownerId }) }
+  const counted = useLoad(JSON.stringify(filter), (signal) => (asked ? countAlive(filter, signal) : Promise.resolve(undefined)))
   const count = counted.loading ? undefined : counted.data
-  const word = tenantId ?? t('revokeAll.word')
+  const word = tenantId ?? ownerId ?? t('revokeAll.word')
   const ready = asked && count !== undefined && count.count > 0 && typed === word
 
   const revoke = (): Promise<void> =>
     run(async () => {
       if (!ready) return
-      const filter = tenantId === undefined ? { all: true } : { tenantId }
-      const done = await call<{ count: number }>('POST', 'revoke-all', { body: { ...filter, ...(reason !== '' && { reason }) } })
+      const which = Object.keys(filter).length === 0 ? { all: true } : filter
+      const done = await call<{ count: number }>('POST', 'revoke-all', { body: { ...which, ...(reason !== '' && { reason }) } })
       say(t('revokeAll.done', { count: done.count }))
       onClose()
       onDone()
@@ -60,6 +65,7 @@ export function RevokeAll({ client, onClose, onDone }: Props): JSX.Element {
         value={which}
         options={[
           { value: 'client', label: t('revokeAll.client') },
+          { value: 'owner', label: t('revokeAll.owner') },
           { value: 'everywhere', label: t('revokeAll.everywhere') },
         ]}
         onChange={(value) => {
@@ -75,8 +81,11 @@ export function RevokeAll({ client, onClose, onDone }: Props): JSX.Element {
           value={tenant}
           most={200}
           onInput={setTenant}
-          {...(tenants !== '*' && { options: tenants })}
+          choices={tenants === '*' ? choicesOf(names.tenants) : tenants.map((id) => [id, id] as const)}
         />
+      )}
+      {which === 'owner' && (
+        <TextField first label={t('form.owner')} value={owner} most={200} onInput={setOwner} choices={choicesOf(names.owners)} />
       )}
       <div role="status">
         {asked && (
@@ -93,12 +102,12 @@ export function RevokeAll({ client, onClose, onDone }: Props): JSX.Element {
 }
 
 /** Counts what is not revoked yet, up to a bound: the API tells pages, not totals. */
-async function countAlive(tenantId: string | undefined, signal: AbortSignal): Promise<Count> {
+async function countAlive(filter: Query, signal: AbortSignal): Promise<Count> {
   let count = 0
   let cursor: string | undefined
   for (let page = 0; page < PAGES; page += 1) {
     const found: Page<Token> = await call('GET', '.', {
-      query: { tenantId, status: ['pending', 'active', 'inactive', 'expired'], limit: 1000, cursor },
+      query: { ...filter, status: ['pending', 'active', 'inactive', 'expired'], limit: 1000, cursor },
       signal,
     })
     count += found.items.length

@@ -9,6 +9,7 @@ import { Button } from '../ui/button.js'
 import { Icon, type IconName } from '../ui/icons.js'
 import { ProblemLine } from '../ui/problem.js'
 import { Ago } from '../ui/time.js'
+import { Client, User } from '../ui/who.js'
 import { valueText } from './value.js'
 
 const LIMIT = 20
@@ -72,7 +73,7 @@ export function Entry({ event, place }: { readonly event: AuditEvent; readonly p
       </span>
       <div>
         <p class="audit-line">
-          <strong>{presented ? t('audit.presented') : <bdi>{event.actorId}</bdi>}</strong> {textOr(`audit.${event.action}`, event.action)}
+          <strong>{presented ? t('audit.presented') : <User id={event.actorId} />}</strong> {textOr(`audit.${event.action}`, event.action)}
           {event.code && (
             <>
               : <code>{event.code}</code>
@@ -91,7 +92,7 @@ export function Entry({ event, place }: { readonly event: AuditEvent; readonly p
           {place !== undefined && event.tenantId !== undefined && (
             <>
               {' · '}
-              <bdi>{event.tenantId}</bdi>
+              <Client id={event.tenantId} />
             </>
           )}
           {event.ip && <span class="mono"> {t('audit.from', { ip: event.ip })}</span>}

@@ -1,14 +1,17 @@
 import type { JSX } from 'preact'
 import { Fact } from '../form/overview.js'
+import { config } from '../lib/config.js'
 import { duration, moment } from '../lib/format.js'
 import { Rich } from '../lib/rich.js'
 import { t } from '../lib/text.js'
 import type { Token } from '../lib/types.js'
 import { linkTo, type Place } from '../lib/url.js'
 import { useWorld } from '../lib/world.js'
+import { textOfMetadata } from '../list/columns.js'
 import { CopyButton } from '../ui/copy.js'
 import { Ago, Moment } from '../ui/time.js'
 import { Chips } from '../ui/token.js'
+import { Client, User } from '../ui/who.js'
 
 /** Every field of a token. */
 export function Facts({ token, place }: { readonly token: Token; readonly place: Place }): JSX.Element {
@@ -22,8 +25,8 @@ export function Facts({ token, place }: { readonly token: Token; readonly place:
           <code class="wrap">{token.id}</code>
           <CopyButton text={() => token.id} label={t('action.copyId', { id: token.id })} />
         </Fact>
-        <Fact label={t('detail.client')}>{token.tenantId === undefined ? t('list.everyClient') : <bdi>{token.tenantId}</bdi>}</Fact>
-        <Fact label={t('detail.owner')}>{token.ownerId === undefined ? t('detail.none') : <bdi>{token.ownerId}</bdi>}</Fact>
+        <Fact label={t('detail.client')}>{token.tenantId === undefined ? t('list.everyClient') : <Client id={token.tenantId} />}</Fact>
+        <Fact label={t('detail.owner')}>{token.ownerId === undefined ? t('detail.none') : <User id={token.ownerId} />}</Fact>
         <Fact label={t('detail.scopes')}>
           <Chips items={token.scopes} most={100} />
         </Fact>
@@ -56,7 +59,7 @@ export function Facts({ token, place }: { readonly token: Token; readonly place:
         <Fact label={t('detail.created')}>
           <Moment at={token.createdAt} />
           <p class="sub">
-            <Rich k="list.by" name={token.createdBy} />
+            <Rich k="list.by" name={<User id={token.createdBy} />} />
           </p>
         </Fact>
         <Fact label={t('detail.updated')}>
@@ -65,17 +68,13 @@ export function Facts({ token, place }: { readonly token: Token; readonly place:
         {token.deactivatedAt && (
           <Fact label={t('detail.deactivated')}>
             <Moment at={token.deactivatedAt} />
-            <p class="sub">
-              <Rich k="list.by" name={token.deactivatedBy ?? ''} />
-            </p>
+            <p class="sub">{token.deactivatedBy && <Rich k="list.by" name={<User id={token.deactivatedBy} />} />}</p>
           </Fact>
         )}
         {token.revokedAt && (
           <Fact label={t('detail.revoked')}>
             <Moment at={token.revokedAt} />
-            <p class="sub">
-              <Rich k="list.by" name={token.revokedBy ?? ''} />
-            </p>
+            <p class="sub">{token.revokedBy && <Rich k="list.by" name={<User id={token.revokedBy} />} />}</p>
             {token.revokedReason && (
               <p class="sub" dir="auto">
                 {token.revokedReason}
@@ -91,6 +90,11 @@ export function Facts({ token, place }: { readonly token: Token; readonly place:
         )}
         <Neighbour label={t('detail.replaces')} id={token.replacesId} place={place} />
         <Neighbour label={t('detail.replacedBy')} id={token.replacedById} place={place} />
+        {(config.metadata ?? []).map(({ key, label }) => (
+          <Fact key={key} label={label}>
+            <bdi>{textOfMetadata(token, key) || t('detail.none')}</bdi>
+          </Fact>
+        ))}
         {token.metadata && (
           <Fact label={t('detail.metadata')}>
             <pre>{JSON.stringify(token.metadata, null, 2)}</pre>

@@ -7,8 +7,12 @@ import { entriesOf, isNetwork } from './address.js'
 export type Draft = {
   readonly name: string
   readonly description: string
+  /** `one` client, or `every` one: nobody gets a token for all of them by leaving a field empty. */
+  readonly reach: 'one' | 'every'
   readonly tenantId: string
   readonly ownerId: string
+  /** Does it follow its owner's permissions, in place of scopes of its own? */
+  readonly inherit: boolean
   readonly scopes: readonly string[]
   readonly resources: readonly { readonly dimension: string; readonly values: string }[]
   /** `keep`, `never`, `custom`, or a number of days. */
@@ -38,6 +42,8 @@ export function newDraft(me: Me, limits: Limits): Draft {
   return {
     name: '',
     description: '',
+    reach: 'one',
+    inherit: false,
     tenantId: me.tenants === '*' ? '' : (me.tenants[0] ?? ''),
     ownerId: me.manages === 'own' ? me.id : '',
     scopes: [],
@@ -55,6 +61,8 @@ export function draftOf(token: Token): Draft {
   return {
     name: token.name,
     description: token.description ?? '',
+    reach: token.tenantId === undefined ? 'every' : 'one',
+    inherit: token.inherit === true,
     tenantId: token.tenantId ?? '',
     ownerId: token.ownerId ?? '',
     scopes: token.scopes,
@@ -75,6 +83,8 @@ export function check(draft: Draft): { readonly [field: string]: string } {
   const bad = entriesOf(draft.addresses).find((entry) => !isNetwork(entry))
   return {
     ...(draft.name.trim() === '' && { name: t('form.nameMissing') }),
+    ...(draft.reach === 'one' && draft.tenantId.trim() === '' && { tenantId: t('form.clientMissing') }),
+    ...(draft.inherit && draft.ownerId.trim() === '' && { ownerId: t('form.ownerMissing') }),
     ...(draft.expiry === 'custom' && !(endOf(draft.day) > Date.now()) && { expiresAt: t('form.dayMissing') }),
     ...(bad !== undefined && { allowedIps: t('form.addressWrong', { entry: bad }) }),
     ...(draft.metadata.trim() !== '' && metadataOf(draft.metadata) === undefined && { metadata: t('form.metadataWrong') }),
@@ -97,9 +107,9 @@ export function createBody(draft: Draft): object {
   const { description, tenantId, ownerId } = draft
   return {
     name: draft.name.trim(),
-    scopes: draft.scopes,
+    ...(draft.inherit ? { inherit: true } : { scopes: draft.scopes }),
     ...(description.trim() !== '' && { description: description.trim() }),
-    ...(tenantId.trim() !== '' && { tenantId: tenantId.trim() }),
+    ...(draft.reach === 'one' && { tenantId: tenantId.trim() }),
     ...(ownerId.trim() !== '' && { ownerId: ownerId.trim() }),
     ...defined(termsOf(draft)),
     ...(/^\d+$/.test(draft.expiry) && { expiresIn: `${draft.expiry}d`, expiresAt: undefined }),
@@ -111,13 +121,13 @@ export function changesOf(draft: Draft, before: Draft): { [field: string]: unkno
   const now: { [field: string]: unknown } = {
     name: draft.name.trim(),
     description: draft.description.trim() || null,
-    scopes: draft.scopes,
+    ...(!draft.inherit && { scopes: draft.scopes }),
     ...termsOf(draft),
   }
   const then: { [field: string]: unknown } = {
     name: before.name.trim(),
     description: before.description.trim() || null,
-    scopes: before.scopes,
+    ...(!before.inherit && { scopes: before.scopes }),
     ...termsOf(before),
   }
   return Object.fromEntries(
@@ -152,7 +162,8 @@ export function resourcesOf({ resources }: Draft): Resources | undefined {
   )
 }
 
-function metadataOf(text: string): object | undefined {
+/** The metadata of a draft, where its text is an object. */
+export function metadataOf(text: string): object | undefined {
   try {
     const value: unknown = JSON.parse(text)
     return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined

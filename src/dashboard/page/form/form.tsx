@@ -1,10 +1,12 @@
 import type { JSX } from 'preact'
 import { t } from '../lib/text.js'
 import { useWorld } from '../lib/world.js'
-import { TextField } from '../ui/fields.js'
+import { Pills, TextField } from '../ui/fields.js'
 import type { Draft, Errors } from './draft.js'
+import { MetadataFields } from './metadata.js'
 import { ScopePicker } from './scopes.js'
 import { Life, Reach } from './terms.js'
+import { Whose } from './whose.js'
 
 type Props = {
   readonly draft: Draft
@@ -41,48 +43,37 @@ export function TokenForm({ draft, errors, kept, onChange }: Props): JSX.Element
           error={errors.description}
           onInput={(description) => change({ description })}
         />
-        {!editing && (
-          <div class="two">
-            {me.tenants === '*' ? (
-              <TextField
-                label={t('form.client')}
-                optional
-                hint={t('form.clientEveryHint')}
-                most={200}
-                value={draft.tenantId}
-                error={errors.tenantId}
-                onInput={(tenantId) => change({ tenantId })}
-              />
-            ) : (
-              <ClientChoice tenants={me.tenants} value={draft.tenantId} onChange={(tenantId) => change({ tenantId })} />
-            )}
-            {me.manages === 'all' && (
-              <TextField
-                label={t('form.owner')}
-                optional
-                hint={t('form.ownerHint')}
-                most={200}
-                value={draft.ownerId}
-                error={errors.ownerId}
-                onInput={(ownerId) => change({ ownerId })}
-              />
-            )}
-          </div>
-        )}
+        {!editing && <Whose draft={draft} errors={errors} me={me} onChange={change} />}
       </section>
       <section class="form-section">
-        <ScopePicker
-          scopes={scopes}
-          me={me}
-          chosen={draft.scopes}
-          kept={kept ?? []}
-          error={errors.scopes}
-          onChange={(chosen) => change({ scopes: chosen })}
-        />
+        {scopes.inherit && !editing && (
+          <Pills
+            legend={t('form.permissions')}
+            value={draft.inherit ? 'owner' : 'scopes'}
+            options={[
+              { value: 'scopes', label: t('form.chosenScopes') },
+              { value: 'owner', label: t('form.ownersScopes') },
+            ]}
+            hint={draft.inherit ? t('form.inheritHint') : undefined}
+            onChange={(value) => change({ inherit: value === 'owner' })}
+          />
+        )}
+        {draft.inherit && editing && <p class="muted">{t('form.inheritHint')}</p>}
+        {!draft.inherit && (
+          <ScopePicker
+            scopes={scopes}
+            me={me}
+            chosen={draft.scopes}
+            kept={kept ?? []}
+            error={errors.scopes}
+            onChange={(chosen) => change({ scopes: chosen })}
+          />
+        )}
       </section>
       <Life draft={draft} errors={errors} limits={scopes.expiry} editing={editing} onChange={change} />
       <Reach draft={draft} errors={errors} me={me} onChange={change} />
       <section class="form-section">
+        <MetadataFields draft={draft} onChange={change} />
         <TextField
           label={t('form.metadata')}
           hint={t('form.metadataHint')}
@@ -95,24 +86,5 @@ export function TokenForm({ draft, errors, kept, onChange }: Props): JSX.Element
         />
       </section>
     </>
-  )
-}
-
-function ClientChoice(props: {
-  readonly tenants: readonly string[]
-  readonly value: string
-  readonly onChange: (tenant: string) => void
-}): JSX.Element {
-  return (
-    <div class="field">
-      <label for="form-client">{t('form.client')}</label>
-      <select id="form-client" value={props.value} onChange={(event) => props.onChange(event.currentTarget.value)}>
-        {props.tenants.map((tenant) => (
-          <option key={tenant} value={tenant}>
-            {tenant}
-          </option>
-        ))}
-      </select>
-    </div>
   )
 }

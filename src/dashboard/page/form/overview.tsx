@@ -21,10 +21,14 @@ export function Overview({ draft, scopes }: { readonly draft: Draft; readonly sc
         </p>
       )}
       <dl class="facts">
-        <Fact label={t('form.client')}>{draft.tenantId || t('form.clientEvery')}</Fact>
+        <Fact label={t('form.client')}>
+          {draft.reach === 'every' ? <strong class="risk">{t('form.clientEvery')}</strong> : draft.tenantId || t('detail.none')}
+        </Fact>
         {draft.ownerId && <Fact label={t('form.owner')}>{draft.ownerId}</Fact>}
         <Fact label={t('form.scopes')}>
-          {draft.scopes.length === 0 ? (
+          {draft.inherit ? (
+            t('form.ownersScopes')
+          ) : draft.scopes.length === 0 ? (
             t('detail.nothing')
           ) : (
             <ul class="scope-overview">

@@ -6,7 +6,14 @@ export type Config = {
   readonly language: string
   readonly signIn?: string
   readonly exampleUrl?: string
+  readonly exampleMethod?: string
+  readonly exampleBody?: object
   readonly envName?: string
+  readonly userUrl?: string
+  readonly clientUrl?: string
+  readonly clientName?: { readonly one: string; readonly many: string }
+  readonly back?: { readonly url: string; readonly text: string }
+  readonly metadata?: readonly { readonly key: string; readonly label: string }[]
   readonly texts?: { readonly [key: string]: string }
 }
 

@@ -10,6 +10,17 @@ export type Blanks = { readonly [name: string]: string | number }
 const plurals = new Intl.PluralRules(config.language)
 const english: { readonly [key: string]: string } = texts
 
+/** What tenants are called here. Languages that write nouns in lower case do so within a sentence. */
+const nouns: { readonly [blank: string]: string } = nounsOf(
+  config.clientName?.one ?? config.texts?.['word.client'] ?? texts['word.client'],
+  config.clientName?.many ?? config.texts?.['word.clients'] ?? texts['word.clients'],
+)
+
+function nounsOf(one: string, many: string): { readonly [blank: string]: string } {
+  const lower = (word: string): string => (config.language.startsWith('de') ? word : `${word.slice(0, 1).toLowerCase()}${word.slice(1)}`)
+  return { Client: one, Clients: many, client: lower(one), clients: lower(many) }
+}
+
 /** A text of the page with its blanks filled in. Always plain text: nothing in it is read as HTML. */
 export function t(key: Key, blanks: Blanks = {}): string {
   return pattern(key, blanks).replace(/\{(\w+)\}/g, (whole, name: string) => {
@@ -22,7 +33,8 @@ export function t(key: Key, blanks: Blanks = {}): string {
 /** The text with its blanks open. Where a language has more forms than English, its own come first. */
 export function pattern(key: Key, { count }: Blanks): string {
   const form = typeof count === 'number' ? `${key}.${plurals.select(count)}` : key
-  return config.texts?.[form] ?? config.texts?.[key] ?? english[form] ?? texts[key]
+  const text = config.texts?.[form] ?? config.texts?.[key] ?? english[form] ?? texts[key]
+  return text.replace(/\{([Cc]lients?)\}/g, (whole, noun: string) => nouns[noun] ?? whole)
 }
 
 /** The text of a key that is put together, or something else where there is none. */

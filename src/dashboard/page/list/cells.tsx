@@ -8,7 +8,8 @@ import type { Token } from '../lib/types.js'
 import { linkTo, type Place } from '../lib/url.js'
 import { useWorld } from '../lib/world.js'
 import { CopyButton } from '../ui/copy.js'
-import { Ago } from '../ui/time.js'
+import { Ago, Moment } from '../ui/time.js'
+import { Client, User } from '../ui/who.js'
 
 export function NameCell({ token, place }: { readonly token: Token; readonly place: Place }): JSX.Element {
   return (
@@ -32,10 +33,16 @@ export function NameCell({ token, place }: { readonly token: Token; readonly pla
 export function ClientCell({ token }: { readonly token: Token }): JSX.Element {
   return (
     <>
-      {token.tenantId === undefined ? <span class="tag">{t('list.everyClient')}</span> : <bdi class="cut">{token.tenantId}</bdi>}
+      {token.tenantId === undefined ? (
+        <span class="tag">{t('list.everyClient')}</span>
+      ) : (
+        <span class="cut">
+          <Client id={token.tenantId} />
+        </span>
+      )}
       {token.ownerId !== undefined && (
         <p class="sub cut">
-          <Rich k="list.owner" name={token.ownerId} />
+          <Rich k="list.owner" name={<User id={token.ownerId} />} />
         </p>
       )}
     </>
@@ -97,8 +104,35 @@ export function CreatedCell({ token }: { readonly token: Token }): JSX.Element {
         {day(token.createdAt)}
       </time>
       <p class="sub cut">
-        <Rich k="list.by" name={token.createdBy} />
+        <Rich k="list.by" name={<User id={token.createdBy} />} />
       </p>
     </>
+  )
+}
+
+/** Whose permissions limit it. */
+export function OwnerCell({ token }: { readonly token: Token }): JSX.Element {
+  if (token.ownerId === undefined) return <span class="muted">{t('detail.none')}</span>
+  return (
+    <span class="cut">
+      <User id={token.ownerId} />
+    </span>
+  )
+}
+
+export function CreatedTimeCell({ token }: { readonly token: Token }): JSX.Element {
+  return <Moment at={token.createdAt} />
+}
+
+export function RevokedAtCell({ token }: { readonly token: Token }): JSX.Element {
+  return token.revokedAt === undefined ? <span class="muted">{t('list.never')}</span> : <Moment at={token.revokedAt} />
+}
+
+export function RevokedByCell({ token }: { readonly token: Token }): JSX.Element {
+  if (token.revokedBy === undefined) return <span class="muted">–</span>
+  return (
+    <span class="cut">
+      <User id={token.revokedBy} />
+    </span>
   )
 }

@@ -1,5 +1,6 @@
 import type { JSX } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
+import { choicesOf, useNames } from '../lib/names.js'
 import { t } from '../lib/text.js'
 import type { Me } from '../lib/types.js'
 import { go, type Place } from '../lib/url.js'
@@ -11,6 +12,28 @@ import { VIEWS, type View, viewOf } from './query.js'
 const STATUSES = ['active', 'inactive', 'pending', 'expired', 'revoked'] as const
 /** What nobody can know where uses are not counted. */
 const USES: ReadonlySet<View> = new Set(['neverUsed', 'unused'])
+
+/** A drop-down where all clients are known, else a field that offers those that are. */
+function ClientFilter({ value, onChange }: { readonly value: string; readonly onChange: (client: string) => void }): JSX.Element {
+  const { tenants } = useNames()
+  const choices = choicesOf(tenants)
+  const listed = value === '' || choices.some(([id]) => id === value)
+  if (tenants === undefined || tenants.more) {
+    return (
+      <div class="client-filter">
+        <Debounced label={t('list.clientHint')} value={value} options={choices} onChange={onChange} />
+      </div>
+    )
+  }
+  return (
+    <Choice
+      label={t('list.client')}
+      value={value}
+      options={[['', t('list.anyClient')], ...choices, ...(listed ? [] : [[value, value] as const])]}
+      onChange={onChange}
+    />
+  )
+}
 
 /** Search, filters and ready-made views. */
 export function Filters({ place, me }: { readonly place: Place; readonly me: Me }): JSX.Element {
@@ -41,19 +64,8 @@ export function Filters({ place, me }: { readonly place: Place; readonly me: Me 
             /
           </span>
         </div>
-        {me.tenants === '*' ? (
-          <div class="client-filter">
-            <Debounced label={t('list.clientHint')} value={place.client ?? ''} onChange={(client) => narrowTo({ client }, 'replace')} />
-          </div>
-        ) : (
-          me.tenants.length > 1 && (
-            <Choice
-              label={t('list.client')}
-              value={place.client ?? ''}
-              options={[['', t('list.anyClient')], ...me.tenants.map((tenant): [string, string] => [tenant, tenant])]}
-              onChange={(client) => narrowTo({ client })}
-            />
-          )
+        {(me.tenants === '*' || me.tenants.length > 1) && (
+          <ClientFilter value={place.client ?? ''} onChange={(client) => narrowTo({ client })} />
         )}
         <Choice
           label={t('list.status')}

@@ -18,19 +18,23 @@ import { Icon } from '../ui/icons.js'
 import { ProblemState } from '../ui/problem.js'
 import { Bulk } from './bulk.js'
 import { Cards } from './cards.js'
+import { Chooser } from './chooser.js'
+import { columnsHere, keepChosen, readChosen } from './columns.js'
 import { Filters } from './filters.js'
 import { Pager } from './pager.js'
 import { isFiltered, loadRows } from './query.js'
 import { Skeleton } from './skeleton.js'
+import type { Uses } from './spark.js'
 import { Strip } from './strip.js'
-import { Table, type Uses } from './table.js'
+import { Table } from './table.js'
 
 const DAYS = 14
 const STEP = '12h'
 
 /** The list of tokens. */
 export function List({ place }: { readonly place: Place }): JSX.Element {
-  const { me } = useWorld()
+  const { me, usageCounted } = useWorld()
+  const [shownColumns, setShownColumns] = useState(readChosen)
   const narrow = useNarrow()
   const [open, setOpen] = useState<'create' | 'revokeAll' | undefined>()
   const [acting, setActing] = useState<{ readonly token: Token; readonly act: Act } | undefined>()
@@ -54,7 +58,9 @@ export function List({ place }: { readonly place: Place }): JSX.Element {
   const onAct = (token: Token, act: Act): void => setActing({ token, act })
   const stopActing = (): void => setActing(undefined)
   const chosen = items.filter(({ id }) => selected.has(id))
-  const shown = { items, uses, selected, onSelect: setSelected, place, onAct, onChanged: changed }
+  const all = columnsHere(usageCounted)
+  const columns = all.filter(({ id }) => shownColumns.has(id))
+  const shown = { items, uses, columns, selected, onSelect: setSelected, place, onAct, onChanged: changed }
   return (
     <>
       <div class="head">
@@ -63,6 +69,14 @@ export function List({ place }: { readonly place: Place }): JSX.Element {
           <p class="muted">{t('app.subtitle')}</p>
         </div>
         <div class="head-actions">
+          <Chooser
+            columns={all}
+            chosen={shownColumns}
+            onChange={(chosen) => {
+              setShownColumns(chosen)
+              keepChosen(chosen)
+            }}
+          />
           <a class="button plain" {...linkTo({ screen: 'audit' })}>
             <Icon name="clock" />
             {t('action.audit')}

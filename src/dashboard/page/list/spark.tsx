@@ -7,6 +7,9 @@ const STEP_MS = 43_200_000
 const WIDTH = 96
 const HEIGHT = 28
 
+/** The uses of the tokens on a page, by id; absent until they are known. */
+export type Uses = ReadonlyMap<string, Summary>
+
 /** Recent use as small bars. */
 export function Spark({ summary }: { readonly summary: Summary | undefined }): JSX.Element {
   if (summary === undefined) return <span class="spark" />

@@ -1,6 +1,7 @@
 import type { ComponentChildren, JSX } from 'preact'
 import { useId } from 'preact/hooks'
 import { t } from '../lib/text.js'
+import { Options } from './filter.js'
 
 type FieldProps = {
   readonly label: string
@@ -44,11 +45,12 @@ type TextProps = Omit<FieldProps, 'children'> & {
   readonly most?: number
   readonly type?: 'text' | 'date'
   readonly min?: string
-  readonly options?: readonly string[]
+  /** What is offered, with its names. */
+  readonly choices?: readonly (readonly [string, string])[]
 }
 
 /** A line or some lines of text. */
-export function TextField({ value, onInput, lines, mono, first, most, type = 'text', min, options, ...field }: TextProps): JSX.Element {
+export function TextField({ value, onInput, lines, mono, first, most, type = 'text', min, choices, ...field }: TextProps): JSX.Element {
   const shared = {
     value,
     maxLength: most,
@@ -64,14 +66,8 @@ export function TextField({ value, onInput, lines, mono, first, most, type = 'te
       {(ids) =>
         lines === undefined ? (
           <>
-            <input {...ids} {...shared} type={type} min={min} list={options ? `${ids.id}-list` : undefined} />
-            {options && (
-              <datalist id={`${ids.id}-list`}>
-                {options.map((option) => (
-                  <option key={option} value={option} />
-                ))}
-              </datalist>
-            )}
+            <input {...ids} {...shared} type={type} min={min} list={choices ? `${ids.id}-list` : undefined} />
+            {choices && <Options id={`${ids.id}-list`} options={choices} />}
           </>
         ) : (
           <textarea {...ids} {...shared} rows={lines} />

@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useId, useRef, useState } from 'preact/hooks'
 import { cutTokens } from '../lib/cut.js'
 
 const PAUSE_MS = 250
@@ -27,9 +27,11 @@ export function Debounced(props: {
   readonly label: string
   readonly value: string
   readonly onChange: (value: string) => void
+  readonly options?: readonly (readonly [string, string])[]
   readonly inputRef?: { current: HTMLInputElement | null }
 }): JSX.Element {
   const [text, setText] = useState(props.value)
+  const id = useId()
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined)
   // When the pause is over, other filters may have changed.
   const latest = useRef(props.onChange)
@@ -43,13 +45,14 @@ export function Debounced(props: {
     clearTimeout(timer.current)
     timer.current = setTimeout(() => latest.current(value), PAUSE_MS)
   }
-  return (
+  const input = (
     <input
       ref={props.inputRef ?? null}
       type="search"
       autoComplete="off"
       spellcheck={false}
       maxLength={200}
+      list={props.options === undefined ? undefined : id}
       placeholder={props.label}
       aria-label={props.label}
       value={text}
@@ -59,5 +62,23 @@ export function Debounced(props: {
         currentTarget.value = cutTokens(currentTarget.value)
       }}
     />
+  )
+  if (props.options === undefined) return input
+  return (
+    <>
+      {input}
+      <Options id={id} options={props.options} />
+    </>
+  )
+}
+
+/** What a field offers. */
+export function Options({ id, options }: { readonly id: string; readonly options: readonly (readonly [string, string])[] }): JSX.Element {
+  return (
+    <datalist id={id}>
+      {options.map(([value, text]) => (
+        <option key={value} value={value} label={text} />
+      ))}
+    </datalist>
   )
 }

@@ -20,7 +20,7 @@ export function Menu({ label, items }: { readonly label: string; readonly items:
   const [open, setOpen] = useState(false)
   useLayoutEffect(() => {
     if (!open || menu.current === null || button.current === null) return
-    place(menu.current, button.current)
+    placeBelow(menu.current, button.current)
     move(menu.current, 0)
   }, [open])
   const pick = ({ disabled, onPick }: MenuItem): void => {
@@ -90,8 +90,8 @@ function steer(event: KeyboardEvent, menu: HTMLElement | null): void {
   move(menu, to)
 }
 
-// By hand, because anchors in CSS are too new for the browsers that the page supports.
-function place(menu: HTMLElement, button: HTMLElement): void {
+/** Puts a popover at its button. By hand, because anchors in CSS are too new for the browsers that the page supports. */
+export function placeBelow(menu: HTMLElement, button: HTMLElement): void {
   const { left, right, top, bottom } = button.getBoundingClientRect()
   const { width, height } = menu.getBoundingClientRect()
   const start = getComputedStyle(button).direction === 'rtl' ? left : right - width

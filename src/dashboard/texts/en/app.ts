@@ -2,6 +2,8 @@
 export const app = {
   'app.title': 'API tokens',
   'app.subtitle': 'Create, watch, rotate and revoke the tokens that call your API.',
+  'word.client': 'Client',
+  'word.clients': 'Clients',
   'app.skip': 'Skip to content',
   'app.signedInAs': 'Signed in as {name}',
   'app.nowSignedInAs': 'You are signed in as {name} now',

@@ -2,7 +2,7 @@
 export const detail = {
   'detail.facts': 'Details',
   'detail.id': 'Id',
-  'detail.client': 'Client',
+  'detail.client': '{Client}',
   'detail.owner': 'Owner',
   'detail.scopes': 'Scopes',
   'detail.resources': 'Resources',
@@ -114,7 +114,7 @@ export const detail = {
 
   'field.name': 'Name',
   'field.description': 'Description',
-  'field.tenantId': 'Client',
+  'field.tenantId': '{Client}',
   'field.ownerId': 'Owner',
   'field.scopes': 'Scopes',
   'field.inherit': 'Permissions of the owner',

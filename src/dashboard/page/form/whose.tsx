@@ -1,0 +1,101 @@
+import type { JSX } from 'preact'
+import { choicesOf, useNames } from '../lib/names.js'
+import { t } from '../lib/text.js'
+import type { Me } from '../lib/types.js'
+import { Banner } from '../ui/banner.js'
+import { Field, Pills, TextField } from '../ui/fields.js'
+import type { Draft, Errors } from './draft.js'
+
+type Props = {
+  readonly draft: Draft
+  readonly errors: Errors
+  readonly me: Me
+  readonly onChange: (change: Partial<Draft>) => void
+}
+
+/** Whose token it is: the client and the owner. A token for all clients is an explicit choice. */
+export function Whose({ draft, errors, me, onChange }: Props): JSX.Element {
+  const { tenants, owners } = useNames()
+  return (
+    <>
+      {me.tenants === '*' && (
+        <Pills
+          legend={t('form.client')}
+          value={draft.reach}
+          options={[
+            { value: 'one', label: t('form.clientOne') },
+            { value: 'every', label: t('form.clientEvery') },
+          ]}
+          onChange={(reach) => onChange({ reach })}
+        />
+      )}
+      {draft.reach === 'every' && <Banner tone="warn">{t('form.clientEveryWarning')}</Banner>}
+      <div class="two">
+        {draft.reach === 'one' && (
+          <Pick
+            label={t('form.client')}
+            value={draft.tenantId}
+            choices={choicesOf(tenants ?? (me.tenants === '*' ? undefined : { items: me.tenants.map((id) => ({ id })) }))}
+            open={me.tenants === '*' && (tenants === undefined || tenants.more === true || tenants.items.length === 0)}
+            error={errors.tenantId}
+            onChange={(tenantId) => onChange({ tenantId })}
+          />
+        )}
+        {me.manages === 'all' && (
+          <Pick
+            label={t('form.owner')}
+            hint={t('form.ownerHint')}
+            value={draft.ownerId}
+            choices={choicesOf(owners)}
+            open
+            optional={!draft.inherit}
+            error={errors.ownerId}
+            onChange={(ownerId) => onChange({ ownerId })}
+          />
+        )}
+      </div>
+    </>
+  )
+}
+
+/** One of those that are known; where there may be others (`open`), a field that offers them. */
+function Pick(props: {
+  readonly label: string
+  readonly hint?: string
+  readonly value: string
+  readonly choices: readonly (readonly [string, string])[]
+  readonly open: boolean
+  readonly optional?: boolean
+  readonly error: Errors[string]
+  readonly onChange: (value: string) => void
+}): JSX.Element {
+  const { label, hint, value, choices, open, optional, error, onChange } = props
+  if (open) {
+    return (
+      <TextField
+        label={label}
+        hint={hint}
+        {...(optional && { optional })}
+        most={200}
+        value={value}
+        error={error}
+        choices={choices}
+        onInput={onChange}
+      />
+    )
+  }
+  return (
+    <Field label={label} hint={hint} error={error}>
+      {(ids) => (
+        <select {...ids} value={value} onChange={(event) => onChange(event.currentTarget.value)}>
+          {!choices.some(([id]) => id === value) && <option value={value}>{value || t('form.choose')}</option>}
+          {choices.map(([id, text]) => (
+            <option key={id} value={id}>
+              {text}
+            </option>
+          ))}
+        </select>
+      )}
+    </Field>
+  )
+}

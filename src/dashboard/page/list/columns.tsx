@@ -1,0 +1,89 @@
+import type { JSX } from 'preact'
+import { config } from '../lib/config.js'
+import { type Key, t } from '../lib/text.js'
+import type { Token } from '../lib/types.js'
+import { Chips, StatusBadge } from '../ui/token.js'
+import {
+  ClientCell,
+  CreatedCell,
+  CreatedTimeCell,
+  ExpiresCell,
+  LastUsedCell,
+  OwnerCell,
+  RevokedAtCell,
+  RevokedByCell,
+  StatusNote,
+} from './cells.js'
+import type { Column as Sorted } from './query.js'
+import { Spark, type Uses } from './spark.js'
+
+/** A column that a person can choose. */
+export type Column = {
+  readonly id: string
+  readonly label: string
+  readonly sort?: Sorted
+  readonly cell: (token: Token, uses: Uses | undefined) => JSX.Element | string
+}
+
+const column = (id: string, label: Key, cell: Column['cell'], sort?: Sorted): Column => ({
+  id,
+  label: t(label),
+  cell,
+  ...(sort && { sort }),
+})
+
+const STANDARD: readonly Column[] = [
+  column('client', 'list.column.client', (token) => <ClientCell token={token} />, 'client'),
+  column('owner', 'detail.owner', (token) => <OwnerCell token={token} />),
+  column('status', 'list.column.status', (token) => (
+    <>
+      <StatusBadge token={token} />
+      <StatusNote token={token} />
+    </>
+  )),
+  column('scopes', 'list.column.scopes', (token) => <Chips items={token.scopes} most={1} />),
+  column('lastUsed', 'list.column.lastUsed', (token) => <LastUsedCell token={token} />, 'lastUsed'),
+  column('use', 'list.column.use', (token, uses) => <Spark summary={uses?.get(token.id)} />),
+  column('expires', 'list.column.expires', (token) => <ExpiresCell token={token} />, 'expires'),
+  column('created', 'list.column.created', (token) => <CreatedCell token={token} />, 'created'),
+  column('createdTime', 'list.column.createdTime', (token) => <CreatedTimeCell token={token} />),
+  column('revokedAt', 'list.column.revokedAt', (token) => <RevokedAtCell token={token} />),
+  column('revokedBy', 'field.revokedBy', (token) => <RevokedByCell token={token} />),
+]
+
+const OWN: readonly Column[] = (config.metadata ?? []).map(({ key, label }) => ({
+  id: `metadata.${key}`,
+  label,
+  cell: (token) => <bdi class="cut">{textOfMetadata(token, key)}</bdi>,
+}))
+
+const DEFAULT: ReadonlySet<string> = new Set(['client', 'status', 'scopes', 'lastUsed', 'use', 'expires', 'created'])
+const KEY = 'latchkey.columns'
+
+/** Every column that there is here. Where uses are not counted, there are none to show. */
+export const columnsHere = (usageCounted: boolean): readonly Column[] =>
+  [...STANDARD, ...OWN].filter(({ id }) => usageCounted || id !== 'use')
+
+/** What a person chose before, on this device; a browser that keeps nothing shows the usual ones. */
+export function readChosen(): ReadonlySet<string> {
+  try {
+    const kept: unknown = JSON.parse(localStorage.getItem(KEY) ?? 'null')
+    return Array.isArray(kept) ? new Set(kept.filter((id): id is string => typeof id === 'string')) : DEFAULT
+  } catch {
+    return DEFAULT
+  }
+}
+
+export function keepChosen(chosen: ReadonlySet<string>): void {
+  try {
+    localStorage.setItem(KEY, JSON.stringify([...chosen]))
+  } catch {
+    // It holds until the page is left.
+  }
+}
+
+/** A value of the metadata as text. */
+export function textOfMetadata({ metadata }: Token, key: string): string {
+  const value = metadata !== undefined && Object.hasOwn(metadata, key) ? metadata[key] : undefined
+  return value === undefined ? '' : typeof value === 'string' ? value : JSON.stringify(value)
+}

@@ -1,0 +1,33 @@
+import type { JSX } from 'preact'
+import { config } from '../lib/config.js'
+import { nameIn, useNames } from '../lib/names.js'
+
+/** A client by its name, with a link to where the host shows it. */
+export function Client({ id }: { readonly id: string }): JSX.Element {
+  const { tenants } = useNames()
+  return <Linked template={config.clientUrl} id={id} text={nameIn(tenants, id)} />
+}
+
+/** A person by name, with a link to where the host shows people. */
+export function User({ id }: { readonly id: string }): JSX.Element {
+  const { owners } = useNames()
+  return <Linked template={config.userUrl} id={id} text={nameIn(owners, id)} />
+}
+
+function Linked({
+  template,
+  id,
+  text,
+}: {
+  readonly template: string | undefined
+  readonly id: string
+  readonly text: string
+}): JSX.Element {
+  const shown = <bdi title={text === id ? undefined : id}>{text}</bdi>
+  if (template === undefined) return shown
+  return (
+    <a class="host-link" href={template.replaceAll('{id}', encodeURIComponent(id))}>
+      {shown}
+    </a>
+  )
+}

@@ -1,0 +1,82 @@
+import * as z from 'zod'
+import type { Actor } from '../../model/actor.js'
+import type { TokenRecord } from '../../model/record.js'
+import { callOut } from '../../store/deadline.js'
+import type { Asking } from '../access.js'
+import { Refusal } from '../fault.js'
+import type { NamedId } from '../options.js'
+import type { Call, Reply, Route } from '../route.js'
+import { namedList } from '../schemas/outputs.js'
+
+/** As many rows as a page of a list may have. */
+const MOST = 1000
+
+/** What a host's callback may answer; ids as tokens hold them. */
+const answerShape = z.array(z.object({ id: z.string().min(1).max(200), name: z.string().max(200).optional().catch(undefined) }))
+
+/** `GET /tenants` */
+export const listTenants: Route = {
+  access: 'actor',
+  method: 'GET',
+  path: '/tenants',
+  operationId: 'listTenants',
+  summary: 'The tenants to choose among',
+  description: 'As the host names them, and only where you act; where the host does not, those of the newest tokens that you may see.',
+  answers: [{ status: 200, description: 'Tenants.', schema: namedList }],
+  refusals: [],
+  async run({ settings }, asking) {
+    const { tenants } = asking.actor
+    const mayAct = ({ id }: NamedId): boolean => tenants === '*' || tenants.includes(id)
+    if (settings.tenants !== undefined) return named(settings.tenants, settings.deadlineMs, asking.actor, mayAct)
+    if (tenants !== '*') return { status: 200, body: { items: sorted(tenants.map((id) => ({ id }))) } }
+    return fromTokens(asking, ({ tenantId }) => tenantId)
+  },
+}
+
+/** `GET /owners` */
+export const listOwners: Route = {
+  access: 'actor',
+  method: 'GET',
+  path: '/owners',
+  operationId: 'listOwners',
+  summary: 'The owners to choose among',
+  description: 'As the host names them; where it does not, those of the newest tokens that you may see.',
+  answers: [{ status: 200, description: 'Owners.', schema: namedList }],
+  refusals: [],
+  run: async ({ settings }, asking) =>
+    settings.owners === undefined
+      ? fromTokens(asking, ({ ownerId }) => ownerId)
+      : named(settings.owners, settings.deadlineMs, asking.actor, () => true),
+}
+
+async function named(
+  callback: NonNullable<Call['settings']['tenants']>,
+  deadlineMs: number,
+  actor: Actor,
+  mayAct: (one: NamedId) => boolean,
+): Promise<Reply> {
+  let answer: NamedId[]
+  try {
+    answer = await callOut(
+      'the callback for names',
+      deadlineMs,
+      () => callback(actor),
+      (given) => answerShape.parse(given),
+    )
+  } catch (error) {
+    throw new Refusal('store_unavailable', 'the names cannot be told at the moment', { cause: error, retryAfterSeconds: 1 })
+  }
+  const items = sorted(answer.filter(mayAct))
+  return { status: 200, body: { items: items.slice(0, MOST), ...(items.length > MOST && { more: true }) } }
+}
+
+async function fromTokens({ handle }: Asking, idOf: (record: TokenRecord) => string | undefined): Promise<Reply> {
+  const { items, nextCursor } = await handle.list({ limit: MOST })
+  const ids = [...new Set(items.flatMap((record) => idOf(record) ?? []))]
+  return { status: 200, body: { items: sorted(ids.map((id) => ({ id }))), ...(nextCursor !== undefined && { more: true }) } }
+}
+
+const sorted = (all: readonly NamedId[]): NamedId[] => {
+  const textOf = ({ id, name }: NamedId): string => name ?? id
+  return [...new Map(all.map((one) => [one.id, one])).values()].sort((a, b) => (textOf(a) < textOf(b) ? -1 : 1))
+}

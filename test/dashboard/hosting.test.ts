@@ -1,0 +1,207 @@
+import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import express from 'express'
+import * as onExpress from 'latchkey/express'
+import { describe, expect, it } from 'vitest'
+import { findChromium } from './support/browser.js'
+import { PEOPLE } from './support/host.js'
+import { seed } from './support/seed.js'
+import { chooseEveryClient, confirm, createByPage, press, stage, type Wanted } from './support/stage.js'
+
+const { path = '', skip } = findChromium()
+
+const TENANTS = [
+  { id: 'acme', name: 'Acme Corporation' },
+  { id: 'bolt', name: 'Bolt Ltd' },
+  { id: 'corvid', name: 'Corvid' },
+]
+const OWNERS = [
+  { id: 'erp', name: 'Erika Pohl' },
+  { id: 'logistics', name: 'Lou Gistic' },
+]
+
+/** A host that knows its tenants and people by name. */
+const naming: NonNullable<Wanted['start']> = async (tokens, page, _seen, mount) => {
+  const app = express()
+  const actor = (req: express.Request) => PEOPLE[/user=(\w+)/.exec(req.headers.cookie ?? '')?.[1] ?? '']
+  app.use(mount, onExpress.management(tokens, { actor, dashboard: page, tenants: () => TENANTS, owners: () => OWNERS }))
+  return createServer(app).listen(0)
+}
+
+describe.skipIf(skip !== undefined)(`a host that adapts the page ${skip ?? ''}`, () => {
+  const play = stage(path)
+
+  it('links people, clients and itself, and calls tenants as it does', () =>
+    play(
+      {
+        before: seed,
+        start: naming,
+        dashboard: {
+          userUrl: '/people/{id}',
+          clientUrl: 'https://crm.example.com/c/{id}',
+          clientName: { one: 'Company', many: 'Companies' },
+          back: { url: '/app', text: 'Back to Acme' },
+        },
+      },
+      async ({ page }) => {
+        await expect.poll(() => page.getByRole('link', { name: 'Back to Acme' }).getAttribute('href')).toBe('/app')
+        const row = page.getByRole('row', { name: /ERP nightly sync/ })
+        await expect
+          .poll(() => row.getByRole('link', { name: 'Acme Corporation' }).getAttribute('href'))
+          .toBe('https://crm.example.com/c/acme')
+        await expect.poll(() => row.getByRole('link', { name: 'Erika Pohl' }).getAttribute('href')).toBe('/people/erp')
+        expect(await row.getByRole('link', { name: 'ada@acme.example' }).getAttribute('href')).toBe('/people/ada%40acme.example')
+        await page.getByRole('columnheader', { name: 'Company' }).waitFor()
+        await page.getByRole('combobox', { name: 'Company' }).selectOption('bolt')
+        await expect.poll(() => page.locator('a.token-name').count()).toBe(4)
+        expect(await page.getByText('Client', { exact: true }).count()).toBe(0)
+      },
+    ))
+
+  it('makes fields and columns of keys of the metadata', () =>
+    play({ before: seed, dashboard: { metadata: [{ key: 'team', label: 'Team' }] } }, async ({ page, world }) => {
+      await press(page, 'Columns')
+      await page.getByRole('checkbox', { name: 'Team' }).check()
+      await page.keyboard.press('Escape')
+      await page
+        .getByRole('row', { name: /Warehouse scanner fleet/ })
+        .getByRole('cell', { name: 'logistics', exact: true })
+        .waitFor()
+      await press(page, 'Create token')
+      const dialog = page.getByRole('dialog')
+      await dialog.getByLabel('Name').fill('With a team')
+      await chooseEveryClient(page)
+      await dialog.getByLabel('Team').fill('<b>blue</b>')
+      await expect.poll(() => dialog.getByLabel('Metadata').inputValue()).toBe('{\n  "team": "<b>blue</b>"\n}')
+      await confirm(page, 'Review')
+      await confirm(page, 'Create token')
+      await page.locator('[data-token]:not(:empty)').waitFor()
+      expect((await world.tokens.system.list({ limit: 1 })).items[0]?.metadata).toEqual({ team: '<b>blue</b>' })
+    }))
+
+  it('lets people choose columns, which stay chosen', () =>
+    play({ before: seed }, async ({ page }) => {
+      await press(page, 'Columns')
+      for (const name of ['Revoked at', 'Revoked by', 'Created with time', 'Owner'])
+        await page.getByRole('checkbox', { name, exact: true }).check()
+      for (const name of ['Scopes', '14 days', 'Created']) await page.getByRole('checkbox', { name, exact: true }).uncheck()
+      await page.keyboard.press('Escape')
+      const heads = (): Promise<string[]> => page.getByRole('columnheader').allTextContents()
+      const expected = [
+        '',
+        'Token',
+        'Client',
+        'Owner',
+        'Status',
+        'Last used',
+        'Expires',
+        'Created with time',
+        'Revoked at',
+        'Revoked by',
+        'Actions',
+      ]
+      await expect.poll(heads).toEqual(expected)
+      await page
+        .getByRole('row', { name: /Price feed/ })
+        .locator('.col-revokedAt', { hasText: 'Never' })
+        .waitFor()
+      await page
+        .getByRole('row', { name: /Contractor laptop/ })
+        .locator('.col-revokedBy', { hasText: 'ada@acme.example' })
+        .waitFor()
+      await page.reload()
+      await expect.poll(heads).toEqual(expected)
+    }))
+})
+
+describe.skipIf(skip !== undefined)(`whose token it is ${skip ?? ''}`, () => {
+  const play = stage(path)
+
+  it('is chosen: nobody gets a token for all clients by leaving a field empty', () =>
+    play({ start: naming }, async ({ page, world }) => {
+      await press(page, 'Create token')
+      const dialog = page.getByRole('dialog')
+      await dialog.getByLabel('Name').fill('ERP')
+      await confirm(page, 'Review')
+      await dialog.getByText('Choose a client.').waitFor()
+      await dialog.getByText('All clients', { exact: true }).click()
+      await dialog.getByText('This token will work for every client, also for those that are added later.').waitFor()
+      await dialog.getByText('One client', { exact: true }).click()
+      await dialog.getByLabel('Client', { exact: true }).selectOption({ label: 'Bolt Ltd (bolt)' })
+      await confirm(page, 'Review')
+      await confirm(page, 'Create token')
+      await page.locator('[data-token]:not(:empty)').waitFor()
+      expect((await world.tokens.system.list()).items[0]?.tenantId).toBe('bolt')
+    }))
+
+  it('is its owner, whose permissions it follows, where the host allows a token by name alone', () =>
+    play({ user: 'uma', options: { owner: async () => ({ scopes: ['inventory:read'] }) } }, async ({ page, world }) => {
+      await press(page, 'Create token')
+      const dialog = page.getByRole('dialog')
+      await dialog.getByLabel('Name').fill('Mine')
+      await dialog.getByText('Those of its owner', { exact: true }).click()
+      await confirm(page, 'Review')
+      await confirm(page, 'Create token')
+      await page.locator('[data-token]:not(:empty)').waitFor()
+      expect((await world.tokens.system.list()).items[0]).toMatchObject({
+        name: 'Mine',
+        inherit: true,
+        scopes: [],
+        ownerId: PEOPLE.uma?.id,
+      })
+    }))
+
+  it('ends with the person: all tokens of an owner are revoked at once', () =>
+    play({ before: seed }, async ({ page, world }) => {
+      await press(page, 'Revoke all')
+      const dialog = page.getByRole('dialog')
+      await dialog.getByText('Of one person', { exact: true }).click()
+      await dialog.getByLabel('Owner', { exact: true }).fill('erp')
+      await dialog.getByText('1 token will be revoked.').waitFor()
+      await dialog.getByLabel('Type erp to confirm').fill('erp')
+      await confirm(page, 'Revoke all of them')
+      await page.getByText('1 token revoked').waitFor()
+      expect((await world.tokens.system.list({ ownerId: 'erp' })).items[0]?.status).toBe('revoked')
+    }))
+})
+
+describe.skipIf(skip !== undefined)(`a new token in use ${skip ?? ''}`, () => {
+  const play = stage(path)
+
+  it('is shown in the languages of its users, with the request of the host, and saved as .env', () =>
+    play(
+      {
+        dashboard: {
+          exampleUrl: 'https://api.example.com/orders?limit=1',
+          exampleMethod: 'POST',
+          exampleBody: { note: `it's "new"` },
+          envName: 'ACME_TOKEN',
+        },
+      },
+      async ({ page }) => {
+        const token = await createByPage(page, 'ERP')
+        const shown = (): Promise<string | null> => page.locator('.snippet code').first().textContent()
+        await expect
+          .poll(shown)
+          .toBe(
+            `curl -X POST -H "Authorization: Bearer ${token}" -H "Content-Type: application/json" -d '{"note":"it'\\''s \\"new\\""}' 'https://api.example.com/orders?limit=1'`,
+          )
+        for (const [name, part] of [
+          ['fetch', `headers: { Authorization: 'Bearer ${token}', 'Content-Type': 'application/json' }`],
+          ['Python', `requests.request("POST", "https://api.example.com/orders?limit=1",`],
+          ['axios', `data: {"note":"it's \\"new\\""},`],
+          ['Go', `req.Header.Set("Authorization", "Bearer ${token}")`],
+        ] as const) {
+          await press(page, name)
+          await expect.poll(shown).toContain(part)
+        }
+        const saved = page.waitForEvent('download')
+        await press(page, 'Download as .env')
+        expect(await readFile(await (await saved).path(), 'utf8')).toBe(`ACME_TOKEN=${token}\n`)
+        // It was kept, so nobody is asked.
+        await confirm(page, 'I have stored it')
+        await expect.poll(() => page.getByRole('dialog').count()).toBe(0)
+        expect(await page.content()).not.toContain(token.slice(-40))
+      },
+    ))
+})
