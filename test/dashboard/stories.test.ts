@@ -143,14 +143,7 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
       await expect.poll(() => dialog.getByRole('checkbox', { name: /^inventory:read / }).isEnabled()).toBe(true)
       for (const name of ['orders:read', 'inventory:*', '@support'])
         await expect
-          .poll(
-            () =>
-              dialog
-                .locator('label', { has: page.getByText(name, { exact: true }) })
-                .getByRole('checkbox')
-                .isDisabled(),
-            { message: name },
-          )
+          .poll(() => dialog.locator(`label[data-scope="${name}"]`).getByRole('checkbox').isDisabled(), { message: name })
           .toBe(true)
       await dialog.getByText('At most 60 days from its creation.').waitFor()
       await expect.poll(() => dialog.getByRole('radio', { name: '90 days', exact: true }).count()).toBe(0)

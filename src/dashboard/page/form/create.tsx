@@ -90,7 +90,8 @@ export function Create({ onClose, onMade }: Props): JSX.Element {
     <Dialog
       key="form"
       title={t('form.create')}
-      size="large"
+      size="page"
+      aside={{ label: t('form.summary'), content: <Overview draft={draft} scopes={scopes} /> }}
       onClose={close}
       onSubmit={review}
       footer={

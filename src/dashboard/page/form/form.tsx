@@ -2,6 +2,7 @@ import type { JSX } from 'preact'
 import { t } from '../lib/text.js'
 import { useWorld } from '../lib/world.js'
 import { Pills, TextField } from '../ui/fields.js'
+import { ScopeChange } from './change.js'
 import type { Draft, Errors } from './draft.js'
 import { MetadataFields } from './metadata.js'
 import { ScopePicker } from './scopes.js'
@@ -69,6 +70,7 @@ export function TokenForm({ draft, errors, kept, onChange }: Props): JSX.Element
             onChange={(chosen) => change({ scopes: chosen })}
           />
         )}
+        {kept !== undefined && !draft.inherit && <ScopeChange before={kept} after={draft.scopes} />}
       </section>
       <Life draft={draft} errors={errors} limits={scopes.expiry} editing={editing} onChange={change} />
       <Reach draft={draft} errors={errors} me={me} onChange={change} />

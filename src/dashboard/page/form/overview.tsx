@@ -3,6 +3,7 @@ import { day, duration } from '../lib/format.js'
 import { t } from '../lib/text.js'
 import type { Scopes } from '../lib/types.js'
 import { type Draft, endsAt, resourcesOf } from './draft.js'
+import { risky } from './grid.js'
 
 /** The token in words, before it is made. */
 export function Overview({ draft, scopes }: { readonly draft: Draft; readonly scopes: Scopes }): JSX.Element {
@@ -13,7 +14,7 @@ export function Overview({ draft, scopes }: { readonly draft: Draft; readonly sc
   return (
     <div class="overview">
       <p class="overview-name" dir="auto">
-        {draft.name}
+        {draft.name || t('form.unnamed')}
       </p>
       {draft.description && (
         <p class="muted" dir="auto">
@@ -33,14 +34,16 @@ export function Overview({ draft, scopes }: { readonly draft: Draft; readonly sc
           ) : (
             <ul class="scope-overview">
               {draft.scopes.map((scope) => (
-                <li key={scope}>
+                <li key={scope} class={risky(scope) ? 'risk' : undefined}>
                   <code>{scope}</code> <span class="muted">{described.get(scope)}</span>
                 </li>
               ))}
             </ul>
           )}
         </Fact>
-        <Fact label={t('form.expires')}>{typeof end === 'number' ? day(end) : <span class="never">{t('form.never')}</span>}</Fact>
+        <Fact label={t('form.expires')}>
+          {typeof end !== 'number' ? <span class="never">{t('form.never')}</span> : Number.isNaN(end) ? '…' : day(end)}
+        </Fact>
         <Fact label={t('form.resources')}>
           {resources.length === 0
             ? t('detail.unrestricted')

@@ -4,9 +4,7 @@ import { t } from '../lib/text.js'
 import type { Me, Scopes } from '../lib/types.js'
 import { Banner } from '../ui/banner.js'
 import { Icon } from '../ui/icons.js'
-
-type Item = { readonly name: string; readonly description: string }
-type Section = { readonly title: string; readonly items: readonly Item[] }
+import { type Cell, gridOf, type Row, risky } from './grid.js'
 
 type Props = {
   readonly scopes: Scopes
@@ -18,17 +16,19 @@ type Props = {
   readonly onChange: (chosen: readonly string[]) => void
 }
 
-/** The catalogue by resource, with a search; only what may be granted can be chosen. */
+/** The catalogue as a grid of resources and actions, with a search and the groups as presets; only what may be granted can be chosen. */
 export function ScopePicker({ scopes, me, chosen, kept, error, onChange }: Props): JSX.Element {
   const [search, setSearch] = useState('')
-  const wanted = search.trim().toLowerCase()
-  const sections = sectionsOf(scopes, chosen)
-    .map(({ title, items }) => ({
-      title,
-      items: items.filter(({ name, description }) => `${title} ${name} ${description}`.toLowerCase().includes(wanted)),
-    }))
-    .filter(({ items }) => items.length > 0)
+  const { presets, actions, rows, others } = gridOf(scopes, chosen, search.trim().toLowerCase())
   const toggle = (name: string): void => onChange(chosen.includes(name) ? chosen.filter((one) => one !== name) : [...chosen, name])
+  const box = (cell: Cell): JSX.Element => (
+    <Box
+      cell={cell}
+      checked={chosen.includes(cell.name)}
+      locked={!me.grantable.includes(cell.name) && !kept.includes(cell.name)}
+      onToggle={() => toggle(cell.name)}
+    />
+  )
   return (
     <fieldset class="scopes">
       <legend>{t('form.scopes')}</legend>
@@ -49,54 +49,80 @@ export function ScopePicker({ scopes, me, chosen, kept, error, onChange }: Props
         </span>
       </div>
       {error && <p class="error">{error}</p>}
-      <div class="scope-list" role="group" aria-label={t('form.scopes')}>
-        {sections.length === 0 && <p class="muted none">{t('form.scopesMatch')}</p>}
-        {sections.map(({ title, items }) => (
-          <div class="scope-section" key={title} role="group" aria-label={title}>
-            <p class="scope-title">{title}</p>
-            {items.map(({ name, description }) => {
-              const locked = !me.grantable.includes(name) && !kept.includes(name)
-              return (
-                <label key={name} class={`scope ${locked ? 'locked' : ''}`} title={locked ? t('form.notYours') : undefined}>
-                  <input type="checkbox" checked={chosen.includes(name)} disabled={locked} onChange={() => toggle(name)} />
-                  <span>
-                    <code>{name}</code>
-                    <span class="scope-text">{description}</span>
-                    {locked && <span class="hidden">{t('form.notYours')}</span>}
-                  </span>
-                  {locked && <Icon name="lock" />}
-                </label>
-              )
-            })}
-          </div>
-        ))}
-      </div>
+      {presets.length > 0 && (
+        <div class="presets" role="group" aria-label={t('form.groups')}>
+          <span class="sub">{t('form.groups')}</span>
+          {presets.map((cell) => (
+            <span key={cell.name}>{box(cell)}</span>
+          ))}
+        </div>
+      )}
+      {rows.length > 0 && <Grid actions={actions} rows={rows} box={box} />}
+      {others.length > 0 && (
+        <div class="presets" role="group" aria-label={t('form.general')}>
+          {others.map((cell) => (
+            <span key={cell.name}>{box(cell)}</span>
+          ))}
+        </div>
+      )}
+      {presets.length + rows.length + others.length === 0 && <p class="muted none">{t('form.scopesMatch')}</p>}
       {chosen.length === 0 && <Banner tone="info">{t('form.scopesNone')}</Banner>}
+      {chosen.some(risky) && <Banner tone="danger">{t('form.wildcardWarning')}</Banner>}
     </fieldset>
   )
 }
 
-function sectionsOf({ items, groups, allowWildcard }: Scopes, chosen: readonly string[]): readonly Section[] {
-  const byWord = new Map<string, Item[]>()
-  for (const item of items) {
-    const word = item.name.includes(':') ? item.name.slice(0, item.name.indexOf(':')) : ''
-    byWord.set(word, [...(byWord.get(word) ?? []), item])
-  }
-  const sections = [...byWord].map(([word, own]) => ({
-    title: word === '' ? t('form.general') : word,
-    items: word === '' ? own : [...own, { name: `${word}:*`, description: t('form.wildcard', { name: word }) }],
-  }))
-  const everything = allowWildcard ? [{ title: t('form.general'), items: [{ name: '*', description: t('form.everything') }] }] : []
-  const named = groups.map((group) => ({ name: group.name, description: group.scopes.join(', ') }))
-  const listed = new Set(
-    [...sections, ...everything].flatMap((section) => section.items.map(({ name }) => name)).concat(named.map(({ name }) => name)),
+function Grid(props: {
+  readonly actions: readonly string[]
+  readonly rows: readonly Row[]
+  readonly box: (cell: Cell) => JSX.Element
+}): JSX.Element {
+  const { actions, rows, box } = props
+  return (
+    <div class="grid-frame">
+      <table class="grid">
+        <thead>
+          <tr>
+            <th scope="col">{t('form.resource')}</th>
+            {actions.map((action) => (
+              <th key={action} scope="col" class={action === '*' ? 'risk' : undefined}>
+                {action === '*' ? t('form.all') : action}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map(({ resource, cells }) => (
+            <tr key={resource}>
+              <th scope="row">
+                <code>{resource}</code>
+              </th>
+              {actions.map((action) => {
+                const cell = cells.get(action)
+                return <td key={action}>{cell !== undefined && box(cell)}</td>
+              })}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
   )
-  // What a token holds beside all this, such as a deeper wildcard, must be seen too.
-  const others = chosen.filter((name) => !listed.has(name)).map((name) => ({ name, description: '' }))
-  return [
-    ...(named.length > 0 ? [{ title: t('form.groups'), items: named }] : []),
-    ...everything,
-    ...sections,
-    ...(others.length > 0 ? [{ title: '…', items: others }] : []),
-  ]
+}
+
+function Box(props: {
+  readonly cell: Cell
+  readonly checked: boolean
+  readonly locked: boolean
+  readonly onToggle: () => void
+}): JSX.Element {
+  const { cell, checked, locked, onToggle } = props
+  const { name, description, label } = cell
+  const title = [name, description, locked ? t('form.notYours') : ''].filter(Boolean).join(' – ')
+  return (
+    <label class={`scope ${locked ? 'locked' : ''} ${risky(name) ? 'risk' : ''}`} title={title} data-scope={name}>
+      <input type="checkbox" aria-label={`${name} ${description}`} checked={checked} disabled={locked} onChange={onToggle} />
+      {label !== undefined && <code>{label}</code>}
+      {locked && <Icon name="lock" />}
+    </label>
+  )
 }

@@ -6,7 +6,8 @@ import { Icon } from './icons.js'
 
 type Props = {
   readonly title: ComponentChildren
-  readonly size?: 'small' | 'large'
+  /** `page`: as large as the window, for what is a page of its own. */
+  readonly size?: 'small' | 'large' | 'page'
   readonly role?: 'alertdialog'
   /** Escape and the cross. Whoever would lose something asks there. */
   readonly onClose: () => void
@@ -14,6 +15,8 @@ type Props = {
   readonly cross?: boolean
   /** Enter in a field. Absent: only a button decides. */
   readonly onSubmit?: () => void
+  /** Stands beside the rest, where there is room. */
+  readonly aside?: { readonly label: string; readonly content: ComponentChildren }
   readonly children: ComponentChildren
   readonly footer: ComponentChildren
 }
@@ -23,7 +26,7 @@ type Props = {
  * else to the title, so that Enter does nothing by accident. A click beside
  * it does nothing: what was typed, or is shown once, would be lost.
  */
-export function Dialog({ title, size = 'small', role, onClose, cross = true, onSubmit, children, footer }: Props): JSX.Element {
+export function Dialog({ title, size = 'small', role, onClose, cross = true, onSubmit, aside, children, footer }: Props): JSX.Element {
   const ref = useRef<HTMLDialogElement>(null)
   const id = useId()
   const close = useRef(onClose)
@@ -77,9 +80,17 @@ export function Dialog({ title, size = 'small', role, onClose, cross = true, onS
             </button>
           )}
         </header>
-        <section class="dialog-body" tabIndex={size === 'large' ? 0 : undefined} aria-labelledby={size === 'large' ? id : undefined}>
-          {children}
-        </section>
+        <div class="dialog-middle">
+          <section class="dialog-body" tabIndex={size === 'small' ? undefined : 0} aria-labelledby={size === 'small' ? undefined : id}>
+            {children}
+          </section>
+          {aside !== undefined && (
+            <section class="dialog-aside" tabIndex={size === 'page' ? 0 : undefined} aria-label={aside.label}>
+              <p class="sub">{aside.label}</p>
+              {aside.content}
+            </section>
+          )}
+        </div>
         <footer>{footer}</footer>
       </form>
     </dialog>

@@ -1,0 +1,57 @@
+import { t } from '../lib/text.js'
+import type { Scopes } from '../lib/types.js'
+
+/** One thing that can be granted. `label` stands beside its box where no head of a column names it. */
+export type Cell = { readonly name: string; readonly description: string; readonly label?: string }
+
+/** The scopes of one resource, by action. */
+export type Row = { readonly resource: string; readonly cells: ReadonlyMap<string, Cell> }
+
+export type Grid = {
+  /** The groups. */
+  readonly presets: readonly Cell[]
+  /** The heads of the columns: what most resources have comes first, everything (`*`) last. */
+  readonly actions: readonly string[]
+  readonly rows: readonly Row[]
+  /** What has no place in the grid. */
+  readonly others: readonly Cell[]
+}
+
+/** Does it also give what is added later? */
+export const risky = (name: string): boolean => name === '*' || name.endsWith(':*')
+
+/** The catalogue as a grid, cut to what a search finds. */
+export function gridOf({ items, groups, allowWildcard }: Scopes, chosen: readonly string[], wanted: string): Grid {
+  const finds = ({ name, description }: Cell): boolean => `${name} ${description}`.toLowerCase().includes(wanted)
+  const presets = groups.map(({ name, scopes }) => ({ name, description: scopes.join(', '), label: name }))
+  const parted = items.filter(({ name }) => name.includes(':'))
+  const resources = [...new Set(parted.map(({ name }) => resourceOf(name)))]
+  const wildcards = resources.map((resource) => ({ name: `${resource}:*`, description: t('form.wildcard', { name: resource }) }))
+  const cells: readonly Cell[] = [...parted, ...wildcards]
+  const found = cells.filter(finds)
+  const rows = resources.map((resource) => ({
+    resource,
+    cells: new Map(found.filter(({ name }) => resourceOf(name) === resource).map((cell) => [actionOf(cell.name), cell])),
+  }))
+  const general = items.filter(({ name }) => !name.includes(':')).map((item) => ({ ...item, label: item.name }))
+  const everything = allowWildcard ? [{ name: '*', description: t('form.everything'), label: t('form.everything') }] : []
+  const listed = new Set([...presets, ...cells, ...general, ...everything].map(({ name }) => name))
+  // What a token holds beside all this, such as a deeper wildcard, must be seen too.
+  const strange = chosen.filter((name) => !listed.has(name)).map((name) => ({ name, description: '', label: name }))
+  return {
+    presets: presets.filter(finds),
+    actions: byUse(found.map(({ name }) => actionOf(name))),
+    rows: rows.filter((row) => row.cells.size > 0),
+    others: [...general, ...everything, ...strange].filter(finds),
+  }
+}
+
+const resourceOf = (name: string): string => name.slice(0, name.indexOf(':'))
+const actionOf = (name: string): string => name.slice(name.indexOf(':') + 1)
+
+function byUse(actions: readonly string[]): readonly string[] {
+  const counts = new Map<string, number>()
+  for (const action of actions) counts.set(action, (counts.get(action) ?? 0) + 1)
+  const rank = (action: string): number => (action === '*' ? -1 : (counts.get(action) ?? 0))
+  return [...counts.keys()].sort((a, b) => rank(b) - rank(a))
+}

@@ -1,0 +1,57 @@
+import { describe, expect, it } from 'vitest'
+import { findChromium } from './support/browser.js'
+import { chooseEveryClient, confirm, press, stage } from './support/stage.js'
+
+const { path = '', skip } = findChromium()
+
+describe.skipIf(skip !== undefined)(`what a token may do ${skip ?? ''}`, () => {
+  const play = stage(path)
+
+  it('is a grid of resources and actions, with groups as presets, wildcards in red and a live summary', () =>
+    play({ options: { allowWildcard: true } }, async ({ page, world }) => {
+      await press(page, 'Create token')
+      const dialog = page.getByRole('dialog')
+      const heads = await dialog.getByRole('columnheader').allTextContents()
+      expect(heads).toEqual(['Resource', 'read', 'write', 'transfer', 'refund', 'manage', 'All (*)'])
+      expect(await dialog.getByRole('rowheader').allTextContents()).toEqual(['inventory', 'orders', 'billing', 'webhooks'])
+      const summary = dialog.getByRole('region', { name: 'Summary' })
+      await dialog.getByLabel('Name').fill('Grid')
+      await chooseEveryClient(page)
+      await dialog.getByRole('checkbox', { name: /^orders:read / }).check()
+      await dialog.getByRole('checkbox', { name: /^@finance / }).check()
+      await summary.getByText('See orders and their lines').waitFor()
+      await summary.getByText('@finance').waitFor()
+      expect(await dialog.getByText('A wildcard also gives whatever is added later.').count()).toBe(0)
+      const wildcard = dialog.getByRole('checkbox', { name: /^billing:\* / })
+      await wildcard.check()
+      await dialog.getByText('A wildcard also gives whatever is added later.').waitFor()
+      const red = await dialog
+        .locator('label[data-scope="billing:*"]')
+        .evaluate((node) => (getComputedStyle(node).color.match(/\d+/g) ?? []).map(Number))
+      expect(red[0]).toBeGreaterThan((red[1] ?? 0) * 2)
+      await dialog.getByRole('searchbox', { name: 'Search scopes' }).fill('invoices')
+      await expect.poll(() => dialog.getByRole('rowheader').allTextContents()).toEqual(['billing'])
+      await confirm(page, 'Review')
+      await confirm(page, 'Create token')
+      await page.locator('[data-token]:not(:empty)').waitFor()
+      expect((await world.tokens.system.list()).items[0]?.scopes).toEqual(['orders:read', '@finance', 'billing:*'])
+    }))
+
+  it('is shown before and after an edit, with what that adds and takes away', () =>
+    play(
+      { before: ({ tokens }) => tokens.system.create({ name: 'ERP', scopes: ['orders:read', 'inventory:read'] }) },
+      async ({ page, world }) => {
+        await page.getByRole('link', { name: 'ERP' }).click()
+        await press(page, 'Edit')
+        const dialog = page.getByRole('dialog')
+        const change = dialog.getByRole('region', { name: 'Permissions before and after' })
+        expect(await change.count()).toBe(0)
+        await dialog.getByRole('checkbox', { name: /^orders:read / }).uncheck()
+        await dialog.getByRole('checkbox', { name: /^orders:write / }).check()
+        await expect.poll(() => change.getByRole('status').textContent()).toBe('Added: orders:write. Removed: orders:read.')
+        await confirm(page, 'Save changes')
+        await page.getByText('Changes saved').waitFor()
+        expect((await world.tokens.system.list()).items[0]?.scopes).toEqual(['inventory:read', 'orders:write'])
+      },
+    ))
+})
