@@ -21,7 +21,7 @@ export type DashboardOptions = {
   readonly theme?: 'auto' | 'light' | 'dark' | undefined
   /** A language tag for dates and numbers. @default the reader's */
   readonly locale?: string | undefined
-  /** The language of the texts. @default 'en' */
+  /** The language of the texts: English, German (`de`) and Arabic (`ar`) come with the page. @default 'en' */
   readonly language?: string | undefined
   /** The font of the page, as CSS has it: `Inter, sans-serif`. It is not loaded from anywhere. */
   readonly font?: string | undefined
@@ -41,7 +41,7 @@ export type DashboardOptions = {
   readonly metadata?: readonly { readonly key: string; readonly label: string }[] | undefined
   /** Origins whose pages may show this one in a frame, such as `https://app.example.com`, or `'self'`. @default none */
   readonly frameAncestors?: readonly string[] | undefined
-  /** Texts to use in place of the English ones, by key. */
+  /** Texts to use in place of those of the language, by key. */
   readonly texts?: DashboardTexts | undefined
   /** Where people sign in: a path on the host. It is offered to those who are not signed in. */
   readonly signIn?: string | undefined

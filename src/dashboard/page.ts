@@ -1,5 +1,6 @@
 import { readableOn, softOn, textOn } from './colour.js'
 import type { Color, DashboardSettings } from './options.js'
+import { textsOf } from './texts/languages.js'
 
 /** The backgrounds of the two themes, as page.css has them. */
 const SURFACES = { light: '#ffffff', dark: '#161a21' } as const
@@ -27,14 +28,15 @@ export function policyOf({ logo, frameAncestors = [] }: DashboardSettings): stri
  */
 export function documentOf(settings: DashboardSettings, folder: string): string {
   const { theme, language, title, accent: _, font: __, radius: ___, colors: ____, frameAncestors: _____, ...chosen } = settings
-  const config = JSON.stringify({ ...chosen, title })
+  const texts = { ...textsOf(language), ...chosen.texts }
+  const config = JSON.stringify({ ...chosen, title, ...(Object.keys(texts).length > 0 && { texts }) })
   return `<!doctype html>
 <html lang="${escapeHtml(language)}" dir="${directionOf(language)}" data-theme="${theme}" data-config="${escapeHtml(config)}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="robots" content="noindex">
-<title>${escapeHtml(title ?? 'API tokens')}</title>
+<title>${escapeHtml(title ?? texts['app.title'] ?? 'API tokens')}</title>
 <link rel="icon" href="${escapeHtml(folder)}icon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="${escapeHtml(folder)}page.css">
 <script type="module" src="${escapeHtml(folder)}page.js"></script>

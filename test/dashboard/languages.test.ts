@@ -1,0 +1,71 @@
+import { describe, expect, it } from 'vitest'
+import { languages, textsOf } from '../../src/dashboard/texts/languages.js'
+import { texts } from '../../src/dashboard/texts.js'
+import { findChromium } from './support/browser.js'
+import { seed } from './support/seed.js'
+import { press, stage } from './support/stage.js'
+
+const { path = '', skip } = findChromium()
+const FORM = /\.(zero|one|two|few|many)$/
+const blanksOf = (text: string): readonly string[] =>
+  [...new Set([...text.matchAll(/\{(\w+)\}/g)].map(([, blank = '']) => blank.toLowerCase().replace(/s$/, '')))].sort()
+
+describe.each(Object.keys(languages))('the texts of %s', (language) => {
+  const translated: { readonly [key: string]: string | undefined } = languages[language] ?? {}
+  const english: { readonly [key: string]: string } = texts
+
+  it('are there for every English text', () => {
+    expect(Object.keys(english).filter((key) => !FORM.test(key) && !translated[key])).toEqual([])
+  })
+
+  it('have the blanks of the English ones, and use no others', () => {
+    const wrong = Object.entries(translated).flatMap(([key, text = '']) => {
+      const wanted = blanksOf(english[key.replace(FORM, '')] ?? '')
+      const found = blanksOf(text)
+      const missing = FORM.test(key) ? [] : wanted.filter((blank) => blank !== 'client' && !found.includes(blank))
+      return [...missing, ...found.filter((blank) => blank !== 'client' && !wanted.includes(blank))].map((blank) => `${key}: ${blank}`)
+    })
+    expect(wrong).toEqual([])
+  })
+})
+
+describe('a language', () => {
+  it('is found by its tag, whatever the region; another one has no texts here', () => {
+    expect(textsOf('de-AT')).toBe(languages.de)
+    expect(textsOf('AR')).toBe(languages.ar)
+    for (const other of ['en', 'fr', 'constructor', '__proto__', '']) expect(textsOf(other)).toBeUndefined()
+  })
+})
+
+describe.skipIf(skip !== undefined)(`the page in other languages ${skip ?? ''}`, () => {
+  const play = stage(path)
+
+  it('is German, with the nouns of the host', () =>
+    play({ before: seed, dashboard: { language: 'de', clientName: { one: 'Firma', many: 'Firmen' } } }, async ({ page }) => {
+      await page.getByRole('heading', { name: 'API-Tokens' }).waitFor()
+      await page.getByRole('columnheader', { name: 'Firma' }).waitFor()
+      await page.getByRole('button', { name: '1 Rotation fällig' }).waitFor()
+      await press(page, 'Token erstellen')
+      const dialog = page.getByRole('dialog', { name: 'Token erstellen' })
+      await dialog.getByText('Alle Firmen', { exact: true }).click()
+      await dialog.getByText('Dieses Token gilt für alle Firmen, auch für später hinzugefügte.').waitFor()
+      await dialog.getByRole('button', { name: 'Prüfen' }).click()
+      await dialog.getByText('Geben Sie ihm einen Namen.').waitFor()
+    }))
+
+  it('is Arabic, from right to left and with its plurals, and cuts nothing off', () =>
+    play({ before: seed, dashboard: { language: 'ar' } }, async ({ page }) => {
+      await expect.poll(() => page.locator('html').getAttribute('dir')).toBe('rtl')
+      await page.getByRole('heading', { name: 'رموز API' }).waitFor()
+      await page.getByRole('button', { name: /^(12|١٢) رمزًا$/ }).waitFor()
+      for (const width of [320, 390, 1280, 1440]) {
+        await page.setViewportSize({ width, height: 900 })
+        await expect
+          .poll(() => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth))
+          .toBeLessThanOrEqual(0)
+      }
+      await page.getByRole('button', { name: 'إجراءات Price feed' }).click()
+      await page.getByRole('menuitem', { name: 'إلغاء نهائي' }).click()
+      await page.getByRole('dialog').getByText('الاستدعاءات في 24 ساعة').waitFor()
+    }))
+})
