@@ -86,4 +86,5 @@ export const app: DashboardTexts = {
   'leave.secret.text': 'لم تنسخه ولم تنزّله، ولا يمكن عرضه مرة أخرى.',
   'leave.secret.close': 'الإغلاق دون نسخ',
   'leave.secret.stay': 'العودة إلى الرمز',
+  'code.token_limit_reached': 'بلغ عدد الرموز الحد المسموح به.',
 }

@@ -132,4 +132,6 @@ export const detail: DashboardTexts = {
   'field.updatedAt': 'آخر تغيير',
   'field.status': 'الحالة',
   'field.deactivatedReach': 'عطّله',
+  'audit.token.reused': 'استخدمه بعد تدويره',
+  'audit.management.refused': 'رُفض تغيير طلبه',
 }

@@ -82,4 +82,5 @@ export const app: DashboardTexts = {
   'leave.secret.text': 'Sie haben es weder kopiert noch heruntergeladen, und es kann nicht noch einmal angezeigt werden.',
   'leave.secret.close': 'Ohne Kopie schließen',
   'leave.secret.stay': 'Zurück zum Token',
+  'code.token_limit_reached': 'Mehr Tokens sind nicht erlaubt.',
 }

@@ -134,4 +134,6 @@ export const detail: DashboardTexts = {
   'field.updatedAt': 'Zuletzt geändert',
   'field.status': 'Status',
   'field.deactivatedReach': 'Deaktiviert von',
+  'audit.token.reused': 'hat es nach der Rotation benutzt',
+  'audit.management.refused': 'durfte etwas nicht ändern',
 }
