@@ -7,7 +7,7 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import type { BulkResult, NodeLease, TokenStore } from 'latchkey'
 import { listEvents, listTokens, readFeed, reportUsage } from './custom-store/queries.js'
-import { apply, conflictOf, emptyState, exceededCap, type Line, type State } from './custom-store/state.js'
+import { apply, conflictOf, emptyState, exceededCap, keyOf, type Line, type State } from './custom-store/state.js'
 
 /** The file while it is open, and what its lines add up to. */
 type Log = { readonly file: FileHandle; readonly state: State; size: number }
@@ -112,6 +112,14 @@ export function logStore(path: string): TokenStore {
       wakes.add(subscription)
       return () => void wakes.delete(subscription)
     },
+
+    consumers: async (prefix) => [...(await log()).state.consumers.values()].filter((state) => state.prefix === prefix),
+    saveConsumer: (state) =>
+      inTurn(async (log) => {
+        if ((log.state.consumers.get(keyOf(state))?.version ?? 0) !== state.version - 1) return false
+        await write(log, { do: 'consumer', state })
+        return true
+      }),
 
     // Leases need no file: when this process ends, so does the only node.
     renewLease: (lease) => void leases.set(lease.nodeId, lease),

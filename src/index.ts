@@ -23,6 +23,7 @@ export type { ErrorBody } from './http/refuse.js'
 export type { AnyScope, ResourceSource, ResourceSources, ScopeArguments } from './http/requirement.js'
 export type {
   Authenticator,
+  ConsumeOptions,
   EventsInput,
   IfVersion,
   Latchkey,

@@ -2,7 +2,7 @@ import type { RequestSignal } from './cache/signals.js'
 import { type Code, InvalidInputError, type RefusalCode } from './errors.js'
 import type { Actor } from './model/actor.js'
 import { aboutCopies } from './model/copies.js'
-import type { AuditAction, AuditEvent, LeakInput, LeakReported } from './model/event.js'
+import type { AuditAction, AuditEvent, EventConsumer, EventHandler, LeakInput, LeakReported } from './model/event.js'
 import type { MaybePromise, Resources } from './model/json.js'
 import type { Introspection, Principal, RateState, Verification, VerifyContext } from './model/principal.js'
 import type { CreateInput, Duration, InstantInput, Minted, Page, Replayed, TokenRecord, TokenStatus, UpdateInput } from './model/record.js'
@@ -41,7 +41,24 @@ export type EventsInput = {
   readonly to?: InstantInput | undefined
   /** 1 to 1000. @default 50 */
   readonly limit?: number | undefined
+  /**
+   * `oldest` follows the audit: a page with events always has a `nextCursor`, behind which whatever is written later stands. No event is skipped or
+   * comes twice, however many nodes write meanwhile.
+   *
+   * @default 'newest'
+   */
+  readonly order?: 'newest' | 'oldest' | undefined
   readonly cursor?: string | undefined
+  /** With `order: 'oldest'`, another name of `cursor`: go on behind this page's end. */
+  readonly after?: string | undefined
+}
+
+/** How `consume` works. */
+export type ConsumeOptions = {
+  /** Where a name begins that no node has used before: with the oldest event that is kept, or with what comes from now on. @default 'start' */
+  readonly from?: 'start' | 'now' | undefined
+  /** How long a handler may take for one event, 1 s to an hour; then its `signal` fires, and the event is tried again. @default '60s' */
+  readonly timeout?: Duration | undefined
 }
 
 /** What `usage` is cut to. */
@@ -108,7 +125,7 @@ export interface TokenHandle<S extends string = string> {
   revoke(id: string, input?: RevokeInput): Promise<TokenRecord>
   /** Ends every token of a tenant, of an owner, of both at once, or all that the actor may see. */
   revokeAll(input: RevokeAllInput): Promise<{ readonly count: number }>
-  /** One page of the audit, newest first. */
+  /** One page of the audit, newest first unless `order` says otherwise. */
   events(input?: EventsInput): Promise<Page<AuditEvent>>
   /** What a token was used for. */
   usage(id: string, range?: UsageInput): Promise<UsageReport>
@@ -120,6 +137,21 @@ export interface TokenHandle<S extends string = string> {
   ownerChanged(owner: OwnerInput): Promise<void>
   /** Puts into the audit that a token was found where it should not be, and acts on it. Repeating a report changes nothing. */
   reportLeak(input: LeakInput): Promise<LeakReported>
+  /**
+   * Hands every audit event to a handler: in order, at least once, on one node at a time, however many nodes call this under the same name. The
+   * position of a name is kept in the store. Needs an actor who sees every event, such as `tokens.system`.
+   *
+   * It runs until `stop()` or `close()`, and keeps the process alive until then. A handler that fails is given the same event again, after growing
+   * waits up to 30 s.
+   *
+   * @example
+   * ```ts
+   * const siem = tokens.system.consume('siem', async (event, { signal }) => {
+   *   await fetch(url, { method: 'POST', body: JSON.stringify(event), signal })
+   * })
+   * ```
+   */
+  consume(name: string, handler: EventHandler, options?: ConsumeOptions): EventConsumer
   /** Removes tokens that were revoked or expired before the instant, with their usage; their audit stays. Needs an actor who sees every token. */
   prune(input: { readonly before: InstantInput }): Promise<{ readonly count: number }>
 }

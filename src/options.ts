@@ -69,7 +69,10 @@ export type LatchkeyOptions<S extends string = string> = {
   readonly onReuse?: 'revoke_lineage'
   /** For each call to the store or a hook. @default '2s' */
   readonly deadline?: Duration
-  /** Told of every audit event after it is durable; its faults change nothing. */
+  /**
+   * Told of an audit event once it is durable, on the node that wrote it; its faults change nothing. It promises no more: a crash may lose
+   * events, and those of other nodes do not come. `consume` gives every event.
+   */
   readonly onEvent?: (event: AuditEvent) => unknown
   /** Milliseconds since the Unix epoch. For tests. @default Date.now */
   readonly clock?: () => number

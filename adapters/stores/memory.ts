@@ -1,11 +1,12 @@
-import type { ListedEvent, StoredEvent } from '../../src/model/event.js'
 import type { StoredToken } from '../../src/model/record.js'
 import { bulkEvents } from '../../src/store/bulk-events.js'
 import { compileFilter } from '../../src/store/compile-filter.js'
 import type { Change, CommitResult, NodeLease, TokenCap, TokenFilter, TokenStore } from '../../src/store/port.js'
+import { createConsumers } from './memory/consumers.js'
+import { createEvents } from './memory/events.js'
 import { createFeed, type FeedEntry } from './memory/feed.js'
 import { frozenCopy } from './memory/frozen-copy.js'
-import { countsFor, matcherOf, matchesEventQuery } from './memory/match.js'
+import { countsFor, matcherOf } from './memory/match.js'
 import { createRecords } from './memory/records.js'
 import { createUsage } from './memory/usage.js'
 
@@ -30,14 +31,9 @@ export function memoryStore(): TokenStore {
   const records = createRecords()
   const usage = createUsage()
   const feed = createFeed(FEED_HISTORY)
-  const events: ListedEvent[] = []
-  const eventIds = new Set<string>()
+  const events = createEvents()
+  const consumers = createConsumers()
   const leases = new Map<string, NodeLease>()
-
-  const writeEvent = (event: StoredEvent): void => {
-    eventIds.add(event.id)
-    events.push(frozenCopy({ ...event, seq: events.length + 1 }))
-  }
 
   /** The first id that stands in the way of a change. */
   function conflictOf(change: Change): string | undefined {
@@ -53,7 +49,7 @@ export function memoryStore(): TokenStore {
     }
     const told = new Set<string>()
     for (const { id } of change.events) {
-      if (told.has(id) || eventIds.has(id)) return id
+      if (told.has(id) || events.has(id)) return id
       told.add(id)
     }
     return undefined
@@ -85,7 +81,7 @@ export function memoryStore(): TokenStore {
       records.remove(id)
       usage.remove(id)
     }
-    for (const event of told) writeEvent(event)
+    for (const event of told) events.append(event)
     feed.append([
       ...written.map(({ id }): FeedEntry => ({ tokenId: id })),
       ...gone.map((id): FeedEntry => ({ tokenId: id })),
@@ -121,7 +117,7 @@ export function memoryStore(): TokenStore {
     commit,
 
     revokeWhere(filter, stamp, event) {
-      if (eventIds.has(event.id)) throw new Error(`memory store: there is an event with the id ${event.id} already, nothing was revoked`)
+      if (events.has(event.id)) throw new Error(`memory store: there is an event with the id ${event.id} already, nothing was revoked`)
       const matches = compileFilter(filter)
       const matching = [...candidates(filter)].filter((token) => token.revokedAt === undefined && matches(token))
       const touched = new Map<string | undefined, number>()
@@ -130,22 +126,12 @@ export function memoryStore(): TokenStore {
         records.put(frozenCopy({ ...token, ...stamp, updatedAt: stamp.revokedAt, version: token.version + 1 }))
       }
       const told = frozenCopy(bulkEvents(event, touched))
-      for (const each of told) writeEvent(each)
+      for (const each of told) events.append(each)
       if (matching.length > 0) feed.append([{ bulk: frozenCopy(filter) }])
       return { count: matching.length, events: told }
     },
 
-    events(query) {
-      const page: ListedEvent[] = []
-      // Seqs are 1, 2, 3 …, so the event with seq n stands at index n - 1.
-      const start = query.after === undefined ? events.length : Math.min(events.length, query.after - 1)
-      for (let index = start - 1; index >= 0 && page.length < query.limit; index -= 1) {
-        const event = events[index]
-        if (event !== undefined && matchesEventQuery(event, query)) page.push(event)
-      }
-      return page
-    },
-
+    events: (query) => events.page(query),
     changes: (after, limit) => feed.read(after, limit),
     subscribe: (wake) => feed.subscribe(wake),
     reached: (cursor, target) => feed.reached(cursor, target),
@@ -160,6 +146,9 @@ export function memoryStore(): TokenStore {
     },
 
     leases: (now) => [...leases.values()].filter(({ expiresAt }) => now < expiresAt),
+
+    consumers: (prefix) => consumers.of(prefix),
+    saveConsumer: (state) => consumers.save(state),
 
     close() {
       feed.quiet()

@@ -8,6 +8,7 @@ import { begin, type RedisWarning } from './redis/begin.js'
 import { createBulk } from './redis/bulk.js'
 import { type IoredisClient, isRedisClient, type NodeRedisClient, type RedisClient } from './redis/client.js'
 import { givenConnection, ownConnection } from './redis/connection.js'
+import { readConsumers, saveConsumer } from './redis/consumers.js'
 import { isKeyPrefix, KEY_PREFIX, rootOf } from './redis/keys.js'
 import { judgeUrl, openClient, readSocket } from './redis/open.js'
 import { checked } from './redis/round-trip.js'
@@ -78,6 +79,8 @@ export function redisStore(options: RedisStoreOptions): TokenStore {
     usage: (query) => reportUsage(connection, query),
     renewLease: (lease) => renewLease(connection, lease),
     leases: (now) => readLeases(connection, now),
+    consumers: (prefix) => readConsumers(connection, prefix),
+    saveConsumer: (state) => saveConsumer(connection, state),
     reached: hasReached,
     async migrate() {
       for (const warning of await begin(connection)) onWarning(warning)

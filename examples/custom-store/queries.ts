@@ -64,7 +64,7 @@ export function listTokens(state: State, query: ListQuery): ListedToken[] {
 
 export function listEvents(
   state: State,
-  { prefix, tokenId, bulk, tenantIds, actions, createdBy, actorId, from, to, after, limit }: EventQuery,
+  { prefix, tokenId, bulk, tenantIds, actions, createdBy, actorId, from, to, order, after, limit }: EventQuery,
 ): ListedEvent[] {
   const rows = state.events.filter((event) => {
     const isAbout = (tokenId === undefined || event.tokenId === tokenId) && (createdBy === undefined || event.createdBy === createdBy)
@@ -77,10 +77,10 @@ export function listEvents(
       (actorId === undefined || event.actorId === actorId) &&
       (from === undefined || event.at >= from) &&
       (to === undefined || event.at < to) &&
-      (after === undefined || event.seq < after)
+      (after === undefined || (order === 'oldest' ? event.seq > after : event.seq < after))
     )
   })
-  return rows.reverse().slice(0, limit)
+  return (order === 'oldest' ? rows : rows.reverse()).slice(0, limit)
 }
 
 export function reportUsage(state: State, { tokenIds, from = 0, to = Number.POSITIVE_INFINITY }: UsageQuery): UsageRows {

@@ -1,6 +1,7 @@
 import type {
   BulkResult,
   Change,
+  ConsumerState,
   LastUse,
   ListedEvent,
   OwnerChange,
@@ -19,6 +20,7 @@ export type Line =
   | { readonly do: 'change'; readonly change: Change }
   | { readonly do: 'revoke'; readonly filter: TokenFilter; readonly stamp: RevocationStamp; readonly event: StoredEvent }
   | { readonly do: 'usage'; readonly batch: UsageBatch }
+  | { readonly do: 'consumer'; readonly state: ConsumerState }
 
 type FeedEntry = { readonly id?: string; readonly owner?: OwnerChange; readonly bulk?: TokenFilter }
 
@@ -34,6 +36,7 @@ export type State = {
   readonly lastUses: Map<string, LastUse>
   /** The highest `seq` of each node whose usage was counted. */
   readonly batches: Map<string, number>
+  readonly consumers: Map<string, ConsumerState>
 }
 
 export function emptyState(): State {
@@ -46,6 +49,7 @@ export function emptyState(): State {
     addresses: new Map(),
     lastUses: new Map(),
     batches: new Map(),
+    consumers: new Map(),
   }
 }
 
@@ -75,8 +79,14 @@ function countsFor(token: StoredToken, { prefix, tenantId, ownerId, now }: Token
 export function apply(state: State, line: Line): BulkResult {
   if (line.do === 'revoke') return applyRevocation(state, line)
   if (line.do === 'change') applyChange(state, line.change)
+  else if (line.do === 'consumer') state.consumers.set(keyOf(line.state), line.state)
   else applyUsage(state, line.batch)
   return { count: 0, events: [] }
+}
+
+/** Under which name a consumer is kept. */
+export function keyOf({ prefix, name }: Pick<ConsumerState, 'prefix' | 'name'>): string {
+  return JSON.stringify([prefix, name])
 }
 
 function tell(state: State, event: StoredEvent): void {

@@ -82,6 +82,23 @@ export type AuditEvent = {
   readonly details?: JsonObject
 }
 
+/**
+ * What a consumer calls for each event, one at a time. It has taken the event once what it answers has resolved.
+ *
+ * An event may come again, with the same `id`: after a failure, and after a crash.
+ */
+export type EventHandler = (
+  event: AuditEvent,
+  context: { /** Fires when nobody waits for this call any more: it took too long, or the consumer stops. */ readonly signal: AbortSignal },
+) => unknown
+
+/** A named consumer of audit events on this node. */
+export type EventConsumer = {
+  readonly name: string
+  /** Waits for a handler that is under way, for `deadline` at most, keeps the position, and lets another node go on. */
+  stop(): Promise<void>
+}
+
 /** What to do with a token that was found where it should not be. */
 export type LeakAction = 'revoke' | 'deactivate' | 'notify'
 

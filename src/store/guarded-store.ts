@@ -10,6 +10,7 @@ import type {
   BulkResult,
   Change,
   CommitResult,
+  ConsumerState,
   EventQuery,
   FeedPage,
   ListQuery,
@@ -18,7 +19,7 @@ import type {
   TokenFilter,
   TokenStore,
 } from './port.js'
-import { readBulkResult, readFeedPage } from './read-answers.js'
+import { readBulkResult, readConsumers, readEvents, readFeedPage } from './read-answers.js'
 import { readStored } from './read-stored.js'
 
 const SETUP_DEADLINE_MS = 60_000
@@ -107,7 +108,7 @@ export class GuardedStore {
     return await this.#manage(
       'events',
       () => this.#store.events(query),
-      (answer) => this.#rows(answer, 'events') as readonly ListedEvent[],
+      (answer) => this.#sound(readEvents(answer, query), 'events'),
     )
   }
 
@@ -151,6 +152,22 @@ export class GuardedStore {
       'leases',
       () => this.#store.leases(now),
       (answer) => this.#rows(answer, 'leases') as readonly NodeLease[],
+    )
+  }
+
+  async consumers(prefix: string): Promise<readonly ConsumerState[]> {
+    return await this.#manage(
+      'consumers',
+      () => this.#store.consumers(prefix),
+      (answer) => this.#sound(readConsumers(answer, prefix), 'consumers'),
+    )
+  }
+
+  async saveConsumer(state: ConsumerState): Promise<boolean> {
+    return await this.#manage(
+      'saveConsumer',
+      () => this.#store.saveConsumer(state),
+      (answer) => this.#sound(typeof answer === 'boolean' ? answer : undefined, 'saveConsumer'),
     )
   }
 

@@ -12,6 +12,8 @@ export const STORE_METHODS = [
   'usage',
   'renewLease',
   'leases',
+  'consumers',
+  'saveConsumer',
 ] as const
 
 /** The methods of the port that do I/O and that a store may leave out. */

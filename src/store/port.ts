@@ -52,7 +52,7 @@ export type ListQuery = TokenFilter & {
 /** A bulk revocation as it concerns one tenant; without a tenant, as it concerns the tokens that have none. */
 export type BulkPart = { readonly bulkId: string; readonly tenantId?: string }
 
-/** Asks for one page of audit events, newest first (`seq` descending). */
+/** Asks for one page of audit events, newest first (`seq` descending) unless `order` says otherwise. */
 export type EventQuery = {
   readonly prefix: string
   readonly tokenId?: string
@@ -71,9 +71,23 @@ export type EventQuery = {
   readonly to?: number
   /** Only events about tokens that this actor created; not asked of those that `bulk` adds. */
   readonly createdBy?: string
-  /** Only events with a smaller `seq`. */
+  /** Oldest first: `seq` ascending. Every event that is committed later than one that was answered stands behind it. */
+  readonly order?: 'oldest'
+  /** Only events behind this `seq` in the order asked for: smaller ones, or with `order: 'oldest'` larger ones. */
   readonly after?: number
   readonly limit: number
+}
+
+/** Where a named consumer of a prefix's audit events stands, and who reads for it. */
+export type ConsumerState = {
+  readonly prefix: string
+  readonly name: string
+  /** 1, 2, 3 …: one more with every change. */
+  readonly version: number
+  /** The `seq` of the last event that was handled; 0 before the first one. */
+  readonly position: number
+  /** Who reads. Absent: nobody. */
+  readonly holder?: string
 }
 
 /** An owner whose permissions changed in one tenant; without a tenant, in all of them. */
@@ -174,6 +188,13 @@ export interface TokenStore {
   renewLease(lease: NodeLease): MaybePromise<void>
   /** The leases that have not run out at `now`. */
   leases(now: number): MaybePromise<readonly NodeLease[]>
+  /** The consumers of a prefix, each as it is now, in any order. */
+  consumers(prefix: string): MaybePromise<readonly ConsumerState[]>
+  /**
+   * A compare-and-set: writes the state, good only if the stored version is one less, or for version 1 if nothing is stored under this prefix
+   * and name. Answers whether it was written.
+   */
+  saveConsumer(state: ConsumerState): MaybePromise<boolean>
   /** Is the feed position `cursor` at or past `target`? Both came from `changes`. */
   reached(cursor: string, target: string): boolean
   /** Creates or upgrades what the store needs. Called once before the first use; must be safe to race and to repeat. */

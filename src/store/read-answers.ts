@@ -1,5 +1,5 @@
-import type { StoredEvent } from '../model/event.js'
-import type { BulkResult, FeedPage, OwnerChange, TokenFilter } from './port.js'
+import type { ListedEvent, StoredEvent } from '../model/event.js'
+import type { BulkResult, ConsumerState, EventQuery, FeedPage, OwnerChange, TokenFilter } from './port.js'
 
 /** What a bulk revocation answered, or `undefined` where it makes no sense. What an event says beside tenant and count is what it was told to say. */
 export function readBulkResult(answer: unknown, template: StoredEvent): BulkResult | undefined {
@@ -17,6 +17,29 @@ export function readBulkResult(answer: unknown, template: StoredEvent): BulkResu
     read.push({ ...said, id, count: touched, ...(tenantId !== undefined && { tenantId }) })
   }
   return { count, events: read }
+}
+
+/** A page of the audit, or `undefined` where it is not in the order asked for: whoever read on behind it would skip events, or turn in a circle. */
+export function readEvents(answer: unknown, { order, after, limit }: EventQuery): readonly ListedEvent[] | undefined {
+  if (!Array.isArray(answer) || answer.length > limit) return undefined
+  const direction = order === 'oldest' ? 1 : -1
+  let last = after
+  for (const event of answer) {
+    const { seq } = Object(event) as { readonly seq?: unknown }
+    if (!isCount(seq) || (last !== undefined && (seq - last) * direction <= 0)) return undefined
+    last = seq
+  }
+  return answer
+}
+
+/** The consumers of a prefix, or `undefined` where the answer makes no sense. */
+export function readConsumers(answer: unknown, prefix: string): readonly ConsumerState[] | undefined {
+  return isListOf(answer, isConsumer) ? answer.filter((consumer) => consumer.prefix === prefix) : undefined
+}
+
+function isConsumer(value: object): value is ConsumerState {
+  const { prefix, name, version, position, holder } = value as { readonly [K in keyof ConsumerState]?: unknown }
+  return typeof prefix === 'string' && typeof name === 'string' && isCount(version) && isCount(position) && isOptionalText(holder)
 }
 
 /** A page of the feed, or `undefined` where it makes no sense: one that cannot be understood must not pass for one that says nothing. */

@@ -7,11 +7,12 @@ import type { Context } from '../verify/context.js'
  * @throws StoreUnavailableError `store_unavailable`, when counts could not be written; everything is stopped all the same
  */
 export async function close(context: Context): Promise<void> {
-  const { housekeeping, signals, records, usage, refusals, reuses, attempts, lineages, store, settings } = context
+  const { consumers, housekeeping, signals, records, usage, refusals, reuses, attempts, lineages, store, settings } = context
   housekeeping.stop()
   signals.stop()
   const stillUsed = leave(store.origin)
   const steps = [
+    () => consumers.stopAll(),
     () => usage?.flush(),
     () => lineages?.flush(),
     () => refusals.flush(settings.clock(), true),

@@ -24,7 +24,9 @@ type Given = {
   from?: number | undefined
   to?: number | undefined
   limit?: number | undefined
+  order?: 'newest' | 'oldest' | undefined
   cursor?: string | undefined
+  after?: string | undefined
 }
 
 const word = text(1, 200)
@@ -36,7 +38,12 @@ const page = {
     .meta({ description: 'Any of these.' })
     .optional(),
   limit: limitShape,
+  order: z
+    .enum(['newest', 'oldest'], { error: 'must be newest or oldest' })
+    .meta({ description: 'Oldest first follows the audit: a page with events always has a nextCursor, behind which later ones stand.' })
+    .optional(),
   cursor: cursorShape,
+  after: cursorShape.meta({ description: 'With order=oldest, another name of cursor.' }),
 }
 
 /** What `events` accepts. */
@@ -53,7 +60,7 @@ export const eventsShape: z.ZodType<Given> = z.strictObject({
 export const tokenEventsShape: z.ZodType<Given> = z.strictObject(page)
 
 /**
- * One page of the audit, newest first, limited to what the actor may see.
+ * One page of the audit, limited to what the actor may see.
  *
  * @throws InvalidInputError `invalid_input`, also for a cursor of another query
  */
@@ -62,8 +69,15 @@ export async function events(context: Context, actor: ReadActor, input: unknown)
   if (given.from !== undefined && given.to !== undefined && !(given.from < given.to))
     throw new InvalidInputError('from', 'must lie before to')
   const limit = given.limit ?? DEFAULT_LIMIT
-  const { limit: _, cursor, ...asked } = given
-  const bound = ['events', context.settings.prefix, asked, actor.tenants, actor.manages === 'own' ? actor.id : null]
+  const { limit: _, cursor: place, after: behind, order = 'newest', ...asked } = given
+  const cursor = readPlace(order, place, behind)
+  const bound = [
+    order === 'oldest' ? 'events, oldest' : 'events',
+    context.settings.prefix,
+    asked,
+    actor.tenants,
+    actor.manages === 'own' ? actor.id : null,
+  ]
   const after = cursor === undefined ? undefined : readPosition(cursor, bound)
   const query = queryFor(context.settings.prefix, given, actor)
   if (query === undefined) {
@@ -75,13 +89,15 @@ export async function events(context: Context, actor: ReadActor, input: unknown)
     ...query,
     limit: limit + 1,
     ...(bulk !== undefined && { bulk }),
+    ...(order === 'oldest' && { order }),
     ...(after !== undefined && { after }),
   })
   const page = rows.slice(0, limit)
   const last = page.at(-1)
   return {
     items: page.map(viewEvent),
-    ...(rows.length > limit && last !== undefined && { nextCursor: writeCursor([last.seq], bound) }),
+    // Who follows the audit reads on behind the last event, whether or not there is more by now.
+    ...((rows.length > limit || order === 'oldest') && last !== undefined && { nextCursor: writeCursor([last.seq], bound) }),
   }
 }
 
@@ -90,6 +106,13 @@ async function bulkOf(context: Context, actor: ReadActor, tokenId: string): Prom
   const token = isTokenId(tokenId) ? await context.store.findOne(tokenId) : undefined
   if (token?.bulkId === undefined || token.prefix !== context.settings.prefix || !canSee(actor, token)) return undefined
   return { bulkId: token.bulkId, ...(token.tenantId !== undefined && { tenantId: token.tenantId }) }
+}
+
+function readPlace(order: 'newest' | 'oldest', cursor: string | undefined, after: string | undefined): string | undefined {
+  if (after === undefined) return cursor
+  if (order !== 'oldest') throw new InvalidInputError('after', "needs order: 'oldest'; newest first, give the page's nextCursor as cursor")
+  if (cursor !== undefined) throw new InvalidInputError('after', 'is another name of cursor: give one of them')
+  return after
 }
 
 function readPosition(cursor: string, bound: unknown): number {

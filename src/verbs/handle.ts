@@ -2,6 +2,7 @@ import type { TokenHandle } from '../instance.js'
 import type { CreateInput, Minted, Replayed } from '../model/record.js'
 import type { Context } from '../verify/context.js'
 import { activate } from './activate.js'
+import { consume } from './consume.js'
 import { create } from './create.js'
 import { deactivate } from './deactivate.js'
 import { events } from './events.js'
@@ -58,6 +59,7 @@ export function createHandle(open: () => Context, actor: ReadActor): TokenHandle
     grantable: () => grantable(open(), actor),
     ownerChanged: (owner) => run('ownerChanged', (context) => ownerChanged(context, actor, owner), { input: owner }),
     reportLeak: (input) => run('reportLeak', (context) => reportLeak(context, actor, input)),
+    consume: (name, handler, options) => consume(open(), actor, name, handler, options),
     prune: (input) => run('prune', (context) => prune(context, actor, input)),
   }
   return Object.freeze(handle)

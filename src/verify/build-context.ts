@@ -1,6 +1,7 @@
 import { createAnnouncer } from '../activity/announce.js'
 import { Attempts } from '../activity/attempts.js'
 import { CoalescedEvents } from '../activity/coalesced-events.js'
+import { Consumers } from '../activity/consumers.js'
 import { Housekeeping } from '../activity/housekeeping.js'
 import { LineageRevoker } from '../activity/lineages.js'
 import { RotationNotices } from '../activity/rotation-due.js'
@@ -30,7 +31,12 @@ export function buildContext(settings: Settings): Context {
     return drawn
   }
   const store = new GuardedStore(settings.store, settings.deadlineMs, monotonic)
-  const announce = createAnnouncer(settings.onEvent)
+  const consumers = new Consumers()
+  const tell = createAnnouncer(settings.onEvent)
+  const announce: typeof tell = (events) => {
+    tell(events)
+    if (events.length > 0) consumers.wake()
+  }
   const usage = settings.usage === undefined ? undefined : new UsageRecorder(store, nodeId, clock)
   const coalesced = { store, prefix, monotonic, announce, others: { actorId: 'system', details: { tokens: 'various' } } }
   const refusals = new CoalescedEvents({ ...coalesced, action: 'token.refused' })
@@ -106,6 +112,7 @@ export function buildContext(settings: Settings): Context {
     lineages,
     rotations,
     announce,
+    consumers,
     housekeeping,
     scheduleFlush: () => housekeeping.scheduleFlush(),
   }

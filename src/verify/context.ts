@@ -1,5 +1,6 @@
 import type { Attempts } from '../activity/attempts.js'
 import type { CoalescedEvents } from '../activity/coalesced-events.js'
+import type { Consumers } from '../activity/consumers.js'
 import type { Housekeeping } from '../activity/housekeeping.js'
 import type { LineageRevoker } from '../activity/lineages.js'
 import type { RotationNotices } from '../activity/rotation-due.js'
@@ -37,6 +38,7 @@ export type Context = {
   /** Absent without the option `onReuse`. */
   readonly lineages: LineageRevoker | undefined
   readonly rotations: RotationNotices
+  readonly consumers: Consumers
   readonly housekeeping: Housekeeping
   readonly announce: (events: readonly StoredEvent[]) => void
   /** There is something to write soon, off the request's path. */

@@ -2,7 +2,7 @@ import type { ListedEvent, StoredEvent } from '../../../src/model/event.js'
 import type { UsageBatch, UsageQuery, UsageRows } from '../../../src/model/usage.js'
 import type { EventQuery, FeedPage, NodeLease, OwnerChange, TokenFilter } from '../../../src/store/port.js'
 import type { Connection } from './connection.js'
-import { decodeEntry, decodeEvent, groupsOf, listOf } from './encode.js'
+import { decodeEntry, decodeEvent, groupsOf, listOf, type Row } from './encode.js'
 import { eventIndex } from './keys.js'
 import { scripts } from './scripts.js'
 
@@ -37,7 +37,7 @@ export async function readEvents(connection: Connection, query: EventQuery): Pro
   let after = query.after
   while (page.length < limit) {
     const wanted = Math.min(Math.max(limit - page.length, EVENT_STEP.least), EVENT_STEP.most)
-    const rows = groupsOf(listOf(await connection.run(scripts.events, [JSON.stringify(choices), after ?? '', wanted])), 2)
+    const { rows, more } = await readStep(connection, query, [JSON.stringify(choices), after ?? '', wanted])
     for (const [seq, body] of rows) {
       // One that stands in two of the indexes comes twice in a row.
       if (Number(seq) === after) continue
@@ -46,9 +46,20 @@ export async function readEvents(connection: Connection, query: EventQuery): Pro
       const event = body === '' ? undefined : decodeEvent(body)
       if (event !== undefined && page.length < limit && matches(event, query)) page.push({ ...event, seq: after })
     }
-    if (rows.length < wanted) break
+    if (!more) break
   }
   return page
+}
+
+type Step = { readonly rows: readonly Row[]; readonly more: boolean }
+
+async function readStep(connection: Connection, { order }: EventQuery, args: readonly [string, number | string, number]): Promise<Step> {
+  if (order === 'oldest') {
+    const [more, ...flat] = listOf(await connection.run(scripts.oldestEvents, args))
+    return { rows: groupsOf(flat, 2), more: Number(more) === 1 }
+  }
+  const rows = groupsOf(listOf(await connection.run(scripts.events, args)), 2)
+  return { rows, more: rows.length >= args[2] }
 }
 
 function matches(event: StoredEvent, { tokenId, bulk, tenantIds, actions, createdBy, actorId, from, to }: EventQuery): boolean {

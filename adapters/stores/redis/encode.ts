@@ -2,7 +2,7 @@ import { isErrorLike, StoreUnavailableError } from '../../../src/errors.js'
 import type { StoredEvent } from '../../../src/model/event.js'
 import type { StoredToken } from '../../../src/model/record.js'
 import { foldAscii } from '../../../src/policy/fold-ascii.js'
-import type { OwnerChange, RevocationStamp, TokenFilter } from '../../../src/store/port.js'
+import type { ConsumerState, OwnerChange, RevocationStamp, TokenFilter } from '../../../src/store/port.js'
 import { indexesOf, indexesOfEvent } from './keys.js'
 
 /** Fields in a row, as the scripts answer them. Clients differ in whether a number comes as a number or as text. */
@@ -61,8 +61,8 @@ export function encodeOwner({ ownerId, tenantId }: OwnerChange): string {
   return JSON.stringify({ ownerId, tenantId })
 }
 
-/** What an entry of the feed says in JSON. */
-export function decodeEntry<T extends OwnerChange | TokenFilter>(entry: string): T {
+/** What an entry of the feed, or of the consumers, says in JSON. */
+export function decodeEntry<T extends OwnerChange | TokenFilter | ConsumerState>(entry: string): T {
   return parse(entry)
 }
 

@@ -1,5 +1,16 @@
 import { type Script, script } from './client.js'
-import { beginStore, eventStep, readFeed, readLeases, recordUsage, renewLease, reportUsage } from './lua/activity.js'
+import {
+  beginStore,
+  eventStep,
+  eventStepOldest,
+  readConsumers,
+  readFeed,
+  readLeases,
+  recordUsage,
+  renewLease,
+  reportUsage,
+  saveConsumer,
+} from './lua/activity.js'
 import { listStep } from './lua/list.js'
 import { prelude } from './lua/prelude.js'
 import { driveJob, revokeTokens } from './lua/revoke.js'
@@ -14,11 +25,14 @@ export const scripts: { readonly [Name in ScriptName]: Script } = {
   revoke: script(prelude, revokeTokens),
   drive: script(prelude, driveJob),
   events: script(prelude, eventStep),
+  oldestEvents: script(prelude, eventStepOldest),
   feed: script(prelude, readFeed),
   recordUsage: script(prelude, recordUsage),
   reportUsage: script(prelude, reportUsage),
   renewLease: script(prelude, renewLease),
   readLeases: script(prelude, readLeases),
+  readConsumers: script(prelude, readConsumers),
+  saveConsumer: script(prelude, saveConsumer),
 }
 
 type ScriptName =
@@ -29,8 +43,11 @@ type ScriptName =
   | 'revoke'
   | 'drive'
   | 'events'
+  | 'oldestEvents'
   | 'feed'
   | 'recordUsage'
   | 'reportUsage'
   | 'renewLease'
   | 'readLeases'
+  | 'readConsumers'
+  | 'saveConsumer'

@@ -59,6 +59,8 @@ export const lazyStore = ({ name, packages, open }: Lazy): Omit<SqlStore, 'subsc
     usage: (query) => call((store) => store.usage(query)),
     renewLease: (lease) => call((store) => store.renewLease(lease)),
     leases: (now) => call((store) => store.leases(now)),
+    consumers: (prefix) => call((store) => store.consumers(prefix)),
+    saveConsumer: (state) => call((store) => store.saveConsumer(state)),
     reached,
     migrate: () => call((store) => store.migrate()),
     async close(): Promise<void> {

@@ -5,6 +5,7 @@ import type {
   BulkResult,
   Change,
   CommitResult,
+  ConsumerState,
   EventQuery,
   FeedPage,
   ListQuery,
@@ -16,6 +17,7 @@ import type {
 import type { Sql } from './context.js'
 import type { Engine } from './engine.js'
 import { commit } from './queries/commit.js'
+import { consumers, saveConsumer } from './queries/consumers.js'
 import { events } from './queries/events.js'
 import { changes } from './queries/feed.js'
 import { leases, renewLease } from './queries/leases.js'
@@ -53,6 +55,8 @@ export const openStore = (engine: Engine, quirks: Quirks, names: Names): OpenSto
     usage: (query: UsageQuery): Promise<UsageRows> => usage(sql, query),
     renewLease: (lease: NodeLease): Promise<void> => renewLease(sql, lease),
     leases: (now: number): Promise<readonly NodeLease[]> => leases(sql, now),
+    consumers: (prefix: string): Promise<readonly ConsumerState[]> => consumers(sql, prefix),
+    saveConsumer: (state: ConsumerState): Promise<boolean> => saveConsumer(sql, state),
     async migrate(): Promise<void> {
       await engine.migrate()
       await checkRoundTrip(sql)

@@ -35,7 +35,7 @@ export const tokenEvents: Route = {
   operationId: 'listTokenEvents',
   summary: 'What happened to a token',
   query: tokenEventsShape,
-  answers: [{ status: 200, description: 'Newest first.', schema: eventPage }],
+  answers: [{ status: 200, description: 'One page.', schema: eventPage }],
   refusals: ['not_found'],
   examples: () => [{ name: 'all', summary: 'The newest', query: { limit: 20 } }],
   async run({ id, query }, { handle }) {
@@ -51,13 +51,15 @@ export const listEvents: Route = {
   path: '/events',
   operationId: 'listEvents',
   summary: 'What happened',
-  description: 'The audit, newest first, only about tokens that you may see. The events of tokens that were pruned stay.',
+  description:
+    'The audit, newest first unless `order` says otherwise, only about tokens that you may see. The events of tokens that were pruned stay.',
   query: eventsShape,
   answers: [{ status: 200, description: 'One page.', schema: eventPage }],
   refusals: [],
   examples: () => [
     { name: 'all', summary: 'The newest', query: { limit: 20 } },
     { name: 'revocations', summary: 'Revocations of one tenant', query: { tenantId: 'acme', action: ['token.revoked', 'tokens.revoked'] } },
+    { name: 'follow', summary: 'From the beginning on', query: { order: 'oldest', limit: 1000 } },
   ],
   run: async ({ query }, { handle }) => ({ status: 200, body: await handle.events(asInput(query)) }),
 }

@@ -92,7 +92,7 @@ export const auditEvent: z.ZodType = z
 /** One page of the audit. */
 export const eventPage: z.ZodType = z
   .strictObject({ items: z.array(auditEvent), nextCursor: z.string().optional() })
-  .meta({ id: 'EventPage' })
+  .meta({ id: 'EventPage', description: 'Without `nextCursor` there is no more for now.' })
 
 /** What a token was used for. */
 export const usageReport: z.ZodType = z

@@ -2,6 +2,8 @@ import { bulkEventCases } from './cases/bulk-events.js'
 import { bulkNewsCases } from './cases/bulk-news.js'
 import { capCases } from './cases/caps.js'
 import { commitCases } from './cases/commit.js'
+import { consumerCases } from './cases/consumers.js'
+import { eventOrderCases } from './cases/event-order.js'
 import { eventCases } from './cases/events.js'
 import { feedCases } from './cases/feed.js'
 import { filterCases } from './cases/filters.js'
@@ -34,6 +36,8 @@ const GROUPS: readonly StoreCases[] = [
   pagingCases,
   separationCases,
   eventCases,
+  eventOrderCases,
+  consumerCases,
   feedCases,
   usageCases,
   leaseCases,

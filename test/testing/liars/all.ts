@@ -1,3 +1,4 @@
+import { auditLiars } from './audit.js'
 import { bulkLiars } from './bulk.js'
 import { commitLiars } from './commits.js'
 import { feedLiars } from './feeds.js'
@@ -6,4 +7,4 @@ import { listLiars } from './lists.js'
 import { readLiars } from './reads.js'
 import { usageLiars } from './usages.js'
 
-export const LIARS: readonly Liar[] = [...commitLiars, ...bulkLiars, ...feedLiars, ...readLiars, ...listLiars, ...usageLiars]
+export const LIARS: readonly Liar[] = [...commitLiars, ...bulkLiars, ...feedLiars, ...readLiars, ...listLiars, ...usageLiars, ...auditLiars]

@@ -11,6 +11,48 @@ return out
 `
 
 /**
+ * The same, oldest first. Of each key so many are read, and what lies behind the end of a full one waits for the next step. An event that
+ * stands in two of the keys comes once.
+ */
+export const eventStepOldest: string = `
+local keys = narrowest(cjson.decode(ARGV[1]), '')
+local size = math.max(8, math.floor(tonumber(ARGV[3]) / math.max(1, #keys)))
+local found, edge = {}, nil
+for _, key in ipairs(keys) do
+  local rows = call('ZRANGEBYSCORE', P .. key, ARGV[2] == '' and '-inf' or '(' .. ARGV[2], '+inf', 'WITHSCORES', 'LIMIT', 0, size)
+  for i = 1, #rows, 2 do found[#found + 1] = { tonumber(rows[i + 1]), rows[i] } end
+  local last = tonumber(rows[#rows])
+  if #rows == 2 * size and (not edge or last < edge) then edge = last end
+end
+table.sort(found, function(a, b) return a[1] < b[1] end)
+local out, before = { edge and 1 or 0 }, nil
+for _, event in ipairs(found) do
+  if event[1] ~= before and (not edge or event[1] <= edge) then
+    before = event[1]
+    out[#out + 1] = num(event[1])
+    out[#out + 1] = call('GET', P .. 'ev:' .. event[2]) or ''
+  end
+end
+return out
+`
+
+/** ARGV: prefix as JSON. Answers the state of each of its consumers, as JSON. */
+export const readConsumers: string = `
+return call('HVALS', P .. 'consumers:' .. ARGV[1])
+`
+
+/** ARGV: prefix as JSON, name, version, state as JSON. Answers 1 where it is written: a client may have sent the same state before. */
+export const saveConsumer: string = `
+local key = P .. 'consumers:' .. ARGV[1]
+local stored = call('HGET', key, ARGV[2])
+if stored == ARGV[4] then return 1 end
+local version = stored and cjson.decode(stored).version or 0
+if version ~= tonumber(ARGV[3]) - 1 then return 0 end
+call('HSET', key, ARGV[2], ARGV[4])
+return 1
+`
+
+/**
  * A page of the change feed. ARGV: the position or empty, the run id that came with it, how many entries.
  * Answers the run id, the position to go on from, `everything`, `more`, and the entries.
  *

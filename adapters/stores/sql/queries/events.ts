@@ -9,7 +9,10 @@ import type { EventRow, Tables } from '../schema/schema.js'
 type Events = ExpressionBuilder<Tables, 'events'>
 type Rows = SelectQueryBuilder<Tables, 'events', { [Column in keyof EventRow]: EventRow[Column] }>
 
-/** The newest events that match a query and `more`. */
+/** The direction of a query's order. */
+const directionOf = ({ order }: EventQuery): 'asc' | 'desc' => (order === 'oldest' ? 'asc' : 'desc')
+
+/** The first events in the order of a query that match it and `more`. */
 const page = (builder: Builder, query: EventQuery, more: (eb: Events) => readonly Expression<SqlBool>[]): Rows =>
   builder
     .selectFrom('events')
@@ -21,10 +24,10 @@ const page = (builder: Builder, query: EventQuery, more: (eb: Events) => readonl
       if (query.actorId !== undefined) conditions.push(eb('actor_id', '=', query.actorId))
       if (query.from !== undefined) conditions.push(eb('at', '>=', query.from))
       if (query.to !== undefined) conditions.push(eb('at', '<', query.to))
-      if (query.after !== undefined) conditions.push(eb('seq', '<', query.after))
+      if (query.after !== undefined) conditions.push(eb('seq', query.order === 'oldest' ? '>' : '<', query.after))
       return eb.and(conditions)
     })
-    .orderBy('seq', 'desc')
+    .orderBy('seq', directionOf(query))
     .limit(query.limit)
 
 const about =
@@ -47,10 +50,10 @@ const trail = (builder: Builder, query: EventQuery, bulk: BulkPart): Rows =>
     .selectFrom(page(builder, query, about(query)).as('own'))
     .selectAll('own')
     .union(builder.selectFrom(page(builder, query, partOf(bulk)).as('bulk')).selectAll('bulk'))
-    .orderBy('seq', 'desc')
+    .orderBy('seq', directionOf(query))
     .limit(query.limit) as unknown as Rows
 
-/** One page of audit events, newest first. */
+/** One page of audit events. */
 export const events = async ({ builder, engine }: Sql, query: EventQuery): Promise<readonly ListedEvent[]> => {
   if (query.tenantIds?.length === 0 || query.actions?.length === 0) return []
   const rows = query.bulk === undefined ? page(builder, query, about(query)) : trail(builder, query, query.bulk)

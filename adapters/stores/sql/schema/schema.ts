@@ -47,6 +47,7 @@ export type Tables = {
   last_uses: { token_id: string; last_used_at: Wide; last_used_ip: string | null }
   usage_sources: { node_id: string; seq: Wide; seen_at: Wide }
   leases: { node_id: string; feed_cursor: string; expires_at: Wide }
+  consumers: { prefix: string; name: string; version: Wide; position: Wide; holder: string | null }
 }
 
 /** The names of the tables, without their prefix. */
@@ -60,4 +61,5 @@ export const TABLES: readonly (keyof Tables)[] = [
   'last_uses',
   'usage_sources',
   'leases',
+  'consumers',
 ]

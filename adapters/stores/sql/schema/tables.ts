@@ -174,4 +174,16 @@ export const SCHEMA_V1: readonly Table[] = [
     key: ['node_id'],
     indexes: [],
   },
+  {
+    name: 'consumers',
+    columns: [
+      ['prefix', 'word'],
+      ['name', 'word'],
+      ['version', 'int'],
+      ['position', 'int'],
+      ['holder', 'word?'],
+    ],
+    key: ['prefix', 'name'],
+    indexes: [],
+  },
 ]

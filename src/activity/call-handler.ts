@@ -1,0 +1,51 @@
+import type { EventHandler, ListedEvent } from '../model/event.js'
+import { viewEvent } from './view-event.js'
+
+/** One call of a consumer's handler. */
+export type HandlerCall = {
+  readonly handler: EventHandler
+  readonly event: ListedEvent
+  readonly timeoutMs: number
+  /** How long a handler that is under way is waited for once `stopping` has fired. */
+  readonly graceMs: number
+  readonly stopping: AbortSignal
+  /** Is it still this node's turn? Asked again and again while the handler works. */
+  readonly hold: () => Promise<boolean>
+  readonly everyMs: number
+}
+
+/** Calls a handler with an event, and answers whether it has taken it: not where it fails, hangs, or loses its turn meanwhile. */
+export async function callHandler(call: HandlerCall): Promise<boolean> {
+  const given = new AbortController()
+  return await new Promise<boolean>((resolve) => {
+    const timers: ReturnType<typeof setTimeout>[] = []
+    const end = (taken: boolean): void => {
+      for (const timer of timers.splice(0)) clearTimeout(timer)
+      call.stopping.removeEventListener('abort', stop)
+      resolve(taken)
+    }
+    const giveUp = (why: string): void => {
+      end(false)
+      given.abort(new Error(why))
+    }
+    const stop = (): void => {
+      timers.push(setTimeout(() => end(false), call.graceMs))
+      given.abort(new Error('the consumer stops'))
+    }
+    const renew = async (): Promise<void> => {
+      try {
+        if (!(await call.hold())) giveUp('another node reads for this consumer now')
+      } catch {
+        giveUp('the store cannot be reached')
+      }
+    }
+    timers.push(setTimeout(() => giveUp('the handler took too long'), call.timeoutMs))
+    timers.push(setInterval(() => void renew(), call.everyMs))
+    call.stopping.addEventListener('abort', stop)
+    // In a promise of its own: a handler may throw, answer at once, or answer a foreign thenable.
+    new Promise((answer) => answer(call.handler(viewEvent(call.event), { signal: given.signal }))).then(
+      () => end(true),
+      () => end(false),
+    )
+  })
+}

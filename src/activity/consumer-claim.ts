@@ -1,0 +1,126 @@
+import type { GuardedStore } from '../store/guarded-store.js'
+import type { ConsumerState } from '../store/port.js'
+
+/** A claim that was not renewed for so long may be taken over. */
+const CLAIM_MS = 6_000
+const RENEW_MS = 2_000
+
+/**
+ * The claim of one node on a consumer: who holds it may read, and moves its position.
+ *
+ * No wall clock decides. The store keeps a version, which the holder moves on. Another node takes over once it has seen the same version for the
+ * whole length of a claim on its own monotonic clock; the holder trusts its claim for that long from before its last move. So the holder has
+ * given up before anybody else begins, and what it may still write then is refused by the store, since the version is another.
+ */
+export class ConsumerClaim {
+  readonly #store: GuardedStore
+  readonly #of: { readonly prefix: string; readonly name: string }
+  readonly #holder: string
+  readonly #from: 'start' | 'now'
+  readonly #monotonic: () => number
+  #mine: ConsumerState | undefined
+  #until = Number.NEGATIVE_INFINITY
+  #renewAt = Number.NEGATIVE_INFINITY
+  #rival: { readonly version: number; readonly since: number } | undefined
+  #position = 0
+  #turn: Promise<unknown> = Promise.resolve()
+
+  constructor(
+    store: GuardedStore,
+    options: { readonly prefix: string; readonly name: string; readonly holder: string; from: 'start' | 'now'; monotonic: () => number },
+  ) {
+    this.#store = store
+    this.#of = { prefix: options.prefix, name: options.name }
+    this.#holder = options.holder
+    this.#from = options.from
+    this.#monotonic = options.monotonic
+  }
+
+  /** The `seq` of the last event that was handled. */
+  get position(): number {
+    return this.#position
+  }
+
+  get held(): boolean {
+    return this.#mine !== undefined && this.#monotonic() < this.#until
+  }
+
+  /** Takes or renews the claim where that is due. Answers whether this node may read now. */
+  async hold(): Promise<boolean> {
+    if (this.held && this.#monotonic() < this.#renewAt) return true
+    return await this.#inTurn(async () => {
+      try {
+        // A save may have been written though its answer was lost: reading tells.
+        return (this.held && (await this.#write())) || (await this.#take())
+      } catch (error) {
+        if (this.held) return true
+        throw error
+      }
+    })
+  }
+
+  /** An event was handled. */
+  moveTo(seq: number): void {
+    this.#position = Math.max(this.#position, seq)
+  }
+
+  /** Writes the position, and so renews the claim. Answers whether it is still this node's. */
+  async save(): Promise<boolean> {
+    return await this.#inTurn(() => this.#write())
+  }
+
+  /** Writes the position, and leaves the consumer to whoever asks next. */
+  async release(): Promise<void> {
+    await this.#inTurn(async () => {
+      if (this.#mine === undefined) return
+      const { holder: _, ...rest } = this.#mine
+      this.#mine = undefined
+      await this.#store.saveConsumer({ ...rest, version: rest.version + 1, position: this.#position })
+    })
+  }
+
+  // A renewal while a handler works must not race with the saves around it.
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.#turn.then(work)
+    this.#turn = mine.catch(() => undefined)
+    return mine
+  }
+
+  async #take(): Promise<boolean> {
+    this.#mine = undefined
+    const found = (await this.#store.consumers(this.#of.prefix)).find(({ name }) => name === this.#of.name)
+    if (found?.holder !== undefined && found.holder !== this.#holder && this.#isAlive(found)) return false
+    // What this node handled counts where nobody came in between, also when the answer to its last save was lost.
+    if (found?.holder !== this.#holder) this.#position = found?.position ?? (await this.#beginning())
+    else this.#position = Math.max(this.#position, found.position)
+    return await this.#save({ ...this.#of, version: (found?.version ?? 0) + 1, position: this.#position, holder: this.#holder })
+  }
+
+  #isAlive({ version }: ConsumerState): boolean {
+    const now = this.#monotonic()
+    if (this.#rival?.version !== version) this.#rival = { version, since: now }
+    return now - this.#rival.since < CLAIM_MS
+  }
+
+  async #beginning(): Promise<number> {
+    if (this.#from === 'start') return 0
+    const [newest] = await this.#store.events({ prefix: this.#of.prefix, limit: 1 })
+    return newest?.seq ?? 0
+  }
+
+  async #write(): Promise<boolean> {
+    const mine = this.#mine
+    return mine !== undefined && (await this.#save({ ...mine, version: mine.version + 1, position: this.#position }))
+  }
+
+  async #save(state: ConsumerState): Promise<boolean> {
+    const began = this.#monotonic()
+    const written = await this.#store.saveConsumer(state)
+    this.#mine = written ? state : undefined
+    if (written) {
+      this.#until = began + CLAIM_MS
+      this.#renewAt = began + RENEW_MS
+    }
+    return written
+  }
+}

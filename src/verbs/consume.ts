@@ -1,0 +1,51 @@
+import * as z from 'zod'
+import { Consumer } from '../activity/consumer.js'
+import { GrantDeniedError, InvalidInputError } from '../errors.js'
+import type { EventConsumer, EventHandler } from '../model/event.js'
+import { duration } from '../policy/option-schema.js'
+import { readShape } from '../policy/shape.js'
+import { generateId } from '../token/generate.js'
+import { platformRandom } from '../token/random.js'
+import type { Context } from '../verify/context.js'
+import type { ReadActor } from './lib/actor.js'
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9_.:-]{0,59}$/
+const DEFAULT_TIMEOUT_SECONDS = 60
+
+type Given = { from: 'start' | 'now'; timeout: number }
+
+const shape = z.strictObject({
+  from: z.enum(['start', 'now'], { error: "must be 'start' or 'now'" }).default('start'),
+  timeout: duration({ min: 1, max: 3600 }).default(DEFAULT_TIMEOUT_SECONDS),
+}) as unknown as z.ZodType<Given>
+
+/**
+ * Begins to hand the audit events to a handler, from where this name stopped on whichever node.
+ *
+ * @throws InvalidInputError `invalid_input`, for a name or a handler that is none
+ * @throws GrantDeniedError `grant_denied`, for an actor that does not see every event
+ */
+export function consume(context: Context, actor: ReadActor, name: unknown, handler: unknown, options: unknown): EventConsumer {
+  if (actor.tenants !== undefined || actor.manages === 'own') {
+    throw new GrantDeniedError('actor', 'a consumer is given the events of every tenant and every token')
+  }
+  if (typeof name !== 'string' || !NAME.test(name)) {
+    throw new InvalidInputError('name', 'must be a name such as "siem": 1 to 60 letters, digits, "-", "_", "." and ":"')
+  }
+  if (typeof handler !== 'function') throw new InvalidInputError('handler', 'must be a function that takes one event')
+  const { from, timeout } = readShape(shape, options ?? {}, 'consume()')
+  const { prefix, deadlineMs, monotonic } = context.settings
+  const consumer = new Consumer(context.store, {
+    prefix,
+    name,
+    // Two consumers of one name on one node are two as well.
+    holder: generateId(platformRandom),
+    handler: handler as EventHandler,
+    from,
+    timeoutMs: timeout * 1000,
+    graceMs: deadlineMs,
+    monotonic,
+  })
+  context.consumers.add(consumer)
+  return Object.freeze({ name, stop: () => context.consumers.stop(consumer) })
+}

@@ -1,0 +1,11 @@
+import { appendFileSync } from 'node:fs'
+import { openAt, type Place } from './open.js'
+
+// A process that does nothing but consume: it writes the id of each event into a file, and stays alive by that.
+const [, , place = '', file = ''] = process.argv
+const tokens = openAt(JSON.parse(place) as Place)
+tokens.system.consume('siem', async ({ id }) => {
+  await new Promise((resolve) => setTimeout(resolve, 2))
+  appendFileSync(file, `${process.pid} ${id}\n`)
+})
+process.stdout.write('ready\n')

@@ -1,0 +1,21 @@
+import { mysqlStore } from '../../../adapters/stores/mysql.js'
+import { postgresStore } from '../../../adapters/stores/postgres.js'
+import { redisStore } from '../../../adapters/stores/redis.js'
+import { sqliteStore } from '../../../adapters/stores/sqlite.js'
+import type { Latchkey } from '../../../src/instance.js'
+import { latchkey } from '../../../src/latchkey.js'
+import type { TokenStore } from '../../../src/store/port.js'
+
+/** Where the processes of a test meet. */
+export type Place = { readonly kind: 'sqlite' | 'postgres' | 'mysql' | 'redis'; readonly at: string; readonly name: string }
+
+const storeAt = ({ kind, at, name }: Place): TokenStore => {
+  if (kind === 'sqlite') return sqliteStore({ path: at, busyTimeout: '20s' })
+  if (kind === 'postgres') return postgresStore({ url: at, schema: name })
+  if (kind === 'mysql') return mysqlStore({ url: at })
+  return redisStore({ url: at, keyPrefix: name, onWarning: () => {} })
+}
+
+/** An instance there. */
+export const openAt = (place: Place): Latchkey =>
+  latchkey({ prefix: 'acme_test', store: storeAt(place), scopes: { 'stock:read': 'See stock' }, deadline: '20s' })

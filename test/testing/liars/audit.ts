@@ -1,0 +1,63 @@
+import { memoryStore } from 'latchkey/stores/memory'
+import type { ConsumerState } from '../../../src/store/port.js'
+import { pause } from '../../../src/testing/pause.js'
+import { type Liar, single } from './liar.js'
+
+export const auditLiars: readonly Liar[] = [
+  {
+    name: 'events oldest first that go by their instants',
+    caughtBy: 'oldest first is newest first turned round, for every filter',
+    create() {
+      const honest = memoryStore()
+      return single({
+        ...honest,
+        async events(query) {
+          const rows = await honest.events(query)
+          return query.order === 'oldest' ? rows.toSorted((a, b) => a.at - b.at) : rows
+        },
+      })
+    },
+  },
+  {
+    name: 'events that are seen in another order than they were numbered in',
+    caughtBy: 'whoever reads on behind the last event misses none and sees none twice while 16 writers commit',
+    create() {
+      const honest = memoryStore()
+      // As rows with a number from a sequence: some are committed late, behind others with higher numbers.
+      const late = new Set<string>()
+      let turn = 0
+      return single({
+        ...honest,
+        async commit(change) {
+          turn += 1
+          const slow = turn % 5 === 0 ? change.events.map(({ id }) => id) : []
+          for (const id of slow) late.add(id)
+          const result = await honest.commit(change)
+          await pause(slow.length > 0 ? 10 : 0)
+          for (const id of slow) late.delete(id)
+          return result
+        },
+        events: async (query) => (await honest.events(query)).filter(({ id }) => !late.has(id)),
+      })
+    },
+  },
+  {
+    name: 'a consumer that is read, compared, and written a moment later',
+    caughtBy: 'of many who take a consumer at once exactly one gets it',
+    create() {
+      const honest = memoryStore()
+      const states = new Map<string, ConsumerState>()
+      return single({
+        ...honest,
+        consumers: (prefix) => [...states.values()].filter((state) => state.prefix === prefix),
+        async saveConsumer(state) {
+          const key = JSON.stringify([state.prefix, state.name])
+          if ((states.get(key)?.version ?? 0) !== state.version - 1) return false
+          await pause(1)
+          states.set(key, state)
+          return true
+        },
+      })
+    },
+  },
+]
