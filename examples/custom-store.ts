@@ -121,6 +121,18 @@ export function logStore(path: string): TokenStore {
         return true
       }),
 
+    removeEvents: (prefix, ids) =>
+      inTurn(async (log) => {
+        const asked = new Set(ids)
+        const own = log.state.events.filter((event) => event.prefix === prefix && asked.has(event.id)).map(({ id }) => id)
+        await write(log, { do: 'forget', events: own })
+      }),
+    trimUsage: (trim) =>
+      inTurn(async (log) => {
+        await write(log, { do: 'trim', trim })
+        return false
+      }),
+
     // Leases need no file: when this process ends, so does the only node.
     renewLease: (lease) => void leases.set(lease.nodeId, lease),
     leases: (now) => [...leases.values()].filter(({ expiresAt }) => now < expiresAt),

@@ -47,6 +47,7 @@ export type * from './model/register.js'
 export type * from './model/usage.js'
 export type { CacheOptions, CachePreset, ExpiryOptions, LatchkeyOptions, OwnerPermissions } from './options.js'
 export type { MaxTokensOptions } from './policy/max-tokens.js'
+export type { RetentionOptions } from './policy/retention.js'
 export type {
   LimitBy,
   Limiter,

@@ -1,3 +1,4 @@
+import { Upkeep } from './activity/upkeep.js'
 import { ClosedError } from './errors.js'
 import { AUTHENTICATOR, type Internals, type Latchkey, registerInstance } from './instance.js'
 import { noteCopy } from './model/copies.js'
@@ -7,6 +8,7 @@ import { close } from './verbs/close.js'
 import { createHandle } from './verbs/handle.js'
 import { publicActor, readActor, SYSTEM } from './verbs/lib/actor.js'
 import { noteAttempted } from './verbs/lib/attempts.js'
+import { retain } from './verbs/retain.js'
 import { buildContext } from './verify/build-context.js'
 import { identify } from './verify/identify.js'
 import { introspect } from './verify/introspect.js'
@@ -32,6 +34,12 @@ import { countUse, decide, verify } from './verify/verify.js'
 export function latchkey<const S extends string>(options: LatchkeyOptions<S>): Latchkey<S> {
   const settings = readOptions(options)
   const context = buildContext(settings)
+  const retention = new Upkeep(
+    context.store,
+    { name: '.retention', everyMs: 3_600_000, run: (now, goOn) => retain(context, now, goOn) },
+    { prefix: settings.prefix, holder: context.nodeId, clock: settings.clock, monotonic: settings.monotonic },
+  )
+  if (settings.retention.any) context.store.whenUsed(() => retention.start())
   share(settings.store)
   noteCopy()
   let closing: Promise<void> | undefined
@@ -87,7 +95,7 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
       ])
     },
     close: () => {
-      closing ??= close(context)
+      closing ??= retention.stop().then(() => close(context))
       return closing
     },
   }

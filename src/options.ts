@@ -7,6 +7,7 @@ import type { Duration } from './model/record.js'
 import { type Catalogue, compileCatalogue } from './policy/catalogue.js'
 import { type MaxTokensOptions, maxTokensShape } from './policy/max-tokens.js'
 import { callback, duration, flag, wholeNumber } from './policy/option-schema.js'
+import { type Retention, type RetentionOptions, readRetention, retentionShape } from './policy/retention.js'
 import { readPart, readShape } from './policy/shape.js'
 import type { RateLimitOptions } from './rate-limit/model.js'
 import { type ReadRateLimits, readRateLimit } from './rate-limit/read-options.js'
@@ -58,6 +59,8 @@ export type LatchkeyOptions<S extends string = string> = {
   readonly cache?: CachePreset | CacheOptions | false
   /** How uses are counted, or `false`: not at all. */
   readonly usage?: false | { /** @default '1s' */ readonly flushEvery?: Duration }
+  /** How long what is old is kept. */
+  readonly retention?: RetentionOptions
   /** How much a token, an owner or a tenant may use, counted by limiters of rate-limiter-flexible. */
   readonly rateLimit?: RateLimitOptions
   /**
@@ -134,6 +137,7 @@ export type Settings = {
   readonly usage: { readonly flushMs: number } | undefined
   readonly rateLimit: ReadRateLimits | undefined
   readonly onReuse: 'revoke_lineage' | undefined
+  readonly retention: Retention
   readonly deadlineMs: number
   readonly onEvent: ((event: AuditEvent) => unknown) | undefined
   readonly clock: () => number
@@ -190,6 +194,7 @@ const schema = z.strictObject({
   usage: z.unknown().default({}),
   rateLimit: z.unknown().optional(),
   onReuse: z.literal('revoke_lineage', { error: "must be 'revoke_lineage', or left out" }).optional(),
+  retention: retentionShape.prefault({}),
   deadline: duration({ min: 0.01, max: 300, fraction: true }).default(2),
   onEvent: callback<NonNullable<LatchkeyOptions['onEvent']>>().optional(),
   clock: callback<() => number>().optional(),
@@ -234,6 +239,7 @@ export function readOptions(options: LatchkeyOptions): Settings {
     usage: usage === undefined ? undefined : { flushMs: usage.flushEvery * 1000 },
     rateLimit: given.rateLimit === undefined ? undefined : readRateLimit(given.rateLimit),
     onReuse: given.onReuse,
+    retention: readRetention(given.retention),
     deadlineMs: given.deadline * 1000,
     onEvent: given.onEvent,
     // Asked anew each time, so that a fake clock which the host installs later is followed.

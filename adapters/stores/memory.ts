@@ -149,6 +149,11 @@ export function memoryStore(): TokenStore {
 
     consumers: (prefix) => consumers.of(prefix),
     saveConsumer: (state) => consumers.save(state),
+    removeEvents: (prefix, ids) => events.remove(prefix, ids),
+    trimUsage(trim) {
+      usage.trim(trim)
+      return false
+    },
 
     close() {
       feed.quiet()

@@ -11,6 +11,7 @@ import { givenConnection, ownConnection } from './redis/connection.js'
 import { readConsumers, saveConsumer } from './redis/consumers.js'
 import { isKeyPrefix, KEY_PREFIX, rootOf } from './redis/keys.js'
 import { judgeUrl, openClient, readSocket } from './redis/open.js'
+import { removeEvents, trimUsage } from './redis/retention.js'
 import { checked } from './redis/round-trip.js'
 import { commitChange, findTokens, listTokens } from './redis/tokens.js'
 import { createWaker } from './redis/waker.js'
@@ -81,6 +82,8 @@ export function redisStore(options: RedisStoreOptions): TokenStore {
     leases: (now) => readLeases(connection, now),
     consumers: (prefix) => readConsumers(connection, prefix),
     saveConsumer: (state) => saveConsumer(connection, state),
+    removeEvents: (prefix, ids) => removeEvents(connection, prefix, ids),
+    trimUsage: (trim) => trimUsage(connection, trim),
     reached: hasReached,
     async migrate() {
       for (const warning of await begin(connection)) onWarning(warning)

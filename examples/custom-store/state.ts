@@ -13,6 +13,7 @@ import type {
   UsageAddress,
   UsageBatch,
   UsageCount,
+  UsageTrim,
 } from 'latchkey'
 
 /** A line of the file. */
@@ -21,6 +22,8 @@ export type Line =
   | { readonly do: 'revoke'; readonly filter: TokenFilter; readonly stamp: RevocationStamp; readonly event: StoredEvent }
   | { readonly do: 'usage'; readonly batch: UsageBatch }
   | { readonly do: 'consumer'; readonly state: ConsumerState }
+  | { readonly do: 'forget'; readonly events: readonly string[] }
+  | { readonly do: 'trim'; readonly trim: UsageTrim }
 
 type FeedEntry = { readonly id?: string; readonly owner?: OwnerChange; readonly bulk?: TokenFilter }
 
@@ -28,6 +31,7 @@ type FeedEntry = { readonly id?: string; readonly owner?: OwnerChange; readonly 
 export type State = {
   readonly tokens: Map<string, StoredToken>
   readonly events: ListedEvent[]
+  lastSeq: number
   readonly eventIds: Set<string>
   /** A cursor of the feed is an index into this list. */
   readonly feed: FeedEntry[]
@@ -43,6 +47,7 @@ export function emptyState(): State {
   return {
     tokens: new Map(),
     events: [],
+    lastSeq: 0,
     eventIds: new Set(),
     feed: [],
     counts: new Map(),
@@ -80,6 +85,8 @@ export function apply(state: State, line: Line): BulkResult {
   if (line.do === 'revoke') return applyRevocation(state, line)
   if (line.do === 'change') applyChange(state, line.change)
   else if (line.do === 'consumer') state.consumers.set(keyOf(line.state), line.state)
+  else if (line.do === 'forget') forget(state, new Set(line.events))
+  else if (line.do === 'trim') trim(state, line.trim)
   else applyUsage(state, line.batch)
   return { count: 0, events: [] }
 }
@@ -91,7 +98,20 @@ export function keyOf({ prefix, name }: Pick<ConsumerState, 'prefix' | 'name'>):
 
 function tell(state: State, event: StoredEvent): void {
   state.eventIds.add(event.id)
-  state.events.push({ ...event, seq: state.events.length + 1 })
+  state.lastSeq += 1
+  state.events.push({ ...event, seq: state.lastSeq })
+}
+
+function forget(state: State, ids: ReadonlySet<string>): void {
+  const kept = state.events.splice(0).filter(({ id }) => !ids.has(id))
+  state.events.push(...kept)
+  for (const id of ids) state.eventIds.delete(id)
+}
+
+function trim(state: State, { tokenIds, countsBefore = 0, addressesBefore = 0 }: UsageTrim): void {
+  const asked = new Set(tokenIds)
+  for (const [key, { tokenId, bucketAt }] of state.counts) if (asked.has(tokenId) && bucketAt < countsBefore) state.counts.delete(key)
+  for (const [key, { tokenId, lastAt }] of state.addresses) if (asked.has(tokenId) && lastAt < addressesBefore) state.addresses.delete(key)
 }
 
 function applyChange(state: State, { inserts = [], updates = [], removals = [], ownersChanged = [], events }: Change): void {

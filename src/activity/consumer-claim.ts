@@ -64,6 +64,11 @@ export class ConsumerClaim {
     this.#position = Math.max(this.#position, seq)
   }
 
+  /** The position of work that may also go back. */
+  setTo(position: number): void {
+    this.#position = position
+  }
+
   /** Writes the position, and so renews the claim. Answers whether it is still this node's. */
   async save(): Promise<boolean> {
     return await this.#inTurn(() => this.#write())

@@ -21,6 +21,7 @@ export const ACTIONS = [
   'token.old_still_used',
   'token.reused',
   'tokens.revoked',
+  'consumer.behind',
   'owner.changed',
   'owner.gone',
   'owner.transferred',

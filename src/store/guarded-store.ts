@@ -18,6 +18,7 @@ import type {
   RevocationStamp,
   TokenFilter,
   TokenStore,
+  UsageTrim,
 } from './port.js'
 import { readBulkResult, readConsumers, readEvents, readFeedPage } from './read-answers.js'
 import { readStored } from './read-stored.js'
@@ -35,6 +36,7 @@ export class GuardedStore {
   readonly #breaker: Breaker
   #ready: boolean
   #setup: Promise<void> | undefined
+  #onFirstUse: (() => void) | undefined
 
   constructor(store: TokenStore, deadlineMs: number, monotonic: () => number) {
     this.#store = store
@@ -43,6 +45,11 @@ export class GuardedStore {
     this.name = typeof store.name === 'string' && store.name !== '' ? store.name.slice(0, 40) : 'custom'
     this.usageRows = Math.max(1, Number(store.usageRows) || DEFAULT_USAGE_ROWS)
     this.#ready = store.migrate === undefined
+  }
+
+  /** Calls this once, when the store is used for the first time. */
+  whenUsed(call: () => void): void {
+    this.#onFirstUse = call
   }
 
   /** The records among `ids` that exist, for verifications: refused at once while the store is known to hang. */
@@ -171,6 +178,18 @@ export class GuardedStore {
     )
   }
 
+  async removeEvents(prefix: string, ids: readonly string[]): Promise<void> {
+    await this.#manage('removeEvents', () => this.#store.removeEvents(prefix, ids), ignored)
+  }
+
+  async trimUsage(trim: UsageTrim): Promise<boolean> {
+    return await this.#manage(
+      'trimUsage',
+      () => this.#store.trimUsage(trim),
+      (answer) => this.#sound(typeof answer === 'boolean' ? answer : undefined, 'trimUsage'),
+    )
+  }
+
   /** Where the store cannot compare them, the answer is no. */
   reached(cursor: string, target: string): boolean {
     try {
@@ -196,6 +215,8 @@ export class GuardedStore {
   }
 
   #call<T>(method: string, call: () => unknown, read: (answer: unknown) => T, deadlineMs: number = this.#deadlineMs): MaybePromise<T> {
+    this.#onFirstUse?.()
+    this.#onFirstUse = undefined
     const what = `the ${this.name} store's ${method}()`
     return callOut(what, deadlineMs, this.#ready ? call : () => this.#prepare().then(call), read)
   }

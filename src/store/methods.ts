@@ -14,6 +14,8 @@ export const STORE_METHODS = [
   'leases',
   'consumers',
   'saveConsumer',
+  'removeEvents',
+  'trimUsage',
 ] as const
 
 /** The methods of the port that do I/O and that a store may leave out. */

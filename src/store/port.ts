@@ -78,6 +78,15 @@ export type EventQuery = {
   readonly limit: number
 }
 
+/** Which usage is too old to be kept, of up to 100 tokens. */
+export type UsageTrim = {
+  readonly tokenIds: readonly string[]
+  /** Counters of hours that begin before this instant. */
+  readonly countsBefore?: number
+  /** Addresses that were last seen before this instant. */
+  readonly addressesBefore?: number
+}
+
 /** Where a named consumer of a prefix's audit events stands, and who reads for it. */
 export type ConsumerState = {
   readonly prefix: string
@@ -195,6 +204,10 @@ export interface TokenStore {
    * and name. Answers whether it was written.
    */
   saveConsumer(state: ConsumerState): MaybePromise<boolean>
+  /** Removes audit events of a prefix, up to 1000 by their ids. Ids that are gone already are ignored. */
+  removeEvents(prefix: string, ids: readonly string[]): MaybePromise<void>
+  /** Removes usage in a small batch, and answers whether there is more of it to remove. Last uses stay. */
+  trimUsage(trim: UsageTrim): MaybePromise<boolean>
   /** Is the feed position `cursor` at or past `target`? Both came from `changes`. */
   reached(cursor: string, target: string): boolean
   /** Creates or upgrades what the store needs. Called once before the first use; must be safe to race and to repeat. */

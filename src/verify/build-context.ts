@@ -99,6 +99,7 @@ export function buildContext(settings: Settings): Context {
   return {
     settings,
     store,
+    nodeId,
     records,
     owners,
     ownerRefusals: new Budget(OWNER_REFUSALS, monotonic),

@@ -19,6 +19,8 @@ import type { SignalOf } from './principal.js'
 export type Context = {
   readonly settings: Settings
   readonly store: GuardedStore
+  /** The name of this node, which no other has. */
+  readonly nodeId: () => string
   readonly records: RecordCache
   readonly owners: Owners | undefined
   /** How often a token whose owner is gone makes the option `owner` be asked, by the token's id. */

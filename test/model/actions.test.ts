@@ -9,6 +9,6 @@ it('The page has words for audit actions under the names that they have', () => 
 })
 
 it('Every audit action is a subject and what happened to it, and there is none twice', () => {
-  for (const action of ACTIONS) expect(action).toMatch(/^(token|tokens|owner|management)\.[a-z_]+$/)
+  for (const action of ACTIONS) expect(action).toMatch(/^(token|tokens|consumer|owner|management)\.[a-z_]+$/)
   expect(new Set(ACTIONS).size).toBe(ACTIONS.length)
 })

@@ -8,10 +8,11 @@ export type Events = {
   has(id: string): boolean
   append(event: StoredEvent): void
   page(query: EventQuery): ListedEvent[]
+  remove(prefix: string, ids: readonly string[]): void
 }
 
 export function createEvents(): Events {
-  const events: ListedEvent[] = []
+  let events: ListedEvent[] = []
   const ids = new Set<string>()
   let lastSeq = 0
 
@@ -53,6 +54,15 @@ export function createEvents(): Events {
         if (matchesEventQuery(event, query)) page.push(event)
       }
       return page
+    },
+
+    remove(prefix, gone) {
+      const removed = new Set(gone)
+      events = events.filter((event) => {
+        const stays = event.prefix !== prefix || !removed.has(event.id)
+        if (!stays) ids.delete(event.id)
+        return stays
+      })
     },
   }
 }

@@ -1,4 +1,5 @@
 import type { LastUse, UsageAddress, UsageBatch, UsageCount, UsageQuery, UsageRows } from '../../../src/model/usage.js'
+import type { UsageTrim } from '../../../src/store/port.js'
 
 /** How many addresses are answered for a query, most recent first. Of one token, up to twice as many are kept. */
 const MAX_ADDRESSES = 1000
@@ -19,6 +20,8 @@ export type Usage = {
   report(query: UsageQuery): UsageRows
   lastUse(tokenId: string): LastUse | undefined
   remove(tokenId: string): void
+  /** Removes all that is too old: here that is quick. */
+  trim(trim: UsageTrim): void
 }
 
 export function createUsage(): Usage {
@@ -57,6 +60,13 @@ export function createUsage(): Usage {
 
     remove(tokenId) {
       byToken.delete(tokenId)
+    },
+
+    trim({ tokenIds, countsBefore = -Infinity, addressesBefore = -Infinity }) {
+      for (const { counts, addresses } of tokenIds.flatMap((id) => byToken.get(id) ?? [])) {
+        for (const [key, { bucketAt }] of counts) if (bucketAt < countsBefore) counts.delete(key)
+        for (const [ip, { lastAt }] of addresses) if (lastAt < addressesBefore) addresses.delete(ip)
+      }
     },
   }
 }

@@ -12,6 +12,11 @@ const EVENT_STEP = { least: 100, most: 1_000 }
 /** Counters are kept in one hash for every 30 days, so that a range reads no more than it has to. */
 const PERIOD = 30 * 86_400_000
 
+/** The period in which an instant lies. */
+export function periodOf(instant: number): number {
+  return Math.floor(instant / PERIOD)
+}
+
 /** How many addresses are answered, most recent first. */
 const MAX_ADDRESSES = 1_000
 
@@ -113,7 +118,7 @@ export async function recordUsage(connection: Connection, { nodeId, seq, counts,
     lastUses.length,
     ...counts.flatMap(({ tokenId, bucketAt, endpoint, outcome, scope, count }) => [
       tokenId,
-      Math.floor(bucketAt / PERIOD),
+      periodOf(bucketAt),
       JSON.stringify([bucketAt, endpoint, outcome, scope]),
       count,
     ]),
@@ -124,8 +129,8 @@ export async function recordUsage(connection: Connection, { nodeId, seq, counts,
 
 export async function reportUsage(connection: Connection, { tokenIds, from, to }: UsageQuery): Promise<UsageRows> {
   const ids = [...new Set(tokenIds)]
-  const first = from === undefined ? '-inf' : Math.floor(from / PERIOD)
-  const last = to === undefined ? '+inf' : Math.floor(to / PERIOD)
+  const first = from === undefined ? '-inf' : periodOf(from)
+  const last = to === undefined ? '+inf' : periodOf(to)
   const rows = []
   for (let start = 0; start < ids.length; start += REPORT_STEP) {
     rows.push(...listOf(await connection.run(scripts.reportUsage, [first, last, ...ids.slice(start, start + REPORT_STEP)])))

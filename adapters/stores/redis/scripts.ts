@@ -13,6 +13,7 @@ import {
 } from './lua/activity.js'
 import { listStep } from './lua/list.js'
 import { prelude } from './lua/prelude.js'
+import { removeEvents, trimUsage } from './lua/retention.js'
 import { driveJob, revokeTokens } from './lua/revoke.js'
 import { commitChange, findTokens } from './lua/tokens.js'
 
@@ -33,6 +34,8 @@ export const scripts: { readonly [Name in ScriptName]: Script } = {
   readLeases: script(prelude, readLeases),
   readConsumers: script(prelude, readConsumers),
   saveConsumer: script(prelude, saveConsumer),
+  removeEvents: script(prelude, removeEvents),
+  trimUsage: script(prelude, trimUsage),
 }
 
 type ScriptName =
@@ -51,3 +54,5 @@ type ScriptName =
   | 'readLeases'
   | 'readConsumers'
   | 'saveConsumer'
+  | 'removeEvents'
+  | 'trimUsage'

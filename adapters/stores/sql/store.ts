@@ -13,6 +13,7 @@ import type {
   RevocationStamp,
   TokenFilter,
   TokenStore,
+  UsageTrim,
 } from '../../../src/store/port.js'
 import type { Sql } from './context.js'
 import type { Engine } from './engine.js'
@@ -22,6 +23,7 @@ import { events } from './queries/events.js'
 import { changes } from './queries/feed.js'
 import { leases, renewLease } from './queries/leases.js'
 import { list } from './queries/list.js'
+import { removeEvents, trimUsage } from './queries/retention.js'
 import { revokeWhere } from './queries/revoke-where.js'
 import { recordUsage, usage } from './queries/usage.js'
 import type { Quirks } from './quirks.js'
@@ -57,6 +59,8 @@ export const openStore = (engine: Engine, quirks: Quirks, names: Names): OpenSto
     leases: (now: number): Promise<readonly NodeLease[]> => leases(sql, now),
     consumers: (prefix: string): Promise<readonly ConsumerState[]> => consumers(sql, prefix),
     saveConsumer: (state: ConsumerState): Promise<boolean> => saveConsumer(sql, state),
+    removeEvents: (prefix: string, ids: readonly string[]): Promise<void> => removeEvents(sql, prefix, ids),
+    trimUsage: (trim: UsageTrim): Promise<boolean> => trimUsage(sql, trim),
     async migrate(): Promise<void> {
       await engine.migrate()
       await checkRoundTrip(sql)

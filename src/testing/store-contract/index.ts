@@ -15,6 +15,7 @@ import { pagingCases } from './cases/paging.js'
 import { raceCases } from './cases/races.js'
 import { recordCases } from './cases/records.js'
 import { removalCases } from './cases/removals.js'
+import { retentionCases } from './cases/retention.js'
 import { revokeWhereCases } from './cases/revoke-where.js'
 import { separationCases } from './cases/separation.js'
 import { textCases } from './cases/text.js'
@@ -40,6 +41,7 @@ const GROUPS: readonly StoreCases[] = [
   consumerCases,
   feedCases,
   usageCases,
+  retentionCases,
   leaseCases,
   lifeCases,
   loadCases,

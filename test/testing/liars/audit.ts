@@ -60,4 +60,34 @@ export const auditLiars: readonly Liar[] = [
       })
     },
   },
+  {
+    name: 'places of events that are counted by what is there',
+    caughtBy: 'removed events are gone, the others keep their places, and no place is given out again',
+    create() {
+      const honest = memoryStore()
+      const place = new Map<string, number>()
+      let free = 0
+      return single({
+        ...honest,
+        async commit(change) {
+          const result = await honest.commit(change)
+          for (const { id } of result.ok ? change.events : []) {
+            free += 1
+            place.set(id, free)
+          }
+          return result
+        },
+        async removeEvents(prefix, ids) {
+          await honest.removeEvents(prefix, ids)
+          for (const id of ids) place.delete(id)
+          free = Math.max(0, ...place.values())
+        },
+        events: async (query) => {
+          const { after: _, ...rest } = query
+          const rows = (await honest.events(rest)).map((row) => ({ ...row, seq: place.get(row.id) ?? row.seq }))
+          return rows.toSorted((a, b) => (query.order === 'oldest' ? a.seq - b.seq : b.seq - a.seq))
+        },
+      })
+    },
+  },
 ]

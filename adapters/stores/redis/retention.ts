@@ -1,0 +1,32 @@
+import type { UsageTrim } from '../../../src/store/port.js'
+import { periodOf } from './activity.js'
+import type { Connection } from './connection.js'
+import { decodeEvent, encodeEvent } from './encode.js'
+import { scripts } from './scripts.js'
+
+/** Tokens whose usage one script looks at. */
+const TRIM_STEP = 10
+
+/** Removes audit events by their ids. */
+export async function removeEvents(connection: Connection, prefix: string, ids: readonly string[]): Promise<void> {
+  if (ids.length === 0) return
+  const bodies = await connection.getMany(ids.map((id) => `ev:${id}`))
+  const args = (Array.isArray(bodies) ? bodies : []).flatMap((body) => {
+    const event = body === null ? undefined : decodeEvent(body)
+    if (event === undefined || event.prefix !== prefix) return []
+    const [id, , indexes] = encodeEvent(event)
+    return [id, indexes]
+  })
+  if (args.length > 0) await connection.run(scripts.removeEvents, args)
+}
+
+/** Removes a batch of usage that is too old. */
+export async function trimUsage(connection: Connection, { tokenIds, countsBefore, addressesBefore }: UsageTrim): Promise<boolean> {
+  const period = countsBefore === undefined ? '' : periodOf(countsBefore)
+  let more = false
+  for (let start = 0; start < tokenIds.length; start += TRIM_STEP) {
+    const args = [countsBefore ?? '', addressesBefore ?? '', period, ...tokenIds.slice(start, start + TRIM_STEP)]
+    if (Number(await connection.run(scripts.trimUsage, args)) === 1) more = true
+  }
+  return more
+}

@@ -1,0 +1,87 @@
+import type { GuardedStore } from '../store/guarded-store.js'
+import { startTimer } from '../store/timer.js'
+import { ConsumerClaim } from './consumer-claim.js'
+
+const FIRST_LOOK_MS = 5_000
+const LOOK_EVERY_MS = 10_000
+
+/** Work on old data that one node of a cluster does for all of them, now and then. */
+export type UpkeepTask = {
+  /** No consumer of a host has such a name: theirs begin with a letter or a digit. */
+  readonly name: `.${string}`
+  readonly everyMs: number
+  /** `goOn` is asked between small batches: when it answers no, another node has taken over. What is left is done the next time. */
+  readonly run: (now: number, goOn: () => Promise<boolean>) => Promise<void>
+}
+
+/** Does a task in time: begun after the store's first use, off every request's path, and never keeping the process alive. */
+export class Upkeep {
+  readonly #store: GuardedStore
+  readonly #task: UpkeepTask
+  readonly #options: {
+    readonly prefix: string
+    readonly holder: () => string
+    readonly clock: () => number
+    readonly monotonic: () => number
+  }
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #working: Promise<void> | undefined
+  #stopped = false
+
+  constructor(
+    store: GuardedStore,
+    task: UpkeepTask,
+    options: { readonly prefix: string; readonly holder: () => string; readonly clock: () => number; readonly monotonic: () => number },
+  ) {
+    this.#store = store
+    this.#task = task
+    this.#options = options
+  }
+
+  start(): void {
+    this.#schedule(FIRST_LOOK_MS)
+  }
+
+  /** Resolves when a batch that is under way has ended. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    clearTimeout(this.#timer)
+    await this.#working
+  }
+
+  /** Does the task where it is due and no other node does it. */
+  async look(): Promise<void> {
+    const { prefix, holder, clock, monotonic } = this.#options
+    if (!this.#isDue(await this.#lastDone())) return
+    const claim = new ConsumerClaim(this.#store, { prefix, name: this.#task.name, holder: holder(), from: 'start', monotonic })
+    if (!(await claim.hold()) || !this.#isDue(claim.position)) return
+    const now = clock()
+    try {
+      await this.#task.run(now, async () => !this.#stopped && (await claim.hold()))
+      if (!this.#stopped) claim.setTo(now)
+    } finally {
+      await claim.release()
+    }
+  }
+
+  async #lastDone(): Promise<number> {
+    const consumers = await this.#store.consumers(this.#options.prefix)
+    return consumers.find(({ name }) => name === this.#task.name)?.position ?? 0
+  }
+
+  // An instant far ahead was written by a clock that was wrong.
+  #isDue(doneAt: number): boolean {
+    const now = this.#options.clock()
+    return Math.abs(now - doneAt) >= this.#task.everyMs
+  }
+
+  #schedule(ms: number): void {
+    if (this.#stopped) return
+    this.#timer = startTimer(() => {
+      this.#working = this.look()
+        // The next look tries again.
+        .catch(() => undefined)
+        .then(() => this.#schedule(LOOK_EVERY_MS))
+    }, ms)
+  }
+}

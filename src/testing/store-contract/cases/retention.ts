@@ -1,0 +1,105 @@
+import type { UsageAddress, UsageCount } from '../../../model/usage.js'
+import type { UsageTrim } from '../../../store/port.js'
+import { ensure, ensureEqual } from '../../assert.js'
+import { batch, event, eventIds, inserted, list, newPrefix, START } from '../build.js'
+import type { Stage, StoreCases } from '../types.js'
+
+const HOUR = 3_600_000
+const BUCKET = START - (START % HOUR)
+
+const use = (tokenId: string, bucketAt: number, endpoint: string): UsageCount => ({
+  tokenId,
+  bucketAt,
+  endpoint,
+  outcome: 'allowed',
+  scope: '',
+  count: 1,
+})
+const from = (tokenId: string, ip: string, lastAt: number): UsageAddress => ({ tokenId, ip, count: 1, lastAt })
+
+/** Trims until there is no more, as a sweep does. */
+async function trimAll(stage: Stage, trim: UsageTrim): Promise<void> {
+  for (let turn = 0; await stage.handle(turn).trimUsage(trim); turn += 1) ensure(turn < 1000, 'trimUsage must come to an end')
+}
+
+export const retentionCases: StoreCases = {
+  title: 'retention',
+  cases: [
+    {
+      title: 'removed events are gone, the others keep their places, and no place is given out again',
+      async run(stage) {
+        const events = Array.from({ length: 12 }, (_, index) => event(stage.prefix, { tenantId: `t${index % 2}`, count: index }))
+        await stage.store.commit({ events })
+        const before = await stage.store.events({ prefix: stage.prefix, limit: 100 })
+        const ids = events.map(({ id }) => id)
+        await stage.second.removeEvents(stage.prefix, [...ids.slice(0, 5), 'gone'])
+        await stage.store.removeEvents(stage.prefix, [...ids.slice(4, 6), ...ids.slice(10)])
+        await stage.store.removeEvents(stage.prefix, [])
+        const rows = await stage.second.events({ prefix: stage.prefix, limit: 100 })
+        ensureEqual(rows, before.slice(2, 6), 'what stays must be as it was')
+        const ofTenant = await stage.store.events({ prefix: stage.prefix, tenantIds: ['t0'], order: 'oldest', limit: 100 })
+        ensureEqual(ofTenant, rows.filter(({ tenantId }) => tenantId === 't0').toReversed(), 'and in every filter')
+        ensureEqual(await stage.store.commit({ events: [event(stage.prefix)] }), { ok: true }, 'commit must accept a new event')
+        const [newest] = await stage.store.events({ prefix: stage.prefix, limit: 1 })
+        ensure((newest?.seq ?? 0) > (before[0]?.seq ?? 0), 'a seq must not be given out twice, also where the newest event was removed')
+      },
+    },
+    {
+      title: 'events of another prefix are not removed',
+      async run(stage) {
+        const [own, other] = [event(stage.prefix), event(newPrefix())]
+        await stage.store.commit({ events: [own, other] })
+        await stage.store.removeEvents(stage.prefix, [other.id])
+        ensureEqual(await eventIds(stage), [own.id], 'the own event must stay')
+        const [kept] = await stage.store.events({ prefix: other.prefix, limit: 1 })
+        ensureEqual(kept?.id, other.id, 'the event of the other prefix must stay')
+      },
+    },
+    {
+      title: 'usage is trimmed by the hour and the address, of these tokens only, and the last use stays',
+      async run(stage) {
+        const [{ id }, { id: other }] = [await inserted(stage), await inserted(stage)]
+        // Some on both sides of a month, however a store cuts time up.
+        const hours = [-1500, -900, -700, -3, -1, 0, 1].map((offset) => BUCKET + offset * HOUR)
+        const counts = [id, other].flatMap((token) => hours.flatMap((at) => [use(token, at, 'GET /a'), use(token, at, 'GET /b')]))
+        const addresses = [id, other].flatMap((token) => [from(token, '192.0.2.1', BUCKET - 1), from(token, '192.0.2.2', BUCKET)])
+        await stage.store.recordUsage(batch({ counts, addresses, lastUses: [{ tokenId: id, at: BUCKET - 1, ip: '192.0.2.1' }] }))
+        await trimAll(stage, { tokenIds: [id], countsBefore: BUCKET, addressesBefore: BUCKET })
+        const of = (token: string): Promise<unknown> => Promise.resolve(stage.second.usage({ tokenIds: [token] }))
+        ensureEqual(
+          await of(id),
+          { counts: counts.filter(({ tokenId, bucketAt }) => tokenId === id && bucketAt >= BUCKET), addresses: addresses.slice(1, 2) },
+          'what is older must be gone, what begins at the instant must stay',
+        )
+        ensureEqual((await stage.store.usage({ tokenIds: [other] })).counts.length, 14, 'the usage of other tokens must stay')
+        const [row] = await list(stage, { ids: [id] })
+        ensureEqual([row?.lastUsedAt, row?.lastUsedIp], [BUCKET - 1, '192.0.2.1'], 'the last use must stay')
+        ensureEqual(await stage.store.trimUsage({ tokenIds: [], countsBefore: BUCKET }), false, 'of no token there is nothing to trim')
+        await trimAll(stage, { tokenIds: [other] })
+        ensureEqual((await stage.store.usage({ tokenIds: [other] })).addresses.length, 2, 'without an instant nothing is too old')
+      },
+    },
+    {
+      title: 'much usage is trimmed in batches, while more is counted',
+      async run(stage) {
+        const { id } = await inserted(stage)
+        const counts = Array.from({ length: 600 }, (_, index) => use(id, BUCKET - index * HOUR, 'GET /a'))
+        const addresses = Array.from({ length: 600 }, (_, index) => from(id, `10.0.${index >> 8}.${index & 255}`, BUCKET - 1))
+        await stage.store.recordUsage(batch({ counts, addresses }))
+        await Promise.all([
+          trimAll(stage, { tokenIds: [id], countsBefore: BUCKET, addressesBefore: BUCKET }),
+          stage.second.recordUsage(batch({ counts: [use(id, BUCKET, 'GET /a')], addresses: [from(id, '10.0.0.1', BUCKET)] })),
+        ])
+        // What was counted meanwhile is of now: the rest is gone.
+        await trimAll(stage, { tokenIds: [id], countsBefore: BUCKET, addressesBefore: BUCKET })
+        const left = await stage.store.usage({ tokenIds: [id] })
+        ensureEqual(left.counts, [{ ...use(id, BUCKET, 'GET /a'), count: 2 }], 'the present hour must be whole')
+        ensureEqual(
+          left.addresses.map(({ ip, lastAt }) => [ip, lastAt]),
+          [['10.0.0.1', BUCKET]],
+          'an address that was seen meanwhile must stay',
+        )
+      },
+    },
+  ],
+}

@@ -1,0 +1,85 @@
+import type { ListedEvent, StoredEvent } from '../model/event.js'
+import type { ListedToken } from '../model/record.js'
+import { deriveId } from '../token/derive-id.js'
+import type { Context } from '../verify/context.js'
+import { creationId } from './create.js'
+import { SYSTEM } from './lib/actor.js'
+import { commit } from './lib/change.js'
+import { prune } from './prune.js'
+
+const EVENTS_A_BATCH = 200
+const TOKENS_A_BATCH = 50
+
+/** Removes what the option `retention` says is too old, in small batches. What is left when `goOn` answers no is found again the next time. */
+export async function retain(context: Context, now: number, goOn: () => Promise<boolean>): Promise<void> {
+  const { deadMs, eventsMs, usageMs, addressesMs } = context.settings.retention
+  if (deadMs !== undefined) await prune(context, SYSTEM, { before: Math.max(0, now - deadMs) })
+  if (eventsMs !== undefined) await removeEvents(context, now, now - eventsMs, goOn)
+  if (usageMs !== undefined || addressesMs !== undefined) await trimUsage(context, now, goOn)
+}
+
+async function removeEvents(context: Context, now: number, before: number, goOn: () => Promise<boolean>): Promise<void> {
+  const { prefix } = context.settings
+  let after = 0
+  while (await goOn()) {
+    const page = await context.store.events({ prefix, order: 'oldest', after, limit: EVENTS_A_BATCH })
+    const old = page.filter((event) => event.at < before && !mustStay(event))
+    if (old.length > 0) {
+      await tellWhoIsBehind(context, old, now)
+      await context.store.removeEvents(
+        prefix,
+        old.map(({ id }) => id),
+      )
+    }
+    // What follows a young event is younger; one from the future comes of a clock that was wrong, and says nothing.
+    const last = page.at(-1)
+    if (last === undefined || page.length < EVENTS_A_BATCH || page.some(({ at }) => at >= before && at <= now)) return
+    after = last.seq
+  }
+}
+
+// The id of a token that was made under an idempotency key comes again with the key. While this event stands, it makes no second token.
+function mustStay({ id, action, tokenId }: StoredEvent): boolean {
+  return action === 'token.created' && tokenId !== undefined && id === creationId(tokenId)
+}
+
+/** Writes, before events go that a consumer has not read, that they will: once for each place at which it stands. */
+async function tellWhoIsBehind(context: Context, old: readonly ListedEvent[], now: number): Promise<void> {
+  const { prefix } = context.settings
+  for (const { name, position } of await context.store.consumers(prefix)) {
+    if (name.startsWith('.') || !old.some(({ seq }) => seq > position)) continue
+    const event: StoredEvent = {
+      id: deriveId(['consumer.behind', prefix, name, String(position)]),
+      at: now,
+      action: 'consumer.behind',
+      prefix,
+      actorId: 'system',
+      details: { consumer: name },
+    }
+    // A conflict means that it stands already.
+    await commit(context, { events: [event] })
+  }
+}
+
+async function trimUsage(context: Context, now: number, goOn: () => Promise<boolean>): Promise<void> {
+  const { prefix, retention } = context.settings
+  const { usageMs, addressesMs } = retention
+  let after: ListedToken | undefined
+  do {
+    const page: readonly ListedToken[] = await context.store.list({
+      prefix,
+      now,
+      limit: TOKENS_A_BATCH,
+      ...(after !== undefined && { after: { createdAt: after.createdAt, id: after.id } }),
+    })
+    const trim = {
+      tokenIds: page.map(({ id }) => id),
+      ...(usageMs !== undefined && { countsBefore: now - usageMs }),
+      ...(addressesMs !== undefined && { addressesBefore: now - addressesMs }),
+    }
+    do {
+      if (!(await goOn())) return
+    } while (page.length > 0 && (await context.store.trimUsage(trim)))
+    after = page.length === TOKENS_A_BATCH ? page.at(-1) : undefined
+  } while (after !== undefined)
+}

@@ -1,0 +1,225 @@
+import type { LatchkeyOptions, RetentionOptions } from 'latchkey'
+import { memoryStore } from 'latchkey/stores/memory'
+import { describe, expect, it } from 'vitest'
+import { Upkeep } from '../../src/activity/upkeep.js'
+import { readOptions } from '../../src/options.js'
+import type { TokenStore } from '../../src/store/port.js'
+import { batch } from '../../src/testing/store-contract/build.js'
+import { createHandle } from '../../src/verbs/handle.js'
+import { SYSTEM } from '../../src/verbs/lib/actor.js'
+import { retain } from '../../src/verbs/retain.js'
+import { buildContext } from '../../src/verify/build-context.js'
+import { instance, SCOPES, until } from '../latchkey/harness.js'
+
+const DAY = 86_400_000
+const START = Date.UTC(2030, 0, 1)
+
+/** A node of its own, whose clock the test sets and whose retention it starts. */
+function node(options: Partial<LatchkeyOptions> = {}) {
+  let now = START
+  const store = options.store ?? memoryStore()
+  const settings = readOptions({ prefix: 'acme_test', scopes: SCOPES, ...options, store, clock: () => now })
+  const context = buildContext(settings)
+  const handle = createHandle(() => context, SYSTEM)
+  const actions = async (): Promise<string[]> => (await handle.events({ limit: 1000, order: 'oldest' })).items.map(({ action }) => action)
+  const make = async (name = 'ERP', more: object = {}): Promise<string> =>
+    (await handle.create({ name, scopes: ['stock:read'], ...more })).record.id
+  return {
+    store,
+    context,
+    handle,
+    actions,
+    make,
+    pass: (days: number) => {
+      now += days * DAY
+    },
+    sweep: (goOn: () => Promise<boolean> = async () => true) => retain(context, now, goOn),
+  }
+}
+
+const kept = (retention: RetentionOptions): Partial<LatchkeyOptions> => ({ retention })
+
+async function useOf(store: TokenStore, tokenId: string, at: number): Promise<void> {
+  const hour = at - (at % 3_600_000)
+  await store.recordUsage(
+    batch({
+      counts: [{ tokenId, bucketAt: hour, endpoint: 'GET /', outcome: 'allowed', scope: '', count: 1 }],
+      addresses: [{ tokenId, ip: `10.0.0.${(at / DAY) % 250}`, count: 1, lastAt: at }],
+      lastUses: [{ tokenId, at }],
+    }),
+  )
+}
+
+describe('retention', () => {
+  it('keeps audit events and tokens for ever where nothing else is said', async () => {
+    const { make, handle, pass, sweep, actions } = node()
+    const id = await make()
+    await handle.revoke(id)
+    pass(10_000)
+    await sweep()
+    expect(await actions()).toEqual(['token.created', 'token.revoked'])
+    expect(await handle.get(id)).toBeDefined()
+  })
+
+  it('removes events that are older than asked for, of any number, and leaves the rest', async () => {
+    const { make, pass, sweep, actions, handle } = node(kept({ events: '30d' }))
+    for (let index = 0; index < 450; index += 1) await make(`old ${index}`)
+    pass(20)
+    const id = await make('young')
+    pass(11)
+    await sweep()
+    expect((await handle.events({ limit: 10 })).items.map(({ tokenId }) => tokenId)).toEqual([id])
+    pass(30)
+    await sweep()
+    expect(await actions()).toEqual([])
+  })
+
+  it('does not stop at an event from the future, or at one that has to stay', async () => {
+    const { make, pass, sweep, handle } = node(kept({ events: '30d' }))
+    pass(1000)
+    await make('by a clock that was wrong')
+    pass(-1000)
+    await make('under a key', { idempotencyKey: 'k1' })
+    await make('old')
+    pass(31)
+    await make('young')
+    await sweep()
+    const left = (await handle.events({ order: 'oldest' })).items.map(({ after }) => after?.name)
+    expect(left).toEqual(['by a clock that was wrong', 'under a key', 'young'])
+  })
+
+  it('never lets an idempotency key make a second token, however old its event and its token', async () => {
+    const { make, pass, sweep, handle } = node(kept({ events: '30d', dead: '30d' }))
+    const id = await make('once', { idempotencyKey: 'k1' })
+    await handle.revoke(id)
+    pass(100)
+    await sweep()
+    expect(await handle.get(id)).toBeUndefined()
+    await expect(make('once', { idempotencyKey: 'k1' })).rejects.toMatchObject({ code: 'idempotency_key_reused' })
+  })
+
+  it('removes tokens that have been dead for long, with their usage, and says so in the audit', async () => {
+    const { make, pass, sweep, handle, actions } = node(kept({ dead: '90d' }))
+    const [revoked, expired, late, alive] = [await make(), await make('b', { expiresIn: '1d' }), await make(), await make()]
+    await handle.revoke(revoked)
+    pass(60)
+    await handle.revoke(late)
+    pass(32)
+    await sweep()
+    expect(await Promise.all([revoked, expired, late, alive].map(async (id) => (await handle.get(id)) !== undefined))).toEqual([
+      false,
+      false,
+      true,
+      true,
+    ])
+    expect(await actions()).toContain('token.pruned')
+  })
+
+  it('removes counts and addresses that are too old, of every token', async () => {
+    const { store, make, pass, sweep, handle } = node(kept({ usage: '90d', addresses: '30d' }))
+    const ids = []
+    for (let index = 0; index < 120; index += 1) ids.push(await make(`Token ${index}`))
+    for (const id of ids) for (const days of [0, 50, 100]) await useOf(store, id, START + days * DAY)
+    pass(101)
+    await sweep()
+    for (const id of ids) {
+      const report = await handle.usage(id, { from: START })
+      expect([report.total, report.addresses.length]).toEqual([2, 1])
+      expect(report.lastUsedAt).toEqual(new Date(START + 100 * DAY))
+    }
+  })
+
+  it('says once that a consumer misses events, before they go, and the consumer goes on with what is left', async () => {
+    const { store, make, pass, sweep, handle, actions, context } = node(kept({ events: '30d' }))
+    await make('read')
+    const seen: (string | undefined)[] = []
+    const first = handle.consume('siem', ({ after }) => void seen.push(String(after?.name)))
+    await until(() => seen.length === 1)
+    await first.stop()
+    await make('missed')
+    pass(31)
+    await make('young')
+    await sweep()
+    await sweep()
+    expect(await actions()).toEqual(['token.created', 'consumer.behind'])
+    expect((await handle.events({ action: 'consumer.behind' })).items).toMatchObject([{ actorId: 'system', details: { consumer: 'siem' } }])
+    const got: string[] = []
+    handle.consume('siem', ({ action }) => void got.push(action))
+    await until(() => got.length === 2)
+    expect(got).toEqual(['token.created', 'consumer.behind'])
+    await context.consumers.stopAll()
+    expect((await store.consumers('acme_test')).map(({ name }) => name)).toEqual(['siem'])
+  })
+
+  it('goes on where it was broken off, and leaves tokens of other prefixes alone', async () => {
+    const store = memoryStore()
+    const { make, pass, sweep, actions } = node({ store, ...kept({ events: '30d' }) })
+    const other = node({ store, prefix: 'other' })
+    await other.make()
+    for (let index = 0; index < 450; index += 1) await make(`old ${index}`)
+    pass(31)
+    let batches = 0
+    await sweep(async () => {
+      batches += 1
+      return batches <= 1
+    })
+    expect(await actions()).toHaveLength(250)
+    await sweep()
+    expect(await actions()).toEqual([])
+    expect(await other.actions()).toEqual(['token.created'])
+  })
+
+  it('asks for an hour at least, or false', () => {
+    for (const [name, value] of [
+      ['events', 60],
+      ['usage', '59m'],
+      ['addresses', 'soon'],
+      ['dead', true],
+      ['dead', null],
+    ] as const) {
+      expect(() => instance({ retention: { [name]: value } as RetentionOptions })).toThrow(`retention.${name}`)
+    }
+    expect(() => instance({ retention: { event: '30d' } as RetentionOptions })).toThrow(/retention.event/)
+    instance({ retention: { events: '1h', usage: false, addresses: false, dead: 3600 } })
+  })
+})
+
+describe('upkeep', () => {
+  const task = (runs: number[], run?: () => Promise<void>) => ({
+    name: '.test' as const,
+    everyMs: 1000,
+    run: async (now: number) => {
+      runs.push(now)
+      await run?.()
+    },
+  })
+
+  it('is done once in its time by whichever node looks, and again after a failure', async () => {
+    const { context } = node()
+    let now = START
+    const runs: number[] = []
+    let fails = true
+    const make = (holder: string): Upkeep =>
+      new Upkeep(
+        context.store,
+        task(runs, async () => {
+          if (fails) throw new Error('the store is down')
+        }),
+        { prefix: 'acme_test', holder: () => holder, clock: () => now, monotonic: () => performance.now() },
+      )
+    const nodes = [make('a'), make('b'), make('c')]
+    await expect(nodes[0]?.look()).rejects.toThrow()
+    fails = false
+    await Promise.all(nodes.map((each) => each.look()))
+    expect(runs).toHaveLength(2)
+    await Promise.all(nodes.map((each) => each.look()))
+    expect(runs).toHaveLength(2)
+    now += 1000
+    await Promise.all(nodes.map((each) => each.look()))
+    expect(runs).toHaveLength(3)
+    // A clock that was far ahead and is right again holds nothing up.
+    now -= 5000
+    await nodes[1]?.look()
+    expect(runs).toHaveLength(4)
+  })
+})
