@@ -17,6 +17,7 @@ export {
 } from './errors.js'
 export type { CredentialSource } from './http/credential.js'
 export type { OnWarning, Warning, WarningCode } from './http/diagnostics.js'
+export type { ForeignPrincipal, Session } from './http/host-principal.js'
 export type { AuthenticateOptions } from './http/options.js'
 export type { Problem, RefusedCode } from './http/problem.js'
 export type { ErrorBody } from './http/refuse.js'

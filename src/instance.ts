@@ -8,6 +8,7 @@ import type { Introspection, Principal, RateState, Verification, VerifyContext }
 import type { CreateInput, Duration, InstantInput, Minted, Page, Replayed, TokenRecord, TokenStatus, UpdateInput } from './model/record.js'
 import type { UsageReport, UsageSummary } from './model/usage.js'
 import type { Settings } from './options.js'
+import type { ScopeSet } from './policy/scope-set.js'
 
 /** What `list` filters by. */
 export type ListInput = {
@@ -198,6 +199,10 @@ export type Decider = {
   decide(token: unknown, context?: VerifyContext): MaybePromise<Verification>
   /** Where the principal, whose use was allowed, has no refusals left: what the route asks for is not looked into. */
   refusalsSpent?(principal: Principal): RateState | undefined
+  /** Is this one of its own credentials, good or not? Everything is where it cannot tell. */
+  isOwn?(credential: string): boolean
+  /** Resolves grants to scopes of the catalogue. */
+  resolve?(grants: readonly string[]): ScopeSet
   /** Counts one use that `decide` allowed. `scope`: what the route required. A refusal that followed is named in `outcome`. */
   countUse(
     principal: Principal,

@@ -4,6 +4,7 @@ import { AUTHENTICATOR, type Internals, type Latchkey, registerInstance } from '
 import { noteCopy } from './model/copies.js'
 import { type LatchkeyOptions, readOptions } from './options.js'
 import { share } from './store/users.js'
+import { holdsToken } from './token/redact.js'
 import { close } from './verbs/close.js'
 import { createHandle } from './verbs/handle.js'
 import { publicActor, readActor, SYSTEM } from './verbs/lib/actor.js'
@@ -64,6 +65,8 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
       return { handle: createHandle(open, actor), actor: publicActor(actor) }
     },
     noteAttempt: (attempted) => noteAttempted(open(), attempted),
+    isOwn: (credential) => holdsToken(credential) || credential.toLowerCase().startsWith(`${prefix}_`),
+    resolve: (grants) => settings.catalogue.resolve(grants),
     standing: (id) => standing(open(), id),
     identify: async (token) => identify(open(), token),
   }

@@ -107,6 +107,26 @@ export function requireScopes<const First extends FirstInput, const Rest extends
 }
 
 /**
+ * Middleware that protects one route in one line: `authenticate` with its defaults, then `requireScopes`.
+ *
+ * @throws InvalidInputError `invalid_input` when the arguments are unsound.
+ * @example
+ * ```ts
+ * app.get('/stock', protect(tokens, 'inventory:read'), handler)
+ * ```
+ */
+export function protect<const First extends FirstInput, const Rest extends RestInput<First, Request>>(
+  tokens: Authenticator,
+  ...args: readonly [FirstArgument<First>, ...RestArguments<Rest>]
+): Middleware {
+  const enter = authenticate(tokens)
+  const check = requireScopes(...args)
+  return function protectRequest(incoming, outgoing, next) {
+    enter(incoming, outgoing, () => check(incoming, outgoing, next))
+  }
+}
+
+/**
  * Handler for the management API, under whatever path it is mounted on. A body parser may stand before it.
  *
  * @throws InvalidInputError `invalid_input` when an option is unknown or unsound.

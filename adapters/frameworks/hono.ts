@@ -50,7 +50,14 @@ export type ManagementOptions = Manage & {
  */
 export function authenticate(tokens: Authenticator, { ip, ...options }: AuthenticateOptions = {}): MiddlewareHandler {
   const decide = createGuard<Context>(tokens, options, {
-    read: (c) => ({ method: c.req.method, headers: c.req.raw.headers, ip: ip?.(c) }),
+    read: (c) => ({
+      method: c.req.method,
+      headers: c.req.raw.headers,
+      ip: ip?.(c),
+      get host() {
+        return new URL(c.req.url).host
+      },
+    }),
     trustsProxy: () => undefined,
   })
   const { vary } = decide.guard
@@ -86,6 +93,30 @@ export function requireScopes<const First extends FirstInput, const Rest extends
     const refusal = await check(c)
     if (refusal !== undefined) return toResponse(refusal)
     await next()
+  }
+}
+
+/**
+ * Middleware that protects one route in one line: `authenticate` with its defaults, then `requireScopes`.
+ *
+ * @throws InvalidInputError `invalid_input` when the arguments are unsound.
+ * @example
+ * ```ts
+ * app.get('/stock', protect(tokens, 'inventory:read'), handler)
+ * ```
+ */
+export function protect<const First extends FirstInput, const Rest extends RestInput<First, Context>>(
+  tokens: Authenticator,
+  ...args: readonly [FirstArgument<First>, ...RestArguments<Rest>]
+): MiddlewareHandler {
+  const enter = authenticate(tokens)
+  const check = requireScopes(...args)
+  return async function protectRequest(c, next) {
+    let refusal: Response | undefined
+    const response = await enter(c, async () => {
+      refusal = (await check(c, next)) ?? undefined
+    })
+    return response ?? refusal
   }
 }
 

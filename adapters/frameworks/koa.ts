@@ -82,6 +82,26 @@ export function requireScopes<const First extends FirstInput, const Rest extends
 }
 
 /**
+ * Middleware that protects one route in one line: `authenticate` with its defaults, then `requireScopes`.
+ *
+ * @throws InvalidInputError `invalid_input` when the arguments are unsound.
+ * @example
+ * ```ts
+ * router.get('/stock', protect(tokens, 'inventory:read'), handler)
+ * ```
+ */
+export function protect<const First extends FirstInput, const Rest extends RestInput<First, Context>>(
+  tokens: Authenticator,
+  ...args: readonly [FirstArgument<First>, ...RestArguments<Rest>]
+): Middleware {
+  const enter = authenticate(tokens)
+  const check = requireScopes(...args)
+  return function protectRequest(ctx: Context, next: Next) {
+    return enter(ctx, () => check(ctx, next))
+  }
+}
+
+/**
  * Middleware for the management API, for koa-mount. A body parser may stand before it.
  *
  * @throws InvalidInputError `invalid_input` when an option is unknown or unsound.

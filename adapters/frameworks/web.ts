@@ -64,7 +64,14 @@ export async function authenticate(
   { ip, endpoint, require, ...options }: AuthenticateOptions = {},
 ): Promise<OptionalOutcome> {
   const decide = createGuard<Request>(tokens, options, {
-    read: ({ method, headers }) => ({ method, headers, ip }),
+    read: ({ method, headers, url }) => ({
+      method,
+      headers,
+      ip,
+      get host() {
+        return new URL(url).host
+      },
+    }),
     trustsProxy: () => undefined,
   })
   const { response, principal, use } = await decide(request)

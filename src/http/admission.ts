@@ -16,7 +16,7 @@ export type Guard = {
 
 /** One admitted use of a token, counted once when its response is over. */
 export type Use = {
-  readonly tokenId: string
+  readonly tokenId: string | undefined
   /** Names scopes that a check asked for, in order with a space between them. */
   required(scope: string): void
   /** Where this token has no refusals left. */

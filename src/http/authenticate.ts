@@ -4,6 +4,7 @@ import type { MaybePromise } from '../model/json.js'
 import type { Principal, RateState } from '../model/principal.js'
 import { isThenable } from '../store/deadline.js'
 import { type Admission, admissionOf, admit, type Guard, startUse, type Use } from './admission.js'
+import { askHost } from './ask-host.js'
 import { createCredentialReader } from './credential.js'
 import { type OnWarning, warn } from './diagnostics.js'
 import { type AuthenticateOptions, readOptions } from './options.js'
@@ -11,11 +12,12 @@ import { type PlainResponse, publicCode } from './problem.js'
 import { readRates } from './rate-fields.js'
 import { createRefusals } from './refuse.js'
 import { fieldValues, type Platform, type RequestLike } from './request.js'
+import { originOf } from './same-origin.js'
 import { createTrustCheck } from './trust-check.js'
 
 /** What a guard says of a request: let in as somebody, let in as nobody, or the answer that refuses it. */
 export type GuardOutcome =
-  | { readonly principal: Principal; readonly use: Use; readonly anonymous?: undefined; readonly response?: undefined }
+  | { readonly principal: Principal; readonly use: Use | undefined; readonly anonymous?: undefined; readonly response?: undefined }
   | { readonly anonymous: true; readonly principal?: undefined; readonly use?: undefined; readonly response?: undefined }
   | { readonly response: PlainResponse; readonly principal?: undefined; readonly use?: undefined; readonly anonymous?: undefined }
 
@@ -37,13 +39,14 @@ export function createGuard<R extends object>(
   const decider = deciderOf(tokens)
   noteCopy()
   const { optional = false, credential, realm, errorBody, resourceMetadata, onWarning } = readOptions(options)
+  const host = askHost(options, decider)
   const reader = createCredentialReader(credential)
-  const { header } = reader
-  const refuse = createRefusals<R>({ realm, header, errorBody, resourceMetadata })
+  const refuse = createRefusals<R>({ realm, reader, errorBody, resourceMetadata })
+  const ownFields = reader.fields.filter((name) => name !== 'authorization')
   const guard: Guard = Object.freeze({
     decider,
     optional,
-    vary: header === 'authorization' ? undefined : header,
+    vary: ownFields.length === 0 ? undefined : ownFields.join(', '),
     onWarning,
     // An admission is keyed by the request that it came from, so what comes back in is the same framework's.
     refuse: refuse as Guard['refuse'],
@@ -67,6 +70,31 @@ export function createGuard<R extends object>(
     return { response: refuse(publicCode(code), request, { retryAfterSeconds, rates }) }
   }
 
+  /** Admits whoever the host let in. No use is counted. */
+  const welcome = (
+    request: R,
+    answer: MaybePromise<Principal | undefined>,
+    settle: (principal: Principal | undefined) => PlainResponse | undefined,
+  ): MaybePromise<GuardOutcome> => {
+    const settled = (principal: Principal | undefined): GuardOutcome => {
+      const response = settle(principal)
+      if (response !== undefined) return { response }
+      admit(request, { guard, principal, use: undefined })
+      return principal === undefined ? { anonymous: true } : { principal, use: undefined }
+    }
+    if (!(answer instanceof Promise)) return settled(answer)
+    return answer.then(settled).catch((error: unknown) => fault(request, error))
+  }
+
+  const bySession = (request: R, seen: RequestLike): MaybePromise<GuardOutcome> => {
+    // A credential of any kind, good or not, is what the request is to be judged by.
+    const asked = host.session !== undefined && fieldValues(seen.headers, 'authorization').length === 0
+    return welcome(request, asked ? host.session(request) : undefined, (principal) => {
+      if (principal === undefined) return optional ? undefined : refuse('credential_missing', request)
+      // Browsers send a session with every request, whoever asked for it.
+      return originOf(seen.method, seen.headers, seen.host) === 'own' ? undefined : refuse('cross_site', request)
+    })
+  }
   const checkTrust = createTrustCheck(platform.believesCallers, onWarning)
 
   const decide = (request: R): MaybePromise<GuardOutcome> => {
@@ -76,10 +104,13 @@ export function createGuard<R extends object>(
     checkTrust(request)
     const presented = reader.read(seen.headers)
     if (presented.kind === 'malformed') return { response: refuse('credential_malformed', request) }
-    if (presented.kind === 'missing') {
-      if (!optional) return { response: refuse('credential_missing', request) }
-      admit(request, { guard, principal: undefined, use: undefined })
-      return { anonymous: true }
+    if (presented.kind === 'missing') return bySession(request, seen)
+    // Browsers resend Basic to wherever a page points. Programs do not say where they come from.
+    if (presented.resent && originOf(seen.method, seen.headers, seen.host) === 'other') return { response: refuse('cross_site', request) }
+    if (host.foreign !== undefined && decider.isOwn?.(presented.token) === false) {
+      return welcome(request, host.foreign(presented.token, request), (principal) =>
+        principal === undefined ? refuse('token_invalid', request) : undefined,
+      )
     }
     // One request counts once against rate limits, however many guards of this instance it passes.
     const admitted = before?.guard.decider === decider ? before.principal : undefined

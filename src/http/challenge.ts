@@ -1,4 +1,5 @@
 import { InvalidInputError } from '../errors.js'
+import type { CredentialReader } from './credential.js'
 import type { Problem } from './problem.js'
 
 /** Makes the value of `WWW-Authenticate` for a problem, or `undefined` where none belongs. */
@@ -9,14 +10,13 @@ const QUOTABLE_URL = /^[\x21-\x7e]{1,2048}$/
 const QUOTABLE = /^[\x20-\x7e]{1,128}$/
 
 /**
- * Makes the challenges of a realm (RFC 6750 §3).
+ * Makes the challenges of a realm (RFC 6750 §3), one for each place where a token is taken. What is wrong stands in the first.
  *
- * A 401 must carry a challenge (RFC 9110 §15.5.2). Where the token stands in a header of its own, `Bearer` would send callers to the wrong
- * place, so the challenge then is `ApiKey realm="…", header="x-api-key"`, with the same parameters behind it.
+ * A 401 must carry a challenge (RFC 9110 §15.5.2).
  *
  * @throws InvalidInputError `invalid_input`
  */
-export function createChallenges(realm: unknown, header: string, resourceMetadata?: unknown): ChallengeWriter {
+export function createChallenges(realm: unknown, challenges: CredentialReader['challenges'], resourceMetadata?: unknown): ChallengeWriter {
   if (typeof realm !== 'string' || !QUOTABLE.test(realm)) {
     throw new InvalidInputError('realm', 'must be 1 to 128 printable ASCII characters')
   }
@@ -28,14 +28,15 @@ export function createChallenges(realm: unknown, header: string, resourceMetadat
   }
   // RFC 9728 §5.1
   const metadata = resourceMetadata === undefined ? '' : `, resource_metadata=${quoted(resourceMetadata)}`
-  const scheme = header === 'authorization' ? `Bearer realm=${quoted(realm)}` : `ApiKey realm=${quoted(realm)}, header=${quoted(header)}`
+  const [scheme = '', ...others] = challenges.map((challenge) => challenge(quoted(realm)))
+  const further = others.map((challenge) => `, ${challenge}`).join('')
   return (problem, scopes) => {
     const error = errorOf(problem)
     if (error === undefined) return undefined
     // RFC 6750 §3.1: without authentication information there is no error code.
-    if (error === '') return scheme + metadata
+    if (error === '') return scheme + metadata + further
     const scope = scopes === undefined ? '' : `, scope=${quoted(scopes.join(' '))}`
-    return `${scheme}, error="${error}", error_description=${quoted(problem.detail)}${scope}${metadata}`
+    return `${scheme}, error="${error}", error_description=${quoted(problem.detail)}${scope}${metadata}${further}`
   }
 }
 

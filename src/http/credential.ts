@@ -1,19 +1,28 @@
 import { InvalidInputError } from '../errors.js'
+import { holdsToken } from '../token/redact.js'
 import { fieldValues, type HeaderSource } from './request.js'
 
-/** Where the token stands: `Authorization: Bearer …`, or a header of its own. */
-export type CredentialSource = 'bearer' | { readonly header: string }
+/**
+ * Where a token stands: `Authorization: Bearer …`, a header of its own, or `Authorization: Basic …` (RFC 7617), with the token as user name or
+ * password.
+ */
+export type CredentialSource = 'bearer' | 'basic' | { readonly header: string }
 
-/** What a request presents. */
+/** The credential that a request presents. */
 export type Credential =
   | { readonly kind: 'missing' }
   | { readonly kind: 'malformed'; readonly reason: string }
-  | { readonly kind: 'token'; readonly token: string }
+  /** `resent`: browsers send it again by themselves, as they do with Basic. */
+  | { readonly kind: 'token'; readonly token: string; readonly resent?: true }
 
 /** Reads the credential from the fields of a request. */
 export type CredentialReader = {
-  /** The lower-case name of the field that is read. */
-  readonly header: string
+  /** The lower-case names of the fields that are read. */
+  readonly fields: readonly string[]
+  /** The challenges that say where a token is expected, each as a function of the realm. */
+  readonly challenges: readonly ((realm: string) => string)[]
+  /** How to send a token, for people. */
+  readonly howTo: string
   readonly read: (headers: HeaderSource) => Credential
 }
 
@@ -32,25 +41,66 @@ const AUTH_PARAM = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+[ \t]*=[ \t]*(?:"(?:[^"\\]|\\.)
 const RESERVED = new Set(['authorization', 'cookie', 'host', 'origin', 'proxy-authorization', 'referer', 'set-cookie'])
 
 /**
- * Makes the reader for the option `credential`.
+ * Makes the reader for the option `credential`: one source, or a list of them. A request may present one credential: several are refused, even equal ones.
  *
  * @throws InvalidInputError `invalid_input`
  */
-export function createCredentialReader(source: CredentialSource = 'bearer'): CredentialReader {
-  if (source === 'bearer') return { header: 'authorization', read: (headers) => readField(headers, 'authorization', readBearer) }
-  const header = headerName(source)
-  return { header, read: (headers) => readField(headers, header, readToken) }
+export function createCredentialReader(option: CredentialSource | readonly CredentialSource[] = 'bearer'): CredentialReader {
+  const given: readonly unknown[] = Array.isArray(option) ? option : [option]
+  if (given.length === 0) throw new InvalidInputError('credential', `must not be an empty list: ${EXPECTED}`)
+  const headers = given.filter((source) => source !== 'bearer' && source !== 'basic').map(headerName)
+  const schemes = { bearer: given.includes('bearer'), basic: given.includes('basic') }
+  const parts: readonly Part[] = [...(schemes.bearer ? [BEARER] : []), ...headers.map(partOf), ...(schemes.basic ? [BASIC] : [])]
+  if (new Set(given.map((source) => JSON.stringify(source).toLowerCase())).size < given.length) {
+    throw new InvalidInputError('credential', 'names one source twice')
+  }
+  const readAuthorization = (value: string): Credential => readScheme(value, schemes)
+  const readers = [
+    ...(schemes.bearer || schemes.basic ? [(from: HeaderSource) => readField(from, 'authorization', readAuthorization)] : []),
+    ...headers.map((name) => (from: HeaderSource) => readField(from, name, readToken)),
+  ]
+  const [first = () => MISSING] = readers
+  return {
+    fields: [...(schemes.bearer || schemes.basic ? ['authorization'] : []), ...headers],
+    challenges: parts.map(({ challenge }) => challenge),
+    howTo: `send ${parts.map(({ howTo }) => howTo).join(' or ')}`,
+    read: readers.length === 1 ? first : (from) => onlyOne(readers.map((read) => read(from))),
+  }
 }
 
 /** Reads the credential of a request once. For many requests, `createCredentialReader` checks the option only once. */
-export function readCredential(headers: HeaderSource, options: { readonly credential?: CredentialSource } = {}): Credential {
+export function readCredential(
+  headers: HeaderSource,
+  options: { readonly credential?: CredentialSource | readonly CredentialSource[] } = {},
+): Credential {
   return createCredentialReader(options.credential).read(headers)
+}
+
+type Part = { readonly challenge: (realm: string) => string; readonly howTo: string }
+
+const EXPECTED = "'bearer', 'basic', { header: 'x-api-key' }, or a list of these"
+
+const BEARER: Part = { challenge: (realm) => `Bearer realm=${realm}`, howTo: 'Authorization: Bearer <token>' }
+// RFC 7617 §2, §2.1
+const BASIC: Part = {
+  challenge: (realm) => `Basic realm=${realm}, charset="UTF-8"`,
+  howTo: 'Authorization: Basic with the token as user name and an empty password',
+}
+
+function partOf(header: string): Part {
+  // Where the token stands in a header of its own, `Bearer` would send callers to the wrong place.
+  return { challenge: (realm) => `ApiKey realm=${realm}, header="${header}"`, howTo: `${header}: <token>` }
+}
+
+function onlyOne(credentials: readonly Credential[]): Credential {
+  const presented = credentials.filter(({ kind }) => kind !== 'missing')
+  return presented.length > 1 ? malformed('more than one credential') : (presented[0] ?? MISSING)
 }
 
 function headerName(source: unknown): string {
   const keys = typeof source === 'object' && source !== null ? Object.keys(source) : []
   const header: unknown = keys.length === 1 && keys[0] === 'header' ? Reflect.get(Object(source), 'header') : undefined
-  if (typeof header !== 'string') throw new InvalidInputError('credential', "must be 'bearer' or { header: 'x-api-key' }")
+  if (typeof header !== 'string') throw new InvalidInputError('credential', `must be ${EXPECTED}`)
   if (header.length > 64 || !FIELD_NAME.test(header)) throw new InvalidInputError('credential.header', 'is not the name of a header')
   const name = header.toLowerCase()
   if (RESERVED.has(name)) throw new InvalidInputError('credential.header', `${name} cannot carry a bare token`)
@@ -65,15 +115,42 @@ function readField(headers: HeaderSource, name: string, parse: (value: string) =
   return parse(trimmed(first))
 }
 
-function readBearer(value: string): Credential {
+function readScheme(value: string, schemes: { readonly bearer: boolean; readonly basic: boolean }): Credential {
   const scheme = SCHEME.exec(value)?.[0]
   if (scheme === undefined) return malformed('no authentication scheme')
-  if (scheme.length !== 6 || scheme.toLowerCase() !== 'bearer') {
+  const name = scheme.length > 6 ? '' : scheme.toLowerCase()
+  const bearer = name === 'bearer' && schemes.bearer
+  if (!bearer && !(name === 'basic' && schemes.basic)) {
     return holdsSecondCredential(value.slice(scheme.length)) ? malformed('more than one credential') : MISSING
   }
-  let start = 6
+  let start = scheme.length
   while (value.charCodeAt(start) === 0x20) start += 1
-  return readToken(value.slice(start))
+  return bearer ? readToken(value.slice(start)) : readBasic(value.slice(start))
+}
+
+// RFC 7617 §2: user-pass = user-id ":" password, in base64.
+function readBasic(value: string): Credential {
+  const credential = readToken(value)
+  if (credential.kind !== 'token') return credential
+  let pair: string
+  try {
+    pair = atob(value)
+  } catch {
+    return malformed('no base64')
+  }
+  const colon = pair.indexOf(':')
+  if (colon === -1) return malformed('no user name and password')
+  const token = chooseToken(pair.slice(0, colon), pair.slice(colon + 1))
+  if (token === undefined) return malformed('more than one credential')
+  const read = readToken(token)
+  return read.kind === 'token' ? { ...read, resent: true } : read
+}
+
+// Stripe takes the token as user name, GitHub beside any user name or any password. Two tokens are two credentials.
+function chooseToken(user: string, password: string): string | undefined {
+  const named = holdsToken(user)
+  if (holdsToken(password)) return named ? undefined : password
+  return named || password === '' ? user : password
 }
 
 function readToken(value: string): Credential {

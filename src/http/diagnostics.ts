@@ -16,6 +16,8 @@ export type WarningCode =
   | 'LATCHKEY_W005'
   | 'LATCHKEY_W006'
   | 'LATCHKEY_W007'
+  | 'LATCHKEY_W008'
+  | 'LATCHKEY_W009'
   | 'LATCHKEY_W010'
 
 /** Is told of warnings in place of the console. Its faults change nothing. */
@@ -28,9 +30,11 @@ const MESSAGES: { readonly [Name in WarningCode]: string } = {
     'a token with allowedIps was refused for its address while X-Forwarded-For is present and the framework trusts no proxy: the address seen is the proxy’s',
   LATCHKEY_W004: 'requireScopes() asks for a scope that is not in the catalogue, which no token can hold',
   LATCHKEY_W005: 'a token with allowedIps was refused because the client’s address is not known: say how to find it, with the option ip',
-  LATCHKEY_W006: 'the actor callback of management() answered something that is no whole actor, so the request counts as signed out',
+  LATCHKEY_W006: 'the actor callback of management() returned an incomplete actor, so the request counts as signed out',
   LATCHKEY_W007:
     'requireScopes() ran where no authenticate() of the same copy ran before: the request was answered 500 and the handler did not run',
+  LATCHKEY_W008: 'the session callback of authenticate() returned an incomplete session, so the request was answered 503',
+  LATCHKEY_W009: 'the foreign callback of authenticate() returned an incomplete principal, so the request was answered 503',
   LATCHKEY_W010:
     'the framework trusts every proxy, so callers choose their address: allowedIps, limits by address and the addresses in the audit prove nothing',
 }

@@ -1,16 +1,29 @@
 import * as z from 'zod'
+import type { MaybePromise } from '../model/json.js'
 import { callback, flag } from '../policy/option-schema.js'
 import { readShape } from '../policy/shape.js'
 import type { CredentialSource } from './credential.js'
 import type { OnWarning } from './diagnostics.js'
+import type { ForeignPrincipal, Session } from './host-principal.js'
 import type { ErrorBody } from './refuse.js'
 
 /** The options of `authenticate`. `R` is the framework's own request or context. */
 export type AuthenticateOptions<R> = {
   /** Lets requests without a credential through, without a principal. One that is presented must still be good. @default false */
   readonly optional?: boolean | undefined
-  /** Where the token stands. @default 'bearer' */
-  readonly credential?: CredentialSource | undefined
+  /** Where the token stands, or a list of such places; a request may use one of them. @default 'bearer' */
+  readonly credential?: CredentialSource | readonly CredentialSource[] | undefined
+  /**
+   * Lets people in by the host's own session, only where a request has no `Authorization` and no other credential field. Changes (methods other
+   * than `GET`, `HEAD` and `OPTIONS`) must then come from a page of the same origin, else they are refused with 403 `cross_site`. A callback that
+   * throws, hangs or answers an incomplete session is a 503.
+   */
+  readonly session?: ((request: R) => MaybePromise<Session | undefined | null | false>) | undefined
+  /**
+   * Decides about bearers that are no tokens of this library: of another format, and with none of its prefixes. `undefined` refuses with 401. A
+   * callback that throws, hangs or answers an incomplete principal is a 503.
+   */
+  readonly foreign?: ((credential: string, request: R) => MaybePromise<ForeignPrincipal | undefined | null | false>) | undefined
   /** Names the protected space in challenges. @default 'api' */
   readonly realm?: string | undefined
   /** Replaces the body of refusals. Where it fails or answers no object, the default body goes out. */
@@ -26,6 +39,8 @@ const schema = z.strictObject({
   optional: flag.optional(),
   credential: z.unknown().optional(),
   realm: z.unknown().optional(),
+  session: callback().optional(),
+  foreign: callback().optional(),
   errorBody: callback().optional(),
   resourceMetadata: z.unknown().optional(),
   onWarning: callback().optional(),

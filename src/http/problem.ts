@@ -28,6 +28,7 @@ export type RefusedCode =
   | 'token_revoked'
   | 'owner_denied'
   | 'ip_denied'
+  | 'cross_site'
   | 'scope_insufficient'
   | 'resource_denied'
   | 'rate_limited'
@@ -66,6 +67,7 @@ const DETAILS: { readonly [Name in RefusedCode]: string } = {
   token_revoked: 'The token was revoked.',
   owner_denied: 'The owner of the token has no access any more.',
   ip_denied: 'The token may not be used from this address.',
+  cross_site: 'The request comes from a page of another origin.',
   scope_insufficient: 'The token does not have a scope that this needs.',
   resource_denied: 'The token does not reach this resource.',
   rate_limited: 'Too many requests with this token.',
@@ -87,10 +89,11 @@ export function publicCode(code: unknown): RefusedCode {
   return isRefusedCode(code) ? code : 'store_unavailable'
 }
 
-/** The problem document of a code. */
-export function problemOf(code: RefusedCode): Problem {
+/** The problem document of a code. `howTo` says how to send a token, where none came. */
+export function problemOf(code: RefusedCode, howTo?: string): Problem {
   const status = CODES[code]
-  return { title: titleOf(status), status, detail: DETAILS[code], code }
+  const detail = code === 'credential_missing' && howTo !== undefined ? `This resource needs a token: ${howTo}.` : DETAILS[code]
+  return { title: titleOf(status), status, detail, code }
 }
 
 function isRefusedCode(code: string): code is RefusedCode {

@@ -1,6 +1,7 @@
 import type { RateState } from '../model/principal.js'
 import { isThenable } from '../store/deadline.js'
 import { createChallenges } from './challenge.js'
+import { type CredentialReader, createCredentialReader } from './credential.js'
 import type { PlainResponse, Problem, RefusedCode } from './problem.js'
 import { problemOf } from './problem.js'
 import { rateFields } from './rate-fields.js'
@@ -22,7 +23,7 @@ export type Refuse<R> = (code: RefusedCode, request: R, details?: RefusalDetails
 /** How the refusals of one guard look. */
 export type RefusalOptions<R> = {
   readonly realm?: unknown
-  readonly header?: string
+  readonly reader?: CredentialReader
   readonly errorBody?: ErrorBody<R> | undefined
   readonly resourceMetadata?: string | undefined
 }
@@ -37,10 +38,10 @@ const MAX_RESET_SECONDS = 366 * 86_400
  * @throws InvalidInputError `invalid_input`
  */
 export function createRefusals<R>(options: RefusalOptions<R> = {}): Refuse<R> {
-  const challenge = createChallenges(options.realm ?? 'api', options.header ?? 'authorization', options.resourceMetadata)
-  const { errorBody } = options
+  const { errorBody, reader = createCredentialReader() } = options
+  const challenge = createChallenges(options.realm ?? 'api', reader.challenges, options.resourceMetadata)
   return (code, request, details) => {
-    const problem = problemOf(code)
+    const problem = problemOf(code, reader.howTo)
     const own = errorBody === undefined ? undefined : ownBody(errorBody, problem, request)
     const headers: Record<string, string> = {
       'content-type': own === undefined ? 'application/problem+json' : 'application/json',

@@ -38,7 +38,7 @@ export function readRequirement<R>(args: readonly unknown[]): Requirement<R> {
   const [first] = rest
   const any = rest.length === 1 && typeof first === 'object' && first !== null
   const scopes: readonly unknown[] = any ? readAny(first) : rest
-  if (scopes.length === 0) throw new InvalidInputError('scopes', 'requireScopes needs a scope at least')
+  if (scopes.length === 0) throw new InvalidInputError('scopes', 'requireScopes requires at least one scope')
   const names = scopes.map(readScope)
   return { scopes: names, any, name: [...new Set(names)].sort().join(' '), resources }
 }

@@ -1,6 +1,7 @@
 import { InvalidInputError } from '../errors.js'
 import { createGuard, type GuardOutcome } from '../http/authenticate.js'
 import { warn } from '../http/diagnostics.js'
+import { isSession } from '../http/host-principal.js'
 import type { PlainResponse } from '../http/problem.js'
 import { type Internals, internalsOf, type Latchkey, type TokenHandle } from '../instance.js'
 import type { Actor } from '../model/actor.js'
@@ -13,7 +14,7 @@ import type { ManagementSettings } from './options.js'
 
 /** Who sends a request, as an adapter says. */
 export type Caller = {
-  /** What the host's `actor` callback answers, or a function that asks it. Anything but a whole actor is nobody. */
+  /** What the host's `actor` callback answers, or a function that asks it. An incomplete actor counts as signed out. */
   readonly actor: unknown
   /** Set where a guard of this library already let the request in by its token. */
   readonly principal?: Principal | undefined
@@ -43,11 +44,14 @@ export type Access = {
 /** The holder of a token, or why there is none. */
 export type Holder =
   | {
-      readonly principal: Principal
+      readonly principal: HolderPrincipal
       readonly done: (endpoint: string, refused?: 'scope_insufficient' | 'rate_limited') => void
       readonly refusal?: undefined
     }
   | { readonly refusal: Response; readonly principal?: undefined; readonly done?: undefined }
+
+/** The principal of a token. */
+export type HolderPrincipal = Principal & { readonly tokenId: string }
 
 type Seen = { readonly request: Request; readonly ip: string | undefined }
 
@@ -63,11 +67,9 @@ export function createAccess(tokens: Latchkey, settings: ManagementSettings): Ac
   return {
     async actor(request, caller) {
       const { headers } = request
-      if (
-        caller.principal !== undefined ||
-        carriesToken(headers.get('authorization')) ||
-        carriesToken(headers.get(settings.credentialHeader))
-      ) {
+      const fields = new Set(['authorization', ...settings.credentialFields])
+      const byToken = caller.principal !== undefined && !isSession(caller.principal)
+      if (byToken || [...fields].some((name) => carriesToken(headers.get(name)))) {
         throw new Refusal('token_cannot_manage', 'a request that carries a token manages nothing but /self: let a person sign in')
       }
       return readAnswer(inside, await ask(caller.actor, settings.deadlineMs), caller.ip)
@@ -75,7 +77,8 @@ export function createAccess(tokens: Latchkey, settings: ManagementSettings): Ac
     async holder(request, caller) {
       const { principal } = caller
       // A signed or foreign token names a token that it is not: its holder has not shown that one, so it neither reads nor rotates it.
-      if (principal !== undefined && TokenPrincipal.entryOf(principal) !== undefined) return { principal, done: () => undefined }
+      if (principal !== undefined && isHolder(principal) && TokenPrincipal.entryOf(principal) !== undefined)
+        return { principal, done: () => undefined }
       return readOutcome(await guard({ request, ip: caller.ip }))
     },
     refuseScope: (request, scope) => toResponse(guard.guard.refuse('scope_insufficient', { request, ip: undefined }, { scopes: [scope] })),
@@ -85,15 +88,19 @@ export function createAccess(tokens: Latchkey, settings: ManagementSettings): Ac
 function readOutcome(outcome: GuardOutcome): Holder {
   if (outcome.response !== undefined) return { refusal: toResponse(outcome.response) }
   const { principal, use } = outcome
-  // The guard is not optional, so nobody comes through anonymously.
-  if (principal === undefined) throw new Refusal('store_unavailable', 'nothing was decided')
+  // The guard is not optional and knows tokens only, so nobody else comes through.
+  if (principal === undefined || !isHolder(principal)) throw new Refusal('store_unavailable', 'nothing was decided')
   return {
     principal,
     done(endpoint, refused) {
-      if (refused !== undefined) use.refused(refused)
-      use.done(endpoint)
+      if (refused !== undefined) use?.refused(refused)
+      use?.done(endpoint)
     },
   }
+}
+
+function isHolder(principal: Principal): principal is HolderPrincipal {
+  return principal.tokenId !== undefined
 }
 
 function toResponse({ status, headers, body }: PlainResponse): Response {
@@ -103,7 +110,17 @@ function toResponse({ status, headers, body }: PlainResponse): Response {
 // Whatever the scheme, and however many stand in one field: a token of ours anywhere in it counts, good or bad.
 function createTokenDetector(prefix: string): (value: string | null) => boolean {
   const parse = createParser(prefix)
-  return (value) => value !== null && (value.match(/[0-9A-Za-z_]+/g) ?? []).some((word) => parse(word) !== undefined)
+  const within = (text: string): boolean => (text.match(/[0-9A-Za-z_]+/g) ?? []).some((word) => parse(word) !== undefined)
+  return (value) => value !== null && (within(value) || within(decoded(value)))
+}
+
+// RFC 7617: in Basic, user name and password are one word of base64.
+function decoded(value: string): string {
+  try {
+    return /^basic /i.test(value) ? atob(value.slice('basic '.length).trim()) : ''
+  } catch {
+    return ''
+  }
 }
 
 async function ask(actor: unknown, deadlineMs: number): Promise<unknown> {

@@ -18,15 +18,18 @@ const SCHEMA_PATH = '#/components/schemas/'
  *
  * The examples use the instance's own scopes and limits, so each of them works as it stands.
  */
-export function describeApi(tokens: Latchkey, mountPath: string, credential: CredentialSource): OpenApiDocument {
+export function describeApi(tokens: Latchkey, mountPath: string, credential: readonly CredentialSource[]): OpenApiDocument {
   const sample: Sample = {
     scope: Object.keys(tokens.catalogue)[0] ?? '',
     expiresIn: `${Math.min(90 * DAY_SECONDS, internalsOf(tokens).settings.expiry.maxSeconds ?? Number.POSITIVE_INFINITY)}s`,
   }
+  const securitySchemes = Object.fromEntries(
+    credential.map((source, at) => [at === 0 ? 'token' : `token${at + 1}`, securityScheme(source)]),
+  )
   const paths: Record<string, Record<string, unknown>> = {}
   for (const route of [openapiRoute(credential), ...ROUTES]) {
     const path = route.path.replace(':id', '{id}')
-    paths[path] = { ...paths[path], [route.method.toLowerCase()]: operationOf(route, sample) }
+    paths[path] = { ...paths[path], [route.method.toLowerCase()]: operationOf(route, sample, Object.keys(securitySchemes)) }
   }
   return plain({
     openapi: '3.1.1',
@@ -38,7 +41,7 @@ export function describeApi(tokens: Latchkey, mountPath: string, credential: Cre
     },
     servers: serversAt(mountPath),
     paths,
-    components: { schemas: components(), securitySchemes: { token: securityScheme(credential) } },
+    components: { schemas: components(), securitySchemes },
   })
 }
 
@@ -48,7 +51,7 @@ function serversAt(mountPath: string): JsonObject[] {
 }
 
 /** `GET /openapi.json` */
-export function openapiRoute(credential: CredentialSource): Route {
+export function openapiRoute(credential: readonly CredentialSource[]): Route {
   let document: OpenApiDocument | undefined
   return {
     access: 'actor',
@@ -67,7 +70,7 @@ export function openapiRoute(credential: CredentialSource): Route {
 }
 
 function securityScheme(credential: CredentialSource): JsonObject {
-  return credential === 'bearer' ? { type: 'http', scheme: 'bearer' } : { type: 'apiKey', in: 'header', name: credential.header }
+  return typeof credential === 'string' ? { type: 'http', scheme: credential } : { type: 'apiKey', in: 'header', name: credential.header }
 }
 
 function components(): JsonObject {

@@ -32,14 +32,14 @@ function usualCodes(route: Route): readonly Code[] {
   ]
 }
 
-/** Describes a route as an OpenAPI operation. */
-export function operationOf(route: Route, sample: Sample): object {
+/** Describes a route as an OpenAPI operation. A holder may use any of the security schemes. */
+export function operationOf(route: Route, sample: Sample, schemes: readonly string[]): object {
   const examples = route.examples?.(sample) ?? []
   return {
     operationId: route.operationId,
     summary: route.summary,
     description: route.description,
-    ...(route.access === 'holder' && { security: [{ token: [] }] }),
+    ...(route.access === 'holder' && { security: schemes.map((scheme) => ({ [scheme]: [] })) }),
     parameters: [...pathParameters(route), ...queryParameters(route, examples), ...headerParameters(route, examples)],
     requestBody: requestBody(route, examples),
     responses: { ...Object.fromEntries(route.answers.map((answer) => [answer.status, describeAnswer(answer)])), ...refusals(route) },

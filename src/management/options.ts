@@ -23,7 +23,7 @@ export type ManagementOptions = {
   /** Origins whose pages may call the API, such as `https://admin.example.com`: they get CORS headers, and their changes are accepted. @default [] */
   readonly allowedOrigins?: readonly string[] | undefined
   /** Where tokens stand, as `authenticate` reads them, for `/self` and for refusing tokens everywhere else. @default 'bearer' */
-  readonly credential?: CredentialSource | undefined
+  readonly credential?: CredentialSource | readonly CredentialSource[] | undefined
   /** Names the protected space in the challenges of `/self`. @default 'api' */
   readonly realm?: string | undefined
   /** How many calls an actor may make, counted by limiters of rate-limiter-flexible; also how many a token may make about itself. @default no limit */
@@ -49,8 +49,9 @@ export type ManagementSettings = {
   readonly maxBodyBytes: number
   readonly deadlineMs: number
   readonly allowedOrigins: ReadonlySet<string>
-  readonly credential: CredentialSource
-  readonly credentialHeader: string
+  readonly credential: readonly CredentialSource[]
+  /** The names of the header fields in which a token may stand. */
+  readonly credentialFields: readonly string[]
   readonly realm: string | undefined
   readonly rates: Rates | undefined
   readonly dashboard: Dashboard | undefined
@@ -90,13 +91,13 @@ export function readManagementOptions(options: unknown): ManagementSettings {
     throw new InvalidInputError('rateLimit', 'is undefined: leave it out to go without it, or check where it comes from')
   }
   const deadlineMs = (given.deadline ?? 2) * 1000
-  const credential = (given.credential ?? 'bearer') as CredentialSource
+  const credential = [(given.credential ?? 'bearer') as CredentialSource | readonly CredentialSource[]].flat()
   return Object.freeze({
     maxBodyBytes: given.maxBodyBytes ?? 65_536,
     deadlineMs,
     allowedOrigins: new Set(given.allowedOrigins ?? []),
     credential,
-    credentialHeader: createCredentialReader(credential).header,
+    credentialFields: createCredentialReader(credential).fields,
     realm: given.realm,
     rates:
       given.rateLimit === undefined

@@ -1,9 +1,8 @@
 import type * as z from 'zod'
 import type { Code } from '../errors.js'
 import type { Internals, Latchkey } from '../instance.js'
-import type { Principal } from '../model/principal.js'
 import type { TokenRecord } from '../model/record.js'
-import type { Asking } from './access.js'
+import type { Asking, HolderPrincipal } from './access.js'
 import type { ManagementSettings } from './options.js'
 import { tagOf } from './preconditions.js'
 
@@ -69,7 +68,7 @@ type Described = {
 export type Route = Described &
   (
     | { readonly access: 'actor'; run(call: Call, asking: Asking): Promise<Reply> }
-    | { readonly access: 'holder'; run(call: Call, principal: Principal): Promise<Reply> }
+    | { readonly access: 'holder'; run(call: Call, principal: HolderPrincipal): Promise<Reply> }
   )
 
 /** What came, for a verb: it reads whatever it is given, so that a type here would promise what nobody has checked. */

@@ -33,7 +33,8 @@ export type RateState = {
 export interface Principal<S extends string = string> {
   /** What it was made from: an API token, a signed token, a session of the host's, or another issuer's token. */
   readonly kind: 'token' | 'signed' | 'session' | 'foreign'
-  readonly tokenId: string
+  /** Absent for sessions. */
+  readonly tokenId?: string
   readonly name: string
   readonly tenantId?: string
   readonly ownerId?: string

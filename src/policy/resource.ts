@@ -1,8 +1,9 @@
 import { type InputPlace, InvalidInputError, placeIn } from '../errors.js'
 import type { Resources } from '../model/json.js'
+import { holdsToken } from '../token/redact.js'
 import { quote } from './quote.js'
 import { reading } from './reading.js'
-import { HOLDS_TOKEN, holdsToken } from './shape.js'
+import { HOLDS_TOKEN } from './shape.js'
 
 /** What a route asks about: one value or several in each dimension. */
 export type AskedResources = { readonly [dimension: string]: string | readonly string[] }

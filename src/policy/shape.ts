@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { type InputIssue, InvalidInputError } from '../errors.js'
-import { redact } from '../token/redact.js'
+import { holdsToken, redact } from '../token/redact.js'
 import { quote } from './quote.js'
 import { closest } from './suggest.js'
 
@@ -116,11 +116,6 @@ const CONTROL = /\p{Cc}/u
  */
 const INVISIBLE = /[\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]|(?:^|\p{ASCII})[\u200c\u200d]/u
 const LONE_SURROGATE = /\p{Surrogate}/u
-
-/** Is this a token, or a text with one in it? Its text is kept nowhere but in the answer that gave it. */
-export function holdsToken(value: string): boolean {
-  return redact(value) !== value
-}
 
 /** What is said of a text that holds a token; it is not repeated. */
 export const HOLDS_TOKEN = 'looks like a token, which is kept nowhere: give its id or its hint'

@@ -9,3 +9,8 @@ const TOKEN_TAIL = /(_|%5[Ff])([0-9A-Za-z]{4})[0-9A-Za-z]{12}(?:_|%5[Ff])[0-9A-Z
 export function redact(text: string): string {
   return text.replace(TOKEN_TAIL, '$1$2…')
 }
+
+/** Is this a token, of any prefix, or a text with one in it? Its text is kept nowhere but in the answer that gave it. */
+export function holdsToken(text: string): boolean {
+  return redact(text) !== text
+}

@@ -1,6 +1,7 @@
 import type { VectorGroup } from './vector.js'
 import { aroundVectors } from './vectors/around.js'
 import { credentialVectors } from './vectors/credential.js'
+import { foreignVectors, sessionVectors, severalVectors } from './vectors/hosted.js'
 import { methodVectors } from './vectors/methods.js'
 import { outageVectors } from './vectors/outages.js'
 import { scopeVectors } from './vectors/scopes.js'
@@ -20,5 +21,8 @@ export const vectorGroups: readonly VectorGroup[] = [
   { title: 'a realm with quotes', site: 'realm', vectors: presentationVectors },
   { title: 'a body of the host’s own', site: 'shaped', vectors: presentationVectors },
   { title: 'a body function that fails', site: 'brokenShape', vectors: presentationVectors },
+  { title: 'sessions of the host', site: 'hosted', vectors: sessionVectors },
+  { title: 'other bearers', site: 'hosted', vectors: foreignVectors },
+  { title: 'several places for a token', site: 'hosted', vectors: severalVectors },
   { title: 'behind a trusted proxy', site: 'proxied', vectors: proxiedVectors },
 ]

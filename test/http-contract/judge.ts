@@ -8,6 +8,15 @@ const OPENINGS: { readonly [site: string]: string } = {
   realm: 'Bearer realm="The \\"API\\" \\\\ one"',
 }
 
+const FURTHER: { readonly [site: string]: string } = {
+  hosted: ', ApiKey realm="api", header="x-api-key", Basic realm="api", charset="UTF-8"',
+}
+
+const HOW_TO: { readonly [site: string]: string } = {
+  apiKey: 'x-api-key: <token>',
+  hosted: 'Authorization: Bearer <token> or x-api-key: <token> or Authorization: Basic with the token as user name and an empty password',
+}
+
 /** Sends a vector and says what is wrong with what came of it, or nothing. */
 export async function judge(world: World, site: VectorGroup['site'], vector: Vector): Promise<readonly string[]> {
   world.journal.entries.length = 0
@@ -62,11 +71,15 @@ function refusedFaults(
   const retries = status === 503 || status === 429
   const retryAfter = expect.retryAfter ?? (retries ? '1' : undefined)
   const shaped = site === 'shaped' && code !== 'misconfigured'
-  const body = shaped ? JSON.stringify({ error: { code, status } }) : bodyOf(code)
+  const body = shaped ? JSON.stringify({ error: { code, status } }) : bodyOf(code, HOW_TO[site])
   const { headers } = response
   return [
     differs('status', response.status, status),
-    differs('www-authenticate', headers['www-authenticate'], challengeOf(code, OPENINGS[site] ?? 'Bearer realm="api"', expect.scope)),
+    differs(
+      'www-authenticate',
+      headers['www-authenticate'],
+      challengeOf(code, OPENINGS[site] ?? 'Bearer realm="api"', expect.scope, FURTHER[site]),
+    ),
     differs('retry-after', headers['retry-after'], retryAfter),
     differs('ratelimit', headers.ratelimit, status === 429 ? `"token";r=0;t=${retryAfter}` : undefined),
     differs('cache-control', headers['cache-control'], 'no-store'),

@@ -13,7 +13,7 @@ export type Outcome = {
 
 /** The table of outcomes, written out a second time: what goes over the wire for each code (RFC 6750 §3, RFC 9457). */
 export const OUTCOMES: { readonly [Code in OutcomeCode]: Outcome } = {
-  credential_missing: answer(401, 'Unauthorized', 'This resource needs a token.', {}),
+  credential_missing: answer(401, 'Unauthorized', 'This resource needs a token: send Authorization: Bearer <token>.', {}),
   credential_malformed: answer(400, 'Bad Request', 'The request carries a malformed credential, or more than one.', {
     error: 'invalid_request',
   }),
@@ -24,6 +24,7 @@ export const OUTCOMES: { readonly [Code in OutcomeCode]: Outcome } = {
   token_revoked: answer(401, 'Unauthorized', 'The token was revoked.', { error: 'invalid_token' }),
   owner_denied: answer(401, 'Unauthorized', 'The owner of the token has no access any more.', { error: 'invalid_token' }),
   ip_denied: answer(403, 'Forbidden', 'The token may not be used from this address.'),
+  cross_site: answer(403, 'Forbidden', 'The request comes from a page of another origin.'),
   scope_insufficient: answer(403, 'Forbidden', 'The token does not have a scope that this needs.', { error: 'insufficient_scope' }),
   resource_denied: answer(403, 'Forbidden', 'The token does not reach this resource.', { error: 'insufficient_scope' }),
   rate_limited: answer(429, 'Too Many Requests', 'Too many requests with this token.'),
@@ -36,16 +37,17 @@ function answer(status: number, title: string, detail: string, challenge?: { rea
 }
 
 /** The challenge of an outcome; `opening` is `Bearer realm="api"` in most places. */
-export function challengeOf(code: OutcomeCode, opening: string, scope: string | undefined): string | undefined {
+export function challengeOf(code: OutcomeCode, opening: string, scope: string | undefined, further = ''): string | undefined {
   const { challenge, detail }: Outcome = OUTCOMES[code]
   if (challenge === undefined) return undefined
-  if (challenge.error === undefined) return opening
+  if (challenge.error === undefined) return opening + further
   const parameters = `${opening}, error="${challenge.error}", error_description="${detail}"`
-  return scope === undefined ? parameters : `${parameters}, scope="${scope}"`
+  return (scope === undefined ? parameters : `${parameters}, scope="${scope}"`) + further
 }
 
 /** The default body of an outcome. */
-export function bodyOf(code: OutcomeCode): string {
-  const { title, status, detail }: Outcome = OUTCOMES[code]
+export function bodyOf(code: OutcomeCode, howTo = 'Authorization: Bearer <token>'): string {
+  const { title, status, ...outcome }: Outcome = OUTCOMES[code]
+  const detail = code === 'credential_missing' ? `This resource needs a token: send ${howTo}.` : outcome.detail
   return `{"title":"${title}","status":${status},"detail":"${detail}","code":"${code}"}`
 }

@@ -1,4 +1,5 @@
 import type { Warning } from '../../src/http/diagnostics.js'
+import type { AuthenticateOptions } from '../../src/http/options.js'
 import type { Problem } from '../../src/http/problem.js'
 import type { ScopeArguments } from '../../src/http/requirement.js'
 import type { Latchkey } from '../../src/instance.js'
@@ -30,7 +31,9 @@ export type HttpSite = {
   readonly options: {
     readonly optional?: boolean
     readonly realm?: string
-    readonly credential?: { readonly header: string }
+    readonly credential?: AuthenticateOptions<object>['credential']
+    readonly session?: AuthenticateOptions<object>['session']
+    readonly foreign?: AuthenticateOptions<object>['foreign']
     readonly errorBody?: (problem: Problem) => object
     readonly onWarning?: (warning: Warning) => void
   }

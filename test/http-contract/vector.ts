@@ -15,7 +15,7 @@ export type Vector = { readonly name: string; readonly request: string; readonly
 /** Vectors that share a server. */
 export type VectorGroup = {
   readonly title: string
-  readonly site: 'default' | 'optional' | 'apiKey' | 'realm' | 'shaped' | 'brokenShape' | 'proxied'
+  readonly site: 'default' | 'optional' | 'apiKey' | 'realm' | 'shaped' | 'brokenShape' | 'proxied' | 'hosted'
   readonly vectors: readonly Vector[]
 }
 

@@ -8,6 +8,7 @@ import { createDigesters } from '../../src/token/digest.js'
 import { generateId, mintToken } from '../../src/token/generate.js'
 import { platformRandom } from '../../src/token/random.js'
 import { withFaults } from './faults.js'
+import { hosted } from './hosted.js'
 import { contractRoutes, type Journal } from './routes.js'
 import type { HttpHarness, HttpSite, RunningSite } from './types.js'
 import type { VectorGroup } from './vector.js'
@@ -46,6 +47,7 @@ const SITES: { readonly [Name in VectorGroup['site']]: Partial<Pick<HttpSite, 'o
     },
   },
   proxied: { trustProxy: true },
+  hosted: { options: hosted },
 }
 
 /** Starts one server with everything that the vectors speak of. */
@@ -83,7 +85,8 @@ export async function createWorld(harness: HttpHarness, kind: VectorGroup['site'
   const served = withFaults(tokens, () => reader, {
     'slow-reader': () => pause(50).then(() => ({ ok: true, principal: reader })),
   })
-  const texts = forgeries(find('reader').token)
+  known.set('legacy', { token: 'legacy-1', id: 'legacy-1', name: 'legacy' })
+  const texts = { ...forgeries(find('reader').token), ...pairs(find('reader').token, find('writer').token) }
   const { options = {}, trustProxy = false } = SITES[kind]
   const site: HttpSite = {
     tokens: served,
@@ -174,6 +177,16 @@ function forgeries(token: string): { readonly [name: string]: string } {
     'id-only': id,
     reversed: [...token].reverse().join(''),
     padded: `${token}=`,
+  }
+}
+
+/** Tokens in the user names and passwords of Basic. */
+function pairs(reader: string, writer: string): { readonly [name: string]: string } {
+  return {
+    'reader-as-user': btoa(`${reader}:`),
+    'reader-as-password': btoa(`ada:${reader}`),
+    'reader-twice': btoa(`${reader}:${reader}`),
+    'writer-as-user': btoa(`${writer}:`),
   }
 }
 

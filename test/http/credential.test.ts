@@ -87,7 +87,7 @@ describe('readCredential', () => {
 describe('the option credential', () => {
   it('reads a header of another name, in any case', () => {
     const reader = createCredentialReader({ header: 'X-API-Key' })
-    expect(reader.header).toBe('x-api-key')
+    expect(reader.fields).toEqual(['x-api-key'])
     expect(reader.read(['x-Api-kEY', ' abc\t'])).toEqual({ kind: 'token', token: 'abc' })
     expect(reader.read(['authorization', 'Bearer abc'])).toEqual({ kind: 'missing' })
     expect(reader.read(['X-Api-Key', '']).kind).toBe('malformed')
@@ -97,7 +97,7 @@ describe('the option credential', () => {
   it.each([
     null,
     'Bearer',
-    'basic',
+    'digest',
     '',
     {},
     [],
@@ -111,7 +111,65 @@ describe('the option credential', () => {
     { header: 'cookie' },
     { header: 'x-api-key', other: 1 },
     { name: 'x-api-key' },
+    [['bearer']],
+    ['bearer', 'bearer'],
+    ['bearer', { header: 'X-A' }, { header: 'x-a' }],
   ])('is refused when it is made: %j', (source) => {
     expect(() => createCredentialReader(source as never)).toThrow(InvalidInputError)
   })
 })
+
+describe('a list of credentials', () => {
+  const token = 'acme_live_0123456789abcdef_0123456789012345678901234567890123456789012'
+  const reader = createCredentialReader(['bearer', { header: 'x-api-key' }, 'basic'])
+  const basic = (user: string, password: string): string => `Basic ${btoa(`${user}:${password}`)}`
+
+  it.each([
+    ['a bearer', ['Authorization', `Bearer ${token}`], { kind: 'token', token }],
+    ['a header of its own', ['X-API-Key', token], { kind: 'token', token }],
+    ['the user name of Basic', ['Authorization', basic(token, '')], { kind: 'token', token, resent: true }],
+    ['the password of Basic', ['Authorization', basic('ada', token)], { kind: 'token', token, resent: true }],
+    ['the user name of Basic beside a word', ['Authorization', basic(token, 'x-oauth-basic')], { kind: 'token', token, resent: true }],
+    ['a password of another kind', ['Authorization', basic('ada', 'pw')], { kind: 'token', token: 'pw', resent: true }],
+    ['nothing', ['Accept', '*/*'], { kind: 'missing' }],
+    ['another scheme', ['Authorization', 'Digest a="1"'], { kind: 'missing' }],
+  ])('reads %s', (_, headers, credential) => {
+    expect(reader.read(headers)).toEqual(credential)
+  })
+
+  it.each([
+    ['two fields', ['Authorization', `Bearer ${token}`, 'X-API-Key', `${token}x`]],
+    ['two equal credentials', ['Authorization', `Bearer ${token}`, 'X-API-Key', token]],
+    ['Basic and a header', ['Authorization', basic(token, ''), 'X-API-Key', token]],
+    ['a good one and a broken one', ['Authorization', `Bearer ${token}`, 'X-API-Key', 'a b']],
+    ['two tokens in Basic', ['Authorization', basic(token, token)]],
+    ['Basic that is no base64', ['Authorization', 'Basic !!!']],
+    ['Basic without a colon', ['Authorization', `Basic ${btoa(token)}`]],
+    ['Basic with nothing in it', ['Authorization', `Basic ${btoa(':')}`]],
+    ['Basic with a line break in it', ['Authorization', basic(`${token}\r\nX: y`, '')]],
+    ['Basic twice', ['Authorization', basic(token, ''), 'Authorization', basic(token, '')]],
+  ])('refuses %s', (_, headers) => {
+    expect(reader.read(headers).kind).toBe('malformed')
+    expect(reader.read(new Headers(pairs(headers))).kind).toBe('malformed')
+  })
+
+  it('names each place in challenges, and in how to send a token', () => {
+    expect(reader.fields).toEqual(['authorization', 'x-api-key'])
+    expect(reader.challenges.map((challenge) => challenge('"api"'))).toEqual([
+      'Bearer realm="api"',
+      'ApiKey realm="api", header="x-api-key"',
+      'Basic realm="api", charset="UTF-8"',
+    ])
+    expect(reader.howTo).toBe(
+      'send Authorization: Bearer <token> or x-api-key: <token> or Authorization: Basic with the token as user name and an empty password',
+    )
+  })
+
+  it('ignores Basic where it is not asked for', () => {
+    expect(createCredentialReader('bearer').read(['Authorization', basic(token, '')])).toEqual({ kind: 'missing' })
+    expect(createCredentialReader('basic').read(['Authorization', `Bearer ${token}`])).toEqual({ kind: 'missing' })
+  })
+})
+
+const pairs = (flatList: readonly string[]): [string, string][] =>
+  flatList.flatMap((name, at) => (at % 2 === 0 ? [[name, (flatList[at + 1] ?? '').replaceAll(/[\r\n]/g, ' ')] as [string, string]] : []))

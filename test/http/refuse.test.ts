@@ -1,6 +1,7 @@
 import { CODES, InvalidInputError } from 'latchkey'
 import { describe, expect, it } from 'vitest'
 import { createChallenges } from '../../src/http/challenge.js'
+import { createCredentialReader } from '../../src/http/credential.js'
 import { problemOf, publicCode } from '../../src/http/problem.js'
 import { createRefusals } from '../../src/http/refuse.js'
 
@@ -21,20 +22,22 @@ describe('codes that go out', () => {
   })
 })
 
+const BEARER = createCredentialReader().challenges
+
 describe('challenges', () => {
   it('escape the realm as a quoted-string', () => {
-    const challenge = createChallenges('a "b" \\c', 'authorization')
+    const challenge = createChallenges('a "b" \\c', BEARER)
     expect(challenge(problemOf('credential_missing'))).toBe('Bearer realm="a \\"b\\" \\\\c"')
   })
 
   it('name the header where the token stands in one of its own', () => {
-    const challenge = createChallenges('api', 'x-api-key')
+    const challenge = createChallenges('api', createCredentialReader({ header: 'x-api-key' }).challenges)
     expect(challenge(problemOf('credential_missing'))).toBe('ApiKey realm="api", header="x-api-key"')
     expect(challenge(problemOf('token_invalid'))).toMatch(/^ApiKey realm="api", header="x-api-key", error="invalid_token"/)
   })
 
   it('stand on 400, 401 and on missing scopes only', () => {
-    const challenge = createChallenges('api', 'authorization')
+    const challenge = createChallenges('api', BEARER)
     expect(challenge(problemOf('ip_denied'))).toBeUndefined()
     expect(challenge(problemOf('rate_limited'))).toBeUndefined()
     expect(challenge(problemOf('store_unavailable'))).toBeUndefined()
@@ -44,7 +47,7 @@ describe('challenges', () => {
   })
 
   it.each(['', 'a\r\nb', 'ä', 'x'.repeat(129), 1, null])('refuse the realm %j', (realm) => {
-    expect(() => createChallenges(realm, 'authorization')).toThrow(InvalidInputError)
+    expect(() => createChallenges(realm, BEARER)).toThrow(InvalidInputError)
   })
 })
 

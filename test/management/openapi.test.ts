@@ -118,7 +118,7 @@ describe('the OpenAPI document', () => {
 
   it('is made once, however often and wherever it is asked for', async () => {
     const h = await harness()
-    const route = openapiRoute('bearer')
+    const route = openapiRoute(['bearer'])
     const documentAt = async (mountPath: string) => {
       const settings = readManagementOptions({})
       const call = {

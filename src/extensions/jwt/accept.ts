@@ -30,6 +30,8 @@ export function accept(tokens: Authenticator, ...verifiers: readonly Verifier[])
       return (verifier ?? own).decide(token, context)
     },
     refusalsSpent: (principal) => own.refusalsSpent?.(principal),
+    isOwn: (credential) => (looksSigned(credential) && byIssuer.has(claimedIssuer(credential))) || own.isOwn?.(credential) !== false,
+    ...(own.resolve !== undefined && { resolve: own.resolve }),
     countUse(principal, use) {
       if (!(principal instanceof SignedPrincipal)) own.countUse(principal, use)
     },

@@ -14,7 +14,7 @@ import type { Verifier } from './accept.js'
 import { decideAndCount } from './decide-and-count.js'
 import type { JwkSet } from './jwk.js'
 import { discoverKeys, type Fetch, isSafeAddress, type KeySource, localKeys, remoteKeys } from './key-source.js'
-import { type Claims, isGoodHeader, looksSigned, readClaims } from './read-claims.js'
+import { type Claims, claimedIssuer, isGoodHeader, looksSigned, readClaims } from './read-claims.js'
 import { type Identity, SignedPrincipal } from './signed-principal.js'
 
 const HOUR_SECONDS = 3600
@@ -172,7 +172,11 @@ function createVerifier(kind: 'signed' | 'foreign', options: Checked, rules: Rul
   }
 
   // The use was counted where the API token was exchanged.
-  const decider: Decider = { decide, countUse: () => undefined }
+  const decider: Decider = {
+    decide,
+    countUse: () => undefined,
+    isOwn: (credential) => looksSigned(credential) && claimedIssuer(credential) === issuer,
+  }
   const verifier: Verifier = Object.freeze({ [AUTHENTICATOR]: true as const, issuer, verify: decideAndCount(decider) })
   registerDecider(verifier, decider)
   return verifier

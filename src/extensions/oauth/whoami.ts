@@ -36,8 +36,8 @@ export function whoami<S extends string>(tokens: Latchkey<S>, options: WhoamiOpt
     const { principal, use, response } = await guard(request)
     if (response !== undefined) return new Response(response.body, response)
     if (principal === undefined) return answerProblem('store_unavailable', 'nothing was decided', { 'retry-after': '1' })
-    use.done('GET whoami')
-    const record = await tokens.system.get(principal.tokenId)
+    use?.done('GET whoami')
+    const record = principal.tokenId === undefined ? undefined : await tokens.system.get(principal.tokenId)
     return answerJson(200, {
       ...principal,
       ...(record !== undefined && { hint: record.hint, status: record.status, createdAt: record.createdAt }),

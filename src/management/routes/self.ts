@@ -63,6 +63,6 @@ export const rotateSelf: Route = {
 }
 
 /** The actor that a token is for itself: in its own tenant, and for nothing but what it has. */
-export function holderActor({ tokenId, tenantId }: Principal): Actor {
+export function holderActor({ tokenId, tenantId }: Pick<Principal, 'tokenId' | 'tenantId'>): Actor {
   return { id: `token:${tokenId}`, tenants: tenantId === undefined ? '*' : [tenantId], manages: 'all' }
 }

@@ -1,0 +1,45 @@
+import { InvalidInputError } from '../errors.js'
+import type { Decider } from '../instance.js'
+import type { MaybePromise } from '../model/json.js'
+import type { Principal } from '../model/principal.js'
+import { scopeSet } from '../policy/scope-set.js'
+import { callOut } from '../store/deadline.js'
+import { warn } from './diagnostics.js'
+import { foreignPrincipal, sessionPrincipal } from './host-principal.js'
+import type { AuthenticateOptions } from './options.js'
+
+/** How long a callback may take. */
+const DEADLINE_MS = 2000
+
+/** The host's own ways to let somebody in. Each resolves to `undefined` for nobody, and fails where nothing can be decided. */
+export type HostCallbacks<R> = {
+  readonly session: ((request: R) => MaybePromise<Principal | undefined>) | undefined
+  readonly foreign: ((credential: string, request: R) => MaybePromise<Principal | undefined>) | undefined
+}
+
+/** Prepares the callbacks `session` and `foreign` of `authenticate`. */
+export function askHost<R>({ session, foreign, onWarning }: AuthenticateOptions<R>, decider: Decider): HostCallbacks<R> {
+  const resolve = decider.resolve ?? scopeSet
+  const all = scopeSet(Object.keys(decider.catalogue ?? {}))
+
+  /** Reads an answer; an incomplete one is told to whoever wrote the callback, and decides nothing. */
+  const reading =
+    (code: 'LATCHKEY_W008' | 'LATCHKEY_W009', read: (answer: unknown) => Principal) =>
+    (answer: unknown): Principal | undefined => {
+      if (answer === undefined || answer === null || answer === false) return undefined
+      try {
+        return read(answer)
+      } catch (error) {
+        warn(code, onWarning, error instanceof InvalidInputError ? error.message : '')
+        throw error
+      }
+    }
+  const readSession = reading('LATCHKEY_W008', (answer) => sessionPrincipal(answer, all, resolve))
+  const readForeign = reading('LATCHKEY_W009', (answer) => foreignPrincipal(answer, resolve))
+
+  return {
+    session: session && ((request) => callOut('the session callback', DEADLINE_MS, () => session(request), readSession)),
+    foreign:
+      foreign && ((credential, request) => callOut('the foreign callback', DEADLINE_MS, () => foreign(credential, request), readForeign)),
+  }
+}

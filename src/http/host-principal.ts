@@ -1,0 +1,144 @@
+import * as z from 'zod'
+import type { JsonObject, Resources } from '../model/json.js'
+import type { Principal } from '../model/principal.js'
+import { readResources, resourcesAllow } from '../policy/resource.js'
+import type { ScopeSet } from '../policy/scope-set.js'
+import { readShape, readWith } from '../policy/shape.js'
+
+/** A person who is signed in to the host, as its `session` callback answers. */
+export type Session = {
+  /** Becomes the principal's `ownerId` and `name`. */
+  readonly id: string
+  readonly tenantId?: string | undefined
+  /** Scopes, wildcards and groups as a token may hold them; `'*'`: every scope of the catalogue. */
+  readonly scopes: '*' | readonly string[]
+  /** Data that the person may reach. Absent: all of it. */
+  readonly resources?: Resources | undefined
+}
+
+/** The holder of a credential that the host's `foreign` callback knows. A principal that a verifier made fits too. */
+export type ForeignPrincipal = {
+  /** Names the credential, never by its own text. */
+  readonly tokenId: string
+  /** @default tokenId */
+  readonly name?: string | undefined
+  readonly tenantId?: string | undefined
+  readonly ownerId?: string | undefined
+  /** Scopes, wildcards and groups as a token may hold them. */
+  readonly scopes: readonly string[]
+  /** Data that the credential may reach. Absent: all of it. */
+  readonly resources?: Resources | undefined
+  readonly metadata?: JsonObject | undefined
+}
+
+/** Resolves what a host granted to names of the catalogue. */
+export type Resolve = (grants: readonly string[]) => ScopeSet
+
+const name = z.string().min(1).max(512)
+const grants = z.array(z.string())
+const resources = readWith((input) => readResources([], input), {}).optional()
+
+const session = z.strictObject({
+  id: name,
+  tenantId: name.optional(),
+  scopes: z.union([z.literal('*'), grants], { error: "must be '*' or a list of scopes" }),
+  resources,
+})
+
+/** Principals of verifiers have more fields, which are theirs. */
+const foreign = z.object({
+  tokenId: name,
+  name: name.optional(),
+  tenantId: name.optional(),
+  ownerId: name.optional(),
+  scopes: grants,
+  resources,
+  metadata: z.custom<JsonObject>((value) => typeof value === 'object' && value !== null && !Array.isArray(value)).optional(),
+})
+
+/**
+ * Makes the principal of a session.
+ *
+ * @throws InvalidInputError `invalid_input`, for an incomplete answer
+ */
+export function sessionPrincipal(answer: unknown, all: ScopeSet, resolve: Resolve): Principal {
+  const { id, tenantId, scopes, resources: reach } = readShape(session, refusingUndefined(answer), 'session')
+  return new HostPrincipal('session', { name: id, ownerId: id, tenantId, resources: reach }, scopes === '*' ? all : resolve(scopes))
+}
+
+/**
+ * Makes the principal of a credential that is none of ours.
+ *
+ * @throws InvalidInputError `invalid_input`, for an incomplete answer
+ */
+export function foreignPrincipal(answer: unknown, resolve: Resolve): Principal {
+  const { scopes, ...rest } = readShape(foreign, refusingUndefined(answer), 'foreign')
+  return new HostPrincipal('foreign', { ...rest, name: rest.name ?? rest.tokenId }, resolve(scopes))
+}
+
+// A tenant or a limit that got lost on its way must not become "every tenant" and "everything".
+function refusingUndefined(answer: unknown): unknown {
+  if (typeof answer !== 'object' || answer === null) return answer
+  for (const limit of ['tenantId', 'resources']) {
+    if (limit in answer && Reflect.get(answer, limit) === undefined) return { ...answer, [limit]: null }
+  }
+  return answer
+}
+
+/** Is this the principal of a session, made here? A property that says so is not enough. */
+export function isSession(principal: unknown): boolean {
+  return HostPrincipal.kindOf(principal) === 'session'
+}
+
+type Terms = Pick<ForeignPrincipal, 'tenantId' | 'ownerId' | 'resources' | 'metadata'> & {
+  readonly tokenId?: string | undefined
+  readonly name: string
+}
+
+/** The principal of whoever the host let in. What it allows is decided by private state. */
+class HostPrincipal implements Principal {
+  readonly kind: 'session' | 'foreign'
+  declare readonly tokenId?: string
+  readonly name: string
+  declare readonly tenantId?: string
+  declare readonly ownerId?: string
+  readonly scopes: readonly string[]
+  declare readonly resources?: Resources
+  declare readonly metadata?: JsonObject
+  readonly #kind: 'session' | 'foreign'
+  readonly #granted: ScopeSet
+  readonly #resources: Resources | undefined
+  #controller: AbortController | undefined
+
+  constructor(
+    kind: 'session' | 'foreign',
+    { tokenId, name: called, tenantId, ownerId, resources: reach, metadata }: Terms,
+    granted: ScopeSet,
+  ) {
+    this.kind = kind
+    this.#kind = kind
+    if (tokenId !== undefined) this.tokenId = tokenId
+    this.name = called
+    if (tenantId !== undefined) this.tenantId = tenantId
+    if (ownerId !== undefined) this.ownerId = ownerId
+    this.scopes = granted.names
+    if (reach !== undefined) this.resources = reach
+    if (metadata !== undefined) this.metadata = metadata
+    this.#granted = granted
+    this.#resources = reach
+  }
+
+  allows(scope: string, asked?: { readonly [dimension: string]: string | readonly string[] }): boolean {
+    return this.#granted.has(scope) && (asked === undefined || resourcesAllow(this.#resources, asked))
+  }
+
+  /** Never fires: when a session ends is known to the host only. */
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController()
+    return this.#controller.signal
+  }
+
+  static kindOf(principal: unknown): 'session' | 'foreign' | undefined {
+    return typeof principal === 'object' && principal !== null && #kind in principal ? principal.#kind : undefined
+  }
+}

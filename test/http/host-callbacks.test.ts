@@ -1,0 +1,175 @@
+import express from 'express'
+import { latchkey } from 'latchkey'
+import { type AuthenticateOptions, authenticate, management, requireScopes } from 'latchkey/express'
+import { memoryStore } from 'latchkey/stores/memory'
+import { authenticate as decide, requireScopes as require } from 'latchkey/web'
+import { afterEach, describe, expect, it } from 'vitest'
+import type { Warning } from '../../src/http/diagnostics.js'
+import { createAccess } from '../../src/management/access.js'
+import { readManagementOptions } from '../../src/management/options.js'
+
+const tokens = latchkey({
+  prefix: 'acme_live',
+  store: memoryStore(),
+  scopes: { 'inventory:read': 'See stock', 'tokens:rotate-self': 'Replace itself' },
+})
+const closing: (() => void)[] = []
+afterEach(() => {
+  for (const close of closing.splice(0)) close()
+})
+
+const request = (headers: Record<string, string> = {}, method = 'GET'): Request =>
+  new Request('https://api.test/stock', { method, headers })
+
+describe('a session', () => {
+  const session = (): { id: string; tenantId: string; scopes: '*' } => ({ id: 'ada', tenantId: 'acme', scopes: '*' })
+
+  it('makes a principal without a token, which a check of scopes takes', async () => {
+    const outcome = await decide(tokens, request(), { session, require: require('inventory:read') })
+    const { principal } = outcome
+    expect(principal).toMatchObject({
+      kind: 'session',
+      name: 'ada',
+      ownerId: 'ada',
+      tenantId: 'acme',
+      scopes: ['inventory:read', 'tokens:rotate-self'],
+    })
+    expect(principal).not.toHaveProperty('tokenId')
+    expect(principal?.allows('inventory:read', { warehouse: 'w1' })).toBe(true)
+    expect(principal?.allows('inventory:write' as never)).toBe(false)
+    expect(principal?.signal.aborted).toBe(false)
+  })
+
+  it('counts by the host of the request where there is no header for it', async () => {
+    for (const [origin, code] of [
+      ['https://api.test', undefined],
+      ['https://evil.test', 'cross_site'],
+    ] as const) {
+      const { response } = await decide(tokens, request({ origin }, 'DELETE'), { session })
+      expect(response === undefined ? undefined : ((await response.json()) as { code: string }).code).toBe(code)
+    }
+  })
+
+  it('is not asked for where a request has a credential, and none where there is none that is optional', async () => {
+    let asked = 0
+    const counted = (): undefined => {
+      asked += 1
+    }
+    for (const headers of [{ authorization: 'Bearer x' }, { authorization: 'Digest x' }, { authorization: '' }]) {
+      await decide(tokens, request(headers), { session: counted, optional: true })
+    }
+    expect(asked).toBe(0)
+    expect(await decide(tokens, request(), { session: counted, optional: true })).toEqual({})
+    expect(asked).toBe(1)
+  })
+
+  it('that hangs is a 503, and one that is incomplete is told to whoever wrote the callback', async () => {
+    const warnings: Warning[] = []
+    const onWarning = (warning: Warning): unknown => warnings.push(warning)
+    const hung = await decide(tokens, request(), { session: () => new Promise(() => undefined) })
+    expect(hung.response?.status).toBe(503)
+    const half = await decide(tokens, request(), { session: () => ({ id: 'ada', scope: '*' }) as never, onWarning })
+    expect(half.response?.status).toBe(503)
+    expect(warnings).toMatchObject([{ code: 'LATCHKEY_W008', message: expect.stringContaining('did you mean "scopes"') }])
+  })
+
+  async function serve(options: AuthenticateOptions) {
+    const app = express()
+    app.use(authenticate(tokens, options))
+    app.use('/tokens', management(tokens, { actor: () => ({ id: 'ada', tenants: ['acme'], manages: 'all' }) }))
+    app.get('/stock', requireScopes('inventory:read'), (req, res) => void res.json({ kind: req.principal?.kind }))
+    const server = app.listen(0)
+    closing.push(() => server.close())
+    await new Promise((resolve) => server.once('listening', resolve))
+    const { port } = server.address() as { port: number }
+    return (path: string, init?: RequestInit) => fetch(`http://127.0.0.1:${port}${path}`, init)
+  }
+
+  it('lets a person manage tokens, but holds none: /self refuses it', async () => {
+    const ask = await serve({ session })
+    expect(await (await ask('/stock')).json()).toEqual({ kind: 'session' })
+    const made = await ask('/tokens', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'sec-fetch-site': 'same-origin' },
+      body: JSON.stringify({ name: 'ERP', tenantId: 'acme', scopes: ['inventory:read'] }),
+    })
+    expect(made.status).toBe(201)
+    for (const [method, path] of [
+      ['GET', '/tokens/self'],
+      ['POST', '/tokens/self/rotate'],
+    ] as const) {
+      const answer = await ask(path, {
+        method,
+        headers: { 'content-type': 'application/json', 'sec-fetch-site': 'same-origin' },
+        body: method === 'POST' ? '{}' : null,
+      })
+      expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([401, 'credential_missing'])
+    }
+  })
+
+  it('is told apart by what it is, not by what its principal says', async () => {
+    const access = createAccess(tokens, readManagementOptions({}))
+    const { principal } = await decide(
+      tokens,
+      request({ authorization: `Bearer ${(await tokens.system.create({ name: 'x', scopes: [] })).token}` }),
+    )
+    const actor = { id: 'ada', tenants: ['acme'], manages: 'all' }
+    for (const claimed of [
+      principal,
+      { ...principal, kind: 'session' },
+      Object.assign(Object.create(principal ?? null), { kind: 'session' }),
+    ]) {
+      await expect(access.actor(request(), { actor, principal: claimed })).rejects.toMatchObject({ code: 'token_cannot_manage' })
+    }
+  })
+})
+
+describe('a foreign bearer', () => {
+  it('gets the principal that the host answers, or that a verifier made', async () => {
+    const foreign = (credential: string) => ({
+      tokenId: `key-${credential.length}`,
+      name: 'Legacy',
+      ownerId: 'ada',
+      scopes: ['inventory:*'],
+      metadata: { from: 'v1' },
+    })
+    const { principal } = await decide(tokens, request({ authorization: 'Bearer legacy' }), { foreign })
+    expect(principal).toMatchObject({
+      kind: 'foreign',
+      tokenId: 'key-6',
+      name: 'Legacy',
+      ownerId: 'ada',
+      scopes: ['inventory:read'],
+      metadata: { from: 'v1' },
+    })
+    const again = await decide(tokens, request({ authorization: 'Bearer other' }), { foreign: () => principal as never })
+    expect(again.principal).toMatchObject({ kind: 'foreign', tokenId: 'key-6', scopes: ['inventory:read'] })
+  })
+
+  it('counts no use of a token, and manages nothing', async () => {
+    const { token, record } = await tokens.system.create({ name: 'ours', scopes: ['inventory:read'] })
+    const foreign = () => ({ tokenId: record.id, scopes: ['inventory:read'] })
+    const { principal } = await decide(tokens, request({ authorization: 'Bearer legacy' }), { foreign })
+    await tokens.flush()
+    expect((await tokens.system.usage(record.id)).total).toBe(0)
+    const access = createAccess(tokens, readManagementOptions({}))
+    await expect(access.actor(request(), { actor: {}, principal })).rejects.toMatchObject({ code: 'token_cannot_manage' })
+    const holder = await access.holder(request(), { actor: undefined, principal })
+    expect(holder.refusal?.status).toBe(401)
+    // A token of ours in Basic is a token, however it is written.
+    await expect(access.actor(request({ authorization: `Basic ${btoa(`${token}:`)}` }), { actor: {} })).rejects.toMatchObject({
+      code: 'token_cannot_manage',
+    })
+  })
+
+  it('that is incomplete is told to whoever wrote the callback', async () => {
+    const warnings: Warning[] = []
+    const foreign = () => ({ tokenId: 'x' }) as never
+    const { response } = await decide(tokens, request({ authorization: 'Bearer legacy' }), {
+      foreign,
+      onWarning: (warning) => warnings.push(warning),
+    })
+    expect(response?.status).toBe(503)
+    expect(warnings).toMatchObject([{ code: 'LATCHKEY_W009', message: expect.stringContaining('scopes') }])
+  })
+})
