@@ -82,10 +82,11 @@ export const auditLiars: readonly Liar[] = [
           for (const id of ids) place.delete(id)
           free = Math.max(0, ...place.values())
         },
-        events: async (query) => {
-          const { after: _, ...rest } = query
-          const rows = (await honest.events(rest)).map((row) => ({ ...row, seq: place.get(row.id) ?? row.seq }))
-          return rows.toSorted((a, b) => (query.order === 'oldest' ? a.seq - b.seq : b.seq - a.seq))
+        events: async ({ after, limit, ...query }) => {
+          const rows = (await honest.events({ ...query, limit: 100_000 })).map((row) => ({ ...row, seq: place.get(row.id) ?? row.seq }))
+          const oldest = query.order === 'oldest'
+          const behind = rows.filter(({ seq }) => after === undefined || (oldest ? seq > after : seq < after))
+          return behind.toSorted((one, two) => (oldest ? one.seq - two.seq : two.seq - one.seq)).slice(0, limit)
         },
       })
     },

@@ -16,7 +16,39 @@ function countsOf(tokens: readonly StoredToken[]): ReadonlyMap<string | undefine
   return counts
 }
 
+/** Counts the tokens of a prefix as the first cap of a change would, and says whether one more is too many. */
+async function isFull(store: TokenStore, { caps: [cap] = [] }: Pick<Change, 'caps'>): Promise<boolean> {
+  if (cap === undefined) return false
+  return (await store.list({ prefix: cap.prefix, now: cap.now, limit: 1000 })).length >= cap.max
+}
+
 export const commitLiars: readonly Liar[] = [
+  {
+    name: 'a cap that is counted a moment before the insert',
+    caughtBy: 'of 32 parallel inserts exactly as many win as a cap allows',
+    create() {
+      const honest = memoryStore()
+      return single({
+        ...honest,
+        async commit({ caps, ...change }) {
+          if (caps !== undefined && (await isFull(honest, { caps }))) return { ok: false, exceeded: 0 }
+          await pause(1)
+          return honest.commit(change)
+        },
+      })
+    },
+  },
+  {
+    name: 'a cap that is checked before the ids',
+    caughtBy: 'an id that exists is a conflict before it exceeds a cap',
+    create() {
+      const honest = memoryStore()
+      return single({
+        ...honest,
+        commit: async (change) => ((await isFull(honest, change)) ? { ok: false, exceeded: 0 } : honest.commit(change)),
+      })
+    },
+  },
   {
     name: 'no compare in compare-and-set',
     caughtBy: 'of 100 parallel rotations of one token exactly one wins, and only its successor and event exist',

@@ -36,7 +36,7 @@ export function AuditScreen({ place }: { readonly place: Place }): JSX.Element {
     run(async () => {
       const { items, more } = await collect(query)
       download('audit.csv', 'text/csv;charset=utf-8', csvOf(items))
-      say(t(more ? 'audit.exportedMore' : 'audit.exported', { count: items.length }))
+      say(t(more ? 'export.more' : 'export.done', { count: items.length }))
     })
   return (
     <>

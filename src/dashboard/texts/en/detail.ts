@@ -83,9 +83,9 @@ export const detail = {
   'audit.until': 'To',
   'audit.filters': 'Filters',
   'audit.export': 'Export CSV',
-  'audit.exported': '{count} events exported',
-  'audit.exported.one': '1 event exported',
-  'audit.exportedMore': 'The newest {count} events were exported. Narrow the filters for the others.',
+  'export.done': '{count} events exported',
+  'export.done.one': '1 event exported',
+  'export.more': 'The newest {count} events were exported. Narrow the filters for the others.',
   'audit.onToken': 'Token {id}',
 
   'audit.title': 'Audit trail',
