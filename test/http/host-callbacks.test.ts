@@ -2,7 +2,7 @@ import express from 'express'
 import { latchkey } from 'latchkey'
 import { type AuthenticateOptions, authenticate, management, requireScopes } from 'latchkey/express'
 import { memoryStore } from 'latchkey/stores/memory'
-import { authenticate as decide, requireScopes as require } from 'latchkey/web'
+import { requireScopes as checkScopes, authenticate as decide } from 'latchkey/web'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Warning } from '../../src/http/diagnostics.js'
 import { createAccess } from '../../src/management/access.js'
@@ -25,7 +25,7 @@ describe('a session', () => {
   const session = (): { id: string; tenantId: string; scopes: '*' } => ({ id: 'ada', tenantId: 'acme', scopes: '*' })
 
   it('makes a principal without a token, which a check of scopes takes', async () => {
-    const outcome = await decide(tokens, request(), { session, require: require('inventory:read') })
+    const outcome = await decide(tokens, request(), { session, require: checkScopes('inventory:read') })
     const { principal } = outcome
     expect(principal).toMatchObject({
       kind: 'session',

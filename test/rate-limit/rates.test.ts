@@ -189,7 +189,7 @@ describe('one request counts once', () => {
     expect([...limiter.counts.values()]).toEqual([1, 1])
   })
 
-  it('and what only looks like a principal frees nobody from counting', async () => {
+  it('a forged principal does not bypass rate limits', async () => {
     const limiter = syncLimiter(5)
     const tokens = limited([{ name: 'token', by: 'token', limiter }])
     const { token } = await mint(tokens)
