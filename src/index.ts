@@ -41,6 +41,7 @@ export { latchkey } from './latchkey.js'
 export type { ManagementOptions, NamedId } from './management/index.js'
 export type * from './model/actor.js'
 export type * from './model/event.js'
+export type * from './model/health.js'
 export type * from './model/json.js'
 export type * from './model/principal.js'
 export type * from './model/record.js'
@@ -48,6 +49,7 @@ export type * from './model/register.js'
 export type * from './model/usage.js'
 export type { CacheOptions, CachePreset, ExpiryOptions, LatchkeyOptions, OwnerPermissions } from './options.js'
 export type { MaxTokensOptions } from './policy/max-tokens.js'
+export type { ResourceMode } from './policy/resource-mode.js'
 export type { RetentionOptions } from './policy/retention.js'
 export type {
   LimitBy,
@@ -60,4 +62,5 @@ export type {
   Refill,
 } from './rate-limit/model.js'
 export type * from './store/port.js'
+export type { FaultOptions, FaultPlace, FaultReport, Logger } from './store/reporter.js'
 export { redact } from './token/redact.js'

@@ -3,12 +3,15 @@ import { type Code, InvalidInputError, type RefusalCode } from './errors.js'
 import type { Actor } from './model/actor.js'
 import { aboutCopies } from './model/copies.js'
 import type { AuditAction, AuditEvent, EventConsumer, EventHandler, LeakInput, LeakReported } from './model/event.js'
+import type { Health } from './model/health.js'
 import type { MaybePromise, Resources } from './model/json.js'
 import type { Introspection, Principal, RateState, Verification, VerifyContext } from './model/principal.js'
 import type { CreateInput, Duration, InstantInput, Minted, Page, Replayed, TokenRecord, TokenStatus, UpdateInput } from './model/record.js'
 import type { UsageReport, UsageSummary } from './model/usage.js'
 import type { Settings } from './options.js'
+import type { ResourceMode } from './policy/resource-mode.js'
 import type { ScopeSet } from './policy/scope-set.js'
+import type { Report } from './store/reporter.js'
 
 /** What `list` filters by. */
 export type ListInput = {
@@ -184,6 +187,8 @@ export interface Latchkey<S extends string = string> extends Authenticator<S> {
   readonly system: TokenHandle<S>
   /** Writes the counts and refusals that are buffered. */
   flush(): Promise<void>
+  /** Whether the store answers, how far behind the change feed is, and what waits to be written. Never rejects: for a readiness probe. */
+  health(): Promise<Health>
   /** Writes what is buffered, stops, and closes the store when no other instance uses it. */
   close(): Promise<void>
 }
@@ -195,6 +200,10 @@ export type UseOutcome = 'allowed' | 'scope_insufficient' | 'resource_denied' | 
 export type Decider = {
   /** The scopes that exist, where they are known. */
   readonly catalogue?: { readonly [scope: string]: string } | undefined
+  /** What a route means that does not name the data which a token is limited in; `implicit` where absent. */
+  readonly resources?: ResourceMode | undefined
+  /** Tells the host of a fault that was answered with 503 or swallowed. */
+  readonly report: Report
   /** As `verify`, but answers at once where no I/O is needed, and leaves the count of an allowed use to `countUse`. */
   decide(token: unknown, context?: VerifyContext): MaybePromise<Verification>
   /** Where the principal, whose use was allowed, has no refusals left: what the route asks for is not looked into. */

@@ -1,12 +1,14 @@
 import { Upkeep } from './activity/upkeep.js'
-import { ClosedError } from './errors.js'
+import { ClosedError, isLatchkeyError, StoreUnavailableError } from './errors.js'
 import { AUTHENTICATOR, type Internals, type Latchkey, registerInstance } from './instance.js'
 import { noteCopy } from './model/copies.js'
 import { type LatchkeyOptions, readOptions } from './options.js'
+import { copyFault } from './store/describe-fault.js'
 import { share } from './store/users.js'
 import { holdsToken } from './token/redact.js'
 import { close } from './verbs/close.js'
 import { createHandle } from './verbs/handle.js'
+import { health } from './verbs/health.js'
 import { publicActor, readActor, SYSTEM } from './verbs/lib/actor.js'
 import { noteAttempted } from './verbs/lib/attempts.js'
 import { retain } from './verbs/retain.js'
@@ -38,7 +40,7 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
   const retention = new Upkeep(
     context.store,
     { name: '.retention', everyMs: 3_600_000, run: (now, goOn) => retain(context, now, goOn) },
-    { prefix: settings.prefix, holder: context.nodeId, clock: settings.clock, monotonic: settings.monotonic },
+    { prefix: settings.prefix, holder: context.nodeId, clock: settings.clock, monotonic: settings.monotonic, report: context.report },
   )
   if (settings.retention.any) context.store.whenUsed(() => retention.start())
   share(settings.store)
@@ -50,9 +52,16 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     if (closing !== undefined) throw new ClosedError()
     return context
   }
+  const undecided = (error: unknown): Promise<never> => {
+    const fault = isLatchkeyError(error) ? error : new StoreUnavailableError('nothing could be decided', copyFault(error))
+    context.report('verify', fault)
+    return Promise.reject(fault)
+  }
   const { prefix, scopes: catalogue, groups, expiry, allowWildcard, usage, owner, clock } = settings
   const inside: Internals = {
     catalogue,
+    report: context.report,
+    resources: settings.resources,
     settings: { groups, expiry, allowWildcard, usage, owner, clock },
     decide: (token, request) => decide(open(), token, request),
     refusalsSpent: (principal) => context.rates?.refusalsSpent(principal),
@@ -78,9 +87,9 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     verify: (token, request) => {
       try {
         const verification = verify(open(), token, request)
-        return verification instanceof Promise ? verification : Promise.resolve(verification)
+        return verification instanceof Promise ? verification.catch(undecided) : Promise.resolve(verification)
       } catch (error) {
-        return Promise.reject(error)
+        return undecided(error)
       }
     },
     introspect: async (token) => introspect(open(), token),
@@ -97,6 +106,7 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
         lineages?.flush(),
       ])
     },
+    health: () => health(context, closing !== undefined),
     close: () => {
       closing ??= retention.stop().then(() => close(context))
       return closing

@@ -5,14 +5,18 @@ import type { AuditEvent } from './model/event.js'
 import type { MaybePromise, Resources } from './model/json.js'
 import type { Duration } from './model/record.js'
 import { type Catalogue, compileCatalogue } from './policy/catalogue.js'
+import { type Expiry, readExpiry } from './policy/expiry.js'
 import { type MaxTokensOptions, maxTokensShape } from './policy/max-tokens.js'
 import { callback, duration, flag, wholeNumber } from './policy/option-schema.js'
+import { type ResourceMode, resourceMode } from './policy/resource-mode.js'
 import { type Retention, type RetentionOptions, readRetention, retentionShape } from './policy/retention.js'
 import { readPart, readShape } from './policy/shape.js'
 import type { RateLimitOptions } from './rate-limit/model.js'
 import { type ReadRateLimits, readRateLimit } from './rate-limit/read-options.js'
+import { faultShape, readFaults } from './store/fault-options.js'
 import { isStore } from './store/is-store.js'
 import type { TokenStore } from './store/port.js'
+import type { FaultOptions } from './store/reporter.js'
 import { createDigesters, type Digester } from './token/digest.js'
 import type { RandomSource } from './token/generate.js'
 import { createParser, isPrefix, type ParsedToken } from './token/parse.js'
@@ -26,7 +30,7 @@ export type OwnerPermissions = {
 }
 
 /** The options of `latchkey()`. Validated once, unknown keys refused, then frozen. */
-export type LatchkeyOptions<S extends string = string> = {
+export type LatchkeyOptions<S extends string = string> = FaultOptions & {
   /** Lower-case words joined by `_`, at most 24 characters: `acme_live`. Tokens of another prefix are refused without a store call. */
   readonly prefix: string
   readonly store: TokenStore
@@ -49,13 +53,11 @@ export type LatchkeyOptions<S extends string = string> = {
   readonly mayOwn?: (actor: Actor, owner: { readonly ownerId: string; readonly tenantId?: string }) => MaybePromise<boolean>
   /** How many tokens may live. */
   readonly maxTokens?: MaxTokensOptions
+  /** May a token that is limited to some data pass a route that does not name that data? `explicit`: no. @default 'implicit' */
+  readonly resources?: ResourceMode
   /** How long tokens live. */
   readonly expiry?: ExpiryOptions
-  /**
-   * How verification caches records: one of the presets, bounds of your own, or `false` to ask the store for every verification.
-   *
-   * @default 'balanced'
-   */
+  /** How verification caches records: a preset, bounds of your own, or `false` to ask the store for every verification. @default 'balanced' */
   readonly cache?: CachePreset | CacheOptions | false
   /** How uses are counted, or `false`: not at all. */
   readonly usage?: false | { /** @default '1s' */ readonly flushEvery?: Duration }
@@ -113,9 +115,6 @@ export type CacheOptions = {
   readonly serveStaleFor?: Duration
 }
 
-/** How long tokens may live, as the rest of the library reads it. */
-export type Expiry = { readonly defaultSeconds?: number; readonly maxSeconds?: number; readonly required: boolean }
-
 /** The options as the rest of the library reads them. */
 export type Settings = {
   readonly prefix: string
@@ -129,6 +128,7 @@ export type Settings = {
   readonly owner: ((owner: { readonly ownerId: string; readonly tenantId?: string }) => unknown) | undefined
   readonly mayOwn: LatchkeyOptions['mayOwn'] | undefined
   readonly maxTokens: MaxTokensOptions
+  readonly resources: ResourceMode
   readonly expiry: Expiry
   readonly cache: { readonly maxEntries: number } | undefined
   readonly maxStalenessMs: number
@@ -140,6 +140,7 @@ export type Settings = {
   readonly retention: Retention
   readonly deadlineMs: number
   readonly onEvent: ((event: AuditEvent) => unknown) | undefined
+  readonly faults: FaultOptions
   readonly clock: () => number
   readonly monotonic: () => number
   readonly random: RandomSource
@@ -187,6 +188,7 @@ const schema = z.strictObject({
   owner: callback<NonNullable<LatchkeyOptions['owner']>>().optional(),
   mayOwn: callback<NonNullable<LatchkeyOptions['mayOwn']>>().optional(),
   maxTokens: maxTokensShape.default({}),
+  resources: resourceMode.default('implicit'),
   expiry: z
     .strictObject({ default: duration().optional(), max: duration().optional(), required: flag.default(false) })
     .default({ required: false }),
@@ -197,6 +199,7 @@ const schema = z.strictObject({
   retention: retentionShape.prefault({}),
   deadline: duration({ min: 0.01, max: 300, fraction: true }).default(2),
   onEvent: callback<NonNullable<LatchkeyOptions['onEvent']>>().optional(),
+  ...faultShape,
   clock: callback<() => number>().optional(),
   random: callback<RandomSource>().optional(),
 })
@@ -231,6 +234,7 @@ export function readOptions(options: LatchkeyOptions): Settings {
     owner: given.owner,
     mayOwn: given.mayOwn,
     maxTokens: Object.freeze(given.maxTokens),
+    resources: given.resources,
     expiry: readExpiry(given.expiry),
     cache: cache === undefined ? undefined : { maxEntries },
     maxStalenessMs: maxStaleness * 1000,
@@ -242,22 +246,11 @@ export function readOptions(options: LatchkeyOptions): Settings {
     retention: readRetention(given.retention),
     deadlineMs: given.deadline * 1000,
     onEvent: given.onEvent,
+    faults: readFaults(given),
     // Asked anew each time, so that a fake clock which the host installs later is followed.
     clock: given.clock ?? (() => Date.now()),
     monotonic: () => performance.now(),
     random: given.random ?? platformRandom,
-  })
-}
-
-function readExpiry(given: { default?: number | undefined; max?: number | undefined; required: boolean }): Expiry {
-  const { default: defaultSeconds, max: maxSeconds, required } = given
-  if (defaultSeconds !== undefined && maxSeconds !== undefined && defaultSeconds > maxSeconds) {
-    throw new InvalidInputError('expiry.default', `is ${defaultSeconds} seconds, more than expiry.max (${maxSeconds} seconds)`)
-  }
-  return Object.freeze({
-    ...(defaultSeconds !== undefined && { defaultSeconds }),
-    ...(maxSeconds !== undefined && { maxSeconds }),
-    required,
   })
 }
 
@@ -281,7 +274,7 @@ function frozenLists(groups: { readonly [group: string]: readonly string[] }): {
 }
 
 /** Without these, more tokens are good: one that got lost on its way must not go unnoticed. */
-const NEVER_UNDEFINED = ['pepper', 'owner', 'mayOwn', 'maxTokens', 'expiry', 'rateLimit', 'onReuse'] as const
+const NEVER_UNDEFINED = ['pepper', 'owner', 'mayOwn', 'maxTokens', 'expiry', 'rateLimit', 'onReuse', 'resources'] as const
 
 // An option that is spelled out as `undefined` counts as left out, except where that would loosen what is checked.
 function withoutUndefined(options: unknown): unknown {

@@ -14,7 +14,7 @@ import { createUsage } from './memory/usage.js'
 const FEED_HISTORY = 50_000
 
 /** A lease that ran out this long before the one being renewed is forgotten, in milliseconds. */
-const FORGET_LEASES_AFTER = 3_600_000
+const FORGET_LEASES_AFTER = 24 * 3_600_000
 
 /**
  * A store in the memory of this process, for tests and for trying things out.

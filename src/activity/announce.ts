@@ -1,17 +1,23 @@
 import type { AuditEvent, StoredEvent } from '../model/event.js'
 import { isThenable } from '../store/deadline.js'
+import type { Report } from '../store/reporter.js'
 import { viewEvent } from './view-event.js'
 
 /** Tells the host of events that are durable. What the host's callback does wrong changes nothing. */
-export function createAnnouncer(onEvent: ((event: AuditEvent) => unknown) | undefined): (events: readonly StoredEvent[]) => void {
+export function createAnnouncer(
+  onEvent: ((event: AuditEvent) => unknown) | undefined,
+  report: Report,
+): (events: readonly StoredEvent[]) => void {
   if (onEvent === undefined) return () => undefined
+  const failed = (error: unknown): void => report('onEvent', error)
   return function announce(events) {
     for (const event of events) {
       try {
         const answer = onEvent(viewEvent(event))
-        if (isThenable(answer)) answer.then(undefined, () => undefined)
-      } catch {
+        if (isThenable(answer)) answer.then(undefined, failed)
+      } catch (error) {
         // The change is durable already; the callback is only told.
+        failed(error)
       }
     }
   }

@@ -1,3 +1,4 @@
+import { StoreUnavailableError } from '../errors.js'
 import type { EventHandler, ListedEvent } from '../model/event.js'
 import { viewEvent } from './view-event.js'
 
@@ -12,6 +13,8 @@ export type HandlerCall = {
   /** Is it still this node's turn? Asked again and again while the handler works. */
   readonly hold: () => Promise<boolean>
   readonly everyMs: number
+  /** Told what the handler did wrong. */
+  readonly failed: (error: unknown) => void
 }
 
 /** Calls a handler with an event, and answers whether it has taken it: not where it fails, hangs, or loses its turn meanwhile. */
@@ -39,13 +42,21 @@ export async function callHandler(call: HandlerCall): Promise<boolean> {
         giveUp('the store cannot be reached')
       }
     }
-    timers.push(setTimeout(() => giveUp('the handler took too long'), call.timeoutMs))
+    const timeOut = (): void => {
+      call.failed(new StoreUnavailableError(`the handler took longer than ${call.timeoutMs / 1000} s`))
+      giveUp('the handler took too long')
+    }
+    timers.push(setTimeout(timeOut, call.timeoutMs))
     timers.push(setInterval(() => void renew(), call.everyMs))
     call.stopping.addEventListener('abort', stop)
     // In a promise of its own: a handler may throw, answer at once, or answer a foreign thenable.
     new Promise((answer) => answer(call.handler(viewEvent(call.event), { signal: given.signal }))).then(
       () => end(true),
-      () => end(false),
+      (error: unknown) => {
+        // What is aborted may well fail.
+        if (!given.signal.aborted) call.failed(error)
+        end(false)
+      },
     )
   })
 }

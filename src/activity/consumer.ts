@@ -1,5 +1,6 @@
 import type { EventHandler, ListedEvent } from '../model/event.js'
 import type { GuardedStore } from '../store/guarded-store.js'
+import type { Report } from '../store/reporter.js'
 import { callHandler } from './call-handler.js'
 import { ConsumerClaim } from './consumer-claim.js'
 
@@ -26,6 +27,7 @@ export type ConsumerOptions = {
   /** How long a stop waits for a handler that is under way. */
   readonly graceMs: number
   readonly monotonic: () => number
+  readonly report: Report
 }
 
 /**
@@ -80,7 +82,8 @@ export class Consumer {
     while (!this.#stopped) {
       try {
         await this.#round()
-      } catch {
+      } catch (error) {
+        if (!this.#stopped) this.#options.report('consumer', error)
         this.#failed()
       }
       await this.#rest()
@@ -88,7 +91,7 @@ export class Consumer {
     try {
       await this.#claim.release()
     } catch {
-      // Another node takes over once the claim has run out.
+      // The store has told of it. Another node takes over once the claim has run out.
     }
   }
 
@@ -113,7 +116,7 @@ export class Consumer {
     if (this.#stopped || !(await this.#claim.hold())) return false
     // Another node held the claim in between, and went further.
     if (event.seq <= this.#claim.position) return true
-    const { handler, timeoutMs, graceMs } = this.#options
+    const { handler, timeoutMs, graceMs, report } = this.#options
     const taken = await callHandler({
       handler,
       event,
@@ -122,6 +125,7 @@ export class Consumer {
       stopping: this.#stopping.signal,
       everyMs: LONGEST_WAIT_MS,
       hold: () => this.#claim.hold(),
+      failed: (error) => report('consumer', error),
     })
     if (taken) this.#claim.moveTo(event.seq)
     else if (!this.#stopped) this.#failed()

@@ -1,3 +1,4 @@
+import type { Report } from '../store/reporter.js'
 import { startTimer } from '../store/timer.js'
 
 /** The work that is done off the request's path: writing counts, writing refusals, looking for rotations that are due. */
@@ -14,13 +15,15 @@ const SWEEP_EVERY_MS = 60_000
 export class Housekeeping {
   readonly #chores: Chores
   readonly #flushMs: number
+  readonly #report: Report
   #flushTimer: ReturnType<typeof setTimeout> | undefined
   #sweepTimer: ReturnType<typeof setTimeout> | undefined
   #stopped = false
 
-  constructor(chores: Chores, flushMs: number) {
+  constructor(chores: Chores, flushMs: number, report: Report) {
     this.#chores = chores
     this.#flushMs = flushMs
+    this.#report = report
   }
 
   /** There is something to write. Cheap: one comparison when a flush is on its way. */
@@ -39,8 +42,9 @@ export class Housekeeping {
   async #flush(): Promise<void> {
     try {
       await this.#chores.flush()
-    } catch {
+    } catch (error) {
       // What could not be written is kept, and the next flush tries again.
+      this.#report('flush', error)
     }
     this.#flushTimer = undefined
     if (this.#chores.pending()) this.scheduleFlush()
@@ -54,8 +58,9 @@ export class Housekeeping {
   async #sweep(): Promise<void> {
     try {
       await this.#chores.sweep()
-    } catch {
+    } catch (error) {
       // The next sweep finds the same tokens.
+      this.#report('sweep', error)
     }
     this.#scheduleSweep()
   }

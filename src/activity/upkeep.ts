@@ -1,4 +1,5 @@
 import type { GuardedStore } from '../store/guarded-store.js'
+import type { Report } from '../store/reporter.js'
 import { startTimer } from '../store/timer.js'
 import { ConsumerClaim } from './consumer-claim.js'
 
@@ -14,25 +15,24 @@ export type UpkeepTask = {
   readonly run: (now: number, goOn: () => Promise<boolean>) => Promise<void>
 }
 
+type UpkeepOptions = {
+  readonly prefix: string
+  readonly holder: () => string
+  readonly clock: () => number
+  readonly monotonic: () => number
+  readonly report: Report
+}
+
 /** Does a task in time: begun after the store's first use, off every request's path, and never keeping the process alive. */
 export class Upkeep {
   readonly #store: GuardedStore
   readonly #task: UpkeepTask
-  readonly #options: {
-    readonly prefix: string
-    readonly holder: () => string
-    readonly clock: () => number
-    readonly monotonic: () => number
-  }
+  readonly #options: UpkeepOptions
   #timer: ReturnType<typeof setTimeout> | undefined
   #working: Promise<void> | undefined
   #stopped = false
 
-  constructor(
-    store: GuardedStore,
-    task: UpkeepTask,
-    options: { readonly prefix: string; readonly holder: () => string; readonly clock: () => number; readonly monotonic: () => number },
-  ) {
+  constructor(store: GuardedStore, task: UpkeepTask, options: UpkeepOptions) {
     this.#store = store
     this.#task = task
     this.#options = options
@@ -80,7 +80,7 @@ export class Upkeep {
     this.#timer = startTimer(() => {
       this.#working = this.look()
         // The next look tries again.
-        .catch(() => undefined)
+        .catch((error: unknown) => this.#options.report('retention', error))
         .then(() => this.#schedule(LOOK_EVERY_MS))
     }, ms)
   }

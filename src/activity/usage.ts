@@ -1,6 +1,8 @@
 import type { Entry } from '../cache/entry.js'
+import { StoreUnavailableError } from '../errors.js'
 import type { LastUse, UsageBatch } from '../model/usage.js'
 import type { GuardedStore } from '../store/guarded-store.js'
+import type { Report } from '../store/reporter.js'
 import { type RowBudget, UsageSlot } from './usage-slot.js'
 
 const MAX_SLOTS = 100_000
@@ -15,6 +17,7 @@ export class UsageRecorder {
   readonly #store: GuardedStore
   readonly #nodeId: () => string
   readonly #clock: () => number
+  readonly #report: Report
   #slots: Map<string, UsageSlot> = new Map()
   #budget: RowBudget = { left: MAX_ROWS_BUFFERED }
   /** No longer counted into, not yet in a batch. */
@@ -22,18 +25,25 @@ export class UsageRecorder {
   #unsent: UsageBatch | undefined
   #sending: Promise<void> | undefined
   #seq = 0
+  #toldDropped = false
   /** Uses that could not be counted because the store was away and every buffer full. */
   dropped = 0
 
-  constructor(store: GuardedStore, nodeId: () => string, clock: () => number) {
+  constructor(store: GuardedStore, nodeId: () => string, clock: () => number, report: Report) {
     this.#store = store
     this.#nodeId = nodeId
     this.#clock = clock
+    this.#report = report
   }
 
   /** Is there anything to write? */
   get pending(): boolean {
     return this.#slots.size > 0 || this.#sealed.size > 0 || this.#unsent !== undefined
+  }
+
+  /** How many tokens have uses that are not written yet. */
+  get waiting(): number {
+    return this.#slots.size + this.#sealed.size + (this.#unsent?.lastUses.length ?? 0)
   }
 
   /** Notes that the token was accepted at `now`. */
@@ -44,7 +54,7 @@ export class UsageRecorder {
   /** Counts one use. Texts are empty where unknown; `scope` names what the route required. */
   count(entry: Entry, now: number, endpoint: string, outcome: string, scope: string, ip: string | undefined): void {
     const slot = this.#slot(entry)
-    if (slot === undefined) this.dropped += 1
+    if (slot === undefined) this.#drop()
     else slot.count(now, endpoint, outcome, scope, ip)
   }
 
@@ -90,6 +100,7 @@ export class UsageRecorder {
     for (const slot of this.#sealed.values()) slot.sealed = true
     this.#slots = new Map()
     this.#budget = { left: MAX_ROWS_BUFFERED }
+    this.#toldDropped = false
   }
 
   // A batch keeps its number, however often it is sent.
@@ -115,6 +126,14 @@ export class UsageRecorder {
       addresses: slots.flatMap((slot) => slot.addresses()),
       lastUses: slots.flatMap((slot) => slot.lastUse() ?? []),
     }
+  }
+
+  // Told once in a flush's time: as many as are lost in a flood must not be told one by one.
+  #drop(): void {
+    this.dropped += 1
+    if (this.#toldDropped) return
+    this.#toldDropped = true
+    this.#report('flush', new StoreUnavailableError('uses are not counted: too many tokens wait for the store to take their counts'))
   }
 
   #slot(entry: Entry): UsageSlot | undefined {

@@ -1,11 +1,15 @@
 import type { MaybePromise } from '../model/json.js'
 import type { GuardedStore } from '../store/guarded-store.js'
 import type { FeedPage, OwnerChange, TokenFilter } from '../store/port.js'
+import type { Report } from '../store/reporter.js'
 import { startTimer } from '../store/timer.js'
 
 const PAGE = 1000
 const LEASE_MS = 90_000
 const LEASE_RENEWAL_MS = 30_000
+/** How often a read that does not come back is tried anew within its deadline, and how soon at the soonest. */
+const ATTEMPTS = 8
+const RETRY_MS = 250
 
 /** Who is told what the feed says. */
 export type FeedListener = {
@@ -31,10 +35,14 @@ export class Follower {
   readonly #listener: FeedListener
   readonly #nodeId: () => string
   readonly #maxStalenessMs: number
+  readonly #retryMs: number
   readonly #clock: () => number
   readonly #monotonic: () => number
+  readonly #report: Report
   #cursor: string | undefined
   #freshUntil = Number.NEGATIVE_INFINITY
+  /** When the last read that came to the end of the feed began. */
+  #readAt: number | undefined
   #running = false
   #reading: Promise<void> | undefined
   #again = false
@@ -47,19 +55,33 @@ export class Follower {
   constructor(
     store: GuardedStore,
     listener: FeedListener,
-    options: { nodeId: () => string; maxStalenessMs: number; clock: () => number; monotonic: () => number },
+    options: {
+      nodeId: () => string
+      maxStalenessMs: number
+      deadlineMs: number
+      clock: () => number
+      monotonic: () => number
+      report: Report
+    },
   ) {
     this.#store = store
     this.#listener = listener
     this.#nodeId = options.nodeId
     this.#maxStalenessMs = options.maxStalenessMs
+    this.#retryMs = Math.max(RETRY_MS, options.deadlineMs / ATTEMPTS)
     this.#clock = options.clock
     this.#monotonic = options.monotonic
+    this.#report = options.report
   }
 
   /** May what is cached be believed now? */
   get fresh(): boolean {
     return this.#monotonic() < this.#freshUntil
+  }
+
+  /** How long ago the feed was last read to its end; `undefined` until it was. */
+  get lagMs(): number | undefined {
+    return this.#readAt === undefined ? undefined : this.#monotonic() - this.#readAt
   }
 
   /** Has the bound been exceeded by no more than `graceMs`? */
@@ -89,8 +111,9 @@ export class Follower {
     await this.#endSubscription()
     try {
       if (this.#leaseCursor !== undefined) await this.#release(this.#leaseCursor)
-    } catch {
+    } catch (error) {
       // A lease runs out by itself.
+      this.#report('feed', error)
     }
   }
 
@@ -120,7 +143,8 @@ export class Follower {
       if (this.#cursor === undefined) await this.#begin()
       await this.#catchUp()
       await this.#renewLease()
-    } catch {
+    } catch (error) {
+      this.#report('feed', error)
       this.#listener.lost()
     }
   }
@@ -148,14 +172,15 @@ export class Follower {
     this.#unsubscribe = undefined
     try {
       await unsubscribe?.()
-    } catch {
+    } catch (error) {
       // The subscription was only a hint.
+      this.#report('store.subscribe', error)
     }
   }
 
   // The lease stands before anything is trusted, so that no barrier can overlook this node.
   async #begin(): Promise<void> {
-    const head = await this.#store.changes(undefined, 1)
+    const { answer: head } = await this.#insist(() => this.#store.changes(undefined, 1))
     await this.#writeLease(head.cursor)
     this.#cursor = head.cursor
     this.epoch += 1
@@ -165,13 +190,37 @@ export class Follower {
   async #catchUp(): Promise<void> {
     for (;;) {
       if (this.#monotonic() >= this.#leaseUntil) await this.#writeLease(this.#cursor ?? '')
-      const began = this.#monotonic()
-      const page = await this.#store.changes(this.#cursor, PAGE)
+      const { answer: page, began } = await this.#insist(() => this.#store.changes(this.#cursor, PAGE))
       this.#apply(page)
       if (page.more) continue
+      this.#readAt = began
       if (this.#running) this.#freshUntil = began + this.#maxStalenessMs
       return
     }
+  }
+
+  // Asks again while an answer is slow, and takes the first: what went into a connection that died in silence must not hold up the others.
+  #insist<T>(call: () => Promise<T>): Promise<{ readonly answer: T; readonly began: number }> {
+    return new Promise((resolve, reject) => {
+      let attempts = 0
+      let timer: ReturnType<typeof setTimeout> | undefined
+      const attempt = (): void => {
+        attempts += 1
+        const began = this.#monotonic()
+        if (attempts < ATTEMPTS) timer = startTimer(attempt, this.#retryMs)
+        call().then(
+          (answer) => {
+            clearTimeout(timer)
+            resolve({ answer, began })
+          },
+          (error: unknown) => {
+            clearTimeout(timer)
+            reject(error)
+          },
+        )
+      }
+      attempt()
+    })
   }
 
   #apply(page: FeedPage): void {
@@ -194,7 +243,7 @@ export class Follower {
 
   async #writeLease(cursor: string): Promise<void> {
     const began = this.#monotonic()
-    await this.#store.renewLease({ nodeId: this.#nodeId(), cursor, expiresAt: this.#clock() + LEASE_MS })
+    await this.#insist(() => this.#store.renewLease({ nodeId: this.#nodeId(), cursor, expiresAt: this.#clock() + LEASE_MS }))
     this.#leaseCursor = cursor
     this.#leaseUntil = began + LEASE_MS / 2
   }

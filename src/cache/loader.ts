@@ -1,9 +1,10 @@
 import { StoreUnavailableError } from '../errors.js'
 import type { StoredToken } from '../model/record.js'
 import type { Filtered } from '../store/compile-filter.js'
-import { isThenable } from '../store/deadline.js'
+import { DeadlineError, isThenable } from '../store/deadline.js'
 import type { FoundRecords } from '../store/found-records.js'
 import type { GuardedStore } from '../store/guarded-store.js'
+import type { Report } from '../store/reporter.js'
 
 const MAX_IDS_A_READ = 200
 /** Reads under way at once. What comes meanwhile waits, and goes out in larger batches. */
@@ -17,6 +18,8 @@ export type Load<T> = {
   readonly result: Promise<T>
   readonly resolve: (result: T) => void
   readonly reject: (error: unknown) => void
+  /** When whoever waits for it has waited long enough, on the monotonic clock. */
+  readonly dueAt: number
   /** Has the read been sent to the store? Until then anyone may join; afterwards only those who may see its age. */
   sent: boolean
   /** The follower's epoch when the read was sent. */
@@ -27,6 +30,9 @@ export type Load<T> = {
   since: Bulk | undefined
 }
 
+/** What a loader goes by. */
+export type LoaderOptions = { readonly deadlineMs: number; readonly monotonic: () => number; readonly report: Report }
+
 /** A bulk change, and the one that became known after it. */
 type Bulk = { readonly matches: (token: Filtered) => boolean; next: Bulk | undefined }
 
@@ -35,14 +41,24 @@ export class Loader<T> {
   readonly #store: GuardedStore
   readonly #epoch: () => number
   readonly #arrive: (load: Load<T>, record: StoredToken | undefined) => T
+  readonly #options: LoaderOptions
   readonly #loads: Map<string, Load<T>> = new Map()
   #queue: Load<T>[] = []
   #underWay = 0
   #sending = false
+  /** Reads that could not be sent at once, oldest first, until they are settled: their wait counts against their deadline. */
+  readonly #delayed: Set<Load<T>> = new Set()
+  #timer: ReturnType<typeof setTimeout> | undefined
   #lastBulk: Bulk = { matches: () => false, next: undefined }
 
-  constructor(store: GuardedStore, epoch: () => number, arrive: (load: Load<T>, record: StoredToken | undefined) => T) {
+  constructor(
+    store: GuardedStore,
+    epoch: () => number,
+    arrive: (load: Load<T>, record: StoredToken | undefined) => T,
+    options: LoaderOptions,
+  ) {
     this.#store = store
+    this.#options = options
     this.#epoch = epoch
     this.#arrive = arrive
   }
@@ -80,7 +96,8 @@ export class Loader<T> {
 
   #enqueue(id: string): Load<T> {
     const { promise: result, resolve, reject } = deferred<T>()
-    const load: Load<T> = { id, result, resolve, reject, sent: false, epoch: 0, outdated: false, since: undefined }
+    const dueAt = this.#options.monotonic() + this.#options.deadlineMs
+    const load: Load<T> = { id, result, resolve, reject, dueAt, sent: false, epoch: 0, outdated: false, since: undefined }
     // A read that may no longer be joined stays known to those who wait for it, and can still be outdated only through them.
     const previous = this.#loads.get(id)
     if (previous !== undefined) previous.outdated = true
@@ -95,6 +112,8 @@ export class Loader<T> {
     this.#sending = true
     while (this.#queue.length > 0 && this.#underWay < MAX_READS) this.#read(this.#queue.splice(0, MAX_IDS_A_READ))
     this.#sending = false
+    for (const load of this.#queue) this.#delayed.add(load)
+    if (this.#queue.length > 0) this.#armTimer()
   }
 
   #read(batch: readonly Load<T>[]): void {
@@ -140,12 +159,49 @@ export class Loader<T> {
     }
   }
 
+  #armTimer(): void {
+    const [oldest] = this.#delayed
+    if (this.#timer !== undefined || oldest === undefined) return
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = undefined
+        this.#expire()
+        this.#armTimer()
+      },
+      Math.max(1, oldest.dueAt - this.#options.monotonic()),
+    )
+  }
+
+  #expire(): void {
+    const now = this.#options.monotonic()
+    const late: Load<T>[] = []
+    for (const load of this.#delayed) {
+      if (load.dueAt > now) break
+      late.push(load)
+    }
+    if (late.length === 0) return
+    const error = new DeadlineError('the store did not answer in time; reads were waiting for it')
+    this.#options.report('store.find', error)
+    this.#queue = this.#queue.filter((load) => load.dueAt > now)
+    for (const load of late) {
+      // Nobody waits for what it finds, and no change that becomes known can be matched with it any more.
+      load.outdated = true
+      this.#forget(load)
+      load.reject(error)
+    }
+  }
+
   #free(): void {
     this.#underWay -= 1
     if (this.#queue.length > 0) queueMicrotask(() => this.#send())
   }
 
   #forget(load: Load<T>): void {
+    this.#delayed.delete(load)
+    if (this.#delayed.size === 0) {
+      clearTimeout(this.#timer)
+      this.#timer = undefined
+    }
     if (this.#loads.get(load.id) === load) this.#loads.delete(load.id)
   }
 }

@@ -2,8 +2,9 @@ import { StoreUnavailableError } from '../errors.js'
 import type { MaybePromise, Resources } from '../model/json.js'
 import type { Catalogue, ScopeSet } from '../policy/catalogue.js'
 import { readResources } from '../policy/resource.js'
-import { callOut, isThenable } from '../store/deadline.js'
+import { type CallSite, callOut, isThenable } from '../store/deadline.js'
 import type { OwnerChange } from '../store/port.js'
+import type { Report } from '../store/reporter.js'
 import { BoundedMap } from './bounded-map.js'
 
 const MAX_OWNERS = 20_000
@@ -22,7 +23,7 @@ export type Owned = { readonly scopes: ScopeSet; readonly resources: Resources |
 export class Owners {
   readonly #hook: Hook
   readonly #catalogue: Catalogue
-  readonly #deadlineMs: number
+  readonly #site: CallSite
   readonly #stalenessMs: number
   readonly #monotonic: () => number
   readonly #fresh: () => boolean
@@ -30,11 +31,18 @@ export class Owners {
 
   constructor(
     hook: Hook,
-    options: { catalogue: Catalogue; deadlineMs: number; stalenessMs: number; monotonic: () => number; fresh: () => boolean },
+    options: {
+      catalogue: Catalogue
+      deadlineMs: number
+      stalenessMs: number
+      monotonic: () => number
+      fresh: () => boolean
+      report: Report
+    },
   ) {
     this.#hook = hook
     this.#catalogue = options.catalogue
-    this.#deadlineMs = options.deadlineMs
+    this.#site = { what: 'the owner callback', where: 'owner', deadlineMs: options.deadlineMs, report: options.report }
     this.#stalenessMs = options.stalenessMs
     this.#monotonic = options.monotonic
     this.#fresh = options.fresh
@@ -95,8 +103,7 @@ export class Owners {
   #ask(ownerId: string, tenantId: string | undefined): MaybePromise<Owned | null> {
     const owner = tenantId === undefined ? { ownerId } : { ownerId, tenantId }
     return callOut(
-      'the owner callback',
-      this.#deadlineMs,
+      this.#site,
       () => this.#hook(owner),
       (answer) => this.#read(answer),
     )

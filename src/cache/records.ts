@@ -4,6 +4,7 @@ import type { Catalogue } from '../policy/catalogue.js'
 import { compileFilter, type Filtered } from '../store/compile-filter.js'
 import type { GuardedStore } from '../store/guarded-store.js'
 import type { OwnerChange, TokenFilter } from '../store/port.js'
+import type { Report } from '../store/reporter.js'
 import { BoundedMap } from './bounded-map.js'
 import { compileEntry, type Entry } from './entry.js'
 import { Follower } from './follower.js'
@@ -40,8 +41,10 @@ export type RecordCacheOptions = {
   readonly maxEntries: number | undefined
   readonly maxStalenessMs: number
   readonly serveStaleMs: number
+  readonly deadlineMs: number
   readonly clock: () => number
   readonly monotonic: () => number
+  readonly report: Report
 }
 
 /**
@@ -89,6 +92,7 @@ export class RecordCache {
         }
         return entry
       },
+      options,
     )
   }
 
@@ -123,8 +127,9 @@ export class RecordCache {
       return entry
     } catch (error) {
       const entry = this.follower.freshWithin(this.#options.serveStaleMs) ? this.#entries.get(id) : undefined
-      if (entry !== undefined) return entry
-      throw error
+      if (entry === undefined) throw error
+      this.#options.report('verify', error)
+      return entry
     }
   }
 

@@ -1,6 +1,7 @@
 import { ClosedError, LatchkeyError, type RefusalCode } from '../errors.js'
 import { type Lifecycle, refusalOf } from '../policy/status.js'
 import type { Filtered } from '../store/compile-filter.js'
+import type { Report } from '../store/reporter.js'
 import { startTimer } from '../store/timer.js'
 import type { Entry } from './entry.js'
 import { createHeldSignal } from './held-signal.js'
@@ -45,6 +46,7 @@ export type SignalSource = {
   /** May silence of the feed still be taken for "nothing changed"? */
   readonly fresh: () => boolean
   readonly clock: () => number
+  readonly report: Report
 }
 
 /**
@@ -168,7 +170,8 @@ export class Signals {
       watch.lifecycle = entry.lifecycle
       this.#arm(id, watch)
       return refusalOf(watch.lifecycle, this.#source.clock())
-    } catch {
+    } catch (error) {
+      this.#source.report('verify', error)
       // Neither feed nor store can vouch for the token any more: the work ends, as a new request would be refused.
       if (!this.#source.fresh()) return 'store_unavailable'
       this.#later(id, watch, RETRY_MS)

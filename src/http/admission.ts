@@ -30,7 +30,13 @@ export type Use = {
 }
 
 /** That a guard let a request in, and as whom; without a principal the guard was optional and nothing was presented. */
-export type Admission = { readonly guard: Guard; readonly principal: Principal | undefined; readonly use: Use | undefined }
+export type Admission = {
+  readonly guard: Guard
+  readonly principal: Principal | undefined
+  readonly use: Use | undefined
+  /** The dimensions of data that a route has to name, as they were at the admission: what a handler makes of the principal changes nothing. */
+  readonly limitedIn: readonly string[]
+}
 
 // What a request or an earlier middleware claims is worth nothing: only what a guard wrote here counts.
 const admissions = new WeakMap<object, Admission>()
@@ -67,7 +73,8 @@ export function startUse(decider: Decider, principal: Principal, ip: string | un
       counted = true
       try {
         decider.countUse(principal, ip === undefined ? { endpoint, scope, outcome } : { endpoint, scope, outcome, ip })
-      } catch {
+      } catch (error) {
+        decider.report('flush', error)
         // Usage never fails a request.
       }
     },

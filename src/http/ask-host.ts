@@ -3,7 +3,7 @@ import type { Decider } from '../instance.js'
 import type { MaybePromise } from '../model/json.js'
 import type { Principal } from '../model/principal.js'
 import { scopeSet } from '../policy/scope-set.js'
-import { callOut } from '../store/deadline.js'
+import { type CallSite, callOut } from '../store/deadline.js'
 import { warn } from './diagnostics.js'
 import { foreignPrincipal, sessionPrincipal } from './host-principal.js'
 import type { AuthenticateOptions } from './options.js'
@@ -37,9 +37,15 @@ export function askHost<R>({ session, foreign, onWarning }: AuthenticateOptions<
   const readSession = reading('LATCHKEY_W008', (answer) => sessionPrincipal(answer, all, resolve))
   const readForeign = reading('LATCHKEY_W009', (answer) => foreignPrincipal(answer, resolve))
 
+  const { report } = decider
+  const site = (where: 'session' | 'foreign'): CallSite => ({ what: `the ${where} callback`, where, deadlineMs: DEADLINE_MS, report })
+  const sessionSite = site('session')
+  const foreignSite = site('foreign')
+
   return {
-    session: session && ((request) => callOut('the session callback', DEADLINE_MS, () => session(request), readSession)),
+    session: session && ((request) => callOut(sessionSite, () => session(request), readSession)),
     foreign:
-      foreign && ((credential, request) => callOut('the foreign callback', DEADLINE_MS, () => foreign(credential, request), readForeign)),
+      foreign &&
+      ((credential, request) => callOut({ ...foreignSite, secret: credential }, () => foreign(credential, request), readForeign)),
   }
 }

@@ -1,3 +1,4 @@
+import { StoreUnavailableError } from '../errors.js'
 import { type Authenticator, deciderOf } from '../instance.js'
 import { noteCopy } from '../model/copies.js'
 import type { MaybePromise } from '../model/json.js'
@@ -38,10 +39,19 @@ export function createGuard<R extends object>(
 ): Authenticate<R> {
   const decider = deciderOf(tokens)
   noteCopy()
-  const { optional = false, credential, realm, errorBody, resourceMetadata, onWarning } = readOptions(options)
-  const host = askHost(options, decider)
+  const {
+    optional = false,
+    credential,
+    realm,
+    errorBody,
+    resourceMetadata,
+    resources = decider.resources,
+    onWarning,
+  } = readOptions(options)
   const reader = createCredentialReader(credential)
-  const refuse = createRefusals<R>({ realm, reader, errorBody, resourceMetadata })
+  const { report } = decider
+  const host = askHost(options, decider)
+  const refuse = createRefusals<R>({ realm, reader, errorBody, resourceMetadata, report })
   const ownFields = reader.fields.filter((name) => name !== 'authorization')
   const guard: Guard = Object.freeze({
     decider,
@@ -52,17 +62,23 @@ export function createGuard<R extends object>(
     refuse: refuse as Guard['refuse'],
   })
 
-  const fault = (request: R, error: unknown): GuardOutcome => ({
-    response: refuse('store_unavailable', request, { retryAfterSeconds: retryAfterOf(error) }),
-  })
+  const fault = (request: R, error: unknown): GuardOutcome => {
+    report('verify', error)
+    return { response: refuse('store_unavailable', request, { retryAfterSeconds: retryAfterOf(error) }) }
+  }
+
+  /** The dimensions that a route must name to let this principal in. */
+  const limitsOf = (principal: Principal | undefined): readonly string[] => {
+    return resources === 'explicit' && principal?.resources !== undefined ? Object.keys(principal.resources) : NONE
+  }
 
   const settle = (request: R, seen: RequestLike, before: Admission | undefined, answer: unknown): GuardOutcome => {
     const verification = readVerification(answer)
-    if (verification === undefined) return fault(request, undefined)
+    if (verification === undefined) return fault(request, new StoreUnavailableError('the decision made no sense'))
     if (verification.ok) {
       const { principal } = verification
       const use = useOf(guard, before, principal, seen.ip)
-      admit(request, { guard, principal, use })
+      admit(request, { guard, principal, use, limitedIn: limitsOf(principal) })
       return { principal, use }
     }
     if (verification.code === 'ip_denied') warnOfAddress(seen, platform.trustsProxy(request), onWarning)
@@ -79,7 +95,7 @@ export function createGuard<R extends object>(
     const settled = (principal: Principal | undefined): GuardOutcome => {
       const response = settle(principal)
       if (response !== undefined) return { response }
-      admit(request, { guard, principal, use: undefined })
+      admit(request, { guard, principal, use: undefined, limitedIn: limitsOf(principal) })
       return principal === undefined ? { anonymous: true } : { principal, use: undefined }
     }
     if (!(answer instanceof Promise)) return settled(answer)
@@ -140,6 +156,8 @@ function useOf(guard: Guard, before: Admission | undefined, principal: Principal
   }
   return startUse(guard.decider, principal, ip)
 }
+
+const NONE: readonly string[] = []
 
 type Answer =
   | { readonly ok: true; readonly principal: Principal }

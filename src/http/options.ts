@@ -1,6 +1,8 @@
 import * as z from 'zod'
+import { InvalidInputError } from '../errors.js'
 import type { MaybePromise } from '../model/json.js'
 import { callback, flag } from '../policy/option-schema.js'
+import { type ResourceMode, resourceMode } from '../policy/resource-mode.js'
 import { readShape } from '../policy/shape.js'
 import type { CredentialSource } from './credential.js'
 import type { OnWarning } from './diagnostics.js'
@@ -28,6 +30,8 @@ export type AuthenticateOptions<R> = {
   readonly realm?: string | undefined
   /** Replaces the body of refusals. Where it fails or answers no object, the default body goes out. */
   readonly errorBody?: ErrorBody<R> | undefined
+  /** Must the routes behind it name the data that a token is limited in? @default what the instance says */
+  readonly resources?: ResourceMode
   /** The address of the API's metadata, told in challenges as `resource_metadata` (RFC 9728 §5.1). */
   readonly resourceMetadata?: string | undefined
   /** Is told of mistakes in the set-up, in place of the console. */
@@ -42,6 +46,7 @@ const schema = z.strictObject({
   session: callback().optional(),
   foreign: callback().optional(),
   errorBody: callback().optional(),
+  resources: resourceMode.optional(),
   resourceMetadata: z.unknown().optional(),
   onWarning: callback().optional(),
 })
@@ -52,5 +57,10 @@ const schema = z.strictObject({
  * @throws InvalidInputError `invalid_input`
  */
 export function readOptions<R>(options: AuthenticateOptions<R>): AuthenticateOptions<R> {
-  return readShape(schema, options, 'options') as AuthenticateOptions<R>
+  const read = readShape(schema, options, 'options') as AuthenticateOptions<R>
+  // Without it more is open: one that got lost on its way must not go unnoticed.
+  if ('resources' in options && read.resources === undefined) {
+    throw new InvalidInputError('resources', 'is undefined: leave it out to go by the instance, or check where it comes from')
+  }
+  return read
 }

@@ -1,5 +1,7 @@
+import { StoreUnavailableError } from '../errors.js'
 import type { RateState } from '../model/principal.js'
 import { isThenable } from '../store/deadline.js'
+import type { Report } from '../store/reporter.js'
 import { createChallenges } from './challenge.js'
 import { type CredentialReader, createCredentialReader } from './credential.js'
 import type { PlainResponse, Problem, RefusedCode } from './problem.js'
@@ -26,6 +28,8 @@ export type RefusalOptions<R> = {
   readonly reader?: CredentialReader
   readonly errorBody?: ErrorBody<R> | undefined
   readonly resourceMetadata?: string | undefined
+  /** Hears of an `errorBody` that fails. */
+  readonly report?: Report | undefined
 }
 
 const MAX_RETRY_SECONDS = 86_400
@@ -38,11 +42,11 @@ const MAX_RESET_SECONDS = 366 * 86_400
  * @throws InvalidInputError `invalid_input`
  */
 export function createRefusals<R>(options: RefusalOptions<R> = {}): Refuse<R> {
-  const { errorBody, reader = createCredentialReader() } = options
+  const { errorBody, report, reader = createCredentialReader() } = options
   const challenge = createChallenges(options.realm ?? 'api', reader.challenges, options.resourceMetadata)
   return (code, request, details) => {
     const problem = problemOf(code, reader.howTo)
-    const own = errorBody === undefined ? undefined : ownBody(errorBody, problem, request)
+    const own = errorBody === undefined ? undefined : ownBody(errorBody, problem, request, (error) => report?.('errorBody', error))
     const headers: Record<string, string> = {
       'content-type': own === undefined ? 'application/problem+json' : 'application/json',
       'cache-control': 'no-store',
@@ -61,17 +65,18 @@ export function createRefusals<R>(options: RefusalOptions<R> = {}): Refuse<R> {
 }
 
 // A host's function that fails must not keep a refusal from going out, so its faults fall back to the default body.
-function ownBody<R>(errorBody: ErrorBody<R>, problem: Problem, request: R): string | undefined {
+function ownBody<R>(errorBody: ErrorBody<R>, problem: Problem, request: R, failed: (error: unknown) => void): string | undefined {
   try {
     const body: unknown = errorBody({ ...problem }, request)
     if (isThenable(body)) {
       Promise.resolve(body).catch(() => undefined)
-      return undefined
+      throw new StoreUnavailableError('errorBody answered a promise, for which a refusal does not wait')
     }
-    if (typeof body !== 'object' || body === null) return undefined
-    const text: unknown = JSON.stringify(body)
-    return typeof text === 'string' && /^[{[]/.test(text) ? text : undefined
-  } catch {
+    const text: unknown = typeof body === 'object' && body !== null ? JSON.stringify(body) : undefined
+    if (typeof text === 'string' && /^[{[]/.test(text)) return text
+    throw new StoreUnavailableError('errorBody answered no object')
+  } catch (error) {
+    failed(error)
     return undefined
   }
 }

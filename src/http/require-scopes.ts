@@ -3,6 +3,7 @@ import { aboutCopies, noteCopy } from '../model/copies.js'
 import type { MaybePromise } from '../model/json.js'
 import type { Principal } from '../model/principal.js'
 import { callOut, isThenable } from '../store/deadline.js'
+import type { Report } from '../store/reporter.js'
 import { type Admission, admissionOf } from './admission.js'
 import { warn } from './diagnostics.js'
 import type { PlainResponse } from './problem.js'
@@ -33,12 +34,15 @@ export function createScopeCheck<R extends object>(args: readonly unknown[]): Sc
       warnUnguarded()
       return refuseUnguarded('misconfigured', request)
     }
-    const unavailable = (): PlainResponse => admission.guard.refuse('store_unavailable', request)
+    const unavailable = (error: unknown): PlainResponse => {
+      admission.guard.decider.report('resources', error)
+      return admission.guard.refuse('store_unavailable', request)
+    }
     try {
       const answer = check(requirement, admission, request)
       return isThenable(answer) ? Promise.resolve(answer).catch(unavailable) : answer
-    } catch {
-      return unavailable()
+    } catch (error) {
+      return unavailable(error)
     }
   }
 }
@@ -55,10 +59,15 @@ function check<R>(requirement: Requirement<R>, admission: Admission, request: R)
   const held = heldScope(requirement, admission, principal)
   admission.use?.required(requirement.any && held !== undefined ? held : requirement.name)
   if (held === undefined) return refusal('scope_insufficient', requirement, admission, request)
+  const named = requirement.resources.map(([dimension]) => dimension)
+  if (!admission.limitedIn.every((dimension) => named.includes(dimension)))
+    return refusal('resource_denied', requirement, admission, request)
   if (requirement.resources.length === 0) return undefined
   // What the host looks up to answer 403 once more is not looked up.
   if (admission.use?.refusalsSpent() !== undefined) return refusal('resource_denied', requirement, admission, request)
-  const found = requirement.resources.map(([dimension, source]) => [dimension, find(source, dimension, request)] as const)
+  const found = requirement.resources.map(
+    ([dimension, source]) => [dimension, find(source, dimension, request, guard.decider.report)] as const,
+  )
   const values = found.map(([, value]) => value)
   const finish = (settled: readonly unknown[]): PlainResponse | undefined => {
     const asked = found.map(([dimension], index) => [dimension, resourceValues(settled[index])] as const)
@@ -69,10 +78,11 @@ function check<R>(requirement: Requirement<R>, admission: Admission, request: R)
 }
 
 // What is thrown becomes a rejection, so that another dimension's promise is never left without a listener.
-function find<R>(source: ResourceSource<R>, dimension: string, request: R): unknown {
+function find<R>(source: ResourceSource<R>, dimension: string, request: R, report: Report): unknown {
   if (typeof source !== 'function') return source
   try {
-    return callOut<unknown>(`the resource function for ${dimension}`, DEADLINE_MS, () => source(request))
+    const what = `the resource function for ${dimension}`
+    return callOut<unknown>({ what, where: 'resources', deadlineMs: DEADLINE_MS, report }, () => source(request))
   } catch (error) {
     return Promise.reject(error)
   }

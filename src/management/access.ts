@@ -6,7 +6,7 @@ import type { PlainResponse } from '../http/problem.js'
 import { type Internals, internalsOf, type Latchkey, type TokenHandle } from '../instance.js'
 import type { Actor } from '../model/actor.js'
 import type { Principal } from '../model/principal.js'
-import { callOut } from '../store/deadline.js'
+import { type CallSite, callOut } from '../store/deadline.js'
 import { createParser } from '../token/parse.js'
 import { TokenPrincipal } from '../verify/principal.js'
 import { Refusal } from './fault.js'
@@ -59,6 +59,7 @@ type Seen = { readonly request: Request; readonly ip: string | undefined }
 export function createAccess(tokens: Latchkey, settings: ManagementSettings): Access {
   const carriesToken = createTokenDetector(tokens.prefix)
   const inside = internalsOf(tokens)
+  const site: CallSite = { what: 'the actor callback', where: 'actor', deadlineMs: settings.deadlineMs, report: inside.report }
   const guard = createGuard<Seen>(
     tokens,
     { credential: settings.credential, realm: settings.realm },
@@ -72,7 +73,7 @@ export function createAccess(tokens: Latchkey, settings: ManagementSettings): Ac
       if (byToken || [...fields].some((name) => carriesToken(headers.get(name)))) {
         throw new Refusal('token_cannot_manage', 'a request that carries a token manages nothing but /self: let a person sign in')
       }
-      return readAnswer(inside, await ask(caller.actor, settings.deadlineMs), caller.ip)
+      return readAnswer(inside, await ask(caller.actor, site), caller.ip)
     },
     async holder(request, caller) {
       const { principal } = caller
@@ -123,11 +124,10 @@ function decoded(value: string): string {
   }
 }
 
-async function ask(actor: unknown, deadlineMs: number): Promise<unknown> {
+async function ask(actor: unknown, site: CallSite): Promise<unknown> {
   try {
     return await callOut(
-      'the actor callback',
-      deadlineMs,
+      site,
       () => (typeof actor === 'function' ? actor() : actor),
       (answer) => answer,
     )

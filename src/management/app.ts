@@ -4,7 +4,7 @@ import { internalsOf, type Latchkey } from '../instance.js'
 import type { Access, Asking, Caller } from './access.js'
 import { checkInstants, readBody } from './body.js'
 import { corsHeaders, preflightHeaders, refuseCrossSite } from './cross-site.js'
-import { fault, Refusal } from './fault.js'
+import { fault, type Part, Refusal } from './fault.js'
 import { createCallLimits } from './limit.js'
 import { wanted } from './negotiate.js'
 import { openapiRoute } from './openapi.js'
@@ -33,6 +33,11 @@ export function createApp(
   const app = new Hono<Env>({ getPath: (_request, options) => (options?.env as Env['Bindings'] | undefined)?.path ?? NOWHERE })
 
   const trace = createTrace(inside, access)
+  const refuse = (error: unknown, part?: Part): Response => {
+    const response = problemResponse(error, part)
+    if (response.status === 503) inside.report('management', error)
+    return response
+  }
 
   const answer = async (route: Route, here: Here): Promise<Response> => {
     const request = here.req.raw
@@ -49,7 +54,7 @@ export function createApp(
       return json(await route.run(await callOf(route, here), actor))
     } catch (error) {
       trace({ error, route, request, caller, asking })
-      return problemResponse(error, route.query === undefined ? 'body' : 'query')
+      return refuse(error, route.query === undefined ? 'body' : 'query')
     }
   }
 
@@ -109,19 +114,19 @@ export function createApp(
   const statusOf = (asking: Promise<unknown>): Promise<number> =>
     asking.then(
       () => 200,
-      (error) => problemResponse(error).status,
+      (error) => refuse(error).status,
     )
 
   // Whoever is nobody learns nothing, not even which paths there are.
-  const elsewhere = async (here: Here, refuse: () => Response): Promise<Response> => {
+  const elsewhere = async (here: Here, answerer: () => Response): Promise<Response> => {
     try {
       if (here.req.method !== 'GET' && here.req.method !== 'HEAD') refuseCrossSite(here.req.raw, settings)
       const { actor } = await access.actor(here.req.raw, here.env.caller)
       await limits.actor(actor)
-      return refuse()
+      return answerer()
     } catch (error) {
       trace({ error, request: here.req.raw, caller: here.env.caller })
-      return problemResponse(error)
+      return refuse(error)
     }
   }
 
@@ -148,7 +153,7 @@ export function createApp(
       const response = await app.fetch(request, { caller, mountPath: mount, path: pathBelow(request, mount) })
       return finish(response, request, settings)
     } catch (error) {
-      return finish(problemResponse(error), request, settings)
+      return finish(refuse(error), request, settings)
     }
   }
 }

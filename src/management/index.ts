@@ -34,8 +34,7 @@ export type Management = {
  * ```
  */
 export function createManagement<S extends string>(tokens: Latchkey<S>, options: ManagementOptions = {}): Management {
-  internalsOf(tokens)
-  const settings = readManagementOptions(options)
+  const settings = readManagementOptions(options, internalsOf(tokens).report)
   // The scopes of requests are text until the core has read them, so the names that are known at compile time do not help here.
   const plain = tokens as unknown as Latchkey
   const app = createApp(plain, settings, createAccess(plain, settings))

@@ -10,6 +10,7 @@ import { readShape } from '../policy/shape.js'
 import type { ManagementRateLimitOptions } from '../rate-limit/model.js'
 import { Rates } from '../rate-limit/rates.js'
 import { readManagementRateLimit } from '../rate-limit/read-options.js'
+import type { Report } from '../store/reporter.js'
 
 /** A tenant or an owner, as people know it. */
 export type NamedId = { readonly id: string; readonly name?: string | undefined }
@@ -84,7 +85,7 @@ const schema = z.strictObject({
  *
  * @throws InvalidInputError `invalid_input`, with the option as `field`
  */
-export function readManagementOptions(options: unknown): ManagementSettings {
+export function readManagementOptions(options: unknown, report: Report): ManagementSettings {
   const given = readShape(schema, options, 'options')
   // One that got lost on its way must not go unnoticed.
   if (Object.hasOwn(Object(options), 'rateLimit') && given.rateLimit === undefined) {
@@ -102,7 +103,7 @@ export function readManagementOptions(options: unknown): ManagementSettings {
     rates:
       given.rateLimit === undefined
         ? undefined
-        : new Rates(readManagementRateLimit(given.rateLimit), { deadlineMs, monotonic: () => performance.now() }),
+        : new Rates(readManagementRateLimit(given.rateLimit), { deadlineMs, monotonic: () => performance.now() }, report),
     dashboard: given.dashboard,
     tenants: given.tenants,
     owners: given.owners,

@@ -1,7 +1,8 @@
 import { StoreUnavailableError } from '../errors.js'
 import type { MaybePromise } from '../model/json.js'
 import type { RateState } from '../model/principal.js'
-import { callOut, isThenable } from '../store/deadline.js'
+import { type CallSite, callOut, isThenable } from '../store/deadline.js'
+import type { Report } from '../store/reporter.js'
 import type { Taken } from './model.js'
 import { isPoints, type ReadLimit, type ReadRateLimits } from './read-options.js'
 import { takeByLimiter, takeByPeriod, takeByPoints } from './take.js'
@@ -29,15 +30,17 @@ const MAX_EXHAUSTED = 10_000
 export class Rates {
   readonly #options: ReadRateLimits
   readonly #deadlineMs: number
+  readonly #report: Report
   readonly #monotonic: () => number
   readonly #spent: WeakMap<object, Walk> = new WeakMap()
   /** By the key of the limit. What the limiter said when it was asked last, so that the next request need not ask. */
   readonly #exhausted: Map<string, Exhausted> = new Map()
 
-  constructor(options: ReadRateLimits, settings: { deadlineMs: number; monotonic: () => number }) {
+  constructor(options: ReadRateLimits, settings: { deadlineMs: number; monotonic: () => number }, report: Report) {
     this.#options = options
     this.#deadlineMs = settings.deadlineMs
     this.#monotonic = settings.monotonic
+    this.#report = report
   }
 
   /**
@@ -54,7 +57,7 @@ export class Rates {
     const walk = this.#spent.get(subject)
     if (walk === undefined) return
     this.#spent.delete(subject)
-    for (const one of walk.taken) giveBackQuietly(one)
+    for (const one of walk.taken) this.#giveBack(one)
   }
 
   /** As `giveBack`, for a use that was refused after all: refusals have a budget of their own, as large as the limit. */
@@ -86,7 +89,8 @@ export class Rates {
         this.#exhausted.set(key, { state, until: this.#monotonic() + (state.resetSeconds ?? NEVER_SECONDS) * 1000 })
         return
       }
-    } catch {
+    } catch (error) {
+      this.#report('rateLimit', error)
       // A limiter that fails decides about the next use, as `onFailure` says.
     }
   }
@@ -113,7 +117,7 @@ export class Rates {
       walk.taken.push({ ...taken, limit, key })
       return undefined
     }
-    for (const one of walk.taken) giveBackQuietly(one)
+    for (const one of walk.taken) this.#giveBack(one)
     const before = walk.taken.map(({ state }) => ({ ...state, remaining: Math.min(state.remaining + 1, state.limit) }))
     return { states: [...before, taken.state], refusedBy: taken.state }
   }
@@ -124,18 +128,19 @@ export class Rates {
     const failed = (error: unknown): undefined => {
       abandoned = true
       if (this.#options.onFailure === 'allow') return undefined
-      for (const one of walk.taken) giveBackQuietly(one)
+      for (const one of walk.taken) this.#giveBack(one)
       throw error
     }
     const read = (answer: unknown): Taken => {
       const taken = answer as Taken
       // It came after the deadline: the request was answered without it.
-      if (abandoned && taken.allowed) giveBackQuietly(taken)
+      if (abandoned && taken.allowed) this.#giveBack(taken)
       return taken
     }
     try {
       const what = `the rate limit ${limit.name}`
-      const taken = callOut(what, this.#deadlineMs, () => this.#ask(walk, limit, key), read)
+      const site: CallSite = { what, where: 'rateLimit', deadlineMs: this.#deadlineMs, report: this.#report }
+      const taken = callOut(site, () => this.#ask(walk, limit, key), read)
       return isThenable(taken) ? taken.catch(failed) : taken
     } catch (error) {
       return failed(error)
@@ -149,24 +154,25 @@ export class Rates {
       const own = given === undefined ? limiter.points : given
       if (!isPoints(own)) throw new StoreUnavailableError(`the points of the rate limit ${limit.name} are no whole number of uses`)
       const taken = refill === undefined ? takeByPoints(limit, key, own, this.#monotonic) : takeByPeriod(limit, refill, key, own, walk.now)
-      return isThenable(taken) ? taken.then(returnRefused) : returnRefused(taken)
+      return isThenable(taken) ? taken.then((late) => this.#returnRefused(late)) : this.#returnRefused(taken)
     }
     const given: unknown = typeof points === 'function' ? points(walk.subject as never) : points
     return isThenable(given) ? Promise.resolve(given).then(take) : take(given)
   }
-}
 
-// A penalty counts also where it goes beyond the limit: a refused use spends nothing.
-function returnRefused(taken: Taken): Taken {
-  if (!taken.allowed) giveBackQuietly(taken)
-  return taken
-}
+  // A penalty counts also where it goes beyond the limit: a refused use spends nothing.
+  #returnRefused(taken: Taken): Taken {
+    if (!taken.allowed) this.#giveBack(taken)
+    return taken
+  }
 
-// Off the request's path: nobody waits for it, and where it fails the count stays too high, never too low.
-function giveBackQuietly(taken: Taken): void {
-  try {
-    Promise.resolve(taken.giveBack()).catch(() => undefined)
-  } catch {
-    // As above.
+  // Off the request's path: nobody waits for it, and where it fails the count stays too high, never too low.
+  #giveBack(taken: Taken): void {
+    const failed = (error: unknown): void => this.#report('rateLimit', error)
+    try {
+      Promise.resolve(taken.giveBack()).catch(failed)
+    } catch (error) {
+      failed(error)
+    }
   }
 }

@@ -14,34 +14,56 @@ const PROBE_EVERY_MS = 250
  */
 export class Breaker {
   readonly #monotonic: () => number
+  readonly #refused: (error: unknown) => void
   #hung = 0
   #nextProbeAt = 0
+  #begun = 0
+  /** The latest read that the store answered: what hung since before it says nothing of the store as it is now. */
+  #answered = 0
 
-  constructor(monotonic: () => number) {
+  /** `refused` hears of every read that was not even tried. */
+  constructor(monotonic: () => number, refused: (error: unknown) => void) {
     this.#monotonic = monotonic
+    this.#refused = refused
+  }
+
+  /** Are reads refused now, but for one probe at a time? */
+  get isOpen(): boolean {
+    return this.#hung >= HUNG_IN_A_ROW
   }
 
   run<T>(read: () => MaybePromise<T>): MaybePromise<T> {
-    if (this.#hung >= HUNG_IN_A_ROW) {
+    if (this.isOpen) {
       const now = this.#monotonic()
-      if (now < this.#nextProbeAt)
-        throw new StoreUnavailableError('the store has stopped answering; it is tried again several times a second')
+      if (now < this.#nextProbeAt) {
+        const error = new StoreUnavailableError('the store has stopped answering; it is tried again several times a second')
+        this.#refused(error)
+        throw error
+      }
       this.#nextProbeAt = now + PROBE_EVERY_MS
     }
+    this.#begun += 1
+    const number = this.#begun
     const answer = read()
     if (!isThenable(answer)) {
-      this.#hung = 0
+      this.#heard(number)
       return answer
     }
     return (answer as Promise<T>).then(
       (value) => {
-        this.#hung = 0
+        this.#heard(number)
         return value
       },
       (error: unknown) => {
-        this.#hung = error instanceof DeadlineError ? this.#hung + 1 : 0
+        if (!(error instanceof DeadlineError)) this.#heard(number)
+        else if (number > this.#answered) this.#hung += 1
         throw error
       },
     )
+  }
+
+  #heard(number: number): void {
+    this.#hung = 0
+    this.#answered = Math.max(this.#answered, number)
   }
 }

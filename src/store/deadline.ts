@@ -1,27 +1,35 @@
-import { type Code, isErrorLike, isLatchkeyError, type LatchkeyError, StoreUnavailableError } from '../errors.js'
+import { type Code, isLatchkeyError, type LatchkeyError, StoreUnavailableError } from '../errors.js'
 import type { MaybePromise } from '../model/json.js'
+import { copyFault, describeFault } from './describe-fault.js'
+import type { FaultPlace, Report } from './reporter.js'
 
 /** Is it a promise, as `await` would see it? */
 export function isThenable(value: unknown): value is Promise<unknown> {
   return (typeof value === 'object' || typeof value === 'function') && value !== null && typeof Reflect.get(value, 'then') === 'function'
 }
 
+/** Whom a call goes out to, and who hears of it when that fails. */
+export type CallSite = {
+  /** For messages: `the owner callback`. */
+  readonly what: string
+  readonly where: FaultPlace
+  readonly deadlineMs: number
+  readonly report: Report
+  /** A credential that the call gets, which no error may quote. Tokens of this library go without being named. */
+  readonly secret?: string
+}
+
 /**
  * Calls out to a store or a hook that may throw, hang, or reject with anything at all.
  *
- * What comes back is what `read` makes of the answer, or a `StoreUnavailableError`. Of latchkey's own errors only those that say the same
- * pass unchanged: a refusal out of the depths of a store or a hook must not be taken for a verdict about the token.
+ * What comes back is what `read` makes of the answer, or a `StoreUnavailableError`, which the host has heard of. Of latchkey's own errors only
+ * those that say the same pass unchanged: a refusal out of the depths of a store or a hook must not be taken for a verdict about the token.
  *
  * @throws StoreUnavailableError `store_unavailable`
  */
-export function callOut<T>(what: string, deadlineMs: number, call: () => MaybePromise<T>): MaybePromise<T>
-export function callOut<T>(what: string, deadlineMs: number, call: () => unknown, read: (answer: unknown) => T): MaybePromise<T>
-export function callOut(
-  what: string,
-  deadlineMs: number,
-  call: () => unknown,
-  read: (answer: unknown) => unknown = (answer) => answer,
-): unknown {
+export function callOut<T>(site: CallSite, call: () => MaybePromise<T>): MaybePromise<T>
+export function callOut<T>(site: CallSite, call: () => unknown, read: (answer: unknown) => T): MaybePromise<T>
+export function callOut(site: CallSite, call: () => unknown, read: (answer: unknown) => unknown = (answer) => answer): unknown {
   let pending: Promise<unknown>
   try {
     const answer = call()
@@ -29,24 +37,29 @@ export function callOut(
     // A foreign thenable may throw, or answer at once or twice: only a promise of our own is waited for.
     pending = Promise.resolve(answer)
   } catch (error) {
-    throw unavailable(what, error)
+    throw unavailable(site, error)
   }
+  const { what, deadlineMs } = site
   return new Promise<unknown>((resolve, reject) => {
-    const timer = setTimeout(() => {
-      reject(new DeadlineError(`${what} did not answer within ${deadlineMs / 1000} s`))
-    }, deadlineMs)
+    let open = true
+    // What comes after the deadline was told as late already.
+    const fail = (error: unknown): void => {
+      if (open) reject(unavailable(site, error))
+      open = false
+    }
+    const timer = setTimeout(() => fail(new DeadlineError(`${what} did not answer within ${deadlineMs / 1000} s`)), deadlineMs)
     pending.then(
       (value) => {
         clearTimeout(timer)
         try {
           resolve(read(value))
         } catch (error) {
-          reject(unavailable(what, error))
+          fail(error)
         }
       },
       (error: unknown) => {
         clearTimeout(timer)
-        reject(unavailable(what, error))
+        fail(error)
       },
     )
   })
@@ -57,18 +70,16 @@ const PASSED: ReadonlySet<Code> = new Set(['store_unavailable', 'closed', 'misco
 /** The other side hung. */
 export class DeadlineError extends StoreUnavailableError {}
 
-function unavailable(what: string, error: unknown): LatchkeyError {
-  if (isLatchkeyError(error) && PASSED.has(error.code)) return error
-  return new StoreUnavailableError(`${what} failed`, describe(error))
+function unavailable({ what, where, report, secret }: CallSite, error: unknown): LatchkeyError {
+  const known = isLatchkeyError(error) && PASSED.has(error.code)
+  const fault = known
+    ? error
+    : new StoreUnavailableError(`${what} failed`, quotesItsInput(where) ? describeFault(error) : copyFault(error, secret))
+  report(where, fault)
+  return fault
 }
 
-// A foreign error may carry query parameters, so only its kind and code go on.
-function describe(error: unknown): string {
-  try {
-    if (!isErrorLike(error)) return `threw ${error === null ? 'null' : typeof error}`
-    const code: unknown = Reflect.get(error, 'code')
-    return typeof code === 'string' && code.length < 64 ? `${error.name} ${code}` : error.name
-  } catch {
-    return 'threw something that cannot be read'
-  }
+/** Do its messages quote what it was given, as those of databases do? */
+function quotesItsInput(where: FaultPlace): boolean {
+  return where.startsWith('store.') || where === 'rateLimit' || where === 'keys'
 }

@@ -11,10 +11,12 @@ import { readStored } from './read-stored.js'
 export class FoundRecords {
   readonly #rows: Map<string, unknown> = new Map()
   readonly #storeName: string
+  readonly #report: (error: unknown) => void
 
   /** @throws StoreUnavailableError `store_unavailable`, for a row that nobody asked for: the others cannot be believed either */
-  constructor(rows: readonly unknown[], ids: readonly string[], storeName: string) {
+  constructor(rows: readonly unknown[], ids: readonly string[], storeName: string, report: (error: unknown) => void) {
     this.#storeName = storeName
+    this.#report = report
     const asked = new Set(ids)
     for (const row of rows) {
       const id: unknown = Reflect.get(Object(row), 'id')
@@ -31,6 +33,11 @@ export class FoundRecords {
    * @throws StoreUnavailableError `store_unavailable`, for a record that cannot be decided by
    */
   get(id: string): StoredToken | undefined {
-    return this.#rows.has(id) ? readStored<StoredToken>(this.#rows.get(id), this.#storeName) : undefined
+    try {
+      return this.#rows.has(id) ? readStored<StoredToken>(this.#rows.get(id), this.#storeName) : undefined
+    } catch (error) {
+      this.#report(error)
+      throw error
+    }
   }
 }

@@ -4,8 +4,9 @@ import type { MaybePromise } from '../model/json.js'
 import type { ListedToken, StoredToken } from '../model/record.js'
 import type { UsageBatch, UsageQuery, UsageRows } from '../model/usage.js'
 import { Breaker } from './breaker.js'
-import { callOut } from './deadline.js'
+import { type CallSite, callOut, DeadlineError } from './deadline.js'
 import { FoundRecords } from './found-records.js'
+import type { StoreMethod } from './methods.js'
 import type {
   BulkResult,
   Change,
@@ -22,9 +23,11 @@ import type {
 } from './port.js'
 import { readBulkResult, readConsumers, readEvents, readFeedPage } from './read-answers.js'
 import { readStored } from './read-stored.js'
+import type { FaultPlace, Report } from './reporter.js'
 
 const SETUP_DEADLINE_MS = 60_000
 const DEFAULT_USAGE_ROWS = 500
+const NO_TOKEN = '0'.repeat(16)
 
 /** The store as the rest of latchkey sees it: every call has a deadline, every fault has one type, every answer has been looked at. */
 export class GuardedStore {
@@ -34,14 +37,19 @@ export class GuardedStore {
   readonly #store: TokenStore
   readonly #deadlineMs: number
   readonly #breaker: Breaker
+  readonly #report: Report
   #ready: boolean
+  #closing = false
+  /** Did a call hang while the instance closed? */
+  #hangs = false
   #setup: Promise<void> | undefined
   #onFirstUse: (() => void) | undefined
 
-  constructor(store: TokenStore, deadlineMs: number, monotonic: () => number) {
+  constructor(store: TokenStore, deadlineMs: number, monotonic: () => number, report: Report) {
     this.#store = store
     this.#deadlineMs = deadlineMs
-    this.#breaker = new Breaker(monotonic)
+    this.#breaker = new Breaker(monotonic, (error) => report('store.find', error))
+    this.#report = report
     this.name = typeof store.name === 'string' && store.name !== '' ? store.name.slice(0, 40) : 'custom'
     this.usageRows = Math.max(1, Number(store.usageRows) || DEFAULT_USAGE_ROWS)
     this.#ready = store.migrate === undefined
@@ -50,6 +58,12 @@ export class GuardedStore {
   /** Calls this once, when the store is used for the first time. */
   whenUsed(call: () => void): void {
     this.#onFirstUse = call
+  }
+
+  // Only calls that began after the close: an earlier one says nothing of the store as it is now, and what it was to write is still to be written.
+  readonly #heed: Report = (where, error) => {
+    if (error instanceof DeadlineError) this.#hangs = true
+    this.#report(where, error)
   }
 
   /** The records among `ids` that exist, for verifications: refused at once while the store is known to hang. */
@@ -61,6 +75,16 @@ export class GuardedStore {
         (answer) => this.#found(ids, answer),
       ),
     )
+  }
+
+  /** Asks for one record that most likely is not there, to see whether the store answers. */
+  async probe(): Promise<void> {
+    await this.find([NO_TOKEN])
+  }
+
+  /** Is the store known to hang? */
+  get isBreakerOpen(): boolean {
+    return this.#breaker.isOpen
   }
 
   /** The record with this id, for a change. */
@@ -130,8 +154,14 @@ export class GuardedStore {
   /** Takes as long as the store takes: nobody waits for it, and a subscription that comes late is still one. */
   async subscribe(wake: () => void): Promise<() => MaybePromise<void>> {
     if (!this.#ready) await this.#prepare()
-    const stop: unknown = await this.#store.subscribe?.(wake)
-    return typeof stop === 'function' ? (stop as () => MaybePromise<void>) : () => undefined
+    try {
+      const stop: unknown = await this.#store.subscribe?.(wake)
+      if (typeof stop !== 'function') return () => undefined
+      return () => callOut(this.#site('subscribe', this.#deadlineMs), () => stop(), ignored)
+    } catch (error) {
+      this.#report('store.subscribe', error)
+      throw error
+    }
   }
 
   async recordUsage(batch: UsageBatch): Promise<void> {
@@ -194,7 +224,8 @@ export class GuardedStore {
   reached(cursor: string, target: string): boolean {
     try {
       return this.#store.reached(cursor, target) === true
-    } catch {
+    } catch (error) {
+      this.#report('store.reached', error)
       return false
     }
   }
@@ -204,25 +235,32 @@ export class GuardedStore {
     return this.#store
   }
 
+  /** From now on a call that hangs is the last one. */
+  beginClose(): void {
+    this.#closing = true
+  }
+
   async close(): Promise<void> {
-    await callOut(`closing the ${this.name} store`, this.#deadlineMs, () => this.#store.close?.())
+    const closed = callOut(this.#site('close', this.#deadlineMs), () => this.#store.close?.())
+    if (this.#hangs) Promise.resolve(closed).catch(ignored)
+    else await closed
   }
 
   // Management waits for the set-up as long as that takes; a verification waits for it only within its own deadline.
-  async #manage<T>(method: string, call: () => unknown, read: (answer: unknown) => T, deadlineMs?: number): Promise<T> {
+  async #manage<T>(method: StoreMethod, call: () => unknown, read: (answer: unknown) => T, deadlineMs?: number): Promise<T> {
     if (!this.#ready) await this.#prepare()
     return await this.#call(method, call, read, deadlineMs)
   }
 
-  #call<T>(method: string, call: () => unknown, read: (answer: unknown) => T, deadlineMs: number = this.#deadlineMs): MaybePromise<T> {
+  #call<T>(method: StoreMethod, call: () => unknown, read: (answer: unknown) => T, deadlineMs: number = this.#deadlineMs): MaybePromise<T> {
+    if (this.#hangs) throw new StoreUnavailableError(`the ${this.name} store hangs, and the instance is closing`)
     this.#onFirstUse?.()
     this.#onFirstUse = undefined
-    const what = `the ${this.name} store's ${method}()`
-    return callOut(what, deadlineMs, this.#ready ? call : () => this.#prepare().then(call), read)
+    return callOut(this.#site(method, deadlineMs), this.#ready ? call : () => this.#prepare().then(call), read)
   }
 
   #prepare(): Promise<void> {
-    this.#setup ??= Promise.resolve(callOut(`setting up the ${this.name} store`, SETUP_DEADLINE_MS, () => this.#store.migrate?.())).then(
+    this.#setup ??= Promise.resolve(callOut(this.#site('migrate', SETUP_DEADLINE_MS), () => this.#store.migrate?.())).then(
       () => {
         this.#ready = true
       },
@@ -234,8 +272,13 @@ export class GuardedStore {
     return this.#setup
   }
 
+  #site(method: StoreMethod, deadlineMs: number): CallSite {
+    const where: FaultPlace = `store.${method}`
+    return { what: `the ${this.name} store's ${method}()`, where, deadlineMs, report: this.#closing ? this.#heed : this.#report }
+  }
+
   #found(ids: readonly string[], answer: unknown): FoundRecords {
-    return new FoundRecords(this.#rows(answer, 'find'), ids, this.name)
+    return new FoundRecords(this.#rows(answer, 'find'), ids, this.name, (error) => this.#report('store.find', error))
   }
 
   #rows(answer: unknown, method: string): readonly unknown[] {

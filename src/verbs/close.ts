@@ -11,23 +11,26 @@ export async function close(context: Context): Promise<void> {
   housekeeping.stop()
   signals.stop()
   const stillUsed = leave(store.origin)
-  const steps = [
-    () => consumers.stopAll(),
-    () => usage?.flush(),
-    () => lineages?.flush(),
-    () => refusals.flush(settings.clock(), true),
-    () => reuses.flush(settings.clock(), true),
-    () => attempts.flush(settings.clock(), true),
-    () => records.stop(),
-    () => (stillUsed ? undefined : store.close()),
-  ]
   const faults: unknown[] = []
-  for (const step of steps) {
+  const attempt = async (step: () => unknown): Promise<void> => {
     try {
       await step()
     } catch (error) {
+      context.report('close', error)
       faults.push(error)
     }
   }
+  // At once, and no call after one that hung: a store that hangs holds up the end of the process by one deadline more than a call under way, not by one for each step.
+  store.beginClose()
+  await Promise.all([
+    attempt(() => consumers.stopAll()),
+    attempt(() => usage?.flush()),
+    attempt(() => lineages?.flush()),
+    attempt(() => refusals.flush(settings.clock(), true)),
+    attempt(() => reuses.flush(settings.clock(), true)),
+    attempt(() => attempts.flush(settings.clock(), true)),
+    attempt(() => records.stop()),
+  ])
+  if (!stillUsed) await attempt(() => store.close())
   if (faults.length > 0) throw faults[0]
 }

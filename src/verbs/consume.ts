@@ -45,6 +45,7 @@ export function consume(context: Context, actor: ReadActor, name: unknown, handl
     timeoutMs: timeout * 1000,
     graceMs: deadlineMs,
     monotonic,
+    report: context.report,
   })
   context.consumers.add(consumer)
   return Object.freeze({ name, stop: () => context.consumers.stop(consumer) })

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { ConflictError } from '../errors.js'
 import type { Minted, Replayed, StoredToken } from '../model/record.js'
-import type { Expiry } from '../options.js'
+import type { Expiry } from '../policy/expiry.js'
 import { durationSchema } from '../policy/field-schema.js'
 import { readShape, text } from '../policy/shape.js'
 import { statusOf } from '../policy/status.js'

@@ -13,6 +13,7 @@ import { Signals } from '../cache/signals.js'
 import type { Settings } from '../options.js'
 import { Rates } from '../rate-limit/rates.js'
 import { GuardedStore } from '../store/guarded-store.js'
+import { createReporter, type Report } from '../store/reporter.js'
 import { generateId } from '../token/generate.js'
 import { platformRandom } from '../token/random.js'
 import type { Context } from './context.js'
@@ -30,19 +31,20 @@ export function buildContext(settings: Settings): Context {
     drawn ??= generateId(platformRandom)
     return drawn
   }
-  const store = new GuardedStore(settings.store, settings.deadlineMs, monotonic)
+  const report = createReporter(settings.faults, monotonic)
+  const store = new GuardedStore(settings.store, settings.deadlineMs, monotonic, report)
   const consumers = new Consumers()
-  const tell = createAnnouncer(settings.onEvent)
+  const tell = createAnnouncer(settings.onEvent, report)
   const announce: typeof tell = (events) => {
     tell(events)
     if (events.length > 0) consumers.wake()
   }
-  const usage = settings.usage === undefined ? undefined : new UsageRecorder(store, nodeId, clock)
+  const usage = settings.usage === undefined ? undefined : new UsageRecorder(store, nodeId, clock, report)
   const coalesced = { store, prefix, monotonic, announce, others: { actorId: 'system', details: { tokens: 'various' } } }
   const refusals = new CoalescedEvents({ ...coalesced, action: 'token.refused' })
   const reuses = new CoalescedEvents({ ...coalesced, action: 'token.reused' })
   const rotations = new RotationNotices(store, prefix, announce)
-  const owners = settings.owner === undefined ? undefined : createOwners(settings, settings.owner, () => records.follower.fresh)
+  const owners = settings.owner === undefined ? undefined : createOwners(settings, settings.owner, report, () => records.follower.fresh)
   const records = new RecordCache(
     store,
     {
@@ -52,8 +54,10 @@ export function buildContext(settings: Settings): Context {
       maxEntries: settings.cache?.maxEntries,
       maxStalenessMs,
       serveStaleMs: settings.serveStaleMs,
+      deadlineMs: settings.deadlineMs,
       clock,
       monotonic,
+      report,
     },
     {
       changed: (id) => signals.changed(id),
@@ -73,6 +77,7 @@ export function buildContext(settings: Settings): Context {
     follow: () => records.follower.start(),
     fresh: () => records.follower.fresh,
     clock,
+    report,
   })
   const attempts = new Attempts({ store, prefix, monotonic, announce })
   const lineages =
@@ -95,6 +100,7 @@ export function buildContext(settings: Settings): Context {
       sweep: () => rotations.sweep(clock()),
     },
     settings.usage?.flushMs ?? DEFAULT_FLUSH_MS,
+    report,
   )
   return {
     settings,
@@ -103,7 +109,7 @@ export function buildContext(settings: Settings): Context {
     records,
     owners,
     ownerRefusals: new Budget(OWNER_REFUSALS, monotonic),
-    rates: settings.rateLimit === undefined ? undefined : new Rates(settings.rateLimit, settings),
+    rates: settings.rateLimit === undefined ? undefined : new Rates(settings.rateLimit, settings, report),
     signals,
     signalOf: (entry) => signals.open(entry),
     usage,
@@ -112,6 +118,7 @@ export function buildContext(settings: Settings): Context {
     attempts,
     lineages,
     rotations,
+    report,
     announce,
     consumers,
     housekeeping,
@@ -119,12 +126,13 @@ export function buildContext(settings: Settings): Context {
   }
 }
 
-function createOwners(settings: Settings, hook: NonNullable<Settings['owner']>, fresh: () => boolean): Owners {
+function createOwners(settings: Settings, hook: NonNullable<Settings['owner']>, report: Report, fresh: () => boolean): Owners {
   return new Owners(hook, {
     catalogue: settings.catalogue,
     deadlineMs: settings.deadlineMs,
     stalenessMs: settings.ownerStalenessMs,
     monotonic: settings.monotonic,
     fresh,
+    report,
   })
 }

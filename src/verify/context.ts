@@ -13,6 +13,7 @@ import type { StoredEvent } from '../model/event.js'
 import type { Settings } from '../options.js'
 import type { Rates } from '../rate-limit/rates.js'
 import type { GuardedStore } from '../store/guarded-store.js'
+import type { Report } from '../store/reporter.js'
 import type { SignalOf } from './principal.js'
 
 /** What the verbs work with: one per instance. */
@@ -42,6 +43,8 @@ export type Context = {
   readonly rotations: RotationNotices
   readonly consumers: Consumers
   readonly housekeeping: Housekeeping
+  /** Tells the host of a fault. */
+  readonly report: Report
   readonly announce: (events: readonly StoredEvent[]) => void
   /** There is something to write soon, off the request's path. */
   readonly scheduleFlush: () => void

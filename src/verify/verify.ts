@@ -150,7 +150,8 @@ async function recordDue(context: Context, entry: Entry, rotationDueAt: number, 
   const { id, tenantId, ownerId, createdBy } = entry
   try {
     await context.rotations.record({ id, tenantId, ownerId, createdBy, rotationDueAt }, now)
-  } catch {
+  } catch (error) {
+    context.report('sweep', error)
     // The sweep comes by again; a notice never fails a request.
   }
 }

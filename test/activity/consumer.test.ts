@@ -1,4 +1,4 @@
-import type { AuditEvent, Latchkey } from 'latchkey'
+import type { AuditEvent, FaultReport, Latchkey } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
 import { faultyStore } from 'latchkey/testing'
 import { describe, expect, it } from 'vitest'
@@ -68,8 +68,9 @@ describe('a consumer of audit events', () => {
     expect([...first.ids(), ...second.ids()]).toEqual(await trail(tokens))
   })
 
-  it('is given an event again until it takes it, and nothing behind it before', async () => {
-    const tokens = instance()
+  it('is given an event again until it takes it, and nothing behind it before; each failure is told', async () => {
+    const faults: FaultReport[] = []
+    const tokens = instance({ onError: (fault) => faults.push(fault), logger: false })
     await names(tokens, 3)
     const calls: string[] = []
     let failures = 2
@@ -80,10 +81,14 @@ describe('a consumer of audit events', () => {
     await until(() => calls.length === 5)
     const [one, two, three] = await trail(tokens)
     expect(calls).toEqual([one, two, two, two, three])
+    expect(faults.map(({ where, error }) => [where, (error.cause as Error).message])).toEqual(
+      Array(2).fill(['consumer', 'the receiver is down']),
+    )
   }, 20_000)
 
   it('tells a handler that hangs, and tries the event again', async () => {
-    const tokens = instance()
+    const faults: FaultReport[] = []
+    const tokens = instance({ onError: (fault) => faults.push(fault), logger: false })
     await names(tokens, 2)
     const calls: string[] = []
     let gaveUp: unknown
@@ -100,6 +105,7 @@ describe('a consumer of audit events', () => {
     const [one, two] = await trail(tokens)
     expect(calls).toEqual([one, one, two])
     expect(String(gaveUp)).toContain('took too long')
+    expect(faults).toMatchObject([{ where: 'consumer', error: { message: 'the handler took longer than 1 s' } }])
   }, 20_000)
 
   it.each([

@@ -1,6 +1,6 @@
 import { memoryStore } from 'latchkey/stores/memory'
 import { faultyStore, interceptStore } from 'latchkey/testing'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { instance, mint, pause, verdict, warm } from '../latchkey/harness.js'
 import { lateStore } from './late-store.js'
 
@@ -11,7 +11,7 @@ describe('revoke with waitForNodes', () => {
     const shared = memoryStore()
     const slow = lateStore(shared)
     const here = instance({ store: shared, cache: { maxStaleness: 30 } })
-    const there = instance({ store: slow, cache: { maxStaleness: 30 } })
+    const there = instance({ store: slow, cache: { maxStaleness: 30 }, deadline: 60 })
     const { token, record } = await mint(here)
     await warm(there, token)
     // The next read of the feed over there stays under way until the test lets it arrive.
@@ -30,14 +30,16 @@ describe('revoke with waitForNodes', () => {
   })
 
   for (const [which, offset] of [
-    ['behind', -HOUR_MS],
-    ['ahead', HOUR_MS],
+    ['an hour behind', -HOUR_MS],
+    ['three hours behind', -3 * HOUR_MS],
+    ['almost a day behind', -23 * HOUR_MS],
+    ['three hours ahead', 3 * HOUR_MS],
   ] as const) {
-    it(`waits for a node whose clock is an hour ${which}`, async () => {
+    it(`waits for a node whose clock is ${which}`, async () => {
       const shared = memoryStore()
       const slow = lateStore(shared)
       const here = instance({ store: shared, cache: { maxStaleness: 30 } })
-      const there = instance({ store: slow, cache: { maxStaleness: 30 }, clock: () => Date.now() + offset })
+      const there = instance({ store: slow, cache: { maxStaleness: 30 }, deadline: 60, clock: () => Date.now() + offset })
       const { token, record } = await mint(here)
       await warm(there, token)
       const held = slow.answerLate('changes')
@@ -49,6 +51,32 @@ describe('revoke with waitForNodes', () => {
       expect(await verdict(there.verify(token))).toBe('token_revoked')
     })
   }
+
+  it('waits for a node that died once, and no more after its lease has stood still for long', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const shared = memoryStore()
+    const here = instance({ store: shared, cache: { maxStaleness: 60 } })
+    const { cursor } = await shared.changes(undefined, 1)
+    await shared.renewLease({ nodeId: 'dead', cursor, expiresAt: Date.now() + 20 * HOUR_MS })
+    const revoke = async () => {
+      const answered = { yet: false }
+      const { record } = await mint(here)
+      void here.system.revoke(record.id, { waitForNodes: true }).then(() => {
+        answered.yet = true
+      })
+      return answered
+    }
+    const first = await revoke()
+    await vi.advanceTimersByTimeAsync(30_000)
+    expect(first.yet).toBe(false)
+    await vi.advanceTimersByTimeAsync(30_000)
+    expect(first.yet).toBe(true)
+    await vi.advanceTimersByTimeAsync(90_000)
+    const second = await revoke()
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(second.yet).toBe(true)
+  })
 
   it('waits for a node that is cut off no longer than its bound, after which it accepts nothing', async () => {
     const shared = memoryStore()

@@ -19,6 +19,7 @@ function watching(): { signals: Signals; entry: () => Entry; revoke: (id: string
   const revoked = new Set<string>()
   const entries = new Map<string, Entry>()
   const signals = new Signals({
+    report: () => undefined,
     read: async (id) => {
       const entry = entries.get(id)
       return entry && { ...entry, lifecycle: revoked.has(id) ? { revokedAt: 1 } : {} }

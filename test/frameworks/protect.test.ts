@@ -14,10 +14,10 @@ import { memoryStore } from 'latchkey/stores/memory'
 import { describe, expect, it } from 'vitest'
 
 type Tokens = Latchkey<'inventory:read' | 'inventory:write'>
-/** Serves `GET /stock/:id` for holders of inventory:read that reach the warehouse. */
+/** Serves `GET /stock/:id` for holders of inventory:read that reach the warehouse, and `GET /all` for all of them. */
 type Serve = (
   tokens: Tokens,
-) => Promise<{ ask: (headers: Record<string, string>) => Promise<Response>; close: () => Promise<unknown> | unknown }>
+) => Promise<{ ask: (headers: Record<string, string>, path?: string) => Promise<Response>; close: () => Promise<unknown> | unknown }>
 
 async function serveNode(listener: import('node:http').RequestListener) {
   const { createServer } = await import('node:http')
@@ -25,7 +25,7 @@ async function serveNode(listener: import('node:http').RequestListener) {
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   return {
-    ask: (headers: Record<string, string>) => fetch(`http://127.0.0.1:${port}/stock/w1`, { headers }),
+    ask: (headers: Record<string, string>, path = '/stock/w1') => fetch(`http://127.0.0.1:${port}${path}`, { headers }),
     close: () => {
       server.closeAllConnections()
       return new Promise((resolve) => server.close(resolve))
@@ -40,6 +40,7 @@ const servers: readonly (readonly [string, Serve])[] = [
       const app = express()
       const protect = onExpress.protect(tokens, 'inventory:read', { warehouse: (req) => req.params.id })
       app.get('/stock/:id', protect, (req, res) => void res.json({ name: req.principal?.name }))
+      app.get('/all', onExpress.protect(tokens, 'inventory:read'), (_, res) => void res.json({}))
       return serveNode(app)
     },
   ],
@@ -51,6 +52,9 @@ const servers: readonly (readonly [string, Serve])[] = [
       router.get('/stock/:id', protect, (ctx) => {
         ctx.body = { name: ctx.state.principal?.name }
       })
+      router.get('/all', onKoa.protect(tokens, 'inventory:read'), (ctx) => {
+        ctx.body = {}
+      })
       return serveNode(new Koa().use(router.routes()).callback())
     },
   ],
@@ -60,8 +64,9 @@ const servers: readonly (readonly [string, Serve])[] = [
       const app = fastify()
       const protect = onFastify.protect(tokens, 'inventory:read', { warehouse: (request) => (request.params as { id: string }).id })
       app.get('/stock/:id', { onRequest: protect }, async (request) => ({ name: request.principal?.name }))
+      app.get('/all', { onRequest: onFastify.protect(tokens, 'inventory:read') }, async () => ({}))
       const origin = await app.listen({ port: 0 })
-      return { ask: (headers) => fetch(`${origin}/stock/w1`, { headers }), close: () => app.close() }
+      return { ask: (headers, path = '/stock/w1') => fetch(`${origin}${path}`, { headers }), close: () => app.close() }
     },
   ],
   [
@@ -70,7 +75,8 @@ const servers: readonly (readonly [string, Serve])[] = [
       const app = new Hono()
       const protect = onHono.protect(tokens, 'inventory:read', { warehouse: (c) => c.req.param('id') })
       app.get('/stock/:id', protect, (c) => c.json({ name: c.get('principal')?.name }))
-      return { ask: async (headers) => app.request('/stock/w1', { headers }), close: () => undefined }
+      app.get('/all', onHono.protect(tokens, 'inventory:read'), (c) => c.json({}))
+      return { ask: async (headers, path = '/stock/w1') => app.request(path, { headers }), close: () => undefined }
     },
   ],
 ]
@@ -107,6 +113,21 @@ describe.each(servers)('protect on %s', (_, serve) => {
     await expect
       .poll(async () => (await tokens.system.usage(good.record.id)).endpoints)
       .toEqual([expect.objectContaining({ endpoint: 'GET /stock/:id', count: 1 })])
+    await close()
+    await tokens.close()
+  })
+
+  it('refuses a token that is limited in data which the route does not name, where the instance says resources: explicit', async () => {
+    const scopes = { 'inventory:read': 'See stock', 'inventory:write': 'Change stock' }
+    const tokens = latchkey({ prefix: 'acme_live', store: memoryStore(), scopes, resources: 'explicit' })
+    const { ask, close } = await serve(tokens)
+    const status = async (resources: { warehouse?: string[] }, path: string) => {
+      const { token } = await tokens.system.create({ name: 'x', scopes: ['inventory:read'], resources })
+      return (await ask({ authorization: `Bearer ${token}` }, path)).status
+    }
+    expect(await status({ warehouse: ['w1'] }, '/all')).toBe(403)
+    expect(await status({ warehouse: ['w1'] }, '/stock/w1')).toBe(200)
+    expect(await status({}, '/all')).toBe(200)
     await close()
     await tokens.close()
   })

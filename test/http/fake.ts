@@ -33,11 +33,15 @@ export function fakePrincipal(
   }
 }
 
-/** As much of an instance as a guard uses. Uses that it counts are kept in `uses`. */
-export function fakeTokens(decide: (token: unknown, context: unknown) => unknown): Latchkey & { readonly uses: unknown[] } {
+type Fake = Latchkey & { readonly uses: unknown[]; readonly faults: { readonly where: string; readonly error: unknown }[] }
+
+/** As much of an instance as a guard uses. Uses that it counts are kept in `uses`, faults that it reports in `faults`. */
+export function fakeTokens(decide: (token: unknown, context: unknown) => unknown): Fake {
   const uses: unknown[] = []
-  const fake = { uses } as unknown as Latchkey & { readonly uses: unknown[] }
+  const faults: Fake['faults'] = []
+  const fake = { uses, faults } as unknown as Fake
   registerDecider(fake, {
+    report: (where, error) => void faults.push({ where, error }),
     catalogue: { 'a:read': 'Read', 'a:write': 'Write' },
     decide: decide as Decider['decide'],
     countUse: (principal, use) => void uses.push({ tokenId: principal.tokenId, ...use }),

@@ -1,5 +1,5 @@
 import express from 'express'
-import { latchkey } from 'latchkey'
+import { type FaultReport, latchkey } from 'latchkey'
 import { type AuthenticateOptions, authenticate, management, requireScopes } from 'latchkey/express'
 import { memoryStore } from 'latchkey/stores/memory'
 import { requireScopes as checkScopes, authenticate as decide } from 'latchkey/web'
@@ -108,7 +108,10 @@ describe('a session', () => {
   })
 
   it('is told apart by what it is, not by what its principal says', async () => {
-    const access = createAccess(tokens, readManagementOptions({}))
+    const access = createAccess(
+      tokens,
+      readManagementOptions({}, () => undefined),
+    )
     const { principal } = await decide(
       tokens,
       request({ authorization: `Bearer ${(await tokens.system.create({ name: 'x', scopes: [] })).token}` }),
@@ -121,6 +124,52 @@ describe('a session', () => {
     ]) {
       await expect(access.actor(request(), { actor, principal: claimed })).rejects.toMatchObject({ code: 'token_cannot_manage' })
     }
+  })
+})
+
+describe('a callback that decides who comes in, and fails', () => {
+  const boom = (): never => {
+    throw new Error('boom')
+  }
+  const bearer = { authorization: 'Bearer legacy-secret' }
+  const cases: readonly (readonly [string, 'session' | 'foreign', AuthenticateOptions['session']])[] = (
+    ['session', 'foreign'] as const
+  ).flatMap((where) => [
+    ['throws', where, boom] as const,
+    ['rejects', where, () => Promise.reject(new Error('boom'))] as const,
+    ['answers half', where, () => ({}) as never] as const,
+    ['never settles', where, () => new Promise<undefined>(() => undefined)] as const,
+  ])
+
+  it.each(cases)('is a 503 that is told once: it %s, as %s', async (_, where, callback) => {
+    const heard: FaultReport[] = []
+    const told = latchkey({ prefix: 'acme_live', store: memoryStore(), scopes: {}, onError: (fault) => heard.push(fault), logger: false })
+    const headers = where === 'session' ? {} : bearer
+    const { response } = await decide(told, request(headers), { [where]: callback, onWarning: () => undefined })
+    expect(response?.status).toBe(503)
+    expect(heard.map((fault) => fault.where)).toEqual([where])
+    await told.close()
+  })
+
+  it('does not get the credential of others into what is told', async () => {
+    const lines: string[] = []
+    const heard: FaultReport[] = []
+    const told = latchkey({
+      prefix: 'acme_live',
+      store: memoryStore(),
+      scopes: {},
+      onError: (fault) => heard.push(fault),
+      logger: { error: (line) => lines.push(line) },
+    })
+    const foreign = (credential: string): never => {
+      throw new Error(`who is ${credential}?`)
+    }
+    expect((await decide(told, request(bearer), { foreign })).response?.status).toBe(503)
+    const cause = heard[0]?.error.cause as Error
+    expect(cause.message).toBe('who is …?')
+    expect(`${cause.stack} ${lines}`).not.toContain('legacy-secret')
+    expect(lines).toHaveLength(1)
+    await told.close()
   })
 })
 
@@ -152,7 +201,10 @@ describe('a foreign bearer', () => {
     const { principal } = await decide(tokens, request({ authorization: 'Bearer legacy' }), { foreign })
     await tokens.flush()
     expect((await tokens.system.usage(record.id)).total).toBe(0)
-    const access = createAccess(tokens, readManagementOptions({}))
+    const access = createAccess(
+      tokens,
+      readManagementOptions({}, () => undefined),
+    )
     await expect(access.actor(request(), { actor: {}, principal })).rejects.toMatchObject({ code: 'token_cannot_manage' })
     const holder = await access.holder(request(), { actor: undefined, principal })
     expect(holder.refusal?.status).toBe(401)

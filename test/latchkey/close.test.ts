@@ -1,6 +1,6 @@
 import { memoryStore } from 'latchkey/stores/memory'
 import { faultyStore } from 'latchkey/testing'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { deciderOf } from '../../src/instance.js'
 import { codeOf, instance, mint, pause, principalOf, refusal, until, warm } from './harness.js'
 
@@ -83,5 +83,46 @@ describe('close', () => {
     expect(signal.aborted).toBe(true)
     await pause(20)
     expect(wakes).toBe(0)
+  })
+
+  it('takes one deadline after a call that is under way where the store hangs, whatever was left to write', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const store = faultyStore(memoryStore())
+    const tokens = instance({ store, deadline: 1, usage: { flushEvery: 0.1 } })
+    const { token, record } = await mint(tokens)
+    await tokens.verify(token)
+    await vi.advanceTimersByTimeAsync(300)
+    await tokens.system.deactivate(record.id)
+    await tokens.verify(token)
+    store.behave({
+      recordUsage: { do: 'hang' },
+      commit: { do: 'hang' },
+      changes: { do: 'hang' },
+      renewLease: { do: 'hang' },
+      close: { do: 'hang' },
+    })
+    await tokens.verify(token)
+    await vi.advanceTimersByTimeAsync(500)
+    // A flush and a read of the feed may be under way by now.
+    const closed = tokens.close().then(
+      () => 'closed',
+      () => 'failed',
+    )
+    let outcome: string | undefined
+    void closed.then((how) => {
+      outcome = how
+    })
+    await vi.advanceTimersByTimeAsync(2001)
+    expect(outcome).toBe('failed')
+    expect(store.calls.some(({ method }) => method === 'close')).toBe(true)
+  })
+
+  it('goes on writing counts of a store that is slow and does not hang', async () => {
+    const store = faultyStore(memoryStore(), { recordUsage: { do: 'delay', milliseconds: 20 } })
+    const tokens = instance({ store: { ...store, usageRows: 1 }, deadline: 1, usage: { flushEvery: 60 } })
+    for (let count = 0; count < 20; count += 1) await tokens.verify((await mint(tokens)).token)
+    await tokens.close()
+    expect(store.calls.filter(({ method }) => method === 'recordUsage')).toHaveLength(20)
   })
 })

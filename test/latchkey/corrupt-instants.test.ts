@@ -2,7 +2,7 @@ import { memoryStore } from 'latchkey/stores/memory'
 import { interceptStore } from 'latchkey/testing'
 import { describe, expect, it } from 'vitest'
 import type { StoredToken } from '../../src/model/record.js'
-import { instance, mint, verdict } from './harness.js'
+import { instance, mint, verdict, warm } from './harness.js'
 
 const CORRUPT = [Number.NaN, null, '2030', '2030-01-01T00:00:00Z', {}, [], true, false, -1, Number.POSITIVE_INFINITY, 1e20, new Date(NaN)]
 const FIELDS = {
@@ -36,10 +36,37 @@ describe('an instant that the store corrupted', () => {
     let now = Date.now()
     const tokens = instance({ clock: () => now })
     const { token } = await mint(tokens, { expiresIn: 60 })
-    for (const wrong of [Number.NaN, Number.POSITIVE_INFINITY, 1e20]) {
+    for (const wrong of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -1, 1e20, '1', undefined, null] as number[]) {
       now = wrong
       expect(await verdict(tokens.verify(token))).not.toBe('ok')
     }
+  })
+
+  it('of the clock does not bring back an expired token', async () => {
+    let now = Date.now()
+    const tokens = instance({ clock: () => now })
+    const { token } = await mint(tokens, { expiresIn: 60 })
+    const lasting = await mint(tokens)
+    now += 61_000
+    expect(await verdict(tokens.verify(token))).toBe('token_expired')
+    for (const wrong of [Number.NEGATIVE_INFINITY, Number.NaN, -1]) {
+      now = wrong
+      expect(await verdict(tokens.verify(token))).not.toBe('ok')
+      expect(await verdict(tokens.verify(lasting.token))).not.toBe('ok')
+    }
+  })
+
+  it('of a clock that throws is an outage, for warm tokens too', async () => {
+    let broken = false
+    const clock = (): number => {
+      if (broken) throw new Error('no time')
+      return Date.now()
+    }
+    const tokens = instance({ clock })
+    const { token } = await mint(tokens)
+    await warm(tokens, token)
+    broken = true
+    expect(await verdict(tokens.verify(token))).toBe('store_unavailable')
   })
 
   it('ends a token exactly at the millisecond', async () => {

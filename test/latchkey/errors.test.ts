@@ -6,7 +6,7 @@ import { mysqlQuirks } from '../../adapters/stores/sql/dialects/mysql-quirks.js'
 import { postgresQuirks } from '../../adapters/stores/sql/dialects/postgres-quirks.js'
 import { sqliteQuirks } from '../../adapters/stores/sql/dialects/sqlite-quirks.js'
 import { unavailable } from '../../adapters/stores/sql/faults.js'
-import { callOut } from '../../src/store/deadline.js'
+import { type CallSite, callOut } from '../../src/store/deadline.js'
 
 /** An error as the platform throws it into a Jest test: of another realm, so no `instanceof Error`. */
 const foreign = (message: string, fields: object): Error =>
@@ -17,6 +17,8 @@ const secondCopy = async (): Promise<typeof import('latchkey')> => {
   vi.resetModules()
   return await import('latchkey')
 }
+
+const site: CallSite = { what: 'the store', where: 'store.find', deadlineMs: 1000, report: () => undefined }
 
 describe('isLatchkeyError', () => {
   it('recognizes every error class of this copy', () => {
@@ -81,7 +83,7 @@ describe('an error of another realm', () => {
     const call = () => {
       throw thrown
     }
-    expect(() => callOut('the store', 1000, call)).toThrow(expect.objectContaining({ cause: 'Error ECONNREFUSED' }))
+    expect(() => callOut(site, call)).toThrow(expect.objectContaining({ cause: 'Error ECONNREFUSED' }))
   })
 })
 
@@ -94,6 +96,6 @@ describe('an error of another copy', () => {
     const call = () => {
       throw error
     }
-    expect(() => callOut('the store', 1000, call)).toThrow(error)
+    expect(() => callOut(site, call)).toThrow(error)
   })
 })

@@ -10,7 +10,7 @@ export type Scope = keyof typeof SCOPES
 
 /** An instance on a memory store that is closed when the test ends. */
 export function instance(options: Partial<LatchkeyOptions<Scope>> = {}): Latchkey<Scope> {
-  const tokens = latchkey<Scope>({ prefix: 'acme_test', store: memoryStore(), scopes: SCOPES, ...options })
+  const tokens = latchkey<Scope>({ prefix: 'acme_test', store: memoryStore(), scopes: SCOPES, logger: false, ...options })
   onTestFinished(() => tokens.close().catch(() => undefined))
   return tokens
 }

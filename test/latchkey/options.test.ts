@@ -51,6 +51,8 @@ const BAD: readonly (readonly [options: object, field: string])[] = [
   [{ deadline: 0 }, 'deadline'],
   [{ deadline: Number.NaN }, 'deadline'],
   [{ onEvent: 'x' }, 'onEvent'],
+  [{ onError: 'x' }, 'onError'],
+  ...[true, 'x', {}, null, { error: 'x' }].map((logger) => [{ logger }, 'logger'] as const),
   [{ clock: 5 }, 'clock'],
   [{ random: 5 }, 'random'],
   [{ maxTTL: 60 }, 'maxTTL'],

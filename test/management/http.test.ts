@@ -233,7 +233,7 @@ describe('options', () => {
     { maxBodyBytes: 0 },
     { maxBodyBytes: 1e9 },
     { deadline: 0 },
-    { credential: 'basic' },
+    { credential: 'digest' },
     { realm: 'a"\n' },
     { dashboard: 'x' },
     { dashboard: { title: 'the options of the page, without the page' } },

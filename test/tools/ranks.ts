@@ -32,6 +32,7 @@ const PACKAGES: { readonly [place: string]: readonly string[] } = {
   'src/': [],
   'src/token/': ['@noble/hashes'],
   'src/policy/': ['ipaddr.js', 'zod'],
+  'src/store/fault-options.ts': ['zod'],
   'src/options.ts': ['zod'],
   'src/rate-limit/': ['zod'],
   'src/http/': ['zod'],

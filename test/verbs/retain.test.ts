@@ -1,6 +1,6 @@
 import type { LatchkeyOptions, RetentionOptions } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { Upkeep } from '../../src/activity/upkeep.js'
 import { readOptions } from '../../src/options.js'
 import type { TokenStore } from '../../src/store/port.js'
@@ -205,7 +205,7 @@ describe('upkeep', () => {
         task(runs, async () => {
           if (fails) throw new Error('the store is down')
         }),
-        { prefix: 'acme_test', holder: () => holder, clock: () => now, monotonic: () => performance.now() },
+        { prefix: 'acme_test', holder: () => holder, clock: () => now, monotonic: () => performance.now(), report: () => undefined },
       )
     const nodes = [make('a'), make('b'), make('c')]
     await expect(nodes[0]?.look()).rejects.toThrow()
@@ -221,5 +221,27 @@ describe('upkeep', () => {
     now -= 5000
     await nodes[1]?.look()
     expect(runs).toHaveLength(4)
+  })
+
+  it('tells of a failure, and tries again', async () => {
+    const { context } = node()
+    const runs: number[] = []
+    const places: string[] = []
+    const failing = task(runs, async () => {
+      throw new Error('out of order')
+    })
+    const { clock, monotonic } = context.settings
+    const report = (where: string): unknown => places.push(where)
+    vi.useFakeTimers()
+    try {
+      const upkeep = new Upkeep(context.store, failing, { prefix: 'acme_test', holder: () => 'a', clock, monotonic, report })
+      upkeep.start()
+      await vi.advanceTimersByTimeAsync(60_000)
+      await upkeep.stop()
+    } finally {
+      vi.useRealTimers()
+    }
+    expect(runs.length).toBeGreaterThan(1)
+    expect(places).toEqual(runs.map(() => 'retention'))
   })
 })

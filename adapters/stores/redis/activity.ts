@@ -24,7 +24,7 @@ const MAX_ADDRESSES = 1_000
 const REPORT_STEP = 50
 
 /** A lease that ran out this long before the one being renewed is forgotten, in milliseconds. */
-const FORGET_LEASES_AFTER = 3_600_000
+const FORGET_LEASES_AFTER = 24 * 3_600_000
 
 /** One page of the audit, from the smallest index that covers the query. */
 export async function readEvents(connection: Connection, query: EventQuery): Promise<readonly ListedEvent[]> {

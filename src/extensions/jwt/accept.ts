@@ -25,6 +25,8 @@ export function accept(tokens: Authenticator, ...verifiers: readonly Verifier[])
   }
   const decider: Decider = {
     catalogue: own.catalogue,
+    report: own.report,
+    resources: own.resources,
     decide(token, context) {
       const verifier = looksSigned(token) ? byIssuer.get(claimedIssuer(token)) : undefined
       return (verifier ?? own).decide(token, context)

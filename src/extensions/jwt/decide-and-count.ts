@@ -1,14 +1,24 @@
 import type { Authenticator, Decider } from '../../instance.js'
+import type { Verification, VerifyContext } from '../../model/principal.js'
 
 /** `verify` by a decider: the decision, and one use counted when it is allowed. */
 export function decideAndCount(decider: Decider): Authenticator['verify'] {
   return async function verify(token, context) {
-    const verification = await decider.decide(token, context)
+    const verification = await decide(decider, token, context)
     if (verification.ok) {
       const { ip, endpoint, method } = context ?? {}
       const route = endpoint === undefined || method === undefined ? endpoint : `${method} ${endpoint}`
       decider.countUse(verification.principal, { ...(route !== undefined && { endpoint: route }), ...(ip !== undefined && { ip }) })
     }
     return verification
+  }
+}
+
+async function decide(decider: Decider, token: string, context: VerifyContext | undefined): Promise<Verification> {
+  try {
+    return await decider.decide(token, context)
+  } catch (error) {
+    decider.report('verify', error)
+    throw error
   }
 }

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { answerJson, answerProblem, readRawBody } from '../../http/fetch-answer.js'
-import type { Latchkey } from '../../instance.js'
+import { internalsOf, type Latchkey } from '../../instance.js'
 import type { Resources } from '../../model/json.js'
 import type { Duration } from '../../model/record.js'
 import { address, callback, duration, someText } from '../../policy/option-schema.js'
@@ -71,7 +71,8 @@ export function exchange<S extends string>(tokens: Latchkey<S>, options: Exchang
   const { issuer, audiences, keys, expiresIn, ip, clock = () => Date.now() } = readShape(schema, options, 'options')
   const [key] = keys
 
-  return endpoint('exchange', async (request) => {
+  const { report } = internalsOf(tokens)
+  return endpoint('exchange', report, async (request) => {
     const form = await readForm(request)
     const audience = readAudience(form, audiences)
     const address = ip?.(request)
@@ -111,6 +112,7 @@ export function exchange<S extends string>(tokens: Latchkey<S>, options: Exchang
         ...(resources !== undefined && { resources }),
       },
       key,
+      report,
     )
     // RFC 8693 §2.2.1
     return answerJson(200, {
@@ -177,9 +179,9 @@ function readNarrower(form: URLSearchParams, granted: Resources | undefined): Re
 /** Publishes the public keys (RFC 7517 §5): for `GET /.well-known/jwks.json`. */
 export function jwks(keys: readonly SigningKey[]): (request: Request) => Promise<Response> {
   const body = JSON.stringify({ keys: keys.map((key) => key.publicJwk) })
-  return endpoint('publishKeys', async (request) => {
+  return async function publishKeys(request) {
     if (request.method !== 'GET' && request.method !== 'HEAD')
       return answerProblem('method_not_allowed', 'ask by GET', { allow: 'GET, HEAD' })
     return new Response(body, { headers: { 'content-type': 'application/jwk-set+json', 'cache-control': 'public, max-age=300' } })
-  })
+  }
 }

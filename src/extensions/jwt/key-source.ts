@@ -1,6 +1,7 @@
 import { type CryptoKey, createLocalJWKSet, errors, type FlattenedJWSInput, type JWSHeaderParameters } from 'jose'
 import { InvalidInputError, StoreUnavailableError } from '../../errors.js'
 import { callOut } from '../../store/deadline.js'
+import type { Report } from '../../store/reporter.js'
 import type { Jwk, JwkSet } from './jwk.js'
 
 /** Finds the key that a token's header names; `undefined` where there is none. Throws `StoreUnavailableError` when it cannot know. */
@@ -68,14 +69,19 @@ function bitsOf(value: unknown): number {
  *
  * `url` may be found out late, as by discovery.
  */
-export function remoteKeys(url: () => Promise<string>, fetch: Fetch, monotonic: () => number = () => performance.now()): KeySource {
+export function remoteKeys(
+  url: () => Promise<string>,
+  fetchJson: FetchJson,
+  report: Report,
+  monotonic: () => number = () => performance.now(),
+): KeySource {
   let keys: KeySource | undefined
   let fetchedAt = Number.NEGATIVE_INFINITY
   let triedAt = Number.NEGATIVE_INFINITY
   let fetching: Promise<void> | undefined
 
   async function load(): Promise<void> {
-    const set = await fetchJson(await url(), fetch)
+    const set = await fetchJson(await url())
     if (!isKeySet(set)) throw new StoreUnavailableError("the issuer's key address answered no keys")
     // What somebody else published is not ours to mend: a weak key verifies nothing, and the others go on.
     const usable = set.keys.filter((jwk) => jwk.kty !== 'oct' && weaknessOf(jwk) === undefined)
@@ -101,6 +107,7 @@ export function remoteKeys(url: () => Promise<string>, fetch: Fetch, monotonic: 
       try {
         await refresh()
       } catch (error) {
+        report('keys', error)
         if (age >= STALE_MS) throw error
       }
     }
@@ -118,11 +125,11 @@ export function remoteKeys(url: () => Promise<string>, fetch: Fetch, monotonic: 
  *
  * @throws StoreUnavailableError `store_unavailable`, also when the metadata is another issuer's (RFC 8414 §3.3)
  */
-export function discoverKeys(issuer: string, fetch: Fetch): () => Promise<string> {
+export function discoverKeys(issuer: string, fetchJson: FetchJson): () => Promise<string> {
   let known: string | undefined
   return async () => {
     if (known !== undefined) return known
-    const document = await fetchJson(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`, fetch)
+    const document = await fetchJson(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`)
     const { issuer: named, jwks_uri: uri } = Object(document) as { issuer?: unknown; jwks_uri?: unknown }
     if (named !== issuer) throw new StoreUnavailableError("the issuer's metadata names another issuer")
     if (typeof uri !== 'string' || !isSafeAddress(uri)) throw new StoreUnavailableError("the issuer's metadata has no jwks_uri with https")
@@ -131,24 +138,29 @@ export function discoverKeys(issuer: string, fetch: Fetch): () => Promise<string
   }
 }
 
-async function fetchJson(url: string, fetch: Fetch): Promise<unknown> {
-  return await callOut(
-    'fetching from the issuer',
-    DEADLINE_MS,
-    async () => {
-      const response = await fetch(url, {
-        headers: { accept: 'application/json' },
-        redirect: 'error',
-        signal: AbortSignal.timeout(DEADLINE_MS),
-      })
-      if (!response.ok) throw new StoreUnavailableError(`the issuer answered ${response.status}`)
-      return await response.text()
-    },
-    (text): unknown => {
-      if (typeof text !== 'string' || text.length > MAX_BYTES) throw new StoreUnavailableError('the issuer answered too much')
-      return JSON.parse(text)
-    },
-  )
+/** Fetches JSON from an issuer. */
+export type FetchJson = (url: string) => Promise<unknown>
+
+/** Makes the way to an issuer: within a deadline and a size, and what fails is heard of. */
+export function createFetchJson(fetch: Fetch, report: Report): FetchJson {
+  return async function fetchJson(url) {
+    return await callOut(
+      { what: 'fetching from the issuer', where: 'keys', deadlineMs: DEADLINE_MS, report },
+      async () => {
+        const response = await fetch(url, {
+          headers: { accept: 'application/json' },
+          redirect: 'error',
+          signal: AbortSignal.timeout(DEADLINE_MS),
+        })
+        if (!response.ok) throw new StoreUnavailableError(`the issuer answered ${response.status}`)
+        return await response.text()
+      },
+      (text): unknown => {
+        if (typeof text !== 'string' || text.length > MAX_BYTES) throw new StoreUnavailableError('the issuer answered too much')
+        return JSON.parse(text)
+      },
+    )
+  }
 }
 
 function isKeySet(value: unknown): value is JwkSet {

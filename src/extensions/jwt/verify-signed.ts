@@ -9,15 +9,19 @@ import { compileNetworks } from '../../policy/network.js'
 import { callback, duration, someText } from '../../policy/option-schema.js'
 import { readResources } from '../../policy/resource.js'
 import { readShape } from '../../policy/shape.js'
+import { type CallSite, callOut } from '../../store/deadline.js'
+import { faultShape, readFaults } from '../../store/fault-options.js'
+import { createReporter, type FaultOptions, type Report } from '../../store/reporter.js'
 import { intersectResources } from '../../verify/permissions.js'
 import type { Verifier } from './accept.js'
 import { decideAndCount } from './decide-and-count.js'
 import type { JwkSet } from './jwk.js'
-import { discoverKeys, type Fetch, isSafeAddress, type KeySource, localKeys, remoteKeys } from './key-source.js'
+import { createFetchJson, discoverKeys, type Fetch, isSafeAddress, type KeySource, localKeys, remoteKeys } from './key-source.js'
 import { type Claims, claimedIssuer, isGoodHeader, looksSigned, readClaims } from './read-claims.js'
 import { type Identity, SignedPrincipal } from './signed-principal.js'
 
 const HOUR_SECONDS = 3600
+const DEADLINE_MS = 5000
 const DEFAULT_SKEW_SECONDS = 5
 const MAX_SKEW_SECONDS = 60
 const ALGORITHMS = ['ES256', 'ES384', 'ES512', 'EdDSA', 'RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'HS256'] as const
@@ -26,7 +30,7 @@ const ALGORITHMS = ['ES256', 'ES384', 'ES512', 'EdDSA', 'RS256', 'RS384', 'RS512
 export type KeysInput = JwkSet | { readonly url: string } | 'discover'
 
 /** What every verifier of signed tokens is told. */
-export type VerifierOptions = {
+export type VerifierOptions = FaultOptions & {
   /** Compared with `iss`, character by character. */
   readonly issuer: string
   /** This service: one of the token's `aud` must be one of these. */
@@ -72,6 +76,7 @@ const shape = {
   clockTolerance: duration({ min: 0, max: MAX_SKEW_SECONDS, fraction: true }).default(DEFAULT_SKEW_SECONDS),
   fetch: callback<Fetch>().optional(),
   clock: callback<() => number>().optional(),
+  ...faultShape,
 }
 const sharedSchema = z.strictObject(shape)
 const signedSchema = z.strictObject({
@@ -98,6 +103,8 @@ type Rules = {
   readonly identify: (claims: Claims) => Identity | null
   /** What the API token that it was made from may do now, after everything about the token itself holds. */
   readonly parent: ((identity: Identity) => MaybePromise<Standing>) | undefined
+  /** Who is told of faults already; absent: a reporter of the verifier's own. */
+  readonly report: Report | undefined
 }
 
 /**
@@ -125,6 +132,7 @@ export function verifySigned(options: VerifySignedOptions): Verifier {
     maxLifetime: HOUR_SECONDS,
     identify: identityOf,
     parent: strict === undefined ? undefined : (identity) => strict.standing(identity.tokenId),
+    report: rest.onError === undefined && rest.logger === undefined ? strict?.report : undefined,
   })
 }
 
@@ -141,13 +149,16 @@ export function foreignTokens(options: ForeignTokenOptions): Verifier {
     maxLifetime: 24 * HOUR_SECONDS,
     identify: (claims) => principal(claims.all),
     parent: undefined,
+    report: undefined,
   })
 }
 
 function createVerifier(kind: 'signed' | 'foreign', options: Checked, rules: Rules): Verifier {
   const { issuer, clockTolerance: skew, maxLifetime: longest = rules.maxLifetime, clock = () => Date.now() } = options
   const audiences = [options.audience].flat()
-  const findKey = sourceOf(options)
+  const report = rules.report ?? createReporter(readFaults(options))
+  const findKey = sourceOf(options, report)
+  const principalSite: CallSite = { what: 'the principal callback', where: 'foreign', deadlineMs: DEADLINE_MS, report }
 
   async function decide(token: unknown, context?: VerifyContext): Promise<Verification> {
     if (!looksSigned(token)) return refused('token_malformed')
@@ -160,7 +171,7 @@ function createVerifier(kind: 'signed' | 'foreign', options: Checked, rules: Rul
     if (!(now < claims.exp + skew)) return refused('token_expired')
     if (!(claims.iat <= now + skew) || !(claims.iat <= claims.exp) || !(claims.exp - claims.iat <= longest)) return refused('token_unknown')
     if (claims.nbf !== undefined && !(claims.nbf <= now + skew)) return refused('token_not_yet_valid')
-    const identity = rules.identify(claims)
+    const identity = kind === 'signed' ? rules.identify(claims) : await callOut(principalSite, () => rules.identify(claims))
     if (identity === null) return refused('owner_denied')
     const { allowedIps } = identity
     if (allowedIps !== undefined && !compileNetworks(allowedIps)(context?.ip)) return refused('ip_denied')
@@ -173,6 +184,7 @@ function createVerifier(kind: 'signed' | 'foreign', options: Checked, rules: Rul
 
   // The use was counted where the API token was exchanged.
   const decider: Decider = {
+    report,
     decide,
     countUse: () => undefined,
     isOwn: (credential) => looksSigned(credential) && claimedIssuer(credential) === issuer,
@@ -191,16 +203,16 @@ function narrowedBy(identity: Identity, parent: Extract<Standing, { code?: undef
   }
 }
 
-function sourceOf({ keys, issuer, fetch: given }: Checked): KeySource {
-  const fetchKeys: Fetch = given ?? ((url, init) => fetch(url, init))
+function sourceOf({ keys, issuer, fetch: given }: Checked, report: Report): KeySource {
+  const fetchJson = createFetchJson(given ?? ((url, init) => fetch(url, init)), report)
   if (keys === 'discover') {
     if (!isSafeAddress(issuer)) throw new InvalidInputError('issuer', 'must be an https address for its keys to be discovered')
-    return remoteKeys(discoverKeys(issuer, fetchKeys), fetchKeys)
+    return remoteKeys(discoverKeys(issuer, fetchJson), fetchJson, report)
   }
   if ('keys' in keys) return localKeys(keys)
   const { url } = keys
   if (!isSafeAddress(url)) throw new InvalidInputError('keys.url', 'must be an https address')
-  return remoteKeys(() => Promise.resolve(url), fetchKeys)
+  return remoteKeys(() => Promise.resolve(url), fetchJson, report)
 }
 
 function isKeysInput(keys: unknown): boolean {

@@ -1,5 +1,6 @@
 import { StoreUnavailableError } from '../../errors.js'
 import { callOut } from '../../store/deadline.js'
+import type { Report } from '../../store/reporter.js'
 import { importPublicKey, type PublicKey } from './signature.js'
 
 const DEADLINE_MS = 5000
@@ -19,15 +20,17 @@ export type Fetch = (
 export class KeyRing {
   readonly #url: string
   readonly #fetch: Fetch
+  readonly #report: Report
   readonly #monotonic: () => number
   #keys: ReadonlyMap<string, PublicKey> = new Map()
   #fetchedAt = Number.NEGATIVE_INFINITY
   #triedAt = Number.NEGATIVE_INFINITY
   #fetching: Promise<void> | undefined
 
-  constructor(url: string, fetch: Fetch, monotonic: () => number = () => performance.now()) {
+  constructor(url: string, fetch: Fetch, report: Report, monotonic: () => number = () => performance.now()) {
     this.#url = url
     this.#fetch = fetch
+    this.#report = report
     this.#monotonic = monotonic
   }
 
@@ -60,8 +63,7 @@ export class KeyRing {
 
   async #load(): Promise<void> {
     const text = await callOut(
-      "fetching the sender's public keys",
-      DEADLINE_MS,
+      { what: "fetching the sender's public keys", where: 'keys', deadlineMs: DEADLINE_MS, report: this.#report },
       () => this.#read(),
       (answer) => String(answer),
     )

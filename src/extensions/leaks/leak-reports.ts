@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { InvalidInputError } from '../../errors.js'
 import { answerJson, answerProblem, readRawBody, TooLargeError } from '../../http/fetch-answer.js'
-import type { Latchkey } from '../../instance.js'
+import { internalsOf, type Latchkey } from '../../instance.js'
 import type { LeakAction } from '../../model/event.js'
 import { address, callback, wholeNumber } from '../../policy/option-schema.js'
 import { readShape, text } from '../../policy/shape.js'
@@ -74,7 +74,8 @@ export function leakReports<S extends string>(
   options: LeakReportOptions = {},
 ): (request: Request) => Promise<Response> {
   const { action, keysUrl, maxBytes, sender, identifierHeader, signatureHeader, fetch: given } = readShape(schema, options, 'options')
-  const ring = new KeyRing(keysUrl, given ?? ((url, init) => fetch(url, init)))
+  const { report } = internalsOf(tokens)
+  const ring = new KeyRing(keysUrl, given ?? ((url, init) => fetch(url, init)), report)
   const reporter = tokens.as({ id: `leaks:${sender}`, tenants: '*', manages: 'all' })
 
   async function act(find: Find): Promise<boolean> {
@@ -108,6 +109,7 @@ export function leakReports<S extends string>(
     } catch (error) {
       if (error instanceof TooLargeError) return answerProblem('payload_too_large', `reports of up to ${maxBytes} bytes are taken`)
       if (error instanceof InvalidInputError) return answerProblem('invalid_input', error.message)
+      report('endpoint', error)
       return answerProblem('store_unavailable', 'the report cannot be worked through at the moment: send it again', { 'retry-after': '5' })
     }
   }

@@ -1,7 +1,8 @@
 import type * as z from 'zod'
 import { answerJson, answerProblem, readRawBody, TooLargeError } from '../../http/fetch-answer.js'
 import { callback, someText } from '../../policy/option-schema.js'
-import { callOut } from '../../store/deadline.js'
+import { type CallSite, callOut } from '../../store/deadline.js'
+import type { Report } from '../../store/reporter.js'
 
 /** Who calls an endpoint for clients: a resource server, or an application. */
 export type Client = {
@@ -40,8 +41,9 @@ export function oauthError(status: number, error: string, description: string, h
  *
  * @throws Refused 401 `invalid_client` for strangers
  */
-export async function authenticateClient(clientOf: ClientOf, request: Request, realm: string): Promise<Client> {
-  const client = await callOut('the client callback', DEADLINE_MS, () => clientOf(request), readClient)
+export async function authenticateClient(clientOf: ClientOf, request: Request, realm: string, report: Report): Promise<Client> {
+  const site: CallSite = { what: 'the client callback', where: 'client', deadlineMs: DEADLINE_MS, report }
+  const client = await callOut(site, () => clientOf(request), readClient)
   // RFC 6749 §5.2, RFC 9110 §15.5.2: a 401 carries a challenge.
   if (client === undefined)
     throw oauthError(401, 'invalid_client', 'say which client you are', { 'www-authenticate': `Basic realm="${realm}"` })
@@ -86,14 +88,19 @@ export async function readTokenForm(request: Request): Promise<string> {
   return token
 }
 
-/** Makes a fetch handler that never rejects: whatever cannot be decided is a 503. */
-export function endpoint(name: string, answer: (request: Request) => Promise<Response>): (request: Request) => Promise<Response> {
+/** Makes a fetch handler that never rejects: whatever cannot be decided is a 503, which the host hears of. */
+export function endpoint(
+  name: string,
+  report: Report,
+  answer: (request: Request) => Promise<Response>,
+): (request: Request) => Promise<Response> {
   const handler = async (request: Request): Promise<Response> => {
     try {
       return await answer(request)
     } catch (error) {
       if (error instanceof Refused) return error.response
       if (error instanceof TooLargeError) return answerProblem('payload_too_large', `forms of up to ${MAX_BYTES} bytes are taken`)
+      report('endpoint', error)
       return answerProblem('store_unavailable', 'this cannot be decided at the moment', { 'retry-after': '1' })
     }
   }

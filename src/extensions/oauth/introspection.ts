@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { answerJson } from '../../http/fetch-answer.js'
-import type { Latchkey } from '../../instance.js'
+import { internalsOf, type Latchkey } from '../../instance.js'
 import type { TokenRecord } from '../../model/record.js'
 import { someText } from '../../policy/option-schema.js'
 import { readShape } from '../../policy/shape.js'
@@ -38,8 +38,9 @@ export function introspection<S extends string>(
   options: IntrospectionOptions,
 ): (request: Request) => Promise<Response> {
   const { client: clientOf, issuer, realm } = readShape(schema, options, 'options')
-  return endpoint('introspect', async (request) => {
-    const client = await authenticateClient(clientOf, request, realm)
+  const { report } = internalsOf(tokens)
+  return endpoint('introspect', report, async (request) => {
+    const client = await authenticateClient(clientOf, request, realm, report)
     const token = await readTokenForm(request)
     const found = await tokens.introspect(token)
     if (!found.active || !mayKnow(client, found.record.tenantId)) return answerJson(200, { active: false })

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { answerJson, answerProblem } from '../../http/fetch-answer.js'
-import type { Latchkey } from '../../instance.js'
+import { internalsOf, type Latchkey } from '../../instance.js'
 import { address, someText } from '../../policy/option-schema.js'
 import { readShape } from '../../policy/shape.js'
 import { endpoint } from './client.js'
@@ -72,7 +72,7 @@ export function protectedResource<S extends string>(tokens: Latchkey<S>, options
     metadataUrl: url.origin + path,
     path,
     metadata,
-    fetch: endpoint('protectedResourceMetadata', async (request) => {
+    fetch: endpoint('protectedResourceMetadata', internalsOf(tokens).report, async (request) => {
       if (request.method !== 'GET' && request.method !== 'HEAD')
         return answerProblem('method_not_allowed', 'ask by GET', { allow: 'GET, HEAD' })
       return answerJson(200, metadata)

@@ -30,9 +30,9 @@ const DONE = { status: 200, headers: { 'cache-control': 'no-store' } }
  */
 export function revocation<S extends string>(tokens: Latchkey<S>, options: RevocationOptions): (request: Request) => Promise<Response> {
   const { client: clientOf, realm } = readShape(schema, options, 'options')
-  const { identify, noteAttempt } = internalsOf(tokens)
-  return endpoint('revoke', async (request) => {
-    const client = await authenticateClient(clientOf, request, realm)
+  const { identify, noteAttempt, report } = internalsOf(tokens)
+  return endpoint('revoke', report, async (request) => {
+    const client = await authenticateClient(clientOf, request, realm, report)
     const record = await identify(await readTokenForm(request))
     if (record === undefined) return new Response(null, DONE)
     // RFC 7009 §2.1: the client is told when the token is not its own; it holds it, so that gives nothing away.
@@ -66,9 +66,9 @@ export function revocationByPossession<S extends string>(
   options: PossessionOptions = {},
 ): (request: Request) => Promise<Response> {
   const { ip, perMinute } = readShape(possessionSchema, options, 'options')
-  const { identify } = internalsOf(tokens)
+  const { identify, report } = internalsOf(tokens)
   const budget = new Budget({ burst: perMinute, perSecond: perMinute / 60 })
-  return endpoint('revokeByPossession', async (request) => {
+  return endpoint('revokeByPossession', report, async (request) => {
     const caller = callerOf(ip?.(request)) ?? ''
     if (budget.spent(caller)) {
       throw new Refused(

@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { createGuard } from '../../http/authenticate.js'
 import { answerJson, answerProblem } from '../../http/fetch-answer.js'
 import type { AuthenticateOptions } from '../../http/options.js'
-import type { Latchkey } from '../../instance.js'
+import { internalsOf, type Latchkey } from '../../instance.js'
 import { callback } from '../../policy/option-schema.js'
 import { readShape } from '../../policy/shape.js'
 import { endpoint } from './client.js'
@@ -30,7 +30,7 @@ export function whoami<S extends string>(tokens: Latchkey<S>, options: WhoamiOpt
     read: (request) => ({ method: request.method, headers: request.headers, ip: ip?.(request) }),
     trustsProxy: () => undefined,
   })
-  return endpoint('whoami', async (request) => {
+  return endpoint('whoami', internalsOf(tokens).report, async (request) => {
     if (request.method !== 'GET' && request.method !== 'HEAD')
       return answerProblem('method_not_allowed', 'ask by GET', { allow: 'GET, HEAD' })
     const { principal, use, response } = await guard(request)

@@ -2,6 +2,7 @@ import * as z from 'zod'
 import type { Actor } from '../../model/actor.js'
 import type { TokenRecord } from '../../model/record.js'
 import { callOut } from '../../store/deadline.js'
+import type { Report } from '../../store/reporter.js'
 import type { Asking } from '../access.js'
 import { Refusal } from '../fault.js'
 import type { NamedId } from '../options.js'
@@ -24,10 +25,11 @@ export const listTenants: Route = {
   description: 'As the host names them, and only where you act; where the host does not, those of the newest tokens that you may see.',
   answers: [{ status: 200, description: 'Tenants.', schema: namedList }],
   refusals: [],
-  async run({ settings }, asking) {
+  async run({ settings, inside }, asking) {
     const { tenants } = asking.actor
     const mayAct = ({ id }: NamedId): boolean => tenants === '*' || tenants.includes(id)
-    if (settings.tenants !== undefined) return named(settings.tenants, settings.deadlineMs, asking.actor, mayAct)
+    if (settings.tenants !== undefined)
+      return named(settings.tenants, { deadlineMs: settings.deadlineMs, report: inside.report }, asking.actor, mayAct)
     if (tenants !== '*') return { status: 200, body: { items: sorted(tenants.map((id) => ({ id }))) } }
     return fromTokens(asking, ({ tenantId }) => tenantId)
   },
@@ -43,23 +45,22 @@ export const listOwners: Route = {
   description: 'As the host names them; where it does not, those of the newest tokens that you may see.',
   answers: [{ status: 200, description: 'Owners.', schema: namedList }],
   refusals: [],
-  run: async ({ settings }, asking) =>
+  run: async ({ settings, inside: { report } }, asking) =>
     settings.owners === undefined
       ? fromTokens(asking, ({ ownerId }) => ownerId)
-      : named(settings.owners, settings.deadlineMs, asking.actor, () => true),
+      : named(settings.owners, { deadlineMs: settings.deadlineMs, report }, asking.actor, () => true),
 }
 
 async function named(
   callback: NonNullable<Call['settings']['tenants']>,
-  deadlineMs: number,
+  { deadlineMs, report }: { readonly deadlineMs: number; readonly report: Report },
   actor: Actor,
   mayAct: (one: NamedId) => boolean,
 ): Promise<Reply> {
   let answer: NamedId[]
   try {
     answer = await callOut(
-      'the callback for names',
-      deadlineMs,
+      { what: 'the callback for names', where: 'names', deadlineMs, report },
       () => callback(actor),
       (given) => answerShape.parse(given),
     )

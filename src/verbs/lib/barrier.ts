@@ -1,9 +1,17 @@
+import type { NodeLease } from '../../store/port.js'
 import type { Context } from '../../verify/context.js'
 
 const POLL_MS = 20
 const FEED_END = 1
-/** The lease of a live node carries that node's clock, which may be off by this much. A node that died delays barriers for as long. */
-const CLOCKS_MAY_DIFFER_MS = 2 * 3_600_000
+/** A node renews its lease several times in this time; one whose lease stood still for as long, by this node's monotonic clock, is dead. */
+const DEAD_AFTER_MS = 90_000
+/** Released leases alone have run out by then. */
+const ALL_LEASES = 0
+
+type Seen = { readonly lease: NodeLease; readonly since: number }
+
+/** When the leases of the others were last seen to move. */
+const watches: WeakMap<Context, ReadonlyMap<string, Seen>> = new WeakMap()
 
 /**
  * Waits until every live node has followed the feed past everything that is committed now.
@@ -20,7 +28,8 @@ export async function barrier(context: Context): Promise<void> {
     try {
       target ??= (await context.store.changes(undefined, FEED_END)).cursor
       if (await allReached(context, target)) return
-    } catch {
+    } catch (error) {
+      context.report('feed', error)
       // Without the leases, time alone tells.
     }
     const left = end - monotonic()
@@ -29,7 +38,15 @@ export async function barrier(context: Context): Promise<void> {
   }
 }
 
-async function allReached({ store, settings }: Context, target: string): Promise<boolean> {
-  const leases = await store.leases(settings.clock() - CLOCKS_MAY_DIFFER_MS)
-  return leases.every((lease) => store.reached(lease.cursor, target))
+// The instant of a lease was written by another node's wall clock, which may be off by hours: that it moves tells of life, not where it stands.
+async function allReached(context: Context, target: string): Promise<boolean> {
+  const { store, settings } = context
+  const now = settings.monotonic()
+  const before = watches.get(context)
+  const seen = (await store.leases(ALL_LEASES)).map((lease): Seen => {
+    const known = before?.get(lease.nodeId)
+    return known?.lease.expiresAt === lease.expiresAt && known.lease.cursor === lease.cursor ? known : { lease, since: now }
+  })
+  watches.set(context, new Map(seen.map((one) => [one.lease.nodeId, one])))
+  return seen.every(({ lease, since }) => store.reached(lease.cursor, target) || now - since >= DEAD_AFTER_MS)
 }

@@ -28,6 +28,39 @@ type Committed = Exclude<CommitResult, { readonly exceeded: number }>
  * @throws ConflictError `token_limit_reached`
  */
 export async function commit(context: Context, change: Change): Promise<Committed> {
+  const id = change.updates?.[0]?.record.id
+  const commits = commitsOf(context)
+  const other = id === undefined ? undefined : commits.get(id)
+  if (id === undefined) return await commitNow(context, change)
+  if (other !== undefined) {
+    // What this change was made for is being replaced: it would only queue for the store's locks to be told so.
+    await other.catch(unlessRefused)
+    return { ok: false, conflict: id }
+  }
+  const mine = commitNow(context, change)
+  commits.set(id, mine)
+  try {
+    return await mine
+  } finally {
+    commits.delete(id)
+  }
+}
+
+// A refusal of the other change says nothing of this one; an outage does.
+function unlessRefused(error: unknown): void {
+  if (!(error instanceof ConflictError)) throw error
+}
+
+/** The commits under way in this process, by the token that they change. */
+const underWay: WeakMap<Context, Map<string, Promise<unknown>>> = new WeakMap()
+
+function commitsOf(context: Context): Map<string, Promise<unknown>> {
+  const commits = underWay.get(context) ?? new Map<string, Promise<unknown>>()
+  underWay.set(context, commits)
+  return commits
+}
+
+async function commitNow(context: Context, change: Change): Promise<Committed> {
   const caps = change.caps ?? capsOnNew(context, change)
   try {
     const result = await context.store.commit(caps.length === 0 ? change : { ...change, caps })

@@ -43,8 +43,7 @@ export async function checkOwner(context: Context, actor: ReadActor, { ownerId, 
   if (mayOwn === undefined || ownerId === undefined || ownerId === actor.id || actor === SYSTEM) return
   const owner = tenantId === undefined ? { ownerId } : { ownerId, tenantId }
   const allowed = await callOut(
-    'the mayOwn callback',
-    deadlineMs,
+    { what: 'the mayOwn callback', where: 'mayOwn', deadlineMs, report: context.report },
     () => mayOwn(publicActor(actor), owner),
     (answer): boolean => {
       if (typeof answer === 'boolean') return answer

@@ -117,7 +117,17 @@ async function onSqlite(rounds: number): Promise<{ perToken: Cost; longestBlock:
 /** Notes one use of each token, and answers how to write them down: as an instance does it. */
 function used(store: TokenStore): () => Promise<void> {
   const nodeId = nodeIdOf()
-  const recorder = new UsageRecorder(new GuardedStore(store, 60_000, () => performance.now()), () => nodeId, Date.now)
+  const recorder = new UsageRecorder(
+    new GuardedStore(
+      store,
+      60_000,
+      () => performance.now(),
+      () => undefined,
+    ),
+    () => nodeId,
+    Date.now,
+    () => undefined,
+  )
   for (let at = 0; at < TOKENS; at += 1) {
     // All that the recorder looks at.
     const entry = { id: idOf(at), slot: undefined } as Entry

@@ -83,6 +83,7 @@ describe('addresses', () => {
         allowed_ips: addresses,
       },
       key,
+      () => undefined,
     )
     expect((await service({ strict: tokens }).verify(text, { ip: '192.0.2.1' })).ok).toBe(false)
     expect((await service().verify(text, { ip: '192.0.2.1' })).ok).toBe(false)

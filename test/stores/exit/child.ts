@@ -60,7 +60,7 @@ if (kind === 'redis where only node-redis is installed') {
 } else {
   const setup = await setups[kind]?.()
   if (setup === undefined) throw new Error(kind)
-  const tokens = latchkey({ prefix: 'acme_test', store: setup.store, scopes: { 'inventory:read': 'See stock' } })
+  const tokens = latchkey({ prefix: 'acme_test', store: setup.store, scopes: { 'inventory:read': 'See stock' }, logger: false })
   const { token, record } = await tokens.system.create({ name: 'ERP', scopes: ['inventory:read'] })
   const before = await tokens.verify(token ?? '')
   // Long enough for the subscription and the first polls.

@@ -1,0 +1,216 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, it, vi } from 'vitest'
+import { LatchkeyError, StoreUnavailableError } from '../../src/errors.js'
+import { callOut } from '../../src/store/deadline.js'
+import { createReporter, type FaultPlace, type FaultReport } from '../../src/store/reporter.js'
+
+const TOKEN = `acme_live_${'A'.repeat(16)}_${'b'.repeat(43)}C0ffee`
+const down = (): StoreUnavailableError => new StoreUnavailableError('the store is down', 'Error ECONNREFUSED')
+
+function hear() {
+  const heard: FaultReport[] = []
+  const lines: string[] = []
+  const clock = { now: 0 }
+  const report = createReporter({ onError: (fault) => heard.push(fault), logger: { error: (line) => lines.push(line) } }, () => clock.now)
+  return { heard, lines, clock, report }
+}
+
+describe('a fault', () => {
+  it('reaches onError each time, and the logger once a minute with how many were left out', () => {
+    const { heard, lines, clock, report } = hear()
+    for (let times = 0; times < 42; times += 1) report('store.find', down())
+    expect(heard).toHaveLength(42)
+    expect(lines).toHaveLength(1)
+    clock.now = 60_000
+    report('store.find', down())
+    expect(lines).toHaveLength(2)
+    expect(lines[1]).toContain('41 more')
+  })
+
+  it('makes one line for all methods of a store, and one for each callback', () => {
+    const { lines, report } = hear()
+    for (const where of ['store.find', 'store.changes', 'store.commit', 'owner', 'mayOwn', 'owner'] as const) report(where, down())
+    expect(lines.map((line) => line.split(' ').slice(0, 3).join(' '))).toEqual([
+      'latchkey LATCHKEY_STORE_FAILED store.find:',
+      'latchkey LATCHKEY_CALLBACK_FAILED owner:',
+      'latchkey LATCHKEY_CALLBACK_FAILED mayOwn:',
+    ])
+  })
+
+  it('says in its line the cause, what to do, and where that is described', () => {
+    const { lines, report } = hear()
+    report('store.find', down())
+    expect(lines[0]).toContain('the store is down (Error ECONNREFUSED)')
+    expect(lines[0]).toContain('Check that the database runs')
+    expect(lines[0]).toContain('docs/diagnostics.md#latchkey_store_failed')
+  })
+
+  it('is told once, however often it passes on its way out, also inside another error', () => {
+    const { heard, report } = hear()
+    const error = down()
+    report('store.find', error)
+    report('verify', error)
+    report('management', new LatchkeyError('store_unavailable', 'not decided', { cause: error }))
+    expect(heard.map(({ where }) => where)).toEqual(['store.find'])
+  })
+
+  it.each([undefined, null, '', 0, 'route', {}, Number.NaN, Symbol('x')])('that is no error is told as one: %s', (thrown) => {
+    const { heard, report } = hear()
+    report('verify', thrown)
+    expect(heard[0]?.error).toBeInstanceOf(StoreUnavailableError)
+  })
+
+  it('is one line without a token, whatever it quotes', () => {
+    const { lines, report } = hear()
+    report('verify', new StoreUnavailableError(`broke\n\u001b[31mat\u2028${TOKEN}\u202e`, TOKEN))
+    expect(lines[0]).not.toContain(TOKEN.slice(30, 50))
+    expect(lines[0]).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u)
+  })
+
+  it('goes to the console where no logger is given, and nowhere with false', () => {
+    const spy = vi.spyOn(console, 'error').mockImplementation(() => undefined)
+    try {
+      createReporter({})('owner', down())
+      expect(spy).toHaveBeenCalledTimes(1)
+      createReporter({ logger: false })('owner', down())
+      expect(spy).toHaveBeenCalledTimes(1)
+    } finally {
+      spy.mockRestore()
+    }
+  })
+
+  const bad: Readonly<Record<string, () => unknown>> = {
+    throws: () => {
+      throw new Error('x')
+    },
+    'throws undefined': () => {
+      throw undefined
+    },
+    rejects: () => Promise.reject(new Error('x')),
+    'never settles': () => new Promise(() => undefined),
+    'answers a thenable that throws': () => ({
+      // biome-ignore lint/suspicious/noThenProperty: a foreign promise is what is tested
+      then() {
+        throw new Error('x')
+      },
+    }),
+  }
+  it.each(Object.entries(bad))('harms nothing where the listener %s', async (_, run) => {
+    const lines: string[] = []
+    const first = createReporter({ onError: run, logger: { error: (line) => lines.push(line) } })
+    first('owner', down())
+    expect(lines).toHaveLength(1)
+    const heard: unknown[] = []
+    const second = createReporter({ onError: (fault) => heard.push(fault), logger: { error: run } })
+    second('owner', down())
+    second('mayOwn', down())
+    expect(heard).toHaveLength(2)
+  })
+
+  it('that the listener itself causes is not told to it again', () => {
+    let times = 0
+    const report = createReporter({
+      onError: () => {
+        times += 1
+        report('store.find', down())
+      },
+      logger: false,
+    })
+    report('owner', down())
+    report('owner', down())
+    expect(times).toBe(2)
+  })
+})
+
+describe('what a call out throws', () => {
+  const tell = (where: FaultPlace, error: unknown): FaultReport | undefined => {
+    const { heard, report } = hear()
+    const call = (): never => {
+      throw error
+    }
+    expect(() => callOut({ what: 'it', where, deadlineMs: 1000, report }, call)).toThrow(StoreUnavailableError)
+    return heard[0]
+  }
+
+  it('keeps the message and the place of a callback, without tokens', () => {
+    const fault = tell('actor', Object.assign(new TypeError(`no user for ${TOKEN}`), { code: 'E_USER' }))
+    const cause = fault?.error.cause as Error
+    expect(cause).toMatchObject({ name: 'TypeError', code: 'E_USER' })
+    expect(cause.message).toContain('no user for')
+    expect(cause.stack).toContain('reporter.test')
+    expect(`${cause.message}${cause.stack}`).not.toContain(TOKEN.slice(30, 50))
+  })
+
+  it('keeps only the kind and the code of a database', () => {
+    expect(tell('store.find', Object.assign(new Error('value "bob" in row'), { code: '22001' }))?.error.cause).toBe('Error 22001')
+  })
+
+  it('is told once, although it comes after the deadline too', async () => {
+    const { heard, report } = hear()
+    let reject: (error: unknown) => void = () => undefined
+    const call = () =>
+      new Promise((_, no) => {
+        reject = no
+      })
+    const site = { what: 'it', where: 'owner', deadlineMs: 1, report } as const
+    await expect(callOut(site, call)).rejects.toThrow('did not answer')
+    reject(new Error('late'))
+    await new Promise((resolve) => setTimeout(resolve))
+    expect(heard).toHaveLength(1)
+  })
+})
+
+const PLACES: { readonly [Place in FaultPlace]: true } = {
+  'store.find': true,
+  'store.list': true,
+  'store.commit': true,
+  'store.revokeWhere': true,
+  'store.events': true,
+  'store.changes': true,
+  'store.subscribe': true,
+  'store.recordUsage': true,
+  'store.usage': true,
+  'store.renewLease': true,
+  'store.leases': true,
+  'store.reached': true,
+  'store.migrate': true,
+  'store.close': true,
+  'store.consumers': true,
+  'store.saveConsumer': true,
+  'store.removeEvents': true,
+  'store.trimUsage': true,
+  actor: true,
+  client: true,
+  consumer: true,
+  errorBody: true,
+  foreign: true,
+  mayOwn: true,
+  names: true,
+  onEvent: true,
+  owner: true,
+  resources: true,
+  session: true,
+  sign: true,
+  rateLimit: true,
+  keys: true,
+  feed: true,
+  flush: true,
+  sweep: true,
+  retention: true,
+  verify: true,
+  management: true,
+  endpoint: true,
+  close: true,
+}
+
+describe('the page about diagnostics', () => {
+  const page = readFileSync(new URL('../../docs/diagnostics.md', import.meta.url), 'utf8')
+
+  it.each(Object.keys(PLACES) as FaultPlace[])('names the place %s, and has the section that its line points to', (where) => {
+    const { lines, report } = hear()
+    report(where, down())
+    expect(page).toContain(`\`${where}\``)
+    const [, anchor = 'none'] = /diagnostics\.md#(\w+)/.exec(lines[0] ?? '') ?? []
+    expect(page.toLowerCase()).toContain(`\n## ${anchor}\n`)
+  })
+})

@@ -1,0 +1,55 @@
+import { memoryStore } from 'latchkey/stores/memory'
+import { faultyStore, heldStore } from 'latchkey/testing'
+import { expect, it } from 'vitest'
+import { instance, mint, refusal } from '../latchkey/harness.js'
+
+const MANY = 100
+
+it('of a hundred rotations of one token at once, one asks the store to write', async () => {
+  const held = heldStore(memoryStore())
+  const store = faultyStore(held)
+  const tokens = instance({ store })
+  const { record } = await mint(tokens)
+  held.hold('commit')
+  const before = store.calls.filter(({ method }) => method === 'commit').length
+  const all = Promise.all(Array.from({ length: MANY }, () => refusal(tokens.system.rotate(record.id))))
+  await (await held.next('commit')).release()
+  held.pass('commit')
+  const outcomes = await all
+  expect(outcomes.filter((outcome) => outcome === 'done')).toHaveLength(1)
+  expect(outcomes.filter((outcome) => outcome.startsWith('conflict'))).toHaveLength(MANY - 1)
+  expect(store.calls.filter(({ method }) => method === 'commit').length - before).toBe(1)
+})
+
+it('changes of one token at once are all made, one after the other', async () => {
+  const tokens = instance()
+  const { record } = await mint(tokens)
+  await Promise.all(Array.from({ length: 20 }, (_, at) => tokens.system.update(record.id, { name: `n${at}` })))
+  expect((await tokens.system.get(record.id))?.version).toBe(21)
+})
+
+it('those that wait for a commit that fails fail with it, and a later one goes through', async () => {
+  const held = heldStore(memoryStore())
+  const tokens = instance({ store: held })
+  const { record } = await mint(tokens)
+  held.hold('commit')
+  const all = Promise.all(Array.from({ length: MANY }, () => refusal(tokens.system.rotate(record.id))))
+  ;(await held.next('commit')).fail(new Error('down'))
+  held.pass('commit')
+  expect(new Set(await all)).toEqual(new Set(['store_unavailable undefined']))
+  expect(await refusal(tokens.system.rotate(record.id))).toBe('done')
+})
+
+it('changes of different tokens do not wait for each other', async () => {
+  const held = heldStore(memoryStore())
+  const tokens = instance({ store: held })
+  const first = await mint(tokens)
+  const second = await mint(tokens)
+  held.hold('commit')
+  const slow = tokens.system.revoke(first.record.id)
+  const commit = await held.next('commit')
+  held.pass('commit')
+  await tokens.system.revoke(second.record.id)
+  await commit.release()
+  await slow
+})
