@@ -53,7 +53,7 @@ export type RefusalCode =
   | 'ip_denied'
   | 'rate_limited'
 
-/** What an error may carry beside its message. */
+/** Details of an error beside its message. */
 export type ErrorDetails = {
   /** The input that was wrong, as a dotted path: `expiresAt`, `scopes.0`. */
   readonly field?: string
@@ -61,7 +61,7 @@ export type ErrorDetails = {
   readonly version?: number
   /** For 429 and 503: when it makes sense to try again, in seconds. */
   readonly retryAfterSeconds?: number
-  /** What was underneath. Never holds a token, a secret, a digest or a pepper. */
+  /** The underlying error. Never holds a token, a secret, a digest or a pepper. */
   readonly cause?: unknown
 }
 

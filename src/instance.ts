@@ -13,7 +13,7 @@ import type { ResourceMode } from './policy/resource-mode.js'
 import type { ScopeSet } from './policy/scope-set.js'
 import type { Report } from './store/reporter.js'
 
-/** What `list` filters by. */
+/** Filters of `list`. */
 export type ListInput = {
   readonly tenantId?: string | undefined
   readonly ownerId?: string | undefined
@@ -33,7 +33,7 @@ export type ListInput = {
   readonly cursor?: string | undefined
 }
 
-/** What `events` filters by. */
+/** Filters of `events`. */
 export type EventsInput = {
   readonly tokenId?: string | undefined
   readonly tenantId?: string | undefined
@@ -65,10 +65,10 @@ export type ConsumeOptions = {
   readonly timeout?: Duration | undefined
 }
 
-/** What `usage` is cut to. */
+/** Range and page of `usage`. */
 export type UsageInput = { readonly from?: InstantInput | undefined; readonly to?: InstantInput | undefined }
 
-/** What `usageOf` reports about. */
+/** Tokens and range of `usageOf`. */
 export type UsageOfInput = {
   /** 1 to 100 ids. */
   readonly ids: readonly string[]
@@ -79,7 +79,7 @@ export type UsageOfInput = {
   readonly step?: Duration | undefined
 }
 
-/** What `revoke` takes. */
+/** Options of `revoke`. */
 export type RevokeInput = {
   /** Kept as `revokedReason` and in the audit. */
   readonly reason?: string | undefined
@@ -94,7 +94,7 @@ export type RevokeAllInput = RevokeInput & {
   readonly all?: true | undefined
 }
 
-/** What `rotate` takes. */
+/** Options of `rotate`. */
 export type RotateInput = {
   /** How long the old token goes on beside the new one. @default 0 */
   readonly overlap?: Duration | undefined
@@ -131,11 +131,11 @@ export interface TokenHandle<S extends string = string> {
   revokeAll(input: RevokeAllInput): Promise<{ readonly count: number }>
   /** One page of the audit, newest first unless `order` says otherwise. */
   events(input?: EventsInput): Promise<Page<AuditEvent>>
-  /** What a token was used for. */
+  /** Usage of a token. */
   usage(id: string, range?: UsageInput): Promise<UsageReport>
   /** How much up to 100 tokens were used, in even steps of whole hours: what a list shows beside its rows. */
   usageOf(input: UsageOfInput): Promise<{ readonly items: readonly UsageSummary[] }>
-  /** What the actor may put among a token's scopes: names, `@groups` and wildcards, for a form to offer. */
+  /** Scopes that the actor may give to a token: names, `@groups` and wildcards, for a form to offer. */
   grantable(): readonly string[]
   /** Says that an owner's permissions changed, so that every node asks the option `owner` again. Without a tenant it needs `tenants: '*'`. */
   ownerChanged(owner: OwnerInput): Promise<void>
@@ -163,7 +163,7 @@ export interface TokenHandle<S extends string = string> {
 /** Marks what this library made to decide about tokens, so that the types take nothing else. */
 export const AUTHENTICATOR: unique symbol = Symbol('latchkey.authenticator')
 
-/** What `authenticate` takes: an instance, a verifier of signed tokens, or several in one. */
+/** First argument of `authenticate`: an instance, a verifier of signed tokens, or several combined. */
 export interface Authenticator<S extends string = string> {
   /** Says of a token whether it is good now, and for what; counts the use. Throws `StoreUnavailableError` when it cannot decide. */
   verify(token: string, context?: VerifyContext): Promise<Verification<S>>
@@ -193,7 +193,7 @@ export interface Latchkey<S extends string = string> extends Authenticator<S> {
   close(): Promise<void>
 }
 
-/** What became of a use that was allowed in. */
+/** The outcome of a use that was admitted. */
 export type UseOutcome = 'allowed' | 'scope_insufficient' | 'resource_denied' | 'rate_limited'
 
 /** Decides about credentials, for the adapters. */
@@ -219,7 +219,7 @@ export type Decider = {
   ): void
 }
 
-/** What a token may do now, or why it would be refused. */
+/** A token's current permissions, or why it would be refused. */
 export type Standing =
   | { readonly code: RefusalCode }
   | {
@@ -244,10 +244,10 @@ export type Attempted = {
   readonly principal?: Principal | undefined
 }
 
-/** What the management API and the extensions need of an instance, beside its public face. */
+/** The internal interface of an instance, for the management API and the extensions. */
 export type Internals = Decider & {
   readonly settings: Pick<Settings, 'groups' | 'expiry' | 'allowWildcard' | 'usage' | 'owner' | 'clock'>
-  /** What a token of this id may do now, whoever presents it. Answers from memory where `decide` would; counts nothing. */
+  /** Returns the current permissions of the token with this id, whoever presents it. Answers from memory where `decide` would; counts nothing. */
   standing(id: string): MaybePromise<Standing>
   /** The verbs as this actor performs them, who acts from this address unless it names another; and the actor as it was read. */
   actAs(actor: unknown, ip: string | undefined): { readonly handle: TokenHandle; readonly actor: Actor }
@@ -282,7 +282,7 @@ export function deciderOf(tokens: unknown): Decider {
 }
 
 /**
- * What is behind an instance.
+ * Returns the internal interface of an instance.
  *
  * @throws InvalidInputError `invalid_input`, field `tokens`
  */

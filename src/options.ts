@@ -22,10 +22,10 @@ import type { RandomSource } from './token/generate.js'
 import { createParser, isPrefix, type ParsedToken } from './token/parse.js'
 import { platformRandom } from './token/random.js'
 
-/** What an owner may do now. */
+/** Current permissions of an owner. */
 export type OwnerPermissions = {
   readonly scopes: readonly string[]
-  /** What data the owner may reach. Absent: all of it. An absent dimension is unrestricted. */
+  /** Data that the owner may reach. Absent: all of it. An absent dimension is unrestricted. */
   readonly resources?: Resources
 }
 
@@ -44,7 +44,7 @@ export type LatchkeyOptions<S extends string = string> = FaultOptions & {
   readonly allowWildcard?: boolean
   /** At least 32 characters each, newest first: the first mints, all verify. */
   readonly pepper?: string | readonly string[]
-  /** What an owner may do now, or `null` when the owner is gone. A token never does more than its owner. Not asked for tokens without an owner. */
+  /** Returns an owner's current permissions, or `null` if the owner is gone. A token never does more than its owner. Not called for tokens without an owner. */
   readonly owner?: (owner: { readonly ownerId: string; readonly tenantId?: string }) => MaybePromise<OwnerPermissions | null>
   /**
    * May this actor name this owner for a new token? Asked for owners other than the actor itself. Without it, an actor who manages `all` may name

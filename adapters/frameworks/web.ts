@@ -16,7 +16,7 @@ export type Outcome =
   | { readonly principal: Principal<ScopeName>; readonly response?: undefined }
   | { readonly principal?: undefined; readonly response: Response }
 
-/** What `authenticate` with `optional` answers: also neither of the two. */
+/** Result of `authenticate` with `optional`: possibly neither of the two. */
 export type OptionalOutcome = Outcome | { readonly principal?: undefined; readonly response?: undefined }
 
 /** Checks a request that `authenticate` let in: `undefined`, or the answer to give. */
@@ -28,7 +28,7 @@ export type AuthenticateOptions = Options<Request> & {
   readonly ip?: string | undefined
   /** The route's pattern, such as `/stock/:id`, for the usage report. */
   readonly endpoint?: string | undefined
-  /** What `requireScopes` gave. Checked here, a refusal is counted as one in the usage report. */
+  /** A check made by `requireScopes`. A refusal here is counted as one in the usage report. */
   readonly require?: ScopeChecker | undefined
 }
 

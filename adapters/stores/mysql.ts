@@ -21,7 +21,7 @@ export type MysqlStoreOptions = {
   readonly kysely?: KyselyHandle | undefined
   /** How many connections the pool for `url` has at most. @default 10 */
   readonly poolSize?: number | undefined
-  /** What the names of the tables begin with. @default 'latchkey_' */
+  /** The prefix of table names. @default 'latchkey_' */
   readonly tablePrefix?: string | undefined
   /** Told where the connections for `url` can be read or changed on their way. @default `process.emitWarning` */
   readonly onWarning?: ((warning: TransportWarning) => void) | undefined

@@ -23,7 +23,7 @@ export type PostgresStoreOptions = {
   readonly poolSize?: number | undefined
   /** The schema of the tables; it must exist. @default the first of the connection's search path */
   readonly schema?: string | undefined
-  /** What the names of the tables begin with. @default 'latchkey_' */
+  /** The prefix of table names. @default 'latchkey_' */
   readonly tablePrefix?: string | undefined
   /** Told where the connections for `url` can be read or changed on their way. @default `process.emitWarning` */
   readonly onWarning?: ((warning: TransportWarning) => void) | undefined

@@ -25,7 +25,7 @@ export type RedisStoreOptions = {
   /** An `ioredis` client, or a node-redis client that is connected, or a cluster of either. It is never closed here. */
   readonly client?: RedisClient
   /**
-   * What all keys begin with. Without a hash tag (`{…}`), one is put around it, so that a cluster keeps all keys in one slot.
+   * The prefix of all keys. Without a hash tag (`{…}`), one is put around it, so that a cluster keeps all keys in one slot.
    *
    * @default '{latchkey}:'
    */

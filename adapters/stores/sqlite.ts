@@ -22,7 +22,7 @@ export type SqliteStoreOptions = {
   readonly database?: SyncDatabase | NodeDatabase | KyselyHandle | undefined
   /** Which driver opens `path`. @default the first that is there: `node:sqlite`, `libsql`, `better-sqlite3` */
   readonly driver?: SqliteDriver | undefined
-  /** What the names of the tables begin with. @default 'latchkey_' */
+  /** The prefix of table names. @default 'latchkey_' */
   readonly tablePrefix?: string | undefined
   /** How long a lock that another process holds on the file is waited for. @default 1.5 */
   readonly busyTimeout?: Duration | undefined

@@ -17,7 +17,7 @@ const STRANGER = 'secret_mismatch'
 type Counter = { readonly bucketAt: number; readonly endpoint: string; readonly scope: string; readonly outcome: string; count: number }
 type Address = { readonly ip: string; count: number; lastAt: number }
 
-/** What one token did since the last flush. The same endpoint, outcome, scope and address as last time costs four comparisons. */
+/** Uses of one token since the last flush. A use with the same endpoint, outcome, scope and address as the last one costs four comparisons. */
 export class UsageSlot {
   /** Handed to the store: no longer counted into. */
   sealed = false

@@ -1,4 +1,4 @@
-/** What a bounded map keeps must carry its second-chance bit. */
+/** An entry of a bounded map. It carries its second-chance bit. */
 export type Visited = { visited: boolean }
 
 /**

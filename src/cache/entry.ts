@@ -20,7 +20,7 @@ export type Entry = {
   readonly rootId: string | undefined
   readonly scopes: ScopeSet
   readonly lifecycle: Lifecycle
-  /** What most tokens do not have. */
+  /** Fields that most tokens do not have. */
   readonly optional: OptionalParts | undefined
   /** Second-chance bit of the cache. */
   visited: boolean

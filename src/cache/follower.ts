@@ -25,7 +25,7 @@ export type FeedListener = {
 /**
  * Follows the store's change feed, so that cached records can be believed.
  *
- * What is cached counts only while the last successful read of the feed began less than `maxStalenessMs` ago on the monotonic clock.
+ * Cached records count only while the last successful read of the feed began less than `maxStalenessMs` ago on the monotonic clock.
  * The timer and the store's wake-up decide nothing: they only make the next read happen.
  */
 export class Follower {

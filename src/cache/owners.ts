@@ -12,14 +12,14 @@ const MAX_TENANTS_PER_OWNER = 100
 
 type Hook = (owner: { readonly ownerId: string; readonly tenantId?: string }) => unknown
 type Known = { readonly owned: Owned | null; readonly until: number }
-/** What is known, or being asked, of an owner in one tenant. */
+/** An owner's permissions in one tenant, known or being asked for. */
 type Slot = { known: Known | undefined }
 type Bucket = { visited: boolean; readonly byTenant: Map<string | undefined, Slot> }
 
-/** What an owner may do now. */
+/** Current permissions of an owner. */
 export type Owned = { readonly scopes: ScopeSet; readonly resources: Resources | undefined }
 
-/** What owners may do now, by the option `owner`; known for a short while only where the options allow it. */
+/** Current permissions of owners, from the option `owner`. They are cached briefly where the options allow it. */
 export class Owners {
   readonly #hook: Hook
   readonly #catalogue: Catalogue
@@ -68,7 +68,7 @@ export class Owners {
   }
 
   /**
-   * What was known, or is being asked, about this owner in this tenant counts no more; without a tenant, in all of them. Late answers land
+   * Forgets what was known or is being asked about this owner in this tenant; without a tenant, in all of them. Late answers land
    * in a slot that nobody reads.
    */
   changed({ ownerId, tenantId }: OwnerChange): void {

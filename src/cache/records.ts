@@ -19,7 +19,7 @@ const MISS_MS = 500
 
 type Miss = { visited: boolean; readonly until: number }
 
-/** What the record cache is told about. */
+/** Settings of the record cache. */
 export type RecordListener = {
   /** This token may have changed; the cache no longer answers what it held. */
   changed(id: string): void

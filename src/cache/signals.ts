@@ -38,7 +38,7 @@ type Watch = {
   again: boolean
 }
 
-/** What the watch needs of its surroundings. */
+/** Dependencies of the watch. */
 export type SignalSource = {
   readonly read: (id: string) => Promise<Entry | undefined>
   /** Makes sure that changes on other nodes are heard of. */

@@ -16,7 +16,7 @@ import { fieldValues, type Platform, type RequestLike } from './request.js'
 import { originOf } from './same-origin.js'
 import { createTrustCheck } from './trust-check.js'
 
-/** What a guard says of a request: let in as somebody, let in as nobody, or the answer that refuses it. */
+/** A guard's decision: admitted with a principal, admitted without one, or refused with a response. */
 export type GuardOutcome =
   | { readonly principal: Principal; readonly use: Use | undefined; readonly anonymous?: undefined; readonly response?: undefined }
   | { readonly anonymous: true; readonly principal?: undefined; readonly use?: undefined; readonly response?: undefined }

@@ -30,10 +30,10 @@ type Nearest<Written extends string> = SameEnd<Backwards<Written>, SameBeginning
 /** A scope of the registered instance as it is; of any other text, a type whose name tells which scope was meant. */
 export type Named<Written extends string> = Written extends ScopeName ? Written : `did you mean '${Nearest<Written>}'?`
 
-/** What `requireScopes` takes first: the name of a scope, or `{ any: […] }`. */
+/** First argument of `requireScopes`: the name of a scope, or `{ any: […] }`. */
 export type FirstInput = ScopeName | (string & {}) | { readonly any: readonly [string, ...string[]] }
 
-/** What it takes after that: more names behind a name, and at the end the resources. */
+/** Further arguments of `requireScopes`: more names, and at the end the resources. */
 export type RestInput<First, R> = First extends string
   ? readonly (string | ResourceSources<R>)[]
   : readonly [] | readonly [ResourceSources<R>]

@@ -17,7 +17,7 @@ export type PlainResponse = {
   readonly body: string
 }
 
-/** What a request can be refused with over the wire. */
+/** The codes with which a request can be refused over HTTP. */
 export type RefusedCode =
   | 'credential_missing'
   | 'credential_malformed'
@@ -75,7 +75,7 @@ const DETAILS: { readonly [Name in RefusedCode]: string } = {
   misconfigured: 'The server is not set up correctly.',
 }
 
-/** What a stranger may not tell apart becomes one code: malformed, unknown, wrong secret. */
+/** Maps codes that a stranger must not tell apart (malformed, unknown, wrong secret) to one code. */
 const PUBLIC_CODES: { readonly [code: string]: RefusedCode } = {
   token_malformed: 'token_invalid',
   token_unknown: 'token_invalid',

@@ -11,7 +11,7 @@ import { rateFields } from './rate-fields.js'
 /** Makes the host's own body for a problem. It gets the framework's own request or context. */
 export type ErrorBody<R> = (problem: Problem, request: R) => object
 
-/** What a refusal may add. */
+/** Optional parts of a refusal. */
 export type RefusalDetails = {
   readonly scopes?: readonly string[] | undefined
   readonly retryAfterSeconds?: number | undefined
@@ -33,7 +33,7 @@ export type RefusalOptions<R> = {
 }
 
 const MAX_RETRY_SECONDS = 86_400
-/** What is known to come back later than in a day, such as next month's quota, is told as it is. */
+/** The longest `Retry-After` for faults. A known later time, such as next month's quota, is not shortened. */
 const MAX_RESET_SECONDS = 366 * 86_400
 
 /**

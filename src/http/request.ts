@@ -1,7 +1,7 @@
 /** The header fields of a request: Node's flat list of names and values as they came, or a web `Headers`. */
 export type HeaderSource = readonly string[] | { get(name: string): string | null }
 
-/** What latchkey reads of a request, of whatever framework: never its URL, never its body. */
+/** The parts of a request that latchkey reads on every framework. Never its URL or body. */
 export type RequestLike = {
   readonly method: string
   readonly headers: HeaderSource

@@ -3,7 +3,7 @@ import type { MaybePromise } from '../model/json.js'
 import type { ScopeName } from '../model/principal.js'
 import { isScopeName } from '../policy/scope.js'
 
-/** What a dimension is compared with: fixed values, or a function of the framework's own request. */
+/** The values for a dimension: fixed, or a function of the framework's own request. */
 export type ResourceSource<R> = string | readonly string[] | ((request: R) => MaybePromise<string | readonly string[] | undefined>)
 
 /** The resources that a route touches, by dimension. A dimension for which no value is found is denied. */
@@ -15,7 +15,7 @@ export type AnyScope = { readonly any: readonly [ScopeName, ...ScopeName[]] }
 /** The arguments of `requireScopes`, for functions that pass them on: all of some scopes or any of some, then the resources. */
 export type ScopeArguments<R> = readonly [ScopeName | AnyScope, ...(ScopeName | ResourceSources<R>)[]]
 
-/** What the arguments say. */
+/** The parsed arguments. */
 export type Requirement<R> = {
   readonly scopes: readonly string[]
   readonly any: boolean

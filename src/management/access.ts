@@ -20,7 +20,7 @@ export type Caller = {
   readonly principal?: Principal | undefined
   /** The client's address, as the framework's trust-proxy setting gives it. */
   readonly ip?: string | undefined
-  /** What the host's own body parser made of the body, where one came before. */
+  /** The body as parsed by the host's own body parser, if one ran before. */
   readonly parsedBody?: unknown
 }
 

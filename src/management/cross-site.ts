@@ -1,6 +1,6 @@
 import { Refusal } from './fault.js'
 
-/** What a browser says about where a request comes from. */
+/** A browser's statement about where a request comes from. */
 export type SiteOptions = { readonly allowedOrigins: ReadonlySet<string> }
 
 /**

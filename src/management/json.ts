@@ -1,6 +1,6 @@
 import { fault, pointerTo } from './fault.js'
 
-/** What no request needs; `metadata` may be eight levels deep. */
+/** Bounds that no legitimate request reaches; `metadata` may be eight levels deep. */
 export const MAX_DEPTH = 16
 
 // Keys with which objects are attacked. No field of the API is called so, and none may be inside `metadata`.

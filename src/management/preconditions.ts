@@ -9,7 +9,7 @@ export function tagOf(version: number): string {
   return `"${version}"`
 }
 
-/** What `If-Match` asks for: nothing, any version, or one of these. */
+/** The condition in `If-Match`: none, any version, or one of these. */
 export type Precondition = undefined | '*' | readonly number[]
 
 /**

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 
-/** What is not written exactly like a number is none: no signs, no exponents, no blanks. */
+/** A number in a query: digits only, without signs, exponents or blanks. */
 const WHOLE = /^(?:0|[1-9][0-9]{0,14})$/
 
 /**

@@ -6,7 +6,7 @@ import type { Asking, HolderPrincipal } from './access.js'
 import type { ManagementSettings } from './options.js'
 import { tagOf } from './preconditions.js'
 
-/** What a route's handler works with. Query and body are as they came: the verb reads them, once. */
+/** Context of a route's handler. Query and body are unread: the verb reads them, once. */
 export type Call = {
   readonly tokens: Latchkey
   readonly inside: Internals
@@ -33,7 +33,7 @@ export type Answer = {
 /** A header of an answer that callers work with. */
 export type AnswerHeader = 'ETag' | 'Location'
 
-/** What examples are made of: they have to work on the instance that they describe. */
+/** Values for examples, which have to work on the instance that they describe. */
 export type Sample = { readonly scope: string; readonly expiresIn: string }
 
 /** A request that works, for the OpenAPI document and the tests. */
@@ -45,7 +45,7 @@ export type Example = {
   readonly headers?: { readonly [name: string]: string }
 }
 
-/** What every route says about itself. The schemas are those of the verbs. */
+/** Description of a route. Its schemas are those of the verbs. */
 type Described = {
   readonly method: 'GET' | 'POST' | 'PATCH'
   /** Below the mount path, with `:id` for the token's. */
@@ -71,7 +71,7 @@ export type Route = Described &
     | { readonly access: 'holder'; run(call: Call, principal: HolderPrincipal): Promise<Reply> }
   )
 
-/** What came, for a verb: it reads whatever it is given, so that a type here would promise what nobody has checked. */
+/** Unread input for a verb. The verb checks it, so a type here would promise something nobody has checked. */
 export function asInput<T>(given: unknown): T {
   return given as T
 }

@@ -8,9 +8,9 @@ export type Actor = {
   readonly tenants: readonly string[] | '*'
   /** `own`: only the tokens that it created. `all`: every token of its tenants. */
   readonly manages: 'own' | 'all'
-  /** What it may grant. Absent: everything in the catalogue. Empty: nothing. */
+  /** Scopes that it may grant. Absent: everything in the catalogue. Empty: nothing. */
   readonly scopes?: readonly string[]
-  /** What data it may grant access to. Absent: everything. An absent dimension is unrestricted. */
+  /** Data that it may grant access to. Absent: everything. An absent dimension is unrestricted. */
   readonly resources?: Resources
   /** The address it acts from, for the audit. */
   readonly ip?: string

@@ -29,7 +29,7 @@ export const ACTIONS = [
   'management.refused',
 ] as const
 
-/** What happened. */
+/** The action that an event records. */
 export type AuditAction = (typeof ACTIONS)[number]
 
 /** An audit event as a store keeps it. `id` is unique: inserting it a second time is a conflict. */
@@ -100,22 +100,22 @@ export type EventConsumer = {
   stop(): Promise<void>
 }
 
-/** What to do with a token that was found where it should not be. */
+/** The action for a token that was found where it should not be. */
 export type LeakAction = 'revoke' | 'deactivate' | 'notify'
 
-/** What `reportLeak` takes. */
+/** Input of `reportLeak`. */
 export type LeakInput = {
   /** The text that was found. */
   readonly token: string
   /** Where: `content`, `commit`, `npm`. For the audit. */
   readonly source?: string | undefined
   readonly url?: string | undefined
-  /** What the finder calls this kind of token. For the audit. */
+  /** The finder's name for this kind of token. For the audit. */
   readonly type?: string | undefined
   readonly action: LeakAction
 }
 
-/** What `reportLeak` answers: `known` is false where the text is none of our tokens. */
+/** Result of `reportLeak`. `known` is false if the text is not one of our tokens. */
 export type LeakReported =
   | { readonly known: false; readonly record?: undefined; readonly repeated?: undefined }
   | { readonly known: true; readonly record: TokenRecord /** This find was reported before. */; readonly repeated: boolean }

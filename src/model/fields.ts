@@ -6,7 +6,7 @@
  * CONTRIBUTING shows how to add a field.
  */
 
-/** What a field holds, which decides how it is read from input, stored, and shown. */
+/** The kind of value that a field holds. It decides how the field is read, stored, and shown. */
 export type FieldKind =
   /** An id of 16 base62 characters. */
   | 'id'
@@ -22,7 +22,7 @@ export type FieldKind =
   | 'duration'
   /** Scopes, wildcards and groups. */
   | 'grants'
-  /** What data the token may touch. */
+  /** Data that the token may reach. */
   | 'resources'
   /** Addresses and CIDR ranges. */
   | 'networks'
@@ -42,7 +42,7 @@ export type Field = {
   readonly required?: true
   /** Who may set it: callers of `create`, or of `create` and `update`. Left out: the library alone. */
   readonly set?: 'create' | 'create and update'
-  /** What inputs call it, where that differs. */
+  /** Its name in inputs, where that differs. */
   readonly input?: string
   /** Characters of a text, or seconds of a duration: at least and at most. */
   readonly min?: number
@@ -63,8 +63,8 @@ export const FIELDS = {
   id: { kind: 'id', since: 1, required: true, description: 'Names the token: 16 base62 characters, random, public, never a secret.' },
   /** 1 at first, then one more with every change. */
   version: { kind: 'count', since: 1, required: true, description: '1 at first, then one more with every change.' },
-  /** What the token's text begins with. */
-  prefix: { kind: 'word', since: 1, required: true, description: "What the token's text begins with." },
+  /** Prefix of the token's text. */
+  prefix: { kind: 'word', since: 1, required: true, description: "Prefix of the token's text." },
   /** SHA-256 or HMAC-SHA-256 of the token, 64 lower-case hexadecimal digits. */
   digest: {
     kind: 'word',
@@ -75,7 +75,7 @@ export const FIELDS = {
   },
   /** Which pepper the digest depends on. Absent: none. */
   pepperId: { kind: 'word', since: 1, description: 'Which pepper the digest depends on. Absent: none.' },
-  /** What people call the token. */
+  /** Name of the token for people. */
   name: {
     kind: 'text',
     since: 1,
@@ -84,9 +84,9 @@ export const FIELDS = {
     min: 1,
     max: 200,
     audited: true,
-    description: 'What people call the token.',
+    description: 'Name of the token for people.',
   },
-  /** What the token is for. */
+  /** Purpose of the token. */
   description: {
     kind: 'text',
     since: 1,
@@ -94,7 +94,7 @@ export const FIELDS = {
     min: 0,
     max: 1000,
     audited: true,
-    description: 'What the token is for.',
+    description: 'Purpose of the token.',
   },
   /** The tenant that the token belongs to. Absent: good for every tenant. */
   tenantId: {
@@ -133,13 +133,13 @@ export const FIELDS = {
     audited: true,
     description: 'True: the token carries whatever its owner may do now, in place of scopes of its own.',
   },
-  /** What data the token may touch, by dimension. An absent dimension is unrestricted, an empty list is nothing. */
+  /** Data that the token may reach, by dimension. An absent dimension is unrestricted; an empty list allows nothing. */
   resources: {
     kind: 'resources',
     since: 1,
     set: 'create and update',
     audited: true,
-    description: 'What data the token may touch, by dimension. An absent dimension is unrestricted, an empty list is nothing.',
+    description: 'Data that the token may reach, by dimension. An absent dimension is unrestricted; an empty list allows nothing.',
   },
   /** Addresses and CIDR ranges that the token works from. Absent: from anywhere. Empty: from nowhere. */
   allowedIps: {

@@ -6,7 +6,7 @@ import type { Register } from './register.js'
 /** The scope names of the registered instance, or any string where none is registered. */
 export type ScopeName = Register extends { tokens: { readonly catalogue: { readonly [Name in infer S]: string } } } ? S & string : string
 
-/** What the caller knows of the request that presents a token. */
+/** The request that presents a token, as far as the caller knows it. */
 export type VerifyContext = {
   /** The client's address, for tokens that are limited to addresses, last use and audit. */
   readonly ip?: string | undefined
@@ -31,7 +31,7 @@ export type RateState = {
 
 /** Who a valid token speaks for. */
 export interface Principal<S extends string = string> {
-  /** What it was made from: an API token, a signed token, a session of the host's, or another issuer's token. */
+  /** The credential that it was made from: an API token, a signed token, a session of the host's, or another issuer's token. */
   readonly kind: 'token' | 'signed' | 'session' | 'foreign'
   /** Absent for sessions. */
   readonly tokenId?: string
@@ -58,7 +58,7 @@ export type Verification<S extends string = string> =
     }
   | { readonly ok: false; readonly code: RefusalCode; readonly retryAfterSeconds?: number; readonly rates?: readonly RateState[] }
 
-/** What `introspect` answers. */
+/** Result of `introspect`. */
 export type Introspection =
   | { readonly active: false; readonly record?: undefined; readonly scopes?: undefined; readonly resources?: undefined }
   | {

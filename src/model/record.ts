@@ -7,7 +7,7 @@ export const STATUSES = ['revoked', 'inactive', 'pending', 'expired', 'active'] 
 /** The status at an instant, derived: revoked, inactive, pending (`now < notBefore`), expired (`now >= expiresAt`), active. */
 export type TokenStatus = (typeof STATUSES)[number]
 
-/** What made a token end. */
+/** The kind of change that ended a token. */
 export type RevokedCode = 'manual' | 'bulk' | 'rotated' | 'pruned' | 'leaked' | 'reused'
 
 /** How far an actor reaches: its own tokens, all of a tenant's, or every tenant's. */
@@ -19,10 +19,10 @@ export type InstantInput = Date | number | string
 /** A duration as callers may give it: a number of seconds, or text with a unit, such as `'30s'`, `'15m'`, `'12h'`, `'90d'` or `'2w'`. */
 export type Duration = number | `${number}${'s' | 'm' | 'h' | 'd' | 'w'}`
 
-/** What may stand among a token's scopes: a scope of the catalogue, a wildcard, a group. */
+/** An entry of a token's scopes: a scope of the catalogue, a wildcard, or a group. */
 export type GrantInput<S extends string = string> = S | `${string}:*` | '*' | `@${string}`
 
-/** What a kind of field is where it is stored. */
+/** The stored type of each kind of field. */
 type StoredKinds = {
   id: string
   word: string
@@ -37,10 +37,10 @@ type StoredKinds = {
   flag: true
 }
 
-/** What a kind of field is in a record. */
+/** The type of each kind of field in a record. */
 type RecordKinds = Omit<StoredKinds, 'instant'> & { instant: Date }
 
-/** What a kind of field is in an input. */
+/** The type of each kind of field in an input. */
 type InputKinds<S extends string> = Omit<StoredKinds, 'instant' | 'duration' | 'grants'> & {
   instant: InstantInput
   duration: Duration
@@ -84,7 +84,7 @@ export type TokenRecord = Shown<
   } & Sometimes<RecordKinds, { secret: true }>
 >
 
-/** What inputs call a field. */
+/** The name of a field in inputs. */
 type InputName<K, F> = F extends { input: infer Name extends string } ? Name : K
 
 type Settable<K extends keyof Fields, By> = Fields[K] extends { set: By } ? InputName<K, Fields[K]> : never
@@ -104,12 +104,12 @@ type MayCreate<S extends string> = {
     | undefined
 }
 
-/** What a token may do: scopes of its own, or whatever its owner may do now. */
+/** The permissions of a token: scopes of its own, or whatever its owner may do now. */
 export type GrantsInput<S extends string = string> =
   | { readonly scopes: readonly GrantInput<S>[]; readonly inherit?: undefined }
   | { readonly inherit: true; readonly scopes?: undefined }
 
-/** What `create` takes. */
+/** Input of `create`. */
 export type CreateInput<S extends string = string> = Shown<
   MustCreate<S> &
     MayCreate<S> & {
@@ -128,7 +128,7 @@ type MayUpdate<S extends string> = {
     | undefined
 }
 
-/** What `update` takes. Left out: unchanged. `null`: removed. */
+/** Input of `update`. A field that is left out stays unchanged; `null` removes it. */
 export type UpdateInput<S extends string = string> = Shown<
   MayUpdate<S> & {
     /** How long the token lives from now, in place of `expiresAt`. */
@@ -139,7 +139,7 @@ export type UpdateInput<S extends string = string> = Shown<
 /** A new token: `token` is shown here once and never again. */
 export type Minted = { readonly token: string; readonly record: TokenRecord; readonly replayed?: undefined }
 
-/** What a retry under a known idempotency key gets: the first answer's record as it is now. The token string is not kept anywhere. */
+/** Result of a retry under a known idempotency key: the current record of the first answer. The token string is not kept anywhere. */
 export type Replayed = { readonly token?: undefined; readonly record: TokenRecord; readonly replayed: true }
 
 /** One page, and where the next one starts. */

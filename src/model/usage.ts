@@ -1,7 +1,7 @@
 /** How long a text of a use may be; longer ones are cut. */
 export const MAX_USE_TEXT = 200
 
-/** What endpoints and addresses beyond the bounds are counted under. */
+/** The name under which endpoints and addresses beyond the bounds are counted. */
 export const OTHER_USES = '(other)'
 
 /** Uses counted since the last flush. A batch with the same `nodeId` and a `seq` not above one already recorded is ignored, whole. */
@@ -45,7 +45,7 @@ export type UsageRows = {
   readonly addresses: readonly UsageAddress[]
 }
 
-/** What `usage` reports. */
+/** Result of `usage`. */
 export type UsageReport = {
   readonly tokenId: string
   /** Allowed uses in the asked range. */
@@ -67,7 +67,7 @@ export type UsageReport = {
   readonly addresses: readonly { readonly ip: string; readonly count: number; readonly lastAt: Date }[]
 }
 
-/** What `usageOf` reports of one token: uses that were allowed and refused, in even steps of time. */
+/** One token's entry in the result of `usageOf`: allowed and refused uses in even steps of time. */
 export type UsageSummary = {
   readonly tokenId: string
   /** Allowed uses in the asked range. */

@@ -11,11 +11,11 @@ export type Catalogue = {
   /** Every scope, in the order of the options. */
   readonly names: readonly string[]
   /**
-   * What a token with these grants may do now: plain names in the order given, wildcards and groups in the order of the catalogue, then what
+   * Expands the current permissions of a token with these grants: plain names in the order given, wildcards and groups in the order of the catalogue, then what
    * those imply. A name that does not exist (any more) gives nothing. Equal grants get the same object.
    */
   resolve(grants: readonly string[]): ScopeSet
-  /** What stands in both sets, in the order of the first. */
+  /** The intersection of two sets, in the order of the first. */
   intersect(a: ScopeSet, b: ScopeSet): ScopeSet
   /** Why this cannot be given to a token, for people; `undefined` when it can. */
   whyNotGrantable(grant: unknown): string | undefined
@@ -29,7 +29,7 @@ export type Catalogue = {
   grantable(actorGrants: readonly string[], wanted: readonly string[], kept: readonly string[]): string | undefined
 }
 
-/** What `compileCatalogue` reads: the options of the same names. */
+/** Input of `compileCatalogue`: the options of the same names. */
 export type CatalogueOptions = {
   readonly scopes: unknown
   readonly groups?: unknown

@@ -1,4 +1,4 @@
-/** What the options say about scopes, checked. Maps and lists, so that a scope may be called `constructor` or `__proto__`. */
+/** The scope options, checked. Maps and lists allow a scope to be named `constructor` or `__proto__`. */
 export type Definitions = {
   /** In the order of the options. */
   readonly names: readonly string[]

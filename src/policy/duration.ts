@@ -13,7 +13,7 @@ const UNITS: ReadonlyMap<string, number> = new Map([
 ])
 const TEXT = /^(\d{1,10})([smhdw])$/
 
-/** What a duration must lie within, in seconds, both ends included. */
+/** Bounds of a duration in seconds, both ends included. */
 export type DurationLimits = {
   /** @default 1 */
   readonly min?: number

@@ -2,7 +2,7 @@ import type { Definitions } from './definitions.js'
 import { covers, isGroupReference, isWildcard } from './scope.js'
 import { type ScopeSet, scopeSet } from './scope-set.js'
 
-/** What grants mean now: plain names in the order given, what wildcards and groups cover in the order of the catalogue, then what is implied. */
+/** Expands grants: plain names in the order given, then what wildcards and groups cover in the order of the catalogue, then implied scopes. */
 export function expand(definitions: Definitions, grants: readonly string[]): ScopeSet {
   const names = new Set<string>()
   for (const grant of grants) {

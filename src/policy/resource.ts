@@ -5,7 +5,7 @@ import { quote } from './quote.js'
 import { reading } from './reading.js'
 import { HOLDS_TOKEN } from './shape.js'
 
-/** What a route asks about: one value or several in each dimension. */
+/** The data that a route touches: one value or several in each dimension. */
 export type AskedResources = { readonly [dimension: string]: string | readonly string[] }
 
 /** Starts with a letter, so `__proto__` is none. */

@@ -19,7 +19,7 @@ export function scopeSet(names: readonly string[]): ScopeSet {
 /** Sets are shared between tokens with the same scopes, so most pairs are met again. Held no longer than the sets themselves. */
 const intersections: WeakMap<ScopeSet, WeakMap<ScopeSet, ScopeSet>> = new WeakMap()
 
-/** What stands in both sets, in the order of the first. */
+/** The intersection of two sets, in the order of the first. */
 export function intersect(a: ScopeSet, b: ScopeSet): ScopeSet {
   if (a === b) return a
   const known = intersections.get(a) ?? new WeakMap<ScopeSet, ScopeSet>()

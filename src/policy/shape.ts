@@ -8,7 +8,7 @@ import { closest } from './suggest.js'
 const MAX_ISSUES = 20
 const MAX_KEY = 64
 
-/** What the library's own readers call what zod calls by the names of types. */
+/** Readable names for zod's type names. */
 const NAMES: ReadonlyMap<string, string> = new Map([
   ['string', 'a string'],
   ['number', 'a number'],
@@ -32,7 +32,7 @@ function meant(key: string, schema: z.ZodType): string {
   return name === undefined ? '' : `; did you mean ${JSON.stringify(name)}?`
 }
 
-/** What a schema without a message of its own has to say. */
+/** The message for a schema that has none of its own. */
 function explain(issue: z.core.$ZodRawIssue): string | undefined {
   if (issue.code === 'invalid_type') return `must be ${NAMES.get(issue.expected) ?? issue.expected}`
   if (issue.code === 'too_small')
@@ -111,13 +111,13 @@ function refuseSpecialKeys(input: unknown): void {
 
 const CONTROL = /\p{Cc}/u
 /**
- * What shows as nothing, or turns the text around it: two names that differ would look alike (Unicode TR 36 §2.3, §3.1). A joiner behind
+ * Characters that are invisible or reorder the text around them: two names that differ would look alike (Unicode TR 36 §2.3, §3.1). A joiner behind
  * a letter outside of ASCII belongs to a script or to an emoji.
  */
 const INVISIBLE = /[\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]|(?:^|\p{ASCII})[\u200c\u200d]/u
 const LONE_SURROGATE = /\p{Surrogate}/u
 
-/** What is said of a text that holds a token; it is not repeated. */
+/** The message for a text that holds a token. The text is not repeated. */
 export const HOLDS_TOKEN = 'looks like a token, which is kept nowhere: give its id or its hint'
 
 /** Text that every store keeps byte for byte, and that people see as it is: no control or invisible characters, no half of a surrogate pair, no token. */

@@ -3,7 +3,7 @@ import type { MaybePromise } from '../model/json.js'
 import type { Principal, RateState } from '../model/principal.js'
 import type { Duration } from '../model/record.js'
 
-/** What a limiter answers: the shape of rate-limiter-flexible's `RateLimiterRes`. */
+/** Answer of a limiter, in the shape of rate-limiter-flexible's `RateLimiterRes`. */
 export type LimiterAnswer = {
   readonly remainingPoints: number
   /** Until the window ends; -1 where it never does. */
@@ -12,7 +12,7 @@ export type LimiterAnswer = {
 }
 
 /**
- * What counts: a limiter of rate-limiter-flexible, or anything of its shape.
+ * The counter: a limiter of rate-limiter-flexible, or anything of its shape.
  *
  * One that answers without a promise keeps verification synchronous.
  */
@@ -52,7 +52,7 @@ export type RateLimit = {
 export type RateLimitOptions = {
   /** Asked in this order, so the narrowest first: a use that one refuses spends nothing of those behind it, and those before get it back. */
   readonly limits: readonly RateLimit[]
-  /** What a limiter that fails, hangs or answers nonsense means: `refuse` with 503, for nothing was decided, or `allow` uncounted. */
+  /** How to treat a limiter that fails, hangs or answers nonsense: `refuse` with 503, since nothing was decided, or `allow` without counting. */
   readonly onFailure: 'refuse' | 'allow'
 }
 

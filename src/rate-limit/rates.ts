@@ -10,7 +10,7 @@ import { takeByLimiter, takeByPeriod, takeByPoints } from './take.js'
 /** When to ask again where uses never come back by themselves. */
 export const NEVER_SECONDS = 86_400
 
-/** What the limits say of one use: where they stand after it and, when it is refused, the one that refuses. */
+/** Result of the limits for one use: where they stand after it and, if it is refused, the limit that refuses. */
 export type Rated = { readonly states: readonly RateState[]; readonly refusedBy?: RateState }
 
 /** Names what a limit counts a use under; `undefined` where the limit does not concern it. */

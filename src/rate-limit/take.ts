@@ -8,7 +8,7 @@ import type { ReadLimit, ReadRefill } from './read-options.js'
 
 /** A count outlives its period by this: a node whose clock is behind must still find it. */
 const OUTLIVES_SECONDS = 3600
-/** What is given back this close to the end of a window could land in the next one, and is not given back. */
+/** Points are not given back this close to the end of a window: they could land in the next one. */
 const WINDOW_END_MS = 100
 
 /** Takes one use by the limiter's own windows and its own `points`, so that its blocks, insurance and other options hold. */

@@ -1,6 +1,6 @@
 import type { TokenFilter } from './port.js'
 
-/** What a filter looks at, in records and in what is made from them. */
+/** The fields that a filter compares, in records and in what is made from them. */
 export type Filtered = {
   readonly id: string
   readonly tenantId?: string | undefined

@@ -22,7 +22,7 @@ export type CallSite = {
 /**
  * Calls out to a store or a hook that may throw, hang, or reject with anything at all.
  *
- * What comes back is what `read` makes of the answer, or a `StoreUnavailableError`, which the host has heard of. Of latchkey's own errors only
+ * Resolves to what `read` makes of the answer, or a `StoreUnavailableError`, which the host has heard of. Of latchkey's own errors only
  * those that say the same pass unchanged: a refusal out of the depths of a store or a hook must not be taken for a verdict about the token.
  *
  * @throws StoreUnavailableError `store_unavailable`

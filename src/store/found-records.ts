@@ -3,7 +3,7 @@ import type { StoredToken } from '../model/record.js'
 import { readStored } from './read-stored.js'
 
 /**
- * What a store found of the ids that it was asked for.
+ * Records that a store found for the ids that it was asked for.
  *
  * A record that cannot be read is a fault for whoever asks for that one: reads of many tokens share a call, and one corrupt row must not
  * refuse them all.

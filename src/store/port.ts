@@ -138,7 +138,7 @@ export type CommitResult =
   | { readonly ok: false; readonly conflict: string; readonly exceeded?: undefined }
   | { readonly ok: false; readonly exceeded: number; readonly conflict?: undefined }
 
-/** What a bulk revocation writes into each token, which also gets `version + 1` and `updatedAt = revokedAt`. */
+/** The fields that a bulk revocation writes into each token, which also gets `version + 1` and `updatedAt = revokedAt`. */
 export type RevocationStamp = {
   readonly revokedAt: number
   readonly revokedBy: string
@@ -148,7 +148,7 @@ export type RevocationStamp = {
   readonly bulkId: string
 }
 
-/** What a bulk revocation did: how many tokens it ended, and the events that it wrote, one for each tenant that it touched. */
+/** Result of a bulk revocation: how many tokens it ended, and the events that it wrote, one for each tenant that it touched. */
 export type BulkResult = { readonly count: number; readonly events: readonly StoredEvent[] }
 
 /** A page of the change feed. */
@@ -159,7 +159,7 @@ export type FeedPage = {
   readonly ids: readonly string[]
   /** Owners whose permissions changed since. */
   readonly owners: readonly OwnerChange[]
-  /** What bulk revocations touched since: every token that one of them touched matches its filter. Wider than need be is allowed. */
+  /** Filters of the bulk revocations since then. Every token that one of them touched matches its filter; a filter may be wider than necessary. */
   readonly bulk: readonly TokenFilter[]
   /** Anything may have changed: the history behind `after` is gone, or is not known. */
   readonly everything: boolean
@@ -172,7 +172,7 @@ export type NodeLease = { readonly nodeId: string; readonly cursor: string; read
 
 /** The port that a store implements. */
 export interface TokenStore {
-  /** What messages call this store: `sqlite`, `postgres`. */
+  /** The name of this store in messages: `sqlite`, `postgres`. */
   readonly name: string
   /** About how many rows a usage batch may have. Few where the store works on the caller's own thread, which each batch holds up. @default 500 */
   readonly usageRows?: number

@@ -1,7 +1,7 @@
 import type { ListedEvent, StoredEvent } from '../model/event.js'
 import type { BulkResult, ConsumerState, EventQuery, FeedPage, OwnerChange, TokenFilter } from './port.js'
 
-/** What a bulk revocation answered, or `undefined` where it makes no sense. What an event says beside tenant and count is what it was told to say. */
+/** Reads the answer to a bulk revocation; `undefined` if it makes no sense. */
 export function readBulkResult(answer: unknown, template: StoredEvent): BulkResult | undefined {
   const { count, events } = Object(answer) as { readonly count?: unknown; readonly events?: unknown }
   if (!isCount(count) || !Array.isArray(events)) return undefined

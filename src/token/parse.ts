@@ -9,7 +9,7 @@ export const SECRET_LENGTH = 43
 /** A prefix is at most this long. */
 export const MAX_PREFIX_LENGTH = 24
 
-/** What follows the prefix: `_id_secret` and the checksum. */
+/** The part after the prefix: `_id_secret` and the checksum. */
 const TAIL_LENGTH: number = 1 + ID_LENGTH + 1 + SECRET_LENGTH + CHECKSUM_LENGTH
 const UNDERSCORE = 95
 

@@ -9,7 +9,7 @@ import { checkHandout } from './lib/handout.js'
 /**
  * Ends a deactivation. A token that is not inactive is answered as it is.
  *
- * What the token can do is handed out anew, so whoever could not create it cannot wake it either.
+ * The token's permissions are handed out anew, so whoever could not create it cannot activate it either.
  *
  * @throws NotFoundError `not_found`
  * @throws GrantDeniedError `grant_denied`, when the token can do more than the actor may hand out

@@ -16,7 +16,7 @@ const MAX_TRIES = 5
 /** Everything about a new token but its id and secret. */
 type Draft = Omit<StoredToken, 'id' | 'digest' | 'pepperId' | 'requestHash'>
 
-/** What `create` was given, read. */
+/** Parsed input of `create`. */
 type Given = { readonly [name: string]: unknown; readonly idempotencyKey?: string }
 
 /**

@@ -46,7 +46,7 @@ const page = {
   after: cursorShape.meta({ description: 'With order=oldest, another name of cursor.' }),
 }
 
-/** What `events` accepts. */
+/** Input schema of `events`. */
 export const eventsShape: z.ZodType<Given> = z.strictObject({
   tokenId: word.meta({ description: 'About this token only; it may be gone.' }).optional(),
   tenantId: word.meta({ description: 'Of this tenant only.' }).optional(),

@@ -2,7 +2,7 @@ import type { Context } from '../verify/context.js'
 import type { ReadActor } from './lib/actor.js'
 
 /**
- * What an actor may put among a token's scopes: scopes, groups, the wildcard of each first word, and `*` where the options allow it.
+ * Scopes that an actor may give to a token: scopes, groups, the wildcard of each first word, and `*` where the options allow it.
  *
  * Asks nothing but the actor. It tells what to offer; whether a creation or an edit is allowed is decided there.
  */

@@ -48,7 +48,7 @@ export const cursorShape: z.ZodType<string | undefined> = word
   .meta({ description: 'The `nextCursor` of the page before, with the same filters.' })
   .optional()
 
-/** What `list` accepts. */
+/** Input schema of `list`. */
 export const listShape: z.ZodType<Given> = z.strictObject({
   tenantId: word.meta({ description: 'Of this tenant only.' }).optional(),
   ownerId: word.meta({ description: 'Of this owner only.' }).optional(),

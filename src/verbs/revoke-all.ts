@@ -19,7 +19,7 @@ type Given = {
   waitForNodes?: boolean | undefined
 }
 
-/** What `revokeAll` accepts. */
+/** Input schema of `revokeAll`. */
 export const revokeAllShape: z.ZodType<Given> = z
   .strictObject({
     tenantId: text(1, 200).meta({ description: 'Of this tenant.' }).optional(),

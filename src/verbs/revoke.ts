@@ -9,7 +9,7 @@ import { changeToken, withChanges } from './lib/change.js'
 
 type Given = { reason?: string | undefined; waitForNodes?: boolean | undefined }
 
-/** What says why tokens are revoked, and how long to wait. */
+/** Fields that state why tokens are revoked and how long to wait. */
 export const revocationFields: { readonly [Name in keyof Given]-?: z.ZodType<Given[Name]> } = {
   reason: text(1, 500).meta({ description: 'Kept with the token and in the audit.' }).optional(),
   waitForNodes: z
@@ -18,7 +18,7 @@ export const revocationFields: { readonly [Name in keyof Given]-?: z.ZodType<Giv
     .optional(),
 }
 
-/** What `revoke` accepts. */
+/** Input schema of `revoke`. */
 export const revokeShape: z.ZodType<Given> = z.strictObject(revocationFields).meta({ id: 'RevokeToken' })
 
 /**

@@ -27,7 +27,7 @@ export const overlapSchema: z.ZodType<number> = durationSchema({ min: 0, max: MA
   description: 'How long the old token goes on beside the new one. 0, the default, ends it at once.',
 })
 
-/** What `rotate` accepts. */
+/** Input schema of `rotate`. */
 export const rotateShape: z.ZodType<Given> = z
   .strictObject({
     overlap: overlapSchema.optional(),

@@ -16,14 +16,14 @@ const MAX_BUCKETS = 10_000
 
 type Given = { from?: number | undefined; to?: number | undefined }
 
-/** What `usage` accepts. */
+/** Input schema of `usage`. */
 export const usageShape: z.ZodType<Given> = z.strictObject({
   from: instantSchema.meta({ description: `From here on; ${DEFAULT_DAYS} days before the end when left out.` }).optional(),
   to: instantSchema.meta({ description: 'Up to here, exclusive; now when left out.' }).optional(),
 })
 
 /**
- * What a token was used for: counts by hour and endpoint, outcomes, addresses. Includes what this process has counted so far.
+ * Reports a token's usage: counts by hour and endpoint, outcomes, addresses. Includes what this process has counted so far.
  *
  * Without a range, of the last 30 days. What would be too much for one answer is refused, with a range that is short enough to ask for.
  *

@@ -16,7 +16,7 @@ import type { GuardedStore } from '../store/guarded-store.js'
 import type { Report } from '../store/reporter.js'
 import type { SignalOf } from './principal.js'
 
-/** What the verbs work with: one per instance. */
+/** Context of the verbs, one per instance. */
 export type Context = {
   readonly settings: Settings
   readonly store: GuardedStore

@@ -2,7 +2,7 @@ import type { Owned } from '../cache/owners.js'
 import type { Resources } from '../model/json.js'
 import type { Catalogue, ScopeSet } from '../policy/catalogue.js'
 
-/** What a token's own record grants. */
+/** The permissions that a token's own record grants. */
 export type OwnGrants = { readonly scopes: ScopeSet; readonly inherit: boolean }
 
 /** The scopes in force: the token's own cut to its owner's, or its owner's where it inherits them. */

@@ -8,7 +8,7 @@ import type { Context } from './context.js'
 import { intersectResources, scopesInForce } from './permissions.js'
 
 /**
- * What a token of this id may do now, whoever presents it, or why it would be refused. Answers from memory where `decide` would; counts nothing.
+ * Returns the current permissions of the token with this id, whoever presents it, or why it would be refused. Answers from memory where `decide` would; counts nothing.
  *
  * For what was made from a token and must end, and be narrowed, with it.
  *

@@ -1,4 +1,4 @@
-/** What a Node response tells of its end. */
+/** The events of a Node response that mark its end. */
 type ClosingResponse = { readonly closed: boolean; once(event: 'close', listener: () => void): unknown }
 
 /** Calls back when the response is over, sent or given up; at once where the client has left already. */

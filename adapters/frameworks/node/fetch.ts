@@ -13,17 +13,17 @@ export type WholeResponse = {
   readonly body: Buffer
 }
 
-/** What is said to a request that a standard `Request` cannot carry, such as TRACE. */
+/** The answer to a request that a standard `Request` cannot carry, such as TRACE. */
 const UNFIT: WholeResponse = { status: 400, headers: { 'cache-control': 'no-store' }, body: Buffer.alloc(0) }
 
-/** What of a body that nobody reads is taken in, so that the answer reaches the client and the connection can go on. */
+/** How much of an unread body is drained, so that the response reaches the client and the connection can be reused. */
 const MAX_DRAINED_BYTES = 8 * 1024 * 1024
 const MAX_DRAIN_MS = 10_000
 
 /**
  * Answers a Node request by a fetch handler. Never rejects.
  *
- * What is left of the request's body is drained, within bounds: a connection that is closed over unread bytes loses its answer (RFC 9112 §9.6).
+ * The rest of the request's body is drained, within bounds: a connection that is closed over unread bytes loses its answer (RFC 9112 §9.6).
  */
 export async function answerByFetch(incoming: Incoming, url: URL, handle: (request: Request) => Promise<Response>): Promise<WholeResponse> {
   let stop = () => {}
@@ -70,11 +70,11 @@ export function pathIn(target: string): string {
   return target.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '')
 }
 
-/** What `addressOf` reads. */
+/** The parts of a request that `addressOf` reads. */
 export type Target = {
   readonly headers: Incoming['headers']
   readonly protocol: string
-  /** What the framework makes of the host behind a proxy, without a port. */
+  /** The host behind a proxy as the framework reads it, without a port. */
   readonly hostname: string
   /** Path and query. */
   readonly path: string

@@ -20,7 +20,7 @@ export type Arrival = {
   readonly url: URL
   readonly mountPath: string
   readonly ip: string | undefined
-  /** What a body parser before here left, if one did. */
+  /** The body that an earlier body parser left, if one did. */
   readonly parsedBody?: unknown
 }
 

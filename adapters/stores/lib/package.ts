@@ -18,7 +18,7 @@ function isModuleOnly(error: unknown): boolean {
   return /import statement outside a module|unexpected token '?export|must use import to load es module/i.test(error.message)
 }
 
-/** What to tell where the packages of a store do not load; `undefined` for an error that does not come from loading. */
+/** The message if the packages of a store do not load; `undefined` for an error that does not come from loading. */
 export function loadFailure(store: string, packages: string, error: unknown): StoreUnavailableError | undefined {
   if (isMissing(error)) {
     return new StoreUnavailableError(`${store} store: a package that it needs is missing: run "npm install ${packages}"`)

@@ -1,6 +1,6 @@
 import type { FeedPage, OwnerChange, TokenFilter } from '../../../src/store/port.js'
 
-/** What the feed tells: a token or an owner changed, or tokens that match a filter. */
+/** An entry of the feed: a token or an owner changed, or tokens that match a filter. */
 export type FeedEntry = { readonly tokenId: string } | { readonly owner: OwnerChange } | { readonly bulk: TokenFilter }
 
 /** The change feed: positions count up from 0, of which the newest `history` entries are kept. */

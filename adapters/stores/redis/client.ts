@@ -27,7 +27,7 @@ export type NodeRedisClient = {
   withTypeMapping?(mapping: Record<never, never>): object
 }
 
-/** What `redisStore({ client })` takes. */
+/** The clients that `redisStore({ client })` takes. */
 export type RedisClient = IoredisClient | NodeRedisClient
 
 /** A Lua script and the name that Redis caches it under. */

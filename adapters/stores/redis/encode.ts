@@ -48,7 +48,7 @@ export function decodeEvent(body: unknown): StoredEvent {
 /** Longer filters name thousands of tokens or tenants: the feed then says less, and so more than was touched. */
 const LONGEST_FILTER = 16_000
 
-/** What a bulk revocation touched, as an entry of the feed. */
+/** The feed entry of a bulk revocation. */
 export function encodeFilter(filter: TokenFilter): string {
   const text = JSON.stringify(filter)
   if (text.length <= LONGEST_FILTER) return text
@@ -66,7 +66,7 @@ export function decodeEntry<T extends OwnerChange | TokenFilter | ConsumerState>
   return parse(entry)
 }
 
-/** What this store wrote itself. Whether a record is sound is for the caller to check. */
+/** Parses JSON that this store wrote. The caller checks whether a record is sound. */
 function parse<T>(text: unknown): T {
   try {
     return JSON.parse(String(text))

@@ -1,6 +1,6 @@
 import { isErrorLike, isLatchkeyError, type LatchkeyError, StoreUnavailableError } from '../../../src/errors.js'
 
-/** What the first word of a reply, or the code of a socket error, means to whoever runs the server. */
+/** The meaning of a reply's first word, or of a socket error's code, for whoever runs the server. */
 const ADVICE: readonly (readonly [RegExp, string])[] = [
   [/^(NOAUTH|WRONGPASS)|invalid (username-)?password/i, 'the server refused the credentials: check the user and password in the url'],
   [/^NOPERM/, 'the user lacks a permission: it needs EVAL, EVALSHA, INFO and all keys and channels under the key prefix (see the docs)'],

@@ -133,7 +133,7 @@ export async function openNodeRedis({ createClient }: NodeRedis, url: string): P
   return { client, lastError: () => last, close: () => client.destroy() }
 }
 
-/** What to say of the way to a server. Both clients check the certificate of `rediss://` by themselves. */
+/** Judges the connection to a server. Both clients check the certificate of `rediss://` themselves. */
 export async function judgeUrl(url: string): Promise<TransportWarning | undefined> {
   try {
     const { protocol, hostname } = new URL(url)

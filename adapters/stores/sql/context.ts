@@ -2,7 +2,7 @@ import type { Engine } from './engine.js'
 import type { Builder, Quirks } from './quirks.js'
 import type { Names } from './schema/table-names.js'
 
-/** What every verb of a SQL store works with. */
+/** Context of every verb of a SQL store. */
 export type Sql = { readonly builder: Builder; readonly quirks: Quirks; readonly names: Names; readonly engine: Engine }
 
 /** Rows to a statement: SQLite takes 32,766 parameters, the others twice as many. */

@@ -20,7 +20,7 @@ const messages: { readonly [Kind in Fault]: string } = {
   unknown: 'the database failed',
 }
 
-/** What may be told of an error from underneath: its class and code. Its message may quote values, addresses and passwords. */
+/** The parts of a driver's error that may be shown: its class and code. Its message may quote values, addresses and passwords. */
 const cleaned = (error: unknown): Error => {
   const { name, code, errno } = (typeof error === 'object' && error !== null ? error : {}) as {
     readonly name?: unknown
@@ -33,7 +33,7 @@ const cleaned = (error: unknown): Error => {
   return new Error(word.length === 0 ? 'the driver gave no code' : word.join(' '))
 }
 
-/** What latchkey throws for what a driver threw: one class, a message that says what to do, and nothing that was in the query. */
+/** Maps a driver's error to latchkey's: one class, a message that says what to do, and nothing that was in the query. */
 export const unavailable = (store: string, faultOf: (error: unknown) => Fault, error: unknown): LatchkeyError => {
   if (isLatchkeyError(error)) return error
   return new StoreUnavailableError(`${store} store: ${messages[faultOf(error)]}`, cleaned(error))

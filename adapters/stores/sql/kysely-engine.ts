@@ -11,7 +11,7 @@ export type KyselyHandle = {
   withoutPlugins(): KyselyHandle
 }
 
-/** What a dialect adds to the engine. */
+/** Additions of a dialect to the engine. */
 export type KyselyEngineOptions = Pick<Engine, 'find' | 'subscribe'> & {
   close?(): Promise<void>
   /** Looks at a connection before a transaction begins on it, and throws where it does not fit. */

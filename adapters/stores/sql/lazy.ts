@@ -3,13 +3,13 @@ import type { TokenStore } from '../../../src/store/port.js'
 import { loadFailure } from '../lib/package.js'
 import type { OpenStore } from './store.js'
 
-/** What opening a store gives: the verbs, and how to read what its driver throws. */
+/** An opened store: the verbs, and how to read what its driver throws. */
 export type Opened = { readonly store: OpenStore; unavailable(error: unknown): Error }
 
 /** A token store on SQL: it can always be set up on purpose, and be closed. */
 export type SqlStore = TokenStore & { migrate(): MaybePromise<void>; close(): MaybePromise<void> }
 
-/** What `lazyStore` needs to know. */
+/** Input of `lazyStore`. */
 export type Lazy = {
   readonly name: string
   /** For the message when a package is missing: `kysely pg`. */

@@ -7,7 +7,7 @@ import type { TokenRow, Wide } from './schema/token-columns.js'
 /** The builder of queries: it compiles, and runs nothing. */
 export type Builder = Kysely<Tables>
 
-/** What went wrong underneath, as far as it matters to what happens next. */
+/** Kinds of driver faults, as far as they decide what happens next. */
 export type Fault =
   /** A row with this key is there already. */
   | 'duplicate'
@@ -48,7 +48,7 @@ type NameIndex = {
   condition(names: Names, folded: string): Expression<SqlBool>
 }
 
-/** What differs between the dialects. */
+/** Differences between the dialects. */
 export type Quirks = {
   readonly dialect: 'sqlite' | 'postgres' | 'mysql'
   builder(names: Names): Builder
@@ -70,11 +70,11 @@ export type Quirks = {
   placeholder(position: number): string
   /** The value that an insert brought along, in what follows `onClash`. */
   incoming(column: string): string
-  /** What to do with a row whose key is there already. */
+  /** How to treat a row whose key already exists. */
   onClash(keys: readonly string[], assignments: string): string
   /** How a transaction begins. */
   readonly begin: readonly string[]
-  /** What keeps two processes from upgrading the schema at once. */
+  /** The lock that keeps two processes from upgrading the schema at once. */
   migrationLock(names: Names): MigrationLock
   /** After a commit, in its transaction: tells the subscribers. */
   announce?(names: Names): CompiledQuery

@@ -70,7 +70,7 @@ const CANNOT_WRITE: ReadonlySet<Fault> = new Set(['full', 'locked', 'contention'
 /**
  * Writes two tokens into the tables, reads them back and takes them away again, in one transaction that is never committed.
  *
- * What a connection does to values is known by then; this tells what tables, columns and plugins do to them.
+ * The effects of the connection on values are known by then; this finds those of tables, columns and plugins.
  *
  * @throws StoreUnavailableError `store_unavailable`, which names the fields that differ
  */

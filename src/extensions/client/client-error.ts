@@ -21,7 +21,7 @@ export type ClientErrorCode =
   /** The token has an end that rotation does not move. A person has to create a new one before that. */
   | 'token_ending'
 
-/** What a `ClientError` may carry beside its message. */
+/** Details of a `ClientError` beside its message. */
 export type ClientErrorDetails = {
   /** The status that the management API answered. */
   readonly status?: number | undefined

@@ -1,4 +1,4 @@
-/** What the client reads of a token's record. */
+/** The part of a token's record that the client reads. */
 export type RecordPart = {
   readonly id: string
   readonly createdAt?: string

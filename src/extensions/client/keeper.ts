@@ -40,7 +40,7 @@ export function createKeeper(settings: Settings): Keeper {
   let renewal: Renewal | undefined
   /** A successor that could not be saved yet. */
   let unsaved: string | undefined
-  /** What this client replaced last: a storage that still has it is behind. */
+  /** The token that this client replaced last. A storage that still has it is behind. */
   let spent: string | undefined
   let failures = 0
   // Instants of the monotonic clock: wall clocks jump.

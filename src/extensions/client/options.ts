@@ -3,7 +3,7 @@ import type { Duration } from '../../model/record.js'
 import { ClientError } from './client-error.js'
 import { isToken } from './token-text.js'
 
-/** What the holder keeps: the token, and in the middle of a rotation a note that lets the next start finish it. */
+/** The state that the holder keeps: the token and, during a rotation, a note with which the next start finishes it. */
 export type ClientState = {
   readonly token: string
   /** Text that only the client reads. As secret as the token; keep it where there is one, and forget it where there is none. */
@@ -23,7 +23,7 @@ export type ClientStorage = {
 /** The part of `fetch` that the client calls and is. */
 export type Fetch = (input: string | URL | Request, init?: RequestInit) => Promise<Response>
 
-/** What `createClient` takes. */
+/** Options of `createClient`. */
 export type ClientOptions = {
   /** Where the management API is mounted: `https://api.example.com/admin/tokens`. */
   readonly manage: string | URL

@@ -11,7 +11,7 @@ export function idOf(token: string): string {
   return FORM.exec(token)?.[2] ?? ''
 }
 
-/** What a token begins with. */
+/** The form of a token's beginning. */
 export function prefixOf(token: string): string {
   return FORM.exec(token)?.[1] ?? ''
 }

@@ -10,13 +10,13 @@ export type SigningKey = {
   /** Named in each token's header. */
   readonly kid: string
   readonly alg: SigningAlgorithm
-  /** What `jwks` publishes: without a private part. */
+  /** The part that `jwks` publishes, without the private key. */
   readonly publicJwk: Jwk
   /** Signs the bytes: raw `r` and `s` for ES256 (RFC 7518 §3.4), the 64 bytes of Ed25519 for EdDSA. */
   readonly sign: WebCryptoKey | ((bytes: Uint8Array) => Promise<Uint8Array> | Uint8Array)
 }
 
-/** What `signingKey` takes: a private JWK, or the public one with a function that signs, as a key management service does. */
+/** Input of `signingKey`: a private JWK, or the public one with a function that signs, as a key management service does. */
 export type SigningKeyInput =
   | { readonly jwk: Jwk; readonly kid?: string }
   | { readonly publicJwk: Jwk; readonly sign: (bytes: Uint8Array) => Promise<Uint8Array> | Uint8Array; readonly kid?: string }

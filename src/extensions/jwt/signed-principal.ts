@@ -4,7 +4,7 @@ import type { Principal } from '../../model/principal.js'
 import { resourcesAllow } from '../../policy/resource.js'
 import { startTimer } from '../../store/timer.js'
 
-/** What a verified token says of its holder. */
+/** The holder of a verified token, as the token states it. */
 export type Identity = {
   /** The API token that it was made from, or the subject of a foreign token. */
   readonly tokenId: string

@@ -29,7 +29,7 @@ const ALGORITHMS = ['ES256', 'ES384', 'ES512', 'EdDSA', 'RS256', 'RS384', 'RS512
 /** Where the keys of an issuer are: at hand, at an address, or found by its metadata. */
 export type KeysInput = JwkSet | { readonly url: string } | 'discover'
 
-/** What every verifier of signed tokens is told. */
+/** Options that every verifier of signed tokens shares. */
 export type VerifierOptions = FaultOptions & {
   /** Compared with `iss`, character by character. */
   readonly issuer: string
@@ -38,7 +38,7 @@ export type VerifierOptions = FaultOptions & {
   readonly keys: KeysInput
   /** The longest life of a token that is accepted, from `iat` to `exp`. @default '1h' for `verifySigned`, '1d' for `foreignTokens` */
   readonly maxLifetime?: Duration
-  /** What clocks may differ by, at most a minute. @default '5s' */
+  /** Tolerance for clock skew, at most a minute. @default '5s' */
   readonly clockTolerance?: Duration
   /** @default the platform's */
   readonly fetch?: Fetch
@@ -101,7 +101,7 @@ type Rules = {
   readonly types: readonly string[]
   readonly maxLifetime: number
   readonly identify: (claims: Claims) => Identity | null
-  /** What the API token that it was made from may do now, after everything about the token itself holds. */
+  /** Returns the current permissions of the API token that it was made from. Called last. */
   readonly parent: ((identity: Identity) => MaybePromise<Standing>) | undefined
   /** Who is told of faults already; absent: a reporter of the verifier's own. */
   readonly report: Report | undefined
@@ -194,7 +194,7 @@ function createVerifier(kind: 'signed' | 'foreign', options: Checked, rules: Rul
   return verifier
 }
 
-/** What is left of a signed token where its parent can do less by now. */
+/** Narrows a signed token to what its parent can still do. */
 function narrowedBy(identity: Identity, parent: Extract<Standing, { code?: undefined }>): Identity {
   return {
     ...identity,

@@ -22,7 +22,7 @@ const headerName = z
 
 /** How `leakReports` is set up. The defaults are GitHub's; GitLab, PyPI and others use the same scheme under other names. */
 export type LeakReportOptions = {
-  /** What to do with a token that is ours: one for all, or one for each find. @default 'revoke' */
+  /** The action for a token that is ours: one for all finds, or a function of each find. @default 'revoke' */
   readonly action?: LeakAction | ((find: { readonly type: string; readonly url: string; readonly source: string }) => LeakAction)
   /** Where the sender publishes its keys. @default GITHUB_KEYS_URL */
   readonly keysUrl?: string

@@ -68,7 +68,7 @@ export const tokenCounts: z.ZodType = z
   .strictObject({ total: upTo, active: upTo, expiring: upTo, rotationDue: upTo, unused: upTo.optional() })
   .meta({ id: 'TokenCounts', description: 'All, active, expiring within seven days, due for rotation, unused for 90 days.' })
 
-/** What happened to a token. */
+/** An audit event of a token. */
 export const auditEvent: z.ZodType = z
   .strictObject({
     id: z.string(),
@@ -94,7 +94,7 @@ export const eventPage: z.ZodType = z
   .strictObject({ items: z.array(auditEvent), nextCursor: z.string().optional() })
   .meta({ id: 'EventPage', description: 'Without `nextCursor` there is no more for now.' })
 
-/** What a token was used for. */
+/** Usage of a token. */
 export const usageReport: z.ZodType = z
   .strictObject({
     tokenId: id,
@@ -146,7 +146,7 @@ export const me: z.ZodType = z
 /** How many tokens a bulk revocation ended. */
 export const revokedCount: z.ZodType = z.strictObject({ count }).meta({ id: 'RevokedCount' })
 
-/** What can be granted here. */
+/** Scopes and groups that can be granted. */
 export const scopeList: z.ZodType = z
   .strictObject({
     items: z.array(z.strictObject({ name: z.string(), description: z.string() })),

@@ -2,7 +2,7 @@ import type { TokenStore } from '../../store/port.js'
 import { pause } from '../pause.js'
 import { interceptStore, type StoreCall, type StoreMethod } from './intercept.js'
 
-/** What goes wrong with one call. */
+/** The fault of one call. */
 export type Fault =
   /** The call reaches the store late. */
   | { readonly do: 'delay'; readonly milliseconds: number }
@@ -42,7 +42,7 @@ export type FaultyStore = TokenStore & {
   behave(plan?: FaultPlan): void
 }
 
-/** What drivers have been seen to reject with, and what breaks code that expects an `Error`. */
+/** Values that drivers have been seen to reject with. They break code that expects an `Error`. */
 export const AWKWARD_ERRORS: readonly unknown[] = [
   new Error('the store is down'),
   undefined,

@@ -104,7 +104,7 @@ export function bulkEvent(prefix: string, { bulkId, revokedBy }: RevocationStamp
   return event(prefix, { action: 'tokens.revoked', actorId: revokedBy, bulkId, ...fields })
 }
 
-/** What the feed says behind a cursor, read to its end. */
+/** The entries of the feed after a cursor, read to its end. */
 export type FeedNews = Pick<FeedPage, 'cursor' | 'ids' | 'owners' | 'bulk' | 'everything'>
 
 /** Everything that the feed says behind a cursor, read to its end. */

@@ -1,7 +1,7 @@
 import type { MaybePromise } from '../../model/json.js'
 import type { TokenStore } from '../../store/port.js'
 
-/** What the suite needs of a test runner; those of vitest, Jest, Mocha, `node:test` and Bun fit. */
+/** The functions of a test runner that the suite needs. Those of vitest, Jest, Mocha, `node:test` and Bun fit. */
 export type ContractRunner = {
   describe(name: string, body: () => void): unknown
   /** `timeout` is in milliseconds, for runners that take it as the third argument. */
@@ -23,7 +23,7 @@ export type StoreSubject = {
 
 /** How to make the stores under test. */
 export type StoreContractOptions = {
-  /** What the suite is called in the report. */
+  /** The name of the suite in the report. */
   readonly name: string
   /** Called once for each case. It need not be empty: every case works under a prefix and with ids of its own. */
   create(): MaybePromise<StoreSubject>
@@ -39,7 +39,7 @@ export type StoreCase = { readonly title: string; run(stage: Stage): MaybePromis
 /** Cases about one part of the port. */
 export type StoreCases = { readonly title: string; readonly cases: readonly StoreCase[] }
 
-/** What a case works with. */
+/** Context of a case. */
 export type Stage = {
   readonly store: TokenStore
   /** The second handle, or the first again. */

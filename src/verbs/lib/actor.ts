@@ -104,7 +104,7 @@ export function reachesAsFarAs(actor: ReadActor, reach: Reach | undefined): bool
   return REACHES.indexOf(reachOf(actor)) >= (asked === -1 ? REACHES.length - 1 : asked)
 }
 
-/** What a token hands out. */
+/** The permissions that a token hands out. */
 export type Grant = {
   readonly tenantId: string | undefined
   readonly ownerId: string | undefined
@@ -112,7 +112,7 @@ export type Grant = {
   readonly resources: Resources | undefined
 }
 
-/** What a change leaves as it was, or narrows: that much is not handed out anew. */
+/** The permissions that a change keeps or narrows. They are not handed out anew. */
 export type Kept = {
   readonly scopes: readonly string[]
   /** Does the token reach no further than before, with no scope that it did not have? */

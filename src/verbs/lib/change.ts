@@ -99,7 +99,7 @@ export async function findVisible(context: Context, id: unknown, actor: ReadActo
   return found
 }
 
-/** What a change makes of a token: the new record and the event, or nothing where there is nothing to do. */
+/** Result of a change: the new record and the event, or nothing if there is nothing to do. */
 export type Step = { readonly record: StoredToken; readonly event: StoredEvent; readonly caps?: readonly TokenCap[] } | undefined
 
 /**

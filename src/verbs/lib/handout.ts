@@ -5,7 +5,7 @@ import type { Context } from '../../verify/context.js'
 import { intersectResources } from '../../verify/permissions.js'
 import { checkGrant, type Kept, publicActor, type ReadActor, SYSTEM } from './actor.js'
 
-/** What of a token decides about handing it out. */
+/** The fields of a token that decide whether it may be handed out. */
 export type HandedOut = Pick<StoredToken, 'tenantId' | 'ownerId' | 'scopes' | 'resources' | 'inherit'>
 
 /**

@@ -14,7 +14,7 @@ const inputNameOf = (name: FieldName, field: Field): string => field.input ?? na
 
 const expiresIn = durationSchema().meta({ description: 'How long the token lives from now, in place of `expiresAt`.' }).optional()
 
-/** What `create` accepts. `scopes` and `inherit` stand for each other, so that neither is required here. */
+/** Input schema of `create`. `scopes` and `inherit` replace each other, so neither is required here. */
 export const createShape: z.ZodType<Input> = z
   .strictObject({
     ...Object.fromEntries(
@@ -28,7 +28,7 @@ export const createShape: z.ZodType<Input> = z
   })
   .meta({ id: 'CreateToken', description: 'A new token. Give either `scopes` or `inherit`.' })
 
-/** What `update` accepts. */
+/** Input schema of `update`. */
 export const updateShape: z.ZodType<Input> = z
   .strictObject({
     ...Object.fromEntries(

@@ -1,5 +1,5 @@
 /**
- * What every script starts with. KEYS[1] is the root of all key names (the part with the hash tag); the scripts derive every other
+ * The start of every script. KEYS[1] is the root of all key names (the part with the hash tag); the scripts derive every other
  * key from it, so that all of them live in one slot of a cluster.
  *
  * Lua's `<` on strings follows the server's locale, `tostring` writes large numbers with an exponent, and cjson turns an empty

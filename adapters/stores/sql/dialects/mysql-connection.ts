@@ -137,7 +137,7 @@ const check = async (connection: MysqlConnection, lease: MysqlLease): Promise<vo
   await known(() => lease.ask('execute', KNOWN_VALUES.sql, KNOWN_VALUES.values, CHECK_TIMEOUT_MS), options)
 }
 
-/** What a pool of our own adds. */
+/** Additions of the store's own pool. */
 type OwnPool = { onConnection(connection: MysqlConnection): void }
 
 /**

@@ -1,6 +1,6 @@
 import { StoreUnavailableError } from '../../../../src/errors.js'
 
-/** What a variable of the session must not be, and what would happen then. */
+/** A forbidden value of a session variable, and what it would cause. */
 type Rule = { readonly refuses: (value: string) => boolean; readonly says: string }
 
 const isolation: Rule = {

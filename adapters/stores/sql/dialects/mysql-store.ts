@@ -12,7 +12,7 @@ import { SET_SESSION } from './mysql-session.js'
 
 type MysqlUrl = { readonly url: string; readonly poolSize: number; readonly warn: (warning: TransportWarning) => void }
 
-/** What to open. */
+/** The source to open. */
 export type MysqlSource = MysqlUrl | { readonly pool: MysqlPool } | { readonly kysely: KyselyHandle }
 
 type OwnPool = MysqlPool & {

@@ -28,7 +28,7 @@ export type PostgresPool = {
   readonly options?: { readonly max?: number | undefined }
 }
 
-/** What a query answers: Kysely reads more of it than its rows. */
+/** Result of a query. Kysely reads more of it than its rows. */
 export type PostgresResult = { readonly rows: unknown[] }
 
 /** A connection while it is ours. */

@@ -20,7 +20,7 @@ import { channelOf, postgresQuirks, shortName } from './postgres-quirks.js'
 
 type PostgresUrl = { readonly url: string; readonly poolSize: number; readonly warn: (warning: TransportWarning) => void }
 
-/** What to open. */
+/** The source to open. */
 export type PostgresSource = PostgresUrl | { readonly pool: PostgresPool } | { readonly kysely: KyselyHandle }
 
 type OwnPool = PostgresPool & { end(): Promise<void>; on(event: 'error', listener: () => void): unknown }

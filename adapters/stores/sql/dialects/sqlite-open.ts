@@ -90,5 +90,5 @@ export const openSqlite = async (path: string, driver?: SqliteDriver): Promise<S
   return handle
 }
 
-/** What a file is set to once, when nobody is in the way. */
+/** Settings that a file gets once, when no other process uses it. */
 export const SQLITE_PRAGMAS = ['pragma journal_mode = wal', 'pragma synchronous = full'] as const

@@ -32,7 +32,7 @@ const numbers: ReadonlyMap<number, Fault> = new Map([
   [26, 'damaged'],
 ])
 
-/** What the store says of a file that stayed locked. */
+/** The message for a file that stayed locked. */
 export const LOCKED = 'the file was locked by another process'
 
 const faultOf = (error: unknown): Fault => {

@@ -15,7 +15,7 @@ import { type NodeDatabase, type SyncDatabase, sqliteHandle } from './sqlite-han
 import { openSqlite, SQLITE_PRAGMAS, type SqliteDriver } from './sqlite-open.js'
 import { sqliteQuirks } from './sqlite-quirks.js'
 
-/** What to open: a path, or what the host has open. */
+/** The source to open: a path, or a database that the host has open. */
 type SqliteSource =
   | { readonly path: string; readonly driver?: SqliteDriver }
   | { readonly database: SyncDatabase | NodeDatabase | KyselyHandle }

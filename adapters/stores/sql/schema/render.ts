@@ -19,7 +19,7 @@ export type Rendering = {
   readonly partialIndexes: boolean
   /** The beginning of a column, where the length of an index is bounded. */
   shortened?(column: string): string
-  /** What stands at the end of a table, such as an engine. */
+  /** The end of a table's definition, such as an engine. */
   suffix(table: Table): string
   /** Replaces the primary key of a table. */
   primaryKey?(table: Table): { readonly before: readonly string[]; readonly after: readonly string[] } | undefined

@@ -1,7 +1,7 @@
 import type { Generated } from 'kysely'
 import type { TokenRow, Wide } from './token-columns.js'
 
-/** What the database derives from a row: it cannot disagree with the instants. */
+/** Columns that the database derives from a row, so that they cannot disagree with the instants. */
 type TokenState = 'live' | 'inactive' | 'revoked'
 
 /** One audit event; `seq` is its place in the change feed. */
@@ -26,7 +26,7 @@ export type EventRow = {
   bulk_id: string | null
 }
 
-/** What a line of the change feed is about. */
+/** The kinds of entries of the change feed. */
 export type ChangeKind = 'token' | 'owner' | 'bulk'
 
 /** A line of the change feed: `changed_id` names the token or the owner; `detail` is an owner's tenant, or a filter as JSON. */

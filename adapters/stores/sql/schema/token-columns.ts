@@ -1,7 +1,7 @@
 import { FIELD_ROWS, type Field, type FieldKind, type Fields } from '../../../../src/model/fields.js'
 
 /**
- * What a column holds: `word` and `id` are short keys, `key` and `name` are names that somebody else gave (at most 512 and 255 characters
+ * The kinds of columns: `word` and `id` are short keys, `key` and `name` are names that somebody else gave (at most 512 and 255 characters
  * where a server wants a limit for an index), `text` is anything, `int` has 64 bits.
  */
 export type ColumnKind = 'id' | 'word' | 'key' | 'name' | 'text' | 'int'
@@ -9,7 +9,7 @@ export type ColumnKind = 'id' | 'word' | 'key' | 'name' | 'text' | 'int'
 /** An instant or a counter as drivers give it: some give 64-bit integers as strings or bigints. */
 export type Wide = number | string | bigint
 
-/** What a kind of field is in its column: lists and objects are JSON text, true is 1. */
+/** The column type of each kind of field: lists and objects are JSON text, true is 1. */
 type Cells = {
   id: string
   word: string

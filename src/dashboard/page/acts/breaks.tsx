@@ -14,7 +14,7 @@ const HOUR_MS = 3_600_000
 const DAYS = 30
 const MOST = 3
 
-/** What is known to depend on a token. What is not known is said to be unknown, never to be nothing. */
+/** Shows what is known to depend on a token. What is not known is shown as unknown, never as nothing. */
 export function Breaks({ token }: { readonly token: Token }): JSX.Element {
   const { usageCounted } = useWorld()
   return (

@@ -14,7 +14,7 @@ import { type Bar, barsOf, endpointsOf, RANGES, type Range, type Share, startOf 
 
 const MOST_ROWS = 8
 
-/** What a token was used for: over time, by endpoint and by address. */
+/** Usage of a token over time, by endpoint and by address. */
 export function Activity({ id }: { readonly id: string }): JSX.Element {
   const { usageCounted } = useWorld()
   if (usageCounted) return <Counted id={id} />

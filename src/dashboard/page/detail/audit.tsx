@@ -28,7 +28,7 @@ const ICONS: { readonly [action: string]: IconName } = {
   'management.refused': 'lock',
 }
 
-/** What happened to a token: who, when, from where, and what it changed. */
+/** The audit trail of a token: who, when, from where, and what changed. */
 export function Audit({ id }: { readonly id: string }): JSX.Element {
   const first = useLoad(id, (signal) => load(id, undefined, signal))
   const [older, setOlder] = useState<Page<AuditEvent>>({ items: [] })

@@ -16,7 +16,7 @@ import { Ago } from '../ui/time.js'
 
 type Props = { readonly token: Token; readonly place: Place; readonly onChanged: () => void }
 
-/** What a reader must know before anything else. */
+/** Banners that a reader must see first. */
 export function Banners({ token, place, onChanged }: Props): JSX.Element {
   return (
     <div class="banners">

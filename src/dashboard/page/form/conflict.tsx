@@ -19,7 +19,7 @@ type Props = {
   readonly onLeave: () => void
 }
 
-/** What somebody else wrote meanwhile, beside what was written here. Nothing can be saved over a token that was revoked. */
+/** Shows what somebody else wrote meanwhile beside what was written here. Nothing can be saved over a revoked token. */
 export function Conflict({ theirs, mine, busy, problem, onSave, onLeave }: Props): JSX.Element {
   const over = theirs.revokedAt
   return (

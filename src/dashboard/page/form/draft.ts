@@ -3,7 +3,7 @@ import { t } from '../lib/text.js'
 import type { Me, Resources, Scopes, Token } from '../lib/types.js'
 import { entriesOf, isNetwork } from './address.js'
 
-/** What stands in the form. Everything is text until it is sent. */
+/** State of the form. Everything is text until it is sent. */
 export type Draft = {
   readonly name: string
   readonly description: string
@@ -75,10 +75,10 @@ export function draftOf(token: Token): Draft {
   }
 }
 
-/** What is wrong, by field. */
+/** Problems by field. */
 export type Errors = { readonly [field: string]: ComponentChildren }
 
-/** What is wrong before anything is sent; the server finds the rest. */
+/** Finds problems before anything is sent; the server finds the rest. */
 export function check(draft: Draft): { readonly [field: string]: string } {
   const bad = entriesOf(draft.addresses).find((entry) => !isNetwork(entry))
   return {

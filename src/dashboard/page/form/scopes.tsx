@@ -10,7 +10,7 @@ type Props = {
   readonly scopes: Scopes
   readonly me: Me
   readonly chosen: readonly string[]
-  /** What the token has already may stay. */
+  /** Scopes that the token already has may stay. */
   readonly kept: readonly string[]
   readonly error?: ComponentChildren
   readonly onChange: (chosen: readonly string[]) => void

@@ -1,4 +1,4 @@
-/** What the host chose by options. It stands in an attribute of the document, which holds nothing else. */
+/** Options of the host. They are kept in an attribute of the document, which holds nothing else. */
 export type Config = {
   readonly title?: string
   readonly logo?: string

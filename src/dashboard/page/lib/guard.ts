@@ -1,7 +1,7 @@
 /** Says whether what would be lost may be lost. */
 type Ask = () => Promise<boolean>
 
-/** What would be lost now, the innermost last. */
+/** Unsaved inputs, the innermost last. */
 const guards: Ask[] = []
 
 const warn = (event: BeforeUnloadEvent): void => event.preventDefault()

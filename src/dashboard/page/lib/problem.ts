@@ -1,9 +1,9 @@
-/** What kind of thing went wrong, as a person needs to know it. */
+/** The kind of a problem, as a person needs to know it. */
 export type ProblemKind = 'offline' | 'unreachable' | 'limited' | 'store' | 'server' | 'signedOut' | 'forbidden' | 'missing' | 'refused'
 
 const TRANSIENT: ReadonlySet<ProblemKind> = new Set(['offline', 'unreachable', 'limited', 'store', 'server'])
 
-/** What the API refused, or that it could not be reached (`status` 0). */
+/** A refusal of the API, or that it could not be reached (`status` 0). */
 export class Problem extends Error {
   readonly status: number
   readonly code: string

@@ -4,7 +4,7 @@ import { number } from './format.js'
 
 export type Key = TextKey
 
-/** What goes into the blanks of a text. `count` also chooses the form of the plural. */
+/** Values for the placeholders of a text. `count` also chooses the plural form. */
 export type Blanks = { readonly [name: string]: string | number }
 
 const plurals = new Intl.PluralRules(config.language)
@@ -42,5 +42,5 @@ export function textOr(key: string, fallback: string): string {
   return key in texts ? t(key as Key) : (config.texts?.[key] ?? fallback)
 }
 
-/** What a field of a token is called, in the language of the page. */
+/** The name of a token's field in the language of the page. */
 export const fieldName = (field: string): string => textOr(`field.${field}`, field)

@@ -2,7 +2,7 @@ import { useEffect, useState } from 'preact/hooks'
 import { cutTokens } from './cut.js'
 import { mayLeave, stays } from './guard.js'
 
-/** What the page shows. It stands in the address, so that a reload, a bookmark and the back button keep it; never anything secret. */
+/** The current view. It is kept in the address, so that a reload, a bookmark and the back button restore it. Never holds a secret. */
 export type Place = {
   readonly token?: string
   /** Another screen than the list: `audit`. */

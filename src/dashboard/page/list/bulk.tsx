@@ -13,12 +13,12 @@ const AT_ONCE = 4
 
 type Props = {
   readonly tokens: readonly Token[]
-  /** What could not be changed stays selected. */
+  /** Tokens that could not be changed stay selected. */
   readonly onDone: (failed: readonly Token[]) => void
   readonly onClear: () => void
 }
 
-/** What can be done with the tokens that are selected. */
+/** Actions for the selected tokens. */
 export function Bulk({ tokens, onDone, onClear }: Props): JSX.Element {
   const [working, setWorking] = useState<{ done: number; count: number } | undefined>()
   const [revoking, setRevoking] = useState(false)

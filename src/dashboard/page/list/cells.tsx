@@ -49,7 +49,7 @@ export function ClientCell({ token }: { readonly token: Token }): JSX.Element {
   )
 }
 
-/** What the badge leaves open: when, and by whom. */
+/** Details that the badge leaves open: when, and by whom. */
 export function StatusNote({ token }: { readonly token: Token }): JSX.Element | null {
   const now = useNow()
   const standing = standingOf(token, now)

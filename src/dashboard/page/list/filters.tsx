@@ -10,7 +10,7 @@ import { Icon } from '../ui/icons.js'
 import { VIEWS, type View, viewOf } from './query.js'
 
 const STATUSES = ['active', 'inactive', 'pending', 'expired', 'revoked'] as const
-/** What nobody can know where uses are not counted. */
+/** Filters that need usage counts. */
 const USES: ReadonlySet<View> = new Set(['neverUsed', 'unused'])
 
 /** A drop-down where all clients are known, else a field that offers those that are. */

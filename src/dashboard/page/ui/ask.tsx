@@ -30,7 +30,7 @@ export function ask(question: Question): Promise<boolean> {
   return answer
 }
 
-/** What would be lost by leaving a form. */
+/** The unsaved input of a form. */
 export const DISCARD: Question = { title: 'leave.title', text: 'leave.text', yes: 'leave.discard', no: 'leave.keep' }
 
 /** The place of the questions, above everything else. Escape and Enter keep what is there. */

@@ -27,7 +27,7 @@ const PATHS = {
 
 export type IconName = keyof typeof PATHS
 
-/** What points along the line of reading. */
+/** Icons that point in the reading direction. */
 const FLIPPED: ReadonlySet<IconName> = new Set(['back', 'next', 'play'])
 
 /** A picture beside words: it says nothing by itself. */

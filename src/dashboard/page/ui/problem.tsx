@@ -95,7 +95,7 @@ export function problemSentence(problem: Problem): string {
   return config.language.startsWith('en') ? problem.message : textOr(`code.${problem.code}`, t('code.other'))
 }
 
-/** What the server says, which is English. In another language it follows what its code means there. */
+/** The server's message, which is English. In other languages it follows the translated meaning of its code. */
 export function ServerText({ text, code }: { readonly text: string; readonly code: string }): JSX.Element {
   if (config.language.startsWith('en')) return <span>{text}</span>
   return (
@@ -108,7 +108,7 @@ export function ServerText({ text, code }: { readonly text: string; readonly cod
   )
 }
 
-/** What the server says of single fields, to stand beside them. */
+/** The server's messages about single fields, to show beside them. */
 export function fieldErrors(problem: Problem | undefined): { readonly [field: string]: JSX.Element } {
   const fields = Object.entries(problem?.fields ?? {})
   return Object.fromEntries(fields.map(([field, text]) => [field, <ServerText key={field} text={text} code="invalid_input" />]))

@@ -8,7 +8,7 @@ import type { Dice } from '../../random.js'
 /** An owner of tokens. After a bulk revocation of its tokens has begun, new tokens get another owner. */
 export type Owner = { readonly id: string; revoking: boolean }
 
-/** What the clients know of one token: facts that were acknowledged, and attempts that may still come true. */
+/** The clients' knowledge of one token: facts that were acknowledged, and attempts that may still succeed. */
 export type Known = {
   readonly id: string
   readonly token: string
@@ -22,7 +22,7 @@ export type Known = {
   successors: number
 }
 
-/** What 64 clients share while they work. */
+/** State that 64 clients share while they work. */
 export type Ledger = {
   readonly instances: readonly [Latchkey, Latchkey]
   readonly dice: Dice
@@ -112,7 +112,7 @@ export async function revokeAll(ledger: Ledger, tokens: Latchkey): Promise<void>
   if (count > 0) ledger.told['tokens.revoked'] += 1
 }
 
-/** What must hold when all clients are done. */
+/** Checks that must hold when all clients are done. */
 export async function settle(ledger: Ledger): Promise<void> {
   const [tokens, other] = ledger.instances
   let revoked = 0
