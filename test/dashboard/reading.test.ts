@@ -73,13 +73,14 @@ describe.skipIf(skip !== undefined)(`in other languages ${skip ?? ''}`, () => {
       },
       async ({ page, world }) => {
         await expect.poll(() => page.locator('html').getAttribute('dir')).toBe('rtl')
-        await page.getByText('رمز واحد').waitFor()
+        const shown = page.locator('.pager .muted')
+        await expect.poll(() => shown.textContent()).toBe('رمز واحد')
         await world.tokens.system.create({ name: 'b', scopes: [] })
         await page.reload()
-        await page.getByText('رمزان').waitFor()
+        await expect.poll(() => shown.textContent()).toBe('رمزان')
         await world.tokens.system.create({ name: 'c', scopes: [] })
         await page.reload()
-        await expect.poll(() => page.locator('.pager .muted').textContent()).toMatch(/^[٣3] رموز$/)
+        await expect.poll(() => shown.textContent()).toMatch(/^[٣3] رموز$/)
         const [name, box] = await Promise.all(
           [page.locator('a.token-name').first(), page.locator('.card').first()].map((place) => place.boundingBox()),
         )
@@ -116,9 +117,9 @@ describe.skipIf(skip !== undefined)(`in other languages ${skip ?? ''}`, () => {
         await page.reload()
         await page.locator('.audit summary').first().click()
         await page.getByRole('row', { name: 'Bezeichnung ERP ERP 2' }).waitFor()
-        await press(page, 'Edit')
-        await page.getByRole('dialog').getByLabel('Metadata').fill('{"constructor": 1}')
-        await confirm(page, 'Save changes')
+        await press(page, 'Bearbeiten')
+        await page.getByRole('dialog').getByLabel('Metadaten').fill('{"constructor": 1}')
+        await confirm(page, 'Änderungen speichern')
         const error = page.getByRole('dialog').locator('.field .error')
         await error.getByText('Ein Wert wurde nicht angenommen.').waitFor()
         await expect.poll(() => error.locator('[lang="en"]').textContent()).toMatch(/constructor/)
