@@ -58,14 +58,10 @@ describe.skipIf(skip !== undefined)(`the menu of a row ${skip ?? ''}`, () => {
     play({ before: seed }, async ({ page, world }) => {
       await openMenu(page, 'Contractor laptop')
       const items = page.getByRole('menuitem')
-      expect(await items.allTextContents()).toEqual(['Edit', 'Rotate', 'Deactivate', 'Copy id', 'Revoke'])
-      expect(await items.evaluateAll((all) => all.map((item) => item.getAttribute('aria-disabled')))).toEqual([
-        'true',
-        'true',
-        'true',
-        null,
-        'true',
-      ])
+      await expect.poll(() => items.allTextContents()).toEqual(['Edit', 'Rotate', 'Deactivate', 'Copy id', 'Revoke'])
+      await expect
+        .poll(() => items.evaluateAll((all) => all.map((item) => item.getAttribute('aria-disabled'))))
+        .toEqual(['true', 'true', 'true', null, 'true'])
       const before = world.seen.length
       for (const name of ['Edit', 'Deactivate', 'Revoke']) await page.getByRole('menuitem', { name }).click({ force: true })
       expect(await page.getByRole('dialog').count()).toBe(0)
