@@ -116,6 +116,8 @@ describe.skipIf(skip !== undefined)(`leaving ${skip ?? ''}`, () => {
       await expect.poll(() => asksOnReload(page)).toBe(true)
       await leave()
       await confirm(page, 'Keep editing')
+      // Escape would answer the question again while it is still there.
+      await expect.poll(() => page.getByRole('alertdialog').count()).toBe(0)
       await expect.poll(() => page.getByRole('dialog').getByLabel('Name').inputValue()).toBe('Another name')
       await leave()
       await confirm(page, 'Discard')
