@@ -211,6 +211,6 @@ it('of many clients on one file, one rotates and all go on with its token', asyn
     world.advance(86_401)
   }
   expect(errors).toEqual([])
-  expect(await readdir(folder)).toEqual(['token'])
+  await expect.poll(() => readdir(folder)).toEqual(['token'])
   await world.close()
 })
