@@ -54,7 +54,7 @@ describe('the memory store', () => {
     await store.recordUsage(batch({ counts: [{ tokenId: 'gone', bucketAt: 0, endpoint: '', outcome: 'allowed', scope: '', count: 1 }] }))
     expect(await store.usage({ tokenIds: ['gone'] })).toEqual({ counts: [], addresses: [] })
     await store.renewLease({ nodeId: 'old', cursor: '', expiresAt: 1_000 })
-    await store.renewLease({ nodeId: 'new', cursor: '', expiresAt: 10_000_000 })
+    await store.renewLease({ nodeId: 'new', cursor: '', expiresAt: 100_000_000 })
     expect((await store.leases(0)).map(({ nodeId }) => nodeId)).toEqual(['new'])
   })
 
