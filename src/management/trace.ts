@@ -1,4 +1,5 @@
 import { type Code, LatchkeyError } from '../errors.js'
+import { isSession } from '../http/host-principal.js'
 import type { Internals } from '../instance.js'
 import type { Principal } from '../model/principal.js'
 import type { Access, Asking, Caller } from './access.js'
@@ -30,7 +31,9 @@ export function createTrace(inside: Internals, access: Access): (refused: Refuse
     return (asking ?? access.actor(request, caller)).catch(() => undefined)
   }
   async function record(refused: Refused): Promise<void> {
-    const { error, route, caller, principal = caller.principal } = refused
+    const { error, route, caller } = refused
+    // A session is a person's, who is named by the `actor` callback.
+    const principal = refused.principal ?? (isSession(caller.principal) ? undefined : caller.principal)
     if (!(error instanceof LatchkeyError) || !TRACED.has(error.code) || recorded.has(error)) return
     recorded.add(error)
     const { code, field } = error

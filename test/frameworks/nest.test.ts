@@ -3,6 +3,7 @@ import {
   type ArgumentsHost,
   Catch,
   Controller,
+  type DynamicModule,
   type ExceptionFilter,
   Get,
   HttpException,
@@ -10,6 +11,7 @@ import {
   Injectable,
   type ModuleMetadata,
   Param,
+  type Type,
   UseGuards,
 } from '@nestjs/common'
 import { APP_FILTER, APP_GUARD } from '@nestjs/core'
@@ -21,6 +23,7 @@ import { dashboard } from 'latchkey/dashboard'
 import { CurrentPrincipal, LatchkeyGuard, LatchkeyModule, type LatchkeyModuleOptions, RefusedException, RequireScopes } from 'latchkey/nest'
 import { testLatchkey } from 'latchkey/testing'
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { hasSignal } from '../../src/cache/signals.js'
 import { bearer, endpointsOf, kit } from '../support/http/tokens.js'
 
 @Controller('stock')
@@ -98,6 +101,12 @@ async function start(
   return (path, init) => fetch(origin + path, init)
 }
 
+/** A module with one controller. */
+function moduleOf(controller: Type): DynamicModule {
+  class OwnModule {}
+  return { module: OwnModule, controllers: [controller] }
+}
+
 describe.each(['Express', 'Fastify'] as const)('under Nest on %s', (platform) => {
   it('a route behind the guard is for good tokens only, and its principal is a parameter', async () => {
     const { tokens, token } = await kit()
@@ -135,6 +144,23 @@ describe.each(['Express', 'Fastify'] as const)('under Nest on %s', (platform) =>
     await (await call('/stock/both', bearer(token))).arrayBuffer()
     expect(await endpointsOf(tokens, id, 2)).toEqual(['GET /stock/both scope_insufficient', 'GET /stock/warehouses/:id allowed'])
     expect(warned).not.toHaveBeenCalled()
+  })
+
+  it('the signal of a principal is dropped with its response', async () => {
+    const seen: Principal[] = []
+    @Controller('watch')
+    class WatchController {
+      @Get()
+      @RequireScopes('a:read')
+      watch(@CurrentPrincipal() principal: Principal) {
+        seen.push(principal)
+        return { aborted: principal.signal.aborted }
+      }
+    }
+    const { tokens, token } = await kit()
+    const call = await start(platform, { tokens }, { imports: [LatchkeyModule.forRoot({ tokens }), moduleOf(WatchController)] })
+    expect(await (await call('/watch', bearer(token))).json()).toEqual({ aborted: false })
+    await expect.poll(() => seen.map(hasSignal)).toEqual([false])
   })
 
   it('an outage is a 503 that says when to come back', async () => {

@@ -1,5 +1,5 @@
 import express from 'express'
-import { type FaultReport, latchkey } from 'latchkey'
+import { type Actor, type FaultReport, latchkey } from 'latchkey'
 import { type AuthenticateOptions, authenticate, management, requireScopes } from 'latchkey/express'
 import { memoryStore } from 'latchkey/stores/memory'
 import { requireScopes as checkScopes, authenticate as decide } from 'latchkey/web'
@@ -73,10 +73,13 @@ describe('a session', () => {
     expect(warnings).toMatchObject([{ code: 'LATCHKEY_W008', message: expect.stringContaining('did you mean "scopes"') }])
   })
 
-  async function serve(options: AuthenticateOptions) {
+  async function serve(
+    options: AuthenticateOptions,
+    actor: () => Actor | undefined = () => ({ id: 'ada', tenants: ['acme'], manages: 'all' }),
+  ) {
     const app = express()
     app.use(authenticate(tokens, options))
-    app.use('/tokens', management(tokens, { actor: () => ({ id: 'ada', tenants: ['acme'], manages: 'all' }) }))
+    app.use('/tokens', management(tokens, { actor }))
     app.get('/stock', requireScopes('inventory:read'), (req, res) => void res.json({ kind: req.principal?.kind }))
     const server = app.listen(0)
     closing.push(() => server.close())
@@ -105,6 +108,16 @@ describe('a session', () => {
       })
       expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([401, 'credential_missing'])
     }
+  })
+
+  it('leaves a trace of what is refused in the name of nobody, not of a token, where no actor is named', async () => {
+    const before = await tokens.system.events({ action: 'management.refused' })
+    const ask = await serve({ session }, () => undefined)
+    expect((await ask('/tokens?limit=1')).status).toBe(401)
+    await tokens.flush()
+    const { items } = await tokens.system.events({ action: 'management.refused' })
+    const known = new Set(before.items.map(({ id }) => id))
+    expect(items.filter(({ id }) => !known.has(id)).map(({ actorId, code }) => [actorId, code])).toEqual([['anonymous', 'actor_missing']])
   })
 
   it('is told apart by what it is, not by what its principal says', async () => {

@@ -60,7 +60,7 @@ export function admitAs(outcome: GuardOutcome, guard: Guard, request: HttpReques
   const own = { value: principal, writable: true, enumerable: true, configurable: true }
   if (!Reflect.defineProperty(request, 'principal', own)) return guard.refuse('misconfigured', request)
   if (guard.vary !== undefined) addVary(response, guard.vary)
-  if (use !== undefined) onClose(nodeResponse(response), () => use.done(endpointOf(request)))
+  if (use !== undefined) onClose(nodeResponse(response), () => use.over(endpointOf(request), principal))
   return undefined
 }
 
