@@ -16,6 +16,7 @@ import { isThenable } from '../../src/store/deadline.js'
 import { onClose } from './node/close.js'
 import { addressOf, pathIn } from './node/fetch.js'
 import { manage, openManagement } from './node/management.js'
+import { expressBelievesCallers } from './node/trust.js'
 
 declare global {
   namespace Express {
@@ -38,17 +39,10 @@ export type ManagementOptions = Manage & {
   readonly actor: (req: Request) => MaybePromise<Actor | undefined | null | false>
 }
 
-const NOBODY = '192.0.2.1'
-const MANY_HOPS = 64
-
 const platform: Platform<Request> = {
   read: (req) => ({ method: req.method, headers: req.rawHeaders, ip: req.ip }),
   trustsProxy: (req) => Boolean(req.app.get('trust proxy')),
-  believesCallers: (req) => {
-    // Asked about an address that is nobody's (RFC 5737), behind more proxies than anybody has.
-    const trusts: unknown = req.app.get('trust proxy fn')
-    return typeof trusts === 'function' && trusts(NOBODY, MANY_HOPS) === true
-  },
+  believesCallers: (req) => expressBelievesCallers(req.app),
 }
 
 /**

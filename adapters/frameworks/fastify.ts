@@ -16,6 +16,7 @@ import { isThenable } from '../../src/store/deadline.js'
 import { onClose } from './node/close.js'
 import { addressOf, pathIn } from './node/fetch.js'
 import { manage, openManagement } from './node/management.js'
+import { fastifyBelievesCallers } from './node/trust.js'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -38,16 +39,11 @@ export type ManagementOptions = Manage & {
 /** A hook for `onRequest`, or any later one of a route. It asks nothing of the types of a request: it fits HTTP/2 and any route's types. */
 export type ScopeHook = (request: object, reply: object, done: HookHandlerDoneFunction) => void
 
-// Fastify does not tell its `trustProxy`: its own rule is asked about a request of nobody (RFC 5737), behind more proxies than anybody has.
-const FIRST_HOP = '198.51.100.0'
-const HOPS = Array.from({ length: 64 }, (_, hop) => `198.51.100.${hop}`).join(', ')
-const STRANGER = { raw: { headers: { 'x-forwarded-for': HOPS }, socket: { remoteAddress: '192.0.2.1' } } }
-
 const platform: Platform<FastifyRequest> = {
   read: (request) => ({ method: request.method, headers: request.raw.rawHeaders, ip: request.ip }),
   // Fastify gives a request `ips` only where `trustProxy` is set.
   trustsProxy: (request) => request.ips !== undefined,
-  believesCallers: (request) => Reflect.get(request, 'ip', STRANGER) === FIRST_HOP,
+  believesCallers: fastifyBelievesCallers,
 }
 
 // Asynchronous, because Fastify cannot catch what a plugin with a callback throws.

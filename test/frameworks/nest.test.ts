@@ -14,7 +14,7 @@ import {
   type Type,
   UseGuards,
 } from '@nestjs/common'
-import { APP_FILTER, APP_GUARD } from '@nestjs/core'
+import { type AbstractHttpAdapter, APP_FILTER, APP_GUARD } from '@nestjs/core'
 import { ExpressAdapter } from '@nestjs/platform-express'
 import { FastifyAdapter } from '@nestjs/platform-fastify'
 import { Test } from '@nestjs/testing'
@@ -89,11 +89,12 @@ async function start(
   options: LatchkeyModuleOptions,
   metadata: ModuleMetadata = {},
   prepare: (app: INestApplication) => unknown = () => undefined,
+  adapter: AbstractHttpAdapter = platforms[platform](),
 ): Promise<(path: string, init?: RequestInit) => Promise<Response>> {
   const { imports = [LatchkeyModule.forRoot(options)], ...rest } = metadata
   const controllers = [StockController, AloneController, InheritedController]
   const module = await Test.createTestingModule({ imports, controllers, ...rest }).compile()
-  const app = module.createNestApplication(platforms[platform](), { logger: false, forceCloseConnections: true })
+  const app = module.createNestApplication(adapter, { logger: false, forceCloseConnections: true })
   open.push(app)
   prepare(app)
   await app.listen(0, '127.0.0.1')
@@ -161,6 +162,20 @@ describe.each(['Express', 'Fastify'] as const)('under Nest on %s', (platform) =>
     const call = await start(platform, { tokens }, { imports: [LatchkeyModule.forRoot({ tokens }), moduleOf(WatchController)] })
     expect(await (await call('/watch', bearer(token))).json()).toEqual({ aborted: false })
     await expect.poll(() => seen.map(hasSignal)).toEqual([false])
+  })
+
+  it.each([
+    [true, ['LATCHKEY_W010']],
+    [false, []],
+  ])('blanket trust in forwarding headers is told: %s', async (trustProxy, codes) => {
+    const warned = vi.fn()
+    const { tokens, token } = await kit()
+    const adapter = platform === 'Express' ? new ExpressAdapter() : new FastifyAdapter({ trustProxy })
+    const trust = (app: INestApplication): unknown =>
+      platform === 'Express' && app.getHttpAdapter().getInstance().set('trust proxy', trustProxy)
+    const call = await start(platform, { tokens, onWarning: warned }, {}, trust, adapter)
+    expect((await call('/stock/me', bearer(token))).status).toBe(200)
+    expect(warned.mock.calls.map(([{ code }]) => code)).toEqual(codes)
   })
 
   it('an outage is a 503 that says when to come back', async () => {

@@ -4,6 +4,7 @@ import type { GuardOutcome } from '../../../src/http/authenticate.js'
 import type { PlainResponse } from '../../../src/http/problem.js'
 import type { Platform } from '../../../src/http/request.js'
 import { onClose } from '../node/close.js'
+import { expressBelievesCallers, fastifyBelievesCallers } from '../node/trust.js'
 
 /** A request under Nest, in what Express and Fastify have in common. */
 export type HttpRequest = {
@@ -45,6 +46,10 @@ export const platform: Platform<HttpRequest> = {
     const { raw, ips, app } = request as Inside
     // Fastify gives a request `ips` only where `trustProxy` is set.
     return raw === undefined ? Boolean(app?.get('trust proxy')) : ips !== undefined
+  },
+  believesCallers(request) {
+    const { raw, app } = request as Inside
+    return raw === undefined ? expressBelievesCallers(app) : fastifyBelievesCallers(request)
   },
 }
 
