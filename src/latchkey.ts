@@ -95,17 +95,7 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     introspect: async (token) => introspect(open(), token),
     as: (actor) => createHandle(open, readActor(actor)),
     system: createHandle(open, SYSTEM),
-    flush: async () => {
-      const { usage, refusals, reuses, lineages, attempts } = open()
-      const now = settings.clock()
-      await Promise.all([
-        usage?.flush(),
-        refusals.flush(now, false),
-        reuses.flush(now, false),
-        attempts.flush(now, false),
-        lineages?.flush(),
-      ])
-    },
+    flush: async () => open().flush(),
     health: () => health(context, closing !== undefined),
     close: () => {
       closing ??= retention.stop().then(() => close(context))

@@ -10,7 +10,7 @@ import { type MaxTokensOptions, maxTokensShape } from './policy/max-tokens.js'
 import { callback, duration, flag, wholeNumber } from './policy/option-schema.js'
 import { type ResourceMode, resourceMode } from './policy/resource-mode.js'
 import { type Retention, type RetentionOptions, readRetention, retentionShape } from './policy/retention.js'
-import { readPart, readShape } from './policy/shape.js'
+import { readPart, readShape, refuseUndefined } from './policy/shape.js'
 import type { RateLimitOptions } from './rate-limit/model.js'
 import { type ReadRateLimits, readRateLimit } from './rate-limit/read-options.js'
 import { faultShape, readFaults } from './store/fault-options.js'
@@ -273,17 +273,13 @@ function frozenLists(groups: { readonly [group: string]: readonly string[] }): {
   return Object.freeze(Object.fromEntries(Object.entries(groups).map(([name, members]) => [name, Object.freeze([...members])])))
 }
 
-/** Without these, more tokens are good: one that got lost on its way must not go unnoticed. */
+/** Without these, more tokens are good. */
 const NEVER_UNDEFINED = ['pepper', 'owner', 'mayOwn', 'maxTokens', 'expiry', 'rateLimit', 'onReuse', 'resources'] as const
 
 // An option that is spelled out as `undefined` counts as left out, except where that would loosen what is checked.
 function withoutUndefined(options: unknown): unknown {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) return options
-  for (const name of NEVER_UNDEFINED) {
-    if (name in options && Reflect.get(options, name) === undefined) {
-      throw new InvalidInputError(name, 'is undefined: leave it out to go without it, or check where it comes from')
-    }
-  }
+  refuseUndefined(options, NEVER_UNDEFINED)
   for (const name of ['expiry', 'maxTokens']) {
     const lost = Object.entries(Object(Reflect.get(options, name))).find(([, value]) => value === undefined)
     if (lost !== undefined) throw new InvalidInputError([name, lost[0]], 'is undefined: leave it out to go without it')

@@ -42,7 +42,7 @@ export type OptionalParts = {
 }
 
 /** The first token of this one's line of rotations. */
-export function rootIdOf({ id, rootId }: Entry): string {
+export function rootIdOf({ id, rootId }: { readonly id: string; readonly rootId?: string | undefined }): string {
   return rootId ?? id
 }
 

@@ -6,10 +6,7 @@ import { scopeSet } from '../policy/scope-set.js'
 import { type CallSite, callOut } from '../store/deadline.js'
 import { warn } from './diagnostics.js'
 import { foreignPrincipal, sessionPrincipal } from './host-principal.js'
-import type { AuthenticateOptions } from './options.js'
-
-/** How long a callback may take. */
-const DEADLINE_MS = 2000
+import { type AuthenticateOptions, CALLBACK_DEADLINE_MS } from './options.js'
 
 /** The host's own ways to let somebody in. Each resolves to `undefined` for nobody, and fails where nothing can be decided. */
 export type HostCallbacks<R> = {
@@ -38,7 +35,12 @@ export function askHost<R>({ session, foreign, onWarning }: AuthenticateOptions<
   const readForeign = reading('LATCHKEY_W009', (answer) => foreignPrincipal(answer, resolve))
 
   const { report } = decider
-  const site = (where: 'session' | 'foreign'): CallSite => ({ what: `the ${where} callback`, where, deadlineMs: DEADLINE_MS, report })
+  const site = (where: 'session' | 'foreign'): CallSite => ({
+    what: `the ${where} callback`,
+    where,
+    deadlineMs: CALLBACK_DEADLINE_MS,
+    report,
+  })
   const sessionSite = site('session')
   const foreignSite = site('foreign')
 

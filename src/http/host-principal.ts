@@ -1,9 +1,10 @@
 import * as z from 'zod'
 import type { JsonObject, Resources } from '../model/json.js'
 import type { Principal } from '../model/principal.js'
-import { readResources, resourcesAllow } from '../policy/resource.js'
+import { readResources } from '../policy/resource.js'
 import type { ScopeSet } from '../policy/scope-set.js'
 import { readShape, readWith } from '../policy/shape.js'
+import { GrantedPrincipal, type Holder } from './granted-principal.js'
 
 /** A person who is signed in to the host, as its `session` callback answers. */
 export type Session = {
@@ -90,46 +91,16 @@ export function isSession(principal: unknown): boolean {
   return HostPrincipal.kindOf(principal) === 'session'
 }
 
-type Terms = Pick<ForeignPrincipal, 'tenantId' | 'ownerId' | 'resources' | 'metadata'> & {
-  readonly tokenId?: string | undefined
-  readonly name: string
-}
-
-/** The principal of whoever the host let in. What it allows is decided by private state. */
-class HostPrincipal implements Principal {
+/** The principal of whoever the host let in. */
+class HostPrincipal extends GrantedPrincipal {
   readonly kind: 'session' | 'foreign'
-  declare readonly tokenId?: string
-  readonly name: string
-  declare readonly tenantId?: string
-  declare readonly ownerId?: string
-  readonly scopes: readonly string[]
-  declare readonly resources?: Resources
-  declare readonly metadata?: JsonObject
   readonly #kind: 'session' | 'foreign'
-  readonly #granted: ScopeSet
-  readonly #resources: Resources | undefined
   #controller: AbortController | undefined
 
-  constructor(
-    kind: 'session' | 'foreign',
-    { tokenId, name: called, tenantId, ownerId, resources: reach, metadata }: Terms,
-    granted: ScopeSet,
-  ) {
+  constructor(kind: 'session' | 'foreign', holder: Holder, granted: ScopeSet) {
+    super(holder, granted)
     this.kind = kind
     this.#kind = kind
-    if (tokenId !== undefined) this.tokenId = tokenId
-    this.name = called
-    if (tenantId !== undefined) this.tenantId = tenantId
-    if (ownerId !== undefined) this.ownerId = ownerId
-    this.scopes = granted.names
-    if (reach !== undefined) this.resources = reach
-    if (metadata !== undefined) this.metadata = metadata
-    this.#granted = granted
-    this.#resources = reach
-  }
-
-  allows(scope: string, asked?: { readonly [dimension: string]: string | readonly string[] }): boolean {
-    return this.#granted.has(scope) && (asked === undefined || resourcesAllow(this.#resources, asked))
   }
 
   /** Never fires: when a session ends is known to the host only. */

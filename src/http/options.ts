@@ -1,13 +1,15 @@
 import * as z from 'zod'
-import { InvalidInputError } from '../errors.js'
 import type { MaybePromise } from '../model/json.js'
 import { callback, flag } from '../policy/option-schema.js'
 import { type ResourceMode, resourceMode } from '../policy/resource-mode.js'
-import { readShape } from '../policy/shape.js'
+import { readShape, refuseUndefined } from '../policy/shape.js'
 import type { CredentialSource } from './credential.js'
 import type { OnWarning } from './diagnostics.js'
 import type { ForeignPrincipal, Session } from './host-principal.js'
 import type { ErrorBody } from './refuse.js'
+
+/** How long a callback of the host's may take that a request waits for. */
+export const CALLBACK_DEADLINE_MS = 2000
 
 /** The options of `authenticate`. `R` is the framework's own request or context. */
 export type AuthenticateOptions<R> = {
@@ -58,9 +60,6 @@ const schema = z.strictObject({
  */
 export function readOptions<R>(options: AuthenticateOptions<R>): AuthenticateOptions<R> {
   const read = readShape(schema, options, 'options') as AuthenticateOptions<R>
-  // Without it more is open: one that got lost on its way must not go unnoticed.
-  if ('resources' in options && read.resources === undefined) {
-    throw new InvalidInputError('resources', 'is undefined: leave it out to go by the instance, or check where it comes from')
-  }
+  refuseUndefined(options, ['resources'], 'to go by the instance')
   return read
 }

@@ -6,15 +6,13 @@ import { callOut, isThenable } from '../store/deadline.js'
 import type { Report } from '../store/reporter.js'
 import { type Admission, admissionOf } from './admission.js'
 import { warn } from './diagnostics.js'
+import { CALLBACK_DEADLINE_MS } from './options.js'
 import type { PlainResponse } from './problem.js'
 import { createRefusals } from './refuse.js'
 import { type Requirement, type ResourceSource, readRequirement, resourceValues } from './requirement.js'
 
 /** Checks an admitted request: `undefined` when it may go on, else the answer that refuses it. Never throws, never rejects. */
 export type ScopeCheck<R> = (request: R) => MaybePromise<PlainResponse | undefined>
-
-/** How long a resource function may take. */
-const DEADLINE_MS = 2000
 
 const refuseUnguarded = createRefusals<unknown>()
 
@@ -82,7 +80,7 @@ function find<R>(source: ResourceSource<R>, dimension: string, request: R, repor
   if (typeof source !== 'function') return source
   try {
     const what = `the resource function for ${dimension}`
-    return callOut<unknown>({ what, where: 'resources', deadlineMs: DEADLINE_MS, report }, () => source(request))
+    return callOut<unknown>({ what, where: 'resources', deadlineMs: CALLBACK_DEADLINE_MS, report }, () => source(request))
   } catch (error) {
     return Promise.reject(error)
   }

@@ -1,12 +1,11 @@
 import * as z from 'zod'
 import type { Dashboard } from '../dashboard/index.js'
-import { InvalidInputError } from '../errors.js'
 import { type CredentialSource, createCredentialReader } from '../http/credential.js'
 import type { Actor } from '../model/actor.js'
 import type { MaybePromise } from '../model/json.js'
 import type { Duration } from '../model/record.js'
-import { duration, wholeNumber } from '../policy/option-schema.js'
-import { readShape } from '../policy/shape.js'
+import { callback, duration, wholeNumber } from '../policy/option-schema.js'
+import { readShape, refuseUndefined } from '../policy/shape.js'
 import type { ManagementRateLimitOptions } from '../rate-limit/model.js'
 import { Rates } from '../rate-limit/rates.js'
 import { readManagementRateLimit } from '../rate-limit/read-options.js'
@@ -64,9 +63,7 @@ const origin = z
   .string({ error: 'must be a string' })
   .refine(isOrigin, { error: 'must be an origin: scheme and host, such as https://admin.example.com' })
 
-const callback = z.custom<NonNullable<ManagementOptions['tenants']>>((value) => typeof value === 'function', {
-  error: 'must be a function of the actor that answers a list of { id, name }',
-})
+const names = callback<NonNullable<ManagementOptions['tenants']>>('must be a function of the actor that answers a list of { id, name }')
 
 const schema = z.strictObject({
   maxBodyBytes: wholeNumber(1024, 16_777_216).optional(),
@@ -75,8 +72,8 @@ const schema = z.strictObject({
   credential: z.unknown().optional(),
   realm: z.string({ error: 'must be a string' }).optional(),
   rateLimit: z.unknown().optional(),
-  tenants: callback.optional(),
-  owners: callback.optional(),
+  tenants: names.optional(),
+  owners: names.optional(),
   dashboard: z.custom<Dashboard>(isDashboard, { error: 'must be made by dashboard({ … }) of latchkey/dashboard' }).optional(),
 })
 
@@ -87,10 +84,7 @@ const schema = z.strictObject({
  */
 export function readManagementOptions(options: unknown, report: Report): ManagementSettings {
   const given = readShape(schema, options, 'options')
-  // One that got lost on its way must not go unnoticed.
-  if (Object.hasOwn(Object(options), 'rateLimit') && given.rateLimit === undefined) {
-    throw new InvalidInputError('rateLimit', 'is undefined: leave it out to go without it, or check where it comes from')
-  }
+  refuseUndefined(options, ['rateLimit'])
   const deadlineMs = (given.deadline ?? 2) * 1000
   const credential = [(given.credential ?? 'bearer') as CredentialSource | readonly CredentialSource[]].flat()
   return Object.freeze({

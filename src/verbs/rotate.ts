@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { rootIdOf } from '../cache/entry.js'
 import { ConflictError } from '../errors.js'
 import type { Minted, Replayed, StoredToken } from '../model/record.js'
 import type { Expiry } from '../policy/expiry.js'
@@ -110,7 +111,7 @@ function mintSuccessor(
     rotationDueAt: rotateEverySeconds === undefined ? undefined : now + rotateEverySeconds * 1000,
     replacesId: old.id,
     replacedById: undefined,
-    rootId: old.rootId ?? old.id,
+    rootId: rootIdOf(old),
     requestHash: key === undefined ? undefined : fingerprint({ overlap }),
   })
   return { token, record: { ...record, version: 1 } }
@@ -130,7 +131,7 @@ function endOfSuccessor(old: StoredToken, now: number, { defaultSeconds, maxSeco
 }
 
 function endOld(old: StoredToken, successorId: string, actor: ReadActor, overlap: number, now: number): StoredToken {
-  const handover = { replacedById: successorId, rootId: old.rootId ?? old.id, rotationDueAt: undefined }
+  const handover = { replacedById: successorId, rootId: rootIdOf(old), rotationDueAt: undefined }
   if (overlap === 0) {
     return withChanges(old, now, { ...handover, revokedAt: now, revokedBy: actor.id, revokedCode: 'rotated' })
   }

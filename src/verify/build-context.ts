@@ -84,18 +84,13 @@ export function buildContext(settings: Settings): Context {
     settings.onReuse === undefined
       ? undefined
       : new LineageRevoker({ store, prefix, deadlineMs: settings.deadlineMs, announce, changed: (filter) => records.bulkChanged([filter]) })
+  const flush = async (): Promise<void> => {
+    const now = clock()
+    await Promise.all([usage?.flush(), refusals.flush(now, false), reuses.flush(now, false), attempts.flush(now, false), lineages?.flush()])
+  }
   const housekeeping = new Housekeeping(
     {
-      flush: async () => {
-        const now = clock()
-        await Promise.all([
-          usage?.flush(),
-          refusals.flush(now, false),
-          reuses.flush(now, false),
-          attempts.flush(now, false),
-          lineages?.flush(),
-        ])
-      },
+      flush,
       pending: () => usage?.pending === true || refusals.pending || reuses.pending || attempts.pending || lineages?.pending === true,
       sweep: () => rotations.sweep(clock()),
     },
@@ -122,6 +117,7 @@ export function buildContext(settings: Settings): Context {
     announce,
     consumers,
     housekeeping,
+    flush,
     scheduleFlush: () => housekeeping.scheduleFlush(),
   }
 }

@@ -46,6 +46,8 @@ export type Context = {
   /** Tells the host of a fault. */
   readonly report: Report
   readonly announce: (events: readonly StoredEvent[]) => void
+  /** Writes what is buffered: counts, and events that are coalesced. */
+  readonly flush: () => Promise<void>
   /** There is something to write soon, off the request's path. */
   readonly scheduleFlush: () => void
 }

@@ -1,4 +1,5 @@
 import { aboutToken } from '../activity/about-token.js'
+import { rootIdOf } from '../cache/entry.js'
 import type { RefusalCode } from '../errors.js'
 import { MAX_INSTANT } from '../policy/instant.js'
 import type { Lifecycle } from '../policy/status.js'
@@ -17,7 +18,7 @@ export function noteReuse(
   const { lifecycle, code, now, ip } = seen
   if (!isOver(lifecycle, now)) return
   context.reuses.note(token.id, () => ({ actorId: `token:${token.id}`, ...aboutToken(token), code }), now, ip)
-  context.lineages?.note(token.rootId ?? token.id, token.id, now)
+  context.lineages?.note(rootIdOf(token), token.id, now)
   context.scheduleFlush()
 }
 

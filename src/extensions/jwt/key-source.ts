@@ -1,5 +1,6 @@
 import { type CryptoKey, createLocalJWKSet, errors, type FlattenedJWSInput, type JWSHeaderParameters } from 'jose'
 import { InvalidInputError, StoreUnavailableError } from '../../errors.js'
+import { isSafeAddress } from '../../policy/safe-address.js'
 import { callOut } from '../../store/deadline.js'
 import type { Report } from '../../store/reporter.js'
 import type { Jwk, JwkSet } from './jwk.js'
@@ -50,13 +51,6 @@ function weaknessOf({ kty, n, k }: Jwk): string | undefined {
   if (kty === 'RSA' && bitsOf(n) < LEAST_RSA_BITS) return `RSA keys need ${LEAST_RSA_BITS} bits`
   if (kty === 'oct' && bitsOf(k) < LEAST_HMAC_BITS) return `HMAC keys need ${LEAST_HMAC_BITS} bits`
   return undefined
-}
-
-/** Is this an address that keys may come from: https, or this machine itself? */
-export function isSafeAddress(url: string): boolean {
-  if (!URL.canParse(url)) return false
-  const { protocol, hostname } = new URL(url)
-  return protocol === 'https:' || (protocol === 'http:' && ['localhost', '127.0.0.1', '[::1]'].includes(hostname))
 }
 
 function bitsOf(value: unknown): number {

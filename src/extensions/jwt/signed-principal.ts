@@ -1,7 +1,7 @@
 import { type RequestSignal, rememberSignal } from '../../cache/signals.js'
+import { GrantedPrincipal } from '../../http/granted-principal.js'
 import type { JsonObject, Resources } from '../../model/json.js'
-import type { Principal } from '../../model/principal.js'
-import { resourcesAllow } from '../../policy/resource.js'
+import { scopeSet } from '../../policy/scope-set.js'
 import { startTimer } from '../../store/timer.js'
 
 /** The holder of a verified token, as the token states it. */
@@ -19,40 +19,18 @@ export type Identity = {
 }
 
 /** The principal of a signed token: the same shape as that of an API token. */
-export class SignedPrincipal implements Principal {
+export class SignedPrincipal extends GrantedPrincipal {
   readonly kind: 'signed' | 'foreign'
-  readonly tokenId: string
-  readonly name: string
-  declare readonly tenantId?: string
-  declare readonly ownerId?: string
-  readonly scopes: readonly string[]
-  declare readonly resources?: Resources
-  declare readonly metadata?: JsonObject
-  readonly #granted: ReadonlySet<string>
-  readonly #resources: Resources | undefined
   readonly #endsInMs: () => number
   readonly #parentSignal: (() => RequestSignal) | undefined
   #signal: AbortSignal | undefined
   #timer: ReturnType<typeof startTimer> | undefined
 
   constructor(kind: 'signed' | 'foreign', identity: Identity, endsInMs: () => number, parentSignal?: () => RequestSignal) {
-    const { tokenId, name, tenantId, ownerId, scopes, resources, metadata } = identity
+    super(identity, scopeSet(identity.scopes))
     this.kind = kind
-    this.tokenId = tokenId
-    this.name = name
-    if (tenantId !== undefined) this.tenantId = tenantId
-    if (ownerId !== undefined) this.ownerId = ownerId
-    this.scopes = Object.freeze([...scopes])
-    if (resources !== undefined) this.resources = resources
-    if (metadata !== undefined) this.metadata = metadata
-    this.#granted = new Set(scopes)
-    this.#resources = resources
     this.#endsInMs = endsInMs
     this.#parentSignal = parentSignal
-  }
-
-  allows(scope: string, resources?: { readonly [dimension: string]: string | readonly string[] }): boolean {
-    return this.#granted.has(scope) && (resources === undefined || resourcesAllow(this.#resources, resources))
   }
 
   /** Fires when the token expires, or when the API token that it was made from ends, where that is followed. */

@@ -5,18 +5,19 @@ import { AUTHENTICATOR, type Decider, internalsOf, type Latchkey, registerDecide
 import type { MaybePromise, Resources } from '../../model/json.js'
 import type { Verification, VerifyContext } from '../../model/principal.js'
 import type { Duration } from '../../model/record.js'
-import { compileNetworks } from '../../policy/network.js'
 import { callback, duration, someText } from '../../policy/option-schema.js'
 import { readResources } from '../../policy/resource.js'
-import { readShape } from '../../policy/shape.js'
+import { isSafeAddress } from '../../policy/safe-address.js'
+import { readShape, refuseUndefined } from '../../policy/shape.js'
 import { type CallSite, callOut } from '../../store/deadline.js'
 import { faultShape, readFaults } from '../../store/fault-options.js'
 import { createReporter, type FaultOptions, type Report } from '../../store/reporter.js'
 import { intersectResources } from '../../verify/permissions.js'
+import { isAllowedFrom } from '../oauth/claims.js'
 import type { Verifier } from './accept.js'
 import { decideAndCount } from './decide-and-count.js'
 import type { JwkSet } from './jwk.js'
-import { createFetchJson, discoverKeys, type Fetch, isSafeAddress, type KeySource, localKeys, remoteKeys } from './key-source.js'
+import { createFetchJson, discoverKeys, type Fetch, type KeySource, localKeys, remoteKeys } from './key-source.js'
 import { type Claims, claimedIssuer, isGoodHeader, looksSigned, readClaims } from './read-claims.js'
 import { type Identity, SignedPrincipal } from './signed-principal.js'
 
@@ -121,10 +122,8 @@ type Rules = {
  */
 export function verifySigned(options: VerifySignedOptions): Verifier {
   const { strict: given, ...rest } = readShape(signedSchema, options, 'options')
-  // Without it a signed token outlives its parent: an instance that got lost on its way must not go unnoticed.
-  if ('strict' in options && given === undefined) {
-    throw new InvalidInputError('strict', 'is undefined: leave it out to go without it, or check where it comes from')
-  }
+  // Without it a signed token outlives its parent.
+  refuseUndefined(options, ['strict'])
   const strict = given === undefined ? undefined : internalsOf(given)
   return createVerifier('signed', rest, {
     algorithms: ['ES256', 'EdDSA'],
@@ -173,8 +172,7 @@ function createVerifier(kind: 'signed' | 'foreign', options: Checked, rules: Rul
     if (claims.nbf !== undefined && !(claims.nbf <= now + skew)) return refused('token_not_yet_valid')
     const identity = kind === 'signed' ? rules.identify(claims) : await callOut(principalSite, () => rules.identify(claims))
     if (identity === null) return refused('owner_denied')
-    const { allowedIps } = identity
-    if (allowedIps !== undefined && !compileNetworks(allowedIps)(context?.ip)) return refused('ip_denied')
+    if (!isAllowedFrom(identity, context?.ip)) return refused('ip_denied')
     const parent = await rules.parent?.(identity)
     if (parent?.code !== undefined) return refused(parent.code)
     if (parent?.allowsIp !== undefined && !parent.allowsIp(context?.ip)) return refused('ip_denied')

@@ -29,6 +29,9 @@ export function claimsOf(record: TokenRecord): Record<string, unknown> {
 }
 
 /** Checks whether a token may be used from this address. */
-export function isAllowedFrom({ allowedIps }: TokenRecord, address: string | undefined): boolean {
+export function isAllowedFrom(
+  { allowedIps }: { readonly allowedIps?: readonly string[] | undefined },
+  address: string | undefined,
+): boolean {
   return allowedIps === undefined || compileNetworks(allowedIps)(address)
 }

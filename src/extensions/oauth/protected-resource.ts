@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { answerJson, answerProblem } from '../../http/fetch-answer.js'
 import { internalsOf, type Latchkey } from '../../instance.js'
 import { address, someText } from '../../policy/option-schema.js'
+import { isSafeAddress } from '../../policy/safe-address.js'
 import { readShape } from '../../policy/shape.js'
 import { endpoint } from './client.js'
 
@@ -81,8 +82,7 @@ export function protectedResource<S extends string>(tokens: Latchkey<S>, options
 }
 
 function isResource(resource: unknown): boolean {
-  if (typeof resource !== 'string' || !URL.canParse(resource)) return false
-  const url = new URL(resource)
-  const local = url.protocol === 'http:' && ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname)
-  return (url.protocol === 'https:' || local) && url.hash === '' && url.search === '' && !resource.includes('#')
+  if (typeof resource !== 'string' || !isSafeAddress(resource)) return false
+  const { hash, search } = new URL(resource)
+  return hash === '' && search === '' && !resource.includes('#')
 }
