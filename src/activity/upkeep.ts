@@ -4,6 +4,7 @@ import { startTimer } from '../store/timer.js'
 import { ConsumerClaim } from './consumer-claim.js'
 
 const FIRST_LOOK_MS = 5_000
+/** How soon at the soonest: a node that was about to do the task may have crashed. */
 const LOOK_EVERY_MS = 10_000
 
 /** Work on old data that one node of a cluster does for all of them, now and then. */
@@ -30,6 +31,8 @@ export class Upkeep {
   readonly #options: UpkeepOptions
   #timer: ReturnType<typeof setTimeout> | undefined
   #working: Promise<void> | undefined
+  /** As far as this node knows. */
+  #doneAt = 0
   #stopped = false
 
   constructor(store: GuardedStore, task: UpkeepTask, options: UpkeepOptions) {
@@ -52,13 +55,18 @@ export class Upkeep {
   /** Does the task where it is due and no other node does it. */
   async look(): Promise<void> {
     const { prefix, holder, clock, monotonic } = this.#options
-    if (!this.#isDue(await this.#lastDone())) return
+    this.#doneAt = await this.#lastDone()
+    if (!this.#isDue()) return
     const claim = new ConsumerClaim(this.#store, { prefix, name: this.#task.name, holder: holder(), from: 'start', monotonic })
-    if (!(await claim.hold()) || !this.#isDue(claim.position)) return
+    if (!(await claim.hold())) return
+    this.#doneAt = claim.position
+    if (!this.#isDue()) return
     const now = clock()
     try {
       await this.#task.run(now, async () => !this.#stopped && (await claim.hold()))
-      if (!this.#stopped) claim.setTo(now)
+      if (this.#stopped) return
+      claim.setTo(now)
+      this.#doneAt = now
     } finally {
       await claim.release()
     }
@@ -70,18 +78,26 @@ export class Upkeep {
   }
 
   // An instant far ahead was written by a clock that was wrong.
-  #isDue(doneAt: number): boolean {
-    const now = this.#options.clock()
-    return Math.abs(now - doneAt) >= this.#task.everyMs
+  #isDue(): boolean {
+    return Math.abs(this.#options.clock() - this.#doneAt) >= this.#task.everyMs
+  }
+
+  #untilDue(): number {
+    const left = this.#task.everyMs - Math.abs(this.#options.clock() - this.#doneAt)
+    return Number.isFinite(left) ? Math.max(left, LOOK_EVERY_MS) : LOOK_EVERY_MS
   }
 
   #schedule(ms: number): void {
     if (this.#stopped) return
     this.#timer = startTimer(() => {
       this.#working = this.look()
-        // The next look tries again.
-        .catch((error: unknown) => this.#options.report('retention', error))
-        .then(() => this.#schedule(LOOK_EVERY_MS))
+        .then(() => this.#untilDue())
+        .catch((error: unknown) => {
+          // The next look tries again.
+          this.#options.report('retention', error)
+          return LOOK_EVERY_MS
+        })
+        .then((ms) => this.#schedule(ms))
     }, ms)
   }
 }

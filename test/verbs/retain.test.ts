@@ -223,6 +223,35 @@ describe('upkeep', () => {
     expect(runs).toHaveLength(4)
   })
 
+  it('that is not due asks the store for nothing until it is', async () => {
+    const { context } = node()
+    const { monotonic } = context.settings
+    const runs: number[] = []
+    const reads = vi.spyOn(context.store, 'consumers')
+    const hourly = { ...task(runs), everyMs: 3_600_000 }
+    vi.useFakeTimers()
+    try {
+      const make = (holder: string): Upkeep =>
+        new Upkeep(context.store, hourly, {
+          prefix: 'acme_test',
+          holder: () => holder,
+          clock: () => Date.now(),
+          monotonic,
+          report: () => undefined,
+        })
+      const nodes = [make('a'), make('b')]
+      for (const each of nodes) each.start()
+      await vi.advanceTimersByTimeAsync(3_500_000)
+      expect(runs).toHaveLength(1)
+      expect(reads.mock.calls.length).toBeLessThan(10)
+      await vi.advanceTimersByTimeAsync(3_700_000)
+      expect(runs).toHaveLength(2)
+      await Promise.all(nodes.map((each) => each.stop()))
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
   it('tells of a failure, and tries again', async () => {
     const { context } = node()
     const runs: number[] = []
