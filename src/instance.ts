@@ -38,7 +38,7 @@ export type EventsInput = {
   readonly tokenId?: string | undefined
   readonly tenantId?: string | undefined
   readonly action?: AuditAction | readonly AuditAction[] | undefined
-  /** What this actor did. */
+  /** Done by this actor. */
   readonly actorId?: string | undefined
   readonly from?: InstantInput | undefined
   /** Exclusive. */
@@ -200,7 +200,7 @@ export type UseOutcome = 'allowed' | 'scope_insufficient' | 'resource_denied' | 
 export type Decider = {
   /** The scopes that exist, where they are known. */
   readonly catalogue?: { readonly [scope: string]: string } | undefined
-  /** What a route means that does not name the data which a token is limited in; `implicit` where absent. */
+  /** How to treat a route that does not name the data a token is limited to. @default 'implicit' */
   readonly resources?: ResourceMode | undefined
   /** Tells the host of a fault that was answered with 503 or swallowed. */
   readonly report: Report

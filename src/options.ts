@@ -66,7 +66,7 @@ export type LatchkeyOptions<S extends string = string> = FaultOptions & {
   /** How much a token, an owner or a tenant may use, counted by limiters of rate-limiter-flexible. */
   readonly rateLimit?: RateLimitOptions
   /**
-   * What happens when a rotated token is presented after its end, which leaves a `token.reused` event: its holder has a successor, so that somebody else
+   * The response to a rotated token that is presented after its end, which leaves a `token.reused` event: its holder has a successor, so that somebody else
    * may have the old one. `revoke_lineage` revokes every token of its line of rotations, the one in use too.
    *
    * @default none: the event only

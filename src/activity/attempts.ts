@@ -11,7 +11,7 @@ const MAX_ACTORS = 1000
 /** A management call that was refused. */
 export type Attempt = {
   readonly actorId: string
-  /** What was tried: a verb, or a route of the management API. */
+  /** The verb, or the route of the management API, that was tried. */
   readonly attempt: string
   readonly code: Code
   /** Which part of the call was refused. */

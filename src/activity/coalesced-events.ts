@@ -10,7 +10,7 @@ const BUDGET = 120
 const MAX_KEYS = 2000
 const EVENTS_A_COMMIT = 120
 
-/** What the occasions of one kind have in common. */
+/** The fields that occasions of one kind share. */
 export type Occasion = Omit<StoredEvent, 'id' | 'at' | 'prefix' | 'action' | 'ip' | 'count'>
 
 type Tally = {
@@ -29,7 +29,7 @@ export type CoalescingOptions = {
   readonly monotonic: () => number
   readonly announce: (events: readonly StoredEvent[]) => void
   readonly action: StoredEvent['action']
-  /** What occasions beyond those that are told apart have in common. */
+  /** The fields of the event that counts the remaining occasions together. */
   readonly others: Occasion
 }
 

@@ -16,7 +16,7 @@ const LONGEST_RETRY_MS = 30_000
 /** Between two events: others of this process get their turn. */
 const TURN_EVERY_MS = 10
 
-/** What a consumer of audit events needs. */
+/** Settings of a consumer. */
 export type ConsumerOptions = {
   readonly prefix: string
   readonly name: string

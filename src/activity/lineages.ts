@@ -9,7 +9,7 @@ const MAX_REMEMBERED = 10_000
 
 type Reuse = { readonly tokenId: string; readonly at: number }
 
-/** What revoking needs of its surroundings. */
+/** Dependencies of the revoker. */
 export type LineageOptions = {
   readonly store: GuardedStore
   readonly prefix: string

@@ -30,7 +30,7 @@ export type Load<T> = {
   since: Bulk | undefined
 }
 
-/** What a loader goes by. */
+/** Settings of a loader. */
 export type LoaderOptions = { readonly deadlineMs: number; readonly monotonic: () => number; readonly report: Report }
 
 /** A bulk change, and the one that became known after it. */

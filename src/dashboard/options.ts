@@ -3,7 +3,7 @@ import { readShape } from '../policy/shape.js'
 import { isColour } from './colour.js'
 import { type DashboardTexts, textKeys } from './texts.js'
 
-/** What has a color of its own. */
+/** Parts with a configurable color. */
 export type ColorName = 'page' | 'surface' | 'sunken' | 'line' | 'text' | 'muted' | 'good' | 'warn' | 'bad'
 
 /** `#rrggbb`, or one for each theme. */
@@ -33,7 +33,7 @@ export type DashboardOptions = {
   readonly userUrl?: string | undefined
   /** Where clients (tenants) are shown, such as `/companies/{id}`. */
   readonly clientUrl?: string | undefined
-  /** What tenants are called on the page. @default { one: 'Client', many: 'Clients' } */
+  /** The name for tenants on the page. @default { one: 'Client', many: 'Clients' } */
   readonly clientName?: { readonly one: string; readonly many: string } | undefined
   /** A link back to the host, in the top bar. */
   readonly back?: { readonly url: string; readonly text: string } | undefined
@@ -45,11 +45,11 @@ export type DashboardOptions = {
   readonly texts?: DashboardTexts | undefined
   /** Where people sign in: a path on the host. It is offered to those who are not signed in. */
   readonly signIn?: string | undefined
-  /** What the snippets of a new token call. @default the host's origin */
+  /** The URL that the snippets of a new token call. @default the host's origin */
   readonly exampleUrl?: string | undefined
   /** How the snippets call it. @default 'GET' */
   readonly exampleMethod?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | undefined
-  /** What the snippets send, as JSON. */
+  /** The JSON body that the snippets send. */
   readonly exampleBody?: { readonly [key: string]: unknown } | undefined
   /** How the `.env` line of a new token is called. @default 'API_TOKEN' */
   readonly envName?: string | undefined

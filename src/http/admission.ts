@@ -74,8 +74,8 @@ export function startUse(decider: Decider, principal: Principal, ip: string | un
       try {
         decider.countUse(principal, ip === undefined ? { endpoint, scope, outcome } : { endpoint, scope, outcome, ip })
       } catch (error) {
-        decider.report('flush', error)
         // Usage never fails a request.
+        decider.report('flush', error)
       }
     },
     over(endpoint, admitted) {

@@ -14,7 +14,7 @@ import type { ManagementSettings } from './options.js'
 
 /** Who sends a request, as an adapter says. */
 export type Caller = {
-  /** What the host's `actor` callback answers, or a function that asks it. An incomplete actor counts as signed out. */
+  /** The answer of the host's `actor` callback, or a function that asks it. An incomplete actor counts as signed out. */
   readonly actor: unknown
   /** Set where a guard of this library already let the request in by its token. */
   readonly principal?: Principal | undefined

@@ -84,7 +84,7 @@ export type AuditEvent = {
 }
 
 /**
- * What a consumer calls for each event, one at a time. It has taken the event once what it answers has resolved.
+ * Handles one audit event at a time. The event counts as handled once the returned promise resolves.
  *
  * An event may come again, with the same `id`: after a failure, and after a crash.
  */

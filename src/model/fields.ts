@@ -194,12 +194,12 @@ export const FIELDS = {
   revokedAt: { kind: 'instant', since: 1, audited: true, description: 'When the token was revoked. Revocation is final.' },
   /** Who revoked it. */
   revokedBy: { kind: 'text', since: 1, audited: true, description: 'Who revoked it.' },
-  /** What made it end: `manual`, `bulk`, `rotated`, `pruned`, `leaked` or `reused`. */
+  /** The kind of change that ended it: `manual`, `bulk`, `rotated`, `pruned`, `leaked` or `reused`. */
   revokedCode: {
     kind: 'word',
     since: 1,
     audited: true,
-    description: 'What made it end: `manual`, `bulk`, `rotated`, `pruned`, `leaked` or `reused`.',
+    description: 'The kind of change that ended it: `manual`, `bulk`, `rotated`, `pruned`, `leaked` or `reused`.',
   },
   /** Why it was revoked, in the words of whoever did it. */
   revokedReason: {

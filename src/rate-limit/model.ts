@@ -68,7 +68,7 @@ export type ManagementRateLimit = Omit<RateLimit, 'by' | 'points'> & {
 export type ManagementRateLimitOptions = {
   /** Asked in this order; a call that one refuses spends nothing of those behind it. */
   readonly limits: readonly ManagementRateLimit[]
-  /** What a limiter that fails, hangs or answers nonsense means: `refuse` with 503, or `allow` uncounted. */
+  /** How to treat a limiter that fails, hangs or answers nonsense: `refuse` with 503, or `allow` without counting. */
   readonly onFailure: 'refuse' | 'allow'
 }
 

@@ -90,8 +90,8 @@ export class Rates {
         return
       }
     } catch (error) {
-      this.#report('rateLimit', error)
       // A limiter that fails decides about the next use, as `onFailure` says.
+      this.#report('rateLimit', error)
     }
   }
 

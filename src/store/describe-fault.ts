@@ -16,7 +16,7 @@ export function describeFault(error: unknown): string {
 }
 
 /**
- * What a callback of the host's threw, as a copy in which no token stands, nor `secret`: its author needs the message and the place.
+ * Copies what a callback of the host's threw, as an error in which no token stands, nor `secret`: its author needs the message and the place.
  *
  * A copy, because the error itself may carry the request, and is the host's to change.
  */

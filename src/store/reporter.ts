@@ -3,7 +3,7 @@ import { redact } from '../token/redact.js'
 import { copyFault, describeFault } from './describe-fault.js'
 import type { StoreMethod } from './methods.js'
 
-/** What failed: a call to the store, a callback of the host's by the name of its option, or work of latchkey's own. Stable, for alerts. */
+/** The place of a fault: a call to the store, a callback of the host's by the name of its option, or work of latchkey's own. Stable, for alerts. */
 export type FaultPlace =
   | `store.${StoreMethod | 'reached'}`
   | 'actor'
@@ -32,7 +32,7 @@ export type FaultPlace =
 /** Something went wrong that latchkey answered with 503, or went on without. */
 export type FaultReport = {
   readonly where: FaultPlace
-  /** What went wrong, as far as it may be told: never a token, a digest or a pepper. For a callback, `error.cause` is what it threw. */
+  /** The fault, as far as it may be told: never a token, a digest or a pepper. For a callback, `error.cause` is what it threw. */
   readonly error: LatchkeyError
 }
 

@@ -151,8 +151,8 @@ async function recordDue(context: Context, entry: Entry, rotationDueAt: number, 
   try {
     await context.rotations.record({ id, tenantId, ownerId, createdBy, rotationDueAt }, now)
   } catch (error) {
-    context.report('sweep', error)
     // The sweep comes by again; a notice never fails a request.
+    context.report('sweep', error)
   }
 }
 

@@ -20,7 +20,7 @@ export function exactlyOneOf<T extends object>(schema: z.ZodType<T>, names: read
   })
 }
 
-/** What a host keeps open and hands over: an object. `error` says which. */
+/** An object that the host keeps open and hands over. `error` says which. */
 export function handle<T>(isHandle: (value: object) => boolean, error: string): z.ZodType<T> {
   return z.custom<T>((value) => typeof value === 'object' && value !== null && isHandle(value), { error })
 }

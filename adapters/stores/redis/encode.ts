@@ -61,7 +61,7 @@ export function encodeOwner({ ownerId, tenantId }: OwnerChange): string {
   return JSON.stringify({ ownerId, tenantId })
 }
 
-/** What an entry of the feed, or of the consumers, says in JSON. */
+/** An entry of the feed, or of the consumers, as JSON. */
 export function decodeEntry<T extends OwnerChange | TokenFilter | ConsumerState>(entry: string): T {
   return parse(entry)
 }

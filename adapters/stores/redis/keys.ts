@@ -3,7 +3,7 @@ import type { StoredToken } from '../../../src/model/record.js'
 
 const HASH_TAG = /^[^{]*\{[^}]+\}/
 
-/** What is wrong with a key prefix that is none. */
+/** The message for an invalid key prefix. */
 export const KEY_PREFIX = 'must be 1 to 200 characters, such as acme: or {acme}:, with braces around a hash tag only'
 
 /** Can all keys begin with it? */

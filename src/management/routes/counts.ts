@@ -9,7 +9,7 @@ const MOST = 1000
 
 const countsShape = z.strictObject({ tenantId: text(1, 200).meta({ description: 'Of this tenant only.' }).optional() })
 
-/** What is over needs nothing any more. */
+/** Statuses of tokens that need no action. */
 const ALIVE = ['active', 'pending', 'inactive'] as const
 
 type Count = { readonly count: number; readonly more?: true }

@@ -12,7 +12,7 @@ import { namedList } from '../schemas/outputs.js'
 /** As many rows as a page of a list may have. */
 const MOST = 1000
 
-/** What a host's callback may answer; ids as tokens hold them. */
+/** The answer of a host's callback, with ids as tokens hold them. */
 const answerShape = z.array(z.object({ id: z.string().min(1).max(200), name: z.string().max(200).optional().catch(undefined) }))
 
 /** `GET /tenants` */

@@ -53,7 +53,7 @@ const input = z.looseObject({
   status: z.enum(STATUSES, { error: `must be one of ${STATUSES.join(', ')}` }).optional(),
   idempotencyKey: z.undefined({ error: 'has no place in a test token: each call makes a new one' }).optional(),
 })
-/** What says when a token is good, and so contradicts a status that says the same. */
+/** Fields that set when a token is good, which a `status` sets as well. */
 const TERMS = ['expiresIn', 'expiresAt', 'notBefore'] as const
 
 /**

@@ -13,7 +13,7 @@ import { type ReadActor, SYSTEM } from './actor.js'
 /** Whom a request is from that names nobody. */
 const NOBODY = 'anonymous'
 
-/** What a refused call was about: the token that it named, or the input that may name a tenant. */
+/** The subject of a refused call: the token that it named, or the input that may name a tenant. */
 export type Target = { readonly id?: unknown; readonly input?: unknown }
 
 // Which token a refusal was about, for those that were thrown after the actor's right to see it was checked.

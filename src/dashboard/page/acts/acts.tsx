@@ -7,7 +7,7 @@ import { Reveal, type Secret } from './reveal.js'
 import { Revoke } from './revoke.js'
 import { Rotate } from './rotate.js'
 
-/** What opens a dialog about one token. */
+/** Actions that open a dialog about one token. */
 export type Act = 'edit' | 'rotate' | 'revoke'
 
 type Props = {

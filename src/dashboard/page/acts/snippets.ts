@@ -13,7 +13,7 @@ export const LANGUAGE_NAMES: { readonly [language in Language]: string } = {
   go: 'Go',
 }
 
-/** What `.env` is called, and what is in it. */
+/** The name and content of the `.env` file. */
 export const envLine = (token: string): string => `${config.envName ?? 'API_TOKEN'}=${token}`
 
 /** A call with the token, ready to be pasted. */

@@ -21,7 +21,7 @@ const LIMIT = 50
 /** An export asks for so many pages of so many events, at most. */
 const EXPORT = { pages: 10, limit: 1000 }
 
-/** What happened to every token that the reader may see. */
+/** The audit log of every token that the reader may see. */
 export function AuditScreen({ place }: { readonly place: Place }): JSX.Element {
   const query = eventFilters(place)
   const key = JSON.stringify(query)

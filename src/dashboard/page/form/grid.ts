@@ -13,7 +13,7 @@ export type Grid = {
   /** The heads of the columns: what most resources have comes first, everything (`*`) last. */
   readonly actions: readonly string[]
   readonly rows: readonly Row[]
-  /** What has no place in the grid. */
+  /** Scopes that have no place in the grid. */
   readonly others: readonly Cell[]
 }
 

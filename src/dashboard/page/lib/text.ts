@@ -10,7 +10,7 @@ export type Blanks = { readonly [name: string]: string | number }
 const plurals = new Intl.PluralRules(config.language)
 const english: { readonly [key: string]: string } = texts
 
-/** What tenants are called here. Languages that write nouns in lower case do so within a sentence. */
+/** The name for tenants on this page. Languages that write nouns in lower case do so within a sentence. */
 const nouns: { readonly [blank: string]: string } = nounsOf(
   config.clientName?.one ?? config.texts?.['word.client'] ?? texts['word.client'],
   config.clientName?.many ?? config.texts?.['word.clients'] ?? texts['word.clients'],

@@ -64,7 +64,7 @@ const KEY = 'latchkey.columns'
 export const columnsHere = (usageCounted: boolean): readonly Column[] =>
   [...STANDARD, ...OWN].filter(({ id }) => usageCounted || id !== 'use')
 
-/** What a person chose before, on this device; a browser that keeps nothing shows the usual ones. */
+/** The columns that a person chose on this device before; a browser that stores nothing shows the defaults. */
 export function readChosen(): ReadonlySet<string> {
   try {
     const kept: unknown = JSON.parse(localStorage.getItem(KEY) ?? 'null')

@@ -71,7 +71,7 @@ export async function loadRows(place: Place, prefix: string, signal: AbortSignal
   return { items, page, more: page * size < sorted.length, cut: all.nextCursor !== undefined }
 }
 
-/** What people see of a token, `acme_live_4kQ0…`, or the beginning of its id. Fewer characters are more often a name. */
+/** The part of a token that people see, `acme_live_4kQ0…`, or the beginning of its id. Fewer characters are more often a name. */
 const HINT = /^([0-9A-Za-z]{4,15})…?$/
 /** As many as share the beginning of an id, at most. */
 const ALIKE = 20

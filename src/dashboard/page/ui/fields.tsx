@@ -45,7 +45,7 @@ type TextProps = Omit<FieldProps, 'children'> & {
   readonly most?: number
   readonly type?: 'text' | 'date'
   readonly min?: string
-  /** What is offered, with its names. */
+  /** The options, with their names. */
   readonly choices?: readonly (readonly [string, string])[]
 }
 

@@ -72,7 +72,7 @@ export function Debounced(props: {
   )
 }
 
-/** What a field offers. */
+/** An option of a field. */
 export function Options({ id, options }: { readonly id: string; readonly options: readonly (readonly [string, string])[] }): JSX.Element {
   return (
     <datalist id={id}>
