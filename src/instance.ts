@@ -1,6 +1,7 @@
 import type { RequestSignal } from './cache/signals.js'
-import { type Code, InvalidInputError, type RefusalCode } from './errors.js'
+import { InvalidInputError, type RefusalCode } from './errors.js'
 import type { Actor } from './model/actor.js'
+import type { Attempted } from './model/attempted.js'
 import { aboutCopies } from './model/copies.js'
 import type { AuditAction, AuditEvent, EventConsumer, EventHandler, LeakInput, LeakReported } from './model/event.js'
 import type { Health } from './model/health.js'
@@ -210,6 +211,8 @@ export type Decider = {
   refusalsSpent?(principal: Principal): RateState | undefined
   /** Is this one of its own credentials, good or not? Everything is where it cannot tell. */
   isOwn?(credential: string): boolean
+  /** Does a forged token cost a read of the store? Without a pepper it may. @default false */
+  readonly looksUpForgeries?: boolean | undefined
   /** Resolves grants to scopes of the catalogue. */
   resolve?(grants: readonly string[]): ScopeSet
   /** Counts one use that `decide` allowed. `scope`: what the route required. A refusal that followed is named in `outcome`. */
@@ -231,18 +234,6 @@ export type Standing =
       /** Gives a signal for one request, which fires when the token ends. */
       readonly signal: () => RequestSignal
     }
-
-/** A request that was refused before it came to a verb, for the audit. */
-export type Attempted = {
-  /** The route. */
-  readonly attempt: string
-  readonly code: Code
-  readonly field?: string | undefined
-  readonly ip?: string | undefined
-  /** The person who asked, or else the token that did; neither where the request names nobody. */
-  readonly actor?: Actor | undefined
-  readonly principal?: Principal | undefined
-}
 
 /** The internal interface of an instance, for the management API and the extensions. */
 export type Internals = Decider & {

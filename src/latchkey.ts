@@ -62,6 +62,7 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     catalogue,
     report: context.report,
     resources: settings.resources,
+    looksUpForgeries: settings.digesters[0].pepperId === undefined,
     settings: { groups, expiry, allowWildcard, usage, owner, clock },
     decide: (token, request) => decide(open(), token, request),
     refusalsSpent: (principal) => context.rates?.refusalsSpent(principal),

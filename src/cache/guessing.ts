@@ -2,9 +2,9 @@ import { callerOf } from '../policy/network.js'
 import { Budget } from './budget.js'
 
 /**
- * How many tokens that do not exist an address may make the store look for.
+ * How many forged tokens an address may make the store look for: ids that do not exist, and secrets that are not those of a known id.
  *
- * Only answers "there is no such token" are charged, so good tokens cost nothing; an address that has used up its budget
+ * Only what the store was asked for in vain is charged, so good tokens cost nothing; an address that has used up its budget
  * is not looked up for until it refills: nothing is decided then, for a token that is asked about may be good. Callers whose address is not
  * known share a larger one.
  */
@@ -23,7 +23,7 @@ export class GuessingBudget {
     return caller === undefined ? this.#unknown.spent('') : this.#known.spent(caller)
   }
 
-  /** Charges one unknown token. */
+  /** Charges one forged token. */
   spend(ip: string | undefined): void {
     const caller = callerOf(ip)
     if (caller === undefined) this.#unknown.spend('')

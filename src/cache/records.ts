@@ -113,6 +113,11 @@ export class RecordCache {
     return this.#guessing.spent(ip)
   }
 
+  /** Charges this address for a read that a forged token cost. */
+  noteGuess(ip: string | undefined): void {
+    this.#guessing.spend(ip)
+  }
+
   /**
    * The entry from the store, or `undefined` where there is no such token, which is charged to the address.
    *
@@ -123,7 +128,7 @@ export class RecordCache {
     if (this.#keeps) this.follower.start()
     try {
       const entry = await this.#loader.load(id, fresh)
-      if (entry === undefined) this.#guessing.spend(ip)
+      if (entry === undefined) this.noteGuess(ip)
       return entry
     } catch (error) {
       const entry = this.follower.freshWithin(this.#options.serveStaleMs) ? this.#entries.get(id) : undefined

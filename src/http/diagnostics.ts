@@ -19,6 +19,7 @@ export type WarningCode =
   | 'LATCHKEY_W008'
   | 'LATCHKEY_W009'
   | 'LATCHKEY_W010'
+  | 'LATCHKEY_W011'
 
 /** Is told of warnings in place of the console. Its faults change nothing. */
 export type OnWarning = (warning: Warning) => unknown
@@ -37,6 +38,8 @@ const MESSAGES: { readonly [Name in WarningCode]: string } = {
   LATCHKEY_W009: 'the foreign callback of authenticate() returned an incomplete principal, so the request was answered 503',
   LATCHKEY_W010:
     'the framework trusts every proxy, so callers choose their address: allowedIps, limits by address and the addresses in the audit prove nothing',
+  LATCHKEY_W011:
+    'many tokens come from one address, so that its callers share the budget for lookups of forged tokens: set the option pepper, or have the framework find each client’s address',
 }
 
 const told = new WeakMap<object, Set<string>>()

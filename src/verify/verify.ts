@@ -44,7 +44,12 @@ export function decide(context: Context, token: unknown, request: VerifyContext 
   if (context.records.isKnownMissing(parsed.id)) return UNKNOWN
   // Tokens in memory are decided before this is asked. One that is not may be good, so nothing is said of it.
   if (context.records.isThrottled(request?.ip)) return Promise.reject(new StoreUnavailableError(THROTTLED))
-  return context.records.read(parsed.id, request?.ip).then((read) => (read === undefined ? UNKNOWN : judge(context, read, digest, request)))
+  return context.records.read(parsed.id, request?.ip).then((read) => {
+    if (read === undefined) return UNKNOWN
+    // A guess at the secret of a known id cost a read as well.
+    if (!equalDigests(read.digest, digest)) context.records.noteGuess(request?.ip)
+    return judge(context, read, digest, request)
+  })
 }
 
 /** The digest by the pepper that the checksum was made with; without one, this token was never minted here. */

@@ -1,42 +1,26 @@
-import { spawnSync } from 'node:child_process'
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { type Coverage, coreTests, coverageOf, passes } from './core-tests.js'
+import { DECISION_MUTANTS } from './decision-mutants.js'
+import { GUARD_MUTANTS } from './guard-mutants.js'
 import { MUTANTS, type Mutant } from './mutants.js'
 
 /**
- * Spoils the core in one small way after another, in a copy of the project, and says which ways no test notices.
+ * Spoils the core in one small way after another, in a copy of the project, and says which ways no test of the core alone notices. Which tests are asked
+ * about a mutant is measured: those that run its line.
  *
- * `npx tsx test/tools/mutation.ts [part of a file's name]`
+ * `npx tsx test/tools/mutation.ts [part of a file's name, or "decision"]`
  */
-const TESTS: readonly (readonly [file: RegExp, tests: readonly string[]])[] = [
-  [/cache\/|barrier/, ['test/cache/', 'test/latchkey/heap']],
-  [/change\.ts/, ['test/cache/races', 'test/operations/']],
-  [/status/, ['test/policy/status', 'test/latchkey/corrupt']],
-  [/verify/, ['test/cache/owners', 'test/latchkey/', 'test/operations/', 'test/records/']],
-  [/records\//, ['test/records/']],
-]
-
-const testsOf = (file: string): readonly string[] => TESTS.find(([pattern]) => pattern.test(file))?.[1] ?? ['test/']
-const COPIED = ['src', 'adapters', 'test', 'package.json', 'tsconfig.json', 'vitest.config.ts']
+const COPIED = ['src', 'adapters', 'test', 'docs', 'package.json', 'tsconfig.json', 'vitest.config.ts']
+/** Tests that are asked first, in one run: those that killed the most so far. */
+const FIRST = 3
 
 function copyProject(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'latchkey-mutation-'))
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'latchkey-mutation-')))
   for (const name of COPIED) cpSync(name, join(folder, name), { recursive: true, filter: (path) => !path.includes('node_modules') })
   symlinkSync(resolve('node_modules'), join(folder, 'node_modules'))
   return folder
-}
-
-function passes(folder: string, tests: readonly string[]): boolean {
-  // One worker for all files: each mutant costs one start, not one for each file.
-  const how = ['--bail', '1', '--reporter', 'dot', '--no-isolate', '--pool', 'threads', '--no-file-parallelism']
-  const { status } = spawnSync('node', ['node_modules/vitest/vitest.mjs', 'run', ...how, ...tests], {
-    cwd: folder,
-    env: { ...process.env, LATCHKEY_SCHEDULES: '300' },
-    stdio: 'ignore',
-    timeout: 120_000,
-  })
-  return status === 0
 }
 
 function mutate(source: string, { find, become }: Mutant): string {
@@ -46,23 +30,53 @@ function mutate(source: string, { find, become }: Mutant): string {
   return `${first}${become}${rest.join(find)}`
 }
 
+/** The lines that a mutant changes. */
+function linesOf(source: string, { find }: Mutant): readonly number[] {
+  const first = source.slice(0, source.indexOf(find)).split('\n').length
+  return find.split('\n').map((_, at) => first + at)
+}
+
+const kills = new Map<string, number>()
+
+/** Does a test notice? */
+function isKilled(folder: string, tests: readonly string[]): boolean {
+  const ranked = [...tests].sort((a, b) => (kills.get(b) ?? 0) - (kills.get(a) ?? 0))
+  for (const test of ranked.slice(0, FIRST)) {
+    if (passes(folder, [test])) continue
+    kills.set(test, (kills.get(test) ?? 0) + 1)
+    return true
+  }
+  const rest = ranked.slice(FIRST)
+  return rest.length > 0 && !passes(folder, rest)
+}
+
 const wanted = process.argv[2] ?? ''
+const all = wanted === 'decision' ? { ...DECISION_MUTANTS, ...GUARD_MUTANTS } : { ...DECISION_MUTANTS, ...GUARD_MUTANTS, ...MUTANTS }
+const chosen = Object.entries(all).filter(([file]) => wanted === 'decision' || file.includes(wanted))
+const files = chosen.map(([file]) => file)
 const folder = copyProject()
 const survivors: string[] = []
 let total = 0
 try {
-  for (const [file, mutants] of Object.entries(MUTANTS)) {
-    if (!file.includes(wanted)) continue
+  const covered: (readonly [test: string, Coverage])[] = []
+  for (const test of coreTests()) {
+    const began = Date.now()
+    covered.push([test, coverageOf(folder, test, files)])
+    if (process.env.DEBUG_COV) console.log(test, Date.now() - began)
+  }
+  console.log(`${covered.length} test files of the core, ${files.length} files with mutants`)
+  for (const [file, mutants] of chosen) {
     const path = join(folder, file)
     const source = readFileSync(path, 'utf8')
-    if (!passes(folder, testsOf(file))) throw new Error(`the tests of ${file} fail without any mutant`)
     for (const mutant of mutants) {
       total += 1
       const name = `${file}: ${mutant.find.split('\n')[0]} → ${mutant.become.split('\n')[0] || '(nothing)'}`
+      const lines = linesOf(source, mutant)
+      const tests = covered.filter(([, coverage]) => lines.some((line) => coverage.get(file)?.has(line))).map(([test]) => test)
       writeFileSync(path, mutate(source, mutant))
-      const survived = passes(folder, testsOf(file))
-      if (survived) survivors.push(name)
-      console.log(`${survived ? 'SURVIVED' : 'killed  '} ${name}`)
+      const killed = isKilled(folder, tests)
+      if (!killed) survivors.push(name)
+      console.log(`${killed ? 'killed  ' : 'SURVIVED'} ${name}`)
     }
     writeFileSync(path, source)
   }

@@ -27,6 +27,7 @@ export function accept(tokens: Authenticator, ...verifiers: readonly Verifier[])
     catalogue: own.catalogue,
     report: own.report,
     resources: own.resources,
+    looksUpForgeries: own.looksUpForgeries,
     decide(token, context) {
       const verifier = looksSigned(token) ? byIssuer.get(claimedIssuer(token)) : undefined
       return (verifier ?? own).decide(token, context)

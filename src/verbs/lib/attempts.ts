@@ -1,7 +1,7 @@
 import { aboutToken } from '../../activity/about-token.js'
 import type { Attempt } from '../../activity/attempts.js'
 import { type Code, GrantDeniedError, LatchkeyError } from '../../errors.js'
-import type { Attempted } from '../../instance.js'
+import type { Attempted } from '../../model/attempted.js'
 import type { MaybePromise } from '../../model/json.js'
 import { normalizeIp } from '../../policy/network.js'
 import type { Filtered } from '../../store/compile-filter.js'

@@ -1,0 +1,119 @@
+import type { Latchkey } from 'latchkey'
+import { memoryStore } from 'latchkey/stores/memory'
+import { interceptStore } from 'latchkey/testing'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { checksum } from '../../src/token/checksum.js'
+import { defaultEngine } from '../../src/token/hash.js'
+import { instance, mint, pause, type Scope, verdict } from '../latchkey/harness.js'
+
+const SECRET = 'S7rAnGe'.repeat(6)
+const FLOODED = '192.0.2.1'
+const OTHER = '198.51.100.1'
+const STEP_MS = 25
+
+/** A token that was never minted, with the checksum that belongs to it. */
+function forgery(n: number): string {
+  const body = `acme_test_${String(n).padStart(16, 'z')}_${SECRET}x`
+  return body + checksum(defaultEngine.sha256(body))
+}
+
+/** Answers each `find` a few milliseconds later, as a database does. */
+const slowStore = (milliseconds: number) =>
+  interceptStore(memoryStore(), async ({ method }, proceed) => {
+    if (method === 'find') await pause(milliseconds)
+    return proceed()
+  })
+
+async function promised(verification: ReturnType<Latchkey['verify']>): Promise<string> {
+  await vi.advanceTimersByTimeAsync(10)
+  return verdict(verification)
+}
+
+type Outcomes = Record<'flooded' | 'other' | 'forged', Record<string, number>>
+
+/** Forges tokens at a steady rate from one address, and verifies a good one from there and one from elsewhere at each step; every verdict, counted. */
+async function flood(tokens: Latchkey<Scope>, perSecond: number, seconds: number, from: string | undefined = FLOODED): Promise<Outcomes> {
+  const good = await Promise.all(Array.from({ length: 20 }, () => mint(tokens)))
+  const outcomes: Outcomes = { flooded: {}, other: {}, forged: {} }
+  const answers: Promise<void>[] = []
+  const ask = (who: keyof Outcomes, token: string, ip: string | undefined): void => {
+    const settled = verdict(tokens.verify(token, { ip })).then((word) => {
+      outcomes[who][word] = (outcomes[who][word] ?? 0) + 1
+    })
+    answers.push(settled)
+  }
+  let forged = 0
+  for (let step = 1; step <= (seconds * 1000) / STEP_MS; step += 1) {
+    for (; forged < (perSecond * step * STEP_MS) / 1000; forged += 1) ask('forged', forgery(forged), from)
+    const token = good[step % good.length]?.token ?? ''
+    ask('flooded', token, from)
+    ask('other', token, OTHER)
+    await vi.advanceTimersByTimeAsync(STEP_MS)
+  }
+  await vi.advanceTimersByTimeAsync(5000)
+  await Promise.all(answers)
+  return outcomes
+}
+
+describe('forged tokens with the right checksum, without a pepper and with nothing in memory', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+  })
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
+  it('at 400 a second from one address leave good tokens alone, from there and from elsewhere', async () => {
+    const outcomes = await flood(instance({ store: slowStore(5), cache: false, usage: false }), 400, 20)
+    expect(outcomes).toEqual({ flooded: { ok: 800 }, other: { ok: 800 }, forged: { token_unknown: 8000 } })
+  })
+
+  it('at 5,000 a second cost the others of that address an answer, 503 and never 429, and nobody else', async () => {
+    const outcomes = await flood(instance({ store: slowStore(5), cache: false, usage: false }), 5000, 4)
+    expect(outcomes.other).toEqual({ ok: 160 })
+    expect(Object.keys(outcomes.flooded).filter((word) => word !== 'ok')).toEqual(['store_unavailable'])
+    expect(Object.keys(outcomes.forged).sort()).toEqual(['store_unavailable', 'token_unknown'])
+    // What the budget of the address lets through, and what was under way when it ran out.
+    expect(outcomes.forged.token_unknown).toBeLessThanOrEqual(500 + 500 * 4 + 2 * 125)
+  })
+
+  it('from addresses that are not known spend a budget of their own, and those with an address are answered', async () => {
+    const outcomes = await flood(instance({ store: slowStore(5), cache: false, usage: false }), 8000, 2, undefined)
+    expect(outcomes.other).toEqual({ ok: 80 })
+    expect(Object.keys(outcomes.forged).sort()).toEqual(['store_unavailable', 'token_unknown'])
+  })
+
+  it('beyond what the store can read are 503, as is every good token that waits too long; nothing is ever 429', async () => {
+    const tokens = instance({ store: slowStore(2500), cache: false, usage: false, deadline: 1 })
+    const outcomes = await flood(tokens, 400, 4)
+    for (const words of Object.values(outcomes)) expect(Object.keys(words)).toEqual(['store_unavailable'])
+  })
+
+  it('that guess at the secret of a known id are charged as well', async () => {
+    const tokens = instance({ store: slowStore(5), cache: false, usage: false })
+    const { token } = await mint(tokens)
+    const body = token.slice(0, -49) + SECRET
+    const guesses = Array.from({ length: 2000 }, async (_, n) => {
+      await pause(n)
+      const guess = body + (n % 10)
+      return verdict(tokens.verify(guess + checksum(defaultEngine.sha256(guess)), { ip: FLOODED }))
+    })
+    await vi.advanceTimersByTimeAsync(2100)
+    const words = await Promise.all(guesses)
+    expect(new Set(words)).toEqual(new Set(['secret_mismatch', 'store_unavailable']))
+    expect(words.filter((word) => word === 'secret_mismatch').length).toBeLessThanOrEqual(500 + 500 * 2 + 50)
+    expect(await promised(tokens.verify(token, { ip: OTHER }))).toBe('ok')
+  })
+
+  it('with a pepper cost the store nothing at all', async () => {
+    let finds = 0
+    const store = interceptStore(memoryStore(), ({ method }, proceed) => {
+      if (method === 'find') finds += 1
+      return proceed()
+    })
+    const tokens = instance({ store, cache: false, usage: false, pepper: 'a pepper of at least thirty-two characters' })
+    const outcomes = await flood(tokens, 5000, 1)
+    expect(outcomes).toEqual({ flooded: { ok: 40 }, other: { ok: 40 }, forged: { token_malformed: 5000 } })
+    expect(finds).toBeLessThanOrEqual(2 * 40)
+  })
+})

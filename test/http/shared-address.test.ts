@@ -1,0 +1,50 @@
+import type { Warning } from 'latchkey'
+import { expect, it } from 'vitest'
+import { createGuard } from '../../src/http/authenticate.js'
+import { createSharingCheck } from '../../src/http/shared-address.js'
+import { instance, mint } from '../latchkey/harness.js'
+import { fakePlatform, withToken } from './fake.js'
+
+type Seen = readonly [tokenId: string, ip: string | undefined]
+
+function warningsAfter(uses: Iterable<Seen>): readonly string[] {
+  const told: string[] = []
+  const check = createSharingCheck(({ code, message }) => void told.push(`${code} ${message.split(': ').at(-1)}`))
+  for (const [tokenId, ip] of uses) check(tokenId, ip)
+  return told
+}
+
+const uses = (count: number, ip: (at: number) => string | undefined): readonly Seen[] =>
+  Array.from({ length: count }, (_, at) => [`t${at}`, ip(at)] as const)
+
+it('many tokens from one address are told of once, with the address', () => {
+  expect(warningsAfter(uses(500, () => '10.0.0.1'))).toEqual(['LATCHKEY_W011 10.0.0.1'])
+})
+
+it('many tokens from two addresses, as of two proxies, are told of, and those of one network of IPv6 are one', () => {
+  expect(warningsAfter(uses(50, (at) => `10.0.0.${at % 2}`))).toEqual(['LATCHKEY_W011 10.0.0.0 and 10.0.0.1'])
+  expect(warningsAfter(uses(50, (at) => `2001:db8::${at.toString(16)}`))).toEqual(['LATCHKEY_W011 2001:db8::/64'])
+})
+
+it('many tokens from addresses that are not known are told of', () => {
+  expect(warningsAfter(uses(50, () => undefined))).toEqual(['LATCHKEY_W011 the address is not known'])
+  expect(warningsAfter(uses(50, () => 'unix:'))).toEqual(['LATCHKEY_W011 the address is not known'])
+})
+
+it('nothing is told where addresses differ, or where one client uses a few tokens for ever', () => {
+  expect(warningsAfter(uses(500, (at) => `10.0.0.${at % 3}`))).toEqual([])
+  expect(warningsAfter(uses(49, () => '10.0.0.1'))).toEqual([])
+  expect(warningsAfter(Array.from({ length: 10_000 }, () => ['t1', '10.0.0.1'] as const))).toEqual([])
+})
+
+it('a guard tells of it without a pepper, and never with one', async () => {
+  const warned = async (pepper?: string): Promise<readonly string[]> => {
+    const told: Warning[] = []
+    const tokens = instance(pepper === undefined ? {} : { pepper })
+    const guard = createGuard(tokens, { onWarning: (warning) => told.push(warning) }, fakePlatform())
+    for (let at = 0; at < 60; at += 1) await guard({ ...withToken((await mint(tokens)).token), ip: '10.0.0.1' })
+    return told.map(({ code }) => code)
+  }
+  expect(await warned()).toEqual(['LATCHKEY_W011'])
+  expect(await warned('a pepper of at least thirty-two characters')).toEqual([])
+})

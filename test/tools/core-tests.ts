@@ -1,0 +1,61 @@
+import { spawnSync } from 'node:child_process'
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** Folders of tests that drive the core by itself: `latchkey()` and the memory store, or one module. */
+const FOLDERS = ['verify', 'latchkey', 'policy', 'token', 'cache', 'verbs', 'rate-limit', 'activity', 'model', 'store', 'http']
+/** An adapter of any kind but the memory store, or a process of its own, which coverage does not see. */
+const BEYOND_THE_CORE = /latchkey\/(?:express|fastify|hono|koa|nest|web)|stores\/(?!memory)|servers\.js|child_process/
+
+/** Which lines of which file a test ran. */
+export type Coverage = ReadonlyMap<string, ReadonlySet<number>>
+
+/** The tests of the core alone. */
+export function coreTests(): readonly string[] {
+  return FOLDERS.flatMap((folder) =>
+    readdirSync(`test/${folder}`, { recursive: true, encoding: 'utf8' }).map((name) => `test/${folder}/${name}`),
+  )
+    .filter((file) => file.endsWith('.test.ts') && !BEYOND_THE_CORE.test(readFileSync(file, 'utf8')))
+    .sort()
+}
+
+/** Runs some tests in one worker; `true` when all pass. */
+export function passes(folder: string, tests: readonly string[], more: readonly string[] = []): boolean {
+  const how = ['--bail', '1', '--reporter', 'dot', '--no-isolate', '--pool', 'threads', '--no-file-parallelism']
+  const { status } = spawnSync('node', ['node_modules/vitest/vitest.mjs', 'run', ...how, ...more, ...tests], {
+    cwd: folder,
+    env: { ...process.env, LATCHKEY_SCHEDULES: '300' },
+    stdio: 'ignore',
+    timeout: 120_000,
+  })
+  return status === 0
+}
+
+/**
+ * Runs one test file by itself, and says which lines of `files` it ran.
+ *
+ * @throws Error when it fails: nothing that it says later about a mutant would count
+ */
+export function coverageOf(folder: string, test: string, files: readonly string[]): Coverage {
+  const reports = join(folder, 'coverage')
+  const more = ['--coverage', '--coverage.reporter=json', '--coverage.clean=false', `--coverage.reportsDirectory=${reports}`]
+  rmSync(reports, { recursive: true, force: true })
+  if (!passes(folder, [test], [...more, ...files.map((file) => `--coverage.include=${file}`)]))
+    throw new Error(`${test} fails without any mutant`)
+  const report: unknown = JSON.parse(readFileSync(join(reports, 'coverage-final.json'), 'utf8'))
+  return new Map(Object.entries(Object(report)).map(([path, file]) => [path.slice(folder.length + 1), linesRun(file as FileCoverage)]))
+}
+
+type FileCoverage = {
+  readonly statementMap: { readonly [id: string]: { readonly start: { readonly line: number }; readonly end: { readonly line: number } } }
+  readonly s: { readonly [id: string]: number }
+}
+
+function linesRun({ statementMap, s }: FileCoverage): ReadonlySet<number> {
+  const lines = new Set<number>()
+  for (const [id, { start, end }] of Object.entries(statementMap)) {
+    if ((s[id] ?? 0) === 0) continue
+    for (let line = start.line; line <= end.line; line += 1) lines.add(line)
+  }
+  return lines
+}

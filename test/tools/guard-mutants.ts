@@ -1,0 +1,63 @@
+import type { Mutant } from './mutants.js'
+
+/** The guard, and the check of scopes behind it: where a decision becomes an admission or a refusal. By file. */
+export const GUARD_MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
+  'src/http/require-scopes.ts': [
+    { find: 'if (admission === undefined) {', become: 'if (admission === undefined) return undefined\n    if (false) {' },
+    {
+      find: "if (principal === undefined) return guard.refuse('credential_missing', request)",
+      become: 'if (principal === undefined) return undefined',
+    },
+    { find: "if (held === undefined) return refusal('scope_insufficient', requirement, admission, request)", become: '' },
+    { find: 'if (!admission.limitedIn.every((dimension) => named.includes(dimension)))', become: 'if (false)' },
+    {
+      find: "if (admission.use?.refusalsSpent() !== undefined) return refusal('resource_denied', requirement, admission, request)",
+      become: '',
+    },
+    { find: 'return allowed ? undefined : ', become: 'return allowed || asked.length > 0 ? undefined : ' },
+    { find: 'list !== undefined && reaches(', become: 'list === undefined || reaches(' },
+    { find: 'asked.every(([dimension, list])', become: 'asked.some(([dimension, list])' },
+    { find: 'principal.allows(scope, Object.fromEntries([[dimension, values]])) === true', become: 'principal.allows(scope)' },
+    {
+      find: 'if (isKnown(decider, scope)) return principal.allows(scope) === true',
+      become: 'if (isKnown(decider, scope)) return Boolean(principal.allows(scope))',
+    },
+    { find: 'if (isKnown(decider, scope)) return', become: 'if (true) return' },
+    { find: 'held.length === scopes.length || any ? held[0] : undefined', become: 'held[0]' },
+    { find: 'held.length === scopes.length || any ? held[0] : undefined', become: 'held.length === scopes.length ? held[0] : undefined' },
+    { find: 'catalogue === undefined || Object.hasOwn(catalogue, scope)', become: 'catalogue === undefined || scope in catalogue' },
+    {
+      find: 'return isThenable(answer) ? Promise.resolve(answer).catch(unavailable) : answer',
+      become: 'return isThenable(answer) ? Promise.resolve(answer).catch(() => undefined) : answer',
+    },
+    { find: "spent === undefined ? code : 'rate_limited'", become: 'code' },
+    { find: 'if (spent !== undefined) {', become: 'if (false) {' },
+  ],
+  'src/http/authenticate.ts': [
+    { find: 'admit(request, undefined)\n', become: '' },
+    { find: "if (presented.kind === 'malformed') return { response: refuse('credential_malformed', request) }", become: '' },
+    { find: "if (presented.kind === 'missing') return bySession(request, seen)", become: '' },
+    { find: "return optional ? undefined : refuse('credential_missing', request)", become: 'return undefined' },
+    { find: "=== 'own' ? undefined : refuse('cross_site', request)", become: "=== 'own' ? undefined : undefined" },
+    {
+      find: "if (presented.resent && originOf(seen.method, seen.headers, seen.host) === 'other') return { response: refuse('cross_site', request) }",
+      become: '',
+    },
+    { find: "principal === undefined ? refuse('token_invalid', request) : undefined", become: 'undefined' },
+    { find: 'decider.isOwn?.(presented.token) === false', become: 'true' },
+    { find: 'before?.guard.decider === decider ? before.principal : undefined', become: 'before?.principal' },
+    { find: 'return isPrincipal(principal) ? { ok, principal } : undefined', become: 'return { ok, principal: principal as Principal }' },
+    { find: 'if (ok === true) {', become: 'if (ok) {' },
+    { find: "if (verification === undefined) return fault(request, new StoreUnavailableError('the decision made no sense'))", become: '' },
+    {
+      find: '.catch((error: unknown) => fault(request, error))\n  }\n\n  const authenticate',
+      become: '.catch(() => ({ anonymous: true as const }))\n  }\n\n  const authenticate',
+    },
+    {
+      find: '    } catch (error) {\n      return fault(request, error)\n    }\n  }\n  return Object',
+      become: '    } catch {\n      return { anonymous: true }\n    }\n  }\n  return Object',
+    },
+    { find: "resources === 'explicit' && ", become: '' },
+    { find: "resources === 'explicit' && principal?.resources !== undefined", become: 'false' },
+  ],
+}
