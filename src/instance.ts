@@ -1,3 +1,4 @@
+import type { ListedEventHandler } from './activity/call-handler.js'
 import type { RequestSignal } from './cache/signals.js'
 import { InvalidInputError, type RefusalCode } from './errors.js'
 import type { Actor } from './model/actor.js'
@@ -12,6 +13,7 @@ import type { UsageReport, UsageSummary } from './model/usage.js'
 import type { Settings } from './options.js'
 import type { ResourceMode } from './policy/resource-mode.js'
 import type { ScopeSet } from './policy/scope-set.js'
+import type { GuardedStore } from './store/guarded-store.js'
 import type { Report } from './store/reporter.js'
 
 /** Filters of `list`. */
@@ -246,6 +248,10 @@ export type Internals = Decider & {
   noteAttempt(attempted: Attempted): void
   /** Whose token is this, whatever its status? Reads the primary; decides and counts nothing. `undefined`: none of ours. */
   identify(token: string): Promise<TokenRecord | undefined>
+  /** As `consume` of the application itself, with events as the store keeps them. A handler may throw `RetryLater`. */
+  follow(name: string, handler: ListedEventHandler, options: { readonly from: 'start' | 'now'; readonly timeoutMs: number }): EventConsumer
+  /** The audit and the state of its consumers. Throws once the instance is closed. */
+  store(): Pick<GuardedStore, 'events' | 'consumers' | 'saveConsumer'>
 }
 
 // Kept apart from the objects that hosts hold: nobody can hand in a decider of its own.

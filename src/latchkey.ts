@@ -11,6 +11,7 @@ import { createHandle } from './verbs/handle.js'
 import { health } from './verbs/health.js'
 import { publicActor, readActor, SYSTEM } from './verbs/lib/actor.js'
 import { noteAttempted } from './verbs/lib/attempts.js'
+import { follow } from './verbs/lib/follow.js'
 import { retain } from './verbs/retain.js'
 import { buildContext } from './verify/build-context.js'
 import { identify } from './verify/identify.js'
@@ -79,6 +80,8 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     resolve: (grants) => settings.catalogue.resolve(grants),
     standing: (id) => standing(open(), id),
     identify: async (token) => identify(open(), token),
+    follow: (name, handler, options) => follow(open(), name, handler, options),
+    store: () => open().store,
   }
   const instance: Latchkey = {
     [AUTHENTICATOR]: true,

@@ -1,10 +1,12 @@
 import { StoreUnavailableError } from '../errors.js'
-import type { EventHandler, ListedEvent } from '../model/event.js'
-import { viewEvent } from './view-event.js'
+import type { ListedEvent } from '../model/event.js'
+
+/** Takes an event as the store keeps it. `lost` fires when nobody waits any more; `signal` also when the consumer stops, which waits for a while. */
+export type ListedEventHandler = (event: ListedEvent, context: { readonly signal: AbortSignal; readonly lost: AbortSignal }) => unknown
 
 /** One call of a consumer's handler. */
 export type HandlerCall = {
-  readonly handler: EventHandler
+  readonly handler: ListedEventHandler
   readonly event: ListedEvent
   readonly timeoutMs: number
   /** How long a handler that is under way is waited for once `stopping` has fired. */
@@ -20,6 +22,7 @@ export type HandlerCall = {
 /** Calls a handler with an event, and answers whether it has taken it: not where it fails, hangs, or loses its turn meanwhile. */
 export async function callHandler(call: HandlerCall): Promise<boolean> {
   const given = new AbortController()
+  const lost = new AbortController()
   return await new Promise<boolean>((resolve) => {
     const timers: ReturnType<typeof setTimeout>[] = []
     const end = (taken: boolean): void => {
@@ -30,9 +33,10 @@ export async function callHandler(call: HandlerCall): Promise<boolean> {
     const giveUp = (why: string): void => {
       end(false)
       given.abort(new Error(why))
+      lost.abort(given.signal.reason)
     }
     const stop = (): void => {
-      timers.push(setTimeout(() => end(false), call.graceMs))
+      timers.push(setTimeout(() => giveUp('the consumer stops'), call.graceMs))
       given.abort(new Error('the consumer stops'))
     }
     const renew = async (): Promise<void> => {
@@ -50,7 +54,7 @@ export async function callHandler(call: HandlerCall): Promise<boolean> {
     timers.push(setInterval(() => void renew(), call.everyMs))
     call.stopping.addEventListener('abort', stop)
     // In a promise of its own: a handler may throw, answer at once, or answer a foreign thenable.
-    new Promise((answer) => answer(call.handler(viewEvent(call.event), { signal: given.signal }))).then(
+    new Promise((answer) => answer(call.handler(call.event, { signal: given.signal, lost: lost.signal }))).then(
       () => end(true),
       (error: unknown) => {
         // What is aborted may well fail.

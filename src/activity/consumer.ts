@@ -1,8 +1,9 @@
-import type { EventHandler, ListedEvent } from '../model/event.js'
+import type { ListedEvent } from '../model/event.js'
 import type { GuardedStore } from '../store/guarded-store.js'
 import type { Report } from '../store/reporter.js'
-import { callHandler } from './call-handler.js'
+import { callHandler, type ListedEventHandler } from './call-handler.js'
 import { ConsumerClaim } from './consumer-claim.js'
+import { RetryLater } from './retry-later.js'
 
 /** How soon events of other nodes are looked for; those of this node wake the consumer. */
 const POLL_MS = 1_000
@@ -21,7 +22,7 @@ export type ConsumerOptions = {
   readonly prefix: string
   readonly name: string
   readonly holder: string
-  readonly handler: EventHandler
+  readonly handler: ListedEventHandler
   readonly from: 'start' | 'now'
   readonly timeoutMs: number
   /** How long a stop waits for a handler that is under way. */
@@ -48,6 +49,7 @@ export class Consumer {
   #turnAt = Number.NEGATIVE_INFINITY
   #failures = 0
   #retryAt = Number.NEGATIVE_INFINITY
+  #failedAt: number | undefined
   #done: Promise<void> | undefined
 
   constructor(store: GuardedStore, options: ConsumerOptions) {
@@ -72,6 +74,15 @@ export class Consumer {
     this.#stopping.abort()
     this.#wakeUp?.()
     await this.#done
+  }
+
+  /** How it fares on this node: the `seq` of what it handled last, where this node reads, and its failures since an event was taken. */
+  get state(): { readonly position?: number; readonly failures: number; readonly failedMsAgo?: number } {
+    return {
+      ...(this.#claim.held && { position: this.#claim.position }),
+      failures: this.#failures,
+      ...(this.#failedAt !== undefined && { failedMsAgo: this.#options.monotonic() - this.#failedAt }),
+    }
   }
 
   get #stopped(): boolean {
@@ -117,6 +128,7 @@ export class Consumer {
     // Another node held the claim in between, and went further.
     if (event.seq <= this.#claim.position) return true
     const { handler, timeoutMs, graceMs, report } = this.#options
+    let waitMs: number | undefined
     const taken = await callHandler({
       handler,
       event,
@@ -125,10 +137,13 @@ export class Consumer {
       stopping: this.#stopping.signal,
       everyMs: LONGEST_WAIT_MS,
       hold: () => this.#claim.hold(),
-      failed: (error) => report('consumer', error),
+      failed: (error) => {
+        if (error instanceof RetryLater) waitMs = error.waitMs
+        else report('consumer', error)
+      },
     })
     if (taken) this.#claim.moveTo(event.seq)
-    else if (!this.#stopped) this.#failed()
+    else if (!this.#stopped) this.#failed(waitMs)
     if (!taken || this.#options.monotonic() - this.#savedAt >= SAVE_EVERY_MS) await this.#save()
     if (taken) this.#failures = 0
     return taken
@@ -139,11 +154,13 @@ export class Consumer {
     await this.#claim.save()
   }
 
-  #failed(): void {
-    const wait = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#failures)
-    this.#failures += 1
+  #failed(waitMs?: number): void {
+    const now = this.#options.monotonic()
     // Nodes that failed together do not come back together.
-    this.#retryAt = this.#options.monotonic() + wait * (0.5 + Math.random() / 2)
+    const ownWait = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#failures) * (0.5 + Math.random() / 2)
+    this.#failures += 1
+    this.#failedAt = now
+    this.#retryAt = now + (waitMs ?? ownWait)
   }
 
   async #rest(): Promise<void> {

@@ -14,6 +14,10 @@ export class Consumers {
     for (const consumer of this.#running) consumer.wake()
   }
 
+  get running(): readonly Consumer[] {
+    return [...this.#running]
+  }
+
   async stop(consumer: Consumer): Promise<void> {
     await consumer.stop()
     this.#running.delete(consumer)

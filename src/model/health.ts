@@ -20,4 +20,17 @@ export type Health = {
     /** Uses that were not counted since the start, because too many waited for the store. */
     readonly dropped: number
   }
+  /** The consumers of audit events that run on this node, webhooks among them. */
+  readonly consumers: readonly ConsumerHealth[]
+}
+
+/** How a consumer of audit events is doing. */
+export type ConsumerHealth = {
+  readonly name: string
+  /** How old the oldest event is that no node has handled for it, by the clocks of this node and of the one that wrote it; 0 where none waits. Absent: not known now. */
+  readonly lagSeconds?: number
+  /** Failures on this node since it last handled an event. */
+  readonly failures: number
+  /** How long ago the last failure on this node was. Absent: none since the start. */
+  readonly lastFailureSecondsAgo?: number
 }

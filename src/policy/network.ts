@@ -12,6 +12,8 @@ const MAX_ADDRESS_LENGTH = 45
 /** The form of IPv4 that every program reads alike: no octal `010.0.0.1`, no short `10.1`. */
 const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/
 const IPV6 = /^[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*$/
+/** Looks public, but is answered by the host of a virtual machine: the wire server of Azure. */
+const CLOUD_INTERNAL = ['168.63.129.16']
 /** `::ffff:0:0/96`: IPv4 addresses as a dual-stack socket shows them (RFC 4291 §2.5.5.2). */
 const MAPPED_BITS = 96
 
@@ -79,6 +81,18 @@ export function networksWithin(inner: readonly string[] | undefined, outer: read
     const network = parseNetwork(entry)
     return network !== undefined && around.some((wide) => wide.bits <= network.bits && contains(wide, network.address))
   })
+}
+
+/**
+ * Is this a unicast address of the public Internet? Not those of private, shared, link-local, loopback, documentation and multicast networks, nor those
+ * that only lead on to an IPv4 address: mapped, 6to4, Teredo, NAT64 (RFC 6890, RFC 6052).
+ */
+export function isPublicIp(ip: string): boolean {
+  const address = parseAddress(ip)
+  if (address === undefined || address.range() !== 'unicast') return false
+  // Everything outside of 2000::/3 is reserved or has a meaning of its own (RFC 4291 §2.4).
+  if (address instanceof ipaddr.IPv6) return ((address.parts[0] ?? 0) & 0xe000) === 0x2000
+  return !CLOUD_INTERNAL.includes(address.toString())
 }
 
 function parseNetwork(entry: unknown): Network | undefined {

@@ -9,6 +9,7 @@ export type FaultPlace =
   | 'actor'
   | 'client'
   | 'consumer'
+  | 'deadLetter'
   | 'errorBody'
   | 'foreign'
   | 'mayOwn'
@@ -25,6 +26,7 @@ export type FaultPlace =
   | 'sweep'
   | 'retention'
   | 'verify'
+  | 'webhook'
   | 'management'
   | 'endpoint'
   | 'close'
@@ -78,6 +80,8 @@ const HELP: { readonly [Place in FaultPlace | 'store']?: readonly [code: string,
     'LATCHKEY_RATE_LIMIT_FAILED',
     'Check what the limiter counts in; rateLimit.onFailure says what becomes of requests meanwhile.',
   ],
+  webhook: ['LATCHKEY_WEBHOOK_FAILED', 'Check the receiver; what is behind the event waits for it, in order.'],
+  deadLetter: ['LATCHKEY_DEAD_LETTER', 'Mend the receiver, and resend what deadLetters() lists.'],
   keys: ['LATCHKEY_KEYS_FAILED', 'Check that the address of the keys can be reached from here.'],
 }
 

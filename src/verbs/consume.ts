@@ -1,13 +1,12 @@
 import * as z from 'zod'
-import { Consumer } from '../activity/consumer.js'
+import { viewEvent } from '../activity/view-event.js'
 import { GrantDeniedError, InvalidInputError } from '../errors.js'
 import type { EventConsumer, EventHandler } from '../model/event.js'
 import { duration } from '../policy/option-schema.js'
 import { readShape } from '../policy/shape.js'
-import { generateId } from '../token/generate.js'
-import { platformRandom } from '../token/random.js'
 import type { Context } from '../verify/context.js'
 import type { ReadActor } from './lib/actor.js'
+import { follow } from './lib/follow.js'
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.:-]{0,59}$/
 const DEFAULT_TIMEOUT_SECONDS = 60
@@ -34,19 +33,6 @@ export function consume(context: Context, actor: ReadActor, name: unknown, handl
   }
   if (typeof handler !== 'function') throw new InvalidInputError('handler', 'must be a function that takes one event')
   const { from, timeout } = readShape(shape, options ?? {}, 'consume()')
-  const { prefix, deadlineMs, monotonic } = context.settings
-  const consumer = new Consumer(context.store, {
-    prefix,
-    name,
-    // Two consumers of one name on one node are two as well.
-    holder: generateId(platformRandom),
-    handler: handler as EventHandler,
-    from,
-    timeoutMs: timeout * 1000,
-    graceMs: deadlineMs,
-    monotonic,
-    report: context.report,
-  })
-  context.consumers.add(consumer)
-  return Object.freeze({ name, stop: () => context.consumers.stop(consumer) })
+  const handle = handler as EventHandler
+  return follow(context, name, (event, { signal }) => handle(viewEvent(event), { signal }), { from, timeoutMs: timeout * 1000 })
 }

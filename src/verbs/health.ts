@@ -1,12 +1,15 @@
 import type { Health } from '../model/health.js'
 import type { Context } from '../verify/context.js'
+import { consumersHealth } from './lib/consumers-health.js'
 
-const probes: WeakMap<Context, Promise<boolean>> = new WeakMap()
+type Answers = { readonly answers: boolean; readonly consumers: Health['consumers'] }
 
-/** How the instance is doing. Asks the store for one read, which all who ask at the same time share. Never rejects. */
+const probes: WeakMap<Context, Promise<Answers>> = new WeakMap()
+
+/** How the instance is doing. Asks the store for a read, which all who ask at the same time share, and where it runs consumers for where they stand. Never rejects. */
 export async function health(context: Context, closed: boolean): Promise<Health> {
   const { store, records, usage, settings } = context
-  const answers = !closed && (await probe(context))
+  const { answers, consumers } = closed ? { answers: false, consumers: [] } : await probe(context)
   const { lagMs, fresh } = records.follower
   return {
     ok: answers,
@@ -16,18 +19,19 @@ export async function health(context: Context, closed: boolean): Promise<Health>
       ...(lagMs !== undefined && { lagSeconds: lagMs / 1000 }),
     },
     usage: { pending: usage?.waiting ?? 0, dropped: usage?.dropped ?? 0 },
+    consumers,
   }
 }
 
-function probe(context: Context): Promise<boolean> {
+function probe(context: Context): Promise<Answers> {
   const underWay = probes.get(context)
   if (underWay !== undefined) return underWay
-  const started = context.store
-    .probe()
-    .then(
-      () => true,
-      () => false,
-    )
+  const answers = context.store.probe().then(
+    () => true,
+    () => false,
+  )
+  const started = Promise.all([answers, consumersHealth(context)])
+    .then(([answers, consumers]) => ({ answers, consumers }))
     .finally(() => probes.delete(context))
   probes.set(context, started)
   return started

@@ -10,6 +10,7 @@ import { postgresStore } from 'latchkey/stores/postgres'
 import { redisStore } from 'latchkey/stores/redis'
 import { sqliteStore } from 'latchkey/stores/sqlite'
 import { authenticate, management } from 'latchkey/web'
+import { webhooks } from 'latchkey/webhooks'
 import { describe, expect, it } from 'vitest'
 
 const core = { prefix: 'acme_live', store: memoryStore(), scopes: { 'inventory:read': 'See stock' } }
@@ -44,6 +45,13 @@ const takers: readonly (readonly [name: string, take: (options: never) => unknow
   ['revocation', (options) => revocation(tokens, options), { client }, 'Realm', 'realm'],
   ['revocationByPossession', (options) => revocationByPossession(tokens, options), {}, 'perminute', 'perMinute'],
   ['protectedResource', (options) => protectedResource(tokens, options), { resource: 'https://api.test' }, 'scope', 'scopes'],
+  [
+    'webhooks',
+    (options) => webhooks(tokens, options),
+    { webhookKey: 'q9Zf2mT7xLw4Rb8uYc1Vn6Kd3Hs5Gj0P', endpoints: [] },
+    'endpoint',
+    'endpoints',
+  ],
 ]
 
 describe('options', () => {

@@ -12,6 +12,7 @@ describe('health()', () => {
       store: { ok: true, breaker: 'closed' },
       feed: { ok: true },
       usage: { pending: 0, dropped: 0 },
+      consumers: [],
     })
     expect(store.calls.map(({ method }) => method).filter((method) => method !== 'migrate')).toEqual(['find'])
   })
@@ -62,6 +63,59 @@ describe('health()', () => {
     expect((await tokens.health()).usage.pending).toBe(3)
     await tokens.flush()
     expect((await tokens.health()).usage.pending).toBe(0)
+  })
+
+  it('tells how old the oldest event is that a consumer has not handled, and when it failed', async () => {
+    const clock = { now: Date.now() }
+    const tokens = instance({ clock: () => clock.now })
+    await mint(tokens)
+    let fails = true
+    let seen = 0
+    tokens.system.consume('siem', () => {
+      seen += 1
+      if (fails) throw new Error('down')
+    })
+    tokens.system.consume('billing', () => undefined)
+    await until(() => seen === 1)
+    await until(async () => (await tokens.health()).consumers[1]?.lagSeconds === 0)
+    clock.now += 90_000
+    const { ok, consumers } = await tokens.health()
+    expect(ok).toBe(true)
+    expect(consumers).toEqual([
+      { name: 'siem', lagSeconds: 90, failures: expect.any(Number), lastFailureSecondsAgo: expect.any(Number) },
+      { name: 'billing', lagSeconds: 0, failures: 0 },
+    ])
+    expect(consumers[0]?.failures).toBeGreaterThan(0)
+    fails = false
+    await until(async () => (await tokens.health()).consumers[0]?.failures === 0)
+    expect((await tokens.health()).consumers[0]).toMatchObject({ lagSeconds: 0, lastFailureSecondsAgo: expect.any(Number) })
+  })
+
+  it('tells of a consumer that another node reads for', async () => {
+    const store = memoryStore()
+    const [one, two] = [instance({ store }), instance({ store })]
+    await mint(one)
+    let seen = 0
+    one.system.consume('siem', () => {
+      seen += 1
+    })
+    await until(() => seen === 1)
+    two.system.consume('siem', () => undefined)
+    await until(async () => (await two.health()).consumers[0]?.lagSeconds === 0)
+  })
+
+  it('answers within the deadline where the store does not say how far consumers are', async () => {
+    const store = faultyStore(memoryStore())
+    const tokens = instance({ store, deadline: 0.05 })
+    tokens.system.consume('siem', () => undefined)
+    await until(async () => (await tokens.health()).consumers[0]?.lagSeconds === 0)
+    for (const fault of [{ do: 'hang' }, { do: 'fail', error: new Error('down') }, { do: 'answer', value: 7 }] as const) {
+      store.behave({ consumers: fault, saveConsumer: fault, events: fault })
+      const { ok, consumers } = await tokens.health()
+      expect(ok).toBe(true)
+      expect(consumers[0]).not.toHaveProperty('lagSeconds')
+    }
+    store.behave()
   })
 
   it('asked by many at once reads the store once', async () => {

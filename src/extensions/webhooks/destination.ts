@@ -1,0 +1,73 @@
+import { type LookupAddress, lookup } from 'node:dns'
+import type { LookupFunction } from 'node:net'
+import { type InputPlace, InvalidInputError } from '../../errors.js'
+import { compileNetworks, isPublicIp } from '../../policy/network.js'
+import { isSafeAddress } from '../../policy/safe-address.js'
+
+/** Where an endpoint's events go, and how its addresses are looked at before anything connects to one. */
+export type Destination = {
+  readonly url: URL
+  /** All that may be told of the URL: its path and query may hold secrets. */
+  readonly origin: string
+  /** Resolves the name, and hands on what it has looked at: nothing is resolved a second time. */
+  readonly lookup: LookupFunction
+}
+
+/** All addresses of a name. */
+export type Resolve = (hostname: string, answer: (error: Error | null, addresses: readonly LookupAddress[]) => void) => void
+
+const resolveByPlatform: Resolve = (hostname, answer) => {
+  lookup(hostname, { all: true }, (error, addresses) => answer(error, addresses))
+}
+
+const isLoopback = compileNetworks(['127.0.0.0/8', '::1'])
+
+/** The code of an error for an address that must not be reached. */
+export const ADDRESS_REFUSED = 'LATCHKEY_ADDRESS_REFUSED'
+
+/**
+ * Reads an endpoint's URL.
+ *
+ * @throws InvalidInputError `invalid_input`; its message never holds the URL
+ */
+export function readDestination(
+  place: InputPlace,
+  text: string,
+  allowPrivate: readonly string[],
+  resolve: Resolve = resolveByPlatform,
+): Destination {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined) throw new InvalidInputError(place, 'must be an absolute URL')
+  if (!isSafeAddress(text)) throw new InvalidInputError(place, 'must begin with https://, or lead to this machine itself')
+  if (url.username !== '' || url.password !== '') throw new InvalidInputError(place, 'must not hold a user name or a password')
+  if (url.hash !== '') throw new InvalidInputError(place, 'must not have a fragment')
+  const isAllowed = compileNetworks(allowPrivate)
+  const isPlain = url.protocol === 'http:'
+  const mayReach = (ip: string): boolean => (isPlain ? isLoopback(ip) && isAllowed(ip) : isPublicIp(ip) || isAllowed(ip))
+  const literal = literalOf(url.hostname)
+  if (literal !== undefined && !mayReach(literal)) {
+    throw new InvalidInputError(place, 'leads to an address that is not public: list it in allowPrivate to send there all the same')
+  }
+  return {
+    url,
+    origin: url.origin,
+    lookup: (hostname, options, answer) => {
+      resolve(hostname, (error, found) => {
+        if (error !== null) return answer(error, '')
+        const [first] = found
+        // One that must not be reached spoils them all: which of them is connected to is chance.
+        if (first === undefined || !found.every(({ address }) => mayReach(address))) {
+          return answer(Object.assign(new Error('the name leads to an address that is not public'), { code: ADDRESS_REFUSED }), '')
+        }
+        if (options.all === true) answer(null, [...found])
+        else answer(null, first.address, first.family)
+      })
+    },
+  }
+}
+
+/** The address that stands in place of a name, in the form that every program reads alike: `new URL` has read it. */
+function literalOf(hostname: string): string | undefined {
+  if (hostname.startsWith('[')) return hostname.slice(1, -1)
+  return /^\d+(?:\.\d+){3}$/.test(hostname) ? hostname : undefined
+}

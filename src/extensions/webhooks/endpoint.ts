@@ -1,0 +1,159 @@
+import { RetryLater } from '../../activity/retry-later.js'
+import { viewEvent } from '../../activity/view-event.js'
+import { StoreUnavailableError } from '../../errors.js'
+import type { Internals } from '../../instance.js'
+import type { AuditAction, ListedEvent } from '../../model/event.js'
+import type { Destination } from './destination.js'
+import type { Signer } from './secret.js'
+import { type Outcome, send } from './send.js'
+import { attemptsOf, consumerOf, saveAttempts, saveSlot, slotsOf } from './state.js'
+
+/** Dead letters that an endpoint keeps. */
+export const MOST_DEAD_LETTERS = 100
+const FACTOR = 4
+/** Every wait is up to a fifth shorter or longer: what failed together does not come back together. */
+const JITTER = 0.2
+/** How long a handler may take beside the delivery itself: it writes into the store. */
+const SPARE_MS = 30_000
+
+/** Settings of an endpoint. */
+export type EndpointOptions = {
+  readonly id: string
+  readonly prefix: string
+  readonly destination: Destination
+  readonly signer: Signer
+  readonly actions: readonly AuditAction[] | undefined
+  readonly tenantId: string | undefined
+  readonly from: 'now' | 'start'
+  readonly timeoutMs: number
+  readonly retry: { readonly attempts: number; readonly firstMs: number; readonly longestMs: number }
+  readonly ca: string | undefined
+}
+
+/** Sends events to one receiver, in order: an event that fails is tried again before the next one, until it becomes a dead letter. */
+export class Endpoint {
+  readonly id: string
+  readonly #options: EndpointOptions
+  readonly #inside: Internals
+  readonly #of: { readonly prefix: string; readonly endpoint: string }
+  readonly #actions: ReadonlySet<string> | undefined
+  /** The event that this node has tried last, and in vain. */
+  #waitedFor: string | undefined
+
+  constructor(inside: Internals, options: EndpointOptions) {
+    this.id = options.id
+    this.#options = options
+    this.#inside = inside
+    this.#of = { prefix: options.prefix, endpoint: options.id }
+    this.#actions = options.actions && new Set(options.actions)
+  }
+
+  /** The secret that its receiver verifies with. */
+  get secret(): string {
+    return this.#options.signer.secret
+  }
+
+  /** Begins to send, on one node at a time. Answers how to stop. */
+  start(): () => Promise<void> {
+    const { from, timeoutMs } = this.#options
+    // What is under way when it stops may come to its end, so that it need not come again.
+    const consumer = this.#inside.follow(consumerOf(this.id), (event, { lost }) => this.#handle(event, lost), {
+      from,
+      timeoutMs: timeoutMs + SPARE_MS,
+    })
+    return () => consumer.stop()
+  }
+
+  /** Sends an event once, now. */
+  async deliver(event: ListedEvent, signal: AbortSignal): Promise<Outcome> {
+    const { destination, signer, timeoutMs, ca } = this.#options
+    const now = new Date(this.#inside.settings.clock())
+    const body = JSON.stringify({ type: event.action, timestamp: new Date(event.at).toISOString(), data: viewEvent(event) })
+    return await send({
+      destination,
+      body,
+      headers: {
+        'content-type': 'application/json',
+        'user-agent': 'latchkey',
+        'webhook-id': event.id,
+        'webhook-timestamp': String(Math.floor(now.getTime() / 1000)),
+        'webhook-signature': signer.sign(event.id, now, body),
+      },
+      timeoutMs,
+      ca,
+      signal,
+      now: now.getTime(),
+    })
+  }
+
+  async #handle(event: ListedEvent, signal: AbortSignal): Promise<void> {
+    if (!this.#wants(event)) return
+    const outcome = await this.deliver(event, signal)
+    if (outcome.delivered) return
+    // Nobody waits for it any more, and that is not the receiver's fault.
+    signal.throwIfAborted()
+    await this.#failed(event, outcome)
+  }
+
+  #wants({ action, tenantId }: ListedEvent): boolean {
+    const { tenantId: wanted } = this.#options
+    return (this.#actions === undefined || this.#actions.has(action)) && (wanted === undefined || tenantId === wanted)
+  }
+
+  /** Throws `RetryLater`, or has made a dead letter of the event. */
+  async #failed(event: ListedEvent, { failure, waitMs = 0, gone }: Outcome & { readonly delivered: false }): Promise<void> {
+    const { attempts: most, longestMs } = this.#options.retry
+    const store = this.#inside.store()
+    const rows = await store.consumers(this.#of.prefix)
+    const now = this.#inside.settings.clock()
+    const known = attemptsOf(rows, this.id)
+    const before = known?.eventId === event.id ? known : undefined
+    const left = before === undefined ? 0 : before.dueAt - now
+    // Tried early, by a node that has just begun to read: a process that is started again and again must not use up the attempts. An instant further
+    // ahead than any wait was written by a clock that was wrong.
+    if (before !== undefined && this.#waitedFor !== event.id && left > 0 && left <= 2 * longestMs) {
+      this.#waitedFor = event.id
+      this.#tell('webhook', `${failure}, outside of its ${most} attempts; the next in ${seconds(left)}`)
+      throw new RetryLater(left)
+    }
+    const attempts = (before?.attempts ?? 0) + 1
+    if (attempts >= most) return await this.#bury(event, attempts, failure, now)
+    const wait = Math.max(gone === true ? longestMs : this.#waitAfter(attempts), Math.min(waitMs, longestMs))
+    await saveAttempts(store, rows, this.#of, { eventId: event.id, attempts, dueAt: now + Math.round(wait) })
+    this.#waitedFor = event.id
+    this.#tell('webhook', `${failure}, attempt ${attempts} of ${most}; the next in ${seconds(wait)}`)
+    throw new RetryLater(wait)
+  }
+
+  #waitAfter(attempts: number): number {
+    const { firstMs, longestMs } = this.#options.retry
+    return Math.min(firstMs * FACTOR ** (attempts - 1), longestMs) * (1 - JITTER + 2 * JITTER * Math.random())
+  }
+
+  // Written before the position moves on: after a crash in between the event is tried once more, and finds its place.
+  async #bury(event: ListedEvent, attempts: number, failure: string, now: number): Promise<void> {
+    const store = this.#inside.store()
+    const rows = await store.consumers(this.#of.prefix)
+    const taken = slotsOf(rows).filter(({ endpoint }) => endpoint === this.id)
+    const isFree = (index: number): boolean => taken.every((slot) => slot.index !== index)
+    const own = taken.find(({ seq }) => seq === event.seq)
+    const free = Array.from({ length: MOST_DEAD_LETTERS }, (_, index) => index).find(isFree)
+    const oldest = own === undefined && free === undefined ? taken[0] : undefined
+    const index = own?.index ?? free ?? oldest?.index ?? 0
+    const slot = { index, seq: event.seq, eventId: event.id, attempts, failedAt: now, failure }
+    if (!(await saveSlot(store, rows, this.#of, slot))) throw new RetryLater(this.#options.retry.firstMs)
+    this.#waitedFor = undefined
+    if (oldest !== undefined) {
+      this.#tell('deadLetter', `more than ${MOST_DEAD_LETTERS} dead letters: the oldest, event ${oldest.eventId}, is listed no more`)
+    }
+    this.#tell('deadLetter', `event ${event.id} was given up after ${attempts} attempts: ${failure}`)
+  }
+
+  #tell(where: 'webhook' | 'deadLetter', what: string): void {
+    this.#inside.report(where, new StoreUnavailableError(`webhook ${this.id} (${this.#options.destination.origin}): ${what}`))
+  }
+}
+
+function seconds(ms: number): string {
+  return `${Math.max(1, Math.round(ms / 1000))} s`
+}

@@ -1,0 +1,130 @@
+import * as z from 'zod'
+import { InvalidInputError } from '../../errors.js'
+import { ACTIONS, type AuditAction } from '../../model/event.js'
+import type { Duration } from '../../model/record.js'
+import { readNetworks } from '../../policy/network.js'
+import { duration, someText, wholeNumber } from '../../policy/option-schema.js'
+import { readShape, readWith, text } from '../../policy/shape.js'
+import { readDestination } from './destination.js'
+
+/** Where events are sent. */
+export type WebhookEndpoint = {
+  /** Names it for good: its position, its dead letters and its signing key go by this name. 1 to 40 letters, digits, `-`, `_` and `.`. */
+  readonly id: string
+  /** An `https:` URL; `http:` only for this machine itself, where `allowPrivate` has it. */
+  readonly url: string
+  /** Only these. @default all */
+  readonly actions?: readonly AuditAction[]
+  /** Only what happened in this tenant. @default all, and what has no tenant */
+  readonly tenantId?: string
+  /** Where an endpoint begins that no node has served before: with what comes from now on, or with the oldest event that is kept. @default 'now' */
+  readonly from?: 'now' | 'start'
+}
+
+/** How `webhooks` is set up. */
+export type WebhookOptions = {
+  /**
+   * The signing key of each endpoint is derived from it: at least 32 characters or bytes, of a secret of its own. Of a list the first one gives
+   * `secretOf`, and all sign, so that receivers can change from one to the other.
+   */
+  readonly webhookKey: string | Uint8Array | readonly (string | Uint8Array)[]
+  /** At most 100. */
+  readonly endpoints: readonly WebhookEndpoint[]
+  /** When an event is tried again. */
+  readonly retry?: {
+    /** The attempts after which an event becomes a dead letter, 1 to 50. @default 8 */
+    readonly attempts?: number
+    /** The first wait; each that follows is four times as long. @default '5s' */
+    readonly first?: Duration
+    /** The longest wait, also where the receiver asks for more. @default '6h' */
+    readonly longest?: Duration
+  }
+  /** How long a receiver may take to answer, with looking up its name and connecting. @default '15s' */
+  readonly timeout?: Duration
+  /** Addresses and CIDR ranges that may be reached although they are not public. @default none */
+  readonly allowPrivate?: readonly string[]
+  /** Certificates of the authorities that count, in PEM, for receivers that have no public certificate. @default those of Node */
+  readonly ca?: string
+}
+
+/** The options as they were read. */
+export type ReadOptions = {
+  readonly webhookKey: readonly Uint8Array[]
+  readonly endpoints: readonly (Required<Pick<WebhookEndpoint, 'id' | 'url' | 'from'>> & Pick<WebhookEndpoint, 'actions' | 'tenantId'>)[]
+  readonly retry: { readonly attempts: number; readonly first: number; readonly longest: number }
+  readonly timeout: number
+  readonly allowPrivate: readonly string[]
+  readonly ca?: string
+}
+
+const ID = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$/
+const LEAST_BYTES = 32
+const LEAST_DISTINCT = 8
+const KEY = 'must be 32 random bytes or more, as text or as a Uint8Array, such as "openssl rand -base64 32" prints'
+
+const keyBytes = z
+  .custom<string | Uint8Array>((value) => typeof value === 'string' || value instanceof Uint8Array, { error: KEY })
+  .transform((value) => (typeof value === 'string' ? new TextEncoder().encode(value) : Uint8Array.from(value)))
+  .refine((bytes) => bytes.length >= LEAST_BYTES && new Set(bytes).size >= LEAST_DISTINCT, { error: KEY })
+
+const keys = z
+  .unknown()
+  .transform((given) => (Array.isArray(given) ? given : [given]))
+  .pipe(z.array(keyBytes).min(1, { error: KEY }).max(5))
+
+const endpoint = z.strictObject({
+  id: z.string({ error: 'must be text' }).regex(ID, { error: 'must be a name such as "crm": 1 to 40 letters, digits, "-", "_" and "."' }),
+  // It may hold a secret: it is never part of a message.
+  url: z.string({ error: 'must be text' }),
+  actions: z
+    .array(z.enum(ACTIONS, { error: 'is no action of the audit' }))
+    .min(1, { error: 'must not be empty' })
+    .optional(),
+  tenantId: text(1, 255).optional(),
+  from: z.enum(['now', 'start'], { error: "must be 'now' or 'start'" }).default('now'),
+})
+
+const schema = z.strictObject({
+  webhookKey: keys,
+  endpoints: z.array(endpoint).max(100),
+  retry: z
+    .strictObject({
+      attempts: wholeNumber(1, 50).default(8),
+      first: duration({ min: 0.01, max: 3600, fraction: true }).default(5),
+      longest: duration({ min: 1, max: 7 * 86_400 }).default(6 * 3600),
+    })
+    .prefault({}),
+  timeout: duration({ min: 0.1, max: 300, fraction: true }).default(15),
+  allowPrivate: readWith((input) => readNetworks([], input), {}).default([]),
+  ca: someText('must be certificates in PEM').optional(),
+}) as unknown as z.ZodType<ReadOptions>
+
+/**
+ * Reads the options once.
+ *
+ * @throws InvalidInputError `invalid_input`
+ */
+export function readOptions(options: unknown): ReadOptions {
+  refuseLostFilters(options)
+  const read = readShape(schema, options, 'options')
+  const ids = new Set<string>()
+  for (const [at, { id, url }] of read.endpoints.entries()) {
+    if (ids.has(id)) throw new InvalidInputError(['endpoints', at, 'id'], 'stands in the list twice')
+    ids.add(id)
+    readDestination(['endpoints', at, 'url'], url, read.allowPrivate)
+  }
+  return read
+}
+
+// Without them an endpoint is sent more, so that one that got lost on its way must not go unnoticed.
+function refuseLostFilters(options: unknown): void {
+  const endpoints: unknown = Reflect.get(Object(options), 'endpoints')
+  if (!Array.isArray(endpoints)) return
+  for (const [at, given] of endpoints.entries()) {
+    for (const name of ['tenantId', 'actions']) {
+      if (name in Object(given) && Reflect.get(Object(given), name) === undefined) {
+        throw new InvalidInputError(['endpoints', at, name], 'is undefined: leave it out to send everything, or check where it comes from')
+      }
+    }
+  }
+}

@@ -1,0 +1,117 @@
+import * as http from 'node:http'
+import * as https from 'node:https'
+import { ADDRESS_REFUSED, type Destination } from './destination.js'
+
+/** What became of one attempt. */
+export type Outcome =
+  | { readonly delivered: true; readonly failure?: undefined; readonly waitMs?: undefined; readonly gone?: undefined }
+  | {
+      readonly delivered: false
+      /** In one word: `status_500`, `timeout`, `address_refused`. */
+      readonly failure: string
+      /** How long the receiver asks to be left alone. */
+      readonly waitMs?: number
+      /** It says that it is no more. */
+      readonly gone?: true
+    }
+
+/** One request to one receiver. */
+export type Delivery = {
+  readonly destination: Destination
+  readonly headers: { readonly [name: string]: string }
+  readonly body: string
+  readonly timeoutMs: number
+  readonly ca: string | undefined
+  readonly signal: AbortSignal
+  /** The present instant, against which a receiver's dates count. */
+  readonly now: number
+}
+
+/** Of an answer no more is read than this: its status says everything, and the rest only lets the connection end well. */
+const MAX_BYTES = 64 * 1024
+const MAX_DRAIN_MS = 1_000
+
+/** Posts once, to an address that was looked at, and follows nobody elsewhere. Never rejects. */
+export function send(delivery: Delivery): Promise<Outcome> {
+  const { destination, headers, body, timeoutMs, ca, signal, now } = delivery
+  const { url, lookup } = destination
+  return new Promise((resolve) => {
+    let outcome: Outcome | undefined
+    let request: http.ClientRequest | undefined
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const end = (otherwise: string): void => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', stop)
+      // Once its status is known, nothing that the receiver does changes it.
+      resolve(outcome ?? { delivered: false, failure: otherwise })
+      request?.destroy()
+    }
+    const stop = (): void => end('stopped')
+    if (signal.aborted) return stop()
+    signal.addEventListener('abort', stop)
+    timer = setTimeout(() => end('timeout'), timeoutMs)
+    try {
+      request = (url.protocol === 'https:' ? https : http).request(url, {
+        method: 'POST',
+        headers: { ...headers, 'content-length': String(Buffer.byteLength(body)) },
+        // A connection of its own: none that an earlier look-up had opened.
+        agent: false,
+        lookup,
+        // Not what the environment says.
+        rejectUnauthorized: true,
+        ...(ca !== undefined && { ca }),
+      })
+    } catch (error) {
+      return end(failureOf(error))
+    }
+    // For as long as it lives: an error that nobody listens to ends the process.
+    request.on('error', (error) => end(failureOf(error)))
+    request.on('close', () => end('connection_closed'))
+    request.on('upgrade', (_response, socket) => {
+      socket.destroy()
+      end('status_101')
+    })
+    request.on('response', (response) => {
+      outcome = outcomeOf(response, now)
+      clearTimeout(timer)
+      timer = setTimeout(() => end('timeout'), Math.min(MAX_DRAIN_MS, timeoutMs))
+      let read = 0
+      response.on('data', (piece: Buffer) => {
+        read += piece.length
+        if (read > MAX_BYTES) end('too_long')
+      })
+      response.on('error', () => end('connection_closed'))
+      response.on('end', () => end('ended'))
+    })
+    request.end(body)
+  })
+}
+
+function outcomeOf({ statusCode = 0, headers }: http.IncomingMessage, now: number): Outcome {
+  if (statusCode >= 200 && statusCode < 300) return { delivered: true }
+  const waitMs = waitOf(headers['retry-after'], now)
+  return {
+    delivered: false,
+    failure: statusCode >= 300 && statusCode < 400 ? `redirected_${statusCode}` : `status_${statusCode}`,
+    ...(waitMs !== undefined && { waitMs }),
+    ...(statusCode === 410 && { gone: true }),
+  }
+}
+
+// RFC 9110 §10.2.3
+function waitOf(field: string | undefined, now: number): number | undefined {
+  if (field === undefined) return undefined
+  const ms = /^\d{1,9}$/.test(field) ? Number(field) * 1000 : Date.parse(field) - now
+  return Number.isFinite(ms) && ms > 0 ? ms : undefined
+}
+
+function failureOf(error: unknown): string {
+  const code: unknown = Reflect.get(Object(error), 'code')
+  if (typeof code !== 'string') return 'connection_failed'
+  if (code === ADDRESS_REFUSED) return 'address_refused'
+  if (code === 'ENOTFOUND' || code.startsWith('EAI_')) return 'name_not_found'
+  if (code.startsWith('HPE_')) return 'answer_garbled'
+  if (/CERT|^UNABLE_TO|TLS|SSL|^EPROTO$|^HOSTNAME_MISMATCH$|SIGNATURE|CRL/.test(code)) return 'tls_failed'
+  if (code === 'ECONNREFUSED') return 'connection_refused'
+  return 'connection_closed'
+}

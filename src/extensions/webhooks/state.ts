@@ -1,0 +1,103 @@
+import type { GuardedStore } from '../../store/guarded-store.js'
+import type { ConsumerState } from '../../store/port.js'
+
+/** The part of the store in which an endpoint keeps what it must not forget. */
+export type StateStore = Pick<GuardedStore, 'consumers' | 'saveConsumer'>
+
+/** The event that is tried again: how often it was tried, and when it is due. */
+export type Attempts = { readonly eventId: string; readonly attempts: number; readonly dueAt: number }
+
+/** A place for a dead letter, taken or free. */
+export type Slot = {
+  readonly index: number
+  readonly seq: number
+  readonly eventId: string
+  readonly attempts: number
+  readonly failedAt: number
+  readonly failure: string
+}
+
+/** The name under which an endpoint reads. */
+export function consumerOf(endpoint: string): string {
+  return `webhook:${endpoint}`
+}
+
+const attemptsName = (endpoint: string): string => `.${consumerOf(endpoint)}:attempts`
+const slotName = (endpoint: string, index: number): string => `.${consumerOf(endpoint)}:dead:${index}`
+const SLOT = /^\.webhook:(.{1,40}):dead:(\d{1,3})$/
+
+const MOST_CHARACTERS = 64
+// These are rows among those of consumers, whose names no consumer has. `position` is a number of ours, and `holder` a note of at most 64 characters.
+
+/** How often the event at the head was tried. */
+export function attemptsOf(rows: readonly ConsumerState[], endpoint: string): Attempts | undefined {
+  const row = rows.find(({ name }) => name === attemptsName(endpoint))
+  const [eventId, due] = row?.holder?.split(' ') ?? []
+  const dueAt = Number.parseInt(due ?? '', 36)
+  if (row === undefined || eventId === undefined || !Number.isSafeInteger(dueAt)) return undefined
+  return { eventId, attempts: row.position, dueAt }
+}
+
+export async function saveAttempts(
+  store: StateStore,
+  rows: readonly ConsumerState[],
+  of: { readonly prefix: string; readonly endpoint: string },
+  { eventId, attempts, dueAt }: Attempts,
+): Promise<void> {
+  // Where another node wrote meanwhile, it reads for this endpoint now.
+  await write(store, rows, of.prefix, attemptsName(of.endpoint), attempts, `${eventId} ${dueAt.toString(36)}`)
+}
+
+/** The dead letters of all endpoints, oldest first. */
+export function slotsOf(rows: readonly ConsumerState[]): readonly (Slot & { readonly endpoint: string })[] {
+  return rows
+    .flatMap((row) => {
+      const [, endpoint = '', index] = SLOT.exec(row.name) ?? []
+      const [eventId, attempts, at, failure] = row.holder?.split(' ') ?? []
+      if (index === undefined || row.position === 0 || eventId === undefined) return []
+      return [
+        {
+          endpoint,
+          index: Number(index),
+          seq: row.position,
+          eventId,
+          attempts: Number(attempts),
+          failedAt: Number.parseInt(at ?? '', 36),
+          failure: failure ?? 'unknown',
+        },
+      ]
+    })
+    .sort((a, b) => a.seq - b.seq)
+}
+
+export async function saveSlot(
+  store: StateStore,
+  rows: readonly ConsumerState[],
+  of: { readonly prefix: string; readonly endpoint: string },
+  { index, seq, eventId, attempts, failedAt, failure }: Slot,
+): Promise<boolean> {
+  const note = [eventId, attempts, failedAt.toString(36), failure].join(' ')
+  return await write(store, rows, of.prefix, slotName(of.endpoint, index), seq, note.slice(0, MOST_CHARACTERS))
+}
+
+export async function freeSlot(
+  store: StateStore,
+  rows: readonly ConsumerState[],
+  of: { readonly prefix: string; readonly endpoint: string },
+  index: number,
+): Promise<boolean> {
+  return await write(store, rows, of.prefix, slotName(of.endpoint, index), 0, undefined)
+}
+
+async function write(
+  store: StateStore,
+  rows: readonly ConsumerState[],
+  prefix: string,
+  name: string,
+  position: number,
+  note: string | undefined,
+): Promise<boolean> {
+  // A compare-and-set: of two who write over the same state one is refused.
+  const version = (rows.find((row) => row.name === name)?.version ?? 0) + 1
+  return await store.saveConsumer({ prefix, name, version, position, ...(note !== undefined && { holder: note }) })
+}

@@ -1,0 +1,141 @@
+import { viewEvent } from '../../activity/view-event.js'
+import { InvalidInputError } from '../../errors.js'
+import { internalsOf, type Latchkey } from '../../instance.js'
+import type { AuditEvent, ListedEvent } from '../../model/event.js'
+import { readDestination } from './destination.js'
+import { Endpoint } from './endpoint.js'
+import { readOptions, type WebhookOptions } from './options.js'
+import { createSigner } from './secret.js'
+import { freeSlot, type Slot, slotsOf } from './state.js'
+
+/** An event that was given up. It is kept until it is resent or discarded; of an endpoint the newest 100. */
+export type DeadLetter = {
+  readonly endpoint: string
+  /** The id of the event, which is the `webhook-id` of every attempt. */
+  readonly eventId: string
+  /** Absent where retention has removed it: it cannot be resent any more. */
+  readonly event?: AuditEvent
+  readonly attempts: number
+  /** Why the last attempt failed, in one word: `status_500`, `timeout`. */
+  readonly failure: string
+  readonly failedAt: Date
+}
+
+/** Names a dead letter. */
+export type DeadLetterInput = Pick<DeadLetter, 'endpoint' | 'eventId'>
+
+/** What became of a resent dead letter; it stays listed unless it was delivered. */
+export type Resent = { readonly delivered: true; readonly failure?: undefined } | { readonly delivered: false; readonly failure: string }
+
+/** Webhooks that run. */
+export type Webhooks = {
+  /** What the receiver of this endpoint verifies with: `whsec_…`. */
+  secretOf(endpoint: string): string
+  /** What was given up, oldest first: of one endpoint, or of all. */
+  deadLetters(filter?: { readonly endpoint?: string | undefined }): Promise<readonly DeadLetter[]>
+  /** Sends a dead letter once more, now, with the same `webhook-id`. */
+  resend(letter: DeadLetterInput): Promise<Resent>
+  /** Takes a dead letter off the list. */
+  discard(letter: DeadLetterInput): Promise<void>
+  /** Waits for what is under way, for the option `deadline` at most, and lets other nodes go on. `close()` of the instance does the same. */
+  stop(): Promise<void>
+}
+
+/**
+ * Sends the audit events to receivers, signed as Standard Webhooks: in order, at least once, and for each endpoint on one node at a time.
+ *
+ * Call it on every node that may do the work. Needs Node and the package `standardwebhooks`.
+ *
+ * @throws InvalidInputError `invalid_input`, for unsound options; their URLs and keys stand in no message
+ * @example
+ * ```ts
+ * const hooks = webhooks(tokens, {
+ *   webhookKey: process.env.WEBHOOK_KEY,
+ *   endpoints: [{ id: 'crm', url: 'https://crm.example.com/hooks', actions: ['token.revoked'] }],
+ * })
+ * console.log(hooks.secretOf('crm'))
+ * ```
+ */
+export function webhooks<S extends string>(tokens: Latchkey<S>, options: WebhookOptions): Webhooks {
+  const { webhookKey, endpoints: given, retry, timeout, allowPrivate, ca } = readOptions(options)
+  const inside = internalsOf(tokens)
+  const { prefix } = tokens
+  const endpoints = new Map(
+    given.map(({ id, url, from, actions, tenantId }, at) => [
+      id,
+      new Endpoint(inside, {
+        id,
+        prefix,
+        destination: readDestination(['endpoints', at, 'url'], url, allowPrivate),
+        signer: createSigner(webhookKey, prefix, id),
+        actions,
+        tenantId,
+        from,
+        timeoutMs: timeout * 1000,
+        retry: { attempts: retry.attempts, firstMs: retry.first * 1000, longestMs: retry.longest * 1000 },
+        ca,
+      }),
+    ]),
+  )
+  const stopping = new AbortController()
+  const stops = [...endpoints.values()].map((endpoint) => endpoint.start())
+
+  function endpointOf(id: unknown): Endpoint {
+    const endpoint = typeof id === 'string' ? endpoints.get(id) : undefined
+    if (endpoint === undefined) throw new InvalidInputError('endpoint', 'must be the id of one of the endpoints')
+    return endpoint
+  }
+
+  async function eventOf(letter: Slot): Promise<ListedEvent | undefined> {
+    const [event] = await inside.store().events({ prefix, order: 'oldest', after: letter.seq - 1, limit: 1 })
+    return event?.id === letter.eventId ? event : undefined
+  }
+
+  async function find(letter: DeadLetterInput) {
+    const { endpoint, eventId } = Object(letter) as Partial<DeadLetterInput>
+    const rows = await inside.store().consumers(prefix)
+    const slot = slotsOf(rows).find((found) => found.endpoint === endpoint && found.eventId === eventId)
+    if (slot === undefined) throw new InvalidInputError('letter', 'is no dead letter, or none any more')
+    return { slot, free: () => freeSlot(inside.store(), rows, { prefix, endpoint: slot.endpoint }, slot.index) }
+  }
+
+  return Object.freeze({
+    secretOf: (id: string) => endpointOf(id).secret,
+    async deadLetters({ endpoint: only }: { readonly endpoint?: string | undefined } = {}) {
+      const letters: DeadLetter[] = []
+      for (const slot of slotsOf(await inside.store().consumers(prefix))) {
+        if (only !== undefined && slot.endpoint !== only) continue
+        const { endpoint, eventId, attempts, failure, failedAt } = slot
+        const event = await eventOf(slot)
+        letters.push({
+          endpoint,
+          eventId,
+          ...(event !== undefined && { event: viewEvent(event) }),
+          attempts,
+          failure,
+          failedAt: new Date(failedAt),
+        })
+      }
+      return letters
+    },
+    async resend(letter: DeadLetterInput) {
+      const { slot, free } = await find(letter)
+      const endpoint = endpointOf(slot.endpoint)
+      const event = await eventOf(slot)
+      if (event === undefined) return { delivered: false, failure: 'event_removed' } as const
+      const outcome = await endpoint.deliver(event, stopping.signal)
+      if (!outcome.delivered) return { delivered: false, failure: outcome.failure } as const
+      // Where somebody else was quicker, it is off the list all the same.
+      await free()
+      return { delivered: true } as const
+    },
+    async discard(letter: DeadLetterInput) {
+      const { free } = await find(letter)
+      await free()
+    },
+    async stop() {
+      stopping.abort()
+      await Promise.all(stops.map((stop) => stop()))
+    },
+  })
+}

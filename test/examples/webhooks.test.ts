@@ -1,0 +1,10 @@
+import { afterEach, expect, it, vi } from 'vitest'
+
+afterEach(() => vi.restoreAllMocks())
+
+it('the example of webhooks shows an event that arrives once the receiver is back, and a forged one that is refused', async () => {
+  const lines: string[] = []
+  vi.spyOn(console, 'log').mockImplementation((line) => void lines.push(String(line)))
+  await import('../../examples/webhooks.js')
+  expect(lines).toEqual(['the receiver is down', 'the receiver got token.revoked: laptop lost', 'a forged request: 400', 'dead letters: 0'])
+})

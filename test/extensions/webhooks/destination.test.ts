@@ -1,0 +1,160 @@
+import type { LookupAddress } from 'node:dns'
+import { describe, expect, it } from 'vitest'
+import { ADDRESS_REFUSED, type Destination, readDestination } from '../../../src/extensions/webhooks/destination.js'
+import { send } from '../../../src/extensions/webhooks/send.js'
+import { isPublicIp } from '../../../src/policy/network.js'
+import { receiver } from './receiver.js'
+
+const PRIVATE = [
+  '0.0.0.0',
+  '0.1.2.3',
+  '10.0.0.1',
+  '100.64.0.1',
+  '100.100.100.200',
+  '127.0.0.1',
+  '127.255.255.254',
+  '168.63.129.16',
+  '169.254.169.254',
+  '172.16.0.1',
+  '172.31.255.255',
+  '192.0.0.192',
+  '192.0.2.1',
+  '192.168.1.1',
+  '198.18.0.1',
+  '203.0.113.7',
+  '224.0.0.1',
+  '240.0.0.1',
+  '255.255.255.255',
+  '::',
+  '::1',
+  '::7f00:1',
+  '::ffff:127.0.0.1',
+  '::ffff:8.8.8.8',
+  '::ffff:0:8.8.8.8',
+  '64:ff9b::a9fe:a9fe',
+  '64:ff9b:1::1',
+  '100::1',
+  '2001::1',
+  '2001:db8::1',
+  '2002:7f00:1::1',
+  '3fff::1',
+  '5f00::1',
+  'fc00::1',
+  'fd00:ec2::254',
+  'fe80::1',
+  'fe80::1%eth0',
+  'fec0::1',
+  'ff02::1',
+  '4000::1',
+  '',
+  'example.com',
+  '010.0.0.1',
+  '127.1',
+]
+
+const resolving =
+  (...rounds: readonly (readonly string[])[]) =>
+  (_: string, answer: (error: Error | null, found: readonly LookupAddress[]) => void): void => {
+    const addresses = rounds.length > 1 ? (rounds as string[][]).shift() : rounds[0]
+    setImmediate(() =>
+      answer(
+        null,
+        (addresses ?? []).map((address) => ({ address, family: address.includes(':') ? 6 : 4 })),
+      ),
+    )
+  }
+
+const post = (destination: Destination) =>
+  send({ destination, headers: {}, body: '{}', timeoutMs: 2000, ca: undefined, signal: new AbortController().signal, now: Date.now() })
+
+describe('the addresses of receivers', () => {
+  it.each(PRIVATE)('do not include %s', (ip) => {
+    expect(isPublicIp(ip)).toBe(false)
+  })
+
+  it.each(['8.8.8.8', '1.1.1.1', '172.32.0.1', '100.128.0.1', '2606:4700::1111', '2a00:1450::1'])('include %s', (ip) => {
+    expect(isPublicIp(ip)).toBe(true)
+  })
+
+  it.each([
+    'https://127.0.0.1/',
+    'https://2130706433/',
+    'https://0x7f.1/',
+    'https://0177.0.0.1/',
+    'https://127.1/',
+    'https://169.254.169.254/latest/meta-data',
+    'https://[::1]/',
+    'https://[::ffff:169.254.169.254]/',
+    'https://[64:ff9b::7f00:1]/',
+    'http://localhost/',
+    'http://127.0.0.1/',
+    'http://example.com/',
+    'http://8.8.8.8/',
+    'ftp://example.com/',
+    'file:///etc/passwd',
+    'https://ada@example.com/',
+    'https://example.com/#x',
+    'nonsense',
+  ])('in %s are refused when the endpoint is made', (url) => {
+    // What is a name is looked at when it is resolved.
+    const make = (): Destination => readDestination('url', url, [])
+    if (url === 'http://localhost/') expect(make().origin).toBe('http://localhost')
+    else expect(make).toThrow('url: ')
+  })
+
+  it.each([
+    ['https://intern.example.com/', ['10.0.0.1']],
+    ['https://mixed.example.com/', ['93.184.215.14', '10.0.0.1']],
+    ['https://six.example.com/', ['2606:4700::1111', '::1']],
+    ['https://mapped.example.com/', ['::ffff:127.0.0.1']],
+    ['https://none.example.com/', []],
+    ['http://localhost/', ['127.0.0.1']],
+    ['http://localhost/', ['93.184.215.14']],
+    ['https://localhost/', ['::1']],
+  ])('of %s are refused as %j, before anything connects', async (url, addresses) => {
+    const destination = readDestination('url', url, [], resolving(addresses))
+    expect(await post(destination)).toEqual({ delivered: false, failure: 'address_refused' })
+  })
+
+  it('that are allowed by name are reached, and by plain HTTP only those of this machine', async () => {
+    const target = await receiver()
+    const url = `http://localhost:${target.port}/`
+    expect(await post(readDestination('url', url, ['127.0.0.0/8'], resolving(['127.0.0.1'])))).toEqual({ delivered: true })
+    expect(await post(readDestination('url', url, ['127.0.0.0/8'], resolving(['127.0.0.1', '::1'])))).toMatchObject({
+      failure: 'address_refused',
+    })
+    expect(await post(readDestination('url', url, ['0.0.0.0/0'], resolving(['93.184.215.14'])))).toMatchObject({
+      failure: 'address_refused',
+    })
+    expect(target.seen).toHaveLength(1)
+  })
+
+  it('are connected to as they were looked at: a name that answers otherwise a moment later changes nothing', async () => {
+    const target = await receiver()
+    // What is allowed first; a second look-up would lead elsewhere.
+    const rounds = resolving(['127.0.0.1'], ['127.0.0.2'])
+    let asked = 0
+    const destination = readDestination('url', `http://localhost:${target.port}/`, ['127.0.0.1'], (hostname, answer) => {
+      asked += 1
+      rounds(hostname, answer)
+    })
+    expect(await post(destination)).toEqual({ delivered: true })
+    expect(asked).toBe(1)
+    expect(await post(destination)).toEqual({ delivered: false, failure: 'address_refused' })
+    expect(target.seen).toHaveLength(1)
+  })
+
+  it('are told of by an error of one code, in either form that Node asks in', async () => {
+    const { lookup } = readDestination('url', 'https://example.com/', [], resolving(['10.0.0.1']))
+    for (const all of [true, false]) {
+      const error = await new Promise((resolve) => lookup('example.com', { all }, resolve as never))
+      expect(error).toMatchObject({ code: ADDRESS_REFUSED })
+    }
+    const found = await new Promise((resolve) =>
+      readDestination('url', 'https://example.com/', [], resolving(['8.8.8.8'])).lookup('example.com', { all: false }, (...answer) =>
+        resolve(answer),
+      ),
+    )
+    expect(found).toEqual([null, '8.8.8.8', 4])
+  })
+})

@@ -1,0 +1,59 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { Webhook } from 'standardwebhooks'
+import { onTestFinished } from 'vitest'
+
+/** One request as it came. */
+export type Delivered = {
+  readonly id: string
+  readonly headers: Record<string, string>
+  readonly body: string
+  readonly path: string
+}
+
+type Answer = (request: Delivered, response: ServerResponse, turn: number) => unknown
+
+type Receiver = {
+  readonly url: string
+  readonly port: number
+  readonly seen: readonly Delivered[]
+  ids(): readonly string[]
+  behave(next: Answer): void
+}
+
+/** A real server on a port of its own, which keeps what it is sent and answers as it is told: 204 unless told otherwise. */
+export async function receiver(answer?: Answer): Promise<Receiver> {
+  const seen: Delivered[] = []
+  let behave: Answer = answer ?? ((_, response) => response.writeHead(204).end())
+  const server = createServer(async (request: IncomingMessage, response) => {
+    let body = ''
+    for await (const piece of request.setEncoding('utf8')) body += piece
+    const headers = request.headers as Record<string, string>
+    const delivered = { id: headers['webhook-id'] ?? '', headers, body, path: request.url ?? '' }
+    seen.push(delivered)
+    behave(delivered, response, seen.length)
+  })
+  server.on('error', () => undefined)
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const { port } = server.address() as AddressInfo
+  return {
+    url: `http://127.0.0.1:${port}/hooks`,
+    port,
+    seen,
+    ids: () => seen.map(({ id }) => id),
+    behave: (next: Answer) => {
+      behave = next
+    },
+  }
+}
+
+/** What the reference library makes of a request, or its refusal. */
+export function verified(secret: string, { body, headers }: Delivered): unknown {
+  return new Webhook(secret).verify(body, headers)
+}

@@ -1,0 +1,380 @@
+import { inspect } from 'node:util'
+import type { FaultReport, Latchkey } from 'latchkey'
+import { memoryStore } from 'latchkey/stores/memory'
+import { faultyStore } from 'latchkey/testing'
+import { type WebhookOptions, type Webhooks, webhooks } from 'latchkey/webhooks'
+import { describe, expect, it } from 'vitest'
+import { MOST_DEAD_LETTERS } from '../../../src/extensions/webhooks/endpoint.js'
+import type { TokenStore } from '../../../src/store/port.js'
+import { instance, mint, refusal, type Scope, until } from '../../latchkey/harness.js'
+import { receiver, verified } from './receiver.js'
+
+const KEY = 'q9Zf2mT7xLw4Rb8uYc1Vn6Kd3Hs5Gj0P'
+const OTHER_KEY = 'A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6'
+const QUICK = { attempts: 3, first: 0.02 }
+
+function start(tokens: Latchkey<Scope>, url: string, options: Partial<WebhookOptions> = {}): Webhooks {
+  return webhooks(tokens, {
+    webhookKey: KEY,
+    endpoints: [{ id: 'crm', url, from: 'start' }],
+    allowPrivate: ['127.0.0.1'],
+    retry: QUICK,
+    timeout: 0.3,
+    ...options,
+  })
+}
+
+async function trail(tokens: Latchkey<Scope>): Promise<string[]> {
+  return (await tokens.system.events({ order: 'oldest', limit: 1000 })).items.map(({ id }) => id)
+}
+
+function hearing(options: { store?: TokenStore } = {}) {
+  const faults: FaultReport[] = []
+  const lines: string[] = []
+  const logger = { error: (line: string) => void lines.push(line) }
+  const tokens = instance({ onError: (fault) => faults.push(fault), logger, ...options })
+  return { tokens, lines, faults, told: (place: string) => faults.filter(({ where }) => where === place).map(({ error }) => error.message) }
+}
+
+describe('webhooks', () => {
+  it('send every event in order, in the form that the reference library verifies, with the event as the API shows it', async () => {
+    const tokens = instance()
+    const { record } = await mint(tokens, { tenantId: 'acme' })
+    await tokens.system.revoke(record.id, { reason: 'sold' })
+    const crm = await receiver()
+    const hooks = start(tokens, `${crm.url}?key=1`)
+    await mint(tokens)
+    await until(() => crm.seen.length === 3)
+    expect(crm.ids()).toEqual(await trail(tokens))
+    const events = (await tokens.system.events({ order: 'oldest' })).items
+    for (const [at, delivered] of crm.seen.entries()) {
+      const event = JSON.parse(JSON.stringify(events[at]))
+      expect(verified(hooks.secretOf('crm'), delivered)).toEqual({ type: event.action, timestamp: event.at, data: event })
+      expect(delivered).toMatchObject({ path: '/hooks?key=1', headers: { 'content-type': 'application/json' } })
+    }
+    expect(() => verified(hooks.secretOf('crm'), { ...crm.seen[0]!, body: `${crm.seen[0]!.body} ` })).toThrow('No matching signature')
+  })
+
+  it('begin a new endpoint with what comes from now on unless told otherwise, and send only the actions and the tenant that it names', async () => {
+    const tokens = instance()
+    await mint(tokens)
+    const [all, some] = [await receiver(), await receiver()]
+    webhooks(tokens, {
+      webhookKey: KEY,
+      allowPrivate: ['127.0.0.1'],
+      endpoints: [
+        { id: 'all', url: all.url },
+        { id: 'some', url: some.url, actions: ['token.revoked', 'token.deactivated'], tenantId: 'acme' },
+      ],
+    })
+    await tokens.health()
+    await until(async () => (await tokens.health()).consumers.every(({ lagSeconds }) => lagSeconds === 0))
+    const { record } = await mint(tokens, { tenantId: 'acme' })
+    const other = await mint(tokens, { tenantId: 'other' })
+    await tokens.system.revoke(other.record.id)
+    await tokens.system.revoke(record.id)
+    await until(() => all.seen.length === 4 && some.seen.length === 1)
+    expect(all.ids()).toEqual((await trail(tokens)).slice(1))
+    expect(JSON.parse(some.seen[0]!.body)).toMatchObject({ type: 'token.revoked', data: { tokenId: record.id } })
+  })
+
+  it('sign with every key of the list, so that receivers change from one secret to the other without a gap', async () => {
+    const tokens = instance()
+    const crm = await receiver()
+    const before = start(tokens, crm.url)
+    const old = before.secretOf('crm')
+    await mint(tokens)
+    await until(() => crm.seen.length === 1)
+    await before.stop()
+    const after = start(tokens, crm.url, { webhookKey: [OTHER_KEY, KEY] })
+    await mint(tokens)
+    await until(() => crm.seen.length === 2)
+    const [, last] = crm.seen
+    for (const secret of [after.secretOf('crm'), old]) expect(verified(secret, last!)).toMatchObject({ type: 'token.created' })
+    expect(after.secretOf('crm')).not.toBe(old)
+    expect(last!.headers['webhook-signature']!.split(' ')).toHaveLength(2)
+  })
+
+  it('give every endpoint and every prefix a secret of its own, the same on every node', async () => {
+    const secrets = new Set<string>()
+    for (const prefix of ['acme_test', 'acme_live']) {
+      const make = () =>
+        webhooks(instance({ prefix }), {
+          webhookKey: new TextEncoder().encode(KEY),
+          endpoints: ['crm', 'siem'].map((id) => ({ id, url: 'https://crm.example.com/' })),
+        })
+      const [one, two] = [make(), make()]
+      for (const id of ['crm', 'siem']) {
+        expect(one.secretOf(id)).toBe(two.secretOf(id))
+        expect(one.secretOf(id)).toMatch(/^whsec_[A-Za-z0-9+/]{43}=$/)
+        secrets.add(one.secretOf(id))
+      }
+    }
+    expect(secrets.size).toBe(4)
+  })
+
+  it.each([
+    ['answers 500', (response) => response.writeHead(500).end('no'), 'status_500'],
+    ['answers 404', (response) => response.writeHead(404).end(), 'status_404'],
+    ['redirects', (response) => response.writeHead(307, { location: '/other' }).end(), 'redirected_307'],
+    ['never answers', () => undefined, 'timeout'],
+    ['closes early', (response) => response.destroy(), 'connection_closed'],
+    ['sends garbage', (response) => response.socket?.end('what?\r\n\r\n'), 'answer_garbled'],
+    ['switches protocols', (response) => response.writeHead(101, { upgrade: 'x', connection: 'upgrade' }).end(), 'status_101'],
+    ['sends endless headers', (response) => response.socket?.write(`HTTP/1.1 200 OK\r\nx: ${'x'.repeat(100_000)}`), 'answer_garbled'],
+  ] satisfies [string, (response: import('node:http').ServerResponse) => unknown, string][])(
+    'send an event again to a receiver that %s, with the same id, and nothing behind it before',
+    async (_, answer, failure) => {
+      const { tokens, told } = hearing()
+      await mint(tokens)
+      await mint(tokens)
+      const crm = await receiver((__, response, turn) => (turn <= 2 ? answer(response) : response.writeHead(200).end('thanks')))
+      start(tokens, crm.url)
+      await until(() => crm.seen.length === 4)
+      const [one, two] = await trail(tokens)
+      expect(crm.ids()).toEqual([one, one, one, two])
+      expect(crm.seen.map(({ path }) => path)).toEqual(Array(4).fill('/hooks'))
+      expect(told('webhook')).toHaveLength(2)
+      expect(told('webhook')[0]).toMatch(new RegExp(`^webhook crm \\(http://127.0.0.1:\\d+\\): ${failure}, attempt 1 of 3; the next in`))
+    },
+  )
+
+  it.each([
+    ['an endless body', (response) => setInterval(() => response.write('x'.repeat(10_000)), 1).unref()],
+    ['a body that never ends', (response) => response.write('x')],
+    ['a body that breaks off', (response) => response.write('x', () => response.destroy())],
+  ] satisfies [string, (response: import('node:http').ServerResponse) => unknown][])(
+    'count an event as delivered once the status says so, whatever comes of %s',
+    async (_, answer) => {
+      const tokens = instance()
+      await mint(tokens)
+      await mint(tokens)
+      const crm = await receiver((__, response) => {
+        response.on('error', () => undefined)
+        response.writeHead(200, { 'content-length': 1_000_000_000 })
+        answer(response)
+      })
+      const hooks = start(tokens, crm.url)
+      await until(() => crm.seen.length === 2)
+      expect(crm.ids()).toEqual(await trail(tokens))
+      expect(await hooks.deadLetters()).toEqual([])
+    },
+  )
+
+  it('hold up only their own endpoint', async () => {
+    const tokens = instance()
+    const [dead, alive] = [await receiver(() => undefined), await receiver()]
+    start(tokens, '', {
+      timeout: 60,
+      endpoints: [
+        { id: 'dead', url: dead.url, from: 'start' },
+        { id: 'alive', url: alive.url, from: 'start' },
+      ],
+    })
+    for (let turn = 0; turn < 5; turn += 1) await mint(tokens)
+    await until(() => alive.seen.length === 5)
+    expect(dead.seen.length).toBeLessThanOrEqual(1)
+  })
+
+  it('make a dead letter of what fails to the last attempt, tell of it, and go on behind it', async () => {
+    const { tokens, told } = hearing()
+    const [poison] = [await mint(tokens), await mint(tokens)]
+    const crm = await receiver(({ body }, response) => response.writeHead(body.includes(poison.record.id) ? 422 : 200).end())
+    const hooks = start(tokens, crm.url)
+    await until(() => crm.seen.length === 4)
+    const [one, two] = await trail(tokens)
+    expect(crm.ids()).toEqual([one, one, one, two])
+    const letters = await hooks.deadLetters()
+    expect(letters).toMatchObject([{ endpoint: 'crm', eventId: one, attempts: 3, failure: 'status_422', event: { id: one } }])
+    expect(Date.now() - letters[0]!.failedAt.getTime()).toBeLessThan(60_000)
+    expect(told('deadLetter')).toEqual([expect.stringContaining(`event ${one} was given up after 3 attempts: status_422`)])
+    expect(await hooks.deadLetters({ endpoint: 'other' })).toEqual([])
+  })
+
+  it('resend a dead letter with its id and a fresh signature; what fails again stays, what arrives or is discarded goes', async () => {
+    const tokens = instance()
+    await mint(tokens)
+    await mint(tokens)
+    const crm = await receiver((_, response) => response.writeHead(500).end())
+    const hooks = start(tokens, crm.url)
+    await until(async () => (await hooks.deadLetters()).length === 2)
+    const [first, second] = await hooks.deadLetters()
+    expect(await hooks.resend(first!)).toEqual({ delivered: false, failure: 'status_500' })
+    expect(await hooks.deadLetters()).toHaveLength(2)
+    crm.behave((_, response) => response.writeHead(200).end())
+    expect(await hooks.resend(first!)).toEqual({ delivered: true })
+    const last = crm.seen.at(-1)!
+    expect(last.id).toBe(first!.eventId)
+    expect(verified(hooks.secretOf('crm'), last)).toMatchObject({ data: { id: first!.eventId } })
+    expect((await hooks.deadLetters()).map(({ eventId }) => eventId)).toEqual([second!.eventId])
+    await hooks.discard(second!)
+    expect(await hooks.deadLetters()).toEqual([])
+    expect(await refusal(hooks.resend(first!))).toBe('invalid_input letter')
+    expect(await refusal(hooks.discard(undefined as never))).toBe('invalid_input letter')
+    await mint(tokens)
+  })
+
+  it('keep a dead letter of which the event is gone, and say so', async () => {
+    const store = memoryStore()
+    const tokens = instance({ store })
+    await mint(tokens)
+    const crm = await receiver((_, response) => response.writeHead(500).end())
+    const hooks = start(tokens, crm.url)
+    await until(async () => (await hooks.deadLetters()).length === 1)
+    await store.removeEvents('acme_test', await trail(tokens))
+    const [letter] = await hooks.deadLetters()
+    expect(letter).not.toHaveProperty('event')
+    expect(await hooks.resend(letter!)).toEqual({ delivered: false, failure: 'event_removed' })
+    await hooks.discard(letter!)
+    expect(await hooks.deadLetters()).toEqual([])
+  })
+
+  it('list the newest dead letters of an endpoint up to a bound, and tell of each that falls off', async () => {
+    const { tokens, told } = hearing()
+    for (let turn = 0; turn < MOST_DEAD_LETTERS + 3; turn += 1) await mint(tokens)
+    const crm = await receiver((_, response) => response.writeHead(500).end())
+    const hooks = start(tokens, crm.url, { retry: { attempts: 1 } })
+    const ids = await trail(tokens)
+    await until(async () => (await hooks.deadLetters()).at(-1)?.eventId === ids.at(-1))
+    expect((await hooks.deadLetters()).map(({ eventId }) => eventId)).toEqual(ids.slice(3))
+    expect(told('deadLetter').filter((line) => line.includes('listed no more'))).toHaveLength(3)
+  })
+
+  it('wait as long as a receiver asks for, within the longest wait, and just as long for one that is gone', async () => {
+    const { tokens, told } = hearing()
+    await mint(tokens)
+    for (const [status, headers, wait] of [
+      [503, { 'retry-after': '120' }, '120 s'],
+      [429, { 'retry-after': new Date(Date.now() + 90_000).toUTCString() }, /(89|90) s/],
+      [429, { 'retry-after': '999999999' }, '3600 s'],
+      [500, { 'retry-after': 'soon' }, '1 s'],
+      [410, {}, '3600 s'],
+    ] as const) {
+      const crm = await receiver((_, response) => response.writeHead(status, headers).end())
+      const hooks = start(tokens, crm.url, {
+        retry: { first: 1, longest: '1h' },
+        endpoints: [{ id: `crm-${told('webhook').length}`, url: crm.url, from: 'start' }],
+      })
+      const before = told('webhook').length
+      await until(() => told('webhook').length > before)
+      expect(told('webhook').at(-1)).toMatch(wait)
+      await hooks.stop()
+    }
+  })
+
+  it('keep the attempts through a restart, count none that comes early, and do not begin to count anew', async () => {
+    const store = memoryStore()
+    const crm = await receiver((_, response) => response.writeHead(500).end())
+    await mint(instance({ store }))
+    const clock = { now: Date.now() }
+    const told: string[] = []
+    for (const due of [0, 0, 0, 4000, 0, 40_000]) {
+      clock.now += due
+      const tokens = instance({ store, clock: () => clock.now, onError: ({ error }) => told.push(error.message) })
+      const before = told.length
+      start(tokens, crm.url, { retry: { attempts: 4, first: 3 } })
+      await until(() => told.length > before)
+      await tokens.close()
+    }
+    expect(told.map((line) => /attempt \d of 4|outside/.exec(line)?.[0])).toEqual([
+      'attempt 1 of 4',
+      'outside',
+      'outside',
+      'attempt 2 of 4',
+      'outside',
+      'attempt 3 of 4',
+    ])
+  })
+
+  it('run on one of several nodes, and move to another with their attempts when that one stops', async () => {
+    const store = memoryStore()
+    const nodes = [hearing({ store }), hearing({ store })] as const
+    let [busy, most] = [0, 0]
+    const crm = await receiver(async (_, response) => {
+      busy += 1
+      most = Math.max(most, busy)
+      await new Promise((resolve) => setTimeout(resolve, 2))
+      busy -= 1
+      response.writeHead(200).end()
+    })
+    const running = nodes.map(({ tokens }) => start(tokens, crm.url))
+    for (let turn = 0; turn < 10; turn += 1) await mint(nodes[turn % 2]!.tokens)
+    await until(() => crm.seen.length === 10)
+    await running[0]!.stop()
+    for (let turn = 0; turn < 10; turn += 1) await mint(nodes[0].tokens)
+    await until(() => crm.seen.length === 20)
+    expect(most).toBe(1)
+    expect(crm.ids()).toEqual(await trail(nodes[0].tokens))
+  })
+
+  it('lose nothing when answers of the store get lost', { timeout: 60_000 }, async () => {
+    const honest = memoryStore()
+    let turn = 0
+    const store = faultyStore(honest, ({ method }) => {
+      if (!['events', 'consumers', 'saveConsumer'].includes(method)) return undefined
+      turn += 1
+      return turn % 4 === 0 ? { do: 'fail-after', error: new Error('connection reset') } : undefined
+    })
+    const tokens = instance({ store: store as TokenStore })
+    const crm = await receiver((_, response, at) => response.writeHead(at % 3 === 0 ? 500 : 200).end())
+    start(tokens, crm.url, { retry: { attempts: 20, first: 0.02, longest: 1 } })
+    for (let at = 0; at < 8; at += 1) await mint(instance({ store: honest }))
+    const expected = await trail(instance({ store: honest }))
+    for (let tries = 0; tries < 8 && new Set(crm.ids()).size < 8; tries += 1)
+      await until(() => new Set(crm.ids()).size >= 8).catch(() => undefined)
+    expect([...new Set(crm.ids())]).toEqual(expected)
+  })
+
+  it('stop with their instance, and send nothing then', async () => {
+    const tokens = instance()
+    const crm = await receiver(() => undefined)
+    const hooks = start(tokens, crm.url, { timeout: 60 })
+    await mint(tokens)
+    await until(() => crm.seen.length === 1)
+    await tokens.close()
+    expect(await refusal(hooks.deadLetters())).toBe('closed undefined')
+    expect(await refusal(hooks.resend({ endpoint: 'crm', eventId: 'x' }))).toBe('closed undefined')
+    expect(crm.seen).toHaveLength(1)
+  })
+
+  it('put no secret anywhere: not the key, not what is derived from it, not more of a URL than its origin', async () => {
+    const honest = memoryStore()
+    const { tokens, faults, lines } = hearing({ store: honest })
+    await mint(tokens)
+    const crm = await receiver((_, response) => response.writeHead(500).end('the secret answer'))
+    const hooks = start(tokens, `${crm.url}/path-secret?token=query-secret`, { retry: { attempts: 2, first: 0.02 } })
+    await until(async () => (await hooks.deadLetters()).length === 1)
+    const secret = hooks.secretOf('crm')
+    const everything = inspect(
+      [hooks, await hooks.deadLetters(), faults, lines, await honest.consumers('acme_test'), await tokens.health()],
+      { depth: 20, showHidden: true },
+    )
+    for (const hidden of [KEY, secret, secret.slice('whsec_'.length), 'path-secret', 'query-secret', 'secret answer', '/hooks'])
+      expect(everything).not.toContain(hidden)
+    expect(lines.join()).toContain('LATCHKEY_WEBHOOK_FAILED')
+    expect(lines.join()).toContain('LATCHKEY_DEAD_LETTER')
+  })
+
+  it('ask for sound options, and quote neither a key nor a URL', async () => {
+    const tokens = instance()
+    const good: WebhookOptions = { webhookKey: KEY, endpoints: [{ id: 'crm', url: 'https://crm.example.com/' }] }
+    const [endpoint] = good.endpoints
+    const call = (options: unknown): Promise<string> => refusal((async () => webhooks(tokens, options as WebhookOptions))())
+    const of = (fields: object): unknown => ({ ...good, endpoints: [{ ...endpoint, ...fields }] })
+    expect(await call({ ...good, webhookKey: undefined })).toBe('invalid_input webhookKey.0')
+    for (const webhookKey of ['short', 'a'.repeat(64), new Uint8Array(64), [], [KEY, 'short'], 7])
+      expect(await call({ ...good, webhookKey })).toContain('invalid_input webhookKey')
+    for (const id of ['', 'a b', '.crm', 'x'.repeat(41), 'a:b', 7]) expect(await call(of({ id }))).toBe('invalid_input endpoints.0.id')
+    for (const name of ['tenantId', 'actions']) expect(await call(of({ [name]: undefined }))).toBe(`invalid_input endpoints.0.${name}`)
+    expect(await call(of({ actions: ['token.revokd'] }))).toBe('invalid_input endpoints.0.actions.0')
+    expect(await call(of({ url: 'https://user:secret@example.com/' }))).toBe('invalid_input endpoints.0.url')
+    expect(await call({ ...good, endpoints: [endpoint, endpoint] })).toBe('invalid_input endpoints.1.id')
+    expect(await call({ ...good, retry: { attempts: 0 } })).toBe('invalid_input retry.attempts')
+    expect(await call({ ...good, allowPrivate: ['10.0.0.0/99'] })).toBe('invalid_input allowPrivate.0')
+    await expect((async () => webhooks(tokens, of({ url: 'nonsense secret' }) as WebhookOptions))()).rejects.not.toThrow(/secret/)
+    await expect((async () => webhooks(tokens, { ...good, webhookKey: 'short-secret' }))()).rejects.not.toThrow(/short-secret/)
+    await expect((async () => webhooks({} as never, good))()).rejects.toThrow('tokens')
+    const hooks = webhooks(tokens, good)
+    expect(() => hooks.secretOf('constructor')).toThrow('must be the id of one of the endpoints')
+  })
+})
