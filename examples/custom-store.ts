@@ -6,7 +6,7 @@
  */
 import { type FileHandle, open } from 'node:fs/promises'
 import type { BulkResult, NodeLease, TokenStore } from 'latchkey'
-import { listEvents, listTokens, readFeed, reportUsage } from './custom-store/queries.js'
+import { listEvents, listSeals, listTokens, readFeed, reportUsage } from './custom-store/queries.js'
 import { apply, conflictOf, emptyState, exceededCap, keyOf, type Line, type State } from './custom-store/state.js'
 
 /** The file while it is open, and what its lines add up to. */
@@ -118,6 +118,15 @@ export function logStore(path: string): TokenStore {
       inTurn(async (log) => {
         if ((log.state.consumers.get(keyOf(state))?.version ?? 0) !== state.version - 1) return false
         await write(log, { do: 'consumer', state })
+        return true
+      }),
+
+    seals: async (query) => listSeals((await log()).state, query),
+    saveSeal: (seal) =>
+      inTurn(async (log) => {
+        const [newest] = listSeals(log.state, { prefix: seal.prefix, order: 'newest', limit: 1 })
+        if (seal.number !== (newest?.number ?? 0) + 1) return false
+        await write(log, { do: 'seal', seal })
         return true
       }),
 

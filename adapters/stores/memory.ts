@@ -8,6 +8,7 @@ import { createFeed, type FeedEntry } from './memory/feed.js'
 import { frozenCopy } from './memory/frozen-copy.js'
 import { countsFor, matcherOf } from './memory/match.js'
 import { createRecords } from './memory/records.js'
+import { createSeals } from './memory/seals.js'
 import { createUsage } from './memory/usage.js'
 
 /** Entries of the change feed that are kept. A follower further behind is told that everything may have changed. */
@@ -33,6 +34,7 @@ export function memoryStore(): TokenStore {
   const feed = createFeed(FEED_HISTORY)
   const events = createEvents()
   const consumers = createConsumers()
+  const seals = createSeals()
   const leases = new Map<string, NodeLease>()
 
   /** The first id that stands in the way of a change. */
@@ -149,6 +151,8 @@ export function memoryStore(): TokenStore {
 
     consumers: (prefix) => consumers.of(prefix),
     saveConsumer: (state) => consumers.save(state),
+    seals: (query) => seals.page(query),
+    saveSeal: (seal) => seals.save(seal),
     removeEvents: (prefix, ids) => events.remove(prefix, ids),
     trimUsage(trim) {
       usage.trim(trim)

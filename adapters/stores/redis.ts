@@ -13,6 +13,7 @@ import { isKeyPrefix, KEY_PREFIX, rootOf } from './redis/keys.js'
 import { judgeUrl, openClient, readSocket } from './redis/open.js'
 import { removeEvents, trimUsage } from './redis/retention.js'
 import { checked } from './redis/round-trip.js'
+import { readSeals, saveSeal } from './redis/seals.js'
 import { commitChange, findTokens, listTokens } from './redis/tokens.js'
 import { createWaker } from './redis/waker.js'
 
@@ -82,6 +83,8 @@ export function redisStore(options: RedisStoreOptions): TokenStore {
     leases: (now) => readLeases(connection, now),
     consumers: (prefix) => readConsumers(connection, prefix),
     saveConsumer: (state) => saveConsumer(connection, state),
+    seals: (query) => readSeals(connection, query),
+    saveSeal: (seal) => saveSeal(connection, seal),
     removeEvents: (prefix, ids) => removeEvents(connection, prefix, ids),
     trimUsage: (trim) => trimUsage(connection, trim),
     reached: hasReached,

@@ -4,6 +4,8 @@ import type {
   ListedEvent,
   ListedToken,
   ListQuery,
+  SealQuery,
+  StoredSeal,
   StoredToken,
   TokenStatus,
   UsageCount,
@@ -64,13 +66,14 @@ export function listTokens(state: State, query: ListQuery): ListedToken[] {
 
 export function listEvents(
   state: State,
-  { prefix, tokenId, bulk, tenantIds, actions, createdBy, actorId, from, to, order, after, limit }: EventQuery,
+  { prefix, id, tokenId, bulk, tenantIds, actions, createdBy, actorId, from, to, order, after, limit }: EventQuery,
 ): ListedEvent[] {
   const rows = state.events.filter((event) => {
     const isAbout = (tokenId === undefined || event.tokenId === tokenId) && (createdBy === undefined || event.createdBy === createdBy)
     const isPart = bulk !== undefined && event.bulkId === bulk.bulkId && event.tenantId === bulk.tenantId
     return (
       event.prefix === prefix &&
+      (id === undefined || event.id === id) &&
       (isAbout || isPart) &&
       isIn(event.tenantId, tenantIds) &&
       isIn(event.action, actions) &&
@@ -81,6 +84,11 @@ export function listEvents(
     )
   })
   return (order === 'oldest' ? rows : rows.reverse()).slice(0, limit)
+}
+
+export function listSeals({ seals }: State, { prefix, after = 0, order, limit }: SealQuery): StoredSeal[] {
+  const own = seals.filter((seal) => seal.prefix === prefix && seal.number > after)
+  return (order === 'newest' ? own.reverse() : own).slice(0, limit)
 }
 
 export function reportUsage(state: State, { tokenIds, from = 0, to = Number.POSITIVE_INFINITY }: UsageQuery): UsageRows {

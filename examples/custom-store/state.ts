@@ -7,6 +7,7 @@ import type {
   OwnerChange,
   RevocationStamp,
   StoredEvent,
+  StoredSeal,
   StoredToken,
   TokenCap,
   TokenFilter,
@@ -22,6 +23,7 @@ export type Line =
   | { readonly do: 'revoke'; readonly filter: TokenFilter; readonly stamp: RevocationStamp; readonly event: StoredEvent }
   | { readonly do: 'usage'; readonly batch: UsageBatch }
   | { readonly do: 'consumer'; readonly state: ConsumerState }
+  | { readonly do: 'seal'; readonly seal: StoredSeal }
   | { readonly do: 'forget'; readonly events: readonly string[] }
   | { readonly do: 'trim'; readonly trim: UsageTrim }
 
@@ -41,6 +43,7 @@ export type State = {
   /** The highest `seq` of each node whose usage was counted. */
   readonly batches: Map<string, number>
   readonly consumers: Map<string, ConsumerState>
+  readonly seals: StoredSeal[]
 }
 
 export function emptyState(): State {
@@ -55,6 +58,7 @@ export function emptyState(): State {
     lastUses: new Map(),
     batches: new Map(),
     consumers: new Map(),
+    seals: [],
   }
 }
 
@@ -85,6 +89,7 @@ export function apply(state: State, line: Line): BulkResult {
   if (line.do === 'revoke') return applyRevocation(state, line)
   if (line.do === 'change') applyChange(state, line.change)
   else if (line.do === 'consumer') state.consumers.set(keyOf(line.state), line.state)
+  else if (line.do === 'seal') state.seals.push(line.seal)
   else if (line.do === 'forget') forget(state, new Set(line.events))
   else if (line.do === 'trim') trim(state, line.trim)
   else applyUsage(state, line.batch)

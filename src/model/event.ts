@@ -58,6 +58,18 @@ export type StoredEvent = {
   readonly after?: JsonObject
   /** Anything else, such as the filter of a bulk revocation. */
   readonly details?: JsonObject
+  /** 32 random hexadecimal digits: seals commit to personal fields under it. Shown to nobody but whoever reads the whole audit. */
+  readonly salt?: string
+  /** Stands in place of `salt` once personal fields were erased. */
+  readonly erased?: ErasedFields
+}
+
+/** What is left of an event's erased fields, by their paths: `actorId`, `after.name`. */
+export type ErasedFields = {
+  /** The commitments of the fields that are gone: seals hold these, and they tell nothing without the salt, which is gone too. */
+  readonly commitments: { readonly [path: string]: string }
+  /** The salts of the fields that are still there. */
+  readonly salts: { readonly [path: string]: string }
 }
 
 /** An event as `events` answers it: `seq` grows in commit order and is unique in the store. */

@@ -14,6 +14,8 @@ export const STORE_METHODS = [
   'leases',
   'consumers',
   'saveConsumer',
+  'seals',
+  'saveSeal',
   'removeEvents',
   'trimUsage',
 ] as const

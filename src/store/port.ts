@@ -55,6 +55,8 @@ export type BulkPart = { readonly bulkId: string; readonly tenantId?: string }
 /** Asks for one page of audit events, newest first (`seq` descending) unless `order` says otherwise. */
 export type EventQuery = {
   readonly prefix: string
+  /** Only the event with this id. */
+  readonly id?: string
   readonly tokenId?: string
   /**
    * With `tokenId`: the trail of a token that a bulk revocation ended, which has no event of its own about that. Also the events of this
@@ -97,6 +99,25 @@ export type ConsumerState = {
   readonly position: number
   /** Who reads. Absent: nobody. */
   readonly holder?: string
+}
+
+/** A seal over a range of audit events. What it says is opaque to a store. */
+export type StoredSeal = {
+  readonly prefix: string
+  /** 1, 2, 3 …, without gaps. */
+  readonly number: number
+  /** At most 100,000 characters. */
+  readonly body: string
+}
+
+/** Asks for seals of a prefix: by ascending `number`, or with `order: 'newest'` descending. */
+export type SealQuery = {
+  readonly prefix: string
+  /** Only seals with a larger number. Never together with `order`. */
+  readonly after?: number
+  readonly order?: 'newest'
+  /** 1 to 100. */
+  readonly limit: number
 }
 
 /** An owner whose permissions changed in one tenant; without a tenant, in all of them. */
@@ -204,6 +225,9 @@ export interface TokenStore {
    * and name. Answers whether it was written.
    */
   saveConsumer(state: ConsumerState): MaybePromise<boolean>
+  seals(query: SealQuery): MaybePromise<readonly StoredSeal[]>
+  /** Adds a seal, good only if its number is the one behind the newest of its prefix, or 1 if there is none. Answers whether it was written. */
+  saveSeal(seal: StoredSeal): MaybePromise<boolean>
   /** Removes audit events of a prefix, up to 1000 by their ids. Ids that are gone already are ignored. */
   removeEvents(prefix: string, ids: readonly string[]): MaybePromise<void>
   /** Removes usage in a small batch, and answers whether there is more of it to remove. Last uses stay. */

@@ -1,5 +1,5 @@
 import type { ListedEvent, StoredEvent } from '../model/event.js'
-import type { BulkResult, ConsumerState, EventQuery, FeedPage, OwnerChange, TokenFilter } from './port.js'
+import type { BulkResult, ConsumerState, EventQuery, FeedPage, OwnerChange, SealQuery, StoredSeal, TokenFilter } from './port.js'
 
 /** Reads the answer to a bulk revocation; `undefined` if it makes no sense. */
 export function readBulkResult(answer: unknown, template: StoredEvent): BulkResult | undefined {
@@ -40,6 +40,19 @@ export function readConsumers(answer: unknown, prefix: string): readonly Consume
 function isConsumer(value: object): value is ConsumerState {
   const { prefix, name, version, position, holder } = value as { readonly [K in keyof ConsumerState]?: unknown }
   return typeof prefix === 'string' && typeof name === 'string' && isCount(version) && isCount(position) && isOptionalText(holder)
+}
+
+/** Seals in the order asked for and without a gap, or `undefined` where the answer is anything else. */
+export function readSeals(answer: unknown, { prefix, after = 0, order, limit }: SealQuery): readonly StoredSeal[] | undefined {
+  if (!isListOf(answer, isSeal) || answer.length > limit) return undefined
+  const first = answer[0]?.number ?? 0
+  const expected = (index: number): number => (order === 'newest' ? first - index : after + 1 + index)
+  return answer.every((seal, index) => seal.prefix === prefix && seal.number === expected(index)) ? answer : undefined
+}
+
+function isSeal(value: object): value is StoredSeal {
+  const { prefix, number, body } = value as { readonly [K in keyof StoredSeal]?: unknown }
+  return typeof prefix === 'string' && isCount(number) && typeof body === 'string'
 }
 
 /** A page of the feed, or `undefined` where it makes no sense: one that cannot be understood must not pass for one that says nothing. */

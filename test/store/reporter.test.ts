@@ -177,6 +177,8 @@ const PLACES: { readonly [Place in FaultPlace]: true } = {
   'store.close': true,
   'store.consumers': true,
   'store.saveConsumer': true,
+  'store.seals': true,
+  'store.saveSeal': true,
   'store.removeEvents': true,
   'store.trimUsage': true,
   actor: true,

@@ -253,7 +253,7 @@ describe.skipIf(postgres.skip)(`a schema with an unusual name ${postgres.skip ??
       const tables = await place.query(
         `select count(*)::int as n from information_schema.tables where table_schema = '${schema.replace("'", "''")}'`,
       )
-      expect(tables).toEqual([{ n: 11 }])
+      expect(tables).toEqual([{ n: 12 }])
     },
   )
 

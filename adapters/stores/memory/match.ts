@@ -37,6 +37,7 @@ export function countsFor(token: StoredToken, { prefix, tenantId, ownerId, now }
 export function matchesEventQuery(event: StoredEvent, query: EventQuery): boolean {
   return (
     event.prefix === query.prefix &&
+    (query.id === undefined || event.id === query.id) &&
     (query.tenantIds === undefined || (event.tenantId !== undefined && query.tenantIds.includes(event.tenantId))) &&
     (query.actions === undefined || query.actions.includes(event.action)) &&
     (query.actorId === undefined || event.actorId === query.actorId) &&

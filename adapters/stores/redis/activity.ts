@@ -38,6 +38,7 @@ export async function readEvents(connection: Connection, query: EventQuery): Pro
     ...(actions === undefined ? [] : [[...new Set(actions)].map((action) => eventIndex(prefix, 'action', action))]),
     [eventIndex(prefix)],
   ]
+  if (query.id !== undefined) return await readOne(connection, query, query.id)
   const page: ListedEvent[] = []
   let after = query.after
   while (page.length < limit) {
@@ -54,6 +55,16 @@ export async function readEvents(connection: Connection, query: EventQuery): Pro
     if (!more) break
   }
   return page
+}
+
+async function readOne(connection: Connection, query: EventQuery, id: string): Promise<readonly ListedEvent[]> {
+  const { prefix, order, after } = query
+  const [place, body] = listOf(await connection.run(scripts.oneEvent, [eventIndex(prefix), id]))
+  if (place === undefined || body === undefined) return []
+  const seq = Number(place)
+  const event = decodeEvent(body)
+  const isBehind = after === undefined || (order === 'oldest' ? seq > after : seq < after)
+  return isBehind && matches(event, query) ? [{ ...event, seq }] : []
 }
 
 type Step = { readonly rows: readonly Row[]; readonly more: boolean }

@@ -3,6 +3,7 @@ import {
   beginStore,
   eventStep,
   eventStepOldest,
+  oneEvent,
   readConsumers,
   readFeed,
   readLeases,
@@ -15,6 +16,7 @@ import { listStep } from './lua/list.js'
 import { prelude } from './lua/prelude.js'
 import { removeEvents, trimUsage } from './lua/retention.js'
 import { driveJob, revokeTokens } from './lua/revoke.js'
+import { readSeals, saveSeal } from './lua/seals.js'
 import { commitChange, findTokens } from './lua/tokens.js'
 
 /** Every script of the store, with what they share in front. */
@@ -27,6 +29,7 @@ export const scripts: { readonly [Name in ScriptName]: Script } = {
   drive: script(prelude, driveJob),
   events: script(prelude, eventStep),
   oldestEvents: script(prelude, eventStepOldest),
+  oneEvent: script(prelude, oneEvent),
   feed: script(prelude, readFeed),
   recordUsage: script(prelude, recordUsage),
   reportUsage: script(prelude, reportUsage),
@@ -34,6 +37,8 @@ export const scripts: { readonly [Name in ScriptName]: Script } = {
   readLeases: script(prelude, readLeases),
   readConsumers: script(prelude, readConsumers),
   saveConsumer: script(prelude, saveConsumer),
+  readSeals: script(prelude, readSeals),
+  saveSeal: script(prelude, saveSeal),
   removeEvents: script(prelude, removeEvents),
   trimUsage: script(prelude, trimUsage),
 }
@@ -47,6 +52,7 @@ type ScriptName =
   | 'drive'
   | 'events'
   | 'oldestEvents'
+  | 'oneEvent'
   | 'feed'
   | 'recordUsage'
   | 'reportUsage'
@@ -54,5 +60,7 @@ type ScriptName =
   | 'readLeases'
   | 'readConsumers'
   | 'saveConsumer'
+  | 'readSeals'
+  | 'saveSeal'
   | 'removeEvents'
   | 'trimUsage'

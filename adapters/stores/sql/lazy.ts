@@ -61,6 +61,8 @@ export const lazyStore = ({ name, packages, open }: Lazy): Omit<SqlStore, 'subsc
     leases: (now) => call((store) => store.leases(now)),
     consumers: (prefix) => call((store) => store.consumers(prefix)),
     saveConsumer: (state) => call((store) => store.saveConsumer(state)),
+    seals: (query) => call((store) => store.seals(query)),
+    saveSeal: (seal) => call((store) => store.saveSeal(seal)),
     removeEvents: (prefix, ids) => call((store) => store.removeEvents(prefix, ids)),
     trimUsage: (trim) => call((store) => store.trimUsage(trim)),
     reached,

@@ -11,6 +11,8 @@ import type {
   ListQuery,
   NodeLease,
   RevocationStamp,
+  SealQuery,
+  StoredSeal,
   TokenFilter,
   TokenStore,
   UsageTrim,
@@ -25,6 +27,7 @@ import { leases, renewLease } from './queries/leases.js'
 import { list } from './queries/list.js'
 import { removeEvents, trimUsage } from './queries/retention.js'
 import { revokeWhere } from './queries/revoke-where.js'
+import { saveSeal, seals } from './queries/seals.js'
 import { recordUsage, usage } from './queries/usage.js'
 import type { Quirks } from './quirks.js'
 import { checkRoundTrip } from './round-trip.js'
@@ -59,6 +62,8 @@ export const openStore = (engine: Engine, quirks: Quirks, names: Names): OpenSto
     leases: (now: number): Promise<readonly NodeLease[]> => leases(sql, now),
     consumers: (prefix: string): Promise<readonly ConsumerState[]> => consumers(sql, prefix),
     saveConsumer: (state: ConsumerState): Promise<boolean> => saveConsumer(sql, state),
+    seals: (query: SealQuery): Promise<readonly StoredSeal[]> => seals(sql, query),
+    saveSeal: (seal: StoredSeal): Promise<boolean> => saveSeal(sql, seal),
     removeEvents: (prefix: string, ids: readonly string[]): Promise<void> => removeEvents(sql, prefix, ids),
     trimUsage: (trim: UsageTrim): Promise<boolean> => trimUsage(sql, trim),
     async migrate(): Promise<void> {

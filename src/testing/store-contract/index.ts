@@ -17,6 +17,7 @@ import { recordCases } from './cases/records.js'
 import { removalCases } from './cases/removals.js'
 import { retentionCases } from './cases/retention.js'
 import { revokeWhereCases } from './cases/revoke-where.js'
+import { sealCases } from './cases/seals.js'
 import { separationCases } from './cases/separation.js'
 import { textCases } from './cases/text.js'
 import { usageCases } from './cases/usage.js'
@@ -39,6 +40,7 @@ const GROUPS: readonly StoreCases[] = [
   eventCases,
   eventOrderCases,
   consumerCases,
+  sealCases,
   feedCases,
   usageCases,
   retentionCases,

@@ -1,5 +1,5 @@
 import { memoryStore } from 'latchkey/stores/memory'
-import type { ConsumerState } from '../../../src/store/port.js'
+import type { ConsumerState, StoredSeal } from '../../../src/store/port.js'
 import { pause } from '../../../src/testing/pause.js'
 import { type Liar, single } from './liar.js'
 
@@ -38,6 +38,27 @@ export const auditLiars: readonly Liar[] = [
           return result
         },
         events: async (query) => (await honest.events(query)).filter(({ id }) => !late.has(id)),
+      })
+    },
+  },
+  {
+    name: 'a seal whose number is compared, and written a moment later',
+    caughtBy: 'of many who seal at once exactly one writes each number',
+    create() {
+      const honest = memoryStore()
+      const seals: StoredSeal[] = []
+      return single({
+        ...honest,
+        seals: ({ prefix, after = 0, order, limit }) => {
+          const own = seals.filter((seal) => seal.prefix === prefix)
+          return order === 'newest' ? own.slice(-limit).reverse() : own.slice(after, after + limit)
+        },
+        async saveSeal(seal) {
+          if (seals.length !== seal.number - 1) return false
+          await pause(1)
+          seals.push(seal)
+          return true
+        },
       })
     },
   },

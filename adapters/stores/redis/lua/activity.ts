@@ -36,6 +36,14 @@ end
 return out
 `
 
+/** ARGV: the index key of the prefix, and an event's id. Answers its seq and body, or nothing. */
+export const oneEvent: string = `
+local seq = call('ZSCORE', P .. ARGV[1], ARGV[2])
+local body = call('GET', P .. 'ev:' .. ARGV[2])
+if not seq or not body then return {} end
+return { num(tonumber(seq)), body }
+`
+
 /** ARGV: prefix as JSON. Answers the state of each of its consumers, as JSON. */
 export const readConsumers: string = `
 return call('HVALS', P .. 'consumers:' .. ARGV[1])

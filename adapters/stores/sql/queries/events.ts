@@ -19,6 +19,7 @@ const page = (builder: Builder, query: EventQuery, more: (eb: Events) => readonl
     .selectAll('events')
     .where((eb) => {
       const conditions: Expression<SqlBool>[] = [eb('prefix', '=', query.prefix), ...more(eb)]
+      if (query.id !== undefined) conditions.push(eb('id', '=', query.id))
       if (query.tenantIds !== undefined) conditions.push(eb('tenant_id', 'in', [...query.tenantIds]))
       if (query.actions !== undefined) conditions.push(eb('action', 'in', [...query.actions]))
       if (query.actorId !== undefined) conditions.push(eb('actor_id', '=', query.actorId))

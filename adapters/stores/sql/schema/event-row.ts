@@ -1,4 +1,4 @@
-import type { ListedEvent, StoredEvent } from '../../../../src/model/event.js'
+import type { ErasedFields, ListedEvent, StoredEvent } from '../../../../src/model/event.js'
 import type { JsonObject } from '../../../../src/model/json.js'
 import type { EventRow } from './schema.js'
 import { isAbsent, wide } from './wide.js'
@@ -27,6 +27,8 @@ export const eventToRow = (event: StoredEvent, seq: number): EventRow => ({
   after_fields: textOrNull(event.after),
   details: textOrNull(event.details),
   bulk_id: event.bulkId ?? null,
+  salt: event.salt ?? null,
+  erased: textOrNull(event.erased),
 })
 
 /** An event as the port answers it. */
@@ -50,6 +52,8 @@ export const rowToEvent = (row: EventRow): ListedEvent => {
   if (!isAbsent(row.before_fields)) event.before = JSON.parse(row.before_fields) as JsonObject
   if (!isAbsent(row.after_fields)) event.after = JSON.parse(row.after_fields) as JsonObject
   if (!isAbsent(row.bulk_id)) event.bulkId = row.bulk_id
+  if (!isAbsent(row.salt)) event.salt = row.salt
+  if (!isAbsent(row.erased)) event.erased = JSON.parse(row.erased) as ErasedFields
   if (!isAbsent(row.details)) event.details = JSON.parse(row.details) as JsonObject
   return event
 }

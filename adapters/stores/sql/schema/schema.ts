@@ -24,6 +24,8 @@ export type EventRow = {
   after_fields: string | null
   details: string | null
   bulk_id: string | null
+  salt: string | null
+  erased: string | null
 }
 
 /** The kinds of entries of the change feed. */
@@ -48,6 +50,7 @@ export type Tables = {
   usage_sources: { node_id: string; seq: Wide; seen_at: Wide }
   leases: { node_id: string; feed_cursor: string; expires_at: Wide }
   consumers: { prefix: string; name: string; version: Wide; position: Wide; holder: string | null }
+  seals: { prefix: string; number: Wide; body: string }
 }
 
 /** The names of the tables, without their prefix. */
@@ -62,4 +65,5 @@ export const TABLES: readonly (keyof Tables)[] = [
   'usage_sources',
   'leases',
   'consumers',
+  'seals',
 ]

@@ -86,6 +86,8 @@ export const SCHEMA_V1: readonly Table[] = [
       ['after_fields', 'text?'],
       ['details', 'text?'],
       ['bulk_id', 'id?'],
+      ['salt', 'word?'],
+      ['erased', 'text?'],
     ],
     key: ['seq'],
     unique: ['id'],
@@ -184,6 +186,16 @@ export const SCHEMA_V1: readonly Table[] = [
       ['holder', 'word?'],
     ],
     key: ['prefix', 'name'],
+    indexes: [],
+  },
+  {
+    name: 'seals',
+    columns: [
+      ['prefix', 'word'],
+      ['number', 'int'],
+      ['body', 'text'],
+    ],
+    key: ['prefix', 'number'],
     indexes: [],
   },
 ]

@@ -19,6 +19,8 @@ const everyField: Partial<StoredEvent> = {
   bulkId: 'aAbBcCdDeEfF9876',
   before: { name: 'Old', scopes: [], nothing: null },
   after: { name: 'New 😀', scopes: ['a:b'], resources: {} },
+  salt: '0123456789abcdef0123456789abcdef',
+  erased: { commitments: { 'after.näme': 'f'.repeat(64) }, salts: { actorId: '0'.repeat(64) } },
   details: { tenantId: 'tenant-1', deep: { n: 1.5, list: [1, [], {}] } },
 }
 

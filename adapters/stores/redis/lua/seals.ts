@@ -1,0 +1,16 @@
+/** ARGV: prefix as JSON, and the places of the first and the last seal. Answers how many there are, and the bodies of those asked for. */
+export const readSeals: string = `
+local key = P .. 'seals:' .. ARGV[1]
+return { call('LLEN', key), unpack(call('LRANGE', key, ARGV[2], ARGV[3])) }
+`
+
+/** ARGV: prefix as JSON, number, body. Answers 1 where it is written: a client may have sent the same seal before. */
+export const saveSeal: string = `
+local key = P .. 'seals:' .. ARGV[1]
+local before = tonumber(ARGV[2]) - 1
+local length = call('LLEN', key)
+if length > before and call('LINDEX', key, before) == ARGV[3] then return 1 end
+if length ~= before then return 0 end
+call('RPUSH', key, ARGV[3])
+return 1
+`

@@ -1,0 +1,18 @@
+import type { SealQuery, StoredSeal } from '../../../src/store/port.js'
+import type { Connection } from './connection.js'
+import { listOf } from './encode.js'
+import { scripts } from './scripts.js'
+
+/** One page of seals. */
+export async function readSeals(connection: Connection, { prefix, after = 0, order, limit }: SealQuery): Promise<readonly StoredSeal[]> {
+  const [from, to] = order === 'newest' ? [-limit, -1] : [after, after + limit - 1]
+  const [length, ...bodies] = listOf(await connection.run(scripts.readSeals, [JSON.stringify(prefix), from, to]))
+  const first = order === 'newest' ? Number(length) - bodies.length : after
+  const page = bodies.map((body, index) => ({ prefix, number: first + index + 1, body: String(body) }))
+  return order === 'newest' ? page.reverse() : page
+}
+
+/** Adds a seal, unless somebody else has added one of its number. */
+export async function saveSeal(connection: Connection, { prefix, number, body }: StoredSeal): Promise<boolean> {
+  return Number(await connection.run(scripts.saveSeal, [JSON.stringify(prefix), number, body])) === 1
+}

@@ -1,0 +1,130 @@
+import { StoreUnavailableError } from '../errors.js'
+import type { MaybePromise } from '../model/json.js'
+import { type CallSite, callOut, DeadlineError } from './deadline.js'
+import type { StoreMethod } from './methods.js'
+import type { TokenStore } from './port.js'
+import type { FaultPlace, Report } from './reporter.js'
+
+/** How long setting up a store, and other work that may be large, may take. */
+export const SETUP_DEADLINE_MS = 60_000
+
+/** Calls the methods of a store: each within a deadline, after the store was set up, and never once it hangs while the instance closes. */
+export class StoreCalls {
+  readonly name: string
+  protected readonly store: TokenStore
+  protected readonly report: Report
+  readonly #deadlineMs: number
+  #ready: boolean
+  #closing = false
+  /** Did a call hang while the instance closed? */
+  #hangs = false
+  #setup: Promise<void> | undefined
+  #onFirstUse: (() => void) | undefined
+
+  constructor(store: TokenStore, deadlineMs: number, report: Report) {
+    this.store = store
+    this.#deadlineMs = deadlineMs
+    this.report = report
+    this.name = typeof store.name === 'string' && store.name !== '' ? store.name.slice(0, 40) : 'custom'
+    this.#ready = store.migrate === undefined
+  }
+
+  /** Calls this once, when the store is used for the first time. */
+  whenUsed(call: () => void): void {
+    this.#onFirstUse = call
+  }
+
+  /** Takes as long as the store takes: nobody waits for it, and a subscription that comes late is still one. */
+  async subscribe(wake: () => void): Promise<() => MaybePromise<void>> {
+    if (!this.#ready) await this.#prepare()
+    try {
+      const stop: unknown = await this.store.subscribe?.(wake)
+      if (typeof stop !== 'function') return () => undefined
+      return () => callOut(this.#site('subscribe', this.#deadlineMs), () => stop(), ignored)
+    } catch (error) {
+      this.report('store.subscribe', error)
+      throw error
+    }
+  }
+
+  /** The object that was given, to count who shares it. */
+  get origin(): TokenStore {
+    return this.store
+  }
+
+  /** From now on a call that hangs is the last one. */
+  beginClose(): void {
+    this.#closing = true
+  }
+
+  async close(): Promise<void> {
+    const closed = callOut(this.#site('close', this.#deadlineMs), () => this.store.close?.())
+    if (this.#hangs) Promise.resolve(closed).catch(ignored)
+    else await closed
+  }
+
+  // Only calls that began after the close: an earlier one says nothing of the store as it is now, and what it was to write is still to be written.
+  readonly #heed: Report = (where, error) => {
+    if (error instanceof DeadlineError) this.#hangs = true
+    this.report(where, error)
+  }
+
+  // Management waits for the set-up as long as that takes; a verification waits for it only within its own deadline.
+  protected async manage<T>(method: StoreMethod, call: () => unknown, read: (answer: unknown) => T, deadlineMs?: number): Promise<T> {
+    if (!this.#ready) await this.#prepare()
+    return await this.call(method, call, read, deadlineMs)
+  }
+
+  protected call<T>(
+    method: StoreMethod,
+    call: () => unknown,
+    read: (answer: unknown) => T,
+    deadlineMs: number = this.#deadlineMs,
+  ): MaybePromise<T> {
+    if (this.#hangs) throw new StoreUnavailableError(`the ${this.name} store hangs, and the instance is closing`)
+    this.#onFirstUse?.()
+    this.#onFirstUse = undefined
+    return callOut(this.#site(method, deadlineMs), this.#ready ? call : () => this.#prepare().then(call), read)
+  }
+
+  #prepare(): Promise<void> {
+    this.#setup ??= Promise.resolve(callOut(this.#site('migrate', SETUP_DEADLINE_MS), () => this.store.migrate?.())).then(
+      () => {
+        this.#ready = true
+      },
+      (error: unknown) => {
+        this.#setup = undefined
+        throw error
+      },
+    )
+    return this.#setup
+  }
+
+  #site(method: StoreMethod, deadlineMs: number): CallSite {
+    const where: FaultPlace = `store.${method}`
+    return { what: `the ${this.name} store's ${method}()`, where, deadlineMs, report: this.#closing ? this.#heed : this.report }
+  }
+
+  protected rows(answer: unknown, method: string): readonly unknown[] {
+    if (Array.isArray(answer)) return answer
+    throw this.nonsense(method)
+  }
+
+  protected sound<T>(answer: T | undefined, method: string): T {
+    if (answer !== undefined) return answer
+    throw this.nonsense(method)
+  }
+
+  protected yesOrNo(answer: unknown, method: string): boolean {
+    return this.sound(typeof answer === 'boolean' ? answer : undefined, method)
+  }
+
+  protected nonsense(method: string): StoreUnavailableError {
+    return new StoreUnavailableError(`the ${this.name} store's ${method}() answered something that the store port does not allow`)
+  }
+}
+
+/** Takes whatever a store answers. */
+export function ignored(): undefined {
+  return undefined
+}

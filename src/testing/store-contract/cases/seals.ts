@@ -1,0 +1,87 @@
+import type { StoredEvent } from '../../../model/event.js'
+import type { StoredSeal } from '../../../store/port.js'
+import { ensure, ensureEqual } from '../../assert.js'
+import { event, newPrefix } from '../build.js'
+import type { Stage, StoreCases } from '../types.js'
+
+const seal = (stage: Stage, number: number, body = `{"seal":${number}}`): StoredSeal => ({ prefix: stage.prefix, number, body })
+
+const idsOf = (events: readonly StoredEvent[]): string[] => events.map(({ id }) => id)
+
+export const sealCases: StoreCases = {
+  title: 'seals over audit events',
+  cases: [
+    {
+      title: 'seals come back as they were saved, in either order, through every handle and after a reopening',
+      async run(stage) {
+        ensureEqual(await stage.store.seals({ prefix: stage.prefix, limit: 10 }), [], 'at first a prefix has no seals')
+        ensureEqual(await stage.store.seals({ prefix: stage.prefix, order: 'newest', limit: 1 }), [], 'and so no newest one')
+        const bodies = ['{}', '"ä😀 \\ \u2028"', 'x'.repeat(100_000), ' ', '4', '5', '6', '7', '8', '9', '10', '11']
+        const saved = bodies.map((body, index) => seal(stage, index + 1, body))
+        for (const [turn, each] of saved.entries()) ensure(await stage.handle(turn).saveSeal(each), `seal ${each.number} must be written`)
+        const { prefix } = stage
+        ensureEqual(await stage.second.seals({ prefix, limit: 100 }), saved, 'all of them, oldest first')
+        ensureEqual(await stage.second.seals({ prefix, after: 2, limit: 3 }), saved.slice(2, 5), 'a page behind a number')
+        ensureEqual(await stage.second.seals({ prefix, after: 12, limit: 3 }), [], 'behind the newest there is none')
+        ensureEqual(await stage.second.seals({ prefix, order: 'newest', limit: 2 }), saved.slice(-2).toReversed(), 'the newest two')
+        await stage.store.close?.()
+        ensureEqual(await (await stage.reopen()).seals({ prefix, limit: 100 }), saved, 'seals must survive')
+      },
+    },
+    {
+      title: 'a seal is written only behind the newest one, and never over another',
+      async run(stage) {
+        ensureEqual(await stage.store.saveSeal(seal(stage, 2)), false, 'seal 2 must not be written where there is none')
+        ensure(await stage.store.saveSeal(seal(stage, 1)), 'the first seal must be written')
+        for (const number of [1, 3]) {
+          ensureEqual(await stage.second.saveSeal(seal(stage, number, 'forged')), false, `seal ${number} must not follow seal 1`)
+        }
+        const { prefix } = stage
+        ensureEqual(await stage.store.seals({ prefix, limit: 10 }), [seal(stage, 1)], 'what is refused must change nothing')
+      },
+    },
+    {
+      title: 'of many who seal at once exactly one writes each number',
+      async run(stage) {
+        for (const number of [1, 2, 3]) {
+          const bodies = Array.from({ length: 16 }, (_, index) => `${number} by ${index}`)
+          const won = await Promise.all(bodies.map(async (body, turn) => stage.handle(turn).saveSeal(seal(stage, number, body))))
+          ensureEqual(won.filter(Boolean).length, 1, `exactly one must write seal ${number}`)
+          const [newest] = await stage.store.seals({ prefix: stage.prefix, order: 'newest', limit: 1 })
+          ensureEqual(newest?.body, bodies[won.indexOf(true)], 'the one that was told so must be the one that is stored')
+        }
+      },
+    },
+    {
+      title: 'each prefix has seals of its own',
+      async run(stage) {
+        const other = newPrefix()
+        ensure(await stage.store.saveSeal(seal(stage, 1)), 'the first seal of a prefix')
+        ensure(await stage.store.saveSeal({ ...seal(stage, 1, 'other'), prefix: other }), 'the first seal of another prefix')
+        ensureEqual(
+          await stage.second.seals({ prefix: other, limit: 9 }),
+          [{ prefix: other, number: 1, body: 'other' }],
+          'seals of the other',
+        )
+      },
+    },
+    {
+      title: 'one event is found by its id, within its prefix and the other fields of the query',
+      async run(stage) {
+        const events = ['a', 'b', 'a'].map((tenantId) => event(stage.prefix, { tenantId }))
+        const stranger = event(newPrefix())
+        await stage.store.commit({ events: [...events, stranger] })
+        const [wanted] = idsOf(events)
+        const of = async (id: string, more = {}): Promise<string[]> =>
+          idsOf(await stage.second.events({ prefix: stage.prefix, id, limit: 5, ...more }))
+        ensureEqual(await of(wanted ?? ''), [wanted], 'the event with this id')
+        ensureEqual(await of(wanted ?? '', { tenantIds: ['a'], order: 'oldest' }), [wanted], 'the event of this tenant')
+        ensureEqual(await of(wanted ?? '', { tenantIds: ['b'] }), [], 'no event of another tenant')
+        ensureEqual(await of(stranger.id), [], 'no event of another prefix')
+        ensureEqual(await of('missing'), [], 'no event where the id is unknown')
+        const [found] = await stage.store.events({ prefix: stage.prefix, id: wanted ?? '', limit: 1 })
+        ensureEqual(await of(wanted ?? '', { after: found?.seq, order: 'oldest' }), [], 'no event behind its own place')
+      },
+    },
+  ],
+}
