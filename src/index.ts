@@ -34,13 +34,20 @@ export type {
   RevokeInput,
   RotateInput,
   TokenHandle,
-  UsageInput,
-  UsageOfInput,
 } from './instance.js'
 export { latchkey } from './latchkey.js'
 export type { ManagementOptions, NamedId } from './management/index.js'
 export type * from './model/actor.js'
 export type * from './model/event.js'
+export type {
+  ExplainedResource,
+  ExplainedScope,
+  ExplainInput,
+  ExplainStep,
+  ExplainUnknown,
+  Explanation,
+  RecordedRefusal,
+} from './model/explanation.js'
 export type * from './model/health.js'
 export type * from './model/json.js'
 export type * from './model/principal.js'

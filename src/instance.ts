@@ -5,11 +5,12 @@ import type { Actor } from './model/actor.js'
 import type { Attempted } from './model/attempted.js'
 import { aboutCopies } from './model/copies.js'
 import type { AuditAction, AuditEvent, EventConsumer, EventHandler, LeakInput, LeakReported } from './model/event.js'
+import type { ExplainInput, Explanation } from './model/explanation.js'
 import type { Health } from './model/health.js'
 import type { MaybePromise, Resources } from './model/json.js'
 import type { Introspection, Principal, RateState, Verification, VerifyContext } from './model/principal.js'
 import type { CreateInput, Duration, InstantInput, Minted, Page, Replayed, TokenRecord, TokenStatus, UpdateInput } from './model/record.js'
-import type { UsageReport, UsageSummary } from './model/usage.js'
+import type { UsageInput, UsageOfInput, UsageReport, UsageSummary } from './model/usage.js'
 import type { Settings } from './options.js'
 import type { ResourceMode } from './policy/resource-mode.js'
 import type { ScopeSet } from './policy/scope-set.js'
@@ -68,20 +69,6 @@ export type ConsumeOptions = {
   readonly timeout?: Duration | undefined
 }
 
-/** Range and page of `usage`. */
-export type UsageInput = { readonly from?: InstantInput | undefined; readonly to?: InstantInput | undefined }
-
-/** Tokens and range of `usageOf`. */
-export type UsageOfInput = {
-  /** 1 to 100 ids. */
-  readonly ids: readonly string[]
-  readonly from: InstantInput
-  /** @default now */
-  readonly to?: InstantInput | undefined
-  /** Whole hours, at most 1000 steps. @default '1h' */
-  readonly step?: Duration | undefined
-}
-
 /** Options of `revoke`. */
 export type RevokeInput = {
   /** Kept as `revokedReason` and in the audit. */
@@ -138,6 +125,13 @@ export interface TokenHandle<S extends string = string> {
   usage(id: string, range?: UsageInput): Promise<UsageReport>
   /** How much up to 100 tokens were used, in even steps of whole hours: what a list shows beside its rows. */
   usageOf(input: UsageOfInput): Promise<{ readonly items: readonly UsageSummary[] }>
+  /**
+   * Explains why a token would be let in or refused now, or would have been at an instant of the past, step by step in the order of the decision.
+   * Counts nothing. `ok` is true only if every step is known to pass.
+   *
+   * @throws NotFoundError `not_found`
+   */
+  explain(id: string, input?: ExplainInput): Promise<Explanation>
   /** Scopes that the actor may give to a token: names, `@groups` and wildcards, for a form to offer. */
   grantable(): readonly string[]
   /** Says that an owner's permissions changed, so that every node asks the option `owner` again. Without a tenant it needs `tenants: '*'`. */

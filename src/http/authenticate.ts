@@ -4,6 +4,7 @@ import { noteCopy } from '../model/copies.js'
 import type { MaybePromise } from '../model/json.js'
 import type { Principal, RateState } from '../model/principal.js'
 import { isThenable } from '../store/deadline.js'
+import { limitsOf } from '../verify/route-check.js'
 import { type Admission, admissionOf, admit, type Guard, startUse, type Use } from './admission.js'
 import { askHost } from './ask-host.js'
 import { createCredentialReader } from './credential.js'
@@ -69,11 +70,6 @@ export function createGuard<R extends object>(
     return { response: refuse('store_unavailable', request, { retryAfterSeconds: retryAfterOf(error) }) }
   }
 
-  /** The dimensions that a route must name to let this principal in. */
-  const limitsOf = (principal: Principal | undefined): readonly string[] => {
-    return resources === 'explicit' && principal?.resources !== undefined ? Object.keys(principal.resources) : NONE
-  }
-
   const settle = (request: R, seen: RequestLike, before: Admission | undefined, answer: unknown): GuardOutcome => {
     const verification = readVerification(answer)
     if (verification === undefined) return fault(request, new StoreUnavailableError('the decision made no sense'))
@@ -81,7 +77,7 @@ export function createGuard<R extends object>(
       const { principal } = verification
       const use = useOf(guard, before, principal, seen.ip)
       if (checkSharing !== undefined && principal.tokenId !== undefined) checkSharing(principal.tokenId, seen.ip)
-      admit(request, { guard, principal, use, limitedIn: limitsOf(principal) })
+      admit(request, { guard, principal, use, limitedIn: limitsOf(resources, principal) })
       return { principal, use }
     }
     if (verification.code === 'ip_denied') warnOfAddress(seen, platform.trustsProxy(request), onWarning)
@@ -98,7 +94,7 @@ export function createGuard<R extends object>(
     const settled = (principal: Principal | undefined): GuardOutcome => {
       const response = settle(principal)
       if (response !== undefined) return { response }
-      admit(request, { guard, principal, use: undefined, limitedIn: limitsOf(principal) })
+      admit(request, { guard, principal, use: undefined, limitedIn: limitsOf(resources, principal) })
       return principal === undefined ? { anonymous: true } : { principal, use: undefined }
     }
     if (!(answer instanceof Promise)) return settled(answer)
@@ -159,8 +155,6 @@ function useOf(guard: Guard, before: Admission | undefined, principal: Principal
   }
   return startUse(guard.decider, principal, ip)
 }
-
-const NONE: readonly string[] = []
 
 type Answer =
   | { readonly ok: true; readonly principal: Principal }

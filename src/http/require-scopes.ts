@@ -1,15 +1,14 @@
-import type { Decider } from '../instance.js'
 import { aboutCopies, noteCopy } from '../model/copies.js'
 import type { MaybePromise } from '../model/json.js'
-import type { Principal } from '../model/principal.js'
 import { callOut, isThenable } from '../store/deadline.js'
 import type { Report } from '../store/reporter.js'
+import { heldScope, isKnown, reaches, resourceValues } from '../verify/route-check.js'
 import { type Admission, admissionOf } from './admission.js'
 import { warn } from './diagnostics.js'
 import { CALLBACK_DEADLINE_MS } from './options.js'
 import type { PlainResponse } from './problem.js'
 import { createRefusals } from './refuse.js'
-import { type Requirement, type ResourceSource, readRequirement, resourceValues } from './requirement.js'
+import { type Requirement, type ResourceSource, readRequirement } from './requirement.js'
 
 /** Checks an admitted request: `undefined` when it may go on, else the answer that refuses it. Never throws, never rejects. */
 export type ScopeCheck<R> = (request: R) => MaybePromise<PlainResponse | undefined>
@@ -54,7 +53,11 @@ function warnUnguarded(): void {
 function check<R>(requirement: Requirement<R>, admission: Admission, request: R): MaybePromise<PlainResponse | undefined> {
   const { guard, principal } = admission
   if (principal === undefined) return guard.refuse('credential_missing', request)
-  const held = heldScope(requirement, admission, principal)
+  const held = heldScope(principal, requirement, (scope) => {
+    const known = isKnown(guard.decider.catalogue, scope)
+    if (!known) warn('LATCHKEY_W004', guard.onWarning, scope)
+    return known
+  })
   admission.use?.required(requirement.any && held !== undefined ? held : requirement.name)
   if (held === undefined) return refusal('scope_insufficient', requirement, admission, request)
   const named = requirement.resources.map(([dimension]) => dimension)
@@ -84,27 +87,6 @@ function find<R>(source: ResourceSource<R>, dimension: string, request: R, repor
   } catch (error) {
     return Promise.reject(error)
   }
-}
-
-// The name comes from the requirement, so a dimension that is called like a property of objects is an ordinary one.
-function reaches(principal: Principal, scope: string, dimension: string, values: readonly string[]): boolean {
-  return principal.allows(scope, Object.fromEntries([[dimension, values]])) === true
-}
-
-/** The scope in whose name the resources are asked for: the first that is held, if what is held is enough. */
-function heldScope<R>(requirement: Requirement<R>, admission: Admission, principal: Principal): string | undefined {
-  const { scopes, any } = requirement
-  const { decider, onWarning } = admission.guard
-  const held = scopes.filter((scope) => {
-    if (isKnown(decider, scope)) return principal.allows(scope) === true
-    warn('LATCHKEY_W004', onWarning, scope)
-    return false
-  })
-  return held.length === scopes.length || any ? held[0] : undefined
-}
-
-function isKnown({ catalogue }: Decider, scope: string): boolean {
-  return catalogue === undefined || Object.hasOwn(catalogue, scope)
 }
 
 function refusal<R>(

@@ -2,6 +2,7 @@ import { InvalidInputError } from '../errors.js'
 import type { MaybePromise } from '../model/json.js'
 import type { ScopeName } from '../model/principal.js'
 import { isScopeName } from '../policy/scope.js'
+import { resourceValues } from '../verify/route-check.js'
 
 /** The values for a dimension: fixed, or a function of the framework's own request. */
 export type ResourceSource<R> = string | readonly string[] | ((request: R) => MaybePromise<string | readonly string[] | undefined>)
@@ -70,12 +71,4 @@ function readSources<R>(input: unknown): readonly (readonly [string, ResourceSou
 
 function isSource<R>(source: unknown): source is ResourceSource<R> {
   return typeof source === 'function' || resourceValues(source) !== undefined
-}
-
-/** The values of a dimension as a list; `undefined` for anything that is no value. */
-export function resourceValues(found: unknown): readonly string[] | undefined {
-  if (typeof found === 'string') return found === '' ? undefined : [found]
-  if (!Array.isArray(found) || found.length === 0) return undefined
-  const values: readonly unknown[] = Array.from(found)
-  return values.every((value): value is string => typeof value === 'string' && value !== '') ? values : undefined
 }

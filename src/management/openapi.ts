@@ -5,6 +5,7 @@ import type { JsonObject } from '../model/json.js'
 import { operationOf } from './operation.js'
 import type { Route, Sample } from './route.js'
 import { ROUTES } from './routes.js'
+import { explanation } from './schemas/explanation.js'
 import * as outputs from './schemas/outputs.js'
 
 /** An OpenAPI 3.1 document. */
@@ -75,7 +76,7 @@ function securityScheme(credential: CredentialSource): JsonObject {
 
 function components(): JsonObject {
   const registry = z.registry<{ id?: string | undefined }>()
-  for (const schema of [...ROUTES.flatMap(({ body }) => body ?? []), ...Object.values(outputs)]) {
+  for (const schema of [...ROUTES.flatMap(({ body }) => body ?? []), ...Object.values(outputs), explanation]) {
     const id = z.globalRegistry.get(schema)?.id
     if (id !== undefined && !registry.has(schema)) registry.add(schema, { id })
   }

@@ -2,6 +2,7 @@ import type { Route } from './route.js'
 import { getMe, listEvents, listScopes, tokenEvents, tokenUsage, usageOfTokens } from './routes/activity.js'
 import { createToken, listTokens, revokeAllTokens } from './routes/collection.js'
 import { countTokens } from './routes/counts.js'
+import { explainToken } from './routes/explain.js'
 import { listOwners, listTenants } from './routes/names.js'
 import { getSelf, rotateSelf } from './routes/self.js'
 import { activateToken, deactivateToken, getToken, revokeToken, rotateToken, updateToken } from './routes/token.js'
@@ -28,4 +29,5 @@ export const ROUTES: readonly Route[] = [
   deactivateToken,
   tokenUsage,
   tokenEvents,
+  explainToken,
 ]

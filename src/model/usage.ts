@@ -1,3 +1,5 @@
+import type { Duration, InstantInput } from './record.js'
+
 /** How long a text of a use may be; longer ones are cut. */
 export const MAX_USE_TEXT = 200
 
@@ -76,4 +78,18 @@ export type UsageSummary = {
   readonly refused: number
   /** Oldest first; `at` is where the step begins. Steps without a use are left out. */
   readonly steps: readonly { readonly at: Date; readonly count: number; readonly refused: number }[]
+}
+
+/** Range and page of `usage`. */
+export type UsageInput = { readonly from?: InstantInput | undefined; readonly to?: InstantInput | undefined }
+
+/** Tokens and range of `usageOf`. */
+export type UsageOfInput = {
+  /** 1 to 100 ids. */
+  readonly ids: readonly string[]
+  readonly from: InstantInput
+  /** @default now */
+  readonly to?: InstantInput | undefined
+  /** Whole hours, at most 1000 steps. @default '1h' */
+  readonly step?: Duration | undefined
 }

@@ -1,3 +1,4 @@
+import type { Definitions } from './definitions.js'
 import { expand, flatten } from './expand.js'
 import { readDefinitions } from './read-definitions.js'
 import { coversGrant, isScopeName } from './scope.js'
@@ -27,6 +28,8 @@ export type Catalogue = {
    * that group or `*`.
    */
   grantable(actorGrants: readonly string[], wanted: readonly string[], kept: readonly string[]): string | undefined
+  /** Those among these grants that give a scope; without a list, those among all that a token can be given, the narrowest first. */
+  givers(scope: string, grants?: readonly string[]): readonly string[]
 }
 
 /** Input of `compileCatalogue`: the options of the same names. */
@@ -69,6 +72,12 @@ export function compileCatalogue(options: CatalogueOptions): Catalogue {
     resolve,
     intersect,
     whyNotGrantable: (grant: unknown) => whyNotGrantable(definitions, grant),
+    givers(scope: string, grants?: readonly string[]): readonly string[] {
+      // Past the sets that are kept: looking at everything once must not push out what tokens have in common.
+      return (grants === undefined ? candidates(definitions, scope) : textsOf(grants)).filter((grant) =>
+        expand(definitions, [grant]).has(scope),
+      )
+    },
     grantable(actorGrants: readonly string[], wanted: readonly string[], keptGrants: readonly string[]): string | undefined {
       const held = resolve(actorGrants)
       const patterns = flatten(definitions, textsOf(actorGrants))
@@ -80,6 +89,12 @@ export function compileCatalogue(options: CatalogueOptions): Catalogue {
       })
     },
   })
+}
+
+function candidates({ names, groups, allowWildcard }: Definitions, scope: string): readonly string[] {
+  const segments = scope.split(':')
+  const wildcards = segments.slice(1).map((_, at) => `${segments.slice(0, segments.length - 1 - at).join(':')}:*`)
+  return [...new Set([scope, ...names]), ...[...groups.keys()].map((name) => `@${name}`), ...wildcards, ...(allowWildcard ? ['*'] : [])]
 }
 
 /** Only text counts as a grant, whatever a store answered. */

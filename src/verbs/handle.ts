@@ -6,6 +6,7 @@ import { consume } from './consume.js'
 import { create } from './create.js'
 import { deactivate } from './deactivate.js'
 import { events } from './events.js'
+import { explain } from './explain.js'
 import { get } from './get.js'
 import { grantable } from './grantable.js'
 import type { ReadActor } from './lib/actor.js'
@@ -56,6 +57,7 @@ export function createHandle(open: () => Context, actor: ReadActor): TokenHandle
     events: (input) => run('events', (context) => events(context, actor, input)),
     usage: (id, range) => run('usage', (context) => usage(context, actor, id, range), { id }),
     usageOf: (input) => run('usageOf', (context) => usageOf(context, actor, input)),
+    explain: (id, input) => run('explain', (context) => explain(context, actor, id, input), { id }),
     grantable: () => grantable(open(), actor),
     ownerChanged: (owner) => run('ownerChanged', (context) => ownerChanged(context, actor, owner), { input: owner }),
     reportLeak: (input) => run('reportLeak', (context) => reportLeak(context, actor, input)),

@@ -37,6 +37,7 @@ const ROUTES = [
   { method: 'POST', below: '/activate', body: {}, status: 200 },
   { method: 'GET', below: '/usage', status: 200 },
   { method: 'GET', below: '/events', status: 200 },
+  { method: 'GET', below: '/explain', status: 200 },
   { method: 'POST', below: '/rotate', body: { overlap: 60 }, status: 201 },
   { method: 'POST', below: '/revoke', body: { reason: 'r' }, status: 200 },
 ] as const

@@ -8,7 +8,7 @@ import { platformRandom } from '../../token/random.js'
 import type { ReadActor } from './actor.js'
 
 /** The fields of a record that an event may show as they were and as they are. */
-const SHOWN = fieldsWhere((field) => field.audited === true) as readonly (keyof StoredToken)[]
+export const SHOWN: readonly (keyof StoredToken)[] = fieldsWhere((field) => field.audited === true) as readonly (keyof StoredToken)[]
 
 /** The event of one token's change: who, what, when, from where, and the changed fields before and after. */
 export function auditEvent(
@@ -54,7 +54,8 @@ function shown(record: StoredToken, fields: readonly (keyof StoredToken)[]): Jso
   )
 }
 
-function asJson(field: FieldName, value: Json): Json {
+/** A field's value as events show it. */
+export function asJson(field: FieldName, value: Json): Json {
   if (FIELDS[field].kind !== 'instant' || typeof value !== 'number') return value
   return Number.isFinite(value) ? new Date(value).toISOString() : null
 }

@@ -1,0 +1,62 @@
+import * as z from 'zod'
+import { CODES } from '../../errors.js'
+import { EXPLAIN_STEPS, EXPLAIN_UNKNOWNS } from '../../model/explanation.js'
+
+const id = z.string().regex(/^[0-9A-Za-z]{16}$/)
+const instant = z.string().meta({ format: 'date-time' })
+const code = z.enum(Object.keys(CODES) as [string, ...string[]])
+const texts = z.array(z.string())
+
+const scope = z.strictObject({
+  scope: z.string(),
+  exists: z.boolean().meta({ description: 'Is it in the catalogue?' }),
+  held: z.boolean().meta({ description: 'Does the token hold it? Left out where that cannot be known.' }).optional(),
+  grants: texts.meta({ description: "Those among the token's grants that give it." }),
+  owner: z.boolean().meta({ description: 'Does the owner hold it now?' }).optional(),
+  givenBy: texts.meta({ description: "Where none of the token's grants does: what would give it." }).optional(),
+})
+
+const resource = z.strictObject({
+  dimension: z.string(),
+  asked: texts,
+  missing: texts.meta({ description: 'The values that the token does not reach. Left out where that cannot be known.' }).optional(),
+})
+
+const step = z.strictObject({
+  step: z.enum(EXPLAIN_STEPS),
+  ok: z.boolean().meta({ description: 'Does it let the token pass? Left out where that cannot be known.' }).optional(),
+  code: code.meta({ description: 'How a request is refused that fails here.' }).optional(),
+  unknown: z.enum(EXPLAIN_UNKNOWNS).meta({ description: 'Why it cannot be told.' }).optional(),
+  assumes: z.literal('present_options').meta({ description: 'Answered by the options of today.' }).optional(),
+  createdAt: instant.optional(),
+  revokedAt: instant.optional(),
+  revokedBy: z.string().optional(),
+  revokedCode: z.string().optional(),
+  revokedReason: z.string().optional(),
+  replacedById: id.optional(),
+  deactivatedAt: instant.optional(),
+  deactivatedBy: z.string().optional(),
+  notBefore: instant.optional(),
+  expiresAt: instant.optional(),
+  ip: z.string().optional(),
+  allowedIps: texts.optional(),
+  allowedBy: z.string().optional(),
+  ownerId: z.string().optional(),
+  limits: texts.meta({ description: "The rate limits that count the token's uses." }).optional(),
+  scopes: z.array(scope).optional(),
+  resources: z.array(resource).optional(),
+})
+
+const refusal = z.strictObject({ at: instant, code: code.optional(), count: z.int().min(0).optional(), ip: z.string().optional() })
+
+/** Why a token is let in or refused. */
+export const explanation: z.ZodType = z
+  .strictObject({
+    tokenId: id,
+    at: instant,
+    ok: z.boolean().meta({ description: 'Would a request be let in? Left out where that cannot be known.' }).optional(),
+    code: code.meta({ description: 'How it would be refused.' }).optional(),
+    steps: z.array(step),
+    refusals: z.array(refusal).meta({ description: 'Refusals that the audit tells of, within two minutes of `at`.' }).optional(),
+  })
+  .meta({ id: 'Explanation', description: 'The steps of the decision in their order, with the facts that decide them.' })

@@ -1,0 +1,140 @@
+import * as z from 'zod'
+import type { Code } from '../errors.js'
+import { InvalidInputError, NotFoundError } from '../errors.js'
+import type { ExplainStep, Explanation, RecordedRefusal } from '../model/explanation.js'
+import type { Resources } from '../model/json.js'
+import type { StoredToken } from '../model/record.js'
+import { instantSchema } from '../policy/field-schema.js'
+import { normalizeIp } from '../policy/network.js'
+import { readResources } from '../policy/resource.js'
+import { isScopeName } from '../policy/scope.js'
+import { readShape, readWith } from '../policy/shape.js'
+import { isTokenId } from '../token/parse.js'
+import type { Context } from '../verify/context.js'
+import { explainSteps } from '../verify/explain.js'
+import { canSee, type ReadActor } from './lib/actor.js'
+import { recordAsOf } from './lib/as-of.js'
+import { checkId } from './lib/change.js'
+
+const MAX_SCOPES = 100
+/** The audit puts the refusals of a minute together, and dates them by the last one. */
+const NEAR_MS = 120_000
+const MAX_REFUSALS = 20
+
+type Given = {
+  at?: number | undefined
+  scope?: string | readonly string[] | undefined
+  resources?: Resources | undefined
+  ip?: string | undefined
+}
+
+const scopeName = z
+  .string({ error: 'must be the name of a scope' })
+  .refine(isScopeName, { error: 'must be the plain name of a scope, such as inventory:read' })
+
+/** The fields of `explain`'s input. */
+export const explainFields: { readonly [Name in keyof Given]-?: z.ZodType<Given[Name]> } = {
+  at: instantSchema.meta({ description: 'As of then, which must not be in the future; now when left out.' }).optional(),
+  scope: z
+    .union(
+      [
+        scopeName,
+        z
+          .array(scopeName)
+          .min(1, { error: 'must name a scope' })
+          .max(MAX_SCOPES, { error: `must be at most ${MAX_SCOPES} scopes` }),
+      ],
+      {
+        error: 'must be the plain name of a scope, such as inventory:read, or a list of them',
+      },
+    )
+    .meta({ description: 'The scope that the route requires, or all that it does.' })
+    .optional(),
+  resources: readWith((input) => readResources([], asLists(input)), {
+    type: 'object',
+    additionalProperties: { type: 'array', items: { type: 'string' } },
+  })
+    .meta({ description: 'The data that the route names, by dimension. Needs scope.' })
+    .optional(),
+  ip: readWith(readIp, { type: 'string', examples: ['203.0.113.7'] })
+    .meta({ description: 'The address that the request came from.' })
+    .optional(),
+}
+
+const shape: z.ZodType<Given> = z.strictObject(explainFields)
+
+// As `requireScopes` takes them: a single value stands for a list of one.
+function asLists(input: unknown): unknown {
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) return input
+  return Object.fromEntries(Object.entries(input).map(([dimension, value]) => [dimension, typeof value === 'string' ? [value] : value]))
+}
+
+function readIp(input: unknown): string {
+  const ip = normalizeIp(input)
+  if (ip === undefined) throw new InvalidInputError([], 'must be an IP address, such as 203.0.113.7')
+  return ip
+}
+
+/**
+ * Explains why a token would be let in or refused now, or would have been at an instant of the past: each step of the decision in its order, with the
+ * facts that decide it. Takes for granted that the token's secret is right. Reads the primary; counts and writes nothing.
+ *
+ * @throws NotFoundError `not_found`
+ * @throws InvalidInputError `invalid_input`
+ */
+export async function explain(context: Context, actor: ReadActor, id: unknown, input: unknown): Promise<Explanation> {
+  const given = readShape(shape, input ?? {}, 'explain()')
+  const now = context.settings.clock()
+  if (given.at !== undefined && given.at > now)
+    throw new InvalidInputError('at', 'lies in the future: only the past and the present can be explained')
+  if (given.resources !== undefined && given.scope === undefined)
+    throw new InvalidInputError('resources', 'needs scope: data is asked for in its name')
+  const stored = await findSeen(context, actor, id)
+  const at = given.at ?? now
+  const past = given.at !== undefined
+  const { record, known } = past ? await recordAsOf(context, stored, at) : { record: stored, known: true }
+  const steps = await explainSteps(
+    context,
+    { record, at, past, known },
+    { ip: given.ip, scopes: given.scope === undefined ? undefined : [given.scope].flat(), resources: given.resources },
+  )
+  return {
+    tokenId: stored.id,
+    at: new Date(at),
+    ...outcomeOf(steps),
+    steps,
+    ...(past && { refusals: await refusalsNear(context, stored, at) }),
+  }
+}
+
+async function findSeen(context: Context, actor: ReadActor, id: unknown): Promise<StoredToken> {
+  checkId('id', id)
+  const stored = isTokenId(id) ? await context.store.findOne(id) : undefined
+  if (stored === undefined || stored.prefix !== context.settings.prefix || !canSee(actor, stored)) throw new NotFoundError(id)
+  return stored
+}
+
+/** One step that refuses is enough; all must be known to pass. Which code a request gets is known where each step before it is. */
+function outcomeOf(steps: readonly ExplainStep[]): { readonly ok?: boolean; readonly code?: Code } {
+  const refusing = steps.findIndex(({ ok }) => ok === false)
+  if (refusing === -1) return steps.every(({ ok }) => ok === true) ? { ok: true } : {}
+  const code = steps.slice(0, refusing).every(({ ok }) => ok === true) ? steps[refusing]?.code : undefined
+  return { ok: false, ...(code !== undefined && { code }) }
+}
+
+async function refusalsNear(context: Context, { id, prefix }: StoredToken, at: number): Promise<readonly RecordedRefusal[]> {
+  const events = await context.store.events({
+    prefix,
+    tokenId: id,
+    actions: ['token.refused'],
+    from: Math.max(0, at - NEAR_MS),
+    to: at + NEAR_MS,
+    limit: MAX_REFUSALS,
+  })
+  return events.map((event) => ({
+    at: new Date(event.at),
+    ...(event.code !== undefined && { code: event.code as Code }),
+    ...(event.count !== undefined && { count: event.count }),
+    ...(event.ip !== undefined && { ip: event.ip }),
+  }))
+}

@@ -1,0 +1,120 @@
+import { ACTIONS, type AuditAction, type ListedEvent } from '../../model/event.js'
+import { FIELDS, type FieldName } from '../../model/fields.js'
+import type { Json, JsonObject } from '../../model/json.js'
+import type { StoredToken } from '../../model/record.js'
+import type { Context } from '../../verify/context.js'
+import { asJson, SHOWN } from './audit.js'
+
+const PAGE = 500
+const MAX_PAGES = 20
+
+/** Actions that change no record. A new action counts as one that does, until it is listed here. */
+const NO_CHANGE: ReadonlySet<AuditAction> = new Set([
+  'token.refused',
+  'token.leaked',
+  'token.pruned',
+  'token.rotation_due',
+  'token.expiring',
+  'token.expired',
+  'token.old_still_used',
+  'token.reused',
+  'consumer.behind',
+  'owner.changed',
+  'owner.gone',
+  'management.refused',
+])
+const CHANGES = ACTIONS.filter((action) => !NO_CHANGE.has(action))
+
+/** Fields that decide nothing and may be rewritten behind the audit's back, as an erasure of names does. */
+const IGNORED: ReadonlySet<string> = new Set(['name', 'description', 'metadata'])
+const FOLLOWED = SHOWN.filter((field) => !IGNORED.has(field))
+
+const REVOCATION = ['revokedAt', 'revokedBy', 'revokedCode', 'revokedReason', 'bulkId'] as const
+
+type Fields = { -readonly [Name in keyof StoredToken]?: unknown }
+
+/** A record as it was, and whether that is known: where it is not, the revocation alone can be relied on. */
+export type AsOf = { readonly record: StoredToken; readonly known: boolean }
+
+/**
+ * Rebuilds a record as it was at an instant: takes its changes back by its audit events, newest first.
+ *
+ * What is known of it is never guessed. Each change must have left the record as the next one found it, and either an older change is still in the
+ * audit, or every change since the creation has been taken back; else some were removed, and the record of then is not known.
+ */
+export async function recordAsOf(context: Context, current: StoredToken, at: number): Promise<AsOf> {
+  if (at >= current.updatedAt) return { record: current, known: true }
+  const state: Fields = { ...current }
+  let left = current.version - 1
+  if (isAfter(current.revokedAt, at)) {
+    // A bulk revocation leaves one event for all of its tokens, which shows no fields.
+    if (current.bulkId !== undefined) {
+      left -= 1
+      for (const field of REVOCATION) delete state[field]
+    }
+  }
+  const known = await takeBack(context, current, state, at, left)
+  // Revocation is final and kept with its instant, so that it needs no events.
+  if (isAfter(current.revokedAt, at)) for (const field of REVOCATION) delete state[field]
+  return { record: state as StoredToken, known }
+}
+
+async function takeBack(context: Context, current: StoredToken, state: Fields, at: number, changes: number): Promise<boolean> {
+  let left = changes
+  let after: number | undefined
+  for (let pages = 0; pages < MAX_PAGES; pages += 1) {
+    const page: readonly ListedEvent[] = await context.store.events({
+      prefix: current.prefix,
+      tokenId: current.id,
+      actions: CHANGES,
+      limit: PAGE,
+      ...(after !== undefined && { after }),
+    })
+    for (const event of page) {
+      const isCreation = event.action === 'token.created' || event.action === 'token.imported'
+      // The event of a creation may outlive others, so that it proves nothing of those behind it.
+      if (isCreation) return left === 0
+      if (event.at <= at) return true
+      if (!undo(state, event)) return false
+      left -= 1
+    }
+    after = page.at(-1)?.seq
+    if (page.length < PAGE) return left === 0
+  }
+  return false
+}
+
+/** Takes one change back, if it left the record as it is. */
+function undo(state: Fields, { before = {}, after = {} }: ListedEvent): boolean {
+  for (const field of FOLLOWED) {
+    if (!Object.hasOwn(after, field) && !Object.hasOwn(before, field)) continue
+    const value = state[field]
+    if (!isSame(value === undefined ? undefined : asJson(field, value as Json), own(after, field))) return false
+    const earlier = own(before, field)
+    if (earlier === undefined) delete state[field]
+    else state[field] = fromJson(field, earlier)
+  }
+  return true
+}
+
+function own(fields: JsonObject, field: string): Json | undefined {
+  return Object.hasOwn(fields, field) ? fields[field] : undefined
+}
+
+function fromJson(field: FieldName, value: Json): unknown {
+  return FIELDS[field].kind === 'instant' ? Date.parse(String(value)) : value
+}
+
+// Databases keep no order of keys.
+function isSame(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a, sorted) === JSON.stringify(b, sorted)
+}
+
+function sorted(_: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+function isAfter(instant: number | undefined, at: number): boolean {
+  return instant !== undefined && instant > at
+}

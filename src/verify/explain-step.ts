@@ -1,0 +1,49 @@
+import type { Entry } from '../cache/entry.js'
+import type { Owned } from '../cache/owners.js'
+import type { Code } from '../errors.js'
+import type { ExplainStep, ExplainUnknown } from '../model/explanation.js'
+import type { Resources } from '../model/json.js'
+import type { StoredToken } from '../model/record.js'
+import type { Context } from './context.js'
+import { intersectResources, scopesInForce } from './permissions.js'
+import { TokenPrincipal } from './principal.js'
+
+/** The record as it was at an instant, so far as that is known. */
+export type Moment = {
+  readonly record: StoredToken
+  readonly at: number
+  /** The owner's permissions, the rate limits and the options are known of the present only. */
+  readonly past: boolean
+  /** Are the terms in `record` those of the instant? That it was revoked or not is known in any case. */
+  readonly known: boolean
+}
+
+/** The request that is asked about, as far as the question says. */
+export type AskedAbout = {
+  readonly ip: string | undefined
+  readonly scopes: readonly string[] | undefined
+  readonly resources: Resources | undefined
+}
+
+/** An owner's permissions: `null` if it is gone; `undefined` where nothing limits the token; or why they are not known. */
+export type OwnerFound = { readonly owned: Owned | null | undefined } | { readonly owned?: undefined; readonly unknown: true }
+
+/** The facts of a step. */
+export type Facts = Omit<ExplainStep, 'step' | 'ok' | 'code' | 'unknown'>
+
+/** A step that was decided. */
+export function decided(step: ExplainStep['step'], ok: boolean, code: Code, facts: Facts = {}): ExplainStep {
+  return { step, ok, ...(!ok && { code }), ...facts }
+}
+
+/** A step that cannot be told. */
+export function unknown(step: ExplainStep['step'], why: ExplainUnknown, facts: Facts = {}): ExplainStep {
+  return { step, unknown: why, ...facts }
+}
+
+/** The principal that a verification would answer with these permissions of its owner. */
+export function principalWith(context: Context, entry: Entry, owned: Owned | undefined): TokenPrincipal {
+  const own = { scopes: entry.scopes, inherit: entry.optional?.inherit === true }
+  const resources = intersectResources(entry.optional?.resources, owned?.resources)
+  return new TokenPrincipal(entry, scopesInForce(context.settings.catalogue, own, owned), resources, context.signalOf)
+}

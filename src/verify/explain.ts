@@ -1,0 +1,106 @@
+import { compileEntry, type Entry, rootIdOf } from '../cache/entry.js'
+import { isLatchkeyError, StoreUnavailableError } from '../errors.js'
+import type { ExplainStep } from '../model/explanation.js'
+import type { StoredToken } from '../model/record.js'
+import { compileNetworks } from '../policy/network.js'
+import { type Lifecycle, type LifecycleRefusal, refusalOf } from '../policy/status.js'
+import { limitKey } from '../rate-limit/key.js'
+import type { Context } from './context.js'
+import { explainRoute } from './explain-route.js'
+import { type AskedAbout, decided, type Facts, type Moment, type OwnerFound, principalWith, unknown } from './explain-step.js'
+
+/**
+ * The steps of the decision about a token of this record, in their order, each by the function that `decide` asks too. All of them, also behind the
+ * one that refuses. Asks the option `owner` as a verification would; counts nothing.
+ */
+export async function explainSteps(context: Context, moment: Moment, asked: AskedAbout): Promise<readonly ExplainStep[]> {
+  const entry = compile(context, moment.record)
+  const owner = await findOwner(context, moment)
+  return [
+    recordStep(moment),
+    ...lifecycleSteps(moment),
+    addressStep(moment, entry, asked.ip),
+    owner.step,
+    rateStep(context, moment, entry),
+    ...explainRoute(context, moment, entry, owner.found, asked),
+  ]
+}
+
+function compile(context: Context, record: StoredToken): Entry {
+  try {
+    return compileEntry(record, context.settings.catalogue)
+  } catch {
+    throw new StoreUnavailableError('the store answered a record that cannot be decided by')
+  }
+}
+
+function recordStep({ record, at, past }: Moment): ExplainStep {
+  return decided('record', !past || at >= record.createdAt, 'token_unknown', { createdAt: new Date(record.createdAt) })
+}
+
+function lifecycleSteps({ record, at, known }: Moment): readonly ExplainStep[] {
+  const { revokedAt, revokedBy, revokedCode, revokedReason, replacedById, deactivatedAt, deactivatedBy, notBefore, expiresAt } = record
+  // Each instant by itself, in the order of `refusalOf`: the first that it refuses is what it refuses them all for.
+  const step = (name: ExplainStep['step'], instants: Lifecycle, code: LifecycleRefusal, facts: Facts): ExplainStep =>
+    known || name === 'revoked' ? decided(name, refusalOf(instants, at) !== code, code, facts) : unknown(name, 'events_incomplete')
+  return [
+    step('revoked', revokedAt === undefined ? {} : { revokedAt }, 'token_revoked', {
+      ...instant('revokedAt', revokedAt),
+      ...(revokedBy !== undefined && { revokedBy }),
+      ...(revokedCode !== undefined && { revokedCode }),
+      ...(revokedReason !== undefined && { revokedReason }),
+      ...(replacedById !== undefined && { replacedById }),
+    }),
+    step('inactive', deactivatedAt === undefined ? {} : { deactivatedAt }, 'token_inactive', {
+      ...instant('deactivatedAt', deactivatedAt),
+      ...(deactivatedBy !== undefined && { deactivatedBy }),
+    }),
+    step('not_before', notBefore === undefined ? {} : { notBefore }, 'token_not_yet_valid', instant('notBefore', notBefore)),
+    step('expired', expiresAt === undefined ? {} : { expiresAt }, 'token_expired', instant('expiresAt', expiresAt)),
+  ]
+}
+
+function instant<Name extends 'revokedAt' | 'deactivatedAt' | 'notBefore' | 'expiresAt'>(
+  name: Name,
+  at: number | undefined,
+): { readonly [N in Name]?: Date } {
+  return at === undefined ? {} : ({ [name]: new Date(at) } as { readonly [N in Name]?: Date })
+}
+
+function addressStep({ record, known }: Moment, { optional }: Entry, ip: string | undefined): ExplainStep {
+  const asked = ip === undefined ? {} : { ip }
+  if (!known) return unknown('address', 'events_incomplete', asked)
+  const { allowedIps } = record
+  if (allowedIps === undefined || optional?.allowsIp === undefined) return decided('address', true, 'ip_denied', asked)
+  if (ip === undefined) return unknown('address', 'not_given', { allowedIps })
+  const allowedBy = allowedIps.find((network) => compileNetworks([network])(ip))
+  return decided('address', optional.allowsIp(ip), 'ip_denied', { ip, allowedIps, ...(allowedBy !== undefined && { allowedBy }) })
+}
+
+async function findOwner(context: Context, { record, past }: Moment): Promise<{ readonly step: ExplainStep; readonly found: OwnerFound }> {
+  const { ownerId, tenantId } = record
+  const facts = ownerId === undefined ? {} : { ownerId }
+  if (context.owners === undefined || ownerId === undefined) {
+    const assumed = past && ownerId !== undefined ? { assumes: 'present_options' as const } : {}
+    return { step: decided('owner', true, 'owner_denied', { ...facts, ...assumed }), found: { owned: undefined } }
+  }
+  if (past) return { step: unknown('owner', 'not_recorded', facts), found: { unknown: true } }
+  try {
+    const owned = await context.owners.of(ownerId, tenantId)
+    return { step: decided('owner', owned !== null, 'owner_denied', facts), found: { owned } }
+  } catch (error) {
+    // A verification could not decide either: it would be answered 503.
+    if (!isLatchkeyError(error) || error.code !== 'store_unavailable') throw error
+    return { step: decided('owner', false, 'store_unavailable', facts), found: { unknown: true } }
+  }
+}
+
+function rateStep(context: Context, { record, past }: Moment, entry: Entry): ExplainStep {
+  const { rateLimit, prefix } = context.settings
+  const principal = principalWith(context, entry, undefined)
+  const limits = (rateLimit?.limits ?? [])
+    .filter((limit) => limitKey(limit, prefix, principal, rootIdOf(record)) !== undefined)
+    .map(({ name }) => name)
+  if (limits.length > 0) return unknown('rate', past ? 'not_recorded' : 'not_counted', { limits })
+  return decided('rate', true, 'rate_limited', past ? { assumes: 'present_options' } : {})
+}
