@@ -65,9 +65,9 @@ export const postgresStore = (options: PostgresStoreOptions): SqlStore => {
   if (kysely !== undefined) return store
   return {
     ...store,
-    async subscribe(wake) {
+    async subscribe(wake, lost) {
       const { store: inner } = await opened()
-      return (await inner.subscribe?.(wake)) ?? (() => {})
+      return (await inner.subscribe?.(wake, lost)) ?? (() => {})
     },
   }
 }

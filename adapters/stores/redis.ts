@@ -76,7 +76,7 @@ export function redisStore(options: RedisStoreOptions): TokenStore {
     revokeWhere: (filter, stamp, event) => bulk.revoke(filter, stamp, event),
     events: (query) => readEvents(connection, query),
     changes: (after, limit) => readFeed(connection, after, limit),
-    subscribe: (wake) => waker.subscribe(wake),
+    subscribe: (wake, lost) => waker.subscribe(wake, lost),
     recordUsage: (batch) => recordUsage(connection, batch),
     usage: (query) => reportUsage(connection, query),
     renewLease: (lease) => renewLease(connection, lease),

@@ -49,6 +49,7 @@ export class Follower {
   #timer: ReturnType<typeof setTimeout> | undefined
   #unsubscribe: (() => MaybePromise<void>) | undefined
   #subscribing = false
+  #wakeUps: 'ok' | 'lost' | undefined
   #leaseCursor: string | undefined
   #leaseUntil = Number.NEGATIVE_INFINITY
 
@@ -82,6 +83,11 @@ export class Follower {
   /** How long ago the feed was last read to its end; `undefined` until it was. */
   get lagMs(): number | undefined {
     return this.#readAt === undefined ? undefined : this.#monotonic() - this.#readAt
+  }
+
+  /** Does the store's wake-up channel work? `undefined` until something was heard of it, and where there is none. */
+  get wakeUps(): 'ok' | 'lost' | undefined {
+    return this.#wakeUps
   }
 
   /** Has the bound been exceeded by no more than `graceMs`? */
@@ -154,17 +160,30 @@ export class Follower {
     if (this.#unsubscribe !== undefined || this.#subscribing) return
     this.#subscribing = true
     this.#store
-      .subscribe(() => this.wake())
+      .subscribe(
+        () => {
+          this.#wakeUps = 'ok'
+          this.wake()
+        },
+        (error) => this.#loseWakeUps(error),
+      )
       .then(async (unsubscribe) => {
         this.#unsubscribe = unsubscribe
         if (!this.#running) return await this.#endSubscription()
         // What was committed while there was no channel yet.
         this.wake()
       })
-      .catch(() => undefined)
+      .catch((error: unknown) => this.#loseWakeUps(error))
       .finally(() => {
         this.#subscribing = false
       })
+  }
+
+  // Told once, until it is back: whoever makes the connection tries again and again.
+  #loseWakeUps(error: unknown): void {
+    if (!this.#running || this.#wakeUps === 'lost') return
+    this.#wakeUps = 'lost'
+    this.#report('store.subscribe', error)
   }
 
   async #endSubscription(): Promise<void> {

@@ -13,6 +13,8 @@ export type Health = {
     readonly ok: boolean
     /** How long ago the change feed was last read to its end. Absent until it was. */
     readonly lagSeconds?: number
+    /** Does the channel work that tells of changes on other nodes? Without it the feed is read every so often. Absent: the store has none, or nothing was heard of it yet. */
+    readonly wakeUps?: 'ok' | 'lost'
   }
   readonly usage: {
     /** Tokens with uses that are not written yet. */

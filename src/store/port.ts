@@ -210,8 +210,11 @@ export interface TokenStore {
   events(query: EventQuery): MaybePromise<readonly ListedEvent[]>
   /** The changes behind a cursor, gap-free and in commit order. Without a cursor: the present end of the feed, and nothing in it. */
   changes(after: string | undefined, limit: number): MaybePromise<FeedPage>
-  /** Calls `wake` soon after the feed has grown. A hint only: it may be late, doubled or lost. Answers how to stop. */
-  subscribe?(wake: () => void): MaybePromise<() => MaybePromise<void>>
+  /**
+   * Calls `wake` soon after the feed has grown. A hint only: it may be late, doubled or lost. Calls `lost` when nothing can wake any more, once or more
+   * often, and `wake` when something can again. Answers how to stop.
+   */
+  subscribe?(wake: () => void, lost?: (error: unknown) => void): MaybePromise<() => MaybePromise<void>>
   recordUsage(batch: UsageBatch): MaybePromise<void>
   usage(query: UsageQuery): MaybePromise<UsageRows>
   /** Registers or renews a node's lease. */

@@ -34,17 +34,12 @@ export class StoreCalls {
     this.#onFirstUse = call
   }
 
-  /** Takes as long as the store takes: nobody waits for it, and a subscription that comes late is still one. */
-  async subscribe(wake: () => void): Promise<() => MaybePromise<void>> {
+  /** Takes as long as the store takes: nobody waits for it, and a subscription that comes late is still one. A failure is the caller's to report. */
+  async subscribe(wake: () => void, lost: (error: unknown) => void): Promise<() => MaybePromise<void>> {
     if (!this.#ready) await this.#prepare()
-    try {
-      const stop: unknown = await this.store.subscribe?.(wake)
-      if (typeof stop !== 'function') return () => undefined
-      return () => callOut(this.#site('subscribe', this.#deadlineMs), () => stop(), ignored)
-    } catch (error) {
-      this.report('store.subscribe', error)
-      throw error
-    }
+    const stop: unknown = await this.store.subscribe?.(wake, lost)
+    if (typeof stop !== 'function') return () => undefined
+    return () => callOut(this.#site('subscribe', this.#deadlineMs), () => stop(), ignored)
   }
 
   /** The object that was given, to count who shares it. */

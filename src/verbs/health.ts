@@ -10,13 +10,14 @@ const probes: WeakMap<Context, Promise<Answers>> = new WeakMap()
 export async function health(context: Context, closed: boolean): Promise<Health> {
   const { store, records, usage, settings } = context
   const { answers, consumers } = closed ? { answers: false, consumers: [] } : await probe(context)
-  const { lagMs, fresh } = records.follower
+  const { lagMs, fresh, wakeUps } = records.follower
   return {
     ok: answers,
     store: { ok: answers, breaker: store.isBreakerOpen ? 'open' : 'closed' },
     feed: {
       ok: settings.cache === undefined || fresh || lagMs === undefined,
       ...(lagMs !== undefined && { lagSeconds: lagMs / 1000 }),
+      ...(wakeUps !== undefined && { wakeUps }),
     },
     usage: { pending: usage?.waiting ?? 0, dropped: usage?.dropped ?? 0 },
     consumers,

@@ -1,5 +1,8 @@
+import { consumerOf, deadLetterOf } from '../activity/dead-letters.js'
+import { StoreUnavailableError } from '../errors.js'
 import type { ListedEvent, StoredEvent } from '../model/event.js'
 import type { ListedToken } from '../model/record.js'
+import type { ConsumerState } from '../store/port.js'
 import { deriveId } from '../token/derive-id.js'
 import type { Context } from '../verify/context.js'
 import { creationId } from './create.js'
@@ -43,22 +46,37 @@ function mustStay({ id, action, tokenId }: StoredEvent): boolean {
   return action === 'token.created' && tokenId !== undefined && id === creationId(tokenId)
 }
 
-/** Writes, before events go that a consumer has not read, that they will: once for each place at which it stands. */
+/**
+ * Writes, before events go that a consumer has not read, that they will: once for each place at which it stands. So for those that a dead letter
+ * of a webhook still needs.
+ */
 async function tellWhoIsBehind(context: Context, old: readonly ListedEvent[], now: number): Promise<void> {
   const { prefix } = context.settings
-  for (const { name, position } of await context.store.consumers(prefix)) {
-    if (name.startsWith('.') || !old.some(({ seq }) => seq > position)) continue
+  for (const row of await context.store.consumers(prefix)) {
+    const details = missed(row, old)
+    if (details === undefined) continue
     const event: StoredEvent = {
-      id: deriveId(['consumer.behind', prefix, name, String(position)]),
+      id: deriveId(['consumer.behind', prefix, row.name, String(row.position)]),
       at: now,
       action: 'consumer.behind',
       prefix,
       actorId: 'system',
-      details: { consumer: name },
+      details,
     }
     // A conflict means that it stands already.
-    await commit(context, { events: [event] })
+    const { ok } = await commit(context, { events: [event] })
+    if (ok) context.report('consumer', new StoreUnavailableError(`${details.consumer} misses events: retention removes them unread`))
   }
+}
+
+function missed(row: ConsumerState, old: readonly ListedEvent[]): { readonly consumer: string; readonly eventId?: string } | undefined {
+  const letter = deadLetterOf(row)
+  if (letter !== undefined) {
+    const needed = old.some(({ seq }) => seq === letter.seq)
+    return needed ? { consumer: consumerOf(letter.endpoint), eventId: letter.note[0] } : undefined
+  }
+  if (row.name.startsWith('.') || !old.some(({ seq }) => seq > row.position)) return undefined
+  return { consumer: row.name }
 }
 
 async function trimUsage(context: Context, now: number, goOn: () => Promise<boolean>): Promise<void> {

@@ -1,47 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import type { Latchkey } from 'latchkey'
-import { afterEach, describe, expect, it } from 'vitest'
-import { ownDatabase, ownFolder, ownSchema } from '../stores/sql/databases.js'
-import { newKeyPrefix, removeKeys, withRedis } from '../support/redis.js'
-import { type ServiceName, service } from '../support/services.js'
-import { openAt, type Place } from './crash/open.js'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { ownFolder } from '../stores/sql/databases.js'
+import { openAt } from './crash/open.js'
+import { KINDS, kill, newPlace, start, trail } from './crash/processes.js'
 
 const CHILD = fileURLToPath(new URL('./crash/child.ts', import.meta.url))
 const PATIENCE_MS = 120_000
-
-const cleanups: (() => unknown)[] = []
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
-})
-
-async function placeOf(kind: Place['kind'], url: string, path: string): Promise<Place> {
-  if (kind === 'sqlite') return { kind, at: path, name: '' }
-  if (kind === 'redis') {
-    const name = newKeyPrefix()
-    cleanups.push(() => withRedis(url, (client) => removeKeys(client, name)))
-    return { kind, at: url, name }
-  }
-  const place = kind === 'postgres' ? await ownSchema(url) : await ownDatabase(url)
-  cleanups.push(() => place.remove())
-  return { kind, at: place.url, name: place.schema }
-}
-
-async function start(place: Place, file: string): Promise<ChildProcess> {
-  const child = spawn(process.execPath, ['--import', 'tsx', CHILD, JSON.stringify(place), file], { stdio: ['ignore', 'pipe', 'inherit'] })
-  cleanups.push(() => kill(child))
-  await once(child.stdout, 'data')
-  return child
-}
-
-async function kill(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  const exit = once(child, 'exit')
-  child.kill('SIGKILL')
-  await exit
-}
 
 type Line = { readonly by: string; readonly id: string }
 
@@ -64,43 +29,26 @@ async function linesWhen(file: string, enough: (lines: readonly Line[]) => boole
   }
 }
 
-async function trail(tokens: Latchkey): Promise<readonly string[]> {
-  const ids: string[] = []
-  let after: string | undefined
-  do {
-    const page = await tokens.system.events({ order: 'oldest', limit: 1000, after })
-    ids.push(...page.items.map(({ id }) => id))
-    after = page.nextCursor
-  } while (after !== undefined)
-  return ids
-}
-
-const KINDS: readonly Place['kind'][] = ['sqlite', 'postgres', 'mysql', 'redis']
-const skips = new Map(
-  await Promise.all(KINDS.map(async (kind) => [kind, kind === 'sqlite' ? undefined : await service(kind as ServiceName)] as const)),
-)
-
 describe('a consumer whose process is killed in the middle', () => {
   it.each(KINDS)(
     'misses no event in %s: another process goes on in order, and what comes again has the same id',
     async (kind) => {
-      const answers = skips.get(kind)
-      if (answers?.skip !== undefined) return
+      const place = await newPlace(kind)
+      if (place === undefined) return
       const folder = await ownFolder()
-      cleanups.push(() => folder.remove())
-      const place = await placeOf(kind, answers?.url ?? '', folder.path('tokens.db'))
+      onTestFinished(() => folder.remove())
       const file = folder.path('seen')
       await writeFile(file, '')
       const tokens = openAt(place)
-      cleanups.push(() => tokens.close())
+      onTestFinished(() => tokens.close())
       let writing = true
       const writer = (async () => {
         for (let turn = 0; turn < 2000 && writing; turn += 1) await tokens.system.create({ name: `Token ${turn}`, scopes: ['stock:read'] })
       })()
-      const first = await start(place, file)
+      const first = await start(CHILD, place, file)
       await linesWhen(file, (lines) => lines.length >= 40)
       await kill(first)
-      const second = await start(place, file)
+      const second = await start(CHILD, place, file)
       await linesWhen(file, (lines) => lines.some(({ by }) => by === String(second.pid)))
       writing = false
       await writer

@@ -1,4 +1,5 @@
 import { Kysely, PostgresDialect } from 'kysely'
+import { type FaultReport, latchkey } from 'latchkey'
 import { migrationSql, postgresStore } from 'latchkey/stores/postgres'
 import { Pool } from 'pg'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
@@ -103,6 +104,30 @@ describe.skipIf(postgres.skip)(`what the host gives a postgres store ${postgres.
     expect(results.every(({ ok }) => ok)).toBe(true)
     held.release()
     await stop?.()
+    await pool.end()
+  })
+
+  it('tells once when the connection that listens is cut, as health() does, and is woken again once there is a new one', async () => {
+    const name = `latchkey ${place.schema} cut`
+    const pool = new Pool({ connectionString: url, max: 2, application_name: name })
+    const faults: FaultReport[] = []
+    const tokens = latchkey({
+      prefix: 'acme_test',
+      store: postgresStore({ pool, schema: place.schema }),
+      scopes: { 'stock:read': 'See stock' },
+      onError: (fault) => faults.push(fault),
+      logger: false,
+    })
+    await tokens.verify((await tokens.system.create({ name: 'ERP', scopes: ['stock:read'] })).token)
+    const wakeUps = async (): Promise<unknown> => (await tokens.health()).feed.wakeUps
+    await expect.poll(wakeUps).toBe('ok')
+    const cut = `select pg_terminate_backend(pid) from pg_stat_activity where application_name = '${name}' and query like 'listen %'`
+    await expect.poll(() => place.query(cut)).toHaveLength(1)
+    await expect.poll(() => faults.map(({ where }) => where)).toEqual(['store.subscribe'])
+    await expect.poll(wakeUps).toBe('ok')
+    expect(faults).toHaveLength(1)
+    expect(await tokens.health()).toMatchObject({ ok: true })
+    await tokens.close()
     await pool.end()
   })
 

@@ -121,10 +121,18 @@ describe.skipIf(missing)(`a redis server that goes away ${missing ?? ''}`, () =>
 
     it('wakes those who follow the feed again after it was away', async () => {
       let wakes = 0
-      await store.subscribe?.(() => {
-        wakes += 1
-      })
+      let losses = 0
+      await store.subscribe?.(
+        () => {
+          wakes += 1
+        },
+        () => {
+          losses += 1
+        },
+      )
+      expect(losses).toBe(0)
       await server.kill()
+      await expect.poll(() => losses).toBeGreaterThan(0)
       await server.start()
       await expect.poll(() => server.ask('PUBSUB', 'NUMSUB', '{latchkey}:wake'), { timeout: 5_000 }).toEqual(['{latchkey}:wake', 1])
       await expect.poll(async () => orNothing(() => store.find([token.id]))).toHaveLength(1)

@@ -73,7 +73,7 @@ export const MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
     { find: 'await this.#renewLease()', become: '' },
     { find: 'await this.#release(this.#leaseCursor)', become: '' },
     { find: 'if (!this.#running) return await this.#endSubscription()', become: '' },
-    { find: '.subscribe(() => this.wake())', become: '.subscribe(() => undefined)' },
+    { find: "this.#wakeUps = 'ok'\n          this.wake()", become: "this.#wakeUps = 'ok'" },
     { find: 'await this.#writeLease(head.cursor)', become: '' },
   ],
   'src/cache/signals.ts': [

@@ -1,4 +1,4 @@
-import type { LatchkeyOptions, RetentionOptions } from 'latchkey'
+import type { FaultReport, LatchkeyOptions, RetentionOptions } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
 import { describe, expect, it, vi } from 'vitest'
 import { Upkeep } from '../../src/activity/upkeep.js'
@@ -130,7 +130,9 @@ describe('retention', () => {
   })
 
   it('says once that a consumer misses events, before they go, and the consumer goes on with what is left', async () => {
-    const { store, make, pass, sweep, handle, actions, context } = node(kept({ events: '30d' }))
+    const faults: FaultReport[] = []
+    const options = { ...kept({ events: '30d' }), onError: (fault: FaultReport) => faults.push(fault), logger: false as const }
+    const { store, make, pass, sweep, handle, actions, context } = node(options)
     await make('read')
     const seen: (string | undefined)[] = []
     const first = handle.consume('siem', ({ after }) => void seen.push(String(after?.name)))
@@ -143,12 +145,29 @@ describe('retention', () => {
     await sweep()
     expect(await actions()).toEqual(['token.created', 'consumer.behind'])
     expect((await handle.events({ action: 'consumer.behind' })).items).toMatchObject([{ actorId: 'system', details: { consumer: 'siem' } }])
+    expect(faults).toMatchObject([{ where: 'consumer', error: { message: expect.stringContaining('siem misses events') } }])
     const got: string[] = []
     handle.consume('siem', ({ action }) => void got.push(action))
     await until(() => got.length === 2)
     expect(got).toEqual(['token.created', 'consumer.behind'])
     await context.consumers.stopAll()
     expect((await store.consumers('acme_test')).map(({ name }) => name)).toEqual(['siem'])
+  })
+
+  it('says once that a dead letter of a webhook loses its event', async () => {
+    const { store, make, pass, sweep, handle, actions } = node({ ...kept({ events: '30d' }), logger: false })
+    await make('delivered')
+    await make('given up')
+    const [, { id } = { id: '' }] = (await handle.events({ order: 'oldest' })).items
+    await store.saveConsumer({ prefix: 'acme_test', name: 'webhook:crm', version: 1, position: 2 })
+    await store.saveConsumer({ prefix: 'acme_test', name: '.webhook:crm:dead:0', version: 1, position: 2, holder: `${id} 8 0 timeout` })
+    await store.saveConsumer({ prefix: 'acme_test', name: '.webhook:crm:dead:1', version: 1, position: 0 })
+    pass(31)
+    await sweep()
+    await sweep()
+    expect(await actions()).toEqual(['consumer.behind'])
+    const [notice] = (await handle.events({ action: 'consumer.behind' })).items
+    expect(notice?.details).toEqual({ consumer: 'webhook:crm', eventId: id })
   })
 
   it('goes on where it was broken off, and leaves tokens of other prefixes alone', async () => {

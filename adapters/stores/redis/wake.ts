@@ -8,7 +8,7 @@ const FIRST_SUBSCRIPTION = 1_000
 export type Listener = { close(): void }
 
 type IoredisSubscriber = {
-  on(event: string, listener: () => void): unknown
+  on(event: string, listener: (error?: unknown) => void): unknown
   subscribe(channel: string): Promise<unknown>
   connect(): Promise<unknown>
   disconnect(): void
@@ -17,7 +17,7 @@ type IoredisSubscriber = {
 }
 
 type NodeRedisSubscriber = {
-  on(event: string, listener: () => void): unknown
+  on(event: string, listener: (error?: unknown) => void): unknown
   subscribe(channel: string, listener: () => void): Promise<unknown>
   connect(): Promise<unknown>
   /** Not of clusters. */
@@ -27,28 +27,38 @@ type NodeRedisSubscriber = {
   disconnect?(): unknown
 }
 
+/** Who hears: `lost` when the connection is gone. */
+export type Hearer = { wake(): void; lost(error: unknown): void }
+
+const GONE = new Error('the connection that listens was closed')
+
 /** Calls `wake` when something is published, and whenever the connection is back, since what was published meanwhile is lost. */
-export async function listen(client: RedisClient, channel: string, wake: () => void): Promise<Listener> {
+export async function listen(client: RedisClient, channel: string, hearer: Hearer): Promise<Listener> {
   const subscriber = client.duplicate?.()
   if (subscriber === undefined) return { close() {} }
-  if (isIoredis(client)) return listenIoredis(subscriber, channel, wake)
-  return listenNodeRedis(subscriber, channel, wake)
+  if (isIoredis(client)) return listenIoredis(subscriber, channel, hearer)
+  return listenNodeRedis(subscriber, channel, hearer)
 }
 
-async function listenIoredis(subscriber: object, channel: string, wake: () => void): Promise<Listener> {
+async function listenIoredis(subscriber: object, channel: string, { wake, lost }: Hearer): Promise<Listener> {
   if (!hasMethods<IoredisSubscriber>(subscriber, ['on', 'subscribe', 'connect', 'disconnect'])) return { close() {} }
   // It would subscribe again by itself after a reconnection, and a connection that is lost meanwhile would then reject a promise that
   // nobody can catch, which ends the process. `ready` below does it instead.
   if (subscriber.options !== undefined) subscriber.options.autoResubscribe = false
   letProcessEnd(subscriber)
   const joined = new Promise<void>((resolve) => {
-    subscriber.on('error', resolve)
+    const fail = (error: unknown = GONE): void => {
+      lost(error)
+      resolve()
+    }
+    subscriber.on('error', fail)
+    subscriber.on('close', () => fail())
     subscriber.on('message', wake)
     subscriber.on('ready', () => {
       subscriber.subscribe(channel).then(() => {
         resolve()
         wake()
-      }, resolve)
+      }, fail)
     })
   })
   if (subscriber.status === 'wait') subscriber.connect().catch(() => {})
@@ -56,10 +66,15 @@ async function listenIoredis(subscriber: object, channel: string, wake: () => vo
   return { close: () => subscriber.disconnect() }
 }
 
-async function listenNodeRedis(subscriber: object, channel: string, wake: () => void): Promise<Listener> {
+async function listenNodeRedis(subscriber: object, channel: string, { wake, lost }: Hearer): Promise<Listener> {
   if (!hasMethods<NodeRedisSubscriber>(subscriber, ['on', 'subscribe', 'connect'])) return { close() {} }
   const joined = new Promise<void>((resolve) => {
-    subscriber.on('error', resolve)
+    const fail = (error: unknown = GONE): void => {
+      lost(error)
+      resolve()
+    }
+    subscriber.on('error', fail)
+    subscriber.on('reconnecting', () => fail())
     // It subscribes again by itself after a reconnection.
     subscriber.on('ready', wake)
     subscriber
@@ -70,7 +85,7 @@ async function listenNodeRedis(subscriber: object, channel: string, wake: () => 
         resolve()
         wake()
       })
-      .catch(resolve)
+      .catch(fail)
   })
   await within(FIRST_SUBSCRIPTION, joined)
   return {

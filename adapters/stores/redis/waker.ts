@@ -5,20 +5,25 @@ import { type Listener, listen } from './wake.js'
 const RETRY_AFTER = 1_000
 
 /** Those who want to know that the feed has grown, on one dedicated connection for all of them. */
-export type Waker = { subscribe(wake: () => void): Promise<() => void>; close(): void }
+export type Waker = { subscribe(wake: () => void, lost?: (error: unknown) => void): Promise<() => void>; close(): void }
 
 export function createWaker(connection: Connection, channel: string): Waker {
-  const subscriptions = new Set<{ readonly wake: () => void }>()
+  const subscriptions = new Set<{ readonly wake: () => void; readonly lost: ((error: unknown) => void) | undefined }>()
   let listening: Promise<Listener | undefined> | undefined
 
   const wakeAll = (): void => {
     for (const { wake } of subscriptions) wake()
   }
 
+  const tellLost = (error: unknown): void => {
+    for (const { lost } of subscriptions) lost?.(error)
+  }
+
   async function start(): Promise<Listener | undefined> {
     try {
-      return await listen(await connection.client(), channel, wakeAll)
-    } catch {
+      return await listen(await connection.client(), channel, { wake: wakeAll, lost: tellLost })
+    } catch (error) {
+      tellLost(error)
       setTimeout(() => {
         if (subscriptions.size > 0) listening = start()
       }, RETRY_AFTER).unref()
@@ -33,8 +38,8 @@ export function createWaker(connection: Connection, channel: string): Waker {
   }
 
   return {
-    async subscribe(wake) {
-      const subscription = { wake }
+    async subscribe(wake, lost) {
+      const subscription = { wake, lost }
       subscriptions.add(subscription)
       listening ??= start()
       await listening

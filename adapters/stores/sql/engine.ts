@@ -19,7 +19,7 @@ export interface Engine {
   /** Creates or upgrades the tables under the server's own lock. */
   migrate(): MaybePromise<void>
   /** Told soon after another connection has changed something. */
-  subscribe?(wake: () => void): Promise<() => Promise<void>>
+  subscribe?(wake: () => void, lost?: (error: unknown) => void): Promise<() => Promise<void>>
   close(): MaybePromise<void>
 }
 

@@ -1,3 +1,4 @@
+import { consumerOf } from '../../activity/dead-letters.js'
 import { RetryLater } from '../../activity/retry-later.js'
 import { viewEvent } from '../../activity/view-event.js'
 import { StoreUnavailableError } from '../../errors.js'
@@ -6,7 +7,7 @@ import type { AuditAction, ListedEvent } from '../../model/event.js'
 import type { Destination } from './destination.js'
 import type { Signer } from './secret.js'
 import { type Outcome, send } from './send.js'
-import { attemptsOf, consumerOf, saveAttempts, saveSlot, slotsOf } from './state.js'
+import { attemptsOf, saveAttempts, saveSlot, slotsOf } from './state.js'
 
 /** Dead letters that an endpoint keeps. */
 export const MOST_DEAD_LETTERS = 100

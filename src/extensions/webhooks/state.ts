@@ -1,3 +1,4 @@
+import { consumerOf, deadLetterName, deadLetterOf } from '../../activity/dead-letters.js'
 import type { GuardedStore } from '../../store/guarded-store.js'
 import type { ConsumerState } from '../../store/port.js'
 
@@ -17,14 +18,7 @@ export type Slot = {
   readonly failure: string
 }
 
-/** The name under which an endpoint reads. */
-export function consumerOf(endpoint: string): string {
-  return `webhook:${endpoint}`
-}
-
 const attemptsName = (endpoint: string): string => `.${consumerOf(endpoint)}:attempts`
-const slotName = (endpoint: string, index: number): string => `.${consumerOf(endpoint)}:dead:${index}`
-const SLOT = /^\.webhook:(.{1,40}):dead:(\d{1,3})$/
 
 const MOST_CHARACTERS = 64
 // These are rows among those of consumers, whose names no consumer has. `position` is a number of ours, and `holder` a note of at most 64 characters.
@@ -52,20 +46,11 @@ export async function saveAttempts(
 export function slotsOf(rows: readonly ConsumerState[]): readonly (Slot & { readonly endpoint: string })[] {
   return rows
     .flatMap((row) => {
-      const [, endpoint = '', index] = SLOT.exec(row.name) ?? []
-      const [eventId, attempts, at, failure] = row.holder?.split(' ') ?? []
-      if (index === undefined || row.position === 0 || eventId === undefined) return []
-      return [
-        {
-          endpoint,
-          index: Number(index),
-          seq: row.position,
-          eventId,
-          attempts: Number(attempts),
-          failedAt: Number.parseInt(at ?? '', 36),
-          failure: failure ?? 'unknown',
-        },
-      ]
+      const place = deadLetterOf(row)
+      if (place === undefined) return []
+      const { note, ...where } = place
+      const [eventId, attempts, at, failure = 'unknown'] = note
+      return [{ ...where, eventId, attempts: Number(attempts), failedAt: Number.parseInt(at ?? '', 36), failure }]
     })
     .sort((a, b) => a.seq - b.seq)
 }
@@ -77,7 +62,7 @@ export async function saveSlot(
   { index, seq, eventId, attempts, failedAt, failure }: Slot,
 ): Promise<boolean> {
   const note = [eventId, attempts, failedAt.toString(36), failure].join(' ')
-  return await write(store, rows, of.prefix, slotName(of.endpoint, index), seq, note.slice(0, MOST_CHARACTERS))
+  return await write(store, rows, of.prefix, deadLetterName(of.endpoint, index), seq, note.slice(0, MOST_CHARACTERS))
 }
 
 export async function freeSlot(
@@ -86,7 +71,7 @@ export async function freeSlot(
   of: { readonly prefix: string; readonly endpoint: string },
   index: number,
 ): Promise<boolean> {
-  return await write(store, rows, of.prefix, slotName(of.endpoint, index), 0, undefined)
+  return await write(store, rows, of.prefix, deadLetterName(of.endpoint, index), 0, undefined)
 }
 
 async function write(

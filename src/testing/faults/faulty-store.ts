@@ -110,7 +110,8 @@ export function faultyStore(store: TokenStore, plan: FaultPlan = {}): FaultyStor
   const listening: TokenStore = {
     ...passOn(store),
     ...(subscribe !== undefined && {
-      subscribe: (wake: () => void) => subscribe.call(store, () => void Promise.resolve(run(meet('wake', []), wake)).catch(() => {})),
+      subscribe: (wake: () => void, lost?: (error: unknown) => void) =>
+        subscribe.call(store, () => void Promise.resolve(run(meet('wake', []), wake)).catch(() => {}), lost),
     }),
   }
   return Object.assign(interceptStore(listening, around), {

@@ -41,12 +41,19 @@ const end = async (client: ListenClient): Promise<void> => {
   }
 }
 
+/** Who hears: `lost` once a connection is gone or could not be made, `wake` once there is one again. */
+type Hearer = { wake(): void; readonly lost?: ((error: unknown) => void) | undefined }
+
 /**
  * Listens on a connection of its own, and makes a new one whenever it is lost.
  *
  * Wakes also after every new connection, because a notice may have been sent while there was none. It never keeps the process alive.
  */
-export const listen = async (channel: string, wake: () => void, newClient: () => ListenClient): Promise<() => Promise<void>> => {
+export const listen = async (
+  channel: string,
+  { wake, lost: tellLost }: Hearer,
+  newClient: () => ListenClient,
+): Promise<() => Promise<void>> => {
   let stopped = false
   let current: ListenClient | undefined
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -72,27 +79,29 @@ export const listen = async (channel: string, wake: () => void, newClient: () =>
     let client: ListenClient
     try {
       client = newClient()
-    } catch {
+    } catch (error) {
+      tellLost?.(error)
       return later()
     }
     let lost = false
-    const lose = (): void => {
+    const lose = (error: unknown = new Error('the connection that listens was closed')): void => {
       if (lost) return
       lost = true
+      if (!stopped) tellLost?.(error)
       void drop(client)
       later()
     }
     // Before anything else: an error event that nobody listens to ends the process.
     client.on('error', lose)
-    client.on('end', lose)
+    client.on('end', () => lose())
     client.on('notification', () => {
       if (!stopped) wake()
     })
     try {
       await within(CONNECT_MS, client.connect())
       await client.query(`listen "${channel}"`)
-    } catch {
-      return lose()
+    } catch (error) {
+      return lose(error)
     }
     if (stopped) return await drop(client)
     if (lost) return
@@ -100,13 +109,13 @@ export const listen = async (channel: string, wake: () => void, newClient: () =>
     client.unref?.()
     pause = FIRST_PAUSE_MS
     probe = setInterval(() => {
-      const silence = setTimeout(lose, PROBE_MS / 2)
+      const silence = setTimeout(() => lose(new Error('timeout')), PROBE_MS / 2)
       silence.unref()
       client.query('select 1').then(
         () => clearTimeout(silence),
-        () => {
+        (error: unknown) => {
           clearTimeout(silence)
-          lose()
+          lose(error)
         },
       )
     }, PROBE_MS)

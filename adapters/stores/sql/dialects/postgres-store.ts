@@ -87,8 +87,8 @@ const over = (lease: () => Promise<PostgresLease>, names: Names, options: Kysely
 
 const listener =
   (names: Names, newClient: () => ListenClient): NonNullable<KyselyEngineOptions['subscribe']> =>
-  (wake) =>
-    listen(channelOf(names), wake, newClient)
+  (wake, lost) =>
+    listen(channelOf(names), { wake, lost }, newClient)
 
 const loadDriver = async (): Promise<Driver> => {
   try {

@@ -1,0 +1,60 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import type { Latchkey } from 'latchkey'
+import { onTestFinished } from 'vitest'
+import { ownDatabase, ownFolder, ownSchema } from '../../stores/sql/databases.js'
+import { newKeyPrefix, removeKeys, withRedis } from '../../support/redis.js'
+import { type ServiceName, service } from '../../support/services.js'
+import type { Place } from './open.js'
+
+/** The stores in which processes can meet. */
+export const KINDS: readonly Place['kind'][] = ['sqlite', 'postgres', 'mysql', 'redis']
+
+/** A place of the test's own, which goes with it; `undefined` where the server does not run. */
+export const newPlace = async (kind: Place['kind']): Promise<Place | undefined> => {
+  if (kind === 'sqlite') {
+    const folder = await ownFolder()
+    onTestFinished(() => folder.remove())
+    return { kind, at: folder.path('tokens.db'), name: '' }
+  }
+  const { skip, url = '' } = await service(kind as ServiceName)
+  if (skip !== undefined) return undefined
+  if (kind === 'redis') {
+    const name = newKeyPrefix()
+    onTestFinished(() => withRedis(url, (client) => removeKeys(client, name)))
+    return { kind, at: url, name }
+  }
+  const place = await (kind === 'postgres' ? ownSchema(url) : ownDatabase(url))
+  onTestFinished(() => place.remove())
+  return { kind, at: place.url, name: place.schema }
+}
+
+/** Runs a program of the tests there, which says when it is ready. */
+export const start = async (program: string, place: Place, argument: string): Promise<ChildProcess> => {
+  const child = spawn(process.execPath, ['--import', 'tsx', program, JSON.stringify(place), argument], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  onTestFinished(() => kill(child))
+  await once(child.stdout, 'data')
+  return child
+}
+
+/** Ends a process as a crash does. */
+export const kill = async (child: ChildProcess): Promise<void> => {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const exit = once(child, 'exit')
+  child.kill('SIGKILL')
+  await exit
+}
+
+/** The ids of all events, oldest first. */
+export const trail = async (tokens: Latchkey): Promise<readonly string[]> => {
+  const ids: string[] = []
+  let after: string | undefined
+  do {
+    const page = await tokens.system.events({ order: 'oldest', limit: 1000, after })
+    ids.push(...page.items.map(({ id }) => id))
+    after = page.nextCursor
+  } while (after !== undefined)
+  return ids
+}
