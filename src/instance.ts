@@ -10,6 +10,7 @@ import type { Health } from './model/health.js'
 import type { MaybePromise, Resources } from './model/json.js'
 import type { Introspection, Principal, RateState, Verification, VerifyContext } from './model/principal.js'
 import type { CreateInput, Duration, InstantInput, Minted, Page, Replayed, TokenRecord, TokenStatus, UpdateInput } from './model/record.js'
+import type { CreateOptions } from './model/transaction.js'
 import type { UsageInput, UsageOfInput, UsageReport, UsageSummary } from './model/usage.js'
 import type { Settings } from './options.js'
 import type { ResourceMode } from './policy/resource-mode.js'
@@ -100,8 +101,8 @@ export type OwnerInput = { readonly ownerId: string; readonly tenantId?: string 
 /** The verbs of a token's life, as one actor performs them: limited to what it may see and hand out, and told in the audit by its name. */
 export interface TokenHandle<S extends string = string> {
   /** Makes a token. Its text stands in this answer and nowhere else. */
-  create(input: CreateInput<S> & { readonly idempotencyKey?: undefined }): Promise<Minted>
-  create(input: CreateInput<S>): Promise<Minted | Replayed>
+  create(input: CreateInput<S> & { readonly idempotencyKey?: undefined }, options?: CreateOptions): Promise<Minted>
+  create(input: CreateInput<S>, options?: CreateOptions): Promise<Minted | Replayed>
   /** The record, or `undefined` where there is none that the actor may see. */
   get(id: string): Promise<TokenRecord | undefined>
   /** One page of tokens, newest first. */

@@ -43,7 +43,10 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     { name: '.retention', everyMs: 3_600_000, run: (now, goOn) => retain(context, now, goOn) },
     { prefix: settings.prefix, holder: context.nodeId, clock: settings.clock, monotonic: settings.monotonic, report: context.report },
   )
-  if (settings.retention.any) context.store.whenUsed(() => retention.start())
+  context.store.whenUsed(() => {
+    context.housekeeping.start()
+    if (settings.retention.any) retention.start()
+  })
   share(settings.store)
   noteCopy()
   let closing: Promise<void> | undefined

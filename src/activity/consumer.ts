@@ -29,6 +29,8 @@ export type ConsumerOptions = {
   readonly graceMs: number
   readonly monotonic: () => number
   readonly report: Report
+  /** Done before events are read. */
+  readonly prepare: () => Promise<void>
 }
 
 /**
@@ -108,6 +110,7 @@ export class Consumer {
 
   async #round(): Promise<void> {
     if (!(await this.#claim.hold()) || this.#options.monotonic() < this.#retryAt) return
+    await this.#options.prepare()
     for (;;) {
       const page = await this.#store.events({
         prefix: this.#options.prefix,

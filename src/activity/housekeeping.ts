@@ -30,6 +30,11 @@ export class Housekeeping {
   scheduleFlush(): void {
     if (this.#flushTimer !== undefined || this.#stopped) return
     this.#flushTimer = startTimer(() => void this.#flush(), this.#flushMs)
+    this.start()
+  }
+
+  /** Begins to sweep, if it has not begun yet. */
+  start(): void {
     if (this.#sweepTimer === undefined) this.#scheduleSweep()
   }
 

@@ -17,6 +17,9 @@ const MAX_FILTERS = 16
 /** How long "there is no such token" counts. Short, so that nothing negative sticks where a store answered wrongly for a moment. */
 const MISS_MS = 500
 
+/** Tokens of transactions that have not ended yet, as far as is known. */
+const MAX_EXPECTED = 10_000
+
 type Miss = { visited: boolean; readonly until: number }
 
 /** Settings of the record cache. */
@@ -56,6 +59,7 @@ export class RecordCache {
   readonly follower: Follower
   readonly #entries: BoundedMap<Entry>
   readonly #misses: BoundedMap<Miss> = new BoundedMap(MAX_MISSES)
+  readonly #expected: BoundedMap<{ visited: boolean }> = new BoundedMap(MAX_EXPECTED)
   readonly #loader: Loader<Entry | undefined>
   readonly #guessing: GuessingBudget
   readonly #options: RecordCacheOptions
@@ -71,7 +75,10 @@ export class RecordCache {
     this.follower = new Follower(
       store,
       {
-        changed: (id) => this.changed(id),
+        changed: (id) => {
+          this.#expected.delete(id)
+          this.changed(id)
+        },
         bulkChanged: (filters) => this.bulkChanged(filters),
         ownerChanged: (owner) => listener.ownerChanged(owner),
         everythingChanged: () => this.everythingChanged(),
@@ -85,7 +92,7 @@ export class RecordCache {
       (load, record) => {
         const entry = record === undefined ? undefined : compile(record, options.catalogue)
         // A read that began before this node followed the feed, or before a change that is known by now, must not fill the cache.
-        const kept = this.#keeps && (record === undefined || record.prefix === options.prefix)
+        const kept = this.#keeps && (record === undefined || record.prefix === options.prefix) && !this.#isExpected(load.id)
         if (kept && load.epoch === this.follower.epoch && !load.outdated) {
           if (entry === undefined) this.#misses.set(flat(load.id), { visited: false, until: options.monotonic() + MISS_MS })
           else this.#entries.set(entry.id, entry)
@@ -124,7 +131,7 @@ export class RecordCache {
    * @throws StoreUnavailableError `store_unavailable`
    */
   async read(id: string, ip: string | undefined): Promise<Entry | undefined> {
-    const fresh = this.#keeps && this.follower.fresh
+    const fresh = this.#keeps && this.follower.fresh && !this.#isExpected(id)
     if (this.#keeps) this.follower.start()
     try {
       const entry = await this.#loader.load(id, fresh)
@@ -141,6 +148,19 @@ export class RecordCache {
   /** Reads the entry past everything that is cached or under way. */
   readAgain(id: string): Promise<Entry | undefined> {
     return this.#loader.load(id, false)
+  }
+
+  /**
+   * This token is part of a transaction of the host's: until the feed says that it is there, neither its absence nor its presence is kept, since
+   * nobody tells when or how that transaction ends.
+   */
+  expect(id: string): void {
+    this.changed(id)
+    if (this.#keeps) this.#expected.set(id, { visited: false })
+  }
+
+  #isExpected(id: string): boolean {
+    return this.#expected.get(id) !== undefined
   }
 
   /** From now on no verification sees what this token was before. */

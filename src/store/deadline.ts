@@ -13,6 +13,7 @@ export type CallSite = {
   /** For messages: `the owner callback`. */
   readonly what: string
   readonly where: FaultPlace
+  /** `Infinity`: none. */
   readonly deadlineMs: number
   readonly report: Report
   /** A credential that the call gets, which no error may quote. Tokens of this library go without being named. */
@@ -47,7 +48,9 @@ export function callOut(site: CallSite, call: () => unknown, read: (answer: unkn
       if (open) reject(unavailable(site, error))
       open = false
     }
-    const timer = setTimeout(() => fail(new DeadlineError(`${what} did not answer within ${deadlineMs / 1000} s`)), deadlineMs)
+    const timer = Number.isFinite(deadlineMs)
+      ? setTimeout(() => fail(new DeadlineError(`${what} did not answer within ${deadlineMs / 1000} s`)), deadlineMs)
+      : undefined
     pending.then(
       (value) => {
         clearTimeout(timer)

@@ -5,6 +5,8 @@ import type { UsageBatch, UsageQuery, UsageRows } from '../model/usage.js'
 import { Breaker } from './breaker.js'
 import { FoundRecords } from './found-records.js'
 import type {
+  Addition,
+  AdditionResult,
   BulkResult,
   Change,
   CommitResult,
@@ -20,7 +22,8 @@ import type {
   TokenStore,
   UsageTrim,
 } from './port.js'
-import { readBulkResult, readConsumers, readEvents, readFeedPage, readSeals } from './read-answers.js'
+import { readBulkResult, readConsumers, readEvents, readFeedPage, readPlaced, readSeals } from './read-answers.js'
+import { readAddition, readCommit, takesNoPart } from './read-commit.js'
 import { readStored } from './read-stored.js'
 import type { Report } from './reporter.js'
 import { saltEvents } from './salt-events.js'
@@ -86,13 +89,26 @@ export class GuardedStore extends StoreCalls {
     return await this.manage(
       'commit',
       () => this.store.commit(salted),
-      (answer): CommitResult => {
-        const { ok, conflict, exceeded } = Object(answer) as { ok?: unknown; conflict?: unknown; exceeded?: unknown }
-        if (ok === true) return { ok: true }
-        if (ok === false && typeof conflict === 'string') return { ok: false, conflict }
-        if (ok === false && typeof exceeded === 'number' && change.caps?.[exceeded] !== undefined) return { ok: false, exceeded }
-        throw this.nonsense('commit')
-      },
+      (answer) => this.sound(readCommit(answer, change), 'commit'),
+    )
+  }
+
+  /** Takes as long as the transaction's connection takes: given up half-way, what is under way would be done after the transaction has ended. */
+  async commitIn(transaction: object, addition: Addition): Promise<AdditionResult> {
+    const salted = { ...addition, events: saltEvents(addition.events) }
+    return await this.manage(
+      'commitIn',
+      () => this.store.commitIn?.(transaction, salted) ?? takesNoPart(this.name),
+      (answer) => this.sound(readAddition(answer, addition, this.name), 'commitIn'),
+      Number.POSITIVE_INFINITY,
+    )
+  }
+
+  async placeEvents(prefix: string): Promise<readonly StoredEvent[]> {
+    return await this.manage(
+      'placeEvents',
+      () => this.store.placeEvents?.(prefix) ?? [],
+      (answer) => this.sound(readPlaced(answer, prefix), 'placeEvents'),
     )
   }
 

@@ -159,6 +159,17 @@ export type CommitResult =
   | { readonly ok: false; readonly conflict: string; readonly exceeded?: undefined }
   | { readonly ok: false; readonly exceeded: number; readonly conflict?: undefined }
 
+/** The part of a change that can be made inside a transaction of the host's: new tokens, with their events. */
+export type Addition = Pick<Change, 'caps' | 'inserts' | 'events'>
+
+/**
+ * Whether an addition has become part of a transaction of the host's. `stored` is the token that stands under the conflicting id, as far as that
+ * transaction sees it. `refused` says why the transaction cannot be used.
+ */
+export type AdditionResult =
+  | (CommitResult & { readonly refused?: undefined; readonly stored?: StoredToken | undefined })
+  | { readonly ok: false; readonly refused: string; readonly conflict?: undefined; readonly exceeded?: undefined }
+
 /** The fields that a bulk revocation writes into each token, which also gets `version + 1` and `updatedAt = revokedAt`. */
 export type RevocationStamp = {
   readonly revokedAt: number
@@ -201,6 +212,17 @@ export interface TokenStore {
   find(ids: readonly string[]): MaybePromise<readonly StoredToken[]>
   list(query: ListQuery): MaybePromise<readonly ListedToken[]>
   commit(change: Change): MaybePromise<CommitResult>
+  /**
+   * Makes an addition inside an open transaction of the host's, whose commit or rollback decides about it, and within a savepoint: where the answer is
+   * not `ok`, or an error is thrown, the transaction goes on as if nothing had been asked. Takes no lock that another change waits for, and says nothing
+   * in the feed. Caps hold as far as that transaction sees. The events get no place yet: `placeEvents` gives it to them.
+   */
+  commitIn?(transaction: object, addition: Addition): MaybePromise<AdditionResult>
+  /**
+   * Gives up to 100 events of a prefix that `commitIn` wrote, and whose transactions are committed, their place behind every other event, exactly once,
+   * and names their tokens in the feed. Answers them; none where nothing is left. `revokeWhere` does the same before it writes its own.
+   */
+  placeEvents?(prefix: string): MaybePromise<readonly StoredEvent[]>
   /**
    * Revokes every token that matches and is not revoked yet. For each tenant that it touches it writes one event, and one without a tenant
    * for tokens that have none: `event` with that `tenantId`, its own `count`, and an id of its own, which is `event.id` for the first and

@@ -32,6 +32,11 @@ export function readEvents(answer: unknown, { order, after, limit }: EventQuery)
   return answer
 }
 
+/** Events that were given their place, or `undefined` where the answer makes no sense. */
+export function readPlaced(answer: unknown, prefix: string): readonly StoredEvent[] | undefined {
+  return isListOf(answer, (event): event is StoredEvent => Reflect.get(event, 'prefix') === prefix) ? answer : undefined
+}
+
 /** The consumers of a prefix, or `undefined` where the answer makes no sense. */
 export function readConsumers(answer: unknown, prefix: string): readonly ConsumerState[] | undefined {
   return isListOf(answer, isConsumer) ? answer.filter((consumer) => consumer.prefix === prefix) : undefined

@@ -1,13 +1,14 @@
+import * as z from 'zod'
 import { ConflictError, InvalidInputError, StoreUnavailableError } from '../errors.js'
 import type { Minted, Replayed, StoredToken } from '../model/record.js'
-import { readShape } from '../policy/shape.js'
+import { readShape, refuseUndefined } from '../policy/shape.js'
 import { deriveId, fingerprint } from '../token/derive-id.js'
 import { generateId, mintToken } from '../token/generate.js'
 import type { Context } from '../verify/context.js'
 import { viewRecord } from '../verify/view-record.js'
 import { canSee, type ReadActor } from './lib/actor.js'
 import { auditEvent } from './lib/audit.js'
-import { commit } from './lib/change.js'
+import { commit, commitIn } from './lib/change.js'
 import { checkHandout, checkOwner } from './lib/handout.js'
 import { checkLifetime, createShape, endOf, givenFields, readScopes, withoutNull } from './lib/inputs.js'
 
@@ -22,11 +23,12 @@ type Given = { readonly [name: string]: unknown; readonly idempotencyKey?: strin
 /**
  * Makes a token: the answer is the only place where its text ever stands.
  *
- * @throws InvalidInputError `invalid_input`
+ * @throws InvalidInputError `invalid_input`, field `transaction` for one that is not open, or not of the store's database
  * @throws GrantDeniedError `grant_denied`, when the actor would hand out more than it has
  * @throws ConflictError `idempotency_key_reused`, `token_limit_reached`
  */
-export async function create(context: Context, actor: ReadActor, input: unknown): Promise<Minted | Replayed> {
+export async function create(context: Context, actor: ReadActor, input: unknown, options?: unknown): Promise<Minted | Replayed> {
+  const transaction = readTransaction(options)
   const given: Given = readShape(createShape, input, 'create()')
   const now = context.settings.clock()
   const draft = readDraft(context, given, actor, now)
@@ -36,11 +38,27 @@ export async function create(context: Context, actor: ReadActor, input: unknown)
     const minted = mint(context, draft, actor, given)
     const eventId = given.idempotencyKey === undefined ? undefined : creationId(minted.record.id)
     const event = auditEvent('token.created', actor, now, { after: minted.record, id: eventId })
-    const result = await commit(context, { inserts: [minted.record], events: [event] })
+    const change = { inserts: [minted.record], events: [event] }
+    const result = transaction === undefined ? await commit(context, change) : await commitIn(context, transaction, change)
     if (result.ok) return { token: minted.token, record: viewRecord(minted.record, now) }
-    if (given.idempotencyKey !== undefined) return replay(context, minted.record, actor)
+    if (given.idempotencyKey !== undefined) return replay(context, minted.record, actor, 'stored' in result ? result.stored : undefined)
   }
   throw new StoreUnavailableError(`the ${context.store.name} store reported every generated id as a duplicate: no token was made`)
+}
+
+const optionsShape: z.ZodType<{ transaction?: object | undefined }> = z.strictObject({
+  transaction: z
+    .custom<object>((value) => (typeof value === 'object' || typeof value === 'function') && value !== null, {
+      error: "must be an open transaction: of Kysely, or the driver's connection on which you began it",
+    })
+    .optional(),
+})
+
+function readTransaction(options: unknown): object | undefined {
+  if (options === undefined) return undefined
+  const { transaction } = readShape(optionsShape, options, 'the options')
+  refuseUndefined(options, ['transaction'], 'to create outside of a transaction')
+  return transaction
 }
 
 function readDraft(context: Context, given: Given, actor: ReadActor, now: number): Draft {
@@ -110,8 +128,8 @@ export function creationId(tokenId: string): string {
   return deriveId(['token.created', tokenId])
 }
 
-async function replay(context: Context, attempt: StoredToken, actor: ReadActor): Promise<Replayed> {
-  const first = await context.store.findOne(attempt.id)
+async function replay(context: Context, attempt: StoredToken, actor: ReadActor, stored: StoredToken | undefined): Promise<Replayed> {
+  const first = stored ?? (await context.store.findOne(attempt.id))
   if (first === undefined || !canSee(actor, first)) {
     throw new ConflictError('idempotency_key_reused', 'the token that was made under this idempotencyKey is gone: use a new key', {
       field: 'idempotencyKey',

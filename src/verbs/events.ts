@@ -85,6 +85,8 @@ export async function events(context: Context, actor: ReadActor, input: unknown)
     return { items: [] }
   }
   const bulk = given.tokenId === undefined ? undefined : await bulkOf(context, actor, given.tokenId)
+  // What a committed transaction of the host's left belongs into the answer.
+  await context.outbox.place()
   const rows = await context.store.events({
     ...query,
     limit: limit + 1,

@@ -1,5 +1,6 @@
 import type { TokenHandle } from '../instance.js'
 import type { CreateInput, Minted, Replayed } from '../model/record.js'
+import type { CreateOptions } from '../model/transaction.js'
 import type { Context } from '../verify/context.js'
 import { activate } from './activate.js'
 import { consume } from './consume.js'
@@ -34,10 +35,10 @@ export function createHandle(open: () => Context, actor: ReadActor): TokenHandle
       throw error
     }
   }
-  function createAs(input: CreateInput & { readonly idempotencyKey?: undefined }): Promise<Minted>
-  function createAs(input: CreateInput): Promise<Minted | Replayed>
-  function createAs(input: CreateInput): Promise<Minted | Replayed> {
-    return run('create', (context) => create(context, actor, input), { input })
+  function createAs(input: CreateInput & { readonly idempotencyKey?: undefined }, options?: CreateOptions): Promise<Minted>
+  function createAs(input: CreateInput, options?: CreateOptions): Promise<Minted | Replayed>
+  function createAs(input: CreateInput, options?: CreateOptions): Promise<Minted | Replayed> {
+    return run('create', (context) => create(context, actor, input, options), { input })
   }
   function rotateAs(id: string, input?: { readonly idempotencyKey?: undefined }): Promise<Minted>
   function rotateAs(id: string, input: object): Promise<Minted | Replayed>

@@ -55,6 +55,7 @@ export async function revokeAll(context: Context, actor: ReadActor, input: unkno
     ...(given.reason !== undefined && { revokedReason: given.reason }),
   }
   const event = { ...eventOf(context.settings.prefix, given, actor, now), bulkId }
+  await context.outbox.place()
   let result: BulkResult
   try {
     result = await context.store.revokeWhere(filter, stamp, event)

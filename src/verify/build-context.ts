@@ -4,6 +4,7 @@ import { CoalescedEvents } from '../activity/coalesced-events.js'
 import { Consumers } from '../activity/consumers.js'
 import { Housekeeping } from '../activity/housekeeping.js'
 import { LineageRevoker } from '../activity/lineages.js'
+import { Outbox } from '../activity/outbox.js'
 import { RotationNotices } from '../activity/rotation-due.js'
 import { UsageRecorder } from '../activity/usage.js'
 import { Budget, type Rate } from '../cache/budget.js'
@@ -44,6 +45,7 @@ export function buildContext(settings: Settings): Context {
   const refusals = new CoalescedEvents({ ...coalesced, action: 'token.refused' })
   const reuses = new CoalescedEvents({ ...coalesced, action: 'token.reused' })
   const rotations = new RotationNotices(store, prefix, announce)
+  const outbox = new Outbox(store, { prefix, monotonic, announce })
   const owners = settings.owner === undefined ? undefined : createOwners(settings, settings.owner, report, () => records.follower.fresh)
   const records = new RecordCache(
     store,
@@ -86,13 +88,23 @@ export function buildContext(settings: Settings): Context {
       : new LineageRevoker({ store, prefix, deadlineMs: settings.deadlineMs, announce, changed: (filter) => records.bulkChanged([filter]) })
   const flush = async (): Promise<void> => {
     const now = clock()
-    await Promise.all([usage?.flush(), refusals.flush(now, false), reuses.flush(now, false), attempts.flush(now, false), lineages?.flush()])
+    await Promise.all([
+      usage?.flush(),
+      refusals.flush(now, false),
+      reuses.flush(now, false),
+      attempts.flush(now, false),
+      lineages?.flush(),
+      outbox.pending && outbox.place(),
+    ])
   }
   const housekeeping = new Housekeeping(
     {
       flush,
-      pending: () => usage?.pending === true || refusals.pending || reuses.pending || attempts.pending || lineages?.pending === true,
-      sweep: () => rotations.sweep(clock()),
+      pending: () =>
+        usage?.pending === true || refusals.pending || reuses.pending || attempts.pending || lineages?.pending === true || outbox.pending,
+      sweep: async () => {
+        await Promise.all([rotations.sweep(clock()), outbox.place()])
+      },
     },
     settings.usage?.flushMs ?? DEFAULT_FLUSH_MS,
     report,
@@ -113,6 +125,7 @@ export function buildContext(settings: Settings): Context {
     attempts,
     lineages,
     rotations,
+    outbox,
     report,
     announce,
     consumers,

@@ -3,6 +3,7 @@ import type { CoalescedEvents } from '../activity/coalesced-events.js'
 import type { Consumers } from '../activity/consumers.js'
 import type { Housekeeping } from '../activity/housekeeping.js'
 import type { LineageRevoker } from '../activity/lineages.js'
+import type { Outbox } from '../activity/outbox.js'
 import type { RotationNotices } from '../activity/rotation-due.js'
 import type { UsageRecorder } from '../activity/usage.js'
 import type { Budget } from '../cache/budget.js'
@@ -41,6 +42,8 @@ export type Context = {
   /** Absent without the option `onReuse`. */
   readonly lineages: LineageRevoker | undefined
   readonly rotations: RotationNotices
+  /** Events of transactions of the host's. */
+  readonly outbox: Outbox
   readonly consumers: Consumers
   readonly housekeeping: Housekeeping
   /** Tells the host of a fault. */

@@ -164,6 +164,8 @@ const PLACES: { readonly [Place in FaultPlace]: true } = {
   'store.find': true,
   'store.list': true,
   'store.commit': true,
+  'store.commitIn': true,
+  'store.placeEvents': true,
   'store.revokeWhere': true,
   'store.events': true,
   'store.changes': true,

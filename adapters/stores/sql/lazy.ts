@@ -52,6 +52,8 @@ export const lazyStore = ({ name, packages, open }: Lazy): Omit<SqlStore, 'subsc
     find: (ids) => call((store) => store.find(ids)),
     list: (query) => call((store) => store.list(query)),
     commit: (change) => call((store) => store.commit(change)),
+    commitIn: (transaction, addition) => call((store) => store.commitIn(transaction, addition)),
+    placeEvents: (prefix) => call((store) => store.placeEvents(prefix)),
     revokeWhere: (filter, stamp, event) => call((store) => store.revokeWhere(filter, stamp, event)),
     events: (query) => call((store) => store.events(query)),
     changes: (after, limit) => call((store) => store.changes(after, limit)),

@@ -64,6 +64,8 @@ export type Quirks = {
    * Answers how many there are, counted up to a bound, and the condition that uses the index.
    */
   readonly nameIndex?: NameIndex
+  /** Does an update by an index wait for rows that a transaction has inserted and not committed? One by primary keys never does. */
+  readonly waitsForInserts?: true
   /** The rows of a JSON list of objects, its only parameter: one text for any number of rows. Absent: a placeholder for each value. */
   fromJson?(columns: { readonly [column: string]: 'text' | 'bigint' }): string
   /** `$1` or `?`. */

@@ -2,6 +2,8 @@ import type { ListedEvent, StoredEvent } from '../../../src/model/event.js'
 import type { ListedToken, StoredToken } from '../../../src/model/record.js'
 import type { UsageBatch, UsageQuery, UsageRows } from '../../../src/model/usage.js'
 import type {
+  Addition,
+  AdditionResult,
   BulkResult,
   Change,
   CommitResult,
@@ -19,12 +21,16 @@ import type {
 } from '../../../src/store/port.js'
 import type { Sql } from './context.js'
 import type { Engine } from './engine.js'
+import type { HostAccess } from './host-transaction.js'
 import { commit } from './queries/commit.js'
+import { commitIn } from './queries/commit-in.js'
 import { consumers, saveConsumer } from './queries/consumers.js'
 import { events } from './queries/events.js'
 import { changes } from './queries/feed.js'
+import { identityOf } from './queries/identity.js'
 import { leases, renewLease } from './queries/leases.js'
 import { list } from './queries/list.js'
+import { placeEvents } from './queries/place-events.js'
 import { removeEvents, trimUsage } from './queries/retention.js'
 import { revokeWhere } from './queries/revoke-where.js'
 import { saveSeal, seals } from './queries/seals.js'
@@ -39,7 +45,7 @@ import { rowToToken } from './schema/token-row.js'
 export type OpenStore = Required<Omit<TokenStore, 'name' | 'subscribe' | 'reached' | 'usageRows'>> & Pick<TokenStore, 'subscribe'>
 
 /** Puts the verbs together: the same ones for every dialect. */
-export const openStore = (engine: Engine, quirks: Quirks, names: Names): OpenStore => {
+export const openStore = (engine: Engine, quirks: Quirks, names: Names, host: HostAccess): OpenStore => {
   const builder = quirks.builder(names)
   const sql: Sql = { builder, quirks, names, engine }
   const finder = quirks.finder(builder)
@@ -52,6 +58,8 @@ export const openStore = (engine: Engine, quirks: Quirks, names: Names): OpenSto
     },
     list: (query: ListQuery): Promise<readonly ListedToken[]> => list(sql, query),
     commit: (change: Change): Promise<CommitResult> => commit(sql, change),
+    commitIn: (transaction: object, addition: Addition): Promise<AdditionResult> => commitIn(sql, host, transaction, addition),
+    placeEvents: (prefix: string): Promise<readonly StoredEvent[]> => placeEvents(sql, prefix),
     revokeWhere: (filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): Promise<BulkResult> =>
       revokeWhere(sql, filter, stamp, event),
     events: (query: EventQuery): Promise<readonly ListedEvent[]> => events(sql, query),
@@ -69,6 +77,8 @@ export const openStore = (engine: Engine, quirks: Quirks, names: Names): OpenSto
     async migrate(): Promise<void> {
       await engine.migrate()
       await checkRoundTrip(sql)
+      // Known before a host's transaction may hold the last connection of a pool.
+      await identityOf(sql)
     },
     close: () => engine.close(),
     ...(engine.subscribe === undefined ? {} : { subscribe: engine.subscribe }),

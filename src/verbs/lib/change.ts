@@ -4,7 +4,7 @@ import type { StoredEvent } from '../../model/event.js'
 import type { MaybePromise } from '../../model/json.js'
 import type { StoredToken, TokenRecord } from '../../model/record.js'
 import { readShape } from '../../policy/shape.js'
-import type { Change, CommitResult, TokenCap } from '../../store/port.js'
+import type { Addition, Change, CommitResult, TokenCap } from '../../store/port.js'
 import { isTokenId } from '../../token/parse.js'
 import { redact } from '../../token/redact.js'
 import type { Context } from '../../verify/context.js'
@@ -62,6 +62,8 @@ function commitsOf(context: Context): Map<string, Promise<unknown>> {
 
 async function commitNow(context: Context, change: Change): Promise<Committed> {
   const caps = change.caps ?? capsOnNew(context, change)
+  // The first change of a token comes behind its creation in the order, also where that was part of a transaction of the host's.
+  if (change.updates?.some(({ expectedVersion }) => expectedVersion === 1)) await context.outbox.place()
   try {
     const result = await context.store.commit(caps.length === 0 ? change : { ...change, caps })
     if (result.exceeded !== undefined) throw tokenLimitReached(caps, result.exceeded)
@@ -72,6 +74,30 @@ async function commitNow(context: Context, change: Change): Promise<Committed> {
     for (const { record } of change.updates ?? []) context.records.changed(record.id)
     for (const id of change.removals ?? []) context.records.changed(id)
   }
+}
+
+/**
+ * As `commit`, inside a transaction of the host's, which decides what becomes of it. Nothing is told before it is committed.
+ *
+ * @throws InvalidInputError `invalid_input`, field `transaction`
+ * @throws ConflictError `token_limit_reached`
+ */
+export async function commitIn(
+  context: Context,
+  transaction: object,
+  change: Addition,
+): Promise<{ readonly ok: boolean; readonly stored?: StoredToken | undefined }> {
+  const { store, records, outbox } = context
+  const caps = capsOnNew(context, change)
+  for (const { id } of change.inserts ?? []) records.expect(id)
+  const result = await store.commitIn(transaction, caps.length === 0 ? change : { ...change, caps })
+  if (result.refused !== undefined) throw new InvalidInputError('transaction', result.refused)
+  if (result.exceeded !== undefined) throw tokenLimitReached(caps, result.exceeded)
+  if (result.ok) {
+    outbox.expect()
+    context.scheduleFlush()
+  }
+  return result
 }
 
 /**

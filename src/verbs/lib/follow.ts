@@ -24,6 +24,7 @@ export function follow(
     graceMs: deadlineMs,
     monotonic,
     report: context.report,
+    prepare: () => context.outbox.place(),
   })
   context.consumers.add(consumer)
   return Object.freeze({ name, stop: () => context.consumers.stop(consumer) })

@@ -65,6 +65,7 @@ const padded = (ids: readonly string[]): readonly string[] => {
 /** MySQL 8 and MariaDB. */
 export const mysqlQuirks: Quirks = {
   dialect: 'mysql',
+  waitsForInserts: true,
   builder: (names): Builder =>
     new Kysely<Tables>({
       dialect: {

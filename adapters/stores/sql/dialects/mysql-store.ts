@@ -7,6 +7,7 @@ import type { Opened } from '../lazy.js'
 import type { Names } from '../schema/table-names.js'
 import { openStore } from '../store.js'
 import { checkValues, leasesOf, type MysqlConnection, type MysqlLease, type MysqlPool } from './mysql-connection.js'
+import { mysqlHost } from './mysql-host.js'
 import { mysqlQuirks } from './mysql-quirks.js'
 import { SET_SESSION } from './mysql-session.js'
 
@@ -71,7 +72,7 @@ const executeThrough = (take: () => Promise<MysqlLease>): NonNullable<KyselyEngi
 }
 
 const over = (kysely: KyselyHandle, names: Names, options: KyselyEngineOptions): Opened => ({
-  store: openStore(kyselyEngine(kysely, mysqlQuirks, names, options), mysqlQuirks, names),
+  store: openStore(kyselyEngine(kysely, mysqlQuirks, names, options), mysqlQuirks, names, mysqlHost),
   unavailable: report,
 })
 

@@ -39,7 +39,7 @@ export type PostgresLease = {
 
 /** Integers stay the digits that the server sends, text stays text, whatever parsers were set for the client or for the whole process. */
 const asSent: Parser = (value) => value
-const types = { getTypeParser: (): Parser => asSent }
+export const asSentTypes: NonNullable<PostgresQuery['types']> = { getTypeParser: (): Parser => asSent }
 
 /** Answers the known values, and the bytes that the server has of the text. */
 export const KNOWN_VALUES: PostgresQuery = {
@@ -57,7 +57,7 @@ const hold = (client: PostgresClient): PostgresLease => {
   return {
     async query(config) {
       try {
-        return (await client.query({ ...config, types } as never)) as PostgresResult
+        return (await client.query({ ...config, types: asSentTypes } as never)) as PostgresResult
       } catch (error) {
         if (postgresQuirks.faultOf(error) === 'connection') broken = true
         throw error

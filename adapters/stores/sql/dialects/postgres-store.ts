@@ -15,6 +15,7 @@ import {
   type PostgresResult,
   readKnownValues,
 } from './postgres-connection.js'
+import { postgresHost } from './postgres-host.js'
 import { type ListenClient, listen } from './postgres-listen.js'
 import { channelOf, postgresQuirks, shortName } from './postgres-quirks.js'
 
@@ -82,7 +83,10 @@ const findThrough = (lease: () => Promise<PostgresLease>, prefix: string): NonNu
 const over = (lease: () => Promise<PostgresLease>, names: Names, options: KyselyEngineOptions): Opened => {
   const kysely = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: forKysely(lease) }) })
   const find = findThrough(lease, `${names.schema ?? ''}.${names.tablePrefix}find`)
-  return { store: openStore(kyselyEngine(kysely, postgresQuirks, names, { find, ...options }), postgresQuirks, names), unavailable: report }
+  return {
+    store: openStore(kyselyEngine(kysely, postgresQuirks, names, { find, ...options }), postgresQuirks, names, postgresHost),
+    unavailable: report,
+  }
 }
 
 const listener =
@@ -125,7 +129,7 @@ const overKysely = async (kysely: KyselyHandle, names: Names): Promise<Opened> =
   } catch (error) {
     throw report(error)
   }
-  return { store: openStore(kyselyEngine(kysely, postgresQuirks, names, {}), postgresQuirks, names), unavailable: report }
+  return { store: openStore(kyselyEngine(kysely, postgresQuirks, names, {}), postgresQuirks, names, postgresHost), unavailable: report }
 }
 
 /** Opens the store: the part that needs Kysely and `pg`. */

@@ -1,5 +1,6 @@
 import { CompiledQuery, DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler, sql } from 'kysely'
 import { isErrorLike } from '../../../../src/errors.js'
+import { KNOWN } from '../known-values.js'
 import { bumpReturning } from '../queries/bump.js'
 import type { Builder, Fault, Quirks } from '../quirks.js'
 import { namesPlugin } from '../schema/names-plugin.js'
@@ -47,6 +48,12 @@ const faultOf = (error: unknown): Fault => {
   if (typeof code === 'string') return codes.find(([pattern]) => pattern.test(code))?.[1] ?? 'unknown'
   return 'unknown'
 }
+
+/** Answers the known values. */
+export const KNOWN_VALUES: CompiledQuery = CompiledQuery.raw(
+  'select cast(? as integer) as known_int, ? as known_text, ? as known_json, ? as known_empty, ? as known_null',
+  [KNOWN.int, KNOWN.text, KNOWN.json, KNOWN.empty, null],
+)
 
 const searchTable = ({ tablePrefix }: Names): string => `"${tablePrefix}tokens_search"`
 

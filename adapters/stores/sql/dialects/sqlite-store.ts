@@ -3,7 +3,7 @@ import { StoreUnavailableError } from '../../../../src/errors.js'
 import type { MaybePromise } from '../../../../src/model/json.js'
 import type { Engine } from '../engine.js'
 import { unavailable } from '../faults.js'
-import { differencesOf, KNOWN, refuseDifferences } from '../known-values.js'
+import { differencesOf, refuseDifferences } from '../known-values.js'
 import type { KyselyHandle } from '../kysely-engine.js'
 import { kyselyEngine } from '../kysely-engine.js'
 import type { Opened } from '../lazy.js'
@@ -12,8 +12,9 @@ import { openStore } from '../store.js'
 import { setPragmas, sqliteEngine } from './sqlite-engine.js'
 import { guardFile } from './sqlite-file.js'
 import { type NodeDatabase, type SyncDatabase, sqliteHandle } from './sqlite-handle.js'
+import { sqliteHost } from './sqlite-host.js'
 import { openSqlite, SQLITE_PRAGMAS, type SqliteDriver } from './sqlite-open.js'
-import { sqliteQuirks } from './sqlite-quirks.js'
+import { KNOWN_VALUES, sqliteQuirks } from './sqlite-quirks.js'
 
 /** The source to open: a path, or a database that the host has open. */
 type SqliteSource =
@@ -21,11 +22,6 @@ type SqliteSource =
   | { readonly database: SyncDatabase | NodeDatabase | KyselyHandle }
 
 const report = (error: unknown): Error => unavailable('sqlite', sqliteQuirks.faultOf, error)
-
-const KNOWN_VALUES = CompiledQuery.raw(
-  'select cast(? as integer) as known_int, ? as known_text, ? as known_json, ? as known_empty, ? as known_null',
-  [KNOWN.int, KNOWN.text, KNOWN.json, KNOWN.empty, null],
-)
 
 /** Settings that a database must not have, and what is said of them. */
 const PRAGMAS = [
@@ -70,7 +66,7 @@ export const openSqliteStore = async (source: SqliteSource, names: Names, busyMs
   try {
     const engine =
       'path' in source ? await openPath(source.path, source.driver, names, busyMs) : await openGiven(source.database, names, busyMs)
-    return { store: openStore(engine, sqliteQuirks, names), unavailable: report }
+    return { store: openStore(engine, sqliteQuirks, names, sqliteHost), unavailable: report }
   } catch (error) {
     throw report(error)
   }

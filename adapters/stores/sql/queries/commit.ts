@@ -14,9 +14,10 @@ function* steps(sql: Sql, change: Change): Steps<CommitResult> {
   for (const id of [...inserts.map((token) => token.id), ...updates.map((update) => update.record.id), ...removals]) touched.add(id)
   for (const id of touched) lines.push(tokenLine(id))
   for (const owner of ownersChanged) lines.push(ownerLine(owner))
-  // First of all: its row lock makes the order of the feed the order of the commits.
-  if (events.length + lines.length > 0) yield* writeFeed(sql, events, lines)
+  // Before the lock of the feed: where a transaction of the host's has the same id, this change alone waits for it.
   for (const piece of chunks(inserts)) yield* ask(builder.insertInto('tokens').values(piece.map(tokenToRow)))
+  // First of all others: its row lock makes the order of the feed the order of the commits.
+  if (events.length + lines.length > 0) yield* writeFeed(sql, events, lines)
   for (const { expectedVersion, record } of updates) {
     const { id, ...columns } = tokenToRow(record)
     const result = yield* ask(builder.updateTable('tokens').set(columns).where('id', '=', id).where('version', '=', expectedVersion))
@@ -33,7 +34,8 @@ function* steps(sql: Sql, change: Change): Steps<CommitResult> {
   return { ok: true }
 }
 
-const firstTwice = (ids: readonly string[]): string | undefined => ids.find((id, at) => ids.indexOf(id) !== at)
+/** The first id that comes twice. */
+export const firstTwice = (ids: readonly string[]): string | undefined => ids.find((id, at) => ids.indexOf(id) !== at)
 
 /** Which of these ids is there already? Asked after the database said that one is, and rolled back. */
 const existing = async (sql: Sql, change: Change): Promise<string | undefined> => {

@@ -1,18 +1,48 @@
+import type { ExpressionBuilder } from 'kysely'
 import { ConflictError } from '../../../../src/errors.js'
 import type { StoredEvent } from '../../../../src/model/event.js'
 import { bulkEvents } from '../../../../src/store/bulk-events.js'
 import type { BulkResult, RevocationStamp, TokenFilter } from '../../../../src/store/port.js'
 import type { Sql } from '../context.js'
 import { affected, ask, type Steps } from '../engine.js'
+import type { Tables } from '../schema/schema.js'
 import { wide } from '../schema/wide.js'
 import { filterConditions } from './filter.js'
 import { bulkLine } from './lines.js'
+import { placeAll } from './place-events.js'
 import { writeFeed } from './write-feed.js'
+
+/** Tokens of one statement, where they are named by their ids. */
+const BATCH = 500
+
+function* revoke({ builder, quirks }: Sql, filter: TokenFilter, stamp: RevocationStamp): Steps<number> {
+  const matching = (eb: ExpressionBuilder<Tables, 'tokens'>) =>
+    eb.and([...filterConditions(eb, filter), eb('tokens.revoked_at', 'is', null)])
+  const update = builder.updateTable('tokens').set((eb) => ({
+    revoked_at: stamp.revokedAt,
+    revoked_by: stamp.revokedBy,
+    revoked_code: stamp.revokedCode,
+    revoked_reason: stamp.revokedReason ?? null,
+    bulk_id: stamp.bulkId,
+    updated_at: stamp.revokedAt,
+    version: eb('version', '+', 1),
+  }))
+  if (!quirks.waitsForInserts) return affected(yield* ask(update.where(matching)))
+  let count = 0
+  for (;;) {
+    const { rows } = yield* ask(builder.selectFrom('tokens').select('id').where(matching).limit(BATCH))
+    if (rows.length === 0) return count
+    const ids = rows.map(({ id }) => id)
+    count += affected(yield* ask(update.where('id', 'in', ids).where('revoked_at', 'is', null)))
+  }
+}
 
 function* steps(sql: Sql, filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): Steps<BulkResult> {
   const { builder, quirks } = sql
   // The lock that every change takes first: from here on nobody else changes a token, so that what is counted is what is revoked.
   yield* quirks.bump(builder, 0)
+  // Whatever it ends was created before it.
+  yield* placeAll(sql, filter.prefix)
   const taken = yield* ask(builder.selectFrom('events').select('id').where('id', '=', event.id))
   if (taken.rows.length > 0) throw exists(event)
   const { rows } = yield* ask(
@@ -24,23 +54,10 @@ function* steps(sql: Sql, filter: TokenFilter, stamp: RevocationStamp, event: St
   )
   const touched = new Map(rows.map(({ tenant_id, found }) => [tenant_id ?? undefined, wide(found)]))
   if (touched.size === 0) return { count: 0, events: [] }
-  const result = yield* ask(
-    builder
-      .updateTable('tokens')
-      .set((eb) => ({
-        revoked_at: stamp.revokedAt,
-        revoked_by: stamp.revokedBy,
-        revoked_code: stamp.revokedCode,
-        revoked_reason: stamp.revokedReason ?? null,
-        bulk_id: stamp.bulkId,
-        updated_at: stamp.revokedAt,
-        version: eb('version', '+', 1),
-      }))
-      .where((eb) => eb.and([...filterConditions(eb, filter), eb('tokens.revoked_at', 'is', null)])),
-  )
+  const count = yield* revoke(sql, filter, stamp)
   const events = bulkEvents(event, touched)
   yield* writeFeed(sql, events, [bulkLine(filter)])
-  return { count: affected(result), events }
+  return { count, events }
 }
 
 const exists = (event: StoredEvent): ConflictError =>

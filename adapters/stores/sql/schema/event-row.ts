@@ -7,9 +7,8 @@ type Mutable<T> = { -readonly [Key in keyof T]: T[Key] }
 
 const textOrNull = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value))
 
-/** The columns of an event. */
-export const eventToRow = (event: StoredEvent, seq: number): EventRow => ({
-  seq,
+/** The columns of an event that has no place yet. */
+export const eventToUnplacedRow = (event: StoredEvent): Omit<EventRow, 'seq'> => ({
   id: event.id,
   at: event.at,
   action: event.action,
@@ -31,13 +30,18 @@ export const eventToRow = (event: StoredEvent, seq: number): EventRow => ({
   erased: textOrNull(event.erased),
 })
 
+/** The columns of an event. */
+export const eventToRow = (event: StoredEvent, seq: number): EventRow => ({ seq, ...eventToUnplacedRow(event) })
+
 /** An event as the port answers it. */
-export const rowToEvent = (row: EventRow): ListedEvent => {
-  const event: Mutable<ListedEvent> = {
-    seq: wide(row.seq),
+export const rowToEvent = (row: EventRow): ListedEvent => ({ seq: wide(row.seq), ...unplacedRowToEvent(row) })
+
+/** The same without its place. */
+export const unplacedRowToEvent = (row: Omit<EventRow, 'seq'>): StoredEvent => {
+  const event: Mutable<StoredEvent> = {
     id: row.id,
     at: wide(row.at),
-    action: row.action as ListedEvent['action'],
+    action: row.action as StoredEvent['action'],
     prefix: row.prefix,
     actorId: row.actor_id,
   }

@@ -17,6 +17,8 @@ export const postgresMigrations = ({ schema, tablePrefix }: Names): readonly Mig
     partialIndexes: true,
     suffix: () => '',
     feedRow: (feed) => `insert into ${feed} (id, head, floor) values (1, 0, 0) on conflict (id) do nothing`,
+    identityRow: (identity) =>
+      `insert into ${identity} (id, value) values (1, md5(random()::text || clock_timestamp()::text || pg_backend_pid()::text)) on conflict (id) do nothing`,
     addColumns: (name, definitions) => ({
       statements: [`alter table ${name} ${definitions.map((definition) => `add column if not exists ${definition}`).join(', ')}`],
     }),

@@ -25,6 +25,8 @@ export type Rendering = {
   primaryKey?(table: Table): { readonly before: readonly string[]; readonly after: readonly string[] } | undefined
   /** Inserts the one row of the feed, and leaves one that is there. */
   feedRow(table: string): string
+  /** Inserts the one row of the identity, and leaves one that is there. */
+  identityRow(table: string): string
   /** Adds columns to a table, and leaves those that are there. */
   addColumns(table: string, definitions: readonly string[]): Statements
   /** The index over the pieces of names, where the server can have one. */
@@ -71,6 +73,7 @@ const versionOne = (tablePrefix: string, rendering: Rendering): Migration => {
     statements: [
       ...SCHEMA_V1.flatMap((table) => statementsOf(table, tablePrefix, rendering)),
       rendering.feedRow(rendering.table(`${tablePrefix}feed`)),
+      rendering.identityRow(rendering.table(`${tablePrefix}identity`)),
       ...statements,
     ],
     ...(optional !== undefined && { optional }),

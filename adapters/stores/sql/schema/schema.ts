@@ -51,6 +51,10 @@ export type Tables = {
   leases: { node_id: string; feed_cursor: string; expires_at: Wide }
   consumers: { prefix: string; name: string; version: Wide; position: Wide; holder: string | null }
   seals: { prefix: string; number: Wide; body: string }
+  /** Events of transactions of the host's that have no place yet. */
+  outbox: Omit<EventRow, 'seq'>
+  /** One row: text that no other database has. */
+  identity: { id: number; value: string }
 }
 
 /** The names of the tables, without their prefix. */
@@ -66,4 +70,6 @@ export const TABLES: readonly (keyof Tables)[] = [
   'leases',
   'consumers',
   'seals',
+  'outbox',
+  'identity',
 ]

@@ -32,6 +32,28 @@ export const STATE_EXPRESSION =
 
 const fieldsOfV1: readonly Column[] = FIELD_COLUMNS.filter(({ since }) => since === 1).map(columnOf)
 
+const eventColumns: readonly Column[] = [
+  ['id', 'id'],
+  ['at', 'int'],
+  ['action', 'word'],
+  ['prefix', 'word'],
+  ['actor_id', 'text'],
+  ['token_id', 'id?'],
+  ['tenant_id', 'key?'],
+  ['owner_id', 'key?'],
+  ['created_by', 'key?'],
+  ['ip', 'text?'],
+  ['reason', 'text?'],
+  ['code', 'word?'],
+  ['event_count', 'int?'],
+  ['before_fields', 'text?'],
+  ['after_fields', 'text?'],
+  ['details', 'text?'],
+  ['bulk_id', 'id?'],
+  ['salt', 'word?'],
+  ['erased', 'text?'],
+]
+
 /** The tables of version 1: a later version adds to them in a migration of its own. */
 export const SCHEMA_V1: readonly Table[] = [
   {
@@ -67,28 +89,7 @@ export const SCHEMA_V1: readonly Table[] = [
   },
   {
     name: 'events',
-    columns: [
-      ['seq', 'int'],
-      ['id', 'id'],
-      ['at', 'int'],
-      ['action', 'word'],
-      ['prefix', 'word'],
-      ['actor_id', 'text'],
-      ['token_id', 'id?'],
-      ['tenant_id', 'key?'],
-      ['owner_id', 'key?'],
-      ['created_by', 'key?'],
-      ['ip', 'text?'],
-      ['reason', 'text?'],
-      ['code', 'word?'],
-      ['event_count', 'int?'],
-      ['before_fields', 'text?'],
-      ['after_fields', 'text?'],
-      ['details', 'text?'],
-      ['bulk_id', 'id?'],
-      ['salt', 'word?'],
-      ['erased', 'text?'],
-    ],
+    columns: [['seq', 'int'], ...eventColumns],
     key: ['seq'],
     unique: ['id'],
     indexes: [
@@ -196,6 +197,22 @@ export const SCHEMA_V1: readonly Table[] = [
       ['body', 'text'],
     ],
     key: ['prefix', 'number'],
+    indexes: [],
+  },
+  {
+    // Events of transactions of the host's, which get their place in the order once those are committed.
+    name: 'outbox',
+    columns: eventColumns,
+    key: ['id'],
+    indexes: [],
+  },
+  {
+    name: 'identity',
+    columns: [
+      ['id', 'int'],
+      ['value', 'word'],
+    ],
+    key: ['id'],
     indexes: [],
   },
 ]

@@ -1,0 +1,54 @@
+import { CompiledQuery, type QueryResult } from 'kysely'
+import { askRaw, type Steps } from '../engine.js'
+import { type HostAccess, hasMethods, kyselyTransaction, laterTransaction, NotOpen, SAVEPOINT } from '../host-transaction.js'
+import { differencesOf, refuseDifferences } from '../known-values.js'
+import { KNOWN_VALUES, type MysqlConnection, queryOn } from './mysql-connection.js'
+import { checkSession, SESSION_VARIABLES } from './mysql-session.js'
+
+/** A connection has these; a pool, each of whose statements may go to another connection, begins no transaction. */
+const isConnection = (given: object): given is MysqlConnection =>
+  hasMethods(given, ['query', 'execute', 'beginTransaction', 'escapeId']) &&
+  !hasMethods(given, ['getConnection']) &&
+  typeof Reflect.get(given, 'config') === 'object'
+
+/** A connection of `mysql2/promise` has the other kind inside. */
+const connectionOf = (given: object): MysqlConnection | undefined => {
+  const inner: unknown = Reflect.get(given, 'connection')
+  if (typeof inner === 'object' && inner !== null && isConnection(inner)) return inner
+  return isConnection(given) ? given : undefined
+}
+
+/** https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html#error_er_sp_does_not_exist */
+const NO_SAVEPOINT = 1305
+
+/** A transaction may be one that began by itself because autocommit is off; how it ends is the host's affair. */
+const OF_THE_HOST: readonly unknown[] = ['autocommit', 'completion_type']
+
+/** A transaction of Kysely, or a connection of `mysql2` on which one was begun. */
+export const mysqlHost: HostAccess = {
+  read(given) {
+    const kysely = kyselyTransaction(given)
+    if (kysely !== undefined) return kysely
+    const connection = connectionOf(given)
+    if (connection === undefined) return undefined
+    return laterTransaction(connection, async ({ sql, parameters }): Promise<QueryResult<unknown>> => {
+      const answer = await queryOn(connection, sql, parameters)
+      return { rows: Array.isArray(answer) ? answer : [] }
+    })
+  },
+  *enter() {
+    yield CompiledQuery.raw(`savepoint ${SAVEPOINT}`)
+    try {
+      // Where no transaction is open, a savepoint is gone with the statement that makes it.
+      yield CompiledQuery.raw(`rollback to savepoint ${SAVEPOINT}`)
+    } catch (error) {
+      throw Reflect.get(Object(error), 'errno') === NO_SAVEPOINT ? new NotOpen() : error
+    }
+  },
+  *check(): Steps<void> {
+    const settings = yield* askRaw(CompiledQuery.raw(SESSION_VARIABLES))
+    checkSession(settings.rows.filter((row) => !OF_THE_HOST.includes(Reflect.get(Object(row), 'Variable_name'))))
+    const { rows } = yield* askRaw(CompiledQuery.raw(KNOWN_VALUES.sql, [...KNOWN_VALUES.values]))
+    refuseDifferences('mysql', differencesOf(rows))
+  },
+}

@@ -1,0 +1,37 @@
+import { CompiledQuery, type QueryResult } from 'kysely'
+import { askRaw, type Steps } from '../engine.js'
+import { type HostAccess, hasMethods, kyselyTransaction, laterTransaction, NotOpen, SAVEPOINT } from '../host-transaction.js'
+import { differencesOf, refuseDifferences } from '../known-values.js'
+import { asSentTypes, KNOWN_VALUES, type PostgresResult } from './postgres-connection.js'
+
+type Client = { query(config: object): Promise<PostgresResult> }
+
+/** A client has these; a pool, each of whose statements may go to another connection, has none of them. */
+const isClient = (given: object): given is Client => hasMethods(given, ['query', 'escapeLiteral', 'escapeIdentifier'])
+
+/** no_active_sql_transaction, in_failed_sql_transaction */
+const NOT_OPEN: readonly unknown[] = ['25P01', '25P02']
+
+/** A transaction of Kysely, or a client of `pg` on which one was begun. */
+export const postgresHost: HostAccess = {
+  read(given) {
+    const kysely = kyselyTransaction(given)
+    if (kysely !== undefined) return kysely
+    if (!isClient(given)) return undefined
+    return laterTransaction(given, async ({ sql, parameters }): Promise<QueryResult<unknown>> => {
+      const { rows } = await given.query({ text: sql, values: parameters, types: asSentTypes })
+      return { rows }
+    })
+  },
+  *enter() {
+    try {
+      yield CompiledQuery.raw(`savepoint ${SAVEPOINT}`)
+    } catch (error) {
+      throw NOT_OPEN.includes(Reflect.get(Object(error), 'code')) ? new NotOpen() : error
+    }
+  },
+  *check(): Steps<void> {
+    const { rows } = yield* askRaw(CompiledQuery.raw(KNOWN_VALUES.text, [...KNOWN_VALUES.values]))
+    refuseDifferences('postgres', differencesOf(rows))
+  },
+}

@@ -1,0 +1,45 @@
+import { CompiledQuery } from 'kysely'
+import { isErrorLike } from '../../../../src/errors.js'
+import { askRaw, driveSync, type Steps } from '../engine.js'
+import { type HostAccess, type HostTransaction, hasMethods, kyselyTransaction, NotOpen, SAVEPOINT } from '../host-transaction.js'
+import { differencesOf, refuseDifferences } from '../known-values.js'
+import { type NodeDatabase, type SyncDatabase, sqliteHandle } from './sqlite-handle.js'
+import { KNOWN_VALUES } from './sqlite-quirks.js'
+
+const isDatabase = (given: object): given is SyncDatabase | NodeDatabase => hasMethods(given, ['prepare', 'exec', 'close'])
+
+const handles: WeakMap<object, HostTransaction> = new WeakMap()
+
+const transactionOn = (database: SyncDatabase | NodeDatabase): HostTransaction => {
+  const known = handles.get(database)
+  if (known !== undefined) return known
+  const handle = sqliteHandle(database)
+  // All steps in one turn of the event loop: nothing else of this process comes between them.
+  const made: HostTransaction = { connection: database, drive: (steps) => driveSync(steps, (query) => handle.run(query)) }
+  handles.set(database, made)
+  return made
+}
+
+/** A transaction of Kysely, or a database of any of the drivers on which one was begun. */
+export const sqliteHost: HostAccess = {
+  read: (given) => kyselyTransaction(given) ?? (isDatabase(given) ? transactionOn(given) : undefined),
+  *enter() {
+    // A savepoint begins a transaction where there is none: https://www.sqlite.org/lang_savepoint.html
+    let began = true
+    try {
+      yield CompiledQuery.raw('begin')
+    } catch (error) {
+      if (!isErrorLike(error) || !error.message.includes('within a transaction')) throw error
+      began = false
+    }
+    if (began) {
+      yield CompiledQuery.raw('rollback')
+      throw new NotOpen()
+    }
+    yield CompiledQuery.raw(`savepoint ${SAVEPOINT}`)
+  },
+  *check(): Steps<void> {
+    const { rows } = yield* askRaw(KNOWN_VALUES)
+    refuseDifferences('sqlite', differencesOf(rows))
+  },
+}

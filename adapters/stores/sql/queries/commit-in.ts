@@ -1,0 +1,110 @@
+import { CompiledQuery } from 'kysely'
+import type { StoredToken } from '../../../../src/model/record.js'
+import type { Addition, AdditionResult } from '../../../../src/store/port.js'
+import { chunks, type Sql } from '../context.js'
+import { ask, askRaw, ConflictSignal, type Steps } from '../engine.js'
+import { type HostAccess, type HostTransaction, NotOpen, SAVEPOINT } from '../host-transaction.js'
+import { eventToUnplacedRow } from '../schema/event-row.js'
+import { rowToToken, tokenToRow } from '../schema/token-row.js'
+import { isExceeded } from './caps.js'
+import { firstTwice } from './commit.js'
+import { identityOf, isDatabase } from './identity.js'
+
+const refused = (why: string): AdditionResult => ({ ok: false, refused: why })
+
+/** The parts, in the order in which they are in each other's way: an id that exists is a conflict before it exceeds a cap. */
+function* write(sql: Sql, { inserts = [], events, caps = [] }: Addition): Steps<AdditionResult> {
+  const { builder } = sql
+  for (const piece of chunks(events)) {
+    const ids = piece.map(({ id }) => id)
+    const { rows } = yield* ask(builder.selectFrom('events').select('id').where('id', 'in', ids).limit(1))
+    if (rows[0] !== undefined) throw new ConflictSignal(rows[0].id)
+    yield* ask(builder.insertInto('outbox').values(piece.map(eventToUnplacedRow)))
+  }
+  for (const piece of chunks(inserts)) yield* ask(builder.insertInto('tokens').values(piece.map(tokenToRow)))
+  for (const [at, cap] of caps.entries()) if (yield* isExceeded(sql, cap)) return { ok: false, exceeded: at }
+  return { ok: true }
+}
+
+/** The conflict that a duplicate key is, as far as the transaction sees what it is in conflict with. */
+function* conflictOf(find: (ids: readonly string[]) => CompiledQuery, { inserts = [], events }: Addition): Steps<AdditionResult> {
+  const stored: StoredToken[] = []
+  for (const piece of chunks(inserts.map(({ id }) => id))) {
+    const { rows } = yield* askRaw(find(piece))
+    stored.push(...(rows as Parameters<typeof rowToToken>[0][]).map(rowToToken))
+  }
+  const [first] = stored
+  const conflict = first?.id ?? inserts[0]?.id ?? events[0]?.id ?? ''
+  return { ok: false, conflict, ...(first !== undefined && { stored: first }) }
+}
+
+function* undo(): Steps<void> {
+  yield CompiledQuery.raw(`rollback to savepoint ${SAVEPOINT}`)
+  yield CompiledQuery.raw(`release savepoint ${SAVEPOINT}`)
+}
+
+function* steps(sql: Sql, host: HostAccess, identity: string | undefined, addition: Addition): Steps<AdditionResult> {
+  try {
+    yield* host.enter()
+  } catch (error) {
+    // A transaction of Kysely that has ended says so in words of its own.
+    if (error instanceof NotOpen || sql.quirks.faultOf(error) === 'unknown')
+      return refused('must be an open transaction: begin it before create(), and end it after')
+    throw error
+  }
+  let result: AdditionResult
+  try {
+    result = (yield* isDatabase(sql, identity))
+      ? yield* checked(sql, host, addition)
+      : refused('must be a transaction in the database of the store')
+  } catch (error) {
+    const clash = error instanceof ConflictSignal || sql.quirks.faultOf(error) === 'duplicate'
+    try {
+      yield* undo()
+    } catch {
+      // The connection is gone, or the server has rolled the whole transaction back: the first error says more.
+      throw error
+    }
+    if (!clash) throw error
+    return yield* conflictOf(sql.quirks.finder(sql.builder), addition)
+  }
+  if (result.ok) yield CompiledQuery.raw(`release savepoint ${SAVEPOINT}`)
+  else yield* undo()
+  return result
+}
+
+function* checked(sql: Sql, host: HostAccess, addition: Addition): Steps<AdditionResult> {
+  yield* host.check()
+  return yield* write(sql, addition)
+}
+
+/** The last piece of work on each connection: savepoints of two at once would undo each other. */
+const turns: WeakMap<object, Promise<unknown>> = new WeakMap()
+
+const inTurn = async <T>(connection: object, work: () => T | Promise<T>): Promise<T> => {
+  const mine = (turns.get(connection) ?? Promise.resolve()).then(work)
+  turns.set(
+    connection,
+    mine.catch(() => undefined),
+  )
+  return await mine
+}
+
+const read = (host: HostAccess, given: object): HostTransaction | undefined => {
+  try {
+    return host.read(given)
+  } catch {
+    // A proxy, or something else that does not want to be looked at.
+    return undefined
+  }
+}
+
+/** Makes an addition inside a transaction of the host's, within a savepoint. */
+export const commitIn = async (sql: Sql, host: HostAccess, given: object, addition: Addition): Promise<AdditionResult> => {
+  const transaction = read(host, given)
+  if (transaction === undefined) return refused(`must be a transaction of the driver that the ${sql.quirks.dialect} store works with`)
+  const twice = firstTwice((addition.inserts ?? []).map(({ id }) => id)) ?? firstTwice(addition.events.map(({ id }) => id))
+  if (twice !== undefined) return { ok: false, conflict: twice }
+  const identity = await identityOf(sql)
+  return await inTurn(transaction.connection, () => transaction.drive(steps(sql, host, identity, addition)))
+}

@@ -1,0 +1,42 @@
+import type { StoredEvent } from '../../../../src/model/event.js'
+import type { Sql } from '../context.js'
+import { ask, type Steps } from '../engine.js'
+import { unplacedRowToEvent } from '../schema/event-row.js'
+import { tokenLine } from './lines.js'
+import { writeFeed } from './write-feed.js'
+
+/** Events that are placed in one transaction. */
+const BATCH = 100
+
+const waiting = ({ builder }: Sql, prefix: string) => builder.selectFrom('outbox').where('prefix', '=', prefix)
+
+/** Gives a batch of events their place. The lock of the feed is held already, so that nobody else places the same ones. */
+function* placeBatch(sql: Sql, prefix: string): Steps<readonly StoredEvent[]> {
+  const { builder } = sql
+  const { rows } = yield* ask(waiting(sql, prefix).selectAll().orderBy('at').orderBy('id').limit(BATCH))
+  if (rows.length === 0) return []
+  const ids = rows.map(({ id }) => id)
+  yield* ask(builder.deleteFrom('outbox').where('id', 'in', ids))
+  const { rows: placed } = yield* ask(builder.selectFrom('events').select('id').where('id', 'in', ids))
+  const known = new Set(placed.map(({ id }) => id))
+  const events = rows.filter(({ id }) => !known.has(id)).map(unplacedRowToEvent)
+  const tokens = events.flatMap(({ tokenId }) => (tokenId === undefined ? [] : [tokenLine(tokenId)]))
+  if (events.length > 0) yield* writeFeed(sql, events, tokens)
+  return events
+}
+
+/** The same for all of them, before a change that they must come before. */
+export function* placeAll(sql: Sql, prefix: string): Steps<void> {
+  while ((yield* placeBatch(sql, prefix)).length > 0);
+}
+
+function* steps(sql: Sql, prefix: string): Steps<readonly StoredEvent[]> {
+  yield* sql.quirks.bump(sql.builder, 0)
+  return yield* placeBatch(sql, prefix)
+}
+
+/** Gives events of committed transactions of the host's their place in the order. Asks without a lock first: mostly there is nothing to do. */
+export const placeEvents = async (sql: Sql, prefix: string): Promise<readonly StoredEvent[]> => {
+  const { rows } = await sql.engine.run(waiting(sql, prefix).select('id').limit(1).compile())
+  return rows.length === 0 ? [] : await sql.engine.transaction(() => steps(sql, prefix))
+}

@@ -1,0 +1,51 @@
+import type { StoredEvent } from '../model/event.js'
+import type { GuardedStore } from '../store/guarded-store.js'
+
+/** How long the end of a transaction of the host's is looked for often. One that takes longer is found by the sweep of whichever node comes first. */
+const EXPECT_MS = 60_000
+
+/**
+ * Events that were written in transactions of the host's.
+ *
+ * Nobody tells when such a transaction is committed. So their events are looked for: soon after one was written here, with each sweep of every node,
+ * and before the audit is read or goes on from what such a transaction left.
+ */
+export class Outbox {
+  readonly #store: GuardedStore
+  readonly #prefix: string
+  readonly #monotonic: () => number
+  readonly #announce: (events: readonly StoredEvent[]) => void
+  #expectedUntil = Number.NEGATIVE_INFINITY
+
+  constructor(
+    store: GuardedStore,
+    options: {
+      readonly prefix: string
+      readonly monotonic: () => number
+      readonly announce: (events: readonly StoredEvent[]) => void
+    },
+  ) {
+    this.#store = store
+    this.#prefix = options.prefix
+    this.#monotonic = options.monotonic
+    this.#announce = options.announce
+  }
+
+  /** Something was written in a transaction that will end soon. */
+  expect(): void {
+    this.#expectedUntil = this.#monotonic() + EXPECT_MS
+  }
+
+  get pending(): boolean {
+    return this.#monotonic() < this.#expectedUntil
+  }
+
+  /** Gives every event of a committed transaction its place in the order, and tells the host of it. */
+  async place(): Promise<void> {
+    let placed: readonly StoredEvent[]
+    do {
+      placed = await this.#store.placeEvents(this.#prefix)
+      this.#announce(placed)
+    } while (placed.length > 0)
+  }
+}

@@ -1,0 +1,274 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type AuditEvent, type Latchkey, latchkey } from 'latchkey'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import type { TokenStore } from '../../../src/store/port.js'
+
+/** A transaction of a host's, as it holds it. */
+export type Begun = { readonly transaction: object; commit(): Promise<unknown>; rollback(): Promise<unknown> }
+
+/** What the cases about transactions of a host's need. */
+export type TransactionSubject = {
+  /** A store on the same data, as another node has it. */
+  open(): TokenStore
+  /** Begins a transaction on a connection of the host's own. */
+  begin(): Promise<Begun>
+  /** The same connection without a transaction. */
+  idle(): Promise<Begun>
+  /** May others write while it is open? */
+  readonly others: boolean
+}
+
+const SCOPES = { 'inventory:read': 'See stock' } as const
+const INPUT = { name: 'ERP', scopes: ['inventory:read'] } as const
+
+/** So that no two cases of a process share a prefix. */
+let made = 0
+
+/** Waits until something holds. */
+const until = async (holds: () => boolean | Promise<boolean>): Promise<void> => {
+  while (!(await holds())) await sleep(10)
+}
+
+/** Declares what `create` promises inside a transaction of the host's. */
+export const transactionCases = (subject: TransactionSubject): void => {
+  const opened: Latchkey[] = []
+  const begun: Begun[] = []
+  let prefix = ''
+
+  /** Another node, which has used its store before. */
+  const node = async (options: Partial<Parameters<typeof latchkey>[0]> = {}): Promise<Latchkey> => {
+    const tokens = latchkey({ prefix, store: subject.open(), scopes: SCOPES, usage: { flushEvery: 0.01 }, logger: false, ...options })
+    opened.push(tokens)
+    await tokens.system.list()
+    return tokens
+  }
+  /** Begins a transaction that ends with its case at the latest. */
+  const begin = async (): Promise<Begun> => {
+    const { transaction, commit, rollback } = await subject.begin()
+    let open = true
+    const ending = (end: () => Promise<unknown>) => async (): Promise<void> => {
+      if (open) await end()
+      open = false
+    }
+    const opened = { transaction, commit: ending(commit), rollback: ending(rollback) }
+    begun.push(opened)
+    return opened
+  }
+  const within = async (work: (transaction: object) => Promise<unknown>, end: 'commit' | 'rollback'): Promise<void> => {
+    const opened = await begin()
+    await work(opened.transaction)
+    await opened[end]()
+  }
+  /** Every event of the audit, as somebody sees it who follows it. */
+  const followed = async (tokens: Latchkey): Promise<readonly AuditEvent[]> => {
+    const events: AuditEvent[] = []
+    let after: string | undefined
+    for (;;) {
+      const page = await tokens.system.events({ order: 'oldest', limit: 3, after })
+      events.push(...page.items)
+      if (page.items.length === 0) return events
+      after = page.nextCursor
+    }
+  }
+
+  beforeEach(() => {
+    made += 1
+    prefix = `tx${made}_${String.fromCharCode(97 + (process.pid % 26))}`
+  })
+  afterEach(async () => {
+    for (const each of begun.splice(0)) await each.rollback()
+    await Promise.all(opened.splice(0).map((tokens) => tokens.close()))
+  })
+
+  it('a token of a committed transaction works at once on every node, and its event is in the audit', { timeout: 20_000 }, async () => {
+    const [one, two] = [await node(), await node()]
+    let token = ''
+    let id = ''
+    await within(async (transaction) => {
+      const minted = await one.system.create(INPUT, { transaction })
+      token = minted.token
+      id = minted.record.id
+    }, 'commit')
+    expect(await one.verify(token)).toMatchObject({ ok: true })
+    expect(await two.verify(token)).toMatchObject({ ok: true })
+    for (const tokens of [two, one]) {
+      const { items } = await tokens.system.events()
+      expect(items.map(({ action, tokenId }) => [action, tokenId])).toEqual([['token.created', id]])
+    }
+    expect(await followed(two)).toHaveLength(1)
+  })
+
+  it('a rolled back transaction leaves no token and no event', { timeout: 20_000 }, async () => {
+    const tokens = await node()
+    await tokens.system.list()
+    let token = ''
+    await within(async (transaction) => {
+      token = (await tokens.system.create(INPUT, { transaction })).token
+    }, 'rollback')
+    expect(await tokens.verify(token)).toMatchObject({ ok: false, code: 'token_unknown' })
+    await tokens.flush()
+    expect((await tokens.system.events()).items).toEqual([])
+    expect((await tokens.system.list()).items).toEqual([])
+  })
+
+  it('a token that was asked about before its commit is known right after it, and not kept after a rollback', {
+    timeout: 20_000,
+  }, async () => {
+    const tokens = await node()
+    for (const end of ['commit', 'rollback'] as const) {
+      let token = ''
+      await within(async (transaction) => {
+        token = (await tokens.system.create(INPUT, { transaction })).token
+        await tokens.verify(token)
+        await tokens.verify(token)
+      }, end)
+      // On a file that was locked, the driver libsql may read what was there before for some milliseconds more.
+      if (!subject.others) await until(async () => (await tokens.verify(token)).ok === (end === 'commit'))
+      expect((await tokens.verify(token)).ok).toBe(end === 'commit')
+      expect((await tokens.verify(token)).ok).toBe(end === 'commit')
+    }
+  })
+
+  it('a duplicate does not abort the transaction: the first record comes again, from within and from before', {
+    timeout: 20_000,
+  }, async () => {
+    const tokens = await node()
+    const before = await tokens.system.create({ ...INPUT, idempotencyKey: 'before' })
+    let first: unknown
+    await within(async (transaction) => {
+      const again = await tokens.system.create({ ...INPUT, idempotencyKey: 'before' }, { transaction })
+      expect(again).toMatchObject({ replayed: true, record: { id: before.record.id } })
+      first = (await tokens.system.create({ ...INPUT, idempotencyKey: 'within' }, { transaction })).record.id
+      const twice = await tokens.system.create({ ...INPUT, idempotencyKey: 'within' }, { transaction })
+      expect(twice).toMatchObject({ replayed: true, record: { id: first } })
+      await expect(tokens.system.create({ ...INPUT, name: 'Other', idempotencyKey: 'within' }, { transaction })).rejects.toMatchObject({
+        code: 'idempotency_key_reused',
+      })
+      await tokens.system.create(INPUT, { transaction })
+    }, 'commit')
+    expect((await tokens.system.list()).items).toHaveLength(3)
+    expect((await followed(tokens)).filter(({ action }) => action === 'token.created')).toHaveLength(3)
+  })
+
+  it('creations at the same time on one transaction do not undo each other', { timeout: 20_000 }, async () => {
+    const tokens = await node({ maxTokens: { perOwner: 2 } })
+    await within(async (transaction) => {
+      const input = { ...INPUT, ownerId: 'ann' }
+      const results = await Promise.allSettled(
+        [0, 1, 2, 3, 4].map((turn) => tokens.system.create(turn < 4 ? input : INPUT, { transaction })),
+      )
+      expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'rejected', 'fulfilled'])
+      expect(results[2]).toMatchObject({ reason: { code: 'token_limit_reached', field: 'ownerId' } })
+    }, 'commit')
+    expect((await tokens.system.list()).items).toHaveLength(3)
+    expect((await followed(tokens)).filter(({ action }) => action === 'token.created')).toHaveLength(3)
+  })
+
+  it('a change that comes first after the commit stands behind the creation in the audit', { timeout: 20_000 }, async () => {
+    const [one, two] = [await node(), await node({ usage: false })]
+    const ids: string[] = []
+    await within(async (transaction) => {
+      for (let turn = 0; turn < 2; turn += 1) ids.push((await one.system.create({ ...INPUT, tenantId: 't' }, { transaction })).record.id)
+    }, 'commit')
+    await two.system.revoke(ids[0] ?? '')
+    await two.system.revokeAll({ tenantId: 't' })
+    expect((await followed(two)).map(({ action }) => action)).toEqual(['token.created', 'token.created', 'token.revoked', 'tokens.revoked'])
+  })
+
+  it('the events of a transaction are placed once, by whichever of many nodes, and told there', { timeout: 20_000 }, async () => {
+    const told: string[] = []
+    const nodes = await Promise.all(Array.from({ length: 4 }, () => node({ onEvent: ({ id }) => told.push(id) })))
+    await within(async (transaction) => {
+      for (let turn = 0; turn < 120; turn += 1) await nodes[turn % 4]?.system.create(INPUT, { transaction })
+      expect(told).toEqual([])
+    }, 'commit')
+    await Promise.all(nodes.flatMap((tokens) => [tokens.flush(), tokens.system.events(), tokens.flush()]))
+    const events = await followed(nodes[0] as Latchkey)
+    expect(events).toHaveLength(120)
+    expect(new Set(events.map(({ id }) => id)).size).toBe(120)
+    await until(() => told.length >= 120)
+    expect(told.toSorted()).toEqual(events.map(({ id }) => id).toSorted())
+  })
+
+  it('what a node left that died after the commit is placed by a consumer of another', { timeout: 20_000 }, async () => {
+    const died = await node({ usage: false })
+    const alive = await node()
+    await within(async (transaction) => {
+      await died.system.create(INPUT, { transaction })
+    }, 'commit')
+    const given: string[] = []
+    const siem = alive.system.consume('siem', ({ action }) => given.push(action))
+    await until(() => given.length > 0)
+    await siem.stop()
+    expect(given).toEqual(['token.created'])
+  })
+
+  it('only an open transaction of this database is taken; anything else is refused by name', { timeout: 20_000 }, async () => {
+    const tokens = await node()
+    const forged = {
+      query: async () => ({ rows: [] }),
+      execute: async () => [[]],
+      beginTransaction() {},
+      escapeId() {},
+      escapeLiteral() {},
+      escapeIdentifier() {},
+    }
+    const locked = new Proxy({}, { get: () => { throw new Error('no') } }) // biome-ignore format: one line
+    for (const transaction of [{}, [], () => {}, forged, locked, { isTransaction: true }, Promise.resolve({})]) {
+      await expect(tokens.system.create(INPUT, { transaction })).rejects.toMatchObject({ code: 'invalid_input', field: 'transaction' })
+    }
+    for (const options of [{ transaction: undefined }, { transaction: null }, { transaction: 'begin' }]) {
+      await expect(tokens.system.create(INPUT, options as never)).rejects.toMatchObject({ code: 'invalid_input', field: 'transaction' })
+    }
+    await expect(tokens.system.create(INPUT, { trx: {} } as never)).rejects.toMatchObject({ code: 'invalid_input', field: 'trx' })
+    const idle = await subject.idle()
+    try {
+      const error = tokens.system.create(INPUT, { transaction: idle.transaction })
+      await expect(error).rejects.toMatchObject({ code: 'invalid_input', field: 'transaction', message: expect.stringMatching(/open/) })
+    } finally {
+      await idle.rollback()
+    }
+    expect((await tokens.system.list()).items).toEqual([])
+    await tokens.flush()
+    expect((await tokens.system.events()).items).toEqual([])
+  })
+
+  if (!subject.others) return
+
+  it('a transaction that stays open holds up no other change, and whoever follows gets everything once, in order', {
+    timeout: 20_000,
+  }, async () => {
+    const [one, two] = [await node(), await node()]
+    const given: string[] = []
+    const siem = two.system.consume('siem', ({ id }) => given.push(id))
+    const late = await begin()
+    const { record } = await one.system.create({ ...INPUT, tenantId: 't' }, { transaction: late.transaction })
+    for (let turn = 0; turn < 10; turn += 1) {
+      const other = await two.system.create({ ...INPUT, tenantId: 't' })
+      if (turn % 2 === 0) await two.system.update(other.record.id, { name: 'Renamed' })
+      else await one.system.revoke(other.record.id)
+    }
+    expect(await two.system.revokeAll({ tenantId: 't' })).toEqual({ count: 5 })
+    const before = await followed(two)
+    expect(before).toHaveLength(21)
+    await late.commit()
+    await until(() => given.length >= 22)
+    await siem.stop()
+    const after = await followed(one)
+    expect(after.slice(0, 21)).toEqual(before)
+    expect(after[21]).toMatchObject({ action: 'token.created', tokenId: record.id })
+    expect(given).toEqual(after.map(({ id }) => id))
+    expect((await one.system.get(record.id))?.status).toBe('active')
+  })
+
+  it('a retry under the key of an open transaction holds up itself alone', { timeout: 20_000 }, async () => {
+    const [one, two] = [await node({ deadline: '20s' }), await node()]
+    const late = await begin()
+    const first = await one.system.create({ ...INPUT, idempotencyKey: 'k' }, { transaction: late.transaction })
+    const retry = one.system.create({ ...INPUT, idempotencyKey: 'k' })
+    await sleep(100)
+    await two.system.create(INPUT)
+    await late.commit()
+    expect(await retry).toMatchObject({ replayed: true, record: { id: first.record.id } })
+  })
+}

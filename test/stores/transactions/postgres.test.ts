@@ -1,0 +1,70 @@
+import { CamelCasePlugin, Kysely, PostgresDialect } from 'kysely'
+import { postgresStore } from 'latchkey/stores/postgres'
+import { Client, Pool } from 'pg'
+import { afterAll, beforeAll, describe } from 'vitest'
+import { service } from '../../support/services.js'
+import { type OwnPlace, ownSchema } from '../sql/databases.js'
+import { type Begun, transactionCases } from './cases.js'
+
+const postgres = await service('postgres')
+const url = postgres.url ?? ''
+
+describe.skipIf(postgres.skip)(`transactions of a host in postgres ${postgres.skip ?? ''}`, () => {
+  let place: OwnPlace
+  beforeAll(async () => {
+    place = await ownSchema(url)
+  })
+  afterAll(() => place?.remove())
+  const open = () => postgresStore({ url, schema: place.schema })
+
+  const client = async (begin: string | undefined): Promise<Begun> => {
+    const connection = new Client({ connectionString: url })
+    await connection.connect()
+    if (begin !== undefined) await connection.query(begin)
+    const end = (how: string) => async () => {
+      await connection.query(how)
+      await connection.end()
+    }
+    return { transaction: connection, commit: end('commit'), rollback: end('rollback') }
+  }
+  describe.each(['begin', 'begin isolation level repeatable read', 'begin isolation level serializable'])('a client of pg: %s', (begin) => {
+    transactionCases({ open, begin: () => client(begin), idle: () => client(undefined), others: true })
+  })
+
+  describe('a client of a pool that is the store itself', () => {
+    const pools: Pool[] = []
+    afterAll(() => Promise.all(pools.map((pool) => pool.end())))
+    const pooled = async (begin: string | undefined): Promise<Begun> => {
+      const pool = new Pool({ connectionString: url, max: 1 })
+      pools.push(pool)
+      const connection = await pool.connect()
+      if (begin !== undefined) await connection.query(begin)
+      const end = (how: string) => async () => {
+        await connection.query(how)
+        connection.release()
+      }
+      return { transaction: connection, commit: end('commit'), rollback: end('rollback') }
+    }
+    transactionCases({ open, begin: () => pooled('begin'), idle: () => pooled(undefined), others: true })
+  })
+
+  describe('Kysely with plugins', () => {
+    let kysely: Kysely<Record<string, never>>
+    beforeAll(() => {
+      kysely = new Kysely({ dialect: new PostgresDialect({ pool: new Pool({ connectionString: url }) }), plugins: [new CamelCasePlugin()] })
+    })
+    afterAll(() => kysely.destroy())
+    transactionCases({
+      open,
+      begin: async () => {
+        const transaction = await kysely.startTransaction().execute()
+        return { transaction, commit: () => transaction.commit().execute(), rollback: () => transaction.rollback().execute() }
+      },
+      idle: async () => {
+        const transaction = await kysely.transaction().execute(async (ended) => ended)
+        return { transaction, commit: async () => {}, rollback: async () => {} }
+      },
+      others: true,
+    })
+  })
+})

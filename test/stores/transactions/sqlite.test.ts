@@ -1,0 +1,83 @@
+import { Kysely, SqliteDialect } from 'kysely'
+import { sqliteStore } from 'latchkey/stores/sqlite'
+import { afterAll, afterEach, beforeEach, describe } from 'vitest'
+import { findDriver, type SqliteDriver } from '../../../adapters/stores/sql/dialects/sqlite-open.js'
+import { ownFolder } from '../sql/databases.js'
+import { type Begun, transactionCases } from './cases.js'
+
+const folder = await ownFolder()
+afterAll(() => folder.remove())
+let files = 0
+
+const isThere = async (driver: SqliteDriver): Promise<boolean> =>
+  findDriver(driver).then(
+    () => true,
+    () => false,
+  )
+
+const drivers: SqliteDriver[] = []
+for (const driver of ['better-sqlite3', 'libsql', 'node:sqlite'] as const) if (await isThere(driver)) drivers.push(driver)
+
+describe.each(drivers)('a transaction of %s', async (driver) => {
+  const Database = await findDriver(driver)
+  const handles: { close(): unknown }[] = []
+  let path = ''
+
+  beforeEach(() => {
+    files += 1
+    path = folder.path(`${files}.db`)
+  })
+  afterEach(() => {
+    for (const handle of handles.splice(0)) handle.close()
+  })
+
+  const handle = () => {
+    const database = new Database(path)
+    handles.push(database)
+    return database
+  }
+  const begin = (statement: string, database = handle()): Begun => {
+    database.exec(statement)
+    return { transaction: database, commit: async () => database.exec('commit'), rollback: async () => database.exec('rollback') }
+  }
+  const idle = async (): Promise<Begun> => ({ transaction: handle(), commit: async () => {}, rollback: async () => {} })
+
+  describe('on a handle beside the store', () => {
+    transactionCases({ open: () => sqliteStore({ path }), begin: async () => begin('begin immediate'), idle, others: false })
+  })
+  describe('on the handle of the store', () => {
+    let shared: ReturnType<typeof handle> | undefined
+    beforeEach(() => {
+      shared = undefined
+    })
+    const own = () => {
+      shared ??= handle()
+      return shared
+    }
+    transactionCases({ open: () => sqliteStore({ database: own() }), begin: async () => begin('begin', own()), idle, others: false })
+  })
+})
+
+describe('a transaction of Kysely on SQLite', async () => {
+  const Database = await findDriver('libsql')
+  let kysely: Kysely<Record<string, never>> | undefined
+  let path = ''
+  beforeEach(() => {
+    files += 1
+    path = folder.path(`${files}.db`)
+    kysely = new Kysely({ dialect: new SqliteDialect({ database: new Database(path) as never }) })
+  })
+  afterEach(() => kysely?.destroy())
+  transactionCases({
+    open: () => sqliteStore({ path }),
+    begin: async () => {
+      const transaction = await (kysely as Kysely<Record<string, never>>).startTransaction().execute()
+      return { transaction, commit: () => transaction.commit().execute(), rollback: () => transaction.rollback().execute() }
+    },
+    idle: async () => {
+      const transaction = await (kysely as Kysely<Record<string, never>>).transaction().execute(async (ended) => ended)
+      return { transaction, commit: async () => {}, rollback: async () => {} }
+    },
+    others: false,
+  })
+})
