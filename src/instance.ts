@@ -12,10 +12,12 @@ import type { Introspection, Principal, RateState, Verification, VerifyContext }
 import type { CreateInput, Duration, InstantInput, Minted, Page, Replayed, TokenRecord, TokenStatus, UpdateInput } from './model/record.js'
 import type { CreateOptions } from './model/transaction.js'
 import type { UsageInput, UsageOfInput, UsageReport, UsageSummary } from './model/usage.js'
+import type { Readings, Vitals } from './model/vitals.js'
 import type { Settings } from './options.js'
 import type { ResourceMode } from './policy/resource-mode.js'
 import type { ScopeSet } from './policy/scope-set.js'
 import type { GuardedStore } from './store/guarded-store.js'
+import type { StoreMethod } from './store/methods.js'
 import type { Report } from './store/reporter.js'
 
 /** Filters of `list`. */
@@ -235,6 +237,11 @@ export type Standing =
 /** The internal interface of an instance, for the management API and the extensions. */
 export type Internals = Decider & {
   readonly settings: Pick<Settings, 'groups' | 'expiry' | 'allowWildcard' | 'usage' | 'owner' | 'clock'>
+  readonly vitals: Vitals
+  /** How the instance stands, as far as that is known here. */
+  readings(): Readings
+  /** Tells of each call to the store, and of its end; `undefined` tells nobody. */
+  watchStore(watch: ((method: StoreMethod) => (error?: unknown) => void) | undefined): void
   /** Returns the current permissions of the token with this id, whoever presents it. Answers from memory where `decide` would; counts nothing. */
   standing(id: string): MaybePromise<Standing>
   /** The verbs as this actor performs them, who acts from this address unless it names another; and the actor as it was read. */

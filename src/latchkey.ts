@@ -2,6 +2,7 @@ import { Upkeep } from './activity/upkeep.js'
 import { ClosedError, isLatchkeyError, StoreUnavailableError } from './errors.js'
 import { AUTHENTICATOR, type Internals, type Latchkey, registerInstance } from './instance.js'
 import { noteCopy } from './model/copies.js'
+import { countOne } from './model/vitals.js'
 import { type LatchkeyOptions, readOptions } from './options.js'
 import { copyFault } from './store/describe-fault.js'
 import { share } from './store/users.js'
@@ -16,6 +17,7 @@ import { retain } from './verbs/retain.js'
 import { buildContext } from './verify/build-context.js'
 import { identify } from './verify/identify.js'
 import { introspect } from './verify/introspect.js'
+import { readings } from './verify/readings.js'
 import { standing } from './verify/standing.js'
 import { countUse, decide, verify } from './verify/verify.js'
 
@@ -58,6 +60,7 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
   }
   const undecided = (error: unknown): Promise<never> => {
     const fault = isLatchkeyError(error) ? error : new StoreUnavailableError('nothing could be decided', copyFault(error))
+    countOne(context.vitals.undecided, fault.code)
     context.report('verify', fault)
     return Promise.reject(fault)
   }
@@ -68,7 +71,23 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     resources: settings.resources,
     looksUpForgeries: settings.digesters[0].pepperId === undefined,
     settings: { groups, expiry, allowWildcard, usage, owner, clock },
-    decide: (token, request) => decide(open(), token, request),
+    vitals: context.vitals,
+    readings: () => readings(context),
+    watchStore: (watch) => {
+      context.store.watchCall = watch
+    },
+    decide: (token, request) => {
+      const failed = (error: unknown): never => {
+        countOne(context.vitals.undecided, isLatchkeyError(error) ? error.code : 'store_unavailable')
+        throw error
+      }
+      try {
+        const verification = decide(open(), token, request)
+        return verification instanceof Promise ? verification.catch(failed) : verification
+      } catch (error) {
+        return failed(error)
+      }
+    },
     refusalsSpent: (principal) => context.rates?.refusalsSpent(principal),
     countUse: (principal, use) => {
       if (closing === undefined) countUse(context, principal, use)

@@ -28,6 +28,9 @@ export class UsageRecorder {
   #toldDropped = false
   /** Uses that could not be counted because the store was away and every buffer full. */
   dropped = 0
+  /** Batches that were written, and the counters in them. */
+  batches = 0
+  rows = 0
 
   constructor(store: GuardedStore, nodeId: () => string, clock: () => number, report: Report) {
     this.#store = store
@@ -89,6 +92,8 @@ export class UsageRecorder {
       this.#unsent ??= this.#nextBatch()
       if (this.#unsent === undefined) return
       await this.#store.recordUsage(this.#unsent)
+      this.batches += 1
+      this.rows += this.#unsent.counts.length
       this.#unsent = undefined
       if (this.#sealed.size > 0) await new Promise((resolve) => setTimeout(resolve))
     }

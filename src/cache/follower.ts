@@ -2,7 +2,7 @@ import type { MaybePromise } from '../model/json.js'
 import type { GuardedStore } from '../store/guarded-store.js'
 import type { FeedPage, OwnerChange, TokenFilter } from '../store/port.js'
 import type { Report } from '../store/reporter.js'
-import { startTimer } from '../store/timer.js'
+import { runApart, startTimer } from '../store/timer.js'
 
 const PAGE = 1000
 const LEASE_MS = 90_000
@@ -99,13 +99,13 @@ export class Follower {
   start(): void {
     if (this.#running) return
     this.#running = true
-    void this.#round()
+    void runApart(() => this.#round())
   }
 
   /** Reads the feed now, or once more when a read is under way. */
   wake(): void {
     if (!this.#running) return
-    if (this.#reading === undefined) void this.#round()
+    if (this.#reading === undefined) void runApart(() => this.#round())
     else this.#again = true
   }
 

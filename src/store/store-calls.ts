@@ -1,6 +1,6 @@
 import { StoreUnavailableError } from '../errors.js'
 import type { MaybePromise } from '../model/json.js'
-import { type CallSite, callOut, DeadlineError } from './deadline.js'
+import { type CallSite, callOut, DeadlineError, isThenable } from './deadline.js'
 import type { StoreMethod } from './methods.js'
 import type { TokenStore } from './port.js'
 import type { FaultPlace, Report } from './reporter.js'
@@ -20,6 +20,8 @@ export class StoreCalls {
   #hangs = false
   #setup: Promise<void> | undefined
   #onFirstUse: (() => void) | undefined
+  /** Told of each call that goes out. What it answers is told when that has ended, and with which error. */
+  watchCall: ((method: StoreMethod) => (error?: unknown) => void) | undefined
 
   constructor(store: TokenStore, deadlineMs: number, report: Report) {
     this.store = store
@@ -79,7 +81,8 @@ export class StoreCalls {
     if (this.#hangs) throw new StoreUnavailableError(`the ${this.name} store hangs, and the instance is closing`)
     this.#onFirstUse?.()
     this.#onFirstUse = undefined
-    return callOut(this.#site(method, deadlineMs), this.#ready ? call : () => this.#prepare().then(call), read)
+    const go = (): MaybePromise<T> => callOut(this.#site(method, deadlineMs), this.#ready ? call : () => this.#prepare().then(call), read)
+    return this.watchCall === undefined ? go() : watched(go, this.watchCall(method))
   }
 
   #prepare(): Promise<void> {
@@ -116,6 +119,25 @@ export class StoreCalls {
 
   protected nonsense(method: string): StoreUnavailableError {
     return new StoreUnavailableError(`the ${this.name} store's ${method}() answered something that the store port does not allow`)
+  }
+}
+
+function watched<T>(call: () => MaybePromise<T>, done: (error?: unknown) => void): MaybePromise<T> {
+  const failed = (error: unknown): never => {
+    done(error)
+    throw error
+  }
+  try {
+    const answer = call()
+    if (isThenable(answer))
+      return (answer as Promise<T>).then((value) => {
+        done()
+        return value
+      }, failed)
+    done()
+    return answer
+  } catch (error) {
+    return failed(error)
   }
 }
 

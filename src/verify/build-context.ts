@@ -11,10 +11,11 @@ import { Budget, type Rate } from '../cache/budget.js'
 import { Owners } from '../cache/owners.js'
 import { RecordCache } from '../cache/records.js'
 import { Signals } from '../cache/signals.js'
+import { countOne, Vitals } from '../model/vitals.js'
 import type { Settings } from '../options.js'
 import { Rates } from '../rate-limit/rates.js'
 import { GuardedStore } from '../store/guarded-store.js'
-import { createReporter, type Report } from '../store/reporter.js'
+import { createReporter, type FaultReport, type Report } from '../store/reporter.js'
 import { generateId } from '../token/generate.js'
 import { platformRandom } from '../token/random.js'
 import type { Context } from './context.js'
@@ -32,12 +33,19 @@ export function buildContext(settings: Settings): Context {
     drawn ??= generateId(platformRandom)
     return drawn
   }
-  const report = createReporter(settings.faults, monotonic)
+  const vitals = new Vitals()
+  const { onError } = settings.faults
+  const onFault = (fault: FaultReport): unknown => {
+    countOne(vitals.faults, fault.where)
+    return onError?.(fault)
+  }
+  const report = createReporter({ ...settings.faults, onError: onFault }, monotonic)
   const store = new GuardedStore(settings.store, settings.deadlineMs, monotonic, report)
   const consumers = new Consumers()
   const tell = createAnnouncer(settings.onEvent, report)
   const announce: typeof tell = (events) => {
     tell(events)
+    for (const { action } of events) countOne(vitals.events, action)
     if (events.length > 0) consumers.wake()
   }
   const usage = settings.usage === undefined ? undefined : new UsageRecorder(store, nodeId, clock, report)
@@ -111,6 +119,7 @@ export function buildContext(settings: Settings): Context {
   )
   return {
     settings,
+    vitals,
     store,
     nodeId,
     records,

@@ -11,6 +11,7 @@ import type { Owners } from '../cache/owners.js'
 import type { RecordCache } from '../cache/records.js'
 import type { Signals } from '../cache/signals.js'
 import type { StoredEvent } from '../model/event.js'
+import type { Vitals } from '../model/vitals.js'
 import type { Settings } from '../options.js'
 import type { Rates } from '../rate-limit/rates.js'
 import type { GuardedStore } from '../store/guarded-store.js'
@@ -20,6 +21,7 @@ import type { SignalOf } from './principal.js'
 /** Context of the verbs, one per instance. */
 export type Context = {
   readonly settings: Settings
+  readonly vitals: Vitals
   readonly store: GuardedStore
   /** The name of this node, which no other has. */
   readonly nodeId: () => string

@@ -5,6 +5,7 @@ import { type RefusalCode, StoreUnavailableError } from '../errors.js'
 import type { UseOutcome } from '../instance.js'
 import type { MaybePromise } from '../model/json.js'
 import type { Principal, Verification, VerifyContext } from '../model/principal.js'
+import { countOne, type Vitals } from '../model/vitals.js'
 import { normalizeIp } from '../policy/network.js'
 import { refusalOf } from '../policy/status.js'
 import { limitKey } from '../rate-limit/key.js'
@@ -36,20 +37,41 @@ const UNKNOWN: Refused = Object.freeze({ ok: false, code: 'token_unknown' })
  */
 export function decide(context: Context, token: unknown, request: VerifyContext | undefined): MaybePromise<Verification> {
   const parsed = context.settings.parse(token)
-  if (parsed === undefined) return MALFORMED
+  if (parsed === undefined) return refuseUnread(context, MALFORMED)
   const digest = digestOf(context, parsed.token, parsed.body)
-  if (digest === undefined) return MALFORMED
+  if (digest === undefined) return refuseUnread(context, MALFORMED)
   const entry = context.records.get(parsed.id)
-  if (entry !== undefined) return judge(context, entry, digest, request)
-  if (context.records.isKnownMissing(parsed.id)) return UNKNOWN
+  const { vitals } = context
+  if (entry !== undefined) {
+    vitals.cacheHits += 1
+    return judge(context, entry, digest, request)
+  }
+  if (context.records.isKnownMissing(parsed.id)) {
+    vitals.cacheHits += 1
+    return refuseUnread(context, UNKNOWN)
+  }
   // Tokens in memory are decided before this is asked. One that is not may be good, so nothing is said of it.
-  if (context.records.isThrottled(request?.ip)) return Promise.reject(new StoreUnavailableError(THROTTLED))
+  if (context.records.isThrottled(request?.ip)) {
+    vitals.throttled += 1
+    return Promise.reject(new StoreUnavailableError(THROTTLED))
+  }
+  vitals.cacheMisses += 1
   return context.records.read(parsed.id, request?.ip).then((read) => {
-    if (read === undefined) return UNKNOWN
+    if (read === undefined) return refuseUnread(context, UNKNOWN)
     // A guess at the secret of a known id cost a read as well.
     if (!equalDigests(read.digest, digest)) context.records.noteGuess(request?.ip)
     return judge(context, read, digest, request)
   })
+}
+
+function refuseUnread({ vitals }: Context, refused: Refused): Refused {
+  countRefusal(vitals, refused.code)
+  return refused
+}
+
+function countRefusal(vitals: Vitals, code: RefusalCode): void {
+  countOne(vitals.refused, code)
+  vitals.onRefused?.(code)
 }
 
 /** The digest by the pepper that the checksum was made with; without one, this token was never minted here. */
@@ -123,6 +145,9 @@ function allow(
 }
 
 function admit(context: Context, entry: Entry, principal: Principal, now: number, request: VerifyContext | undefined): Allowed {
+  const { vitals } = context
+  vitals.allowed += 1
+  if (vitals.onAllowed !== undefined) vitals.onAllowed(principal)
   if (context.usage !== undefined) {
     context.usage.touch(entry, now, request?.ip)
     context.scheduleFlush()
@@ -134,6 +159,7 @@ function admit(context: Context, entry: Entry, principal: Principal, now: number
 
 function refuse(context: Context, entry: Entry, code: RefusalCode, now: number, request: VerifyContext | undefined): Refused {
   const ip = normalizeIp(request?.ip)
+  countRefusal(context.vitals, code)
   noteRefusal(context, entry, code, now, ip)
   context.usage?.count(entry, now, endpointOf(request), code, '', ip)
   context.scheduleFlush()
@@ -175,7 +201,10 @@ function note(context: Context, principal: Principal, endpoint: string, scope: s
   if (entry === undefined) return
   const now = context.settings.clock()
   context.usage?.count(entry, now, endpoint, outcome, scope, ip)
-  if (outcome !== 'allowed') noteRefusal(context, entry, outcome, now, normalizeIp(ip))
+  if (outcome !== 'allowed') {
+    countOne(context.vitals.refusedByRoute, outcome)
+    noteRefusal(context, entry, outcome, now, normalizeIp(ip))
+  }
   // What was refused after all spends nothing of the limits.
   if (outcome === 'rate_limited') context.rates?.giveBack(principal)
   else if (outcome !== 'allowed') context.rates?.refused(principal)

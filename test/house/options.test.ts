@@ -4,6 +4,7 @@ import { dashboard } from 'latchkey/dashboard'
 import { exchange, foreignTokens, generateSigningKey, verifySigned } from 'latchkey/jwt'
 import { leakReports } from 'latchkey/leaks'
 import { introspection, protectedResource, revocation, revocationByPossession, whoami } from 'latchkey/oauth'
+import { telemetry } from 'latchkey/otel'
 import { memoryStore } from 'latchkey/stores/memory'
 import { migrationSql, mysqlStore } from 'latchkey/stores/mysql'
 import { postgresStore } from 'latchkey/stores/postgres'
@@ -44,6 +45,7 @@ const takers: readonly (readonly [name: string, take: (options: never) => unknow
   ['introspection', (options) => introspection(tokens, options), { client }, 'isuer', 'issuer'],
   ['revocation', (options) => revocation(tokens, options), { client }, 'Realm', 'realm'],
   ['revocationByPossession', (options) => revocationByPossession(tokens, options), {}, 'perminute', 'perMinute'],
+  ['telemetry', (options) => telemetry(tokens, options), {}, 'owners', 'owner'],
   ['protectedResource', (options) => protectedResource(tokens, options), { resource: 'https://api.test' }, 'scope', 'scopes'],
   [
     'webhooks',

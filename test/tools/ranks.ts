@@ -44,6 +44,7 @@ const PACKAGES: { readonly [place: string]: readonly string[] } = {
   'src/extensions/jwt/': ['jose', 'zod'],
   'src/extensions/leaks/': ['zod'],
   'src/extensions/oauth/': ['zod'],
+  'src/extensions/otel/': ['zod', '@opentelemetry/api'],
   'src/extensions/webhooks/': ['node:', 'zod', 'standardwebhooks', '@noble/hashes'],
   'src/testing/': ['node:', 'zod'],
   'adapters/': ['node:'],

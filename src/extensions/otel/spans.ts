@@ -1,0 +1,32 @@
+import { type Span, trace } from '@opentelemetry/api'
+import type { Internals } from '../../instance.js'
+import type { Principal } from '../../model/principal.js'
+
+/** Says on the active span whose token was let in, or why it was not: ids, never a secret. What the SDK does wrong fails no request. */
+export function annotateSpans({ vitals }: Internals, owner: boolean): () => void {
+  vitals.onAllowed = (principal) => {
+    try {
+      const span = trace.getActiveSpan()
+      if (span?.isRecording() === true) annotate(span, principal, owner)
+    } catch {
+      // The span goes without.
+    }
+  }
+  vitals.onRefused = (code) => {
+    try {
+      trace.getActiveSpan()?.setAttribute('latchkey.code', code)
+    } catch {
+      // The span goes without.
+    }
+  }
+  return () => {
+    vitals.onAllowed = undefined
+    vitals.onRefused = undefined
+  }
+}
+
+function annotate(span: Span, { tokenId, tenantId, ownerId }: Principal, owner: boolean): void {
+  if (tokenId !== undefined) span.setAttribute('latchkey.token.id', tokenId)
+  if (tenantId !== undefined) span.setAttribute('latchkey.tenant.id', tenantId)
+  if (owner && ownerId !== undefined) span.setAttribute('user.id', ownerId)
+}
