@@ -50,7 +50,7 @@ export type Webhooks = {
  * @example
  * ```ts
  * const hooks = webhooks(tokens, {
- *   webhookKey: process.env.WEBHOOK_KEY,
+ *   webhookKey: process.env.WEBHOOK_KEY ?? '',
  *   endpoints: [{ id: 'crm', url: 'https://crm.example.com/hooks', actions: ['token.revoked'] }],
  * })
  * console.log(hooks.secretOf('crm'))
