@@ -91,11 +91,22 @@ export function listSeals({ seals }: State, { prefix, after = 0, order, limit }:
   return (order === 'newest' ? own.reverse() : own).slice(0, limit)
 }
 
-export function reportUsage(state: State, { tokenIds, from = 0, to = Number.POSITIVE_INFINITY }: UsageQuery): UsageRows {
+export function reportUsage(state: State, { tokenIds, from = 0, to = Number.POSITIVE_INFINITY, limit, stepMs }: UsageQuery): UsageRows {
   const asked = new Set(tokenIds)
   const counts = [...state.counts.values()].filter(({ tokenId, bucketAt }) => asked.has(tokenId) && from <= bucketAt && bucketAt < to)
+  if (stepMs !== undefined) return { counts: bySteps(counts, from, stepMs).sort(byKey).slice(0, limit), addresses: [] }
   const addresses = [...state.addresses.values()].filter(({ tokenId }) => asked.has(tokenId))
-  return { counts: counts.sort(byKey), addresses: addresses.sort((a, b) => b.lastAt - a.lastAt).slice(0, 1000) }
+  return { counts: counts.sort(byKey).slice(0, limit), addresses: addresses.sort((a, b) => b.lastAt - a.lastAt).slice(0, 1000) }
+}
+
+function bySteps(counts: readonly UsageCount[], from: number, stepMs: number): UsageCount[] {
+  const steps = new Map<string, UsageCount>()
+  for (const { tokenId, bucketAt: at, outcome: code, count } of counts) {
+    const step = { tokenId, bucketAt: at - ((at - from) % stepMs), endpoint: '', outcome: code === 'allowed' ? code : 'refused', scope: '' }
+    const key = JSON.stringify(step)
+    steps.set(key, { ...step, count: count + (steps.get(key)?.count ?? 0) })
+  }
+  return [...steps.values()]
 }
 
 export function readFeed({ feed }: State, after: string | undefined, limit: number): FeedPage {

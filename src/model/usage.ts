@@ -39,7 +39,18 @@ export type UsageAddress = { readonly tokenId: string; readonly ip: string; read
 export type LastUse = { readonly tokenId: string; readonly at: number; readonly ip?: string }
 
 /** Asks for the usage of tokens. `from` is inclusive, `to` exclusive, on `bucketAt`; addresses are not cut by time. */
-export type UsageQuery = { readonly tokenIds: readonly string[]; readonly from?: number; readonly to?: number }
+export type UsageQuery = {
+  readonly tokenIds: readonly string[]
+  readonly from?: number
+  readonly to?: number
+  /** At most so many counters come back, whichever are found first: whoever gets so many knows that there may be more. Absent: all. */
+  readonly limit?: number
+  /**
+   * Adds counters up by token and step, so many milliseconds from `from`, which is then given. `bucketAt` is where a step begins, `outcome` is `allowed` or
+   * `refused`, `endpoint` and `scope` are empty. No addresses are asked for then.
+   */
+  readonly stepMs?: number
+}
 
 /** Counters by key, in ascending order of bucket, endpoint, outcome and scope; addresses, most recent first, at most 1000. */
 export type UsageRows = {

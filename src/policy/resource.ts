@@ -13,6 +13,7 @@ const DIMENSION = /^[A-Za-z][A-Za-z0-9_.:-]{0,63}$/
 const MAX_DIMENSIONS = 50
 const MAX_VALUES = 1000
 const MAX_VALUE_LENGTH = 256
+const MAX_BYTES = 64 * 1024
 
 /** Control characters, and halves of surrogate pairs: two that differ become the same replacement character in a database. */
 const UNKEEPABLE = /[\p{Cc}\p{Surrogate}]/u
@@ -44,7 +45,7 @@ export function resourcesWithin(inner: Resources | undefined, outer: Resources |
 }
 
 /**
- * Reads resources: at most 50 dimensions, 1000 values in all, values of 1 to 256 characters. Repeated values are kept once; the answer is frozen.
+ * Reads resources: at most 50 dimensions, 1000 values in all, values of 1 to 256 characters, 64 KiB of JSON. Repeated values are kept once; the answer is frozen.
  *
  * @throws InvalidInputError (`invalid_input`) that names the entry: `resources.warehouse.0`.
  */
@@ -71,6 +72,8 @@ function readDimensions(place: InputPlace, input: unknown): Resources {
     if (count > MAX_VALUES) throw new InvalidInputError(place, `has more than ${MAX_VALUES} values`)
     resources[dimension] = values
   }
+  const bytes = new TextEncoder().encode(JSON.stringify(resources)).length
+  if (bytes > MAX_BYTES) throw new InvalidInputError(place, `is ${bytes} bytes of JSON; at most ${MAX_BYTES} are kept`)
   return Object.freeze(resources)
 }
 

@@ -154,7 +154,9 @@ export class GuardedStore extends StoreCalls {
       () => this.store.usage(query),
       (answer): UsageRows => {
         const { counts, addresses } = Object(answer) as Partial<UsageRows>
-        if (Array.isArray(counts) && Array.isArray(addresses)) return { counts, addresses }
+        // A store that knows no limit would have an answer built that nobody bounded.
+        if (Array.isArray(counts) && Array.isArray(addresses) && counts.length <= (query.limit ?? Number.POSITIVE_INFINITY))
+          return { counts, addresses }
         throw this.nonsense('usage')
       },
     )

@@ -12,6 +12,7 @@ import { canSee, type ReadActor } from './lib/actor.js'
 import { noteOutOfReach } from './lib/attempts.js'
 import { checkId } from './lib/change.js'
 import { readCursor, writeCursor } from './lib/cursor.js'
+import { readPage } from './lib/page.js'
 import { cursorShape, limitShape } from './list.js'
 
 const DEFAULT_LIMIT = 50
@@ -87,19 +88,24 @@ export async function events(context: Context, actor: ReadActor, input: unknown)
   const bulk = given.tokenId === undefined ? undefined : await bulkOf(context, actor, given.tokenId)
   // What a committed transaction of the host's left belongs into the answer.
   await context.outbox.place()
-  const rows = await context.store.events({
-    ...query,
-    limit: limit + 1,
-    ...(bulk !== undefined && { bulk }),
-    ...(order === 'oldest' && { order }),
-    ...(after !== undefined && { after }),
-  })
-  const page = rows.slice(0, limit)
-  const last = page.at(-1)
+  const { rows, more } = await readPage(
+    limit,
+    after,
+    (wanted, from) =>
+      context.store.events({
+        ...query,
+        limit: wanted,
+        ...(bulk !== undefined && { bulk }),
+        ...(order === 'oldest' && { order }),
+        ...(from !== undefined && { after: from }),
+      }),
+    ({ seq }) => seq,
+  )
+  const last = rows.at(-1)
   return {
-    items: page.map(viewEvent),
+    items: rows.map(viewEvent),
     // Who follows the audit reads on behind the last event, whether or not there is more by now.
-    ...((rows.length > limit || order === 'oldest') && last !== undefined && { nextCursor: writeCursor([last.seq], bound) }),
+    ...((more || order === 'oldest') && last !== undefined && { nextCursor: writeCursor([last.seq], bound) }),
   }
 }
 

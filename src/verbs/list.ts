@@ -10,6 +10,7 @@ import type { ReadActor } from './lib/actor.js'
 import { noteOutOfReach } from './lib/attempts.js'
 import { readCursor, writeCursor } from './lib/cursor.js'
 import { withLastUse } from './lib/last-use.js'
+import { readPage } from './lib/page.js'
 
 const DEFAULT_LIMIT = 50
 const MAX_LIMIT = 1000
@@ -40,7 +41,9 @@ export const limitShape: z.ZodType<number | undefined> = z
   .int({ error: `must be a whole number from 1 to ${MAX_LIMIT}` })
   .min(1, { error: 'must be at least 1' })
   .max(MAX_LIMIT, { error: `must be at most ${MAX_LIMIT}` })
-  .meta({ description: 'Rows on a page, 50 when left out.' })
+  .meta({
+    description: 'Rows on a page, 50 when left out. A page of very large ones may end early: `nextCursor` tells whether more follow.',
+  })
   .optional()
 
 /** Where the page before ended. */
@@ -85,12 +88,16 @@ export async function list(context: Context, actor: ReadActor, input: unknown): 
     noteOutOfReach(context, actor, 'list', {})
     return { items: [] }
   }
-  const rows = await context.store.list({ ...query, limit: limit + 1, ...(after !== undefined && { after }) })
-  const page = rows.slice(0, limit)
-  const last = page.at(-1)
+  const { rows, more } = await readPage(
+    limit,
+    after,
+    (wanted, from) => context.store.list({ ...query, limit: wanted, ...(from !== undefined && { after: from }) }),
+    ({ createdAt, id }) => ({ createdAt, id }),
+  )
+  const last = rows.at(-1)
   return {
-    items: page.map((row) => viewRecord(withLastUse(context, row), now)),
-    ...(rows.length > limit && last !== undefined && { nextCursor: writeCursor([last.createdAt, last.id], bound) }),
+    items: rows.map((row) => viewRecord(withLastUse(context, row), now)),
+    ...(more && last !== undefined && { nextCursor: writeCursor([last.createdAt, last.id], bound) }),
   }
 }
 

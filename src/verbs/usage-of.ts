@@ -11,6 +11,8 @@ import { noteOutOfReach } from './lib/attempts.js'
 const MAX_IDS = 100
 const HOUR_SECONDS = 3600
 const MAX_STEPS = 1000
+/** Of all tokens together: some 70 bytes each in JSON. */
+const MAX_STEPS_IN_ALL = 10_000
 
 type Given = { ids: readonly string[]; from: number; to?: number | undefined; step?: number | undefined }
 
@@ -49,10 +51,10 @@ export async function usageOf(context: Context, actor: ReadActor, input: unknown
   const visible = rows.filter((row) => canSee(actor, row)).map(({ id }) => id)
   if (visible.length < ids.length) noteOutOfReach(context, actor, 'usageOf', {})
   if (visible.length === 0) return { items: [] }
-  const { counts } = await context.store.usage({ tokenIds: visible, from, to })
+  const { counts } = await context.store.usage({ tokenIds: visible, from, to, stepMs, limit: 2 * MAX_STEPS_IN_ALL })
   const byToken = new Map<string, UsageCount[]>(visible.map((id) => [id, []]))
   for (const count of counts) byToken.get(count.tokenId)?.push(count)
-  return { items: [...byToken].map(([tokenId, own]) => summary(tokenId, own, from, stepMs)) }
+  return { items: [...byToken].map(([tokenId, own]) => summary(tokenId, own)) }
 }
 
 function readInput(context: Context, input: unknown): { now: number; ids: string[]; from: number; to: number; stepMs: number } {
@@ -61,15 +63,21 @@ function readInput(context: Context, input: unknown): { now: number; ids: string
   const stepMs = step * 1000
   if (!(from < to)) throw new InvalidInputError('from', 'must lie before to')
   if (!((to - from) / stepMs <= MAX_STEPS)) throw new InvalidInputError('step', `makes more than ${MAX_STEPS} steps: take longer ones`)
-  return { now, ids: [...new Set(ids)], from, to, stepMs }
+  const distinct = [...new Set(ids)]
+  if (!(distinct.length * Math.ceil((to - from) / stepMs) <= MAX_STEPS_IN_ALL)) {
+    throw new InvalidInputError(
+      'step',
+      `makes more than ${MAX_STEPS_IN_ALL.toLocaleString('en')} steps of all tokens: take longer ones, or fewer tokens`,
+    )
+  }
+  return { now, ids: distinct, from, to, stepMs }
 }
 
-function summary(tokenId: string, counts: readonly UsageCount[], from: number, stepMs: number): UsageSummary {
+function summary(tokenId: string, counts: readonly UsageCount[]): UsageSummary {
   const steps = new Map<number, { count: number; refused: number }>()
   let total = 0
   let refused = 0
-  for (const { bucketAt, outcome, count } of counts) {
-    const at = from + Math.floor((bucketAt - from) / stepMs) * stepMs
+  for (const { bucketAt: at, outcome, count } of counts) {
     const step = steps.get(at) ?? { count: 0, refused: 0 }
     steps.set(at, step)
     if (outcome === 'allowed') {

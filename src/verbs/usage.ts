@@ -11,8 +11,10 @@ import { canSee, type ReadActor } from './lib/actor.js'
 const DAY_MS = 86_400_000
 const DEFAULT_DAYS = 30
 const LONGEST_DAYS = 366
-/** Rows of an answer: some 100 bytes each in JSON. */
-const MAX_BUCKETS = 10_000
+/** Rows that one call reads, and answers at most: some 100 bytes each in JSON. Those that differ in scopes alone are answered as one. */
+const MAX_COUNTERS = 10_000
+/** Endpoints, and scopes, in the totals: those with the most uses. */
+const MAX_TOTALS = 1000
 
 type Given = { from?: number | undefined; to?: number | undefined }
 
@@ -35,7 +37,8 @@ export async function usage(context: Context, actor: ReadActor, id: unknown, ran
   await context.usage?.flush()
   const stored = await findListed(context, id)
   if (stored === undefined || !canSee(actor, stored)) throw new NotFoundError(String(id))
-  const rows = await context.store.usage({ tokenIds: [stored.id], from, ...(to !== undefined && { to }) })
+  const rows = await context.store.usage({ tokenIds: [stored.id], from, ...(to !== undefined && { to }), limit: MAX_COUNTERS + 1 })
+  if (rows.counts.length > MAX_COUNTERS) throw tooMany()
   const unusedScopes = context.usage === undefined ? undefined : unusedAmong(context.settings.catalogue, stored.scopes, rows.counts)
   return {
     ...report(stored.id, rows),
@@ -64,9 +67,13 @@ function report(tokenId: string, rows: UsageRows): UsageReport {
     total,
     refused: sum(rows.counts) - total,
     buckets: withoutScopes(rows.counts),
-    endpoints: totals(rows.counts, (row) => row.endpoint).map(([endpoint, count]) => ({ endpoint, count })),
+    endpoints: totals(rows.counts, (row) => row.endpoint)
+      .slice(0, MAX_TOTALS)
+      .map(([endpoint, count]) => ({ endpoint, count })),
     outcomes: totals(rows.counts, (row) => row.outcome).map(([outcome, count]) => ({ outcome, count })),
-    scopes: totals(allowed.flatMap(eachScope), (row) => row.scope).map(([scope, count]) => ({ scope, count })),
+    scopes: totals(allowed.flatMap(eachScope), (row) => row.scope)
+      .slice(0, MAX_TOTALS)
+      .map(([scope, count]) => ({ scope, count })),
     addresses: rows.addresses.map(({ ip, count, lastAt }) => ({ ip, count, lastAt: new Date(lastAt) })),
   }
 }
@@ -104,10 +111,11 @@ function withoutScopes(rows: readonly UsageCount[]): UsageReport['buckets'] {
     if (known === undefined) merged.set(key, { at: new Date(bucketAt), endpoint, outcome, count })
     else known.count += count
   }
-  if (merged.size > MAX_BUCKETS) {
-    throw new InvalidInputError('from', `makes more than ${MAX_BUCKETS.toLocaleString('en')} counts in this range: ask for a shorter one`)
-  }
   return [...merged.values()]
+}
+
+function tooMany(): InvalidInputError {
+  return new InvalidInputError('from', `makes more than ${MAX_COUNTERS.toLocaleString('en')} counts in this range: ask for a shorter one`)
 }
 
 function sum(rows: readonly UsageCount[]): number {

@@ -167,9 +167,14 @@ describe('readResources', () => {
 
   test('takes as much as the limits say', () => {
     const dimensions = Object.fromEntries(
-      Array.from({ length: 50 }, (_, at) => [`d${at}`, Array.from({ length: 20 }, (_, value) => `${value}`.padEnd(256, 'x'))]),
+      Array.from({ length: 50 }, (_, at) => [
+        `d${at}`,
+        Array.from({ length: 20 }, (_, value) => `${value}`.padEnd(value === 0 ? 256 : 50, 'x')),
+      ]),
     )
     expect(readResources('resources', dimensions)).toEqual(dimensions)
+    const tooLarge = { warehouse: Array.from({ length: 1000 }, (_, value) => `${value}`.padEnd(63, 'x')) }
+    expect(() => readResources('resources', tooLarge)).toThrow(refused('resources'))
   })
 
   test('whatever comes in, it is read or refused by name', () => {

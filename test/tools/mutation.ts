@@ -13,8 +13,8 @@ import { MUTANTS, type Mutant } from './mutants.js'
  * `npx tsx test/tools/mutation.ts [part of a file's name, or "decision"]`
  */
 const COPIED = ['src', 'adapters', 'test', 'docs', 'package.json', 'tsconfig.json', 'vitest.config.ts']
-/** Tests that are asked first, in one run: those that killed the most so far. */
-const FIRST = 3
+/** Tests that are asked first, in a run of their own. */
+const FIRST = 2
 
 function copyProject(): string {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'latchkey-mutation-')))
@@ -36,18 +36,16 @@ function linesOf(source: string, { find }: Mutant): readonly number[] {
   return find.split('\n').map((_, at) => first + at)
 }
 
-const kills = new Map<string, number>()
+/** How likely a test is to notice: one that mirrors the file comes first, then the test of the whole decision. */
+function nearness(file: string, test: string): number {
+  const name = file.replace(/^.*\//, '').replace('.ts', '')
+  return test.endsWith(`/${name}.test.ts`) ? 2 : test === 'test/verify/decision.test.ts' ? 1 : 0
+}
 
 /** Does a test notice? */
-function isKilled(folder: string, tests: readonly string[]): boolean {
-  const ranked = [...tests].sort((a, b) => (kills.get(b) ?? 0) - (kills.get(a) ?? 0))
-  for (const test of ranked.slice(0, FIRST)) {
-    if (passes(folder, [test])) continue
-    kills.set(test, (kills.get(test) ?? 0) + 1)
-    return true
-  }
-  const rest = ranked.slice(FIRST)
-  return rest.length > 0 && !passes(folder, rest)
+function isKilled(folder: string, file: string, tests: readonly string[]): boolean {
+  const ranked = [...tests].sort((a, b) => nearness(file, b) - nearness(file, a))
+  return [ranked.slice(0, FIRST), ranked.slice(FIRST)].some((some) => some.length > 0 && !passes(folder, some))
 }
 
 const wanted = process.argv[2] ?? ''
@@ -74,7 +72,7 @@ try {
       const lines = linesOf(source, mutant)
       const tests = covered.filter(([, coverage]) => lines.some((line) => coverage.get(file)?.has(line))).map(([test]) => test)
       writeFileSync(path, mutate(source, mutant))
-      const killed = isKilled(folder, tests)
+      const killed = isKilled(folder, file, tests)
       if (!killed) survivors.push(name)
       console.log(`${killed ? 'killed  ' : 'SURVIVED'} ${name}`)
     }

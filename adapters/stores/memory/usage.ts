@@ -49,9 +49,14 @@ export function createUsage(): Usage {
       }
     },
 
-    report({ tokenIds, from = -Infinity, to = Infinity }) {
+    report({ tokenIds, from = -Infinity, to = Infinity, limit = Infinity, stepMs }) {
       const found = [...new Set(tokenIds)].flatMap((id) => byToken.get(id) ?? [])
-      const counts = found.flatMap(({ counts }) => [...counts.values()].filter(({ bucketAt }) => bucketAt >= from && bucketAt < to))
+      const counts: UsageCount[] = []
+      for (const { counts: own } of found) {
+        const inRange = [...own.values()].filter(({ bucketAt }) => bucketAt >= from && bucketAt < to)
+        for (const count of stepMs === undefined ? inRange : bySteps(inRange, from, stepMs)) if (counts.length < limit) counts.push(count)
+      }
+      if (stepMs !== undefined) return { counts: counts.sort(byKey), addresses: [] }
       const addresses = found.flatMap(({ addresses }) => [...addresses.values()])
       return { counts: counts.sort(byKey), addresses: addresses.sort(mostRecentFirst).slice(0, MAX_ADDRESSES) }
     },
@@ -69,6 +74,18 @@ export function createUsage(): Usage {
       }
     },
   }
+}
+
+/** One token's counters, added up by steps. */
+function bySteps(counts: readonly UsageCount[], from: number, stepMs: number): readonly UsageCount[] {
+  const steps = new Map<string, UsageCount>()
+  for (const { tokenId, bucketAt, outcome, count } of counts) {
+    const at = bucketAt - ((bucketAt - from) % stepMs)
+    const verdict = outcome === 'allowed' ? 'allowed' : 'refused'
+    const known = steps.get(`${at} ${verdict}`)?.count ?? 0
+    steps.set(`${at} ${verdict}`, { tokenId, bucketAt: at, endpoint: '', outcome: verdict, scope: '', count: known + count })
+  }
+  return [...steps.values()]
 }
 
 function remember(lastSeqs: Map<string, number>, { nodeId, seq }: UsageBatch): void {

@@ -138,13 +138,14 @@ export async function recordUsage(connection: Connection, { nodeId, seq, counts,
   ])
 }
 
-export async function reportUsage(connection: Connection, { tokenIds, from, to }: UsageQuery): Promise<UsageRows> {
+export async function reportUsage(connection: Connection, { tokenIds, from, to, limit, stepMs }: UsageQuery): Promise<UsageRows> {
   const ids = [...new Set(tokenIds)]
   const first = from === undefined ? '-inf' : periodOf(from)
   const last = to === undefined ? '+inf' : periodOf(to)
   const rows = []
   for (let start = 0; start < ids.length; start += REPORT_STEP) {
-    rows.push(...listOf(await connection.run(scripts.reportUsage, [first, last, ...ids.slice(start, start + REPORT_STEP)])))
+    const args = [first, last, from ?? '', to ?? '', limit ?? '', stepMs ?? '', ...ids.slice(start, start + REPORT_STEP)]
+    rows.push(...listOf(await connection.run(scripts.reportUsage, args)))
   }
   const counts = []
   const addresses = []
@@ -153,9 +154,7 @@ export async function reportUsage(connection: Connection, { tokenIds, from, to }
     const tokenId = String(id)
     for (const [field, count] of groupsOf(listOf(counters), 2)) {
       const [bucketAt, endpoint, outcome, scope]: [number, string, string, string] = JSON.parse(String(field))
-      if ((from === undefined || bucketAt >= from) && (to === undefined || bucketAt < to)) {
-        counts.push({ tokenId, bucketAt, endpoint, outcome, scope, count: Number(count) })
-      }
+      if (limit === undefined || counts.length < limit) counts.push({ tokenId, bucketAt, endpoint, outcome, scope, count: Number(count) })
     }
     for (const [ip, lastAt, count] of groupsOf(listOf(places), 3)) {
       addresses.push({ tokenId, ip: String(ip), count: Number(count), lastAt: Number(lastAt) })

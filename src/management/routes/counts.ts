@@ -21,7 +21,7 @@ export const countTokens: Route = {
   path: '/counts',
   operationId: 'countTokens',
   summary: 'Count tokens that need attention',
-  description: `Only what you may see. Counting stops at ${MOST}; then \`more\` is true.`,
+  description: `Only what you may see. Counting stops at ${MOST}, or earlier where tokens are very large; then \`more\` is true.`,
   query: countsShape,
   answers: [{ status: 200, description: 'How many there are of each kind.', schema: tokenCounts }],
   refusals: [],

@@ -1,6 +1,6 @@
 import { aboutToken } from '../../activity/about-token.js'
 import type { Attempt } from '../../activity/attempts.js'
-import { type Code, GrantDeniedError, LatchkeyError } from '../../errors.js'
+import { type Code, LatchkeyError } from '../../errors.js'
 import type { Attempted } from '../../model/attempted.js'
 import type { MaybePromise } from '../../model/json.js'
 import { normalizeIp } from '../../policy/network.js'
@@ -17,26 +17,35 @@ const NOBODY = 'anonymous'
 export type Target = { readonly id?: unknown; readonly input?: unknown }
 
 // Which token a refusal was about, for those that were thrown after the actor's right to see it was checked.
-const subjects: WeakMap<GrantDeniedError, Filtered> = new WeakMap()
+const subjects: WeakMap<LatchkeyError, Filtered> = new WeakMap()
 
 /** Runs a step of a change to a token that the actor may see, so that its refusal tells which token it was about. */
 export async function concerning<T>(token: Filtered, step: () => MaybePromise<T>): Promise<T> {
   try {
     return await step()
   } catch (error) {
-    if (error instanceof GrantDeniedError) subjects.set(error, token)
-    throw error
+    throw about(error, token)
   }
 }
 
-/** Records that a verb refused its actor. Bad input, conflicts and outages are no refusals, and the application itself is refused nothing. */
+/** The error, which from now on tells that it was about this token. */
+export function about<E>(error: E, token: Filtered | undefined): E {
+  if (token !== undefined && error instanceof LatchkeyError) subjects.set(error, token)
+  return error
+}
+
+/**
+ * Records that a verb refused its actor. Bad input, conflicts and outages are no refusals, and the application itself is refused nothing but what exceeds its
+ * own limits.
+ */
 export function noteRefused(context: Context, actor: ReadActor, verb: string, error: unknown, target: Target): void {
   if (!(error instanceof LatchkeyError)) return
   if (error.code === 'not_found') noteOutOfReach(context, actor, verb, target)
-  if (!(error instanceof GrantDeniedError) || actor === SYSTEM) return
+  const denied = error.code === 'grant_denied' && actor !== SYSTEM
+  if (!denied && error.code !== 'token_limit_reached') return
   const subject = subjects.get(error)
-  const about = subject === undefined ? aboutTarget(actor, { input: target.input }) : aboutToken(subject)
-  note(context, { actorId: actor.id, attempt: verb, code: error.code, field: error.field, about, ip: actor.ip })
+  const told = subject === undefined ? aboutTarget(actor, { input: target.input }) : aboutToken(subject)
+  note(context, { actorId: actor.id, attempt: verb, code: error.code, field: error.field, about: told, ip: actor.ip })
 }
 
 /**
@@ -54,8 +63,8 @@ export function noteAttempted(context: Context, { attempt, code, field, ip, acto
   if (principal !== undefined) {
     const entry = TokenPrincipal.entryOf(principal)
     const { tokenId, tenantId } = principal
-    const about = entry === undefined ? (tenantId === undefined ? {} : { tenantId }) : aboutToken(entry)
-    note(context, { ...shared, actorId: `token:${tokenId}`, about })
+    const told = entry === undefined ? (tenantId === undefined ? {} : { tenantId }) : aboutToken(entry)
+    note(context, { ...shared, actorId: `token:${tokenId}`, about: told })
   } else if (actor === undefined) note(context, { ...shared, actorId: NOBODY, about: {} })
   else note(context, { ...shared, actorId: actor.id, about: homeOf(actor.tenants === '*' ? undefined : actor.tenants) })
 }

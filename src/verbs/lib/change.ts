@@ -10,7 +10,7 @@ import { redact } from '../../token/redact.js'
 import type { Context } from '../../verify/context.js'
 import { viewRecord } from '../../verify/view-record.js'
 import { canSee, type ReadActor } from './actor.js'
-import { concerning } from './attempts.js'
+import { about, concerning } from './attempts.js'
 import { capsOnNew, tokenLimitReached } from './caps.js'
 
 /** How often a change is tried anew where somebody else changed the token in between. */
@@ -66,7 +66,7 @@ async function commitNow(context: Context, change: Change): Promise<Committed> {
   if (change.updates?.some(({ expectedVersion }) => expectedVersion === 1)) await context.outbox.place()
   try {
     const result = await context.store.commit(caps.length === 0 ? change : { ...change, caps })
-    if (result.exceeded !== undefined) throw tokenLimitReached(caps, result.exceeded)
+    if (result.exceeded !== undefined) throw about(tokenLimitReached(caps, result.exceeded), change.updates?.[0]?.record)
     if (result.ok) context.announce(change.events)
     return result
   } finally {

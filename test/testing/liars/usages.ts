@@ -111,4 +111,27 @@ export const usageLiars: readonly Liar[] = [
       })
     },
   },
+  {
+    name: 'usage that knows no limit',
+    caughtBy: 'no more counters come back than the limit',
+    create() {
+      const honest = memoryStore()
+      return single({ ...honest, usage: ({ limit: _, ...query }) => honest.usage(query) })
+    },
+  },
+  {
+    name: 'usage that adds up from the hour, not from the beginning of the range',
+    caughtBy: 'counters add up by steps from the beginning of the range, allowed ones and refused ones apart',
+    create() {
+      const honest = memoryStore()
+      return single({
+        ...honest,
+        async usage({ stepMs, from, ...query }) {
+          if (stepMs === undefined || from === undefined) return honest.usage({ ...query, ...(from !== undefined && { from }) })
+          const { counts } = await honest.usage({ ...query, from: from - (from % stepMs), stepMs })
+          return { counts, addresses: [] }
+        },
+      })
+    },
+  },
 ]

@@ -128,15 +128,41 @@ end
 return 1
 `
 
-/** ARGV: the first and last period, then ids. Answers for each id its counts (field, count) and addresses (address, instant, count). */
+/**
+ * ARGV: first and last period, from, to, limit and step (empty where there is none), ids. Answers for each id its counters and its addresses with instant and
+ * count; with a step sums in place of counters, each as a step's beginning and whether it was allowed, and no addresses.
+ */
 export const reportUsage: string = `
-local out = {}
-for i = 3, #ARGV do
-  local id, counts, addresses = ARGV[i], {}, {}
+local from, to = tonumber(ARGV[3]) or -math.huge, tonumber(ARGV[4]) or math.huge
+local limit, step = tonumber(ARGV[5]) or math.huge, tonumber(ARGV[6])
+local out, found = {}, 0
+for i = 7, #ARGV do
+  local id, counts, addresses, sums = ARGV[i], {}, {}, {}
   for _, period in ipairs(call('ZRANGEBYSCORE', P .. 'us:' .. id, ARGV[1], ARGV[2])) do
-    for _, text in ipairs(call('HGETALL', P .. 'uc:' .. period .. ':' .. id)) do counts[#counts + 1] = text end
+    local fields = found < limit and call('HGETALL', P .. 'uc:' .. period .. ':' .. id) or {}
+    for j = 1, #fields, 2 do
+      local at = tonumber(string.match(fields[j], '^%[(%d+)'))
+      if at and at >= from and at < to then
+        if step then
+          local verdict = cjson.decode(fields[j])[3] == 'allowed' and 'allowed' or 'refused'
+          local key = '[' .. num(at - (at - from) % step) .. ',"","' .. verdict .. '",""]'
+          sums[key] = (sums[key] or 0) + tonumber(fields[j + 1])
+        elseif found < limit then
+          found = found + 1
+          counts[#counts + 1] = fields[j]
+          counts[#counts + 1] = fields[j + 1]
+        end
+      end
+    end
   end
-  local recent = call('ZREVRANGE', P .. 'ua:' .. id, 0, 999, 'WITHSCORES')
+  for key, sum in pairs(sums) do
+    if found < limit then
+      found = found + 1
+      counts[#counts + 1] = key
+      counts[#counts + 1] = num(sum)
+    end
+  end
+  local recent = step and {} or call('ZREVRANGE', P .. 'ua:' .. id, 0, 999, 'WITHSCORES')
   for j = 1, #recent, 2 do
     addresses[#addresses + 1] = recent[j]
     addresses[#addresses + 1] = num(tonumber(recent[j + 1]))

@@ -1,4 +1,4 @@
-import { CompiledQuery } from 'kysely'
+import { CompiledQuery, sql as raw } from 'kysely'
 import type { LastUse, UsageAddress, UsageBatch, UsageCount, UsageQuery, UsageRows } from '../../../../src/model/usage.js'
 import { chunks, type Sql } from '../context.js'
 import { affected, ask, type Steps } from '../engine.js'
@@ -144,10 +144,14 @@ export const recordUsage = async (sql: Sql, batch: UsageBatch): Promise<void> =>
 export const usage = async (sql: Sql, query: UsageQuery): Promise<UsageRows> => {
   const { builder, engine } = sql
   if (query.tokenIds.length === 0) return { counts: [], addresses: [] }
+  if (query.from !== undefined && query.stepMs !== undefined) {
+    return { counts: await usageBySteps(sql, query, query.from, query.stepMs), addresses: [] }
+  }
   const tokenIds = [...query.tokenIds]
   let counting = builder.selectFrom('usage_counts').selectAll().where('token_id', 'in', tokenIds)
   if (query.from !== undefined) counting = counting.where('bucket_at', '>=', query.from)
   if (query.to !== undefined) counting = counting.where('bucket_at', '<', query.to)
+  if (query.limit !== undefined) counting = counting.limit(query.limit)
   const counted = counting.orderBy('bucket_at').orderBy('endpoint').orderBy('outcome').orderBy('scope').orderBy('token_id').compile()
   const addressed = builder
     .selectFrom('usage_addresses')
@@ -170,4 +174,39 @@ export const usage = async (sql: Sql, query: UsageQuery): Promise<UsageRows> => 
     })),
     addresses: addresses.rows.map((row) => ({ tokenId: row.token_id, ip: row.ip, count: wide(row.uses), lastAt: wide(row.last_at) })),
   }
+}
+
+/** The counters of some tokens, added up in the database by token, step and whether the use was allowed. */
+const usageBySteps = async (
+  { builder, engine }: Sql,
+  { tokenIds, to, limit }: UsageQuery,
+  from: number,
+  stepMs: number,
+): Promise<readonly UsageCount[]> => {
+  const [start, step] = [raw.lit(Math.trunc(from)), raw.lit(Math.trunc(stepMs))]
+  let counting = builder
+    .selectFrom('usage_counts')
+    .select([
+      'token_id',
+      raw<number | string | bigint>`bucket_at - (bucket_at - ${start}) % ${step}`.as('step_at'),
+      raw<string>`case when outcome = 'allowed' then 'allowed' else 'refused' end`.as('verdict'),
+      (eb) => eb.fn.sum<number | string | bigint>('uses').as('total'),
+    ])
+    .where('token_id', 'in', [...tokenIds])
+    .where('bucket_at', '>=', from)
+    .groupBy(['token_id', raw`step_at`, raw`verdict`])
+    .orderBy(raw`step_at`)
+    .orderBy(raw`verdict`)
+    .orderBy('token_id')
+  if (to !== undefined) counting = counting.where('bucket_at', '<', to)
+  if (limit !== undefined) counting = counting.limit(limit)
+  const { rows } = await engine.run(counting.compile())
+  return rows.map((row) => ({
+    tokenId: row.token_id,
+    bucketAt: wide(row.step_at),
+    endpoint: '',
+    outcome: row.verdict,
+    scope: '',
+    count: wide(row.total),
+  }))
 }

@@ -2,13 +2,7 @@ import type { UsageAddress, UsageBatch, UsageCount } from '../../../model/usage.
 import { ensure, ensureEqual } from '../../assert.js'
 import { batch, insert, inserted, list, START, token } from '../build.js'
 import type { Stage, StoreCases } from '../types.js'
-
-const HOUR = 3_600_000
-const BUCKET = START - (START % HOUR)
-
-function use(tokenId: string, fields: Partial<UsageCount> = {}): UsageCount {
-  return { tokenId, bucketAt: BUCKET, endpoint: 'GET /stock', outcome: 'allowed', scope: '', count: 1, ...fields }
-}
+import { BUCKET, HOUR, usageBoundCases, use } from './usage-bounds.js'
 
 async function counts(
   stage: Stage,
@@ -78,6 +72,7 @@ export const usageCases: StoreCases = {
         ensureEqual(await counts(stage, id, { from: BUCKET + HOUR, to: BUCKET + HOUR }), [], 'an empty range')
       },
     },
+    ...usageBoundCases,
     {
       title: 'tokens are reported apart, unknown ones not at all',
       async run(stage) {

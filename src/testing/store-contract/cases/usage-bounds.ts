@@ -1,0 +1,78 @@
+import type { UsageCount } from '../../../model/usage.js'
+import { ensureEqual } from '../../assert.js'
+import { batch, inserted, START } from '../build.js'
+import type { StoreCases } from '../types.js'
+
+export const HOUR = 3_600_000
+/** The hour in which the cases begin. */
+export const BUCKET: number = START - (START % HOUR)
+
+/** One counter. */
+export function use(tokenId: string, fields: Partial<UsageCount> = {}): UsageCount {
+  return { tokenId, bucketAt: BUCKET, endpoint: 'GET /stock', outcome: 'allowed', scope: '', count: 1, ...fields }
+}
+
+/** How much of usage one query reads. */
+export const usageBoundCases: StoreCases['cases'] = [
+  {
+    title: 'no more counters come back than the limit',
+    async run(stage) {
+      const [a, b] = [await inserted(stage), await inserted(stage)]
+      const made = Array.from({ length: 30 }, (_, hour) => use(hour % 2 === 0 ? a.id : b.id, { bucketAt: BUCKET + hour * HOUR }))
+      await stage.store.recordUsage(batch({ counts: made }))
+      for (const [limit, expected] of [
+        [7, 7],
+        [29, 29],
+        [30, 30],
+        [31, 30],
+      ] as const) {
+        const { counts: found } = await stage.store.usage({ tokenIds: [a.id, b.id], from: BUCKET, limit })
+        ensureEqual(found.length, expected, `counters of 30, at most ${limit}`)
+      }
+      const { counts: later } = await stage.store.usage({ tokenIds: [a.id, b.id], from: BUCKET + 28 * HOUR, limit: 2 })
+      ensureEqual(later, made.slice(28), 'what lies outside the range must not count against the limit')
+    },
+  },
+  {
+    title: 'counters add up by steps from the beginning of the range, allowed ones and refused ones apart',
+    async run(stage) {
+      const [a, b] = [await inserted(stage), await inserted(stage)]
+      const from = BUCKET - 70 * 24 * HOUR
+      const at = (hour: number): number => from + hour * HOUR
+      await stage.store.recordUsage(
+        batch({
+          counts: [
+            use(a.id, { bucketAt: at(-1), count: 1000 }),
+            use(a.id, { bucketAt: at(0), count: 1 }),
+            use(a.id, { bucketAt: at(4), endpoint: 'PUT /"x"', count: 2 }),
+            use(a.id, { bucketAt: at(4), scope: 'stock:read', count: 4 }),
+            use(a.id, { bucketAt: at(2), outcome: 'token_expired', count: 8 }),
+            use(a.id, { bucketAt: at(3), outcome: 'ip_denied', count: 16 }),
+            use(a.id, { bucketAt: at(5), count: 32 }),
+            use(b.id, { bucketAt: at(1400), count: 3_000_000_000 }),
+            use(b.id, { bucketAt: at(1401), count: 3_000_000_000 }),
+            use(b.id, { bucketAt: at(1600), count: 1000 }),
+          ],
+          addresses: [{ tokenId: a.id, ip: '192.0.2.1', count: 1, lastAt: START }],
+        }),
+      )
+      const step = (tokenId: string, hour: number, outcome: string, count: number): UsageCount =>
+        use(tokenId, { bucketAt: at(hour), endpoint: '', outcome, count })
+      const query = { tokenIds: [a.id, b.id], from, to: at(1600), stepMs: 5 * HOUR }
+      ensureEqual(
+        await stage.store.usage({ ...query, limit: 100 }),
+        {
+          counts: [
+            step(a.id, 0, 'allowed', 7),
+            step(a.id, 0, 'refused', 24),
+            step(a.id, 5, 'allowed', 32),
+            step(b.id, 1400, 'allowed', 6e9),
+          ],
+          addresses: [],
+        },
+        'sums by step',
+      )
+      ensureEqual((await stage.store.usage({ ...query, limit: 3 })).counts.length, 3, 'sums, at most three')
+    },
+  },
+]

@@ -1,0 +1,36 @@
+/** Rows that are read first, before it is known how large they are. */
+const FIRST_READ = 100
+/** How much a page holds at most, in characters of JSON, unless its first row alone is larger. */
+export const MAX_PAGE_SIZE: number = 2 * 1024 * 1024
+
+/** The rows of a page, and whether more follow. */
+export type ReadPage<Row> = { readonly rows: readonly Row[]; readonly more: boolean }
+
+/**
+ * Reads a page of at most `limit` rows, in two reads where it may be large: rows of tokens with everything that a token may have are hundreds of times larger
+ * than most, and a page of them ends early.
+ */
+export async function readPage<Row, Place>(
+  limit: number,
+  after: Place | undefined,
+  read: (limit: number, after: Place | undefined) => Promise<readonly Row[]>,
+  placeOf: (row: Row) => Place,
+): Promise<ReadPage<Row>> {
+  const rows: Row[] = []
+  let size = 0
+  let place = after
+  let wanted = Math.min(limit + 1, FIRST_READ)
+  for (;;) {
+    const found = await read(wanted, place)
+    for (const row of found) {
+      size += JSON.stringify(row).length
+      if (rows.length === limit || (rows.length > 0 && size > MAX_PAGE_SIZE)) return { rows, more: true }
+      rows.push(row)
+    }
+    const last = found.at(-1)
+    if (last === undefined || found.length < wanted) return { rows, more: false }
+    place = placeOf(last)
+    const fitting = Math.ceil(((MAX_PAGE_SIZE - size) * rows.length) / size)
+    wanted = Math.min(limit + 1 - rows.length, Math.max(fitting, 0) + 1)
+  }
+}
