@@ -38,6 +38,7 @@ export type {
 export { latchkey } from './latchkey.js'
 export type { ManagementOptions, NamedId } from './management/index.js'
 export type * from './model/actor.js'
+export type * from './model/audit.js'
 export type * from './model/event.js'
 export type {
   ExplainedResource,
@@ -59,6 +60,7 @@ export type { CacheOptions, CachePreset, ExpiryOptions, LatchkeyOptions, OwnerPe
 export type { MaxTokensOptions } from './policy/max-tokens.js'
 export type { ResourceMode } from './policy/resource-mode.js'
 export type { RetentionOptions } from './policy/retention.js'
+export type { SealingOptions } from './policy/sealing.js'
 export type {
   LimitBy,
   Limiter,

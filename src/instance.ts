@@ -1,4 +1,5 @@
 import type { ListedEventHandler } from './activity/call-handler.js'
+import type { SealedAudit } from './audit/handle.js'
 import type { RequestSignal } from './cache/signals.js'
 import { InvalidInputError, type RefusalCode } from './errors.js'
 import type { Actor } from './model/actor.js'
@@ -101,7 +102,7 @@ export type IfVersion = { readonly version?: number | undefined }
 export type OwnerInput = { readonly ownerId: string; readonly tenantId?: string | undefined }
 
 /** The verbs of a token's life, as one actor performs them: limited to what it may see and hand out, and told in the audit by its name. */
-export interface TokenHandle<S extends string = string> {
+export interface TokenHandle<S extends string = string> extends SealedAudit {
   /** Makes a token. Its text stands in this answer and nowhere else. */
   create(input: CreateInput<S> & { readonly idempotencyKey?: undefined }, options?: CreateOptions): Promise<Minted>
   create(input: CreateInput<S>, options?: CreateOptions): Promise<Minted | Replayed>

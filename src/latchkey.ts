@@ -1,4 +1,3 @@
-import { Upkeep } from './activity/upkeep.js'
 import { ClosedError, isLatchkeyError, StoreUnavailableError } from './errors.js'
 import { AUTHENTICATOR, type Internals, type Latchkey, registerInstance } from './instance.js'
 import { noteCopy } from './model/copies.js'
@@ -13,7 +12,7 @@ import { health } from './verbs/health.js'
 import { publicActor, readActor, SYSTEM } from './verbs/lib/actor.js'
 import { noteAttempted } from './verbs/lib/attempts.js'
 import { follow } from './verbs/lib/follow.js'
-import { retain } from './verbs/retain.js'
+import { upkeepOf } from './verbs/upkeep.js'
 import { buildContext } from './verify/build-context.js'
 import { identify } from './verify/identify.js'
 import { introspect } from './verify/introspect.js'
@@ -40,14 +39,10 @@ import { countUse, decide, verify } from './verify/verify.js'
 export function latchkey<const S extends string>(options: LatchkeyOptions<S>): Latchkey<S> {
   const settings = readOptions(options)
   const context = buildContext(settings)
-  const retention = new Upkeep(
-    context.store,
-    { name: '.retention', everyMs: 3_600_000, run: (now, goOn) => retain(context, now, goOn) },
-    { prefix: settings.prefix, holder: context.nodeId, clock: settings.clock, monotonic: settings.monotonic, report: context.report },
-  )
+  const upkeep = upkeepOf(context)
   context.store.whenUsed(() => {
     context.housekeeping.start()
-    if (settings.retention.any) retention.start()
+    for (const task of upkeep) task.start()
   })
   share(settings.store)
   noteCopy()
@@ -124,7 +119,7 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     flush: async () => open().flush(),
     health: () => health(context, closing !== undefined),
     close: () => {
-      closing ??= retention.stop().then(() => close(context))
+      closing ??= Promise.all(upkeep.map((task) => task.stop())).then(() => close(context))
       return closing
     },
   }

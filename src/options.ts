@@ -10,6 +10,7 @@ import { type MaxTokensOptions, maxTokensShape } from './policy/max-tokens.js'
 import { callback, duration, flag, wholeNumber } from './policy/option-schema.js'
 import { type ResourceMode, resourceMode } from './policy/resource-mode.js'
 import { type Retention, type RetentionOptions, readRetention, retentionShape } from './policy/retention.js'
+import { readSealing, type Sealing, type SealingOptions } from './policy/sealing.js'
 import { readPart, readShape, refuseUndefined } from './policy/shape.js'
 import type { RateLimitOptions } from './rate-limit/model.js'
 import { type ReadRateLimits, readRateLimit } from './rate-limit/read-options.js'
@@ -63,6 +64,8 @@ export type LatchkeyOptions<S extends string = string> = FaultOptions & {
   readonly usage?: false | { /** @default '1s' */ readonly flushEvery?: Duration }
   /** How long what is old is kept. */
   readonly retention?: RetentionOptions
+  /** Seals over the audit events, made off every request's path, so that `verifyAudit` finds what was changed behind them. @default false */
+  readonly sealing?: SealingOptions | false
   /** How much a token, an owner or a tenant may use, counted by limiters of rate-limiter-flexible. */
   readonly rateLimit?: RateLimitOptions
   /**
@@ -138,6 +141,7 @@ export type Settings = {
   readonly rateLimit: ReadRateLimits | undefined
   readonly onReuse: 'revoke_lineage' | undefined
   readonly retention: Retention
+  readonly sealing: Sealing | undefined
   readonly deadlineMs: number
   readonly onEvent: ((event: AuditEvent) => unknown) | undefined
   readonly faults: FaultOptions
@@ -197,6 +201,7 @@ const schema = z.strictObject({
   rateLimit: z.unknown().optional(),
   onReuse: z.literal('revoke_lineage', { error: "must be 'revoke_lineage', or left out" }).optional(),
   retention: retentionShape.prefault({}),
+  sealing: z.unknown().default(false),
   deadline: duration({ min: 0.01, max: 300, fraction: true }).default(2),
   onEvent: callback<NonNullable<LatchkeyOptions['onEvent']>>().optional(),
   ...faultShape,
@@ -244,6 +249,7 @@ export function readOptions(options: LatchkeyOptions): Settings {
     rateLimit: given.rateLimit === undefined ? undefined : readRateLimit(given.rateLimit),
     onReuse: given.onReuse,
     retention: readRetention(given.retention),
+    sealing: readSealing(given.sealing),
     deadlineMs: given.deadline * 1000,
     onEvent: given.onEvent,
     faults: readFaults(given),

@@ -1,5 +1,5 @@
 import type { GuardedStore } from '../store/guarded-store.js'
-import type { Report } from '../store/reporter.js'
+import type { FaultPlace, Report } from '../store/reporter.js'
 import { startTimer } from '../store/timer.js'
 import { ConsumerClaim } from './consumer-claim.js'
 
@@ -7,10 +7,12 @@ const FIRST_LOOK_MS = 5_000
 /** How soon at the soonest: a node that was about to do the task may have crashed. */
 const LOOK_EVERY_MS = 10_000
 
-/** Work on old data that one node of a cluster does for all of them, now and then. */
+/** Work that one node of a cluster does for all of them, now and then. */
 export type UpkeepTask = {
   /** No consumer of a host has such a name: theirs begin with a letter or a digit. */
   readonly name: `.${string}`
+  /** Where its faults are. */
+  readonly place: FaultPlace
   readonly everyMs: number
   /** `goOn` is asked between small batches: when it answers no, another node has taken over. What is left is done the next time. */
   readonly run: (now: number, goOn: () => Promise<boolean>) => Promise<void>
@@ -94,7 +96,7 @@ export class Upkeep {
         .then(() => this.#untilDue())
         .catch((error: unknown) => {
           // The next look tries again.
-          this.#options.report('retention', error)
+          this.#options.report(this.#task.place, error)
           return LOOK_EVERY_MS
         })
         .then((ms) => this.#schedule(ms))

@@ -15,6 +15,7 @@ export type FaultPlace =
   | 'mayOwn'
   | 'names'
   | 'onEvent'
+  | 'onSeal'
   | 'owner'
   | 'resources'
   | 'session'
@@ -25,6 +26,7 @@ export type FaultPlace =
   | 'flush'
   | 'sweep'
   | 'retention'
+  | 'sealing'
   | 'verify'
   | 'webhook'
   | 'management'
@@ -72,6 +74,7 @@ const HELP: { readonly [Place in FaultPlace | 'store']?: readonly [code: string,
   mayOwn: CALLBACK,
   names: CALLBACK,
   onEvent: CALLBACK,
+  onSeal: CALLBACK,
   owner: CALLBACK,
   resources: CALLBACK,
   session: CALLBACK,

@@ -1,11 +1,11 @@
 import * as z from 'zod'
 import { viewEvent } from '../activity/view-event.js'
-import { GrantDeniedError, InvalidInputError } from '../errors.js'
+import { InvalidInputError } from '../errors.js'
 import type { EventConsumer, EventHandler } from '../model/event.js'
 import { duration } from '../policy/option-schema.js'
 import { readShape } from '../policy/shape.js'
 import type { Context } from '../verify/context.js'
-import type { ReadActor } from './lib/actor.js'
+import { checkSeesAll, type ReadActor } from './lib/actor.js'
 import { follow } from './lib/follow.js'
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.:-]{0,59}$/
@@ -25,9 +25,7 @@ const shape = z.strictObject({
  * @throws GrantDeniedError `grant_denied`, for an actor that does not see every event
  */
 export function consume(context: Context, actor: ReadActor, name: unknown, handler: unknown, options: unknown): EventConsumer {
-  if (actor.tenants !== undefined || actor.manages === 'own') {
-    throw new GrantDeniedError('actor', 'a consumer is given the events of every tenant and every token')
-  }
+  checkSeesAll(actor, 'a consumer is given the events of every tenant and every token')
   if (typeof name !== 'string' || !NAME.test(name)) {
     throw new InvalidInputError('name', 'must be a name such as "siem": 1 to 60 letters, digits, "-", "_", "." and ":"')
   }

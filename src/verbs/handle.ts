@@ -8,20 +8,24 @@ import { create } from './create.js'
 import { deactivate } from './deactivate.js'
 import { events } from './events.js'
 import { explain } from './explain.js'
+import { exportAudit } from './export-audit.js'
 import { get } from './get.js'
 import { grantable } from './grantable.js'
 import type { ReadActor } from './lib/actor.js'
 import { noteRefused, type Target } from './lib/attempts.js'
 import { list } from './list.js'
 import { ownerChanged } from './owner-changed.js'
+import { proveEvent } from './prove-event.js'
 import { prune } from './prune.js'
 import { reportLeak } from './report-leak.js'
 import { revoke } from './revoke.js'
 import { revokeAll } from './revoke-all.js'
 import { rotate } from './rotate.js'
+import { sealAudit } from './seal-audit.js'
 import { update } from './update.js'
 import { usage } from './usage.js'
 import { usageOf } from './usage-of.js'
+import { verifyAudit } from './verify-audit.js'
 
 /** Binds the verbs to one actor. `open` gives the context, or throws once the instance is closed. */
 export function createHandle(open: () => Context, actor: ReadActor): TokenHandle {
@@ -63,6 +67,10 @@ export function createHandle(open: () => Context, actor: ReadActor): TokenHandle
     ownerChanged: (owner) => run('ownerChanged', (context) => ownerChanged(context, actor, owner), { input: owner }),
     reportLeak: (input) => run('reportLeak', (context) => reportLeak(context, actor, input)),
     consume: (name, handler, options) => consume(open(), actor, name, handler, options),
+    sealAudit: () => run('sealAudit', (context) => sealAudit(context, actor)),
+    verifyAudit: (anchors) => run('verifyAudit', (context) => verifyAudit(context, actor, anchors)),
+    proveEvent: (id, input) => run('proveEvent', (context) => proveEvent(context, actor, id, input)),
+    exportAudit: () => exportAudit(open(), actor),
     prune: (input) => run('prune', (context) => prune(context, actor, input)),
   }
   return Object.freeze(handle)

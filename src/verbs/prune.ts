@@ -1,5 +1,4 @@
 import * as z from 'zod'
-import { GrantDeniedError } from '../errors.js'
 import type { StoredEvent } from '../model/event.js'
 import type { ListedToken } from '../model/record.js'
 import { instantSchema } from '../policy/field-schema.js'
@@ -7,7 +6,7 @@ import { readShape } from '../policy/shape.js'
 import { generateId } from '../token/generate.js'
 import { platformRandom } from '../token/random.js'
 import type { Context } from '../verify/context.js'
-import type { ReadActor } from './lib/actor.js'
+import { checkSeesAll, type ReadActor } from './lib/actor.js'
 import { auditEvent } from './lib/audit.js'
 import { commit, withChanges } from './lib/change.js'
 
@@ -25,8 +24,7 @@ const shape: z.ZodType<{ before: number }> = z.strictObject({ before: instantSch
  * @throws GrantDeniedError `grant_denied`, for an actor that does not see every token
  */
 export async function prune(context: Context, actor: ReadActor, input: unknown): Promise<{ readonly count: number }> {
-  if (actor.tenants !== undefined || actor.manages === 'own')
-    throw new GrantDeniedError('actor', 'pruning takes every tenant and every token')
+  checkSeesAll(actor, 'pruning takes every tenant and every token')
   const { before } = readShape(shape, input, 'prune()')
   let count = 0
   let after: ListedToken | undefined

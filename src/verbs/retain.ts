@@ -8,6 +8,7 @@ import type { Context } from '../verify/context.js'
 import { creationId } from './create.js'
 import { SYSTEM } from './lib/actor.js'
 import { commit } from './lib/change.js'
+import { newestSeal, sealRemoval, sealUp } from './lib/seals.js'
 import { prune } from './prune.js'
 
 const EVENTS_A_BATCH = 200
@@ -22,13 +23,18 @@ export async function retain(context: Context, now: number, goOn: () => Promise<
 }
 
 async function removeEvents(context: Context, now: number, before: number, goOn: () => Promise<boolean>): Promise<void> {
-  const { prefix } = context.settings
+  const { prefix, sealing } = context.settings
+  // What goes was sealed, and the seals say that it went: verification then tells its removal from that of an event that somebody made disappear.
+  const isSealed = sealing !== undefined || (await newestSeal(context)) !== undefined
+  const sealed = isSealed ? ((await sealUp(context, goOn))?.lastSeq ?? 0) : Number.POSITIVE_INFINITY
   let after = 0
   while (await goOn()) {
     const page = await context.store.events({ prefix, order: 'oldest', after, limit: EVENTS_A_BATCH })
-    const old = page.filter((event) => event.at < before && !mustStay(event))
-    if (old.length > 0) {
+    const old = page.filter((event) => event.at < before && event.seq <= sealed && !mustStay(event))
+    const end = old.at(-1)
+    if (end !== undefined) {
       await tellWhoIsBehind(context, old, now)
+      if (isSealed) await sealRemoval(context, end.seq)
       await context.store.removeEvents(
         prefix,
         old.map(({ id }) => id),

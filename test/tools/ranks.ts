@@ -8,6 +8,7 @@ export const PLACES = [
   'src/token/',
   'src/policy/',
   'src/store/',
+  'src/audit/',
   'src/cache/',
   'src/activity/',
   'src/rate-limit/',
@@ -31,6 +32,7 @@ export const PLACES = [
 const PACKAGES: { readonly [place: string]: readonly string[] } = {
   'src/': [],
   'src/token/': ['@noble/hashes'],
+  'src/audit/': ['@noble/hashes', 'zod'],
   'src/policy/': ['ipaddr.js', 'zod'],
   'src/store/fault-options.ts': ['zod'],
   'src/options.ts': ['zod'],
@@ -41,6 +43,7 @@ const PACKAGES: { readonly [place: string]: readonly string[] } = {
   'src/dashboard/': ['zod'],
   'src/dashboard/page/': ['preact', 'uplot'],
   'src/extensions/client/node': ['node:'],
+  'src/extensions/audit/': ['jose', 'zod'],
   'src/extensions/jwt/': ['jose', 'zod'],
   'src/extensions/leaks/': ['zod'],
   'src/extensions/oauth/': ['zod'],

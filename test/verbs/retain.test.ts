@@ -206,6 +206,7 @@ describe('retention', () => {
 describe('upkeep', () => {
   const task = (runs: number[], run?: () => Promise<void>) => ({
     name: '.test' as const,
+    place: 'retention' as const,
     everyMs: 1000,
     run: async (now: number) => {
       runs.push(now)

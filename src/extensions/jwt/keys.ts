@@ -60,7 +60,8 @@ function algorithmOf(jwk: Jwk): SigningAlgorithm {
   throw new InvalidInputError('jwk', 'must be a P-256 key (ES256) or an Ed25519 key (EdDSA)')
 }
 
-function publicPart({ kty, crv, x, y }: Jwk): Jwk {
+/** The members of a public key, without the private ones. */
+export function publicPart({ kty, crv, x, y }: Jwk): Jwk {
   return {
     ...(kty !== undefined && { kty }),
     ...(crv !== undefined && { crv }),

@@ -7,11 +7,15 @@ import type { SigningKey } from './keys.js'
 const DEADLINE_MS = 5000
 const SIGNATURE_BYTES = 64
 
-/** A JWS in compact form (RFC 7515 §7.1), of the type `at+jwt` (RFC 9068 §2.1). */
+/** Claims as a JWS in compact form (RFC 7515 §7.1), of the type `at+jwt` (RFC 9068 §2.1). */
 export async function signClaims(claims: Readonly<Record<string, unknown>>, key: SigningKey, report: Report): Promise<string> {
-  const { kid, alg, sign } = key
-  const header = { alg, kid, typ: 'at+jwt' }
-  const payload = new TextEncoder().encode(JSON.stringify(claims))
+  return await signCompact(JSON.stringify(claims), 'at+jwt', key, report)
+}
+
+/** A text as a JWS in compact form, of this type. */
+export async function signCompact(text: string, typ: string, { kid, alg, sign }: SigningKey, report: Report): Promise<string> {
+  const header = { alg, kid, typ }
+  const payload = new TextEncoder().encode(text)
   if (typeof sign !== 'function') return await new CompactSign(payload).setProtectedHeader(header).sign(sign)
   const input = `${base64url.encode(JSON.stringify(header))}.${base64url.encode(payload)}`
   const signature = await callOut(

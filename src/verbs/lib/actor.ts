@@ -89,6 +89,15 @@ export function canSee(actor: ReadActor, token: Pick<StoredToken, 'tenantId' | '
   return token.tenantId !== undefined && actor.tenants.includes(token.tenantId)
 }
 
+/**
+ * Refuses an actor that does not see every tenant and every token.
+ *
+ * @throws GrantDeniedError `grant_denied`, field `actor`
+ */
+export function checkSeesAll(actor: ReadActor, why: string): void {
+  if (reachOf(actor) !== 'all') throw new GrantDeniedError('actor', why)
+}
+
 const REACHES: readonly Reach[] = ['own', 'tenant', 'all']
 
 /** How far an actor reaches. */

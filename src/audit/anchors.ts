@@ -1,0 +1,29 @@
+import * as z from 'zod'
+import type { AuditAnchors, KnownHead, VerifySignature } from '../model/audit.js'
+import { callback } from '../policy/option-schema.js'
+import { readShape, refuseUndefined } from '../policy/shape.js'
+import { isHash } from './hash.js'
+
+/** Input schema of a head. What else it says, such as its instant, follows from its hash. */
+export const headShape: z.ZodType<KnownHead> = z.object({
+  number: z
+    .int({ error: 'must be the number of a seal' })
+    .min(1, { error: 'must be the number of a seal' })
+    .meta({ description: 'The number of the seal.' }),
+  hash: z.custom<string>(isHash, { error: 'must be the hash of a seal, 64 hexadecimal digits' }),
+})
+
+const shape: z.ZodType<AuditAnchors> = z.strictObject({
+  head: headShape.optional(),
+  verifySignature: callback<VerifySignature>('must be a function, such as sealVerifier(keys) gives').optional(),
+})
+
+/**
+ * Reads what an audit is held against. A head that got lost on its way is refused: without it less is found.
+ *
+ * @throws InvalidInputError `invalid_input`
+ */
+export function readAnchors(input: unknown, root: string): AuditAnchors {
+  refuseUndefined(input, ['head', 'verifySignature'])
+  return readShape(shape, input ?? {}, root)
+}

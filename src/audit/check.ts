@@ -1,0 +1,155 @@
+import type { AuditAnchors, AuditReport } from '../model/audit.js'
+import type { ListedEvent } from '../model/event.js'
+import { Problems } from './problems.js'
+import { SealedRange } from './range.js'
+import { headOf, NO_SEAL, readBareSeal, readSeal, type Seal, sealHash } from './seal.js'
+
+/** One entry of an exported audit: a seal, behind which the events that it covers follow, in the store's order. */
+export type AuditEntry = { readonly seal: unknown; readonly event?: undefined } | { readonly event: ListedEvent; readonly seal?: undefined }
+
+/** Holds an audit, one entry after the other, against its seals, and these against what was kept outside of the database. */
+export class AuditCheck {
+  readonly #anchors: AuditAnchors
+  readonly #problems = new Problems()
+  #prefix: string | undefined
+  #last: Seal | undefined
+  #range: SealedRange | undefined
+  #sealed = 0
+  #erased = 0
+  #behind = 0
+  #lastSeq = -1
+  /** Does a signature or the head vouch for the seals up to here? */
+  #isSigned = false
+  #lastIsSigned = false
+  #prunedThrough = 0
+  /** Told by seals that nothing vouches for yet. */
+  #prunedUnproven = 0
+
+  constructor(anchors: AuditAnchors, prefix?: string) {
+    this.#anchors = anchors
+    this.#prefix = prefix
+  }
+
+  async entry(entry: unknown): Promise<void> {
+    const { seal, event } = Object(entry) as { readonly seal?: unknown; readonly event?: unknown }
+    if (seal !== undefined) await this.#seal(seal)
+    else this.#event(event)
+  }
+
+  end(): AuditReport {
+    this.#endRange()
+    const { head, verifySignature } = this.#anchors
+    const last = this.#last
+    if (head !== undefined && head.number > (last?.number ?? 0)) {
+      const end = last === undefined ? 'there are no seals' : `the seals end at ${last.number}`
+      this.#wrong(head.number, `${end}, but the head is seal ${head.number}: the end was cut off, or an older copy was put in its place`)
+    }
+    if (verifySignature !== undefined && !this.#lastIsSigned) this.#wrong(last?.number, 'the last seal is not signed')
+    const isAnchored = head !== undefined || verifySignature !== undefined
+    const { problems, moreProblems, pruned } = this.#problems.end(
+      isAnchored ? this.#prunedThrough : Math.max(this.#prunedThrough, this.#prunedUnproven),
+    )
+    return {
+      ok: problems.length === 0,
+      anchor: anchorOf(this.#anchors),
+      sealed: this.#sealed,
+      erased: this.#erased,
+      pruned,
+      behind: this.#behind,
+      ...(last !== undefined && { head: headOf(last) }),
+      problems,
+      moreProblems,
+    }
+  }
+
+  async #seal(value: unknown): Promise<void> {
+    this.#endRange()
+    const expected = (this.#last?.number ?? 0) + 1
+    const seal = readSeal(value)
+    const bare = seal ?? readBareSeal(value)
+    if (seal === undefined) this.#wrong(bare?.number ?? expected, 'the seal is damaged')
+    if (bare === undefined) return
+    this.#prefix ??= bare.prefix
+    if (bare.prefix !== this.#prefix) this.#wrong(bare.number, 'the seal is of another prefix')
+    if (bare.number !== expected) this.#wrong(bare.number, `seal ${expected} is missing, or out of order`)
+    const previous = this.#last === undefined ? NO_SEAL : sealHash(this.#last)
+    if (bare.previous !== previous) this.#wrong(bare.number, 'the seal does not follow the one before it')
+    this.#compareToHead(bare)
+    this.#readRemoval(bare)
+    await this.#checkSignature(bare)
+    const after = this.#last?.lastSeq ?? 0
+    this.#last = bare
+    if (bare.lastSeq < after) this.#wrong(bare.number, 'the seal goes back')
+    if (seal !== undefined) this.#range = new SealedRange(seal, after, this.#problems)
+  }
+
+  #event(value: unknown): void {
+    const event = Object(value) as ListedEvent
+    const { seq, id, prefix } = event
+    const eventId = String(id)
+    if (!Number.isSafeInteger(seq)) {
+      this.#problems.add({ kind: 'changed', message: 'an entry is neither a seal nor an event' })
+      return
+    }
+    if (seq <= this.#lastSeq)
+      this.#problems.add({ kind: 'reordered', seq, eventId, message: 'the event stands behind one that came later' })
+    this.#lastSeq = Math.max(this.#lastSeq, seq)
+    if (this.#prefix !== undefined && prefix !== this.#prefix) {
+      this.#problems.add({ kind: 'inserted', seq, eventId, message: 'the event is of another prefix' })
+    }
+    if (this.#last !== undefined && seq <= this.#last.lastSeq) this.#range?.event(event)
+    else this.#behind += 1
+  }
+
+  #endRange(): void {
+    this.#range?.end()
+    this.#sealed += this.#range?.sealed ?? 0
+    this.#erased += this.#range?.erased ?? 0
+    this.#range = undefined
+  }
+
+  #compareToHead(seal: Seal): void {
+    const { head } = this.#anchors
+    if (head?.number === seal.number && head.hash !== sealHash(seal)) {
+      this.#wrong(seal.number, 'the seal is not the head that was kept: it was forged, or an older copy was put in its place')
+    }
+  }
+
+  // A removal that only the database tells of excuses nothing: whoever removes events can write such a seal too.
+  #readRemoval({ number, prunedThrough = 0 }: Seal): void {
+    if (prunedThrough > (this.#last?.lastSeq ?? 0)) this.#wrong(number, 'the seal tells of the removal of events that were not sealed')
+    const { head } = this.#anchors
+    if (head !== undefined && number <= head.number) this.#prunedThrough = Math.max(this.#prunedThrough, prunedThrough)
+    else this.#prunedUnproven = Math.max(this.#prunedUnproven, prunedThrough)
+  }
+
+  async #checkSignature(seal: Seal): Promise<void> {
+    const { verifySignature } = this.#anchors
+    if (verifySignature === undefined) return
+    const { signature } = seal
+    this.#lastIsSigned = signature !== undefined && (await isGood(verifySignature, sealHash(seal), signature))
+    if (this.#lastIsSigned) this.#prunedThrough = Math.max(this.#prunedThrough, this.#prunedUnproven)
+    else if (signature !== undefined) this.#wrong(seal.number, 'the signature of the seal does not verify')
+    else if (this.#isSigned) this.#wrong(seal.number, 'the seal is not signed, but one before it is')
+    this.#isSigned ||= this.#lastIsSigned
+  }
+
+  #wrong(seal: number | undefined, message: string): void {
+    this.#problems.add({ kind: 'seal', ...(seal !== undefined && { seal }), message })
+  }
+}
+
+/** Does the signature verify? What the check throws is the answer no. */
+export async function isGood(verify: NonNullable<AuditAnchors['verifySignature']>, hash: string, signature: string): Promise<boolean> {
+  try {
+    return (await verify(hash, signature)) === true
+  } catch {
+    return false
+  }
+}
+
+function anchorOf({ head, verifySignature }: AuditAnchors): AuditReport['anchor'] {
+  if (head !== undefined && verifySignature !== undefined) return 'head and signature'
+  if (head !== undefined) return 'head'
+  return verifySignature === undefined ? 'none' : 'signature'
+}

@@ -1,0 +1,117 @@
+import type { ErasedFields, ListedEvent, StoredEvent } from '../model/event.js'
+import { canonicalJson } from './canonical.js'
+import { bytesToHex, deriveKey, hash, hashText, hexToBytes, isHash, utf8ToBytes } from './hash.js'
+
+/** Stands as the actor of an event whose actor was erased. */
+export const ERASED_ACTOR = 'erased'
+
+/**
+ * How the digest of an event takes up each of its fields: `plain` as it is, `personal` as a commitment under the event's salt, `members` as
+ * one commitment for each member. The place, the salt and what was erased are no content.
+ */
+const FIELDS: { readonly [Field in keyof Required<ListedEvent>]: 'plain' | 'personal' | 'members' | 'none' } = {
+  id: 'plain',
+  at: 'plain',
+  action: 'plain',
+  prefix: 'plain',
+  tokenId: 'plain',
+  tenantId: 'plain',
+  code: 'plain',
+  count: 'plain',
+  bulkId: 'plain',
+  actorId: 'personal',
+  ownerId: 'personal',
+  createdBy: 'personal',
+  ip: 'personal',
+  reason: 'personal',
+  before: 'members',
+  after: 'members',
+  details: 'members',
+  seq: 'none',
+  salt: 'none',
+  erased: 'none',
+}
+
+const KINDS: ReadonlyMap<string, string> = new Map(Object.entries(FIELDS))
+
+/** Does the event have fields of events only? */
+export function hasKnownFields(event: object): boolean {
+  return Object.keys(event).every((field) => KINDS.has(field))
+}
+
+function isErased({ actorId, erased }: StoredEvent, path: string): boolean {
+  return path === 'actorId' && actorId === ERASED_ACTOR && erased !== undefined && Object.hasOwn(erased.commitments, path)
+}
+
+/** The personal fields that are there, by their paths. */
+function personalFields(event: StoredEvent): ReadonlyMap<string, unknown> {
+  const found = new Map<string, unknown>()
+  for (const [field, value] of Object.entries(event)) {
+    const kind = KINDS.get(field)
+    if (kind === 'personal' && value !== undefined && !isErased(event, field)) found.set(field, value)
+    if (kind !== 'members' || value === undefined) continue
+    if (typeof value !== 'object' || value === null || Array.isArray(value))
+      throw new TypeError(`the field ${field} of an event is no object`)
+    for (const [name, member] of Object.entries(value)) if (member !== undefined) found.set(`${field}.${name}`, member)
+  }
+  return found
+}
+
+/** The salt of one field. Those of other fields do not follow from it, nor does the salt of the event. */
+function saltOf({ salt, erased }: StoredEvent, path: string): string {
+  if (erased === undefined) return deriveKey(salt ?? '', path)
+  const kept = Object.hasOwn(erased.salts, path) ? erased.salts[path] : undefined
+  if (!isHash(kept)) throw new TypeError('an event lacks the salt of a field')
+  return kept
+}
+
+function commitmentOf(event: StoredEvent, path: string, value: unknown): string {
+  return bytesToHex(hash('field', hexToBytes(saltOf(event, path)), utf8ToBytes(canonicalJson(value))))
+}
+
+/**
+ * The digest of what an event says, in 64 hexadecimal digits. It stays the same when personal fields are erased.
+ *
+ * @throws TypeError for an event that no erasure can have left so
+ */
+export function eventDigest(event: StoredEvent): string {
+  const fields = personalFields(event)
+  const erased = Object.entries(event.erased?.commitments ?? {})
+  if (event.erased !== undefined && event.salt !== undefined) throw new TypeError('an event with erased fields has a salt')
+  if (erased.some(([path, commitment]) => fields.has(path) || !isHash(commitment))) throw new TypeError('an erased field is there')
+  const commitments = [...fields].map(([path, value]) => [path, commitmentOf(event, path, value)] as const)
+  const present = Object.entries(event).filter(([, value]) => value !== undefined)
+  const content = {
+    version: 1,
+    plain: Object.fromEntries(present.filter(([field]) => KINDS.get(field) === 'plain')),
+    members: present.flatMap(([field]) => (KINDS.get(field) === 'members' ? [field] : [])).sort(),
+    personal: Object.fromEntries([...commitments, ...erased]),
+  }
+  return hashText('event', canonicalJson(content))
+}
+
+/**
+ * The event without the personal fields that `isPersonal` names, by path and value: `actorId`, `after.name`. Their commitments stay, so that seals
+ * still hold; their values and salts are gone for good. The actor of an event becomes `erased`.
+ */
+export function eraseFields<E extends StoredEvent>(event: E, isPersonal: (path: string, value: unknown) => boolean): E {
+  const fields = [...personalFields(event)]
+  const gone = new Set(fields.filter(([path, value]) => isPersonal(path, value)).map(([path]) => path))
+  if (gone.size === 0) return event
+  const of = (erase: boolean): readonly (readonly [string, unknown])[] => fields.filter(([path]) => gone.has(path) === erase)
+  const erased: ErasedFields = {
+    commitments: {
+      ...event.erased?.commitments,
+      ...Object.fromEntries(of(true).map(([path, value]) => [path, commitmentOf(event, path, value)])),
+    },
+    salts: Object.fromEntries(of(false).map(([path]) => [path, saltOf(event, path)])),
+  }
+  const { salt: _, ...rest } = event
+  const kept = Object.entries(rest).flatMap(([field, value]) => {
+    if (gone.has(field)) return field === 'actorId' ? [[field, ERASED_ACTOR] as const] : []
+    if (KINDS.get(field) !== 'members' || value === undefined) return [[field, value] as const]
+    const members = Object.entries(Object(value)).filter(([name]) => !gone.has(`${field}.${name}`))
+    return [[field, Object.fromEntries(members)] as const]
+  })
+  return { ...Object.fromEntries(kept), erased } as unknown as E
+}

@@ -1,0 +1,33 @@
+import type { AuditProblem } from '../model/audit.js'
+
+const MOST = 1000
+
+/** The problems of an audit, and the sealed events that are missing, of which retention may have removed some: a later seal tells. Bounded. */
+export class Problems {
+  readonly #found: AuditProblem[] = []
+  #more = 0
+  /** The last ones: retention removes the oldest. */
+  readonly #missing: { readonly seal: number; readonly seq: number }[] = []
+  #missingBefore = 0
+
+  add(problem: AuditProblem): void {
+    if (this.#found.length < MOST) this.#found.push(problem)
+    else this.#more += 1
+  }
+
+  missing(seal: number, seq: number): void {
+    this.#missing.push({ seal, seq })
+    if (this.#missing.length <= 2 * MOST) return
+    this.#missingBefore += this.#missing.splice(0, MOST).length
+  }
+
+  /** Ends the count: events up to `prunedThrough` may be gone. */
+  end(prunedThrough: number): { readonly problems: readonly AuditProblem[]; readonly moreProblems: number; readonly pruned: number } {
+    const removed = this.#missing.filter(({ seq }) => seq > prunedThrough)
+    const earlier = removed.length === this.#missing.length ? this.#missingBefore : 0
+    for (const place of removed)
+      this.add({ kind: 'removed', ...place, message: 'a sealed event is gone, and no seal that is vouched for tells of its removal' })
+    const pruned = this.#missing.length - removed.length + this.#missingBefore - earlier
+    return { problems: this.#found, moreProblems: this.#more + earlier, pruned }
+  }
+}

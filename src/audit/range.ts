@@ -1,0 +1,85 @@
+import type { ListedEvent } from '../model/event.js'
+import { eventDigest, hasKnownFields } from './event-digest.js'
+import { type Leaf, rootOf } from './merkle.js'
+import type { Problems } from './problems.js'
+import type { FullSeal } from './seal.js'
+
+/** An event that is not as it was sealed. */
+type Odd = { readonly seq: number; readonly eventId: string; readonly digest: string | undefined; readonly kind: 'changed' | 'inserted' }
+
+/** More of them are not looked at again. */
+const MOST_ODD = 1000
+
+/** Compares the events of one seal's range, one after the other, with what was sealed. */
+export class SealedRange {
+  readonly #seal: FullSeal
+  readonly #problems: Problems
+  readonly #awaited: Map<number, string>
+  /** Absent where the leaves of the seal are its own. */
+  readonly #found: Leaf[] | undefined
+  readonly #odd: Odd[] = []
+  sealed = 0
+  erased = 0
+
+  constructor(seal: FullSeal, after: number, problems: Problems) {
+    this.#seal = seal
+    this.#problems = problems
+    this.#awaited = new Map(seal.leaves)
+    const inOrder = seal.leaves.every(([seq], index) => seq > (seal.leaves[index - 1]?.[0] ?? after) && seq <= seal.lastSeq)
+    if (inOrder && rootOf(seal.leaves) === seal.root) return
+    this.#found = []
+    problems.add({ kind: 'seal', seal: seal.number, message: 'what the seal says of its events is not what it was made over' })
+  }
+
+  event(event: ListedEvent): void {
+    const digest = digestOf(event)
+    const { seq, id } = event
+    const awaited = this.#awaited.get(seq)
+    if (this.#found !== undefined) {
+      if (this.#found.length <= this.#seal.count) this.#found.push([seq, digest ?? ''])
+    } else if (digest !== undefined && digest === awaited) {
+      this.#awaited.delete(seq)
+      this.sealed += 1
+      if (event.erased !== undefined) this.erased += 1
+    } else {
+      this.#note({ seq, eventId: String(id), digest, kind: awaited === undefined ? 'inserted' : 'changed' })
+    }
+  }
+
+  end(): void {
+    const { number, count, root, leaves } = this.#seal
+    if (this.#found !== undefined) {
+      const isWhole = this.#found.every(([, digest]) => digest !== '') && this.#found.length === count && rootOf(this.#found) === root
+      if (isWhole) this.sealed += count
+      else this.#problems.add({ kind: 'changed', seal: number, message: 'the events are not those that were sealed' })
+      return
+    }
+    const places = new Map(leaves.map(([seq, digest]) => [digest, seq]))
+    for (const { seq, eventId, digest, kind } of this.#odd) {
+      const place = digest === undefined ? undefined : places.get(digest)
+      this.#awaited.delete(seq)
+      if (place === undefined) {
+        const message = kind === 'changed' ? 'the event is not as it was sealed' : 'the event was not there when its range was sealed'
+        this.#problems.add({ kind, seal: number, seq, eventId, message })
+      } else {
+        this.#awaited.delete(place)
+        this.#problems.add({ kind: 'reordered', seal: number, seq, eventId, message: `the event was sealed at place ${place}` })
+      }
+    }
+    for (const seq of this.#awaited.keys()) this.#problems.missing(number, seq)
+  }
+
+  #note(odd: Odd): void {
+    if (this.#odd.length < MOST_ODD) this.#odd.push(odd)
+    else
+      this.#problems.add({ kind: odd.kind, seal: this.#seal.number, seq: odd.seq, eventId: odd.eventId, message: 'not as it was sealed' })
+  }
+}
+
+function digestOf(event: ListedEvent): string | undefined {
+  try {
+    return hasKnownFields(event) ? eventDigest(event) : undefined
+  } catch {
+    return undefined
+  }
+}

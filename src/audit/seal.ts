@@ -1,0 +1,117 @@
+import type { AuditHead } from '../model/audit.js'
+import type { StoredSeal } from '../store/port.js'
+import { canonicalJson } from './canonical.js'
+import { EMPTY_ROOT, hashText, isHash } from './hash.js'
+import { type Leaf, rootOf } from './merkle.js'
+
+/** At most so many events stand under one seal: a range is read in one page, and a proof is short. */
+export const SEALED_AT_ONCE = 256
+
+/** Stands before the first seal. */
+export const NO_SEAL: string = '0'.repeat(64)
+
+/** A seal over the audit events behind the seal before, up to `lastSeq`. */
+export type Seal = {
+  readonly version: 1
+  readonly prefix: string
+  /** 1, 2, 3 … */
+  readonly number: number
+  /** When it was made, by the clock of the node that made it, in milliseconds since the Unix epoch. */
+  readonly at: number
+  /** The place of its last event, or of the last event sealed before. */
+  readonly lastSeq: number
+  /** How many events it covers. 0: it only tells of a removal. */
+  readonly count: number
+  /** The Merkle tree hash over its events (RFC 9162 §2.1.1), in hexadecimal digits. */
+  readonly root: string
+  /** The hash of the seal before; 64 zeros in the first. */
+  readonly previous: string
+  /** Up to this place, retention may have removed events by now. */
+  readonly prunedThrough?: number
+  /** What the option `sealing.sign` made of the hash of this seal. */
+  readonly signature?: string
+}
+
+/** A seal, with the places and digests of its events: what their tree is made of. They tell what became of each event, also once it is gone. */
+export type FullSeal = Seal & { readonly leaves: readonly Leaf[] }
+
+/** The hash of a seal, which stands in the next one and is what is signed: over everything but the signature. */
+export function sealHash(seal: Seal): string {
+  const { version, prefix, number, at, lastSeq, count, root, previous, prunedThrough } = seal
+  return hashText('seal', canonicalJson({ version, prefix, number, at, lastSeq, count, root, previous, prunedThrough }))
+}
+
+/** A seal as a head. */
+export function headOf(seal: Seal): AuditHead {
+  const { prefix, number, lastSeq, at, signature } = seal
+  return { prefix, number, hash: sealHash(seal), lastSeq, at: new Date(at), ...(signature !== undefined && { signature }) }
+}
+
+/** The seal that follows another over these events; without events it only tells of a removal. */
+export function nextSeal(
+  before: Seal | undefined,
+  { prefix, at, leaves, prunedThrough }: { prefix: string; at: number; leaves: readonly Leaf[]; prunedThrough?: number | undefined },
+): FullSeal {
+  const pruned = Math.max(before?.prunedThrough ?? 0, prunedThrough ?? 0)
+  return {
+    version: 1,
+    prefix,
+    number: (before?.number ?? 0) + 1,
+    at,
+    lastSeq: leaves.at(-1)?.[0] ?? before?.lastSeq ?? 0,
+    count: leaves.length,
+    root: leaves.length === 0 ? EMPTY_ROOT : rootOf(leaves),
+    previous: before === undefined ? NO_SEAL : sealHash(before),
+    ...(pruned > 0 && { prunedThrough: pruned }),
+    leaves,
+  }
+}
+
+/** A seal as a store keeps it. */
+export function storeSeal(seal: FullSeal): StoredSeal {
+  return { prefix: seal.prefix, number: seal.number, body: JSON.stringify(seal) }
+}
+
+/** The seal in a store's answer; `undefined` where it is damaged. */
+export function openSeal({ prefix, number, body }: StoredSeal): FullSeal | undefined {
+  try {
+    const seal = readSeal(JSON.parse(body))
+    return seal?.prefix === prefix && seal.number === number ? seal : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** A seal without its leaves. */
+export function bareSeal({ leaves: _, ...seal }: FullSeal): Seal {
+  return seal
+}
+
+/** Reads a seal with its leaves, as `exportAudit` gives it; `undefined` for anything else. */
+export function readSeal(value: unknown): FullSeal | undefined {
+  const seal = readBareSeal(value)
+  const { leaves } = Object(value) as { readonly leaves?: unknown }
+  if (seal === undefined || !Array.isArray(leaves) || leaves.length !== seal.count || !leaves.every(isLeaf)) return undefined
+  return { ...seal, leaves: leaves.map(([seq, digest]) => [seq, digest] as const) }
+}
+
+/** Reads a seal, with leaves or without; `undefined` for anything else. */
+export function readBareSeal(value: unknown): Seal | undefined {
+  const { version, prefix, number, at, lastSeq, count, root, previous, prunedThrough, signature } = Object(value) as {
+    readonly [Field in keyof Seal]?: unknown
+  }
+  if (version !== 1 || typeof prefix !== 'string' || !isPlace(number) || !isPlace(lastSeq) || !isPlace(count)) return undefined
+  if (typeof at !== 'number' || !isHash(root) || !isHash(previous) || count > SEALED_AT_ONCE) return undefined
+  if (prunedThrough !== undefined && !isPlace(prunedThrough)) return undefined
+  if (signature !== undefined && typeof signature !== 'string') return undefined
+  const seal = { version, prefix, number, at, lastSeq, count, root, previous } as const
+  return { ...seal, ...(prunedThrough !== undefined && { prunedThrough }), ...(signature !== undefined && { signature }) }
+}
+
+function isLeaf(value: unknown): value is Leaf {
+  return Array.isArray(value) && value.length === 2 && isPlace(value[0]) && isHash(value[1])
+}
+
+function isPlace(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
+}

@@ -1,0 +1,6 @@
+export type { AuditEntry } from '../../audit/check.js'
+export type { EventProof, ProofVerification } from '../../audit/proof.js'
+export type { FullSeal, Seal } from '../../audit/seal.js'
+export { sealSigner, sealVerifier } from './signature.js'
+export { verifyAuditExport } from './verify-audit-export.js'
+export { verifyEventProof } from './verify-event-proof.js'

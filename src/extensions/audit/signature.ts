@@ -1,0 +1,61 @@
+import { calculateJwkThumbprint, compactVerify, createLocalJWKSet } from 'jose'
+import { InvalidInputError } from '../../errors.js'
+import type { VerifySignature } from '../../model/audit.js'
+import type { Jwk } from '../jwt/jwk.js'
+import { isSigningKey, publicPart, type SigningKey } from '../jwt/keys.js'
+import { signCompact } from '../jwt/sign.js'
+
+/** The type of the signatures, so that none passes for a signed token, nor the other way round. */
+const TYPE = 'latchkey-seal'
+
+/**
+ * Signs seals, for the option `sealing.sign`: a JWS in compact form (RFC 7515 §7.1) over the hash of the seal.
+ *
+ * The key comes from `signingKey` or `generateSigningKey` of `latchkey/jwt`: Ed25519 or P-256, or a function of a key management service.
+ *
+ * @throws InvalidInputError `invalid_input`, field `key`
+ * @example
+ * ```ts
+ * const key = await signingKey({ jwk: JSON.parse(process.env.SEAL_KEY) })
+ * const tokens = latchkey({ prefix, store, scopes, sealing: { sign: sealSigner(key) } })
+ * ```
+ */
+export function sealSigner(key: SigningKey): (hash: string) => Promise<string> {
+  if (!isSigningKey(key)) throw new InvalidInputError('key', 'must be made by signingKey() or generateSigningKey()')
+  return (hash) => signCompact(hash, TYPE, key, ignoreFault)
+}
+
+// The option `sealing.sign` is told of it already.
+function ignoreFault(): void {}
+
+/**
+ * Verifies the signatures of seals, for `verifySignature`: by any of these public keys, also old ones that no longer sign.
+ *
+ * @throws InvalidInputError `invalid_input`, field `keys`
+ */
+export function sealVerifier(keys: Jwk | readonly Jwk[]): VerifySignature {
+  const given: readonly unknown[] = Array.isArray(keys) ? keys : [keys]
+  if (given.length === 0 || !given.every(isKey))
+    throw new InvalidInputError('keys', 'must be a public JWK, P-256 or Ed25519, or a list of such')
+  const known = Promise.all(given.map(withId)).then((all) => createLocalJWKSet({ keys: all }))
+  known.catch(() => undefined)
+  return async (hash, signature) => {
+    try {
+      const { payload, protectedHeader } = await compactVerify(signature, await known, { algorithms: ['EdDSA', 'ES256'] })
+      return protectedHeader.typ === TYPE && new TextDecoder().decode(payload) === hash
+    } catch {
+      return false
+    }
+  }
+}
+
+function isKey(value: unknown): value is Jwk {
+  const { kty, crv } = Object(value) as Jwk
+  return (kty === 'OKP' && crv === 'Ed25519') || (kty === 'EC' && crv === 'P-256')
+}
+
+async function withId(jwk: Jwk): Promise<Jwk & { readonly kty: string }> {
+  const key = publicPart(jwk)
+  const kid = jwk.kid ?? (await calculateJwkThumbprint({ ...key, kty: jwk.kty ?? '' }))
+  return { ...key, kty: jwk.kty ?? '', kid, alg: jwk.crv === 'Ed25519' ? 'EdDSA' : 'ES256' }
+}

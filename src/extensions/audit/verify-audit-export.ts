@@ -1,0 +1,24 @@
+import { readAnchors } from '../../audit/anchors.js'
+import { AuditCheck, type AuditEntry } from '../../audit/check.js'
+import type { AuditAnchors, AuditReport } from '../../model/audit.js'
+
+/**
+ * Verifies an audit that `exportAudit` gave, as `verifyAudit` does from the database: without a store, and in little memory, however long it is.
+ *
+ * @throws InvalidInputError `invalid_input`, field `head` or `verifySignature`
+ * @example
+ * ```ts
+ * async function* entries() {
+ *   for await (const line of createInterface(createReadStream('audit.jsonl'))) yield JSON.parse(line)
+ * }
+ * const report = await verifyAuditExport(entries(), { head })
+ * ```
+ */
+export async function verifyAuditExport(
+  entries: AsyncIterable<AuditEntry> | Iterable<AuditEntry>,
+  anchors?: AuditAnchors,
+): Promise<AuditReport> {
+  const check = new AuditCheck(readAnchors(anchors, 'verifyAuditExport()'))
+  for await (const entry of entries) await check.entry(entry)
+  return check.end()
+}

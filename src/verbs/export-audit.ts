@@ -1,0 +1,14 @@
+import type { AuditEntry } from '../audit/check.js'
+import { auditEntries } from '../audit/entries.js'
+import type { Context } from '../verify/context.js'
+import { checkSeesAll, type ReadActor } from './lib/actor.js'
+
+/**
+ * The whole audit with its seals, read page by page as the caller goes on.
+ *
+ * @throws GrantDeniedError `grant_denied`, for an actor that does not see every event
+ */
+export function exportAudit(context: Context, actor: ReadActor): AsyncIterable<AuditEntry> {
+  checkSeesAll(actor, 'the export holds the events of every tenant and every token')
+  return auditEntries(context.store, context.settings.prefix)
+}

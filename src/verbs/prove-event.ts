@@ -1,0 +1,75 @@
+import * as z from 'zod'
+import { headShape } from '../audit/anchors.js'
+import { eraseFields } from '../audit/event-digest.js'
+import { type EventProof, proofOf } from '../audit/proof.js'
+import { bareSeal, type FullSeal, type Seal } from '../audit/seal.js'
+import { ConflictError, InvalidInputError } from '../errors.js'
+import type { KnownHead } from '../model/audit.js'
+import { readShape, refuseUndefined, text } from '../policy/shape.js'
+import type { Context } from '../verify/context.js'
+import { checkSeesAll, type ReadActor } from './lib/actor.js'
+import { mustOpen, newestSeal } from './lib/seals.js'
+
+const SEALS = 50
+
+type Given = { head?: KnownHead | undefined; hide?: readonly string[] | undefined }
+
+const shape: z.ZodType<Given> = z.strictObject({ head: headShape.optional(), hide: z.array(text(1, 200)).max(100).optional() })
+
+/**
+ * Proves that one event stands in the audit.
+ *
+ * @throws InvalidInputError `invalid_input`, where there is no such event, or the head does not fit
+ * @throws ConflictError `conflict`, for an event that is not sealed yet, or is not as it was sealed
+ * @throws GrantDeniedError `grant_denied`, for an actor that does not see every event
+ */
+export async function proveEvent(context: Context, actor: ReadActor, id: unknown, input: unknown): Promise<EventProof> {
+  checkSeesAll(actor, 'a proof is made from the whole audit')
+  if (typeof id !== 'string') throw new InvalidInputError('id', 'must be the id of an event, a string')
+  refuseUndefined(input, ['head', 'hide'])
+  const { head, hide = [] } = readShape(shape, input ?? {}, 'proveEvent()')
+  const { prefix } = context.settings
+  const [event] = await context.store.events({ prefix, id, limit: 1 })
+  if (event === undefined) throw new InvalidInputError('id', 'is not the id of an event that is kept')
+  const newest = await newestSeal(context)
+  if (newest === undefined || newest.lastSeq < event.seq)
+    throw new ConflictError('conflict', 'the event is not sealed yet: sealAudit() does it')
+  const seal = await sealOver(context, event.seq, newest)
+  if (head !== undefined && head.number < seal.number) {
+    throw new InvalidInputError('head', `is older than the event, which stands under seal ${seal.number}`)
+  }
+  if (head !== undefined && head.number > newest.number) throw new InvalidInputError('head', `lies behind the last seal, ${newest.number}`)
+  const behind = await sealsUpTo(context, seal.number, head?.number ?? seal.number)
+  const hidden = new Set(hide)
+  const proof = proofOf(
+    eraseFields(event, (path) => hidden.has(path)),
+    seal,
+    behind,
+  )
+  if (proof === undefined) throw new ConflictError('conflict', 'the event is not as it was sealed: verifyAudit() says more')
+  return proof
+}
+
+/** The first seal that reaches as far as this place. */
+async function sealOver(context: Context, seq: number, newest: FullSeal): Promise<FullSeal> {
+  let [low, high, found] = [1, newest.number, newest]
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2)
+    const [stored] = await context.store.seals({ prefix: context.settings.prefix, after: middle - 1, limit: 1 })
+    const seal = stored === undefined ? newest : mustOpen(stored)
+    if (seal.lastSeq < seq) low = middle + 1
+    else [high, found] = [middle, seal]
+  }
+  return found
+}
+
+async function sealsUpTo(context: Context, from: number, to: number): Promise<readonly Seal[]> {
+  const seals: Seal[] = []
+  for (let after = from; after < to; ) {
+    const page = await context.store.seals({ prefix: context.settings.prefix, after, limit: Math.min(SEALS, to - after) })
+    if (page.length === 0) break
+    seals.push(...page.map((stored) => bareSeal(mustOpen(stored))))
+    after += page.length
+  }
+  return seals
+}

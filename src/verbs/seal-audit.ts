@@ -1,0 +1,16 @@
+import { headOf } from '../audit/seal.js'
+import type { AuditHead } from '../model/audit.js'
+import type { Context } from '../verify/context.js'
+import { checkSeesAll, type ReadActor } from './lib/actor.js'
+import { sealUp } from './lib/seals.js'
+
+/**
+ * Seals every event that is not sealed yet, and answers the newest head.
+ *
+ * @throws GrantDeniedError `grant_denied`, for an actor that does not see every event
+ */
+export async function sealAudit(context: Context, actor: ReadActor): Promise<AuditHead | undefined> {
+  checkSeesAll(actor, 'a seal covers the events of every tenant and every token')
+  const seal = await sealUp(context)
+  return seal && headOf(seal)
+}

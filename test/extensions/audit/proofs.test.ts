@@ -1,0 +1,165 @@
+import { type AuditHead, latchkey } from 'latchkey'
+import { type EventProof, sealSigner, sealVerifier, verifyAuditExport, verifyEventProof } from 'latchkey/audit'
+import { generateSigningKey } from 'latchkey/jwt'
+import { memoryStore } from 'latchkey/stores/memory'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { type FullSeal, openSeal, storeSeal } from '../../../src/audit/seal.js'
+import { exported, forgeableStore } from '../../audit/log.js'
+import { instance, mint, refusal, SCOPES } from '../../latchkey/harness.js'
+
+const [key, other] = await Promise.all([generateSigningKey('EdDSA'), generateSigningKey('EdDSA')])
+const verifySignature = sealVerifier(key.publicJwk)
+
+describe('a proof of one event', () => {
+  const tokens = latchkey({ prefix: 'acme_test', store: memoryStore(), scopes: SCOPES, sealing: { sign: sealSigner(key) }, logger: false })
+  const heads: AuditHead[] = []
+  let ids: string[] = []
+
+  beforeAll(async () => {
+    for (let round = 0; round < 4; round += 1) {
+      for (let turn = 0; turn < 7; turn += 1) await mint(tokens, { name: `name ${round} ${turn}`, ownerId: 'bob' })
+      heads.push((await tokens.system.sealAudit()) as AuditHead)
+    }
+    ids = (await tokens.system.events({ order: 'oldest', limit: 1000 })).items.map(({ id }) => id)
+  })
+
+  it('holds against the head of its seal, each later one, and the signature', async () => {
+    for (const [index, id] of ids.entries()) {
+      const own = await tokens.system.proveEvent(id)
+      const head = heads[Math.floor(index / 7)] as AuditHead
+      expect(await verifyEventProof(own, { head })).toEqual({ ok: true })
+      expect(await verifyEventProof(own, { verifySignature })).toEqual({ ok: true })
+      const last = JSON.parse(JSON.stringify(heads[3]))
+      const proof: EventProof = JSON.parse(JSON.stringify(await tokens.system.proveEvent(id, { head: last })))
+      expect(await verifyEventProof(proof, { head: last, verifySignature })).toEqual({ ok: true })
+    }
+  })
+
+  it('shows no other event, and hides the personal fields that it is asked to', async () => {
+    const proof = await tokens.system.proveEvent(ids[8] ?? '', {
+      hide: ['ownerId', 'after.name', 'after.ownerId', 'actorId', 'createdBy'],
+      head: heads[3],
+    })
+    const text = JSON.stringify(proof)
+    for (const id of ids.filter((each) => each !== ids[8])) expect(text).not.toContain(id)
+    expect(text).not.toMatch(/bob|name 1 1|"system"/)
+    expect(await verifyEventProof(proof, { head: heads[3] as AuditHead })).toEqual({ ok: true })
+  })
+
+  it('does not hold once anything in it is changed', async () => {
+    const head = heads[3] as AuditHead
+    const proof = await tokens.system.proveEvent(ids[3] ?? '', { head })
+    const another = await tokens.system.proveEvent(ids[4] ?? '', { head })
+    const forgeries: unknown[] = [
+      { ...proof, event: another.event },
+      { ...proof, event: { ...proof.event, actorId: 'eve' } },
+      { ...proof, event: { ...proof.event, seq: proof.event.seq + 1 } },
+      { ...proof, event: { ...proof.event, note: 'x' } },
+      { ...proof, index: proof.index + 1 },
+      { ...proof, index: -1 },
+      { ...proof, path: another.path },
+      { ...proof, path: proof.path.slice(1) },
+      { ...proof, path: ['x'] },
+      { ...proof, seals: proof.seals.slice(1) },
+      { ...proof, seals: proof.seals.slice(0, -1) },
+      { ...proof, seals: [proof.seals[0], ...proof.seals.slice(2)] },
+      { ...proof, seals: proof.seals.map((seal) => ({ ...seal, root: proof.seals[1]?.root })) },
+      { ...proof, version: 2 },
+      { ...proof, seals: [] },
+      {},
+      null,
+      'proof',
+    ]
+    for (const forged of forgeries) expect((await verifyEventProof(forged as EventProof, { head })).ok, JSON.stringify(forged)).toBe(false)
+    expect((await verifyEventProof(proof, { verifySignature: sealVerifier(other.publicJwk) })).ok).toBe(false)
+    expect((await verifyEventProof(proof, { head: heads[2] as AuditHead })).ok).toBe(false)
+  })
+
+  it('proves nothing without a head or a signature, so neither may get lost', async () => {
+    const proof = await tokens.system.proveEvent(ids[0] ?? '')
+    expect(await refusal(verifyEventProof(proof, {}))).toBe('invalid_input head')
+    expect(await refusal(verifyEventProof(proof, { head: undefined, verifySignature }))).toBe('invalid_input head')
+  })
+
+  it('is not made for an event that is not sealed yet, not there, or older than the head', async () => {
+    const { system } = tokens
+    expect(await refusal(system.proveEvent('missing'))).toBe('invalid_input id')
+    expect(await refusal(system.proveEvent(ids[27] ?? '', { head: heads[0] }))).toBe('invalid_input head')
+    expect(await refusal(system.proveEvent(ids[0] ?? '', { head: { number: 99, hash: 'a'.repeat(64) } }))).toBe('invalid_input head')
+    await mint(tokens)
+    const [newest] = (await system.events({ limit: 1 })).items
+    expect(await refusal(system.proveEvent(newest?.id ?? ''))).toBe('conflict undefined')
+  })
+})
+
+describe('signed seals', () => {
+  it('are vouched for by their key, also by an old one beside it, and by no other', async () => {
+    const tokens = instance({ sealing: { sign: sealSigner(key) } })
+    await mint(tokens)
+    await tokens.system.sealAudit()
+    const lines = await exported(tokens.system.exportAudit())
+    expect(await verifyAuditExport(lines, { verifySignature })).toMatchObject({ ok: true, anchor: 'signature', sealed: 1 })
+    const both = sealVerifier([other.publicJwk, { ...key.publicJwk, kid: 'renamed' }, key.publicJwk])
+    expect(await tokens.system.verifyAudit({ verifySignature: both })).toMatchObject({ ok: true })
+    const wrong = await tokens.system.verifyAudit({ verifySignature: sealVerifier(other.publicJwk) })
+    expect(wrong.problems.map(({ kind }) => kind)).toContain('seal')
+  })
+
+  it('are missed where a chain is made anew without the key, its signatures are taken off, or moved', async () => {
+    const forgeable = forgeableStore()
+    const tokens = instance({ store: forgeable.store, sealing: { sign: sealSigner(key) } })
+    for (let turn = 0; turn < 3; turn += 1) {
+      await mint(tokens)
+      await tokens.system.sealAudit()
+    }
+    const tables = await forgeable.tables()
+    const seals = tables.seals.map((seal) => openSeal(seal) as FullSeal)
+    const bare = seals.map(({ signature: _, ...seal }) => seal)
+    const moved = seals.map((seal, index) => ({ ...seal, signature: seals[(index + 1) % 3]?.signature ?? '' }))
+    for (const forged of [
+      bare,
+      moved,
+      [...seals.slice(0, 2), ...bare.slice(2)],
+      [...seals.slice(0, 1), ...bare.slice(1, 2), ...seals.slice(2)],
+    ]) {
+      forgeable.forge({ ...tables, seals: forged.map(storeSeal) })
+      expect((await tokens.system.verifyAudit({ verifySignature })).ok).toBe(false)
+    }
+    forgeable.forge({ events: [], seals: [] })
+    expect((await tokens.system.verifyAudit({ verifySignature })).ok).toBe(false)
+  })
+
+  it('may begin later than the seals', async () => {
+    const store = memoryStore()
+    const before = instance({ store })
+    await mint(before)
+    await before.system.sealAudit()
+    const tokens = instance({ store, sealing: { sign: sealSigner(key) } })
+    await mint(tokens)
+    await tokens.system.sealAudit()
+    expect(await tokens.system.verifyAudit({ verifySignature })).toMatchObject({ ok: true, sealed: 2 })
+  })
+
+  it('are not made while the key does not sign, and the host hears of it', async () => {
+    const places: string[] = []
+    for (const sign of [
+      () => {
+        throw new Error('the key is away')
+      },
+      async () => '',
+      async () => 'x'.repeat(5000),
+      (() => undefined) as never,
+    ]) {
+      const tokens = instance({ sealing: { sign }, onError: ({ where }) => places.push(where) })
+      await mint(tokens)
+      expect(await refusal(tokens.system.sealAudit())).toBe('store_unavailable undefined')
+      expect(await tokens.system.verifyAudit()).toMatchObject({ ok: true, sealed: 0, behind: 1 })
+    }
+    expect(places).toEqual(['sign', 'sign', 'sign', 'sign'])
+  })
+
+  it('take keys only', () => {
+    for (const wrong of [undefined, {}, 'key', key.publicJwk]) expect(() => sealSigner(wrong as never)).toThrow('key')
+    for (const wrong of [undefined, [], {}, [{ kty: 'RSA' }], 'key']) expect(() => sealVerifier(wrong as never)).toThrow('keys')
+  })
+})

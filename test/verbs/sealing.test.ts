@@ -1,0 +1,310 @@
+import type { AuditHead, LatchkeyOptions, ListedEvent, SealingOptions, StoredEvent, TokenStore } from 'latchkey'
+import { type AuditEntry, type FullSeal, verifyAuditExport } from 'latchkey/audit'
+import { memoryStore } from 'latchkey/stores/memory'
+import { type FaultPlan, faultyStore } from 'latchkey/testing'
+import { describe, expect, it, vi } from 'vitest'
+import { eraseFields } from '../../src/audit/event-digest.js'
+import { readOptions } from '../../src/options.js'
+import { createHandle } from '../../src/verbs/handle.js'
+import { SYSTEM } from '../../src/verbs/lib/actor.js'
+import { sealUp } from '../../src/verbs/lib/seals.js'
+import { retain } from '../../src/verbs/retain.js'
+import { upkeepOf } from '../../src/verbs/upkeep.js'
+import { buildContext } from '../../src/verify/build-context.js'
+import { exported, forgeableStore } from '../audit/log.js'
+import { instance, mint, refusal, SCOPES } from '../latchkey/harness.js'
+
+const DAY = 86_400_000
+const down = new Error('the store is down')
+
+/** A node of its own, whose clock the test sets. */
+function node(options: Partial<LatchkeyOptions> = {}) {
+  let now = Date.UTC(2030, 0, 1)
+  const store = options.store ?? memoryStore()
+  const settings = readOptions({ prefix: 'acme_test', scopes: SCOPES, logger: false, ...options, store, clock: () => now })
+  const context = buildContext(settings)
+  const handle = createHandle(() => context, SYSTEM)
+  return {
+    store,
+    context,
+    handle,
+    make: async (count = 1) => {
+      for (let index = 0; index < count; index += 1) await handle.create({ name: `ERP ${index}`, scopes: ['stock:read'] })
+    },
+    pass: (ms: number) => {
+      now += ms
+    },
+    retain: () => retain(context, now, async () => true),
+  }
+}
+
+describe('sealing', () => {
+  it('costs a commit no call and no statement, and every event gets a salt in it', async () => {
+    const calls = async (options: Partial<LatchkeyOptions<keyof typeof SCOPES>>): Promise<string[]> => {
+      const store = faultyStore(memoryStore())
+      const tokens = instance({ store, ...options })
+      const { record } = await mint(tokens)
+      await tokens.system.update(record.id, { name: 'New' })
+      await tokens.system.revokeAll({ all: true })
+      const events = await store.events({ prefix: 'acme_test', limit: 10 })
+      expect(events.map(({ salt }) => salt?.length)).toEqual([32, 32, 32])
+      return store.calls.map(({ method }) => method).filter((method) => method !== 'changes' && method !== 'subscribe')
+    }
+    expect(await calls({ sealing: {} })).toEqual(await calls({}))
+  })
+
+  it('shows salts to nobody but whoever exports the audit', async () => {
+    const onEvent = vi.fn()
+    const tokens = instance({ onEvent })
+    await mint(tokens)
+    const page = await tokens.system.events()
+    expect(JSON.stringify([page, onEvent.mock.calls])).not.toMatch(/salt/)
+  })
+
+  it('goes range by range, and tells the host of every head', async () => {
+    const heads: AuditHead[] = []
+    const { make, handle } = node({ sealing: { onSeal: (head) => heads.push(head) } })
+    expect(await handle.sealAudit()).toBeUndefined()
+    await make(600)
+    const head = await handle.sealAudit()
+    expect(heads.map(({ number, lastSeq }) => [number, lastSeq])).toEqual([
+      [1, 256],
+      [2, 512],
+      [3, 600],
+    ])
+    expect(heads.at(-1)).toEqual(head)
+    expect(await handle.sealAudit()).toEqual(head)
+    await make(2)
+    expect(await handle.verifyAudit({ head: JSON.parse(JSON.stringify(heads[1])) })).toMatchObject({ ok: true, sealed: 600, behind: 2 })
+  })
+
+  it('tells a head again that the host did not take, and goes on meanwhile', async () => {
+    const heads: number[] = []
+    let fails = true
+    const places: string[] = []
+    const { make, handle } = node({
+      onError: ({ where }) => places.push(where),
+      sealing: {
+        onSeal: async ({ number }) => {
+          if (fails) throw new Error('no room')
+          heads.push(number)
+        },
+      },
+    })
+    await make()
+    await handle.sealAudit()
+    expect(places).toEqual(['onSeal'])
+    fails = false
+    await handle.sealAudit()
+    expect(heads).toEqual([1])
+    await handle.sealAudit()
+    expect(heads).toEqual([1])
+  })
+
+  it('makes one chain, however many nodes seal and write at once', async () => {
+    const store = memoryStore()
+    const nodes = Array.from({ length: 6 }, () => node({ store }))
+    await Promise.all(
+      nodes.map(async ({ make, handle }) => {
+        for (let turn = 0; turn < 20; turn += 1) {
+          await make(3)
+          await handle.sealAudit()
+        }
+      }),
+    )
+    const report = await nodes[0]?.handle.verifyAudit({ head: (await nodes[0]?.handle.sealAudit()) as AuditHead })
+    expect(report).toMatchObject({ ok: true, sealed: 360, behind: 0 })
+  })
+
+  it.each<[string, FaultPlan]>([
+    [
+      'before a seal is written',
+      ({ method, number }) => (method === 'saveSeal' && number % 2 === 1 ? { do: 'fail', error: down } : undefined),
+    ],
+    [
+      'behind it, with the answer lost',
+      ({ method, number }) => (method === 'saveSeal' && number % 2 === 1 ? { do: 'fail-after', error: down } : undefined),
+    ],
+    ['while it reads', ({ method, number }) => (method === 'seals' && number % 3 === 0 ? { do: 'fail', error: down } : undefined)],
+    ['nowhere, but a call reaches the store twice', ({ method }) => (method === 'saveSeal' ? { do: 'duplicate' } : undefined)],
+  ])('leaves one sound chain after a crash %s', async (_where, plan) => {
+    const store = faultyStore(memoryStore())
+    const { make, handle } = node({ store })
+    await make(300)
+    store.behave(plan)
+    for (let turn = 0; turn < 8; turn += 1) {
+      await handle.sealAudit().catch(() => undefined)
+      await make(5)
+    }
+    store.behave()
+    const head = (await handle.sealAudit()) as AuditHead
+    expect(await handle.verifyAudit({ head })).toMatchObject({ ok: true, sealed: 340, behind: 0 })
+  })
+
+  it('stops at a damaged seal, which it does not seal over, and says so', async () => {
+    const forgeable = forgeableStore()
+    const { make, handle } = node({ store: forgeable.store })
+    await make(3)
+    await handle.sealAudit()
+    const tables = await forgeable.tables()
+    forgeable.forge({ ...tables, seals: [{ prefix: 'acme_test', number: 1, body: '{}' }] })
+    await expect(handle.sealAudit()).rejects.toThrow(/seal 1 of the audit is damaged/)
+  })
+
+  it('is done in time by one node, and stops with the instance', async () => {
+    const store = memoryStore()
+    vi.useFakeTimers()
+    try {
+      const saves = vi.spyOn(store, 'saveSeal')
+      const nodes = [1, 2, 3].map(() => node({ store, sealing: { every: '1m' } }))
+      await nodes[0]?.make(2)
+      const upkeep = nodes.flatMap(({ context }) => upkeepOf(context))
+      expect(upkeep.length).toBe(6)
+      for (const task of upkeep) task.start()
+      await vi.advanceTimersByTimeAsync(30_000)
+      expect(saves).toHaveBeenCalledTimes(1)
+      await Promise.all(upkeep.map((task) => task.stop()))
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
+  it('refuses options that are unsound', () => {
+    for (const [name, value] of [
+      ['every', '1s'],
+      ['every', '2d'],
+      ['sign', 'key'],
+      ['onSeal', true],
+      ['head', {}],
+    ] as const) {
+      expect(() => instance({ sealing: { [name]: value } as SealingOptions })).toThrow(`sealing.${name}`)
+    }
+    expect(() => instance({ sealing: true as never })).toThrow('sealing')
+    instance({ sealing: false })
+  })
+})
+
+describe('the verbs of the sealed audit', () => {
+  it('are for an actor that sees every event', async () => {
+    const tokens = instance()
+    await mint(tokens)
+    const [event] = (await tokens.system.events()).items
+    for (const actor of [
+      { id: 'a', tenants: ['t'], manages: 'all' },
+      { id: 'b', tenants: '*', manages: 'own' },
+    ] as const) {
+      const handle = tokens.as(actor)
+      expect(await refusal(handle.sealAudit())).toBe('grant_denied actor')
+      expect(await refusal(handle.verifyAudit())).toBe('grant_denied actor')
+      expect(await refusal(handle.proveEvent(event?.id ?? ''))).toBe('grant_denied actor')
+      expect(() => handle.exportAudit()).toThrow(/every tenant/)
+    }
+    expect(await tokens.as({ id: 'c', tenants: '*', manages: 'all' }).verifyAudit()).toMatchObject({ ok: true, behind: expect.any(Number) })
+  })
+
+  it('refuse a head that got lost, or is none', async () => {
+    const { handle } = node()
+    expect(await refusal(handle.verifyAudit({ head: undefined }))).toBe('invalid_input head')
+    expect(await refusal(handle.verifyAudit({ head: { number: 1, hash: 'x' } }))).toBe('invalid_input head.hash')
+    expect(await refusal(handle.verifyAudit({ hed: 1 } as never))).toBe('invalid_input hed')
+    const hash = 'a'.repeat(64)
+    expect(await handle.verifyAudit({ head: { number: 1, hash } })).toMatchObject({ ok: false, problems: [{ kind: 'seal' }] })
+  })
+
+  it('tell erased personal fields from changed ones', async () => {
+    const forgeable = forgeableStore()
+    const { handle, make } = node({ store: forgeable.store })
+    await make(5)
+    const head = (await handle.sealAudit()) as AuditHead
+    const tables = await forgeable.tables()
+    const events = tables.events.map(
+      (event, index): ListedEvent => (index < 2 ? eraseFields(event, (path) => path !== 'createdBy') : event),
+    )
+    forgeable.forge({ ...tables, events })
+    expect(JSON.stringify(events.slice(0, 2))).not.toContain('ERP')
+    expect(await handle.verifyAudit({ head })).toMatchObject({ ok: true, sealed: 5, erased: 2 })
+    forgeable.forge({ ...tables, events: tables.events.map((event) => ({ ...event, actorId: 'erased' })) })
+    const report = await handle.verifyAudit({ head })
+    expect(report.problems.map(({ kind }) => kind)).toEqual(Array.from({ length: 5 }, () => 'changed'))
+  })
+})
+
+describe('retention of a sealed audit', () => {
+  const old = { retention: { events: '30d', usage: false, addresses: false } } as const
+
+  it('seals what it removes and says so in the seals, so that removal is told from tampering', async () => {
+    const heads: AuditHead[] = []
+    const { make, handle, pass, retain, store } = node({ ...old, sealing: { onSeal: (head) => heads.push(head) } })
+    await make(3)
+    await handle.create({ name: 'kept', scopes: ['stock:read'], idempotencyKey: 'k' })
+    await make(300)
+    pass(31 * DAY)
+    await make(4)
+    const lines = await exported(handle.exportAudit())
+    await retain()
+    const left = await store.events({ prefix: 'acme_test', limit: 1000 })
+    expect(left.length).toBe(5)
+    const head = heads.at(-1) as AuditHead
+    expect(await handle.verifyAudit({ head })).toMatchObject({ ok: true, sealed: 5, pruned: 303, behind: 0 })
+    const report = await verifyAuditExport(await exported(handle.exportAudit()), { head })
+    expect(report).toMatchObject({ ok: true, sealed: 5, pruned: 303 })
+    // Whoever kept an earlier export shows by the kept roots that it is whole.
+    const kept = lines.flatMap(({ event }) => event ?? [])
+    const seals = (await exported(handle.exportAudit())).flatMap(({ seal }) => (seal === undefined ? [] : [seal as FullSeal]))
+    const merged = seals.flatMap((seal): AuditEntry[] => {
+      const end = kept.findLastIndex(({ seq }) => seq <= seal.lastSeq) + 1
+      return [{ seal }, ...kept.splice(0, end).map((event) => ({ event }))]
+    })
+    expect(await verifyAuditExport(merged, { head })).toMatchObject({ ok: true, sealed: 308, pruned: 0 })
+    // One that vanishes behind them is still found.
+    await store.removeEvents('acme_test', [left[0]?.id ?? ''])
+    expect((await handle.verifyAudit({ head })).problems.map(({ kind }) => kind)).toEqual(['removed'])
+  })
+
+  it('goes on where nobody seals any more, and seals first where there are seals', async () => {
+    const first = node(old)
+    await first.make(10)
+    await first.handle.sealAudit()
+    await first.make(10)
+    first.pass(31 * DAY)
+    await first.retain()
+    expect(await first.store.events({ prefix: 'acme_test', limit: 100 })).toEqual([])
+    expect(await first.handle.verifyAudit()).toMatchObject({ ok: true, pruned: 20, anchor: 'none' })
+    const never = node(old)
+    await never.make(3)
+    never.pass(31 * DAY)
+    await never.retain()
+    expect(await never.store.seals({ prefix: 'acme_test', limit: 10 })).toEqual([])
+  })
+
+  it('that was broken off between its seal and the removal is no tampering', async () => {
+    const store = faultyStore(memoryStore())
+    const { make, handle, pass, retain } = node({ ...old, store, sealing: {} })
+    await make(10)
+    pass(31 * DAY)
+    store.behave({ removeEvents: { do: 'fail', error: down } })
+    await expect(retain()).rejects.toThrow()
+    store.behave()
+    expect(await handle.verifyAudit()).toMatchObject({ ok: true, sealed: 10, pruned: 0 })
+    await retain()
+    expect(await handle.verifyAudit()).toMatchObject({ ok: true, sealed: 0, pruned: 10 })
+  })
+
+  it('beside a verification, sealing and writers raises no false alarm', async () => {
+    const shared: TokenStore = memoryStore()
+    const nodes = Array.from({ length: 3 }, () => node({ ...old, store: shared, sealing: {} }))
+    for (const { make } of nodes) await make(250)
+    for (const { pass } of nodes) pass(31 * DAY)
+    const [a, b, c] = nodes as [ReturnType<typeof node>, ReturnType<typeof node>, ReturnType<typeof node>]
+    const [report] = await Promise.all([a.handle.verifyAudit(), b.retain(), sealUp(c.context), c.make(50)])
+    expect(report).toMatchObject({ ok: true })
+    expect(await a.handle.verifyAudit()).toMatchObject({ ok: true, problems: [] })
+  })
+})
+
+it('a salt that a caller names is kept, so that events keep theirs when they are written later', async () => {
+  const { context, store } = node()
+  const event: StoredEvent = { id: 'e', at: 1, action: 'owner.gone', prefix: 'acme_test', actorId: 'a', salt: 'f'.repeat(32) }
+  await context.store.commit({ events: [event] })
+  expect((await store.events({ prefix: 'acme_test', limit: 1 }))[0]).toMatchObject(event)
+})
