@@ -5,7 +5,7 @@
  * process and some ten thousand tokens. `docs/writing-a-store.md` explains it; its test runs the store contract over it.
  */
 import { type FileHandle, open } from 'node:fs/promises'
-import type { BulkResult, NodeLease, TokenStore } from 'latchkey'
+import type { BulkResult, NodeLease, StoredTicket, TokenStore } from 'latchkey'
 import { listEvents, listSeals, listTokens, readFeed, reportUsage } from './custom-store/queries.js'
 import { apply, conflictOf, emptyState, exceededCap, keyOf, type Line, type State } from './custom-store/state.js'
 
@@ -44,6 +44,7 @@ export function logStore(path: string): TokenStore {
   let opening: Promise<Log> | undefined
   let turn: Promise<unknown> = Promise.resolve()
   const leases = new Map<string, NodeLease>()
+  const tickets = new Map<string, StoredTicket>()
   const wakes = new Set<{ readonly wake: () => void }>()
 
   async function log(): Promise<Log> {
@@ -145,6 +146,25 @@ export function logStore(path: string): TokenStore {
     // Leases need no file: when this process ends, so does the only node.
     renewLease: (lease) => void leases.set(lease.nodeId, lease),
     leases: (now) => [...leases.values()].filter(({ expiresAt }) => now < expiresAt),
+
+    // Nor do tickets: who opens a connection asks for one seconds before.
+    async saveTicket(ticket, { max, now, forgetBefore }) {
+      const { state } = await log()
+      if (state.tokens.get(ticket.tokenId)?.prefix !== ticket.prefix) return false
+      for (const [key, { prefix, expiresAt }] of tickets) {
+        if (prefix === ticket.prefix && expiresAt < forgetBefore) tickets.delete(key)
+      }
+      const own = [...tickets.values()].filter(({ tokenId, expiresAt }) => tokenId === ticket.tokenId && now < expiresAt)
+      if (own.length >= max) return false
+      tickets.set(JSON.stringify([ticket.prefix, ticket.digest]), ticket)
+      return true
+    },
+    takeTicket(prefix, digest) {
+      const key = JSON.stringify([prefix, digest])
+      const ticket = tickets.get(key)
+      tickets.delete(key)
+      return ticket
+    },
 
     migrate: async () => void (await log()),
     close: async () => {

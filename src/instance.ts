@@ -1,16 +1,17 @@
 import type { ListedEventHandler } from './activity/call-handler.js'
 import type { SealedAudit } from './audit/handle.js'
-import type { RequestSignal } from './cache/signals.js'
-import { InvalidInputError, type RefusalCode } from './errors.js'
+import type { Standing } from './cache/standing.js'
+import { InvalidInputError } from './errors.js'
 import type { Actor } from './model/actor.js'
 import type { Attempted } from './model/attempted.js'
 import { aboutCopies } from './model/copies.js'
 import type { AuditAction, AuditEvent, EventConsumer, EventHandler, LeakInput, LeakReported } from './model/event.js'
 import type { ExplainInput, Explanation } from './model/explanation.js'
 import type { Health } from './model/health.js'
-import type { MaybePromise, Resources } from './model/json.js'
+import type { MaybePromise } from './model/json.js'
 import type { Introspection, Principal, RateState, Verification, VerifyContext } from './model/principal.js'
 import type { CreateInput, Duration, InstantInput, Minted, Page, Replayed, TokenRecord, TokenStatus, UpdateInput } from './model/record.js'
+import type { Ticket } from './model/ticket.js'
 import type { CreateOptions } from './model/transaction.js'
 import type { UsageInput, UsageOfInput, UsageReport, UsageSummary } from './model/usage.js'
 import type { Readings, Vitals } from './model/vitals.js'
@@ -207,6 +208,8 @@ export type Decider = {
   readonly report: Report
   /** As `verify`, but answers at once where no I/O is needed, and leaves the count of an allowed use to `countUse`. */
   decide(token: unknown, context?: VerifyContext): MaybePromise<Verification>
+  /** As `decide`, for a ticket, which is spent by it. Absent: it knows no tickets. */
+  redeem?(ticket: string, context?: VerifyContext): MaybePromise<Verification>
   /** Where the principal, whose use was allowed, has no refusals left: what the route asks for is not looked into. */
   refusalsSpent?(principal: Principal): RateState | undefined
   /** Is this one of its own credentials, good or not? Everything is where it cannot tell. */
@@ -222,19 +225,6 @@ export type Decider = {
   ): void
 }
 
-/** A token's current permissions, or why it would be refused. */
-export type Standing =
-  | { readonly code: RefusalCode }
-  | {
-      readonly code?: undefined
-      readonly scopes: { has(scope: string): boolean }
-      readonly resources: Resources | undefined
-      /** Absent: every address is allowed. */
-      readonly allowsIp: ((ip: string | undefined) => boolean) | undefined
-      /** Gives a signal for one request, which fires when the token ends. */
-      readonly signal: () => RequestSignal
-    }
-
 /** The internal interface of an instance, for the management API and the extensions. */
 export type Internals = Decider & {
   readonly settings: Pick<Settings, 'groups' | 'expiry' | 'allowWildcard' | 'usage' | 'owner' | 'clock'>
@@ -247,6 +237,8 @@ export type Internals = Decider & {
   standing(id: string): MaybePromise<Standing>
   /** The verbs as this actor performs them, who acts from this address unless it names another; and the actor as it was read. */
   actAs(actor: unknown, ip: string | undefined): { readonly handle: TokenHandle; readonly actor: Actor }
+  /** Makes a ticket of the token that a principal of this instance was made from. */
+  createTicket(principal: unknown): Promise<Ticket>
   /** Records a refused request, coalesced; nobody waits for it. */
   noteAttempt(attempted: Attempted): void
   /** Whose token is this, whatever its status? Reads the primary; decides and counts nothing. `undefined`: none of ours. */

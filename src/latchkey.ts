@@ -1,12 +1,15 @@
 import { ClosedError, isLatchkeyError, StoreUnavailableError } from './errors.js'
 import { AUTHENTICATOR, type Internals, type Latchkey, registerInstance } from './instance.js'
 import { noteCopy } from './model/copies.js'
+import type { MaybePromise } from './model/json.js'
+import type { Verification } from './model/principal.js'
 import { countOne } from './model/vitals.js'
 import { type LatchkeyOptions, readOptions } from './options.js'
 import { copyFault } from './store/describe-fault.js'
 import { share } from './store/users.js'
 import { holdsToken } from './token/redact.js'
 import { close } from './verbs/close.js'
+import { createTicket } from './verbs/create-ticket.js'
 import { createHandle } from './verbs/handle.js'
 import { health } from './verbs/health.js'
 import { publicActor, readActor, SYSTEM } from './verbs/lib/actor.js'
@@ -17,6 +20,7 @@ import { buildContext } from './verify/build-context.js'
 import { identify } from './verify/identify.js'
 import { introspect } from './verify/introspect.js'
 import { readings } from './verify/readings.js'
+import { redeem } from './verify/redeem.js'
 import { standing } from './verify/standing.js'
 import { countUse, decide, verify } from './verify/verify.js'
 
@@ -59,6 +63,18 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     context.report('verify', fault)
     return Promise.reject(fault)
   }
+  const orUndecided = (work: () => MaybePromise<Verification>): MaybePromise<Verification> => {
+    const failed = (error: unknown): never => {
+      countOne(context.vitals.undecided, isLatchkeyError(error) ? error.code : 'store_unavailable')
+      throw error
+    }
+    try {
+      const verification = work()
+      return verification instanceof Promise ? verification.catch(failed) : verification
+    } catch (error) {
+      return failed(error)
+    }
+  }
   const { prefix, scopes: catalogue, groups, expiry, allowWildcard, usage, owner, clock } = settings
   const inside: Internals = {
     catalogue,
@@ -71,18 +87,9 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     watchStore: (watch) => {
       context.store.watchCall = watch
     },
-    decide: (token, request) => {
-      const failed = (error: unknown): never => {
-        countOne(context.vitals.undecided, isLatchkeyError(error) ? error.code : 'store_unavailable')
-        throw error
-      }
-      try {
-        const verification = decide(open(), token, request)
-        return verification instanceof Promise ? verification.catch(failed) : verification
-      } catch (error) {
-        return failed(error)
-      }
-    },
+    decide: (token, request) => orUndecided(() => decide(open(), token, request)),
+    redeem: (ticket, request) => orUndecided(() => redeem(open(), ticket, request)),
+    createTicket: async (principal) => createTicket(open(), principal),
     refusalsSpent: (principal) => context.rates?.refusalsSpent(principal),
     countUse: (principal, use) => {
       if (closing === undefined) countUse(context, principal, use)

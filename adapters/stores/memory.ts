@@ -9,6 +9,7 @@ import { frozenCopy } from './memory/frozen-copy.js'
 import { countsFor, matcherOf } from './memory/match.js'
 import { createRecords } from './memory/records.js'
 import { createSeals } from './memory/seals.js'
+import { createTickets } from './memory/tickets.js'
 import { createUsage } from './memory/usage.js'
 
 /** Entries of the change feed that are kept. A follower further behind is told that everything may have changed. */
@@ -35,6 +36,7 @@ export function memoryStore(): TokenStore {
   const events = createEvents()
   const consumers = createConsumers()
   const seals = createSeals()
+  const tickets = createTickets()
   const leases = new Map<string, NodeLease>()
 
   /** The first id that stands in the way of a change. */
@@ -158,6 +160,9 @@ export function memoryStore(): TokenStore {
       usage.trim(trim)
       return false
     },
+
+    saveTicket: (ticket, room) => records.get(ticket.tokenId)?.prefix === ticket.prefix && tickets.save(ticket, room),
+    takeTicket: (prefix, digest) => tickets.take(prefix, digest),
 
     close() {
       feed.quiet()

@@ -14,6 +14,7 @@ import { judgeUrl, openClient, readSocket } from './redis/open.js'
 import { removeEvents, trimUsage } from './redis/retention.js'
 import { checked } from './redis/round-trip.js'
 import { readSeals, saveSeal } from './redis/seals.js'
+import { saveTicket, takeTicket } from './redis/tickets.js'
 import { commitChange, findTokens, listTokens } from './redis/tokens.js'
 import { createWaker } from './redis/waker.js'
 
@@ -87,6 +88,8 @@ export function redisStore(options: RedisStoreOptions): TokenStore {
     saveSeal: (seal) => saveSeal(connection, seal),
     removeEvents: (prefix, ids) => removeEvents(connection, prefix, ids),
     trimUsage: (trim) => trimUsage(connection, trim),
+    saveTicket: (ticket, room) => saveTicket(connection, ticket, room),
+    takeTicket: (prefix, digest) => takeTicket(connection, prefix, digest),
     reached: hasReached,
     async migrate() {
       for (const warning of await begin(connection)) onWarning(warning)

@@ -120,7 +120,7 @@ export class RecordCache {
     return this.#guessing.spent(ip)
   }
 
-  /** Charges this address for a read that a forged token cost. */
+  /** Charges this address for a read that a forged token, or a ticket that does not exist, cost. */
   noteGuess(ip: string | undefined): void {
     this.#guessing.spend(ip)
   }

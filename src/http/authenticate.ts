@@ -50,7 +50,7 @@ export function createGuard<R extends object>(
     resources = decider.resources,
     onWarning,
   } = readOptions(options)
-  const reader = createCredentialReader(credential)
+  const reader = createCredentialReader(credential, platform.upgrades === true)
   const { report } = decider
   const host = askHost(options, decider)
   const checkSharing = decider.looksUpForgeries === true ? createSharingCheck(onWarning) : undefined
@@ -85,6 +85,9 @@ export function createGuard<R extends object>(
     return { response: refuse(publicCode(code), request, { retryAfterSeconds, rates }) }
   }
 
+  const cameFrom = ({ method, headers, host }: RequestLike): ReturnType<typeof originOf> =>
+    originOf(platform.upgrades === true ? 'CONNECT' : method, headers, host)
+
   /** Admits whoever the host let in. No use is counted. */
   const welcome = (
     request: R,
@@ -107,7 +110,7 @@ export function createGuard<R extends object>(
     return welcome(request, asked ? host.session(request) : undefined, (principal) => {
       if (principal === undefined) return optional ? undefined : refuse('credential_missing', request)
       // Browsers send a session with every request, whoever asked for it.
-      return originOf(seen.method, seen.headers, seen.host) === 'own' ? undefined : refuse('cross_site', request)
+      return cameFrom(seen) === 'own' ? undefined : refuse('cross_site', request)
     })
   }
   const checkTrust = createTrustCheck(platform.believesCallers, onWarning)
@@ -121,8 +124,8 @@ export function createGuard<R extends object>(
     if (presented.kind === 'malformed') return { response: refuse('credential_malformed', request) }
     if (presented.kind === 'missing') return bySession(request, seen)
     // Browsers resend Basic to wherever a page points. Programs do not say where they come from.
-    if (presented.resent && originOf(seen.method, seen.headers, seen.host) === 'other') return { response: refuse('cross_site', request) }
-    if (host.foreign !== undefined && decider.isOwn?.(presented.token) === false) {
+    if (presented.kind === 'token' && presented.resent && cameFrom(seen) === 'other') return { response: refuse('cross_site', request) }
+    if (presented.kind === 'token' && host.foreign !== undefined && decider.isOwn?.(presented.token) === false) {
       return welcome(request, host.foreign(presented.token, request), (principal) =>
         principal === undefined ? refuse('token_invalid', request) : undefined,
       )
@@ -130,7 +133,8 @@ export function createGuard<R extends object>(
     // One request counts once against rate limits, however many guards of this instance it passes.
     const admitted = before?.guard.decider === decider ? before.principal : undefined
     const seenBy = admitted === undefined ? { ip: seen.ip, method: seen.method } : { ip: seen.ip, method: seen.method, admitted }
-    const answer: unknown = decider.decide(presented.token, seenBy)
+    const answer: unknown =
+      presented.kind === 'token' ? decider.decide(presented.token, seenBy) : (decider.redeem?.(presented.ticket, seenBy) ?? NO_TICKETS)
     if (!isThenable(answer)) return settle(request, seen, before, answer)
     return Promise.resolve(answer)
       .then((value: unknown) => settle(request, seen, before, value))
@@ -155,6 +159,9 @@ function useOf(guard: Guard, before: Admission | undefined, principal: Principal
   }
   return startUse(guard.decider, principal, ip)
 }
+
+/** Where nobody makes tickets, none is good. */
+const NO_TICKETS = { ok: false, code: 'token_unknown' } as const
 
 type Answer =
   | { readonly ok: true; readonly principal: Principal }

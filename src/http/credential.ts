@@ -1,4 +1,5 @@
 import { InvalidInputError } from '../errors.js'
+import { TICKET_PROTOCOL } from '../model/ticket.js'
 import { holdsToken } from '../token/redact.js'
 import { fieldValues, type HeaderSource } from './request.js'
 
@@ -14,6 +15,8 @@ export type Credential =
   | { readonly kind: 'malformed'; readonly reason: string }
   /** `resent`: browsers send it again by themselves, as they do with Basic. */
   | { readonly kind: 'token'; readonly token: string; readonly resent?: true }
+  /** What a browser offers among the subprotocols of a WebSocket, for want of a header. */
+  | { readonly kind: 'ticket'; readonly ticket: string }
 
 /** Reads the credential from the fields of a request. */
 export type CredentialReader = {
@@ -43,9 +46,14 @@ const RESERVED = new Set(['authorization', 'cookie', 'host', 'origin', 'proxy-au
 /**
  * Makes the reader for the option `credential`: one source, or a list of them. A request may present one credential: several are refused, even equal ones.
  *
+ * With `tickets`, a ticket in `Sec-WebSocket-Protocol` is one too.
+ *
  * @throws InvalidInputError `invalid_input`
  */
-export function createCredentialReader(option: CredentialSource | readonly CredentialSource[] = 'bearer'): CredentialReader {
+export function createCredentialReader(
+  option: CredentialSource | readonly CredentialSource[] = 'bearer',
+  tickets: boolean = false,
+): CredentialReader {
   const given: readonly unknown[] = Array.isArray(option) ? option : [option]
   if (given.length === 0) throw new InvalidInputError('credential', `must not be an empty list: ${EXPECTED}`)
   const headers = given.filter((source) => source !== 'bearer' && source !== 'basic').map(headerName)
@@ -58,12 +66,13 @@ export function createCredentialReader(option: CredentialSource | readonly Crede
   const readers = [
     ...(schemes.bearer || schemes.basic ? [(from: HeaderSource) => readField(from, 'authorization', readAuthorization)] : []),
     ...headers.map((name) => (from: HeaderSource) => readField(from, name, readToken)),
+    ...(tickets ? [readTicket] : []),
   ]
   const [first = () => MISSING] = readers
   return {
     fields: [...(schemes.bearer || schemes.basic ? ['authorization'] : []), ...headers],
     challenges: parts.map(({ challenge }) => challenge),
-    howTo: `send ${parts.map(({ howTo }) => howTo).join(' or ')}`,
+    howTo: `send ${[...parts.map(({ howTo }) => howTo), ...(tickets ? ['a ticket in Sec-WebSocket-Protocol'] : [])].join(' or ')}`,
     read: readers.length === 1 ? first : (from) => onlyOne(readers.map((read) => read(from))),
   }
 }
@@ -113,6 +122,19 @@ function readField(headers: HeaderSource, name: string, parse: (value: string) =
   if (first === undefined) return MISSING
   if (values.length > 1) return malformed(`more than one ${name} header`)
   return parse(trimmed(first))
+}
+
+// RFC 6455 §11.3.4: the field may come several times, which is the same as one with a list.
+function readTicket(headers: HeaderSource): Credential {
+  const offered = fieldValues(headers, 'sec-websocket-protocol').flatMap((value) => value.split(','))
+  const [first, ...more] = offered.map(trimmed).filter(isTicketProtocol)
+  if (first === undefined) return MISSING
+  return more.length > 0 ? malformed('more than one ticket') : { kind: 'ticket', ticket: first.slice(TICKET_PROTOCOL.length) }
+}
+
+/** Does this subprotocol carry a ticket, in whichever letters? It must not be told to anybody. */
+export function isTicketProtocol(protocol: string): boolean {
+  return protocol.slice(0, TICKET_PROTOCOL.length).toLowerCase() === TICKET_PROTOCOL
 }
 
 function readScheme(value: string, schemes: { readonly bearer: boolean; readonly basic: boolean }): Credential {

@@ -11,6 +11,8 @@ export type Problem = {
 
 /** An answer before any framework has seen it. */
 export type PlainResponse = {
+  /** Why, whatever shape the host gave the body. */
+  readonly code: RefusedCode
   readonly status: number
   /** Names are lower-case. */
   readonly headers: { readonly [name: string]: string }

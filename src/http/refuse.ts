@@ -60,7 +60,7 @@ export function createRefusals<R>(options: RefusalOptions<R> = {}): Refuse<R> {
     if (rates !== undefined) Object.assign(headers, rateFields(rates))
     // draft-ietf-httpapi-ratelimit-headers: nothing remains until then. The quota itself is not known here.
     else if (problem.status === 429) headers.ratelimit = `"token";r=0;t=${headers['retry-after']}`
-    return { status: problem.status, headers, body: own ?? JSON.stringify(problem) }
+    return { code, status: problem.status, headers, body: own ?? JSON.stringify(problem) }
   }
 }
 

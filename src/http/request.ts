@@ -16,6 +16,8 @@ export type Platform<R> = {
   readonly read: (request: R) => RequestLike
   /** Does the framework believe forwarding headers? `undefined` where it has no such setting. */
   readonly trustsProxy: (request: R) => boolean | undefined
+  /** Do its requests open a WebSocket? Browsers send those with cookies from any page, and can give them no header, only a ticket. */
+  readonly upgrades?: true
   /** Does the framework believe any forwarding header, whoever sent it, so that callers choose their address? Absent: it has no such setting. */
   readonly believesCallers?: (request: R) => boolean
 }

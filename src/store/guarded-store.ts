@@ -18,11 +18,13 @@ import type {
   RevocationStamp,
   SealQuery,
   StoredSeal,
+  StoredTicket,
+  TicketRoom,
   TokenFilter,
   TokenStore,
   UsageTrim,
 } from './port.js'
-import { readBulkResult, readConsumers, readEvents, readFeedPage, readPlaced, readSeals } from './read-answers.js'
+import { readBulkResult, readConsumers, readEvents, readFeedPage, readPlaced, readSeals, readTicket } from './read-answers.js'
 import { readAddition, readCommit, takesNoPart } from './read-commit.js'
 import { readStored } from './read-stored.js'
 import type { Report } from './reporter.js'
@@ -215,6 +217,22 @@ export class GuardedStore extends StoreCalls {
       'trimUsage',
       () => this.store.trimUsage(trim),
       (answer) => this.yesOrNo(answer, 'trimUsage'),
+    )
+  }
+
+  async saveTicket(ticket: StoredTicket, room: TicketRoom): Promise<boolean> {
+    return await this.manage(
+      'saveTicket',
+      () => this.store.saveTicket(ticket, room),
+      (answer) => this.yesOrNo(answer, 'saveTicket'),
+    )
+  }
+
+  async takeTicket(prefix: string, digest: string): Promise<StoredTicket | 'none'> {
+    return await this.call(
+      'takeTicket',
+      () => this.store.takeTicket(prefix, digest),
+      (answer) => this.sound(readTicket(answer, prefix, digest), 'takeTicket'),
     )
   }
 

@@ -18,6 +18,8 @@ export const STORE_METHODS = [
   'saveSeal',
   'removeEvents',
   'trimUsage',
+  'saveTicket',
+  'takeTicket',
 ] as const
 
 /** The methods of the port that do I/O and that a store may leave out. */

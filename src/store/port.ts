@@ -120,6 +120,24 @@ export type SealQuery = {
   readonly limit: number
 }
 
+/** A single-use ticket, which stands for a token for some seconds. Its text is kept nowhere. */
+export type StoredTicket = {
+  readonly prefix: string
+  /** 64 lower-case hexadecimal digits: the digest of the ticket's text. */
+  readonly digest: string
+  readonly tokenId: string
+  readonly expiresAt: number
+}
+
+/** How many tickets a token may have. */
+export type TicketRoom = {
+  /** Tickets of one token whose `expiresAt` lies after `now`, the new one included. */
+  readonly max: number
+  readonly now: number
+  /** Tickets of this prefix that ran out before this instant may go. */
+  readonly forgetBefore: number
+}
+
 /** An owner whose permissions changed in one tenant; without a tenant, in all of them. */
 export type OwnerChange = { readonly ownerId: string; readonly tenantId?: string }
 
@@ -257,6 +275,13 @@ export interface TokenStore {
   removeEvents(prefix: string, ids: readonly string[]): MaybePromise<void>
   /** Removes usage in a small batch, and answers whether there is more of it to remove. Last uses stay. */
   trimUsage(trim: UsageTrim): MaybePromise<boolean>
+  /**
+   * Keeps a ticket, if its token exists and has room for it, however many are saved at once. Answers whether it was kept. Each call also removes
+   * some that are to be forgotten, at least two where there are as many, in one small batch.
+   */
+  saveTicket(ticket: StoredTicket, room: TicketRoom): MaybePromise<boolean>
+  /** Removes a ticket and answers it: of all who ask for it at once, to one only. */
+  takeTicket(prefix: string, digest: string): MaybePromise<StoredTicket | undefined>
   /** Is the feed position `cursor` at or past `target`? Both came from `changes`. */
   reached(cursor: string, target: string): boolean
   /** Creates or upgrades what the store needs. Called once before the first use; must be safe to race and to repeat. */

@@ -1,5 +1,23 @@
 import type { ListedEvent, StoredEvent } from '../model/event.js'
-import type { BulkResult, ConsumerState, EventQuery, FeedPage, OwnerChange, SealQuery, StoredSeal, TokenFilter } from './port.js'
+import type {
+  BulkResult,
+  ConsumerState,
+  EventQuery,
+  FeedPage,
+  OwnerChange,
+  SealQuery,
+  StoredSeal,
+  StoredTicket,
+  TokenFilter,
+} from './port.js'
+
+/** Reads the ticket that was asked for. No ticket is `none`; `undefined` is an answer that makes no sense, such as somebody else's ticket. */
+export function readTicket(answer: unknown, prefix: string, digest: string): StoredTicket | 'none' | undefined {
+  if (answer === undefined) return 'none'
+  const { prefix: itsPrefix, digest: itsDigest, tokenId, expiresAt } = Object(answer) as { readonly [K in keyof StoredTicket]?: unknown }
+  if (itsPrefix !== prefix || itsDigest !== digest || typeof tokenId !== 'string' || !isCount(expiresAt)) return undefined
+  return { prefix, digest, tokenId, expiresAt }
+}
 
 /** Reads the answer to a bulk revocation; `undefined` if it makes no sense. */
 export function readBulkResult(answer: unknown, template: StoredEvent): BulkResult | undefined {

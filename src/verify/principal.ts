@@ -60,6 +60,13 @@ export class TokenPrincipal implements Principal {
     return typeof principal === 'object' && principal !== null && #entry in principal ? principal.#entry : undefined
   }
 
+  /** The entry behind a principal that the instance with these signals made; `undefined` for anything else. */
+  static entryFor(principal: unknown, signalOf: SignalOf): Entry | undefined {
+    return typeof principal === 'object' && principal !== null && #entry in principal && principal.#signalOf === signalOf
+      ? principal.#entry
+      : undefined
+  }
+
   /** The first token of the line of rotations of such a principal. */
   static rootIdOf(principal: unknown): string | undefined {
     const entry = TokenPrincipal.entryOf(principal)

@@ -1,6 +1,6 @@
 import type { Entry } from '../cache/entry.js'
 import type { Owned } from '../cache/owners.js'
-import type { Standing } from '../instance.js'
+import type { Standing } from '../cache/standing.js'
 import type { MaybePromise } from '../model/json.js'
 import { refusalOf } from '../policy/status.js'
 import { isThenable } from '../store/deadline.js'

@@ -86,12 +86,23 @@ export function digestOf(context: Context, token: string, body: string): string 
 function judge(context: Context, entry: Entry, digest: string, request: VerifyContext | undefined): MaybePromise<Verification> {
   const now = context.settings.clock()
   if (!equalDigests(entry.digest, digest)) return refuse(context, entry, 'secret_mismatch', now, request)
+  if (entry.optional?.replaced === true) noteIfReused(context, entry, now, request)
+  return judgeHeld(context, entry, now, request)
+}
+
+/** The rest of the decision, for somebody who has proved otherwise to hold this token. */
+export function decideFor(context: Context, entry: Entry, request: VerifyContext | undefined): MaybePromise<Verification> {
+  return judgeHeld(context, entry, context.settings.clock(), request)
+}
+
+function noteIfReused(context: Context, entry: Entry, now: number, request: VerifyContext | undefined): void {
+  const ended = refusalOf(entry.lifecycle, now)
+  if (ended !== undefined) noteReuse(context, entry, { lifecycle: entry.lifecycle, code: ended, now, ip: normalizeIp(request?.ip) })
+}
+
+function judgeHeld(context: Context, entry: Entry, now: number, request: VerifyContext | undefined): MaybePromise<Verification> {
   const code = refusalOf(entry.lifecycle, now)
-  if (code !== undefined) {
-    if (entry.optional?.replaced === true)
-      noteReuse(context, entry, { lifecycle: entry.lifecycle, code, now, ip: normalizeIp(request?.ip) })
-    return refuse(context, entry, code, now, request)
-  }
+  if (code !== undefined) return refuse(context, entry, code, now, request)
   const allowsIp = entry.optional?.allowsIp
   if (allowsIp !== undefined && !allowsIp(request?.ip)) return refuse(context, entry, 'ip_denied', now, request)
   if (context.owners === undefined || entry.ownerId === undefined) return allow(context, entry, undefined, now, request)

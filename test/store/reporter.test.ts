@@ -183,6 +183,8 @@ const PLACES: { readonly [Place in FaultPlace]: true } = {
   'store.saveSeal': true,
   'store.removeEvents': true,
   'store.trimUsage': true,
+  'store.saveTicket': true,
+  'store.takeTicket': true,
   actor: true,
   client: true,
   consumer: true,

@@ -60,9 +60,9 @@ export const DECISION_MUTANTS: { readonly [file: string]: readonly Mutant[] } = 
       find: STATUS_CHECK,
       become: `if (entry.optional?.allowsIp?.(request?.ip) === false) return refuse(context, entry, 'ip_denied', now, request)\n  ${STATUS_CHECK}`,
     },
-    { find: 'return refuse(context, entry, code, now, request)\n  }', become: '}' },
-    { find: 'if (entry.optional?.replaced === true)\n', become: 'if (false)\n' },
-    { find: 'if (entry.optional?.replaced === true)\n', become: '' },
+    { find: 'if (code !== undefined) return refuse(context, entry, code, now, request)', become: '' },
+    { find: 'if (entry.optional?.replaced === true) noteIfReused', become: 'if (false) noteIfReused' },
+    { find: 'if (entry.optional?.replaced === true) noteIfReused', become: 'noteIfReused' },
     { find: IP_CHECK, become: '' },
     { find: '!allowsIp(request?.ip)', become: 'request?.ip !== undefined && !allowsIp(request.ip)' },
     {

@@ -31,7 +31,7 @@ export const GUARD_MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
     { find: "return optional ? undefined : refuse('credential_missing', request)", become: 'return undefined' },
     { find: "=== 'own' ? undefined : refuse('cross_site', request)", become: "=== 'own' ? undefined : undefined" },
     {
-      find: "if (presented.resent && originOf(seen.method, seen.headers, seen.host) === 'other') return { response: refuse('cross_site', request) }",
+      find: "if (presented.kind === 'token' && presented.resent && cameFrom(seen) === 'other') return { response: refuse('cross_site', request) }",
       become: '',
     },
     { find: "principal === undefined ? refuse('token_invalid', request) : undefined", become: 'undefined' },

@@ -58,6 +58,7 @@ const PACKAGES: { readonly [place: string]: readonly string[] } = {
   'adapters/frameworks/hono.ts': ['hono'],
   'adapters/frameworks/nest': ['node:', '@nestjs/common', '@nestjs/core'],
   'adapters/frameworks/web.ts': [],
+  'adapters/frameworks/ws': ['node:'],
   'adapters/stores/memory': [],
   'adapters/stores/sql': ['node:', 'zod', 'kysely', 'pg', 'mysql2', 'libsql', 'better-sqlite3'],
   'adapters/stores/sqlite': ['node:', 'zod', 'kysely', 'libsql', 'better-sqlite3'],

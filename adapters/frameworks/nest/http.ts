@@ -76,7 +76,7 @@ export function setHeaders(response: HttpResponse, { headers }: PlainResponse): 
 }
 
 /** Sends an answer as it is. */
-export function send(response: HttpResponse, { status, headers, body }: PlainResponse): void {
+export function send(response: HttpResponse, { status, headers, body }: Omit<PlainResponse, 'code'>): void {
   // Somebody has begun an answer already: cutting it off is the only refusal left.
   if (nodeResponse(response).headersSent) return void nodeResponse(response).destroy()
   for (const [name, value] of Object.entries(headers)) setHeader(response, name, value)

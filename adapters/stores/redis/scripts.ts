@@ -17,6 +17,7 @@ import { prelude } from './lua/prelude.js'
 import { removeEvents, trimUsage } from './lua/retention.js'
 import { driveJob, revokeTokens } from './lua/revoke.js'
 import { readSeals, saveSeal } from './lua/seals.js'
+import { saveTicket, takeTicket } from './lua/tickets.js'
 import { commitChange, findTokens } from './lua/tokens.js'
 
 /** Every script of the store, with what they share in front. */
@@ -41,6 +42,8 @@ export const scripts: { readonly [Name in ScriptName]: Script } = {
   saveSeal: script(prelude, saveSeal),
   removeEvents: script(prelude, removeEvents),
   trimUsage: script(prelude, trimUsage),
+  saveTicket: script(prelude, saveTicket),
+  takeTicket: script(prelude, takeTicket),
 }
 
 type ScriptName =
@@ -64,3 +67,5 @@ type ScriptName =
   | 'saveSeal'
   | 'removeEvents'
   | 'trimUsage'
+  | 'saveTicket'
+  | 'takeTicket'

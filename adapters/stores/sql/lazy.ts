@@ -67,6 +67,8 @@ export const lazyStore = ({ name, packages, open }: Lazy): Omit<SqlStore, 'subsc
     saveSeal: (seal) => call((store) => store.saveSeal(seal)),
     removeEvents: (prefix, ids) => call((store) => store.removeEvents(prefix, ids)),
     trimUsage: (trim) => call((store) => store.trimUsage(trim)),
+    saveTicket: (ticket, room) => call((store) => store.saveTicket(ticket, room)),
+    takeTicket: (prefix, digest) => call((store) => store.takeTicket(prefix, digest)),
     reached,
     migrate: () => call((store) => store.migrate()),
     async close(): Promise<void> {

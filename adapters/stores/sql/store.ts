@@ -15,6 +15,8 @@ import type {
   RevocationStamp,
   SealQuery,
   StoredSeal,
+  StoredTicket,
+  TicketRoom,
   TokenFilter,
   TokenStore,
   UsageTrim,
@@ -34,6 +36,7 @@ import { placeEvents } from './queries/place-events.js'
 import { removeEvents, trimUsage } from './queries/retention.js'
 import { revokeWhere } from './queries/revoke-where.js'
 import { saveSeal, seals } from './queries/seals.js'
+import { saveTicket, takeTicket } from './queries/tickets.js'
 import { recordUsage, usage } from './queries/usage.js'
 import type { Quirks } from './quirks.js'
 import { checkRoundTrip } from './round-trip.js'
@@ -74,6 +77,8 @@ export const openStore = (engine: Engine, quirks: Quirks, names: Names, host: Ho
     saveSeal: (seal: StoredSeal): Promise<boolean> => saveSeal(sql, seal),
     removeEvents: (prefix: string, ids: readonly string[]): Promise<void> => removeEvents(sql, prefix, ids),
     trimUsage: (trim: UsageTrim): Promise<boolean> => trimUsage(sql, trim),
+    saveTicket: (ticket: StoredTicket, room: TicketRoom): Promise<boolean> => saveTicket(sql, ticket, room),
+    takeTicket: (prefix: string, digest: string): Promise<StoredTicket | undefined> => takeTicket(sql, prefix, digest),
     async migrate(): Promise<void> {
       await engine.migrate()
       await checkRoundTrip(sql)

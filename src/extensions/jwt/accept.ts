@@ -32,6 +32,7 @@ export function accept(tokens: Authenticator, ...verifiers: readonly Verifier[])
       const verifier = looksSigned(token) ? byIssuer.get(claimedIssuer(token)) : undefined
       return (verifier ?? own).decide(token, context)
     },
+    ...(own.redeem !== undefined && { redeem: own.redeem }),
     refusalsSpent: (principal) => own.refusalsSpent?.(principal),
     isOwn: (credential) => (looksSigned(credential) && byIssuer.has(claimedIssuer(credential))) || own.isOwn?.(credential) !== false,
     ...(own.resolve !== undefined && { resolve: own.resolve }),

@@ -20,6 +20,7 @@ import { revokeWhereCases } from './cases/revoke-where.js'
 import { sealCases } from './cases/seals.js'
 import { separationCases } from './cases/separation.js'
 import { textCases } from './cases/text.js'
+import { ticketCases } from './cases/tickets.js'
 import { usageCases } from './cases/usage.js'
 import { runCase } from './stage.js'
 import type { ContractRunner, StoreCases, StoreContractOptions } from './types.js'
@@ -45,6 +46,7 @@ const GROUPS: readonly StoreCases[] = [
   usageCases,
   retentionCases,
   leaseCases,
+  ticketCases,
   lifeCases,
   loadCases,
   historyCases,

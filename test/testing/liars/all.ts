@@ -5,6 +5,16 @@ import { feedLiars } from './feeds.js'
 import type { Liar } from './liar.js'
 import { listLiars } from './lists.js'
 import { readLiars } from './reads.js'
+import { ticketLiars } from './tickets.js'
 import { usageLiars } from './usages.js'
 
-export const LIARS: readonly Liar[] = [...commitLiars, ...bulkLiars, ...feedLiars, ...readLiars, ...listLiars, ...usageLiars, ...auditLiars]
+export const LIARS: readonly Liar[] = [
+  ...commitLiars,
+  ...bulkLiars,
+  ...feedLiars,
+  ...readLiars,
+  ...listLiars,
+  ...usageLiars,
+  ...auditLiars,
+  ...ticketLiars,
+]

@@ -55,6 +55,7 @@ export type Tables = {
   outbox: Omit<EventRow, 'seq'>
   /** One row: text that no other database has. */
   identity: { id: number; value: string }
+  tickets: { prefix: string; digest: string; token_id: string; expires_at: Wide }
 }
 
 /** The names of the tables, without their prefix. */
@@ -72,4 +73,5 @@ export const TABLES: readonly (keyof Tables)[] = [
   'seals',
   'outbox',
   'identity',
+  'tickets',
 ]

@@ -215,4 +215,18 @@ export const SCHEMA_V1: readonly Table[] = [
     key: ['id'],
     indexes: [],
   },
+  {
+    name: 'tickets',
+    columns: [
+      ['prefix', 'word'],
+      ['digest', 'word'],
+      ['token_id', 'id'],
+      ['expires_at', 'int'],
+    ],
+    key: ['prefix', 'digest'],
+    indexes: [
+      { name: 'token', columns: ['token_id', 'expires_at'] },
+      { name: 'expiry', columns: ['prefix', 'expires_at'] },
+    ],
+  },
 ]

@@ -1,0 +1,42 @@
+import type { IncomingMessage } from 'node:http'
+import { isTicketProtocol } from '../../../src/http/credential.js'
+
+const FIELD = 'sec-websocket-protocol'
+
+/**
+ * The header fields of a request as they came. A ticket is taken out of the request itself: whoever selects a subprotocol or logs the headers
+ * afterwards does not see it.
+ */
+export function takeHeaders(request: IncomingMessage): readonly string[] {
+  const { rawHeaders, headers, headersDistinct } = request
+  // Both are made of the list of fields when they are first asked for, so before it is changed.
+  const presented = [...rawHeaders]
+  const offered = headers[FIELD]
+  if (offered === undefined || !holdsTicket(offered)) return presented
+  for (let at = rawHeaders.length - 2; at >= 0; at -= 2) {
+    if (rawHeaders[at]?.toLowerCase() !== FIELD) continue
+    const left = withoutTickets(rawHeaders[at + 1] ?? '')
+    if (left === undefined) rawHeaders.splice(at, 2)
+    else rawHeaders[at + 1] = left
+  }
+  const left = withoutTickets(offered)
+  if (left === undefined) delete headers[FIELD]
+  else headers[FIELD] = left
+  delete headersDistinct[FIELD]
+  if (left !== undefined) headersDistinct[FIELD] = [left]
+  return presented
+}
+
+function protocolsIn(value: string): readonly string[] {
+  return value.split(',').map((protocol) => protocol.trim())
+}
+
+function holdsTicket(value: string): boolean {
+  return protocolsIn(value).some(isTicketProtocol)
+}
+
+/** The other protocols, or `undefined` where there is none. */
+function withoutTickets(value: string): string | undefined {
+  const others = protocolsIn(value).filter((protocol) => !isTicketProtocol(protocol))
+  return others.length === 0 ? undefined : others.join(', ')
+}

@@ -1,0 +1,54 @@
+import type { Duplex } from 'node:stream'
+import { isLatchkeyError } from '../../../src/errors.js'
+import { startTimer } from '../../../src/store/timer.js'
+
+/** The part of a WebSocket that closes it. Those of `ws`, and everything with its `close`, fit. */
+export type Closable = { close(code?: number, reason?: string): unknown }
+
+/** The codes with which a WebSocket is closed when its token ends (https://www.iana.org/assignments/websocket). */
+export const CLOSE_CODES = {
+  /** Unauthorized: the token was revoked or deactivated, or has expired. The reason is the code, such as `token_revoked`. */
+  unauthorized: 3000,
+  /** Try again later: whether the token is still good cannot be decided. */
+  undecided: 1013,
+  /** Going away: the instance was closed. */
+  closed: 1001,
+} as const
+
+/** How long the other side has to answer the close frame. */
+const GRACE_MS = 5000
+
+/** Ends a connection with its token: by a close frame where it was told of a WebSocket, and by the connection itself. */
+export function endWith(signal: AbortSignal, socket: Duplex): (webSocket: Closable) => void {
+  const watched = new Set<Closable>()
+  const end = (): void => {
+    const { code, reason } = closingOf(signal.reason)
+    if (watched.size === 0) return void socket.destroy()
+    const timer = startTimer(() => socket.destroy(), GRACE_MS)
+    socket.once('close', () => clearTimeout(timer))
+    for (const webSocket of watched) closeOne(webSocket, code, reason)
+  }
+  if (signal.aborted) queueMicrotask(end)
+  else {
+    signal.addEventListener('abort', end, { once: true })
+    socket.once('close', () => signal.removeEventListener('abort', end))
+  }
+  return function watch(webSocket) {
+    watched.add(webSocket)
+  }
+}
+
+function closeOne(webSocket: Closable, code: number, reason: string): void {
+  try {
+    webSocket.close(code, reason)
+  } catch {
+    // The connection is destroyed a moment later.
+  }
+}
+
+function closingOf(cause: unknown): { readonly code: number; readonly reason: string } {
+  if (!isLatchkeyError(cause)) return { code: CLOSE_CODES.unauthorized, reason: 'token_expired' }
+  if (cause.code === 'store_unavailable') return { code: CLOSE_CODES.undecided, reason: cause.code }
+  if (cause.code === 'closed') return { code: CLOSE_CODES.closed, reason: cause.code }
+  return { code: CLOSE_CODES.unauthorized, reason: cause.code === 'token_unknown' ? 'token_invalid' : cause.code }
+}

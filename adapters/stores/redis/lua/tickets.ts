@@ -1,0 +1,36 @@
+/**
+ * ARGV: prefix as JSON, digest, token, the instant it runs out, how many may live, now, and the instant before which old ones are forgotten.
+ * Answers 1 where it was kept.
+ *
+ * One sorted set holds the tickets of a prefix by when they run out, one those of each token, and a hash says whose each is.
+ */
+export const saveTicket: string = `
+local all, whose = P .. 'tickets:' .. ARGV[1], P .. 'tickets:of:' .. ARGV[1]
+for _, digest in ipairs(call('ZRANGEBYSCORE', all, '-inf', '(' .. ARGV[7], 'LIMIT', 0, 100)) do
+  local token = call('HGET', whose, digest)
+  if token then call('ZREM', P .. 'tk:' .. token, digest) end
+  call('HDEL', whose, digest)
+  call('ZREM', all, digest)
+end
+local indexes = call('HGET', P .. 't:' .. ARGV[3], 'x')
+if not indexes or firstIndex(indexes) ~= 'l:[' .. ARGV[1] .. ']' then return 0 end
+-- A client may have sent the same ticket before.
+if call('HGET', whose, ARGV[2]) == ARGV[3] then return 1 end
+local own = P .. 'tk:' .. ARGV[3]
+if call('ZCOUNT', own, '(' .. ARGV[6], '+inf') >= tonumber(ARGV[5]) then return 0 end
+call('HSET', whose, ARGV[2], ARGV[3])
+call('ZADD', own, ARGV[4], ARGV[2])
+call('ZADD', all, ARGV[4], ARGV[2])
+return 1
+`
+
+/** ARGV: prefix as JSON, digest. Answers the token and the instant it runs out, or nothing. */
+export const takeTicket: string = `
+local all, whose = P .. 'tickets:' .. ARGV[1], P .. 'tickets:of:' .. ARGV[1]
+local token, at = call('HGET', whose, ARGV[2]), call('ZSCORE', all, ARGV[2])
+if not token or not at then return {} end
+call('HDEL', whose, ARGV[2])
+call('ZREM', all, ARGV[2])
+call('ZREM', P .. 'tk:' .. token, ARGV[2])
+return { token, num(tonumber(at)) }
+`

@@ -1,0 +1,57 @@
+// WebSockets with tokens: programs send theirs in a header, pages get a ticket for theirs first. Run it: npx tsx examples/websocket.ts
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import express from 'express'
+import { latchkey } from 'latchkey'
+import { authenticate } from 'latchkey/express'
+import { memoryStore } from 'latchkey/stores/memory'
+import { authenticateUpgrade, createTicket } from 'latchkey/ws'
+import { WebSocket, WebSocketServer } from 'ws'
+
+const tokens = latchkey({ prefix: 'acme_test', store: memoryStore(), scopes: { 'stock:watch': 'Follow stock' } })
+
+const app = express()
+app.post('/ticket', authenticate(tokens), async (req, res) => {
+  res.set('cache-control', 'no-store').json(await createTicket(tokens, req.principal))
+})
+
+const sockets = new WebSocketServer({ noServer: true })
+sockets.on('connection', (webSocket) => webSocket.send('bolts: 1200'))
+
+const server = createServer(app)
+server.on('upgrade', async (request, socket, head) => {
+  const upgrade = await authenticateUpgrade(tokens, request, { scopes: 'stock:watch' })
+  if (!upgrade.ok) return upgrade.reject(socket)
+  sockets.handleUpgrade(request, socket, head, (webSocket) => {
+    upgrade.watch(webSocket)
+    sockets.emit('connection', webSocket, request, upgrade.principal)
+  })
+})
+server.listen(0, '127.0.0.1')
+await once(server, 'listening')
+const { port } = server.address() as AddressInfo
+
+const { token, record } = await tokens.system.create({ name: 'Stock screen', scopes: ['stock:watch'] })
+const headers = { authorization: `Bearer ${token}` }
+
+// A program.
+const program = new WebSocket(`ws://127.0.0.1:${port}/`, { headers })
+console.log('by its token:', String((await once(program, 'message'))[0]))
+
+// A page: a browser can send no header with a WebSocket, so it offers the ticket beside a subprotocol of the application.
+const answer = await fetch(`http://127.0.0.1:${port}/ticket`, { method: 'POST', headers })
+const { protocol } = (await answer.json()) as { protocol: string }
+const page = new WebSocket(`ws://127.0.0.1:${port}/`, [protocol, 'stock.v1'])
+console.log('by a ticket:', String((await once(page, 'message'))[0]), `(${page.protocol})`)
+
+const second = new WebSocket(`ws://127.0.0.1:${port}/`, [protocol, 'stock.v1'])
+console.log('by the same ticket again:', String((await once(second, 'error'))[0].message))
+
+const ended = Promise.all([once(program, 'close'), once(page, 'close')])
+await tokens.system.revoke(record.id, { reason: 'the screen was sold' })
+for (const [code, reason] of await ended) console.log('closed:', code, String(reason))
+
+server.close()
+server.closeAllConnections()
+await tokens.close()

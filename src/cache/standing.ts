@@ -1,0 +1,16 @@
+import type { RefusalCode } from '../errors.js'
+import type { Resources } from '../model/json.js'
+import type { RequestSignal } from './signals.js'
+
+/** A token's current permissions, or why it would be refused. */
+export type Standing =
+  | { readonly code: RefusalCode }
+  | {
+      readonly code?: undefined
+      readonly scopes: { has(scope: string): boolean }
+      readonly resources: Resources | undefined
+      /** Absent: every address is allowed. */
+      readonly allowsIp: ((ip: string | undefined) => boolean) | undefined
+      /** Gives a signal for one request, which fires when the token ends. */
+      readonly signal: () => RequestSignal
+    }

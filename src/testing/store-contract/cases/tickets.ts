@@ -1,0 +1,102 @@
+import type { StoredTicket, TicketRoom } from '../../../store/port.js'
+import { ensure, ensureEqual } from '../../assert.js'
+import { inserted, newPrefix, START, token } from '../build.js'
+import type { Stage, StoreCases } from '../types.js'
+
+const digest = (number: number): string => `${number.toString(16)}f`.padStart(64, '0')
+
+const ticket = (stage: Stage, tokenId: string, number: number, fields: Partial<StoredTicket> = {}): StoredTicket => ({
+  prefix: stage.prefix,
+  digest: digest(number),
+  tokenId,
+  expiresAt: START + 30_000,
+  ...fields,
+})
+
+const room = (fields: Partial<TicketRoom> = {}): TicketRoom => ({ max: 100, now: START, forgetBefore: START - 60_000, ...fields })
+
+export const ticketCases: StoreCases = {
+  title: 'tickets',
+  cases: [
+    {
+      title: 'a ticket is answered once, through every handle, as it was saved',
+      async run(stage) {
+        const { id } = await inserted(stage)
+        const made = ticket(stage, id, 1, { expiresAt: 9_007_199_254_740_000 })
+        ensureEqual(await stage.store.takeTicket(stage.prefix, made.digest), undefined, 'there is no ticket yet')
+        ensureEqual(await stage.store.saveTicket(made, room()), true, 'a ticket of a token must be kept')
+        ensureEqual(await stage.second.takeTicket(stage.prefix, made.digest), made, 'every field must come back')
+        ensureEqual(await stage.store.takeTicket(stage.prefix, made.digest), undefined, 'it must be gone for every handle')
+        ensureEqual(await stage.second.takeTicket(stage.prefix, made.digest), undefined, 'it must stay gone')
+      },
+    },
+    {
+      title: 'of many who take one ticket at once exactly one gets it',
+      async run(stage) {
+        const { id } = await inserted(stage)
+        for (const number of [1, 2, 3]) {
+          await stage.store.saveTicket(ticket(stage, id, number), room())
+          const taken = await Promise.all(
+            Array.from({ length: 32 }, async (_, turn) => stage.handle(turn).takeTicket(stage.prefix, digest(number))),
+          )
+          ensureEqual(taken.filter((each) => each !== undefined).length, 1, 'exactly one must get the ticket')
+        }
+      },
+    },
+    {
+      title: 'a ticket of a token that is not there is not kept',
+      async run(stage) {
+        const absent = token(stage.prefix)
+        ensureEqual(await stage.store.saveTicket(ticket(stage, absent.id, 1), room()), false, 'there is no such token')
+        ensureEqual(await stage.store.takeTicket(stage.prefix, digest(1)), undefined, 'what is refused must leave nothing')
+        const { id } = await inserted(stage)
+        const prefix = newPrefix()
+        ensureEqual(await stage.store.saveTicket(ticket(stage, id, 2, { prefix }), room()), false, 'the token has another prefix')
+      },
+    },
+    {
+      title: 'a token has as many live tickets as there is room for, however many are saved at once',
+      async run(stage) {
+        const { id } = await inserted(stage)
+        const other = await inserted(stage)
+        await stage.store.saveTicket(ticket(stage, id, 1000, { expiresAt: START }), room())
+        const kept = await Promise.all(
+          Array.from({ length: 24 }, async (_, turn) => stage.handle(turn).saveTicket(ticket(stage, id, turn), room({ max: 5 }))),
+        )
+        ensureEqual(kept.filter(Boolean).length, 5, 'one that has run out takes no room')
+        ensureEqual(await stage.store.saveTicket(ticket(stage, other.id, 100), room({ max: 5 })), true, 'each token has room of its own')
+        await stage.store.takeTicket(stage.prefix, digest(kept.indexOf(true)))
+        ensureEqual(await stage.store.saveTicket(ticket(stage, id, 101), room({ max: 5 })), true, 'one that was taken makes room')
+        const later = room({ max: 5, now: START + 30_000 })
+        ensureEqual(await stage.store.saveTicket(ticket(stage, id, 102, { expiresAt: START + 60_000 }), later), true, 'so does time')
+      },
+    },
+    {
+      title: 'tickets that nobody took are forgotten, a small batch with each that is saved',
+      async run(stage) {
+        const { id } = await inserted(stage)
+        for (let number = 0; number < 20; number += 1) await stage.store.saveTicket(ticket(stage, id, number), room())
+        await stage.store.saveTicket(ticket(stage, id, 99, { expiresAt: START + 40_000 }), room())
+        for (let number = 100; number < 112; number += 1) {
+          const late = ticket(stage, id, number, { expiresAt: START + 90_000 })
+          await stage.handle(number).saveTicket(late, room({ now: START + 60_000, forgetBefore: START + 40_000 }))
+        }
+        for (let number = 0; number < 20; number += 1) {
+          ensureEqual(await stage.store.takeTicket(stage.prefix, digest(number)), undefined, 'what ran out before must be forgotten')
+        }
+        ensure((await stage.store.takeTicket(stage.prefix, digest(99))) !== undefined, 'what is younger must stay')
+        ensure((await stage.store.takeTicket(stage.prefix, digest(100))) !== undefined, 'what lives must stay')
+      },
+    },
+    {
+      title: 'tickets of different prefixes are told apart',
+      async run(stage) {
+        const prefix = newPrefix()
+        const { id } = await inserted(stage)
+        await stage.store.saveTicket(ticket(stage, id, 1), room())
+        ensureEqual(await stage.store.takeTicket(prefix, digest(1)), undefined, 'it belongs to another prefix')
+        ensure((await stage.store.takeTicket(stage.prefix, digest(1))) !== undefined, 'it must still be there')
+      },
+    },
+  ],
+}

@@ -1,0 +1,13 @@
+import { isBase62 } from './alphabet.js'
+import type { Digester } from './digest.js'
+import { SECRET_LENGTH } from './parse.js'
+
+/** Has this the form of a ticket: 43 base62 digits? Anything else is none, and no store need be asked. */
+export function isTicket(text: unknown): text is string {
+  return typeof text === 'string' && text.length === SECRET_LENGTH && isBase62(text, 0, SECRET_LENGTH)
+}
+
+/** The digest of a ticket. What is digested holds characters that no token has, so that it is never that of a token. */
+export function digestTicket(digester: Digester, prefix: string, ticket: string): string {
+  return digester.digest(`latchkey: ticket ${prefix} ${ticket}`)
+}

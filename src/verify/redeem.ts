@@ -1,0 +1,44 @@
+import { StoreUnavailableError } from '../errors.js'
+import type { Verification, VerifyContext } from '../model/principal.js'
+import type { StoredTicket } from '../store/port.js'
+import { digestTicket, isTicket } from '../token/ticket.js'
+import type { Context } from './context.js'
+import { decideFor } from './verify.js'
+
+/** How long a ticket is good. */
+export const TICKET_MS = 30_000
+
+// A ticket that is used up, has run out or never was is the same to whoever presents it.
+const NONE: Verification = Object.freeze({ ok: false, code: 'token_unknown' })
+
+/**
+ * Spends a ticket: of all who present it, on any node, one gets what the token is good for now.
+ *
+ * Its token is read past every cache, so that a ticket never outlives it.
+ *
+ * @throws StoreUnavailableError `store_unavailable`, when it cannot decide
+ */
+export async function redeem(context: Context, ticket: unknown, request: VerifyContext | undefined): Promise<Verification> {
+  if (!isTicket(ticket)) return NONE
+  if (context.records.isThrottled(request?.ip)) {
+    throw new StoreUnavailableError('too many tickets that do not exist are asked about from this address')
+  }
+  const taken = await take(context, ticket)
+  if (taken === undefined) {
+    context.records.noteGuess(request?.ip)
+    return NONE
+  }
+  const left = taken.expiresAt - context.settings.clock()
+  // More than there can be, even where the clocks of two nodes differ, is a corrupt instant.
+  if (!(left > 0 && left <= 2 * TICKET_MS)) return NONE
+  const entry = await context.records.readAgain(taken.tokenId)
+  return entry === undefined ? NONE : decideFor(context, entry, request)
+}
+
+async function take({ settings, store }: Context, ticket: string): Promise<StoredTicket | undefined> {
+  for (const digester of settings.digesters) {
+    const taken = await store.takeTicket(settings.prefix, digestTicket(digester, settings.prefix, ticket))
+    if (taken !== 'none') return taken
+  }
+  return undefined
+}

@@ -1,0 +1,209 @@
+import { once } from 'node:events'
+import type { Socket } from 'node:net'
+import type { UpgradeOptions } from 'latchkey/ws'
+import { authenticateUpgrade, CLOSE_CODES, createTicket } from 'latchkey/ws'
+import { afterEach, describe, expect, it } from 'vitest'
+import { bearer, endpointsOf, kit } from '../support/http/tokens.js'
+import { type Answer, handshake, open, type Served, serveSockets } from '../support/ws/server.js'
+
+const opened: (() => Promise<void> | void)[] = []
+afterEach(async () => {
+  for (const close of opened.splice(0)) await close()
+})
+
+async function serve(...args: Parameters<typeof serveSockets>): Promise<Served> {
+  const served = await serveSockets(...args)
+  opened.push(served.close)
+  return served
+}
+
+async function ask(...args: Parameters<typeof handshake>): Promise<Answer> {
+  const answer = await handshake(...args)
+  opened.push(() => void answer.socket.destroy())
+  return answer
+}
+
+const codeOf = ({ status, body }: Answer): readonly [number, unknown] => [status, body === '' ? undefined : JSON.parse(body).code]
+
+describe('a request to upgrade', () => {
+  it('is let in by a good token in the header, in whichever order the client sends its fields', async () => {
+    const { tokens, token, id } = await kit()
+    const { port, admitted } = await serve(tokens)
+    const webSocket = await open(port, ['chat'], bearer(token).headers)
+    webSocket.send('hello')
+    const [data] = await once(webSocket, 'message')
+    expect([String(data), webSocket.protocol, admitted[0]?.principal.tokenId]).toEqual(['echo hello', 'chat', id])
+    expect(await endpointsOf(tokens, id, 1)).toEqual(['upgrade allowed'])
+    webSocket.close()
+  })
+
+  it.each<[name: string, lines: (token: string) => string[], status: number, code: string, challenged: boolean]>([
+    ['without a credential', () => [], 401, 'credential_missing', true],
+    ['with a token in the query only', () => [], 401, 'credential_missing', true],
+    ['with an unknown token', (token) => [`Authorization: Bearer ${token.slice(0, -10)}0123456789`], 401, 'token_invalid', true],
+    [
+      'with two headers',
+      (token) => [`Authorization: Bearer ${token}`, `authorization: Bearer ${token}`],
+      400,
+      'credential_malformed',
+      true,
+    ],
+    ['with a broken header', () => ['Authorization: Bearer a b'], 400, 'credential_malformed', true],
+    [
+      'with a header and a ticket',
+      (token) => [`Authorization: Bearer ${token}`, `Sec-WebSocket-Protocol: latchkey.ticket.${'a'.repeat(43)}`],
+      400,
+      'credential_malformed',
+      true,
+    ],
+    [
+      'with two tickets',
+      () => [`Sec-WebSocket-Protocol: latchkey.ticket.${'a'.repeat(43)}, latchkey.ticket.${'b'.repeat(43)}`],
+      400,
+      'credential_malformed',
+      true,
+    ],
+    ['with a token as ticket', (token) => [`Sec-WebSocket-Protocol: latchkey.ticket.${token}, chat`], 401, 'token_invalid', true],
+    ['with a ticket that never was', () => [`Sec-WebSocket-Protocol: chat, LATCHKEY.ticket.${'a'.repeat(43)}`], 401, 'token_invalid', true],
+    ['with an empty ticket', () => ['Sec-WebSocket-Protocol: latchkey.ticket.'], 401, 'token_invalid', true],
+  ])('is refused as over HTTP %s', async (_, lines, status, code, challenged) => {
+    const { tokens, token } = await kit()
+    const { port } = await serve(tokens)
+    const answer = await ask(port, lines(token), `/live?token=${token}&access_token=${token}`)
+    expect(codeOf(answer)).toEqual([status, code])
+    expect(/\r\nwww-authenticate: Bearer realm="api"/i.test(answer.head)).toBe(challenged)
+    expect(answer.head).toMatch(/\r\nconnection: close/i)
+    expect(answer.head + answer.body).not.toContain(token)
+  })
+
+  it('is refused as revoked, from another address, without the scope, and while nothing can be decided', async () => {
+    const { tokens, token, create, outage } = await kit()
+    const { port } = await serve(tokens, { scopes: ['a:read', 'a:write'] })
+    const dead = await create()
+    await tokens.system.revoke(dead.id)
+    const elsewhere = await create({ allowedIps: ['192.0.2.0/24'], scopes: ['a:read', 'a:write'] })
+    const full = await create({ scopes: ['a:read', 'a:write'] })
+    expect(codeOf(await ask(port, [`Authorization: Bearer ${dead.token}`]))).toEqual([401, 'token_revoked'])
+    expect(codeOf(await ask(port, [`Authorization: Bearer ${elsewhere.token}`]))).toEqual([403, 'ip_denied'])
+    const narrow = await ask(port, [`Authorization: Bearer ${token}`])
+    expect(codeOf(narrow)).toEqual([403, 'scope_insufficient'])
+    expect(narrow.head).toContain('scope="a:read a:write"')
+    expect((await ask(port, [`Authorization: Bearer ${full.token}`])).status).toBe(101)
+    const down = await serve(outage)
+    const answer = await ask(down.port, [`Authorization: Bearer ${token}`])
+    expect(codeOf(answer)).toEqual([503, 'store_unavailable'])
+    expect(answer.head).toMatch(/\r\nretry-after: 1/i)
+    expect(answer.head).not.toMatch(/www-authenticate/i)
+  })
+
+  it('reads resources of the request, and the address where the host says', async () => {
+    const { tokens, create } = await kit()
+    const options: UpgradeOptions = {
+      scopes: ['a:read', { room: (request) => request.url?.split('/').at(-1) }],
+      ip: (request) => String(request.headers['x-real-ip']),
+    }
+    const { port } = await serve(tokens, options)
+    const { token } = await create({ resources: { room: ['r1'] }, allowedIps: ['192.0.2.7'] })
+    const lines = [`Authorization: Bearer ${token}`, 'X-Real-Ip: 192.0.2.7']
+    expect((await ask(port, lines, '/rooms/r1')).status).toBe(101)
+    expect(codeOf(await ask(port, lines, '/rooms/r2'))).toEqual([403, 'resource_denied'])
+    expect(codeOf(await ask(port, [lines[0] ?? '', 'X-Real-Ip: 192.0.2.8'], '/rooms/r1'))).toEqual([403, 'ip_denied'])
+  })
+
+  it('answers a client that has sent data already, and survives one that leaves meanwhile', async () => {
+    const { tokens, token } = await kit()
+    const { port } = await serve(tokens)
+    const eager = await ask(port, ['Authorization: Bearer nonsense'], '/live', 'x'.repeat(10_000))
+    expect(codeOf(eager)).toEqual([401, 'token_invalid'])
+    let decided = (): void => undefined
+    const waiting = new Promise<void>((resolve) => {
+      decided = resolve
+    })
+    const slow = await serve(tokens, { foreign: () => waiting.then(() => undefined) })
+    slow.server.once('connection', (socket: Socket) => setImmediate(() => socket.resetAndDestroy()))
+    await ask(slow.port, ['Authorization: Bearer other'])
+    decided()
+    expect((await ask(port, [`Authorization: Bearer ${token}`])).status).toBe(101)
+  })
+
+  it('of a session is let in from its own origin only', async () => {
+    const { tokens } = await kit()
+    const { port, admitted } = await serve(tokens, {
+      session: (request) => (request.headers.cookie === 'sid=1' ? { id: 'ann', scopes: '*' } : undefined),
+      scopes: 'a:read',
+    })
+    const from = (...lines: string[]) => ask(port, ['Cookie: sid=1', ...lines])
+    expect((await from(`Origin: http://127.0.0.1:${port}`)).status).toBe(101)
+    expect(admitted[0]?.principal).toMatchObject({ kind: 'session', ownerId: 'ann' })
+    for (const lines of [
+      ['Origin: https://evil.example'],
+      ['Origin: null'],
+      [],
+      [`Origin: http://127.0.0.1:${port}`, 'Sec-Fetch-Site: cross-site'],
+      [`Origin: http://127.0.0.1:${port}`, 'Origin: https://evil.example'],
+    ]) {
+      expect(codeOf(await from(...lines))).toEqual([403, 'cross_site'])
+    }
+    expect(codeOf(await ask(port, ['Cookie: sid=2', `Origin: http://127.0.0.1:${port}`]))).toEqual([401, 'credential_missing'])
+    const basic = await serve(tokens, { credential: 'basic' })
+    const { token } = await tokens.system.create({ name: 'x', scopes: ['a:read'] })
+    const lines = [`Authorization: Basic ${Buffer.from(`${token}:`).toString('base64')}`]
+    expect((await ask(basic.port, lines)).status).toBe(101)
+    expect(codeOf(await ask(basic.port, [...lines, 'Origin: https://evil.example']))).toEqual([403, 'cross_site'])
+  })
+
+  it('takes no option that would let it in without a token, and none that is misspelled', async () => {
+    const { tokens } = await kit()
+    const request = Object.assign(Object.create(null), { socket: { on: () => undefined, listeners: () => [] } })
+    for (const [options, field] of [
+      [{ optional: true }, 'optional'],
+      [{ scope: 'a:read' }, 'scope'],
+      [{ scopes: [] }, 'scopes'],
+      [{ ip: '127.0.0.1' }, 'ip'],
+    ] as const) {
+      await expect(authenticateUpgrade(tokens, request, options as never)).rejects.toMatchObject({
+        code: 'invalid_input',
+        field: expect.stringContaining(field),
+      })
+    }
+    await expect(createTicket(tokens, undefined)).rejects.toMatchObject({ code: 'invalid_input', field: 'principal' })
+  })
+})
+
+describe('a WebSocket ends with its token', () => {
+  it.each([
+    ['revoked', 'token_revoked'],
+    ['deactivated', 'token_inactive'],
+  ])('with a close frame that says so, when it is %s', async (how, reason) => {
+    const { tokens, token, id } = await kit()
+    const { port } = await serve(tokens)
+    const webSocket = await open(port, [], bearer(token).headers)
+    const closed = once(webSocket, 'close')
+    if (how === 'revoked') await tokens.system.revoke(id)
+    else await tokens.system.deactivate(id)
+    const [code, text] = await closed
+    expect([code, String(text)]).toEqual([CLOSE_CODES.unauthorized, reason])
+  })
+
+  it('with a close frame, when it expires and when the instance closes', async () => {
+    const { tokens, create } = await kit()
+    const { port } = await serve(tokens)
+    const brief = await create({ expiresIn: 1 })
+    const webSocket = await open(port, [], bearer(brief.token).headers)
+    expect((await once(webSocket, 'close')).map(String)).toEqual(['3000', 'token_expired'])
+    const other = await create()
+    const last = await open(port, [], bearer(other.token).headers)
+    const closed = once(last, 'close')
+    await tokens.close()
+    expect((await closed).map(String)).toEqual(['1001', 'closed'])
+  })
+
+  it('by the connection, where the host forgot to watch it or the client does not answer', async () => {
+    const { tokens, token, id } = await kit()
+    const { port } = await serve(tokens, { forgetful: true })
+    const { socket } = await ask(port, [`Authorization: Bearer ${token}`])
+    const closed = once(socket, 'close')
+    await tokens.system.revoke(id)
+    await closed
+  })
+})

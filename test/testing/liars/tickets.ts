@@ -1,0 +1,59 @@
+import { memoryStore } from 'latchkey/stores/memory'
+import type { StoredTicket, TokenStore } from '../../../src/store/port.js'
+import { pause } from '../../../src/testing/pause.js'
+import { type Liar, single } from './liar.js'
+
+/** An honest store that keeps its tickets in a way of its own. */
+function withTickets(tickets: Map<string, StoredTicket>, methods: Pick<TokenStore, 'takeTicket'> & Partial<TokenStore>): TokenStore {
+  return {
+    ...memoryStore(),
+    saveTicket(ticket) {
+      tickets.set(ticket.digest, ticket)
+      return true
+    },
+    ...methods,
+  }
+}
+
+export const ticketLiars: readonly Liar[] = [
+  {
+    name: 'a ticket is read, and removed a moment later',
+    caughtBy: 'of many who take one ticket at once exactly one gets it',
+    create() {
+      const tickets = new Map<string, StoredTicket>()
+      return single(
+        withTickets(tickets, {
+          async takeTicket(_, digest) {
+            const ticket = tickets.get(digest)
+            await pause(1)
+            tickets.delete(digest)
+            return ticket
+          },
+        }),
+      )
+    },
+  },
+  {
+    name: 'tickets are counted, and one more is kept a moment later',
+    caughtBy: 'a token has as many live tickets as there is room for, however many are saved at once',
+    create() {
+      const tickets = new Map<string, StoredTicket>()
+      return single(
+        withTickets(tickets, {
+          async saveTicket(ticket, { max, now }) {
+            const live = [...tickets.values()].filter(({ tokenId, expiresAt }) => tokenId === ticket.tokenId && now < expiresAt)
+            await pause(1)
+            if (live.length >= max) return false
+            tickets.set(ticket.digest, ticket)
+            return true
+          },
+          takeTicket(_, digest) {
+            const ticket = tickets.get(digest)
+            tickets.delete(digest)
+            return ticket
+          },
+        }),
+      )
+    },
+  },
+]
