@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { CODES } from '../../errors.js'
+import { ACTIONS } from '../../model/event.js'
 import { FIELD_ROWS, type FieldKind } from '../../model/fields.js'
 import { STATUSES } from '../../model/record.js'
 
@@ -73,7 +74,7 @@ export const auditEvent: z.ZodType = z
   .strictObject({
     id: z.string(),
     at: instant,
-    action: z.string(),
+    action: z.enum(ACTIONS),
     actorId: z.string(),
     tokenId: id.optional(),
     tenantId: z.string().optional(),
