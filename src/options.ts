@@ -5,8 +5,9 @@ import type { AuditEvent } from './model/event.js'
 import type { MaybePromise, Resources } from './model/json.js'
 import type { Duration } from './model/record.js'
 import { type Catalogue, compileCatalogue } from './policy/catalogue.js'
-import { type Expiry, readExpiry } from './policy/expiry.js'
+import { type Expiry, type ExpiryOptions, expiryShape, readExpiry } from './policy/expiry.js'
 import { type MaxTokensOptions, maxTokensShape } from './policy/max-tokens.js'
+import { type Notices, type NoticesOptions, readNotices } from './policy/notices.js'
 import { callback, duration, flag, wholeNumber } from './policy/option-schema.js'
 import { type ResourceMode, resourceMode } from './policy/resource-mode.js'
 import { type Retention, type RetentionOptions, readRetention, retentionShape } from './policy/retention.js'
@@ -62,6 +63,8 @@ export type LatchkeyOptions<S extends string = string> = FaultOptions & {
   readonly cache?: CachePreset | CacheOptions | false
   /** How uses are counted, or `false`: not at all. */
   readonly usage?: false | { /** @default '1s' */ readonly flushEvery?: Duration }
+  /** Audit events that tell of what time alone brings, such as a token's end. `false`: none. */
+  readonly notices?: NoticesOptions | false
   /** How long what is old is kept. */
   readonly retention?: RetentionOptions
   /** Seals over the audit events, made off every request's path, so that `verifyAudit` finds what was changed behind them. @default false */
@@ -86,16 +89,6 @@ export type LatchkeyOptions<S extends string = string> = FaultOptions & {
   readonly clock?: () => number
   /** `size` random bytes. For tests. @default crypto.getRandomValues */
   readonly random?: (size: number) => Uint8Array
-}
-
-/** The `expiry` option. */
-export type ExpiryOptions = {
-  /** The life of tokens that name no expiry. @default none: they live until they are revoked */
-  readonly default?: Duration
-  /** The longest life of a token, from its creation. @default none */
-  readonly max?: Duration
-  /** Must every token have an expiry? @default false */
-  readonly required?: boolean
 }
 
 /**
@@ -142,6 +135,7 @@ export type Settings = {
   readonly onReuse: 'revoke_lineage' | undefined
   readonly retention: Retention
   readonly sealing: Sealing | undefined
+  readonly notices: Notices
   readonly deadlineMs: number
   readonly onEvent: ((event: AuditEvent) => unknown) | undefined
   readonly faults: FaultOptions
@@ -193,15 +187,14 @@ const schema = z.strictObject({
   mayOwn: callback<NonNullable<LatchkeyOptions['mayOwn']>>().optional(),
   maxTokens: maxTokensShape.default({}),
   resources: resourceMode.default('implicit'),
-  expiry: z
-    .strictObject({ default: duration().optional(), max: duration().optional(), required: flag.default(false) })
-    .default({ required: false }),
+  expiry: expiryShape.default({ required: false }),
   cache: z.unknown().default('balanced'),
   usage: z.unknown().default({}),
   rateLimit: z.unknown().optional(),
   onReuse: z.literal('revoke_lineage', { error: "must be 'revoke_lineage', or left out" }).optional(),
   retention: retentionShape.prefault({}),
   sealing: z.unknown().default(false),
+  notices: z.unknown().default({}),
   deadline: duration({ min: 0.01, max: 300, fraction: true }).default(2),
   onEvent: callback<NonNullable<LatchkeyOptions['onEvent']>>().optional(),
   ...faultShape,
@@ -227,6 +220,7 @@ export function readOptions(options: LatchkeyOptions): Settings {
   const cache = readCache(given.cache)
   const usage = given.usage === false ? undefined : readPart('usage', usageShape, given.usage)
   const { maxStaleness, ownerStaleness, serveStaleFor, maxEntries } = cache ?? BALANCED
+  const retention = readRetention(given.retention)
   return Object.freeze({
     prefix: given.prefix,
     store: given.store,
@@ -248,8 +242,13 @@ export function readOptions(options: LatchkeyOptions): Settings {
     usage: usage === undefined ? undefined : { flushMs: usage.flushEvery * 1000 },
     rateLimit: given.rateLimit === undefined ? undefined : readRateLimit(given.rateLimit),
     onReuse: given.onReuse,
-    retention: readRetention(given.retention),
     sealing: readSealing(given.sealing),
+    retention,
+    notices: readNotices(given.notices, {
+      usage: usage !== undefined,
+      unusedSeconds: given.expiry.unused,
+      eventsMs: retention.eventsMs,
+    }),
     deadlineMs: given.deadline * 1000,
     onEvent: given.onEvent,
     faults: readFaults(given),

@@ -22,9 +22,9 @@ function statusAt(token: StoredToken, now: number): TokenStatus {
   return 'active'
 }
 
-function isRotationDue(token: StoredToken, now: number): boolean {
+function isRotationDue(token: StoredToken, from: number, now: number): boolean {
   const ended = token.revokedAt !== undefined || token.replacedById !== undefined || now >= (token.expiresAt ?? Number.POSITIVE_INFINITY)
-  return !ended && token.rotationDueAt !== undefined && token.rotationDueAt <= now
+  return !ended && token.rotationDueAt !== undefined && token.rotationDueAt >= from && token.rotationDueAt <= now
 }
 
 /** Lower case for ASCII letters only: other letters have rules that differ from database to database. */
@@ -39,7 +39,8 @@ function isListed(token: StoredToken, usedAt: number | undefined, query: ListQue
     isIn(statusAt(token, query.now), query.statuses) &&
     (query.nameContains === undefined || fold(token.name).includes(fold(query.nameContains))) &&
     (query.idStartsWith === undefined || token.id.startsWith(query.idStartsWith)) &&
-    (query.rotationDue === undefined || isRotationDue(token, query.now)) &&
+    (query.rotationDue === undefined || isRotationDue(token, query.rotationDueFrom ?? 0, query.now)) &&
+    (query.expiresFrom === undefined || (token.expiresAt !== undefined && token.expiresAt >= query.expiresFrom)) &&
     (query.expiresBefore === undefined || (token.expiresAt !== undefined && token.expiresAt < query.expiresBefore)) &&
     (query.neverExpires === undefined || token.expiresAt === undefined) &&
     (query.unusedSince === undefined || usedAt === undefined || usedAt < query.unusedSince) &&

@@ -1,7 +1,7 @@
 import type { Report } from '../store/reporter.js'
 import { startTimer } from '../store/timer.js'
 
-/** The work that is done off the request's path: writing counts, writing refusals, looking for rotations that are due. */
+/** The work that is done off the request's path: writing counts and coalesced events, and placing what hosts committed. */
 export type Chores = {
   readonly flush: () => Promise<void>
   /** Is there anything left to flush? */

@@ -1,3 +1,4 @@
+import { isInstant } from '../policy/instant.js'
 import type { GuardedStore } from '../store/guarded-store.js'
 import type { FaultPlace, Report } from '../store/reporter.js'
 import { startTimer } from '../store/timer.js'
@@ -14,8 +15,11 @@ export type UpkeepTask = {
   /** Where its faults are. */
   readonly place: FaultPlace
   readonly everyMs: number
-  /** `goOn` is asked between small batches: when it answers no, another node has taken over. What is left is done the next time. */
-  readonly run: (now: number, goOn: () => Promise<boolean>) => Promise<void>
+  /**
+   * `goOn` is asked between small batches: when it answers no, another node has taken over, and what is left is done the next time. `since` is the
+   * instant of the last time that it was done, whichever node did it; 0 before the first time. The answer `false`: it was not done.
+   */
+  readonly run: (now: number, goOn: () => Promise<boolean>, since: number) => Promise<unknown>
 }
 
 type UpkeepOptions = {
@@ -58,15 +62,15 @@ export class Upkeep {
   async look(): Promise<void> {
     const { prefix, holder, clock, monotonic } = this.#options
     this.#doneAt = await this.#lastDone()
-    if (!this.#isDue()) return
+    if (!this.#isDue(clock())) return
     const claim = new ConsumerClaim(this.#store, { prefix, name: this.#task.name, holder: holder(), from: 'start', monotonic })
     if (!(await claim.hold())) return
     this.#doneAt = claim.position
-    if (!this.#isDue()) return
-    const now = clock()
+    const now = Math.floor(clock())
+    if (!this.#isDue(now)) return
     try {
-      await this.#task.run(now, async () => !this.#stopped && (await claim.hold()))
-      if (this.#stopped) return
+      const done = await this.#task.run(now, async () => !this.#stopped && (await claim.hold()), claim.position)
+      if (this.#stopped || done === false) return
       claim.setTo(now)
       this.#doneAt = now
     } finally {
@@ -79,27 +83,23 @@ export class Upkeep {
     return consumers.find(({ name }) => name === this.#task.name)?.position ?? 0
   }
 
-  // An instant far ahead was written by a clock that was wrong.
-  #isDue(): boolean {
-    return Math.abs(this.#options.clock() - this.#doneAt) >= this.#task.everyMs
-  }
-
-  #untilDue(): number {
-    const left = this.#task.everyMs - Math.abs(this.#options.clock() - this.#doneAt)
-    return Number.isFinite(left) ? Math.max(left, LOOK_EVERY_MS) : LOOK_EVERY_MS
+  // An instant far ahead was written by a clock that was wrong; nothing is due by a clock that does not tell the time.
+  #isDue(now: number): boolean {
+    return isInstant(now) && Math.abs(now - this.#doneAt) >= this.#task.everyMs
   }
 
   #schedule(ms: number): void {
     if (this.#stopped) return
     this.#timer = startTimer(() => {
-      this.#working = this.look()
-        .then(() => this.#untilDue())
-        .catch((error: unknown) => {
-          // The next look tries again.
-          this.#options.report(this.#task.place, error)
-          return LOOK_EVERY_MS
-        })
-        .then((ms) => this.#schedule(ms))
+      this.#working = this.#lookIfDue()
+        // The next look tries again.
+        .catch((error: unknown) => this.#options.report(this.#task.place, error))
+        .then(() => this.#schedule(LOOK_EVERY_MS))
     }, ms)
+  }
+
+  // Timers do not count the time in which the machine sleeps, or by which its clock is set: the clock is asked often, the store when it is time.
+  async #lookIfDue(): Promise<void> {
+    if (this.#isDue(this.#options.clock())) await this.look()
   }
 }

@@ -34,7 +34,6 @@ export type OptionalParts = {
   readonly inherit: boolean
   /** Was it rotated? */
   readonly replaced: boolean
-  readonly rotationDueAt: number | undefined
   readonly resources: Resources | undefined
   readonly metadata: JsonObject | undefined
   /** Is this address allowed? Absent: every address is. */
@@ -92,13 +91,12 @@ function compileLifecycle({ revokedAt, deactivatedAt, notBefore, expiresAt }: St
 }
 
 function compileOptional(record: StoredToken): OptionalParts | undefined {
-  const { inherit, replacedById, rotationDueAt, resources, metadata, allowedIps } = record
-  const parts = [inherit, replacedById, rotationDueAt, resources, metadata, allowedIps]
+  const { inherit, replacedById, resources, metadata, allowedIps } = record
+  const parts = [inherit, replacedById, resources, metadata, allowedIps]
   if (parts.every((part) => part === undefined)) return undefined
   return {
     inherit: inherit === true,
     replaced: replacedById !== undefined,
-    rotationDueAt,
     resources: frozen(resources),
     metadata: frozen(metadata),
     allowsIp: allowedIps === undefined ? undefined : compileNetworks(allowedIps),

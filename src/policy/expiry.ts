@@ -1,14 +1,42 @@
+import * as z from 'zod'
 import { InvalidInputError } from '../errors.js'
+import type { Duration } from '../model/record.js'
+import { duration, flag } from './option-schema.js'
+
+/** The `expiry` option. */
+export type ExpiryOptions = {
+  /** The life of tokens that name no expiry. @default none: they live until they are revoked */
+  readonly default?: Duration
+  /** The longest life of a token, from its creation. @default none */
+  readonly max?: Duration
+  /** Must every token have an expiry? @default false */
+  readonly required?: boolean
+  /**
+   * Deactivates tokens that were neither used nor changed for so long, at least a day: first a `token.unused` event tells of it, and seven days later
+   * the token is inactive, unless somebody used it, changed it, or activates it again. @default none
+   */
+  readonly unused?: Duration
+}
 
 /** How long tokens may live, as the rest of the library reads it. */
 export type Expiry = { readonly defaultSeconds?: number; readonly maxSeconds?: number; readonly required: boolean }
+
+type Given = { default?: number | undefined; max?: number | undefined; required: boolean; unused?: number | undefined }
+
+/** The option `expiry`, in seconds. */
+export const expiryShape: z.ZodType<Given> = z.strictObject({
+  default: duration().optional(),
+  max: duration().optional(),
+  required: flag.default(false),
+  unused: duration({ min: 86_400 }).optional(),
+})
 
 /**
  * Checks the option `expiry` as a whole.
  *
  * @throws InvalidInputError `invalid_input`, field `expiry.default`
  */
-export function readExpiry(given: { default?: number | undefined; max?: number | undefined; required: boolean }): Expiry {
+export function readExpiry(given: Given): Expiry {
   const { default: defaultSeconds, max: maxSeconds, required } = given
   if (defaultSeconds !== undefined && maxSeconds !== undefined && defaultSeconds > maxSeconds) {
     throw new InvalidInputError('expiry.default', `is ${defaultSeconds} seconds, more than expiry.max (${maxSeconds} seconds)`)

@@ -4,6 +4,11 @@ import { quote } from './quote.js'
 /** The last millisecond of the year 9999: what ISO 8601 writes with four digits, and every database keeps. */
 export const MAX_INSTANT: number = Date.UTC(9999, 11, 31, 23, 59, 59, 999)
 
+/** Is this an instant between 1970 and the year 9999? */
+export function isInstant(at: unknown): at is number {
+  return typeof at === 'number' && at >= 0 && at <= MAX_INSTANT
+}
+
 /** In milliseconds, March 1973; in seconds, the year 5138. A number between 0 and this one was meant as seconds. */
 const LEAST_PLAUSIBLE_MS = 1e11
 

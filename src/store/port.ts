@@ -33,6 +33,10 @@ export type ListQuery = TokenFilter & {
   readonly idStartsWith?: string
   /** Tokens with `rotationDueAt <= now` that are not revoked, not expired, and not replaced. */
   readonly rotationDue?: true
+  /** With `rotationDue`: only tokens whose `rotationDueAt` is this instant or a later one. */
+  readonly rotationDueFrom?: number
+  /** Tokens whose `expiresAt` is this instant or a later one. */
+  readonly expiresFrom?: number
   /** Tokens whose `expiresAt` lies before this instant. */
   readonly expiresBefore?: number
   /** Tokens that have no `expiresAt`. */

@@ -1,21 +1,26 @@
 import { Upkeep, type UpkeepTask } from '../activity/upkeep.js'
 import type { Context } from '../verify/context.js'
+import { watchIdle } from './idle.js'
 import { sealUp } from './lib/seals.js'
+import { notify } from './notify.js'
 import { retain } from './retain.js'
 
-const RETENTION_EVERY_MS = 3_600_000
+const MINUTE_MS = 60_000
+const HOUR_MS = 3_600_000
 
 /** The work that one node does for all of them, now and then, as far as the options ask for it. */
 export function upkeepOf(context: Context): readonly Upkeep[] {
-  const { retention, sealing, prefix, clock, monotonic } = context.settings
+  const { prefix, clock, monotonic } = context.settings
+  const options = { prefix, holder: context.nodeId, clock, monotonic, report: context.report }
+  return upkeepTasks(context).map((task) => new Upkeep(context.store, task, options))
+}
+
+/** The same, as tasks. */
+export function upkeepTasks(context: Context): readonly UpkeepTask[] {
+  const { retention, sealing, notices } = context.settings
   const tasks: UpkeepTask[] = []
   if (retention.any) {
-    tasks.push({
-      name: '.retention',
-      place: 'retention',
-      everyMs: RETENTION_EVERY_MS,
-      run: (now, goOn) => retain(context, now, goOn),
-    })
+    tasks.push({ name: '.retention', place: 'retention', everyMs: HOUR_MS, run: (now, goOn) => retain(context, now, goOn) })
   }
   if (sealing !== undefined) {
     tasks.push({
@@ -25,6 +30,14 @@ export function upkeepOf(context: Context): readonly Upkeep[] {
       run: async (_now, goOn) => void (await sealUp(context, goOn)),
     })
   }
-  const options = { prefix, holder: context.nodeId, clock, monotonic, report: context.report }
-  return tasks.map((task) => new Upkeep(context.store, task, options))
+  if (notices.any) {
+    tasks.push({ name: '.notices', place: 'sweep', everyMs: MINUTE_MS, run: (now, goOn, since) => notify(context, now, goOn, since) })
+  }
+  const { unusedMs, deactivateMs } = notices
+  if (unusedMs !== undefined || deactivateMs !== undefined) {
+    // What was told was told by these thresholds: others begin anew.
+    const name = `.unused-${(unusedMs ?? 0) / 1000}-${(deactivateMs ?? 0) / 1000}` as const
+    tasks.push({ name, place: 'sweep', everyMs: 6 * HOUR_MS, run: (now, goOn, since) => watchIdle(context, now, goOn, since) })
+  }
+  return tasks
 }

@@ -5,7 +5,6 @@ import { Consumers } from '../activity/consumers.js'
 import { Housekeeping } from '../activity/housekeeping.js'
 import { LineageRevoker } from '../activity/lineages.js'
 import { Outbox } from '../activity/outbox.js'
-import { RotationNotices } from '../activity/rotation-due.js'
 import { UsageRecorder } from '../activity/usage.js'
 import { Budget, type Rate } from '../cache/budget.js'
 import { Owners } from '../cache/owners.js'
@@ -52,7 +51,6 @@ export function buildContext(settings: Settings): Context {
   const coalesced = { store, prefix, monotonic, announce, others: { actorId: 'system', details: { tokens: 'various' } } }
   const refusals = new CoalescedEvents({ ...coalesced, action: 'token.refused' })
   const reuses = new CoalescedEvents({ ...coalesced, action: 'token.reused' })
-  const rotations = new RotationNotices(store, prefix, announce)
   const outbox = new Outbox(store, { prefix, monotonic, announce })
   const owners = settings.owner === undefined ? undefined : createOwners(settings, settings.owner, report, () => records.follower.fresh)
   const records = new RecordCache(
@@ -110,9 +108,7 @@ export function buildContext(settings: Settings): Context {
       flush,
       pending: () =>
         usage?.pending === true || refusals.pending || reuses.pending || attempts.pending || lineages?.pending === true || outbox.pending,
-      sweep: async () => {
-        await Promise.all([rotations.sweep(clock()), outbox.place()])
-      },
+      sweep: () => outbox.place(),
     },
     settings.usage?.flushMs ?? DEFAULT_FLUSH_MS,
     report,
@@ -133,7 +129,6 @@ export function buildContext(settings: Settings): Context {
     reuses,
     attempts,
     lineages,
-    rotations,
     outbox,
     report,
     announce,

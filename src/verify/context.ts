@@ -4,7 +4,6 @@ import type { Consumers } from '../activity/consumers.js'
 import type { Housekeeping } from '../activity/housekeeping.js'
 import type { LineageRevoker } from '../activity/lineages.js'
 import type { Outbox } from '../activity/outbox.js'
-import type { RotationNotices } from '../activity/rotation-due.js'
 import type { UsageRecorder } from '../activity/usage.js'
 import type { Budget } from '../cache/budget.js'
 import type { Owners } from '../cache/owners.js'
@@ -43,7 +42,6 @@ export type Context = {
   readonly attempts: Attempts
   /** Absent without the option `onReuse`. */
   readonly lineages: LineageRevoker | undefined
-  readonly rotations: RotationNotices
   /** Events of transactions of the host's. */
   readonly outbox: Outbox
   readonly consumers: Consumers

@@ -1,7 +1,7 @@
 import { aboutToken } from '../activity/about-token.js'
 import { rootIdOf } from '../cache/entry.js'
 import type { RefusalCode } from '../errors.js'
-import { MAX_INSTANT } from '../policy/instant.js'
+import { isInstant } from '../policy/instant.js'
 import type { Lifecycle } from '../policy/status.js'
 import type { Filtered } from '../store/compile-filter.js'
 import type { Context } from './context.js'
@@ -24,10 +24,6 @@ export function noteReuse(
 
 /** Has the token ended beyond doubt? Revocation is final: a corrupt instant, of the record or of the clock, refuses, and proves nothing. */
 function isOver({ revokedAt, expiresAt }: Lifecycle, now: number): boolean {
-  if (!(now >= 0 && now <= MAX_INSTANT)) return false
+  if (!isInstant(now)) return false
   return isInstant(revokedAt) || (isInstant(expiresAt) && expiresAt <= now)
-}
-
-function isInstant(at: number | undefined): at is number {
-  return typeof at === 'number' && at >= 0 && at <= MAX_INSTANT
 }

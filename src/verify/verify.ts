@@ -163,8 +163,6 @@ function admit(context: Context, entry: Entry, principal: Principal, now: number
     context.usage.touch(entry, now, request?.ip)
     context.scheduleFlush()
   }
-  const dueAt = entry.optional?.rotationDueAt
-  if (dueAt !== undefined && now >= dueAt) void recordDue(context, entry, dueAt, now)
   return { ok: true, principal }
 }
 
@@ -186,16 +184,6 @@ function noteRefusal(
 ): void {
   // A copy of what is needed: the entry itself may leave the cache long before its event is written.
   refusals.note(`${entry.id} ${code}`, () => ({ actorId: `token:${entry.id}`, ...aboutToken(entry), code }), now, ip)
-}
-
-async function recordDue(context: Context, entry: Entry, rotationDueAt: number, now: number): Promise<void> {
-  const { id, tenantId, ownerId, createdBy } = entry
-  try {
-    await context.rotations.record({ id, tenantId, ownerId, createdBy, rotationDueAt }, now)
-  } catch (error) {
-    // The sweep comes by again; a notice never fails a request.
-    context.report('sweep', error)
-  }
 }
 
 /** Counts one use of a token that `decide` allowed. */

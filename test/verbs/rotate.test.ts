@@ -130,44 +130,4 @@ describe('rotate', () => {
       if (rotated.status === 'fulfilled') expect(await verdict(tokens.verify(rotated.value.token))).toBe('token_revoked')
     }
   })
-
-  it('is due by its schedule, told once, and found by list', async () => {
-    let now = Date.now()
-    const told: string[] = []
-    const tokens = instance({
-      clock: () => now,
-      onEvent: (event) => {
-        if (event.action === 'token.rotation_due') told.push(String(event.tokenId))
-      },
-    })
-    const { token, record } = await mint(tokens, { rotateEvery: '1h' })
-    await tokens.verify(token)
-    expect((await tokens.system.list({ rotationDue: true })).items).toHaveLength(0)
-    now += 3_600_000
-    for (let uses = 0; uses < 10; uses += 1) expect(await verdict(tokens.verify(token))).toBe('ok')
-    await new Promise((resolve) => setImmediate(resolve))
-    expect((await tokens.system.list({ rotationDue: true })).items.map(({ id }) => id)).toEqual([record.id])
-    expect(told).toEqual([record.id])
-    expect((await tokens.system.events({ action: 'token.rotation_due' })).items).toHaveLength(1)
-    await tokens.system.rotate(record.id, { overlap: 60 })
-    expect((await tokens.system.list({ rotationDue: true })).items).toHaveLength(0)
-  })
-
-  it('that is due does not turn an outage into a storm of writes', async () => {
-    let now = Date.now()
-    let commits = 0
-    let down = false
-    const store = interceptStore(memoryStore(), ({ method }, proceed) => {
-      if (method === 'commit') commits += 1
-      if (down && method === 'commit') throw new Error('down')
-      return proceed()
-    })
-    const tokens = instance({ clock: () => now, store })
-    const { token } = await mint(tokens, { rotateEvery: '1h' })
-    now += 3_600_000
-    down = true
-    const before = commits
-    for (let uses = 0; uses < 200; uses += 1) expect(await verdict(tokens.verify(token))).toBe('ok')
-    expect(commits - before).toBeLessThan(3)
-  })
 })

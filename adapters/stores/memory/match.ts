@@ -15,7 +15,8 @@ export function matcherOf(query: ListQuery): (token: StoredToken, lastUse: LastU
     (query.statuses === undefined || query.statuses.includes(statusOf(token, query.now))) &&
     (part === undefined || foldAscii(token.name).includes(part)) &&
     (query.idStartsWith === undefined || token.id.startsWith(query.idStartsWith)) &&
-    (query.rotationDue === undefined || isRotationDue(token, query.now)) &&
+    (query.rotationDue === undefined || isRotationDue(token, query.rotationDueFrom ?? 0, query.now)) &&
+    (query.expiresFrom === undefined || (token.expiresAt !== undefined && token.expiresAt >= query.expiresFrom)) &&
     (query.expiresBefore === undefined || (token.expiresAt !== undefined && token.expiresAt < query.expiresBefore)) &&
     (query.neverExpires === undefined || token.expiresAt === undefined) &&
     (query.unusedSince === undefined || lastUse === undefined || lastUse.at < query.unusedSince) &&
@@ -55,9 +56,10 @@ function isPartOf(event: StoredEvent, bulk: BulkPart | undefined): boolean {
   return bulk !== undefined && event.bulkId === bulk.bulkId && event.tenantId === bulk.tenantId
 }
 
-function isRotationDue(token: StoredToken, now: number): boolean {
+function isRotationDue(token: StoredToken, from: number, now: number): boolean {
   return (
     token.rotationDueAt !== undefined &&
+    token.rotationDueAt >= from &&
     token.rotationDueAt <= now &&
     token.revokedAt === undefined &&
     (token.expiresAt === undefined || now < token.expiresAt) &&

@@ -68,11 +68,13 @@ function capIndex(cap: TokenCap): string {
 
 /** One page, in steps that each look at a bounded number of tokens and go on where the last one stopped. */
 export async function listTokens(connection: Connection, query: ListQuery): Promise<readonly ListedToken[]> {
-  const { statuses, nameContains, idStartsWith, rotationDue, expiresBefore, neverExpires, unusedSince, neverUsed, now, limit } = query
+  const { statuses, nameContains, idStartsWith, rotationDue, rotationDueFrom, expiresFrom, expiresBefore, now, limit } = query
+  const { neverExpires, unusedSince, neverUsed } = query
   const name = nameContains === undefined ? undefined : foldAscii(nameContains)
   const filter = {
     ...indexFilter(query),
-    ...{ statuses, idStartsWith, rotationDue, expiresBefore, neverExpires, unusedSince, neverUsed, now, budget: LIST_STEP },
+    ...{ statuses, idStartsWith, rotationDue, rotationDueFrom, expiresFrom, expiresBefore, neverExpires, unusedSince, neverUsed, now },
+    budget: LIST_STEP,
     name: name === undefined ? undefined : wellFormed(name),
   }
   const page: ListedToken[] = []

@@ -34,10 +34,12 @@ local function visit(id)
   local pending = job and revokedBy(job, t[2], t[3], t[4])
   local revoked = pending or t[4]
   if statuses and not statuses[statusOf(revoked, t)] then return false end
+  if q.expiresFrom and not (t[7] and tonumber(t[7]) >= q.expiresFrom) then return false end
   if q.expiresBefore and not (t[7] and tonumber(t[7]) < q.expiresBefore) then return false end
   if q.neverExpires and t[7] then return false end
   if q.rotationDue then
     if revoked or t[9] or not t[8] or tonumber(t[8]) > q.now then return false end
+    if q.rotationDueFrom and tonumber(t[8]) < q.rotationDueFrom then return false end
     if t[7] and not (q.now < tonumber(t[7])) then return false end
   end
   local use = call('HMGET', P .. 'ul:' .. id, 'at', 'ip')
@@ -93,7 +95,8 @@ local twin = (only == 'revoked' and not job) and 'r' or ''
 local keys, size = narrowest(q.choices, twin)
 local set, low, high
 local now = num(q.now)
-if q.rotationDue then set, low, high = 'due', '-inf', now
+if q.rotationDue then set, low, high = 'due', q.rotationDueFrom and num(q.rotationDueFrom) or '-inf', now
+elseif q.expiresFrom then set, low, high = 'exp', num(q.expiresFrom), q.expiresBefore and '(' .. num(q.expiresBefore) or '+inf'
 elseif only == 'inactive' then set, low, high = 'off', '-inf', '+inf'
 elseif only == 'pending' then set, low, high = 'nb', '(' .. now, '+inf'
 elseif only == 'expired' then set, low, high = 'exp', '-inf', now

@@ -59,6 +59,16 @@ const named = async (context: Sql, query: ListQuery, folded: string): Promise<Pl
   }
 }
 
+/** Tokens whose instant lies between two: few of all, and mostly old ones. */
+const windowOf = ({ expiresFrom, expiresBefore, rotationDue, rotationDueFrom, now }: ListQuery): Expression<SqlBool> | undefined => {
+  const [expiresAt, dueAt] = [sql.ref('tokens.expires_at'), sql.ref('tokens.rotation_due_at')]
+  if (expiresFrom !== undefined && expiresBefore !== undefined) {
+    return sql<SqlBool>`${expiresAt} >= ${expiresFrom} and ${expiresAt} < ${expiresBefore}`
+  }
+  if (rotationDue === undefined || rotationDueFrom === undefined) return undefined
+  return sql<SqlBool>`${dueAt} >= ${rotationDueFrom} and ${dueAt} <= ${now}`
+}
+
 /**
  * Decides how to find the rows of a page.
  *
@@ -72,6 +82,8 @@ export const planOf = async (context: Sql, query: ListQuery, folded: string): Pr
     const ofThese = sql<SqlBool>`${sql.ref('tokens.tenant_id')} in (${sql.join([...query.tenantIds])})`
     return { sort: await atMost(context, FEW, ofThese, query.prefix) }
   }
+  const within = windowOf(query)
+  if (within !== undefined) return (await atMost(context, FEW_EXPIRED, within, query.prefix)) ? { narrow: within, sort: true } : WALK
   if (query.statuses?.length !== 1) return WALK
   const [status] = query.statuses
   if (status !== 'pending' && status !== 'expired') return WALK

@@ -37,6 +37,8 @@ const idsOf = ({ builder, quirks }: Sql, query: ListQuery, folded: string, plan:
           conditions.push(eb('tokens.replaced_by_id', 'is', null))
           conditions.push(eb.or([eb('tokens.expires_at', 'is', null), eb('tokens.expires_at', '>', now)]))
         }
+        if (query.rotationDueFrom !== undefined) conditions.push(eb('tokens.rotation_due_at', '>=', query.rotationDueFrom))
+        if (query.expiresFrom !== undefined) conditions.push(eb('tokens.expires_at', '>=', query.expiresFrom))
         if (query.expiresBefore !== undefined) conditions.push(eb('tokens.expires_at', '<', query.expiresBefore))
         if (query.neverExpires) conditions.push(eb('tokens.expires_at', 'is', null))
         const uses = eb.selectFrom('last_uses').select('last_uses.token_id').whereRef('last_uses.token_id', '=', 'tokens.id')

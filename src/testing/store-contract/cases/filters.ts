@@ -113,6 +113,16 @@ export const filterCases: StoreCases = {
           ['soon', 'later', 'past'],
           'expiresAt must lie before the instant',
         )
+        const between = { expiresFrom: START + 10, expiresBefore: START + 11 }
+        ensureEqual(await listNames(stage, between), ['soon'], 'expiresAt must lie between the two instants, the first included')
+        ensureEqual(await listNames(stage, { ...between, statuses: ['expired'] }), [], 'expiresFrom together with a status')
+        const expired = { expiresFrom: START - 1, expiresBefore: START + 1, statuses: ['expired'] } as const
+        ensureEqual(await listNames(stage, expired), ['past'], 'expiresFrom together with a status')
+        ensureSameMembers(
+          await listNames(stage, { expiresFrom: START + 10 }),
+          ['soon', 'later'],
+          'expiresAt must not lie before the instant',
+        )
         ensureEqual(await listNames(stage, { neverExpires: true }), ['never'], 'tokens without an expiry')
         const upcoming = await listNames(stage, { expiresBefore: START + 12, statuses: ['active'] })
         ensureSameMembers(upcoming, ['soon', 'later'], 'expiresBefore together with a status')
@@ -134,6 +144,10 @@ export const filterCases: StoreCases = {
         })
         const names = await listNames(stage, { rotationDue: true })
         ensureSameMembers(names, ['due', 'due and inactive', 'expires next'], 'tokens due for rotation')
+        await insertNamed(stage, { 'due for long': { ...due, rotationDueAt: START - 1 } })
+        const from = await listNames(stage, { rotationDue: true, rotationDueFrom: START })
+        ensureSameMembers(from, ['due', 'due and inactive', 'expires next'], 'tokens due for rotation since an instant')
+        ensureEqual((await listNames(stage, { rotationDue: true, rotationDueFrom: START - 1 })).length, 4, 'the instant itself counts')
       },
     },
     {

@@ -1,0 +1,97 @@
+import type { AuditAction, StoredEvent } from '../model/event.js'
+import type { JsonObject } from '../model/json.js'
+import type { ListedToken } from '../model/record.js'
+import { isInstant } from '../policy/instant.js'
+import type { Notices } from '../policy/notices.js'
+import { statusOf } from '../policy/status.js'
+import { deriveId } from '../token/derive-id.js'
+import { aboutToken } from './about-token.js'
+
+/** An old token counts as still in use if it was used within this time, or within the threshold where that is longer. */
+const STILL_MS = 86_400_000
+
+/** A notice about one token, and the instant that it became due at. */
+export type Notice = {
+  readonly action: AuditAction
+  readonly dueAt: number
+  /** The instant that it is about. */
+  readonly of: number
+  readonly thresholdMs?: number
+  readonly details: JsonObject
+}
+
+/**
+ * The notices that apply to a token at `now`, of thresholds only the nearest. One that became due before the token was made, or was rotated,
+ * is none: a token that lives for five days is never 30 days from its end.
+ *
+ * Nothing is said of a token that is revoked or inactive. One that was replaced comes to its end as planned: it matters only if it is still used.
+ */
+export function dueNotices(token: ListedToken, now: number, notices: Notices): readonly Notice[] {
+  const status = statusOf(token, now)
+  if (status === 'revoked' || status === 'inactive') return []
+  if (token.replacedById !== undefined) return status === 'expired' ? [] : oldStillUsed(token, now, notices)
+  const ending = status === 'expired' ? expired(token, now, notices) : expiring(token, now, notices)
+  return status === 'expired' ? ending : [...ending, ...rotationDue(token, now, notices)]
+}
+
+function expired({ expiresAt }: ListedToken, now: number, notices: Notices): readonly Notice[] {
+  if (!notices.expired || !isInstant(expiresAt) || expiresAt > now) return []
+  return [{ action: 'token.expired', dueAt: expiresAt, of: expiresAt, details: { expiresAt: iso(expiresAt) } }]
+}
+
+function expiring({ expiresAt, createdAt }: ListedToken, now: number, { expiringMs }: Notices): readonly Notice[] {
+  const nearest = nearestOf(expiresAt, now, expiringMs)
+  if (nearest === undefined || nearest.dueAt <= createdAt) return []
+  return [{ action: 'token.expiring', ...nearest, details: { ...seconds(nearest.thresholdMs), expiresAt: iso(nearest.of) } }]
+}
+
+function rotationDue({ rotationDueAt }: ListedToken, now: number, notices: Notices): readonly Notice[] {
+  if (!notices.rotationDue || !isInstant(rotationDueAt) || rotationDueAt > now) return []
+  return [{ action: 'token.rotation_due', dueAt: rotationDueAt, of: rotationDueAt, details: { rotationDueAt: iso(rotationDueAt) } }]
+}
+
+function oldStillUsed(token: ListedToken, now: number, { oldStillUsedMs }: Notices): readonly Notice[] {
+  const { expiresAt, updatedAt, lastUsedAt, replacedById } = token
+  const nearest = nearestOf(expiresAt, now, oldStillUsedMs)
+  if (nearest === undefined || nearest.dueAt <= updatedAt) return []
+  if (lastUsedAt === undefined || replacedById === undefined || lastUsedAt < now - Math.max(STILL_MS, nearest.thresholdMs)) return []
+  const details = {
+    ...seconds(nearest.thresholdMs),
+    expiresAt: iso(nearest.of),
+    lastUsedAt: iso(lastUsedAt),
+    successorId: replacedById,
+  }
+  return [{ action: 'token.old_still_used', ...nearest, details }]
+}
+
+function nearestOf(
+  expiresAt: number | undefined,
+  now: number,
+  ascending: readonly number[],
+): { dueAt: number; of: number; thresholdMs: number } | undefined {
+  if (!isInstant(expiresAt)) return undefined
+  const thresholdMs = ascending.find((each) => expiresAt - each <= now)
+  return thresholdMs === undefined ? undefined : { dueAt: expiresAt - thresholdMs, of: expiresAt, thresholdMs }
+}
+
+/** The event of a notice. Its id follows from what it says, so that of many nodes, and of many attempts, one writes it. */
+export function noticeEvent(token: ListedToken, notice: Notice, now: number): StoredEvent {
+  const { action, of, thresholdMs, details } = notice
+  return {
+    id: deriveId([action, token.prefix, token.id, String(thresholdMs), String(of)]),
+    at: now,
+    action,
+    prefix: token.prefix,
+    actorId: 'system',
+    ...aboutToken(token),
+    details,
+  }
+}
+
+function seconds(thresholdMs: number): { thresholdSeconds: number } {
+  return { thresholdSeconds: thresholdMs / 1000 }
+}
+
+function iso(at: number): string {
+  return new Date(at).toISOString()
+}

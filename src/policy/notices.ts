@@ -1,0 +1,113 @@
+import * as z from 'zod'
+import { InvalidInputError } from '../errors.js'
+import type { Duration } from '../model/record.js'
+import { duration, flag } from './option-schema.js'
+import { readPart } from './shape.js'
+
+/** The `notices` option: which audit events tell of what time alone brings. Each is written once for all nodes, within about a minute. */
+export type NoticesOptions = {
+  /** `token.expiring`: how long before a token's end, up to 10 times; only the nearest that applies. @default ['30d', '7d', '1d'] */
+  readonly expiring?: readonly Duration[] | false
+  /** `token.expired`, when a token has come to its end. @default true */
+  readonly expired?: boolean
+  /** `token.rotation_due`, when the time of `rotateEvery` has passed. @default true */
+  readonly rotationDue?: boolean
+  /** `token.old_still_used`: how long before the end of an overlap, up to 10 times, if the old token was used within the last day. @default ['1d', '1h'] */
+  readonly oldStillUsed?: readonly Duration[] | false
+  /** `token.unused`, for a token that was neither used nor changed for so long, at least a day. Looked for every six hours. @default '90d' */
+  readonly unused?: Duration | false
+}
+
+/** The notices to give, as the rest of the library reads it. Absent and empty: none. */
+export type Notices = {
+  /** Milliseconds before the end, the shortest first. */
+  readonly expiringMs: readonly number[]
+  readonly expired: boolean
+  readonly rotationDue: boolean
+  /** Milliseconds before the end of the overlap, the shortest first. */
+  readonly oldStillUsedMs: readonly number[]
+  readonly unusedMs?: number
+  /** After this long unused, a token is told about, and deactivated once the grace has passed. */
+  readonly deactivateMs?: number
+  /** Is there anything to tell of at an instant? */
+  readonly any: boolean
+}
+
+/** How long after its notice an unused token is deactivated at the soonest. */
+export const UNUSED_GRACE_MS: number = 7 * 86_400_000
+
+type Given = {
+  expiring?: number[] | false | undefined
+  expired?: boolean | undefined
+  rotationDue?: boolean | undefined
+  oldStillUsed?: number[] | false | undefined
+  unused?: number | false | undefined
+}
+
+const THRESHOLDS = 'must be a list of 1 to 10 durations, each at least a minute, such as ["30d", "7d"], or false'
+const thresholds = z.union(
+  [
+    z.literal(false),
+    z
+      .array(duration({ min: 60 }))
+      .min(1)
+      .max(10),
+  ],
+  { error: THRESHOLDS },
+)
+
+const shape: z.ZodType<Given> = z.strictObject(
+  {
+    expiring: thresholds.optional(),
+    expired: flag.optional(),
+    rotationDue: flag.optional(),
+    oldStillUsed: thresholds.optional(),
+    unused: z.union([z.literal(false), duration({ min: 86_400 })], { error: 'must be a duration of at least a day, or false' }).optional(),
+  },
+  { error: 'must be { expiring, expired, rotationDue, oldStillUsed, unused }, or false' },
+)
+
+const NONE: Given = { expiring: false, expired: false, rotationDue: false, oldStillUsed: false, unused: false }
+const DEFAULTS = { expiring: [30 * 86_400, 7 * 86_400, 86_400], oldStillUsed: [86_400, 3600], unused: 90 * 86_400 }
+
+/**
+ * Reads the option, beside what it depends on: without counted uses nobody knows what is unused.
+ *
+ * @throws InvalidInputError `invalid_input`, fields `notices` and `expiry.unused`
+ */
+export function readNotices(
+  given: unknown,
+  other: { readonly usage: boolean; readonly unusedSeconds: number | undefined; readonly eventsMs: number | undefined },
+): Notices {
+  const { usage, unusedSeconds, eventsMs } = other
+  const asked = given === false ? NONE : readPart('notices', shape, given)
+  if (!usage) refuseUncounted(asked, unusedSeconds)
+  // The notice has to stand for as long as the token has its grace.
+  if (unusedSeconds !== undefined && eventsMs !== undefined && eventsMs < 2 * UNUSED_GRACE_MS) {
+    throw new InvalidInputError('expiry.unused', 'needs audit events to be kept for at least 14 days: see retention.events')
+  }
+  const { expiring = DEFAULTS.expiring, expired = true, rotationDue = true } = asked
+  const oldStillUsed = usage && (asked.oldStillUsed ?? DEFAULTS.oldStillUsed)
+  const unused = usage && (asked.unused ?? DEFAULTS.unused)
+  const notices = {
+    expiringMs: ascending(expiring),
+    expired,
+    rotationDue,
+    oldStillUsedMs: ascending(oldStillUsed),
+    ...(unused !== false && { unusedMs: unused * 1000 }),
+    ...(unusedSeconds !== undefined && { deactivateMs: unusedSeconds * 1000 }),
+  }
+  const any = expired || rotationDue || notices.expiringMs.length > 0 || notices.oldStillUsedMs.length > 0
+  return Object.freeze({ ...notices, any })
+}
+
+function refuseUncounted({ oldStillUsed, unused }: Given, unusedSeconds: number | undefined): void {
+  const why = 'needs uses to be counted: usage is false'
+  if (unused) throw new InvalidInputError('notices.unused', why)
+  if (oldStillUsed) throw new InvalidInputError('notices.oldStillUsed', why)
+  if (unusedSeconds !== undefined) throw new InvalidInputError('expiry.unused', why)
+}
+
+function ascending(seconds: readonly number[] | false): readonly number[] {
+  return seconds === false ? [] : [...new Set(seconds)].sort((a, b) => a - b).map((each) => each * 1000)
+}

@@ -1,0 +1,115 @@
+import { noticeEvent } from '../activity/due-notices.js'
+import type { ListedToken } from '../model/record.js'
+import { UNUSED_GRACE_MS } from '../policy/notices.js'
+import { statusOf } from '../policy/status.js'
+import type { Context } from '../verify/context.js'
+import { SYSTEM } from './lib/actor.js'
+import { auditEvent } from './lib/audit.js'
+import { commit, withChanges } from './lib/change.js'
+import { withLastUse } from './lib/last-use.js'
+import { tell } from './lib/tell.js'
+
+const PAGE = 200
+
+/** A token that nobody uses: since when, and which threshold it has passed. */
+type Idle = { readonly since: number; readonly thresholdMs: number }
+
+/**
+ * Looks through all tokens for those that were neither used nor changed for long: tells of each once, and with the option `expiry.unused` deactivates
+ * it a grace after that. `since` is the instant up to which everything was told.
+ *
+ * Every page is one small read, whatever share of the tokens is unused. Answers whether it came to the end.
+ */
+export async function watchIdle(context: Context, now: number, goOn: () => Promise<boolean>, since: number): Promise<boolean> {
+  const { prefix, notices } = context.settings
+  const shortest = Math.min(notices.unusedMs ?? Number.POSITIVE_INFINITY, notices.deactivateMs ?? Number.POSITIVE_INFINITY)
+  let after: { readonly createdAt: number; readonly id: string } | undefined = { createdAt: Math.max(0, now - shortest), id: '~' }
+  while (after !== undefined) {
+    if (!(await goOn())) return false
+    const page: readonly ListedToken[] = await context.store.list({ prefix, now, limit: PAGE, after })
+    const news: ListedToken[] = []
+    for (const token of page) if (await isNews(context, token, now, since)) news.push(token)
+    await tell(
+      context,
+      news.flatMap((token) => noticeOf(context, token, now) ?? []),
+    )
+    const last = page.at(-1)
+    after = page.length === PAGE && last !== undefined ? { createdAt: last.createdAt, id: last.id } : undefined
+  }
+  return true
+}
+
+/** Is there a notice to write? On the way, what is due by an older notice is done. */
+async function isNews(context: Context, token: ListedToken, now: number, since: number): Promise<boolean> {
+  const { deactivateMs } = context.settings.notices
+  if (deactivateMs !== undefined && token.deactivatedAt !== undefined) await reviveIfUsed(context, token, token.deactivatedAt, now)
+  const idle = idleOf(context, token, now)
+  if (idle === undefined) return false
+  if (idle.thresholdMs !== deactivateMs || idle.since + deactivateMs + UNUSED_GRACE_MS > now) return idle.since + idle.thresholdMs > since
+  const toldAt = await whenTold(context, token, now)
+  if (toldAt === undefined) return true
+  if (toldAt + UNUSED_GRACE_MS <= now) await deactivate(context, token, idle, now)
+  return false
+}
+
+/** Absent: the token is used, was changed, or is not active. */
+function idleOf(context: Context, listed: ListedToken, now: number): Idle | undefined {
+  const { unusedMs, deactivateMs } = context.settings.notices
+  const token = withLastUse(context, listed)
+  // An old token in its overlap is not meant to be used.
+  if (statusOf(token, now) !== 'active' || token.replacedById !== undefined) return undefined
+  const since = Math.max(token.createdAt, token.updatedAt, token.notBefore ?? 0, token.lastUsedAt ?? 0)
+  for (const thresholdMs of [deactivateMs, unusedMs]) {
+    if (thresholdMs !== undefined && since + thresholdMs <= now) return { since, thresholdMs }
+  }
+  return undefined
+}
+
+function noticeOf(context: Context, token: ListedToken, now: number): ReturnType<typeof noticeEvent> | undefined {
+  const idle = idleOf(context, token, now)
+  if (idle === undefined) return undefined
+  const { since, thresholdMs } = idle
+  const details = {
+    thresholdSeconds: thresholdMs / 1000,
+    unusedSince: new Date(since).toISOString(),
+    ...(thresholdMs === context.settings.notices.deactivateMs && { deactivatesAt: new Date(now + UNUSED_GRACE_MS).toISOString() }),
+  }
+  return noticeEvent(token, { action: 'token.unused', dueAt: since + thresholdMs, of: since, thresholdMs, details }, now)
+}
+
+/** When the notice was written that this token would be deactivated. */
+async function whenTold(context: Context, token: ListedToken, now: number): Promise<number | undefined> {
+  const { prefix } = context.settings
+  const id = noticeOf(context, token, now)?.id
+  const told = await context.store.events({ prefix, tokenId: token.id, actions: ['token.unused'], limit: 10 })
+  return told.find((event) => event.id === id && event.details?.deactivatesAt !== undefined)?.at
+}
+
+/** A use that is recorded by now wins; of one that another node still has in memory, the next look learns. */
+async function deactivate(context: Context, { id }: ListedToken, seen: Idle, now: number): Promise<void> {
+  const { prefix } = context.settings
+  const [token] = await context.store.list({ prefix, ids: [id], now, limit: 1 })
+  if (token === undefined) return
+  const idle = idleOf(context, token, now)
+  if (idle?.since !== seen.since || idle.thresholdMs !== seen.thresholdMs) return
+  const { lastUsedAt: _, lastUsedIp: __, ...stored } = token
+  // No reach: whoever may create such a token may activate it again.
+  const record = withChanges(stored, now, { deactivatedAt: now, deactivatedBy: SYSTEM.id })
+  const details = { thresholdSeconds: idle.thresholdMs / 1000, unusedSince: new Date(idle.since).toISOString() }
+  const event = auditEvent('token.deactivated', SYSTEM, now, { before: stored, after: record, reason: 'unused', details })
+  await commit(context, { updates: [{ expectedVersion: stored.version, record }], events: [event] })
+}
+
+/** Activates what was deactivated although it had been used in time: the use was still in another node's memory. */
+async function reviveIfUsed(context: Context, listed: ListedToken, deactivatedAt: number, now: number): Promise<void> {
+  const { lastUsedAt = 0, lastUsedIp: _, ...stored } = withLastUse(context, listed)
+  const { prefix } = context.settings
+  if (stored.deactivatedBy !== SYSTEM.id || stored.revokedAt !== undefined) return
+  if (lastUsedAt > deactivatedAt || lastUsedAt <= deactivatedAt - UNUSED_GRACE_MS) return
+  const [event] = await context.store.events({ prefix, tokenId: stored.id, actions: ['token.deactivated'], limit: 1 })
+  if (event?.at !== deactivatedAt || event.actorId !== SYSTEM.id || event.details?.unusedSince === undefined) return
+  const record = withChanges(stored, now, { deactivatedAt: undefined, deactivatedBy: undefined, deactivatedReach: undefined })
+  const details = { lastUsedAt: new Date(lastUsedAt).toISOString() }
+  const activated = auditEvent('token.activated', SYSTEM, now, { before: stored, after: record, reason: 'used', details })
+  await commit(context, { updates: [{ expectedVersion: stored.version, record }], events: [activated] })
+}

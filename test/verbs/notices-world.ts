@@ -1,0 +1,87 @@
+import type { LatchkeyOptions, TokenHandle } from 'latchkey'
+import { memoryStore } from 'latchkey/stores/memory'
+import { Upkeep } from '../../src/activity/upkeep.js'
+import type { AuditEvent } from '../../src/model/event.js'
+import { readOptions } from '../../src/options.js'
+import type { TokenStore } from '../../src/store/port.js'
+import { batch } from '../../src/testing/store-contract/build.js'
+import { createHandle } from '../../src/verbs/handle.js'
+import { SYSTEM } from '../../src/verbs/lib/actor.js'
+import { upkeepTasks } from '../../src/verbs/upkeep.js'
+import { buildContext } from '../../src/verify/build-context.js'
+import type { Context } from '../../src/verify/context.js'
+import { SCOPES } from '../latchkey/harness.js'
+
+export const DAY = 86_400_000
+export const HOUR = 3_600_000
+export const MINUTE = 60_000
+export const START: number = Date.UTC(2030, 0, 1)
+
+/** A clock that the test sets, for one node or several. */
+export type Clock = { now: number }
+
+export type Node = {
+  readonly store: TokenStore
+  readonly context: Context
+  readonly handle: TokenHandle
+  readonly clock: Clock
+  /** Looks once for what is due, as the timers do. */
+  look(): Promise<void>
+  make(more?: object): Promise<string>
+  use(id: string, at?: number): Promise<void>
+  /** The notices, oldest first: action, token and threshold in days. */
+  told(): Promise<string[]>
+  events(action?: AuditEvent['action']): Promise<readonly AuditEvent[]>
+}
+
+/** A node of its own, whose clock the test sets, and whose upkeep it does. */
+export function node(options: Partial<LatchkeyOptions> = {}, clock: Clock = { now: START }): Node {
+  const store = options.store ?? memoryStore()
+  const settings = readOptions({ prefix: 'acme_test', scopes: SCOPES, logger: false, ...options, store, clock: () => clock.now })
+  const context = buildContext(settings)
+  const handle = createHandle(() => context, SYSTEM)
+  const { prefix, monotonic } = settings
+  const upkeep = upkeepTasks(context)
+    .filter(({ name }) => name !== '.retention')
+    .map(
+      (task) =>
+        new Upkeep(context.store, task, { prefix, holder: context.nodeId, clock: settings.clock, monotonic, report: () => undefined }),
+    )
+  const events = async (action?: AuditEvent['action']): Promise<readonly AuditEvent[]> => {
+    const found: AuditEvent[] = []
+    let after: string | undefined
+    do {
+      const page = await handle.events({ order: 'oldest', limit: 1000, ...(action !== undefined && { action }), ...(after && { after }) })
+      found.push(...page.items)
+      after = page.items.length === 1000 ? page.nextCursor : undefined
+    } while (after !== undefined)
+    return found
+  }
+  return {
+    store,
+    context,
+    handle,
+    clock,
+    events,
+    look: async () => {
+      for (const each of upkeep) await each.look()
+    },
+    make: async (more = {}) => (await handle.create({ name: 'ERP', scopes: ['stock:read'], ...more })).record.id,
+    use: (id, at = clock.now) => Promise.resolve(store.recordUsage(batch({ at, lastUses: [{ tokenId: id, at }] }))),
+    told: async () => {
+      const all = await events()
+      return all.flatMap(({ action, details }) => {
+        const days = Number(details?.thresholdSeconds) / 86_400
+        return NOTICES.has(action) ? [Number.isNaN(days) ? action : `${action} ${days}`] : []
+      })
+    },
+  }
+}
+
+const NOTICES: ReadonlySet<string> = new Set([
+  'token.expiring',
+  'token.expired',
+  'token.unused',
+  'token.rotation_due',
+  'token.old_still_used',
+])

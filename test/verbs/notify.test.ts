@@ -1,0 +1,295 @@
+import { memoryStore } from 'latchkey/stores/memory'
+import { describe, expect, it, vi } from 'vitest'
+import { interceptStore } from '../../src/testing/faults/intercept.js'
+import { instance } from '../latchkey/harness.js'
+import { DAY, HOUR, MINUTE, node, START } from './notices-world.js'
+
+describe('a notice of a token that comes to its end', () => {
+  it('is given 30, 7 and 1 days before, and at the end, once each', async () => {
+    const { make, look, told, clock, events } = node()
+    const id = await make({ expiresIn: '90d', ownerId: 'u7', tenantId: 't1' })
+    for (let hours = 0; hours < 24 * 92; hours += 6) {
+      clock.now += 6 * HOUR
+      await look()
+    }
+    expect(await told()).toEqual(['token.expiring 30', 'token.expiring 7', 'token.expiring 1', 'token.expired'])
+    const [first] = await events('token.expiring')
+    expect(first).toMatchObject({
+      at: new Date(START + 60 * DAY),
+      actorId: 'system',
+      tokenId: id,
+      tenantId: 't1',
+      ownerId: 'u7',
+      details: { thresholdSeconds: 30 * 86_400, expiresAt: new Date(START + 90 * DAY).toISOString() },
+    })
+    expect((await events('token.expired'))[0]).toMatchObject({
+      tokenId: id,
+      details: { expiresAt: new Date(START + 90 * DAY).toISOString() },
+    })
+  })
+
+  it('names only thresholds shorter than the life of the token', async () => {
+    const { make, look, told, clock } = node()
+    await look()
+    clock.now += MINUTE
+    await make({ expiresIn: '5d' })
+    await make({ expiresIn: '30d' })
+    await look()
+    expect(await told()).toEqual([])
+    clock.now = START + 4 * DAY + HOUR
+    await look()
+    expect(await told()).toEqual(['token.expiring 1'])
+    clock.now = START + 23 * DAY + HOUR
+    await look()
+    expect(await told()).toEqual(['token.expiring 1', 'token.expired', 'token.expiring 7'])
+  })
+
+  it('names only the nearest threshold after a time in which nobody looked', async () => {
+    const { make, look, told, clock } = node()
+    await make({ expiresIn: '90d' })
+    await look()
+    clock.now += 85 * DAY
+    await look()
+    expect(await told()).toEqual(['token.expiring 7'])
+    clock.now += 30 * DAY
+    await look()
+    expect(await told()).toEqual(['token.expiring 7', 'token.expired'])
+  })
+
+  it('begins with what lies ahead: what ended before anybody kept watch is no news', async () => {
+    const { make, look, told, clock } = node()
+    await make({ expiresIn: '2d' })
+    await make({ expiresIn: '40d' })
+    clock.now += 35 * DAY
+    await look()
+    expect(await told()).toEqual(['token.expiring 7'])
+  })
+
+  it('is not given for tokens that are revoked, inactive, rotated or gone', async () => {
+    const { make, look, told, clock, handle } = node()
+    const ids = await Promise.all([1, 2, 3, 4].map(() => make({ expiresIn: '40d' })))
+    const [revoked = '', inactive = '', rotated = '', pruned = ''] = ids
+    await look()
+    await handle.revoke(revoked)
+    await handle.deactivate(inactive)
+    await handle.rotate(rotated)
+    await handle.revoke(pruned)
+    await handle.prune({ before: new Date(clock.now + 1) })
+    clock.now += 41 * DAY
+    await look()
+    // The successor of the rotated one.
+    expect(await told()).toEqual(['token.expired'])
+  })
+
+  it('comes anew for a token whose end was moved', async () => {
+    const { make, look, told, clock, handle, events } = node({ notices: { unused: false } })
+    const id = await make({ expiresIn: '40d' })
+    await look()
+    clock.now += 34 * DAY
+    await look()
+    await handle.update(id, { expiresIn: '100d' })
+    await look()
+    expect(await told()).toEqual(['token.expiring 7'])
+    clock.now += 71 * DAY
+    await look()
+    clock.now += 24 * DAY
+    await look()
+    expect(await told()).toEqual(['token.expiring 7', 'token.expiring 30', 'token.expiring 7'])
+    expect(new Set((await events('token.expiring')).map(({ id }) => id)).size).toBe(3)
+  })
+})
+
+describe('a notice that rotation is due', () => {
+  it('is given once each time, and not for tokens that cannot be rotated', async () => {
+    const { make, look, told, clock, handle, events } = node()
+    const id = await make({ rotateEvery: '1h' })
+    await handle.deactivate(await make({ rotateEvery: '1h' }))
+    await look()
+    clock.now += HOUR
+    await look()
+    clock.now += HOUR
+    await look()
+    expect(await told()).toEqual(['token.rotation_due'])
+    expect(await events('token.rotation_due')).toMatchObject([
+      { tokenId: id, details: { rotationDueAt: new Date(START + HOUR).toISOString() } },
+    ])
+    await handle.rotate(id)
+    clock.now += HOUR
+    await look()
+    expect(await told()).toEqual(['token.rotation_due', 'token.rotation_due'])
+  })
+
+  it('commits nothing for 10,200 tokens that were told about', async () => {
+    let commits = 0
+    const store = interceptStore(memoryStore(), ({ method }, proceed) => {
+      if (method === 'commit') commits += 1
+      return proceed()
+    })
+    const list = vi.spyOn(store, 'list')
+    const { make, look, events, clock } = node({ store })
+    for (let index = 0; index < 10_200; index += 1) await make({ rotateEvery: '1h' })
+    clock.now += HOUR
+    commits = 0
+    await look()
+    expect(await events('token.rotation_due')).toHaveLength(10_200)
+    expect(commits).toBeLessThan(300)
+    for (let sweeps = 0; sweeps < 5; sweeps += 1) {
+      commits = 0
+      list.mockClear()
+      clock.now += MINUTE
+      await look()
+      expect([commits, (await Promise.all(list.mock.results.map(({ value }) => value))).flat()]).toEqual([0, []])
+    }
+  })
+})
+
+describe('a notice of an old token that is still used', () => {
+  it('is given shortly before the end of its overlap, and to those only who did not switch', async () => {
+    const { make, use, look, told, clock, handle, events } = node()
+    const [still, switched, never] = [await make(), await make(), await make()]
+    const successors = await Promise.all([still, switched, never].map((id) => handle.rotate(id, { overlap: '7d' })))
+    await look()
+    await use(switched, clock.now + DAY)
+    clock.now += 6 * DAY
+    await use(still, clock.now - HOUR)
+    await look()
+    expect(await told()).toEqual(['token.old_still_used 1'])
+    expect(await events('token.old_still_used')).toMatchObject([
+      {
+        tokenId: still,
+        details: {
+          thresholdSeconds: 86_400,
+          expiresAt: new Date(START + 7 * DAY).toISOString(),
+          lastUsedAt: new Date(START + 6 * DAY - HOUR).toISOString(),
+          successorId: successors[0]?.record.id,
+        },
+      },
+    ])
+    await use(still)
+    clock.now += 23 * HOUR + MINUTE
+    await look()
+    clock.now += DAY
+    await look()
+    expect((await told()).filter((each) => each !== 'token.expired')).toEqual(['token.old_still_used 1', `token.old_still_used ${1 / 24}`])
+    expect(await told()).not.toContain('token.expired')
+  })
+
+  it('of a short overlap is given an hour before, or not at all', async () => {
+    const { make, use, look, told, clock, handle } = node()
+    const [hours, minutes] = [await make(), await make()]
+    await look()
+    await handle.rotate(hours, { overlap: '6h' })
+    await handle.rotate(minutes, { overlap: '30m' })
+    for (let steps = 0; steps < 40; steps += 1) {
+      clock.now += 10 * MINUTE
+      await use(hours)
+      await use(minutes)
+      await look()
+    }
+    expect(await told()).toEqual([`token.old_still_used ${1 / 24}`])
+  })
+})
+
+describe('notices', () => {
+  it('are given by one of many nodes that look at once', async () => {
+    const store = memoryStore()
+    const clock = { now: START }
+    const nodes = Array.from({ length: 5 }, () => node({ store }, clock))
+    const [first = node()] = nodes
+    for (let index = 0; index < 120; index += 1) await first.make({ expiresIn: '8d' })
+    for (let days = 0; days < 10; days += 1) {
+      await Promise.all(nodes.map((each) => each.look()))
+      clock.now += DAY
+    }
+    const told = await first.told()
+    expect([told.length, new Set((await first.events()).map(({ id }) => id)).size]).toEqual([360, 480])
+  })
+
+  it('are told to onEvent', async () => {
+    const seen: string[] = []
+    const { make, look, clock } = node({ onEvent: ({ action }) => seen.push(action) })
+    await make({ expiresIn: '2d' })
+    await look()
+    clock.now += DAY + 1
+    await look()
+    expect(seen).toEqual(['token.created', 'token.expiring'])
+  })
+
+  it('come at once or late, but not twice, however clocks step', async () => {
+    const store = memoryStore()
+    const [right, wrong] = [node({ store }), node({ store })]
+    await right.make({ expiresIn: '100d' })
+    await right.look()
+    wrong.clock.now = START + 365 * DAY
+    await wrong.look()
+    for (let days = 0; days < 110; days += 1) {
+      right.clock.now += DAY
+      if (days % 10 === 0) {
+        wrong.clock.now += 10 * DAY
+        await wrong.look()
+      }
+      await right.look()
+    }
+    const told = await right.told()
+    expect([told.length, new Set(told).size]).toEqual([new Set(told).size, told.length])
+    expect(told).toContain('token.expired')
+  })
+
+  it('are given again where a clock was set back, of what is told for the first time', async () => {
+    const { make, look, told, clock } = node()
+    clock.now += 10 * DAY
+    await look()
+    clock.now = START
+    await make({ expiresIn: '2d' })
+    await look()
+    clock.now += DAY
+    await look()
+    expect(await told()).toEqual(['token.expiring 1'])
+  })
+
+  it('are not given by a clock that does not tell the time', async () => {
+    const { make, look, told, clock, store } = node()
+    await make({ expiresIn: '2d' })
+    for (const at of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -1, 1e18]) {
+      clock.now = at
+      await look()
+    }
+    expect(await told()).toEqual([])
+    expect((await store.consumers('acme_test')).map(({ position }) => position).every((position) => position === 0)).toBe(true)
+  })
+
+  it('are configured by thresholds, and may be off', async () => {
+    const chosen = node({ notices: { expiring: ['60d', '3d'], expired: false, rotationDue: false } })
+    const off = node({ notices: false })
+    for (const { make, look, clock } of [chosen, off]) {
+      await make({ expiresIn: '90d', rotateEvery: '30d' })
+      await look()
+      for (let days = 0; days < 92; days += 1) {
+        clock.now += DAY
+        await look()
+      }
+    }
+    expect(await chosen.told()).toEqual(['token.expiring 60', 'token.expiring 3'])
+    expect(await off.told()).toEqual([])
+  })
+
+  it('refuse options that make no sense', () => {
+    for (const [notices, field] of [
+      [true, 'notices'],
+      [{ expiring: [] }, 'notices.expiring'],
+      [{ expiring: '30d' }, 'notices.expiring'],
+      [{ expiring: ['1s'] }, 'notices.expiring'],
+      [{ expiring: Array.from({ length: 11 }, (_, index) => `${index + 1}d`) }, 'notices.expiring'],
+      [{ oldStillUsed: ['soon'] }, 'notices.oldStillUsed'],
+      [{ unused: '1h' }, 'notices.unused'],
+      [{ expires: ['1d'] }, 'notices.expires'],
+    ] as const) {
+      expect(() => instance({ notices: notices as never }), field).toThrow(field)
+    }
+    expect(() => instance({ usage: false, notices: { unused: '90d' } })).toThrow('notices.unused')
+    expect(() => instance({ usage: false, notices: { oldStillUsed: ['1d'] } })).toThrow('notices.oldStillUsed')
+    expect(() => instance({ usage: false, expiry: { unused: '180d' } })).toThrow('expiry.unused')
+    expect(() => instance({ retention: { events: '7d' }, expiry: { unused: '180d' } })).toThrow('expiry.unused')
+    instance({ usage: false })
+  })
+})
