@@ -110,7 +110,6 @@ export const DECISION_MUTANTS: { readonly [file: string]: readonly Mutant[] } = 
     { find: 'noteRefusal(context, entry, code, now, ip)', become: '' },
     { find: "context.usage?.count(entry, now, endpointOf(request), code, '', ip)", become: '' },
     { find: 'context.usage.touch(entry, now, request?.ip)', become: '' },
-    { find: 'dueAt !== undefined && now >= dueAt', become: 'false' },
     { find: 'context.usage?.count(entry, now, endpoint, outcome, scope, ip)', become: '' },
     { find: 'noteRefusal(context, entry, outcome, now, normalizeIp(ip))', become: '' },
     { find: "if (outcome === 'rate_limited') context.rates?.giveBack(principal)\n  else if", become: 'if' },
