@@ -2,7 +2,7 @@ import * as z from 'zod'
 import type { CredentialSource } from '../http/credential.js'
 import { internalsOf, type Latchkey } from '../instance.js'
 import type { JsonObject } from '../model/json.js'
-import { operationOf } from './operation.js'
+import { operationOf, TAGS } from './operation.js'
 import type { Route, Sample } from './route.js'
 import { ROUTES } from './routes.js'
 import { explanation } from './schemas/explanation.js'
@@ -39,7 +39,12 @@ export function describeApi(tokens: Latchkey, mountPath: string, credential: rea
       version: '1',
       description:
         'Create, find, edit, rotate and revoke API tokens. Who is asking is for the host to say, by its own session; only `/self` is authenticated by a token. What you may not see does not exist for you.',
+      contact: { name: 'latchkey contributors' },
+      license: { name: 'MIT', identifier: 'MIT' },
     },
+    // How a host recognizes its users is its own affair: no scheme of latchkey's is asked of them.
+    security: [],
+    tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
     servers: serversAt(mountPath),
     paths,
     components: { schemas: components(), securitySchemes },
@@ -60,6 +65,7 @@ export function openapiRoute(credential: readonly CredentialSource[]): Route {
     path: '/openapi.json',
     operationId: 'getOpenApi',
     summary: 'Read this document',
+    description: 'The document is the same for everybody who may use the API; only the path under which it is mounted is filled in.',
     answers: [{ status: 200, description: 'OpenAPI 3.1.', schema: outputs.openapiDocument }],
     refusals: [],
     run: async ({ tokens, mountPath }) => {

@@ -20,6 +20,24 @@ const ANSWER_HEADERS = {
   Location: { description: 'Where the token can be read.', schema: { type: 'string' } },
 } as const
 
+type Tag = 'Tokens' | 'Activity' | 'Permissions' | 'Self' | 'Document'
+
+/** The groups that operations stand in, with their descriptions. */
+export const TAGS: { readonly [tag in Tag]: string } = {
+  Tokens: 'Create, find, change and end tokens.',
+  Activity: 'How tokens are used, and what happened to them.',
+  Permissions: 'What you may grant, and for whom.',
+  Self: 'For the holder of a token, who is authenticated by it.',
+  Document: 'This document.',
+}
+
+function tagOf({ access, path }: Route): Tag {
+  if (access === 'holder') return 'Self'
+  if (path === '/openapi.json') return 'Document'
+  if (/\/(usage|events|counts|explain)$/.test(path)) return 'Activity'
+  return ['/scopes', '/me', '/tenants', '/owners'].includes(path) ? 'Permissions' : 'Tokens'
+}
+
 /** The refusals that a route can give beside its own. */
 function usualCodes(route: Route): readonly Code[] {
   return [
@@ -37,6 +55,7 @@ export function operationOf(route: Route, sample: Sample, schemes: readonly stri
   const examples = route.examples?.(sample) ?? []
   return {
     operationId: route.operationId,
+    tags: [tagOf(route)],
     summary: route.summary,
     description: route.description,
     ...(route.access === 'holder' && { security: schemes.map((scheme) => ({ [scheme]: [] })) }),

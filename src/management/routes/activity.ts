@@ -17,6 +17,7 @@ export const tokenUsage: Route = {
   path: '/:id/usage',
   operationId: 'getTokenUsage',
   summary: 'What a token was used for',
+  description: 'Counts of a range of time, 30 days unless `from` says otherwise.',
   query: usageShape,
   answers: [{ status: 200, description: 'Counts by hour and endpoint, by outcome and by address.', schema: usageReport }],
   refusals: ['not_found'],
@@ -34,6 +35,7 @@ export const tokenEvents: Route = {
   path: '/:id/events',
   operationId: 'listTokenEvents',
   summary: 'What happened to a token',
+  description: 'The audit events about one token, newest first.',
   query: tokenEventsShape,
   answers: [{ status: 200, description: 'One page.', schema: eventPage }],
   refusals: ['not_found'],
@@ -71,6 +73,7 @@ export const listScopes: Route = {
   path: '/scopes',
   operationId: 'listScopes',
   summary: 'What can be granted',
+  description: 'The catalogue with its descriptions, the groups, and the rules that the host sets for new tokens.',
   answers: [{ status: 200, description: 'The scopes, the groups, and what new tokens must fulfil.', schema: scopeList }],
   refusals: [],
   async run({ tokens, inside }) {

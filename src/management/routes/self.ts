@@ -18,6 +18,7 @@ export const getSelf: Route = {
   path: '/self',
   operationId: 'getSelf',
   summary: 'Read the token that asks',
+  description: 'Any token that is good now may read itself, whatever its scopes.',
   answers: [{ status: 200, description: 'The token of this request.', schema: self }],
   refusals: ['credential_missing', 'credential_malformed', 'token_invalid', 'ip_denied', 'rate_limited'],
   async run({ tokens }, principal) {
