@@ -138,13 +138,23 @@ need_browser() {
   }
 }
 
+# The checker of Prometheus rules, out of its package: installing that would start a server.
+need_promtool() {
+  if [ -n "${LATCHKEY_TEST_PROMTOOL:-}" ] || command -v promtool >/dev/null; then return 0; fi
+  (cd "$services_folder" && apt-get download -qq prometheus >/dev/null && dpkg -x prometheus_*.deb prometheus) || {
+    echo "promtool is not installed and could not be: install prometheus, or set LATCHKEY_TEST_PROMTOOL" >&2
+    return 1
+  }
+  export LATCHKEY_TEST_PROMTOOL=$services_folder/prometheus/usr/bin/promtool
+}
+
 start_services() {
   services_folder=$(mktemp -d)
   chmod 711 "$services_folder"
   # Some tests start a server of their own, whose settings are nobody else's.
   need_program initdb postgresql && need_program mariadbd mariadb-server && need_program mariadb-install-db mariadb-server &&
     need_program redis-server redis-server && need_program openssl openssl || return 1
-  need_browser && find_or_start postgres && find_or_start mysql && find_or_start redis
+  need_browser && need_promtool && find_or_start postgres && find_or_start mysql && find_or_start redis
 }
 
 stop_services() {

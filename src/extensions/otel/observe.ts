@@ -15,7 +15,7 @@ const by = (counts: ReadonlyMap<string, number>, attribute: string, more: Attrib
 const one = (value: number | undefined): readonly Row[] => (value === undefined ? [] : [[value]])
 
 /** The metrics. Each attribute's values are words of the library: no id, name or address is ever among them. */
-const INSTRUMENTS: { readonly [name: string]: Instrument } = {
+export const INSTRUMENTS: { readonly [name: string]: Instrument } = {
   'latchkey.verify.decisions': {
     kind: 'counter',
     unit: '{decision}',
