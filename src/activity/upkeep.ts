@@ -37,6 +37,7 @@ export class Upkeep {
   readonly #options: UpkeepOptions
   #timer: ReturnType<typeof setTimeout> | undefined
   #working: Promise<void> | undefined
+  #claim: ConsumerClaim | undefined
   /** As far as this node knows. */
   #doneAt = 0
   #stopped = false
@@ -60,10 +61,10 @@ export class Upkeep {
 
   /** Does the task where it is due and no other node does it. */
   async look(): Promise<void> {
-    const { prefix, holder, clock, monotonic } = this.#options
+    const { clock } = this.#options
     this.#doneAt = await this.#lastDone()
     if (!this.#isDue(clock())) return
-    const claim = new ConsumerClaim(this.#store, { prefix, name: this.#task.name, holder: holder(), from: 'start', monotonic })
+    const claim = this.#claimOfTask()
     if (!(await claim.hold())) return
     this.#doneAt = claim.position
     const now = Math.floor(clock())
@@ -76,6 +77,13 @@ export class Upkeep {
     } finally {
       await claim.release()
     }
+  }
+
+  // One for all looks: that another node stands still since the last one is how its claim is known to be that of a dead one.
+  #claimOfTask(): ConsumerClaim {
+    const { prefix, holder, monotonic } = this.#options
+    this.#claim ??= new ConsumerClaim(this.#store, { prefix, name: this.#task.name, holder: holder(), from: 'start', monotonic })
+    return this.#claim
   }
 
   async #lastDone(): Promise<number> {

@@ -1,0 +1,151 @@
+import { memoryStore } from 'latchkey/stores/memory'
+import { mysqlStore } from 'latchkey/stores/mysql'
+import { postgresStore } from 'latchkey/stores/postgres'
+import { redisStore } from 'latchkey/stores/redis'
+import { sqliteStore } from 'latchkey/stores/sqlite'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import type { TokenStore } from '../../src/store/port.js'
+import { interceptStore } from '../../src/testing/faults/intercept.js'
+import { pause } from '../latchkey/harness.js'
+import { ownDatabase, ownFolder, ownSchema } from '../stores/sql/databases.js'
+import { newKeyPrefix, removeKeys, withRedis } from '../support/redis.js'
+import { service } from '../support/services.js'
+import { DAY, HOUR, node, START } from './notices-world.js'
+
+const [postgres, mysql, redis] = await Promise.all([service('postgres'), service('mysql'), service('redis')])
+
+/** Opens the same place again and again, as nodes do. */
+type Opener = () => TokenStore
+
+const stores: readonly (readonly [string, string | undefined, () => Promise<Opener>])[] = [
+  [
+    'memory',
+    undefined,
+    async () => {
+      const store = memoryStore()
+      return () => store
+    },
+  ],
+  [
+    'sqlite',
+    undefined,
+    async () => {
+      const folder = await ownFolder()
+      onTestFinished(() => folder.remove())
+      return () => sqliteStore(folder.path('tokens.db'))
+    },
+  ],
+  [
+    'postgres',
+    postgres.skip,
+    async () => {
+      const place = await ownSchema(postgres.url ?? '')
+      onTestFinished(() => place.remove())
+      return () => postgresStore({ url: place.url, schema: place.schema })
+    },
+  ],
+  [
+    'mysql',
+    mysql.skip,
+    async () => {
+      const place = await ownDatabase(mysql.url ?? '')
+      onTestFinished(() => place.remove())
+      return () => mysqlStore({ url: place.url })
+    },
+  ],
+  [
+    'redis',
+    redis.skip,
+    async () => {
+      const keyPrefix = newKeyPrefix()
+      const url = redis.url ?? ''
+      onTestFinished(() => withRedis(url, (client) => removeKeys(client, keyPrefix)))
+      return () => redisStore({ url, keyPrefix, onWarning: () => undefined })
+    },
+  ],
+]
+
+describe.each(stores)('notices on %s', (_name, skip, place) => {
+  const POLICY = { expiry: { unused: '180d' } } as const
+
+  async function openers(): Promise<Opener> {
+    const open = await place()
+    return () => {
+      const store = open()
+      onTestFinished(() => Promise.resolve(store.close?.()))
+      return store
+    }
+  }
+
+  it.skipIf(skip)('stand once, of two nodes that look at once while clocks step', async () => {
+    const open = await openers()
+    const clock = { now: START }
+    const nodes = [node({ store: open(), ...POLICY }, clock), node({ store: open(), ...POLICY }, clock)]
+    const [first = node()] = nodes
+    for (let index = 0; index < 60; index += 1) await first.make({ expiresIn: '8d', rotateEvery: '3d' })
+    const steps = [0, DAY, DAY, -2 * DAY, 3 * DAY, HOUR, 4 * DAY, -DAY, DAY, 2 * DAY]
+    for (const step of steps) {
+      clock.now += step
+      await Promise.all(nodes.map((each) => each.look()))
+      await Promise.all(nodes.map((each) => each.look()))
+    }
+    const told = await first.told()
+    const counts = ['token.expiring 7', 'token.rotation_due', 'token.expiring 1', 'token.expired'].map(
+      (what) => told.filter((each) => each === what).length,
+    )
+    expect([counts, told.length]).toEqual([[60, 60, 60, 60], 240])
+  })
+
+  it.skipIf(skip)(
+    'stand once where a node dies between writing them and saying how far it came',
+    async () => {
+      const open = await openers()
+      const clock = { now: START }
+      let dies = false
+      const dying = interceptStore(open(), async ({ method }, proceed) => {
+        if (dies && method === 'saveConsumer' && told > 0) throw new Error('killed')
+        const answer = await proceed()
+        if (method === 'commit') told += 1
+        return answer
+      })
+      let told = 0
+      const first = node({ store: dying, ...POLICY }, clock)
+      const ids: string[] = []
+      for (let index = 0; index < 120; index += 1) ids.push(await first.make({ expiresIn: '40d' }))
+      await first.look()
+      clock.now += 11 * DAY
+      told = 0
+      dies = true
+      await expect(first.look()).rejects.toThrow()
+      // A node of its own, which finds the claim of the dead one until that has run out.
+      const second = node({ store: open(), ...POLICY }, clock)
+      const behind = async (): Promise<boolean> =>
+        (await second.store.consumers('acme_test')).some(({ name, position }) => name === '.notices' && position < clock.now)
+      while (await behind()) {
+        await second.look()
+        await pause(100)
+      }
+      const events = await second.events('token.expiring')
+      expect([events.length, new Set(events.map(({ tokenId }) => tokenId)).size]).toEqual([120, 120])
+    },
+    30_000,
+  )
+
+  it.skipIf(skip)('tell of unused tokens and old ones in use, and end in a deactivation that a use prevents', async () => {
+    const open = await openers()
+    const { make, use, look, told, clock, handle } = node({ store: open(), ...POLICY })
+    const [unused, used, old] = [await make(), await make(), await make()]
+    await look()
+    await handle.rotate(old, { overlap: '7d' })
+    clock.now += 6 * DAY + HOUR
+    await use(old)
+    await look()
+    clock.now = START + 181 * DAY
+    await look()
+    await use(used)
+    clock.now += 7 * DAY
+    await look()
+    expect([(await handle.get(unused))?.status, (await handle.get(used))?.status]).toEqual(['inactive', 'active'])
+    expect((await told()).sort()).toEqual(['token.old_still_used 1', ...Array(3).fill('token.unused 180')])
+  })
+})
