@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises'
 import type { Options } from 'tsup'
-import { requireModules } from './test/tools/commonjs.js'
-import { DECLARED, entries } from './test/tools/entries.js'
+import { requireBuiltins, requireModules } from './test/tools/commonjs.js'
+import { DECLARED, entries, PROGRAM } from './test/tools/entries.js'
 import { requirePage } from './test/tools/page.js'
 
 requirePage()
@@ -23,7 +23,9 @@ await rm('dist', { recursive: true, force: true })
 const options: Options[] = [
   {
     ...shared,
-    entry: Object.fromEntries(entries),
+    // With the entries, so that the command line and the configuration that it loads share one copy.
+    entry: Object.fromEntries([...entries, ...PROGRAM]),
+    esbuildPlugins: [requireBuiltins()],
     // rollup's declarations set `baseUrl`, which TypeScript 6 deprecates.
     dts: { entry: Object.fromEntries([...entries, ...DECLARED]), compilerOptions: { ignoreDeprecations: '6.0' } },
   },

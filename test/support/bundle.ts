@@ -8,15 +8,21 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 /**
  * Bundles a program of the tests with the library's sources into plain JavaScript, and answers its path.
  *
+ * What is named as `beside` lies beside it as modules that share its code.
+ *
  * Processes start faster so, and run what users run: a loader that rewrites sources as it goes would show in measurements.
  */
-export async function bundle(program: URL, folder: string = join(ROOT, 'node_modules/.cache/latchkey')): Promise<string> {
+export async function bundle(
+  program: URL,
+  folder: string = join(ROOT, 'node_modules/.cache/latchkey'),
+  beside: { readonly [name: string]: URL } = {},
+): Promise<string> {
   const entry = fileURLToPath(program)
   const name = basename(entry, '.ts')
   const outdir = join(folder, `${name}-${process.pid}`)
   process.once('exit', () => rmSync(outdir, { recursive: true, force: true }))
   await build({
-    entryPoints: [entry],
+    entryPoints: { [name]: entry, ...Object.fromEntries(Object.entries(beside).map(([name, url]) => [name, fileURLToPath(url)])) },
     outdir,
     absWorkingDir: ROOT,
     tsconfig: join(ROOT, 'tsconfig.json'),

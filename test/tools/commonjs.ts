@@ -1,7 +1,9 @@
+import { builtinModules } from 'node:module'
 import { transform } from 'esbuild'
 import type { Options } from 'tsup'
 
 type Plugin = NonNullable<Options['plugins']>[number]
+type EsbuildPlugin = NonNullable<Options['esbuildPlugins']>[number]
 
 /** `import('pg')` in the function that also catches what it throws: there a bundler forgives an absent package, of `require` too. */
 const DRIVER = /\bawait import\((?=["'][^."'])/g
@@ -22,4 +24,21 @@ export async function toCommonJs(code: string): Promise<string> {
 /** Lets tsup write CommonJS that is split into shared files, which esbuild does for ES modules only. */
 export function requireModules(): Plugin {
   return { name: 'require-modules', renderChunk: async (code) => ({ code: await toCommonJs(code) }) }
+}
+
+/** Lets bundled CommonJS `require` modules of the platform within an ES module, which has no `require`. */
+export function requireBuiltins(): EsbuildPlugin {
+  return {
+    name: 'require-builtins',
+    setup: (build) => {
+      build.onResolve({ filter: /^[a-z]/ }, ({ kind, path }) => {
+        const name = path.replace(/^node:/, '')
+        return kind === 'require-call' && builtinModules.includes(name) ? { path: name, namespace: 'builtin' } : undefined
+      })
+      build.onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({
+        contents: `module.exports = process.getBuiltinModule('node:${path}')`,
+        loader: 'js',
+      }))
+    },
+  }
 }

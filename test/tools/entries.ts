@@ -30,6 +30,9 @@ export const entries: ReadonlyMap<string, string> = new Map([
   ...filesIn('adapters/stores').map((name) => [`stores/${name}`, `adapters/stores/${name}.ts`] as const),
 ])
 
+/** The command line: no entry, since nothing imports it. */
+export const PROGRAM: ReadonlyMap<string, string> = new Map([['cli', 'src/cli/main.ts']])
+
 /** What both kinds of declarations must have in common, since users add to it: built to declarations alone. */
 export const DECLARED: ReadonlyMap<string, string> = new Map([['register', 'src/model/register.ts']])
 

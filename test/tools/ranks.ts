@@ -26,6 +26,7 @@ export const PLACES = [
   'src/testing/',
   'src/index.ts',
   'adapters/',
+  'src/cli/',
 ] as const
 
 /** The packages that a place may import; the longest place that fits counts. Everything else is refused. */
@@ -49,6 +50,7 @@ const PACKAGES: { readonly [place: string]: readonly string[] } = {
   'src/extensions/oauth/': ['zod'],
   'src/extensions/otel/': ['zod', '@opentelemetry/api'],
   'src/extensions/webhooks/': ['node:', 'zod', 'standardwebhooks', '@noble/hashes'],
+  'src/cli/': ['node:', 'commander', 'cli-table3', '@clack/prompts', 'jiti'],
   'src/testing/': ['node:', 'zod'],
   'adapters/': ['node:'],
   'adapters/stores/lib/': ['node:', 'zod'],

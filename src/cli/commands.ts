@@ -1,0 +1,31 @@
+import { addCreate } from './commands/create.js'
+import { addDoctor } from './commands/doctor.js'
+import { addEvents } from './commands/events.js'
+import { addExplain } from './commands/explain.js'
+import { addList } from './commands/list.js'
+import { addPrune } from './commands/prune.js'
+import { addRevoke } from './commands/revoke.js'
+import { addRevokeAll } from './commands/revoke-all.js'
+import { addRotate } from './commands/rotate.js'
+import { addScannerRules } from './commands/scanner-rules.js'
+import { addShow } from './commands/show.js'
+import { addUsage } from './commands/usage.js'
+import { addVerifyAudit } from './commands/verify-audit.js'
+import type { AddCommand } from './lib/command.js'
+
+/** Every command, in the order in which help lists them. */
+export const COMMANDS: readonly AddCommand[] = [
+  addCreate,
+  addList,
+  addShow,
+  addRotate,
+  addRevoke,
+  addRevokeAll,
+  addEvents,
+  addUsage,
+  addExplain,
+  addDoctor,
+  addPrune,
+  addVerifyAudit,
+  addScannerRules,
+]

@@ -1,0 +1,79 @@
+import type { Command } from 'commander'
+import type { CreateInput } from '../../model/record.js'
+import type { Perform } from '../lib/command.js'
+import { CommandError, EXIT } from '../lib/fault.js'
+import { showMinted } from '../lib/minted.js'
+import { collect, given, numberOrText, readJson, readResources } from '../lib/read-values.js'
+
+type Options = {
+  readonly name: string
+  readonly description?: string
+  readonly scope?: readonly string[]
+  readonly inherit?: true
+  readonly tenant?: string
+  readonly owner?: string
+  readonly resource?: readonly string[]
+  readonly expiresIn?: number | string
+  readonly expiresAt?: number | string
+  readonly notBefore?: number | string
+  readonly allowedIp?: readonly string[]
+  readonly rotateEvery?: number | string
+  readonly metadata?: string
+  readonly json?: boolean
+}
+
+/** `create` */
+export function addCreate(program: Command, perform: Perform): void {
+  const command = program
+    .command('create')
+    .summary('create a token, and show it once')
+    .description('Creates a token. Its text is printed once, alone on the standard output, and is not kept anywhere.')
+    .requiredOption('--name <name>', 'name of the token, for people')
+    .option('--scope <scope>', 'a scope, a wildcard or an @group that the token is given; repeatable', collect)
+    .option('--inherit', 'give it whatever its owner may do, in place of scopes')
+    .option('--description <text>', 'what the token is for')
+    .option('--tenant <id>', 'the tenant that it belongs to (default: good for every tenant)')
+    .option('--owner <id>', 'whose permissions limit it')
+    .option('--resource <dimension=value>', 'data that it is limited to; repeatable', collect)
+    .option('--expires-in <duration>', 'how long it lives, such as 90d', numberOrText)
+    .option('--expires-at <instant>', 'when it ends, such as 2030-01-31T12:00:00Z', numberOrText)
+    .option('--not-before <instant>', 'when it begins', numberOrText)
+    .option('--allowed-ip <address>', 'an address or CIDR range that it works from; repeatable', collect)
+    .option('--rotate-every <duration>', 'how often it is to be rotated', numberOrText)
+    .option('--metadata <json>', 'a JSON object of your own')
+  perform<Options>(command, async (session, options) => {
+    const minted = await session.handle.create(readInput(options))
+    const { record } = minted
+    await showMinted(
+      session,
+      minted,
+      `Created ${JSON.stringify(record.name)}, id ${record.id}. The token is shown this once:`,
+      options.json,
+    )
+    return undefined
+  })
+}
+
+// What the values may be is for the library to say, which names the field that is wrong.
+function readInput(options: Options): CreateInput & { readonly idempotencyKey?: undefined } {
+  if (options.scope === undefined && options.inherit === undefined) {
+    throw new CommandError(EXIT.usage, 'name what the token may do with --scope, or use --inherit')
+  }
+  const { name, description, inherit, expiresIn, expiresAt, notBefore, rotateEvery } = options
+  const input = {
+    name,
+    description,
+    inherit,
+    scopes: options.scope,
+    tenantId: options.tenant,
+    ownerId: options.owner,
+    resources: readResources(options.resource),
+    allowedIps: options.allowedIp,
+    metadata: readJson('--metadata', options.metadata),
+    expiresIn,
+    expiresAt,
+    notBefore,
+    rotateEvery,
+  }
+  return given(input) as object as CreateInput & { readonly idempotencyKey?: undefined }
+}

@@ -1,0 +1,56 @@
+import { type Command, Option } from 'commander'
+import { ACTIONS, type AuditAction } from '../../model/event.js'
+import type { Perform } from '../lib/command.js'
+import { say, writeTable } from '../lib/output.js'
+import { given, numberOrText, readCount, readId } from '../lib/read-values.js'
+
+type Options = {
+  readonly tenant?: string
+  readonly action?: readonly AuditAction[]
+  readonly actor?: string
+  readonly from?: number | string
+  readonly to?: number | string
+  readonly order?: 'newest' | 'oldest'
+  readonly limit?: number
+  readonly cursor?: string
+}
+
+/** `events` */
+export function addEvents(program: Command, perform: Perform): void {
+  const command = program
+    .command('events')
+    .summary('read the audit, of one token or of all')
+    .description('Reads the audit, newest first, a page at a time.')
+    .argument('[id]', 'id of the token (default: every token)')
+    .option('--tenant <id>', 'of this tenant')
+    .addOption(new Option('--action <action...>', 'of these kinds, such as token.revoked').choices(ACTIONS))
+    .option('--actor <id>', 'done by this actor, such as cli:ada')
+    .option('--from <instant>', 'from this instant on', numberOrText)
+    .option('--to <instant>', 'before this instant', numberOrText)
+    .addOption(new Option('--order <order>', 'which come first').choices(['newest', 'oldest']).default('newest'))
+    .option('--limit <count>', 'how many, 1 to 1000 (default: 50)', readCount)
+    .option('--cursor <cursor>', 'go on where the page before ended')
+  perform<Options>(command, async ({ handle, streams, answer }, options, [text]) => {
+    const { tenant, action, actor, from, to, order, limit, cursor } = options
+    const tokenId = text === undefined ? undefined : await readId(streams, text)
+    const page = await handle.events(given({ tokenId, tenantId: tenant, action, actorId: actor, from, to, order, limit, cursor }))
+    await answer(page, async () => {
+      await writeTable(
+        streams,
+        ['at', 'action', 'actor', 'token', 'tenant', 'code', 'count', 'reason'],
+        page.items.map((event) => [
+          event.at,
+          event.action,
+          event.actorId,
+          event.tokenId,
+          event.tenantId,
+          event.code,
+          event.count,
+          event.reason,
+        ]),
+      )
+      if (page.nextCursor !== undefined) await say(streams, `There may be more: run the same command with --cursor ${page.nextCursor}`)
+    })
+    return undefined
+  })
+}

@@ -1,0 +1,60 @@
+import { type Command, Option } from 'commander'
+import type { ListInput } from '../../instance.js'
+import { STATUSES, type TokenStatus } from '../../model/record.js'
+import type { Perform } from '../lib/command.js'
+import { say, writeTable } from '../lib/output.js'
+import { given, numberOrText, readCount } from '../lib/read-values.js'
+
+type Options = {
+  readonly tenant?: string
+  readonly owner?: string
+  readonly createdBy?: string
+  readonly status?: readonly TokenStatus[]
+  readonly name?: string
+  readonly rotationDue?: true
+  readonly expiresWithin?: number | string
+  readonly unusedFor?: number | string
+  readonly limit?: number
+  readonly cursor?: string
+}
+
+/** `list` */
+export function addList(program: Command, perform: Perform): void {
+  const command = program
+    .command('list')
+    .summary('list tokens, newest first')
+    .description('Lists tokens, newest first, a page at a time.')
+    .option('--tenant <id>', 'of this tenant')
+    .option('--owner <id>', 'of this owner')
+    .option('--created-by <id>', 'made by this actor, such as cli:ada')
+    .addOption(new Option('--status <status...>', 'with one of these statuses').choices(STATUSES))
+    .option('--name <text>', 'with this text in the name')
+    .option('--rotation-due', 'whose rotation is due')
+    .option('--expires-within <duration>', 'that end within this time, such as 14d', numberOrText)
+    .option('--unused-for <duration>', 'that nobody used for this long', numberOrText)
+    .option('--limit <count>', 'how many, 1 to 1000 (default: 50)', readCount)
+    .option('--cursor <cursor>', 'go on where the page before ended')
+  perform<Options>(command, async ({ handle, streams, answer }, options) => {
+    const { tenant, owner, createdBy, status, name, rotationDue, expiresWithin, unusedFor, limit, cursor } = options
+    const input = { tenantId: tenant, ownerId: owner, createdBy, status, name, rotationDue, expiresWithin, unusedFor, limit, cursor }
+    const page = await handle.list(given(input) as ListInput)
+    await answer(page, async () => {
+      await writeTable(
+        streams,
+        ['id', 'name', 'status', 'tenant', 'owner', 'scopes', 'expires', 'last used'],
+        page.items.map((record) => [
+          record.id,
+          record.name,
+          record.status,
+          record.tenantId,
+          record.ownerId,
+          record.inherit ? '(inherited)' : record.scopes,
+          record.expiresAt ?? 'never',
+          record.lastUsedAt ?? 'never',
+        ]),
+      )
+      if (page.nextCursor !== undefined) await say(streams, `There are more: run the same command with --cursor ${page.nextCursor}`)
+    })
+    return undefined
+  })
+}

@@ -1,0 +1,38 @@
+import type { Command } from 'commander'
+import type { Perform } from '../lib/command.js'
+import { CommandError, EXIT } from '../lib/fault.js'
+import { say } from '../lib/output.js'
+import { given } from '../lib/read-values.js'
+
+type Options = { readonly tenant?: string; readonly owner?: string; readonly all?: true; readonly reason?: string; readonly wait?: true }
+
+/** `revoke-all` */
+export function addRevokeAll(program: Command, perform: Perform): void {
+  const command = program
+    .command('revoke-all')
+    .summary('end every token of a tenant, of an owner, or all of them, for good')
+    .description('Ends every token of a tenant, of an owner, of both at once, or all of them. Nothing brings them back.')
+    .option('--tenant <id>', 'of this tenant')
+    .option('--owner <id>', 'of this owner')
+    .option('--all', 'of everybody')
+    .option('--reason <text>', 'why, for the records and the audit')
+    .option('--wait', 'return only when every node refuses the tokens')
+  perform<Options>(command, async ({ handle, streams, answer, confirm }, { tenant, owner, all, reason, wait }) => {
+    if (tenant === undefined && owner === undefined && all === undefined) {
+      throw new CommandError(EXIT.usage, 'say whose tokens to revoke: --tenant, --owner or --all')
+    }
+    await confirm(() => `Revoke ${describe(tenant, owner)} for good?`)
+    const { count } = await handle.revokeAll(given({ tenantId: tenant, ownerId: owner, all, reason, waitForNodes: wait }))
+    await answer({ count }, () => say(streams, `Revoked ${count} token${count === 1 ? '' : 's'}.`))
+    return undefined
+  })
+}
+
+function describe(tenant: string | undefined, owner: string | undefined): string {
+  const limits = [
+    owner === undefined ? [] : `owner ${JSON.stringify(owner)}`,
+    tenant === undefined ? [] : `tenant ${JSON.stringify(tenant)}`,
+  ]
+  const named = limits.flat().join(' in ')
+  return named === '' ? 'ALL tokens of everybody' : `every token of ${named}`
+}

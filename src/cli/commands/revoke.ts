@@ -1,0 +1,25 @@
+import type { Command } from 'commander'
+import type { Perform } from '../lib/command.js'
+import { nameOf } from '../lib/name-of.js'
+import { say } from '../lib/output.js'
+import { given, readId } from '../lib/read-values.js'
+
+type Options = { readonly reason?: string; readonly wait?: true }
+
+/** `revoke` */
+export function addRevoke(program: Command, perform: Perform): void {
+  const command = program
+    .command('revoke')
+    .summary('end a token for good')
+    .description('Ends a token for good. Nothing brings it back.')
+    .argument('<id>', 'id of the token')
+    .option('--reason <text>', 'why, for the record and the audit')
+    .option('--wait', 'return only when every node refuses the token')
+  perform<Options>(command, async ({ handle, streams, answer, confirm }, { reason, wait }, [text = '']) => {
+    const id = await readId(streams, text)
+    await confirm(async () => `Revoke ${await nameOf(handle, id)} for good?`)
+    const record = await handle.revoke(id, given({ reason, waitForNodes: wait }))
+    await answer(record, () => say(streams, `Revoked ${JSON.stringify(record.name)}, id ${id}.`))
+    return undefined
+  })
+}

@@ -1,0 +1,29 @@
+import type { Command } from 'commander'
+import type { Duration } from '../../model/record.js'
+import type { Perform } from '../lib/command.js'
+import { showMinted } from '../lib/minted.js'
+import { nameOf } from '../lib/name-of.js'
+import { numberOrText, readId } from '../lib/read-values.js'
+
+type Options = { readonly overlap?: number | string; readonly json?: boolean }
+
+/** `rotate` */
+export function addRotate(program: Command, perform: Perform): void {
+  const command = program
+    .command('rotate')
+    .summary('replace a token by a new one with the same terms')
+    .description('Replaces a token by a new one with the same terms. Without --overlap the old one ends at once.')
+    .argument('<id>', 'id of the token')
+    .option('--overlap <duration>', 'how long the old token goes on beside the new one, such as 1d', numberOrText)
+  perform<Options>(command, async (session, { overlap, json }, [given = '']) => {
+    const id = await readId(session.streams, given)
+    if (overlap === undefined || overlap === 0) {
+      await session.confirm(async () => `Rotate ${await nameOf(session.handle, id)}, and end the old token at once?`)
+    }
+    const minted = await session.handle.rotate(id, overlap === undefined ? {} : { overlap: overlap as Duration })
+    const { record } = minted
+    const sentence = `Rotated ${id} to ${record.id}, ${JSON.stringify(record.name)}. The new token is shown this once:`
+    await showMinted(session, minted, sentence, json)
+    return undefined
+  })
+}

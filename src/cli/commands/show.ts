@@ -1,0 +1,21 @@
+import type { Command } from 'commander'
+import { NotFoundError } from '../../errors.js'
+import type { Perform } from '../lib/command.js'
+import { writeFields } from '../lib/output.js'
+import { readId } from '../lib/read-values.js'
+
+/** `show` */
+export function addShow(program: Command, perform: Perform): void {
+  const command = program
+    .command('show')
+    .summary('show everything about a token but its text')
+    .description('Shows the record of a token. Its text is not kept, so nothing can show it.')
+    .argument('<id>', 'id of the token')
+  perform(command, async ({ handle, streams, answer }, _options, [given = '']) => {
+    const id = await readId(streams, given)
+    const record = await handle.get(id)
+    if (record === undefined) throw new NotFoundError(id)
+    await answer(record, () => writeFields(streams, record))
+    return undefined
+  })
+}

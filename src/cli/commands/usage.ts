@@ -1,0 +1,43 @@
+import type { Command } from 'commander'
+import type { Perform } from '../lib/command.js'
+import { writeFields, writeTable } from '../lib/output.js'
+import { given, numberOrText, readId } from '../lib/read-values.js'
+
+type Options = { readonly from?: number | string; readonly to?: number | string }
+
+/** `usage` */
+export function addUsage(program: Command, perform: Perform): void {
+  const command = program
+    .command('usage')
+    .summary('show how a token is used: how often, where, from which addresses')
+    .description('Shows how a token is used: how often, on which endpoints, with which outcomes, from which addresses.')
+    .argument('<id>', 'id of the token')
+    .option('--from <instant>', 'from this instant on', numberOrText)
+    .option('--to <instant>', 'before this instant', numberOrText)
+  perform<Options>(command, async ({ handle, streams, answer }, { from, to }, [text = '']) => {
+    const report = await handle.usage(await readId(streams, text), given({ from, to }))
+    await answer(report, async () => {
+      const { tokenId, total, refused, lastUsedAt, lastUsedIp, unusedScopes } = report
+      await writeFields(streams, { tokenId, total, refused, lastUsedAt: lastUsedAt ?? 'never', lastUsedIp, unusedScopes })
+      const counts = (rows: readonly { readonly count: number }[], name: string): Promise<void> =>
+        rows.length === 0
+          ? Promise.resolve()
+          : writeTable(
+              streams,
+              [name, 'count'],
+              rows.map((row) => [Reflect.get(row, name), row.count]),
+            )
+      await counts(report.endpoints, 'endpoint')
+      await counts(report.outcomes, 'outcome')
+      await counts(report.scopes, 'scope')
+      if (report.addresses.length > 0) {
+        await writeTable(
+          streams,
+          ['address', 'count', 'last'],
+          report.addresses.map(({ ip, count, lastAt }) => [ip, count, lastAt]),
+        )
+      }
+    })
+    return undefined
+  })
+}

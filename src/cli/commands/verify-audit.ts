@@ -1,0 +1,41 @@
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import type { Command } from 'commander'
+import type { KnownHead } from '../../model/audit.js'
+import type { Perform } from '../lib/command.js'
+import { CommandError, EXIT } from '../lib/fault.js'
+import { say, writeFields, writeTable } from '../lib/output.js'
+import { readJson } from '../lib/read-values.js'
+
+/** `verify-audit` */
+export function addVerifyAudit(program: Command, perform: Perform): void {
+  const command = program
+    .command('verify-audit')
+    .summary('hold the sealed audit against a head that was kept outside of the database')
+    .description('Holds every audit event against the seals, and the seals against a head. Exits with 1 where something is wrong.')
+    .option('--head <file>', 'a JSON file with a head that was kept outside of the database')
+  perform<{ readonly head?: string }>(command, async ({ handle, streams, answer }, { head }) => {
+    const report = await handle.verifyAudit(head === undefined ? {} : { head: await readHead(streams.cwd, head) })
+    await answer(report, async () => {
+      const { head: newest, problems, ...counts } = report
+      await writeFields(streams, { ...counts, head: newest })
+      if (problems.length > 0) {
+        await writeTable(
+          streams,
+          ['kind', 'seal', 'seq', 'event', 'problem'],
+          problems.map((p) => [p.kind, p.seal, p.seq, p.eventId, p.message]),
+        )
+      }
+      if (report.anchor === 'none') await say(streams, 'Without --head this shows only that the audit agrees with itself.')
+    })
+    return report.ok ? EXIT.ok : EXIT.failed
+  })
+}
+
+async function readHead(cwd: string, file: string): Promise<KnownHead> {
+  const text = await readFile(resolve(cwd, file), 'utf8').catch(() => {
+    throw new CommandError(EXIT.usage, `--head: ${file} cannot be read`)
+  })
+  // Its fields are checked by the library.
+  return readJson('the file of --head', text) as KnownHead
+}

@@ -1,0 +1,93 @@
+import { existsSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { isErrorLike } from '../../errors.js'
+import type { Latchkey } from '../../instance.js'
+import { CommandError, EXIT } from './fault.js'
+
+const NAMES = ['latchkey.config.ts', 'latchkey.config.mjs', 'latchkey.config.js'] as const
+
+/** Errors of Node about a file that is not plain JavaScript: what it cannot load at all, and what it loads but cannot strip or resolve. */
+const NEEDS_TRANSPILER: ReadonlySet<unknown> = new Set([
+  'ERR_UNKNOWN_FILE_EXTENSION',
+  'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX',
+  'ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING',
+  'ERR_MODULE_NOT_FOUND',
+])
+
+/** The nearest configuration, from this folder upward. */
+export function findConfig(cwd: string, given: string | undefined): string {
+  if (given !== undefined) {
+    const file = resolve(cwd, given)
+    if (!existsSync(file)) throw new CommandError(EXIT.usage, `--config: there is no file ${file}`)
+    return file
+  }
+  for (let folder = resolve(cwd); ; folder = dirname(folder)) {
+    const found = NAMES.map((name) => resolve(folder, name)).find((file) => existsSync(file))
+    if (found !== undefined) return found
+    if (folder === dirname(folder)) break
+  }
+  throw new CommandError(
+    EXIT.usage,
+    `no latchkey.config.ts, .mjs or .js here or in a folder above: write one that exports your instance, or name it with --config`,
+  )
+}
+
+/** Runs the configuration, and answers the instance that it exports as `tokens` or by default. */
+export async function loadInstance(file: string): Promise<Latchkey> {
+  const found = instanceIn(await runModule(file))
+  if (found !== undefined) return found
+  throw new CommandError(EXIT.failed, `${file} must export what latchkey(options) gave: export const tokens = latchkey({ … })`)
+}
+
+async function runModule(file: string): Promise<unknown> {
+  try {
+    return await importFile(file)
+  } catch (error) {
+    if (error instanceof CommandError) throw error
+    throw new CommandError(EXIT.failed, `${file} failed: ${isErrorLike(error) ? error.message : 'it threw something that is no error'}`)
+  }
+}
+
+async function importFile(file: string): Promise<unknown> {
+  const url = pathToFileURL(file).href
+  try {
+    return await import(url)
+  } catch (error) {
+    if (!/\.[cm]?ts$/.test(file) || !NEEDS_TRANSPILER.has(Reflect.get(Object(error), 'code'))) throw error
+    const jiti = await findJiti()
+    if (jiti !== undefined) return jiti.createJiti(url).import(file)
+    if (Reflect.get(Object(error), 'code') !== 'ERR_UNKNOWN_FILE_EXTENSION') throw error
+    throw new CommandError(
+      EXIT.failed,
+      `this Node (${process.version}) cannot read ${file}: run npm install --save-dev jiti, use Node 22.18 or newer, or write it as latchkey.config.mjs`,
+    )
+  }
+}
+
+type Jiti = { createJiti(from: string): { import(file: string): Promise<unknown> } }
+
+async function findJiti(): Promise<Jiti | undefined> {
+  try {
+    return await import('jiti')
+  } catch (error) {
+    if (Reflect.get(Object(error), 'code') === 'ERR_MODULE_NOT_FOUND') return undefined
+    throw error
+  }
+}
+
+/** CommonJS that was imported has its exports inside of `default`. */
+function instanceIn(module: unknown): Latchkey | undefined {
+  const outer = Object(module)
+  const inner = Object(outer.default)
+  return [outer.tokens, outer.default, inner.tokens, inner.default].find(isInstance)
+}
+
+/** By its methods: a configuration may load the CommonJS copy of the package, or one of its own. */
+function isInstance(value: unknown): value is Latchkey {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    ['as', 'health', 'close', 'verify'].every((name) => typeof Reflect.get(value, name) === 'function')
+  )
+}

@@ -1,0 +1,21 @@
+import type { Minted } from '../../model/record.js'
+import { CommandError, EXIT, OutputClosedError } from './fault.js'
+import { say, write, writeJson } from './output.js'
+import type { Session } from './session.js'
+
+/**
+ * Shows a new token, once. For people it is the only line on `stdout`, so that `TOKEN=$(latchkey create …)` holds it.
+ *
+ * @throws CommandError when nobody read it: it is gone
+ */
+export async function showMinted(session: Session, { token, record }: Minted, sentence: string, json: boolean | undefined): Promise<void> {
+  const { streams } = session
+  try {
+    if (json) return await writeJson(streams, { token, record })
+    await say(streams, sentence)
+    await write(streams.stdout, `${token}\n`)
+  } catch (error) {
+    if (!(error instanceof OutputClosedError)) throw error
+    throw new CommandError(EXIT.failed, `token ${record.id} was made, but nobody read its text, which is gone: revoke it`)
+  }
+}

@@ -1,0 +1,14 @@
+import { NotFoundError } from '../../errors.js'
+import type { TokenHandle } from '../../instance.js'
+
+/**
+ * What to call a token before it is ended.
+ *
+ * @throws NotFoundError `not_found`
+ */
+export async function nameOf(handle: TokenHandle, id: string): Promise<string> {
+  const record = await handle.get(id)
+  if (record === undefined) throw new NotFoundError(id)
+  const tenant = record.tenantId === undefined ? '' : ` of tenant ${record.tenantId}`
+  return `${JSON.stringify(record.name)} (${record.hint})${tenant}`
+}

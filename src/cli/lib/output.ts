@@ -1,0 +1,61 @@
+import type { Writable } from 'node:stream'
+import Table from 'cli-table3'
+import { isErrorLike } from '../../errors.js'
+import { OutputClosedError, oneLine } from './fault.js'
+import { printable, printableJson } from './printable.js'
+
+/** The streams of the process. Answers go to `stdout`; everything that is said beside them to `stderr`. */
+export type Streams = {
+  readonly stdin: NodeJS.ReadStream
+  readonly stdout: Writable
+  readonly stderr: NodeJS.WriteStream
+  readonly cwd: string
+}
+
+/** Writes text, and resolves once the system has taken it. */
+export function write(stream: Writable, text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    stream.write(text, (error) => {
+      if (error == null) resolve()
+      else reject(isErrorLike(error) && Reflect.get(error, 'code') === 'EPIPE' ? new OutputClosedError() : error)
+    })
+  })
+}
+
+export function writeJson(streams: Streams, value: unknown): Promise<void> {
+  return write(streams.stdout, `${printableJson(value)}\n`)
+}
+
+/** Says something to people. That nobody reads it is no reason to fail. */
+export async function say(streams: Streams, text: string): Promise<void> {
+  await write(streams.stderr, `${oneLine(text)}\n`).catch(() => undefined)
+}
+
+const MAX_CELL = 60
+const PLAIN = { style: { head: [], border: [], compact: true } }
+
+/** A table with a row for each item; long cells are cut, `--json` has them whole. */
+export function writeTable(streams: Streams, head: readonly string[], rows: readonly (readonly unknown[])[]): Promise<void> {
+  const table = new Table({ ...PLAIN, head: [...head] })
+  for (const row of rows) table.push(row.map((value) => clipped(cell(value))))
+  return write(streams.stdout, `${table.toString()}\n`)
+}
+
+/** A table with a row for each field that is there. */
+export function writeFields(streams: Streams, fields: object): Promise<void> {
+  const table = new Table(PLAIN)
+  for (const [name, value] of Object.entries(fields)) if (value !== undefined) table.push([name, cell(value)])
+  return write(streams.stdout, `${table.toString()}\n`)
+}
+
+function clipped(text: string): string {
+  const characters = [...text]
+  return characters.length <= MAX_CELL ? text : `${characters.slice(0, MAX_CELL - 1).join('')}…`
+}
+
+function cell(value: unknown): string {
+  if (value === undefined || value === null) return ''
+  if (value instanceof Date) return value.toISOString()
+  if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return printable(value.join(', '))
+  return printable(typeof value === 'object' ? JSON.stringify(value) : String(value))
+}

@@ -1,0 +1,20 @@
+/** Control characters, which move a terminal's cursor, and invisible ones, which reorder or hide text. */
+const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
+
+/** Text as a terminal may show it: a name that somebody chose cannot give orders to it. */
+export function printable(text: string): string {
+  return text.replace(UNSAFE, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`)
+}
+
+/** JSON as a terminal may show it; it means the same. */
+export function printableJson(value: unknown): string {
+  const text = JSON.stringify(value, null, 2)
+  return text.replace(UNSAFE, (character) => (character === '\n' ? character : escapeUnits(character)))
+}
+
+function escapeUnits(character: string): string {
+  return character
+    .split('')
+    .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+    .join('')
+}

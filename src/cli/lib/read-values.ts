@@ -1,0 +1,69 @@
+import { isTokenId } from '../../token/parse.js'
+import { CommandError, EXIT } from './fault.js'
+import { type Streams, say } from './output.js'
+
+/** A token of any prefix, also one cut short: its id, and some of its secret. */
+const TOKEN = /(?:^|_)([0-9A-Za-z]{16})_[0-9A-Za-z]+\s*$/
+
+/** The id in an argument. Somebody may paste a whole token: it is cut to its id, and never repeated. */
+export async function readId(streams: Streams, text: string): Promise<string> {
+  const id = TOKEN.exec(text)?.[1]
+  if (id === undefined) {
+    if (!isTokenId(text)) throw new CommandError(EXIT.usage, 'the id must be 16 letters and digits, as `latchkey list` shows it')
+    return text
+  }
+  await say(
+    streams,
+    `latchkey: a whole token was given where ${id}, its id, is enough: it may now stand in the history of your shell, so rotate it`,
+  )
+  return id
+}
+
+/** Durations and instants may be plain numbers, which arrive as text. */
+export function numberOrText(text: string): number | string {
+  return /^\d+$/.test(text) ? Number(text) : text
+}
+
+/** An input without what was not given: the library asks where an `undefined` comes from. */
+export function given<T extends object>(input: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>
+  }
+}
+
+/** One more value of an option that may be repeated. */
+export function collect(value: string, values: readonly string[] = []): readonly string[] {
+  return [...values, value]
+}
+
+/** `warehouse=w1`, repeated, as resources. */
+export function readResources(pairs: readonly string[] | undefined): { readonly [dimension: string]: readonly string[] } | undefined {
+  if (pairs === undefined) return undefined
+  const found = new Map<string, string[]>()
+  for (const pair of pairs) {
+    const at = pair.indexOf('=')
+    if (at < 1) throw new CommandError(EXIT.usage, '--resource must be a dimension and a value, as in warehouse=w1')
+    const dimension = pair.slice(0, at)
+    const values = found.get(dimension) ?? []
+    found.set(dimension, values)
+    // `warehouse=` alone reaches nothing in that dimension.
+    if (at + 1 < pair.length) values.push(pair.slice(at + 1))
+  }
+  return Object.fromEntries(found)
+}
+
+/** JSON in an option. */
+export function readJson(option: string, text: string | undefined): unknown {
+  if (text === undefined) return undefined
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new CommandError(EXIT.usage, `${option} must be JSON`)
+  }
+}
+
+/** A whole number in an option. */
+export function readCount(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new CommandError(EXIT.usage, '--limit must be a whole number')
+  return Number(text)
+}

@@ -1,0 +1,43 @@
+import type { Latchkey, TokenHandle } from '../../instance.js'
+import { cliActor } from './actor.js'
+import { findConfig, loadInstance } from './config.js'
+import { confirmFinal } from './confirm.js'
+import type { Lifetime } from './lifetime.js'
+import { type Streams, writeJson } from './output.js'
+
+/** The options of every command. */
+export type CommonOptions = {
+  readonly config?: string
+  readonly as?: string
+  readonly json?: boolean
+  readonly yes?: boolean
+}
+
+/** What a command works with: the instance of the configuration, and its verbs as the user of the command line performs them. */
+export type Session = {
+  readonly tokens: Latchkey
+  readonly handle: TokenHandle
+  readonly streams: Streams
+  readonly configFile: string
+  /** Answers as JSON where that was asked for, else as people read it. */
+  answer(value: unknown, forPeople: () => Promise<void>): Promise<void>
+  /** Asks before what cannot be undone. */
+  confirm(question: () => string | Promise<string>): Promise<void>
+}
+
+/** Loads the configuration. Its instance is closed when the process ends. */
+export async function openSession(streams: Streams, lifetime: Lifetime, options: CommonOptions): Promise<Session> {
+  const configFile = findConfig(streams.cwd, options.config)
+  const tokens = await loadInstance(configFile)
+  lifetime.onEnd(() => tokens.close())
+  return {
+    tokens,
+    handle: tokens.as(cliActor(options.as)),
+    streams,
+    configFile,
+    answer: (value, forPeople) => (options.json ? writeJson(streams, value) : forPeople()),
+    confirm: async (question) => {
+      if (!options.yes) await confirmFinal(streams, options.yes, await question())
+    },
+  }
+}

@@ -1,0 +1,22 @@
+#!/usr/bin/env node
+import process from 'node:process'
+import { Lifetime } from './lib/lifetime.js'
+import { run } from './run.js'
+
+const lifetime = new Lifetime()
+const SIGNALS = [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const
+
+// The second one, for whoever cannot wait, ends the process at once.
+for (const [signal, code] of SIGNALS) {
+  process.once(signal, () => void lifetime.end().finally(() => process.exit(code)))
+}
+const code = await run(
+  process.argv.slice(2),
+  { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, cwd: process.cwd() },
+  lifetime,
+)
+// What the configuration opened for itself, such as a pool, would keep the process alive.
+process.exit(code)

@@ -1,0 +1,72 @@
+import { Command, CommanderError } from 'commander'
+import { COMMANDS } from './commands.js'
+import type { Perform } from './lib/command.js'
+import { EXIT, type ExitCode, OutputClosedError, oneLine, readFault } from './lib/fault.js'
+import type { Lifetime } from './lib/lifetime.js'
+import { type Streams, say, write } from './lib/output.js'
+import { openSession } from './lib/session.js'
+
+const EXIT_CODES = `
+Exit codes: 0 done; 1 refused or failed; 2 the command line was wrong; 3 the store did not answer, so nothing could be decided.
+`
+
+/** Runs one command line to its end, and answers the code to exit with. Never rejects. */
+export async function run(args: readonly string[], streams: Streams, lifetime: Lifetime): Promise<ExitCode> {
+  // Each write tells its own writer; without a listener Node would throw besides.
+  streams.stdout.on('error', () => undefined)
+  streams.stderr.on('error', () => undefined)
+  let code: ExitCode = EXIT.ok
+  const perform: Perform = (command, work) => {
+    command.action(async () => {
+      const session = await openSession(streams, lifetime, command.optsWithGlobals())
+      code = (await work(session, command.optsWithGlobals(), command.processedArgs)) ?? EXIT.ok
+    })
+  }
+  const written: Promise<void>[] = []
+  const program = buildProgram(perform, streams, (stream, text) => {
+    written.push(write(stream, text).catch(() => undefined))
+  })
+  try {
+    if (args.length === 0) program.help({ error: true })
+    await program.parseAsync([...args], { from: 'user' })
+  } catch (error) {
+    code = await tell(streams, error)
+  }
+  await Promise.all(written)
+  await lifetime.end()
+  return code
+}
+
+function buildProgram(
+  perform: Perform,
+  streams: Streams,
+  emit: (stream: NodeJS.WritableStream & Streams['stdout'], text: string) => void,
+): Command {
+  const program = new Command('latchkey')
+    .description('Manages API tokens from the command line, with the instance that latchkey.config.ts exports.')
+    .option('--config <file>', 'the file that exports the instance (default: the nearest latchkey.config.ts, .mjs or .js)')
+    .option('--as <name>', 'who acts, for the audit, as cli:<name> (default: the user of the system)')
+    .option('--json', 'print JSON, for scripts')
+    .option('--yes', 'do not ask before what cannot be undone')
+    .helpOption('-h, --help', 'show help')
+    .helpCommand('help [command]', 'show help for a command')
+    .addHelpText('after', EXIT_CODES)
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      writeOut: (text) => emit(streams.stdout, text),
+      writeErr: (text) => emit(streams.stderr, text),
+      outputError: (text, print) => print(`latchkey: ${oneLine(text.trim().replace(/^error: /, ''))}\n`),
+    })
+    .exitOverride()
+  for (const add of COMMANDS) add(program, perform)
+  return program
+}
+
+async function tell(streams: Streams, error: unknown): Promise<ExitCode> {
+  // Told already; help that was asked for is no error.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+  if (error instanceof OutputClosedError) return EXIT.ok
+  const { exitCode, sentence } = readFault(error)
+  await say(streams, `latchkey: ${sentence}`)
+  return exitCode
+}

@@ -1,0 +1,162 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openShell, type Shell } from './support.js'
+
+let shell: Shell
+beforeAll(async () => {
+  shell = await openShell()
+})
+afterAll(() => shell.close())
+
+const json = async (...args: readonly string[]) => {
+  const { code, stdout, stderr } = await shell.run(...args, '--json')
+  expect(code, stderr).toBe(0)
+  return JSON.parse(stdout)
+}
+const make = async (name: string) => (await shell.tokens.system.create({ name, scopes: ['inventory:read'] })).record.id
+
+describe('create', () => {
+  it('prints a token that works, alone on the standard output, and says the rest beside it', async () => {
+    const { code, stdout, stderr } = await shell.run('create', '--name', 'ERP', '--scope', 'inventory:read', '--expires-in', '90d')
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/^acme_live_[0-9A-Za-z]{16}_[0-9A-Za-z]{49}\n$/)
+    expect(stderr).toMatch(/^Created "ERP", id [0-9A-Za-z]{16}\. The token is shown this once:\n$/)
+    expect(await shell.tokens.verify(stdout.trim())).toMatchObject({ ok: true, principal: { name: 'ERP' } })
+  })
+
+  it('takes every term of a token, with durations and instants as the library reads them', async () => {
+    const terms = ['--description', 'nightly', '--tenant', 't1', '--owner', 'o1', '--scope', 'inventory:read', '--scope', 'inventory:write']
+    const data = ['--resource', 'warehouse=w1', '--resource', 'warehouse=w2', '--resource', 'region=', '--metadata', '{"a":[1]}']
+    const times = ['--expires-at', '2099-01-01T00:00:00Z', '--not-before', '4000000000000', '--rotate-every', '3600']
+    const answer = await json('create', '--name', 'all', ...terms, ...data, ...times, '--allowed-ip', '10.0.0.0/8', '--as', 'ada')
+    expect(Object.keys(answer)).toEqual(['token', 'record'])
+    expect(answer.record).toMatchObject({
+      name: 'all',
+      description: 'nightly',
+      tenantId: 't1',
+      ownerId: 'o1',
+      scopes: ['inventory:read', 'inventory:write'],
+      resources: { warehouse: ['w1', 'w2'], region: [] },
+      metadata: { a: [1] },
+      expiresAt: '2099-01-01T00:00:00.000Z',
+      notBefore: new Date(4_000_000_000_000).toISOString(),
+      rotateEverySeconds: 3600,
+      allowedIps: ['10.0.0.0/8'],
+      createdBy: 'cli:ada',
+    })
+  })
+})
+
+describe('reading', () => {
+  it('list filters, and its pages go on where the page before ended', async () => {
+    const ids = [await make('page one'), await make('page two')]
+    const first = await json('list', '--name', 'page', '--limit', '1')
+    const second = await json('list', '--name', 'page', '--limit', '1', '--cursor', first.nextCursor)
+    expect((await json('list', '--name', 'page', '--status', 'revoked', 'expired')).items).toEqual([])
+    expect([first, second].map((page) => page.items[0].id).sort()).toEqual(ids.sort())
+    const { stdout, stderr } = await shell.run('list', '--name', 'page', '--limit', '1')
+    expect(stdout).toContain('page two')
+    expect(stderr).toContain(`--cursor ${first.nextCursor}`)
+  })
+
+  it('show answers the record, with nothing that the library does not show', async () => {
+    const id = await make('shown')
+    const record = await shell.tokens.system.get(id)
+    expect(await json('show', id)).toEqual(JSON.parse(JSON.stringify(record)))
+    expect((await shell.run('show', id)).stdout).toMatch(/name +│ shown/)
+  })
+
+  it('events, usage and explain answer what the library answers', async () => {
+    const id = await make('used')
+    const handle = shell.tokens.system
+    const plain = (value: unknown) => JSON.parse(JSON.stringify(value))
+    expect(await json('events', id)).toEqual(plain(await handle.events({ tokenId: id })))
+    expect((await json('events', '--action', 'token.created', '--actor', 'nobody')).items).toEqual([])
+    expect(await json('usage', id)).toEqual(plain(await handle.usage(id)))
+    expect(await json('explain', id, '--scope', 'inventory:write')).toMatchObject({ ok: false, code: 'scope_insufficient' })
+    const [events, usage, explain] = await Promise.all([
+      shell.run('events', id),
+      shell.run('usage', id),
+      shell.run('explain', id, '--scope', 'inventory:read'),
+    ])
+    expect(events.stdout).toContain('token.created')
+    expect(usage.stdout).toMatch(/total +│ 0/)
+    expect([explain.stdout, explain.stderr]).toEqual([expect.stringMatching(/scopes +│ yes/), 'It is let in.\n'])
+  })
+
+  it('doctor tells how the store, the feed and the settings stand', async () => {
+    const { ok, checks, health } = await json('doctor')
+    expect([ok, health.ok]).toEqual([true, true])
+    const byName = new Map(checks.map((check: { name: string }) => [check.name, check]))
+    expect(byName.get('store (sqlite)')).toMatchObject({ ok: true })
+    expect(byName.get('feed')).toMatchObject({ ok: true, detail: expect.stringContaining('read to its end') })
+    expect(byName.get('pepper')).toMatchObject({ detail: 'not set' })
+    expect(byName.get('kept: usage')).toMatchObject({ detail: '400 days' })
+    expect((await shell.run('doctor')).stdout).toContain('a revocation reaches every node within 2 s')
+  })
+
+  it('scanner-rules prints rules for the prefix of the instance', async () => {
+    expect((await shell.run('scanner-rules')).stdout).toContain('id = "acme-live-token"')
+    expect((await json('scanner-rules', '--prefix', 'acme_test')).pattern).toContain('acme_live|acme_test')
+  })
+})
+
+describe('changes', () => {
+  it('rotate with an overlap asks nothing, and leaves both tokens good', async () => {
+    const old = await shell.tokens.system.create({ name: 'rolled', scopes: ['inventory:read'] })
+    const { token, record } = await json('rotate', old.record.id, '--overlap', '1h')
+    expect(record).toMatchObject({ replacesId: old.record.id, name: 'rolled' })
+    for (const text of [token, old.token]) expect(await shell.tokens.introspect(text)).toMatchObject({ active: true })
+  })
+
+  it('rotate at once, revoke, revoke-all and prune do nothing without --yes where there is no terminal', async () => {
+    const id = await make('kept')
+    const commands = [
+      ['rotate', id],
+      ['rotate', id, '--overlap', '0'],
+      ['revoke', id],
+      ['revoke-all', '--all'],
+      ['prune', '--before', '4000000000000'],
+    ]
+    for (const command of commands) {
+      const { code, stdout, stderr } = await shell.run(...command)
+      expect([code, stdout, stderr]).toEqual([1, '', expect.stringContaining('add --yes; nothing was changed')])
+    }
+    expect(await shell.tokens.system.get(id)).toMatchObject({ status: 'active', version: 1 })
+  })
+
+  it('revoke ends a token in the name of whoever ran it, in the record and in the audit', async () => {
+    const id = await make('ended')
+    expect(await json('revoke', id, '--yes', '--as', 'ada', '--reason', 'laptop lost', '--wait')).toMatchObject({
+      status: 'revoked',
+      revokedBy: 'cli:ada',
+      revokedReason: 'laptop lost',
+    })
+    const { items } = await shell.tokens.system.events({ tokenId: id, action: 'token.revoked' })
+    expect(items).toMatchObject([{ actorId: 'cli:ada', reason: 'laptop lost' }])
+  })
+
+  it('rotate --yes ends the old token at once', async () => {
+    const old = await shell.tokens.system.create({ name: 'now', scopes: ['inventory:read'] })
+    const { code, stdout } = await shell.run('rotate', old.record.id, '--yes')
+    expect(code).toBe(0)
+    expect(await shell.tokens.introspect(stdout.trim())).toMatchObject({ active: true })
+    expect(await shell.tokens.introspect(old.token)).toMatchObject({ active: false })
+  })
+
+  it('revoke-all ends the tokens that it names, and prune removes what ended', async () => {
+    const { record } = await shell.tokens.system.create({ name: 'bulk', scopes: ['inventory:read'], tenantId: 'gone' })
+    expect(await json('revoke-all', '--tenant', 'gone', '--yes')).toEqual({ count: 1 })
+    expect(await shell.tokens.system.get(record.id)).toMatchObject({ status: 'revoked' })
+    expect((await json('prune', '--before', String(Date.now() + 60_000), '--yes')).count).toBeGreaterThan(0)
+    expect(await shell.tokens.system.get(record.id)).toBeUndefined()
+  })
+
+  it('verify-audit holds the audit against a head, and fails where something was cut off', async () => {
+    const head = await shell.tokens.system.sealAudit()
+    shell.write('head.json', JSON.stringify(head))
+    expect(await json('verify-audit', '--head', 'head.json')).toMatchObject({ ok: true, anchor: 'head' })
+    shell.write('head.json', JSON.stringify({ ...head, hash: '0'.repeat(64) }))
+    const { code, stdout } = await shell.run('verify-audit', '--head', 'head.json')
+    expect([code, stdout]).toEqual([1, expect.stringContaining('seal')])
+  })
+})

@@ -1,0 +1,130 @@
+import { once } from 'node:events'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { execute, openShell, type Shell, start } from './support.js'
+
+let shell: Shell
+beforeAll(async () => {
+  shell = await openShell()
+})
+afterAll(() => shell.close())
+
+const make = async (name: string) => (await shell.tokens.system.create({ name, scopes: ['inventory:read'] })).record.id
+
+describe('on a terminal', () => {
+  it.each([
+    ['y', 0, 'revoked'],
+    ['n', 1, 'active'],
+    ['\r', 1, 'active'],
+    ['\u0003', 1, 'active'],
+  ])('%j answers the question before a token is revoked with code %i', async (keys, code, status) => {
+    const id = await make(`asked ${JSON.stringify(keys)}`)
+    const ended = await shell.onTerminal(keys, 'revoke', id)
+    expect(ended.stdout).toContain('Revoke "asked')
+    expect([ended.code, (await shell.tokens.system.get(id))?.status], ended.stdout).toEqual([code, status])
+  })
+
+  it('asks nothing with --yes', async () => {
+    const { code, stdout } = await shell.onTerminal('', 'revoke', await make('sure'), '--yes')
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/^Revoked "sure"/)])
+  })
+})
+
+describe('a pipe whose reader is gone', () => {
+  const ended = async (args: readonly string[]) => {
+    const child = start(shell, args)
+    child.stdout?.destroy()
+    let stderr = ''
+    child.stderr?.on('data', (piece) => {
+      stderr += piece
+    })
+    const [code] = await once(child, 'close')
+    return { code, stderr }
+  }
+
+  it('is no error for what only reads', async () => {
+    expect(await ended(['list'])).toEqual({ code: 0, stderr: '' })
+  })
+
+  it.each([[[]], [['--json']]])('is one for a token that nobody read, with %j', async (more) => {
+    const { code, stderr } = await ended(['create', '--name', 'lost', '--scope', 'inventory:read', ...more])
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/token [0-9A-Za-z]{16} was made, but nobody read its text, which is gone: revoke it/)
+  })
+})
+
+describe('the process', () => {
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('ends on %s with %i, without a stack', async (signal, code) => {
+    const file = shell.write('slow.config.mjs', "console.error('loading')\nawait new Promise((resolve) => setTimeout(resolve, 60_000))\n")
+    const child = start(shell, ['list', '--config', file])
+    let stderr = ''
+    child.stderr?.on('data', (piece) => {
+      stderr += piece
+      child.kill(signal)
+    })
+    expect((await once(child, 'close'))[0]).toBe(code)
+    expect(stderr).toBe('loading\n')
+  })
+
+  it('ends although the configuration keeps something open', async () => {
+    const file = shell.write(
+      'busy.config.mjs',
+      `setInterval(() => undefined, 1000)
+export { tokens as default } from './latchkey.config.mjs'`,
+    )
+    expect((await shell.run('list', '--config', file)).code).toBe(0)
+  })
+})
+
+describe('the configuration', () => {
+  it('is found in a folder above', async () => {
+    const below = join(shell.folder, 'a/b')
+    mkdirSync(below, { recursive: true })
+    expect((await execute(process.execPath, [shell.program, 'list'], below)).code).toBe(0)
+  })
+
+  it.each([
+    ['throws', "throw new Error('no DATABASE_URL')", 'failed: no DATABASE_URL'],
+    ['has unsound options', "import { latchkey } from '$index'\nexport const tokens = latchkey({})", 'failed: '],
+    ['exports no instance', 'export const tokens = {}', 'must export what latchkey(options) gave'],
+  ])('that %s is told in one sentence', async (_case, text, told) => {
+    const { code, stderr } = await shell.run('list', '--config', shell.write('bad.config.mjs', text))
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/^latchkey: [^\n]+\n$/)
+    expect(stderr).toContain(told)
+  })
+
+  it('is missed with a sentence that says what to write', async () => {
+    const { code, stderr } = await execute(process.execPath, [shell.program, 'list'], '/')
+    expect([code, stderr]).toEqual([2, expect.stringContaining('no latchkey.config.ts')])
+  })
+
+  const TYPESCRIPT = `import { tokens as inner } from './latchkey.config.mjs'
+enum Kind { inner }
+const all: Record<Kind, typeof inner> = { [Kind.inner]: inner }
+export const tokens = all[Kind.inner]
+`
+
+  it('may be TypeScript of every kind, where jiti is installed', async () => {
+    const { code, stderr } = await shell.run('list', '--config', shell.write('typed.config.ts', TYPESCRIPT))
+    expect([code, stderr]).toEqual([0, ''])
+  })
+
+  it('says what to install where neither Node nor anything else reads TypeScript', async () => {
+    const hook =
+      'export async function resolve(name, at, next) { if (name !== "jiti") return next(name, at); throw Object.assign(new Error("no"), { code: "ERR_MODULE_NOT_FOUND" }) }'
+    const file = shell.write(
+      'hide-jiti.mjs',
+      `import { register } from 'node:module'\nregister('data:text/javascript,' + encodeURIComponent(${JSON.stringify(hook)}))`,
+    )
+    const typed = shell.write('typed.config.ts', TYPESCRIPT)
+    const { code, stderr } = await execute(process.execPath, ['--import', file, shell.program, 'list', '--config', typed], shell.folder)
+    expect(code).toBe(1)
+    // Newer versions of Node strip types, and name the syntax that they cannot strip.
+    expect(stderr).toMatch(/npm install --save-dev jiti|enum/)
+  })
+})
