@@ -56,6 +56,7 @@ export const mysqlStore = (options: MysqlStoreOptions): SqlStore => {
   else source = { url, poolSize, warn: onWarning }
   const { opened, ...store } = lazyStore({
     name: 'mysql',
+    tables: rest,
     packages: 'kysely mysql2',
     open: async () => (await import('./sql/dialects/mysql-store.js')).openMysqlStore(source, names),
   })

@@ -59,6 +59,7 @@ export const postgresStore = (options: PostgresStoreOptions): SqlStore => {
   else source = { url, poolSize, warn: onWarning }
   const { opened, ...store } = lazyStore({
     name: 'postgres',
+    tables: rest,
     packages: 'kysely pg',
     open: async () => (await import('./sql/dialects/postgres-store.js')).openPostgresStore(source, names),
   })

@@ -53,6 +53,7 @@ export const sqliteStore = (input: string | SqliteStoreOptions): SqlStore => {
   const source = database !== undefined ? { database } : { path, ...(driver !== undefined && { driver }) }
   const lazy: Lazy = {
     name: 'sqlite',
+    tables: rest,
     packages: 'kysely libsql',
     open: async () => (await import('./sql/dialects/sqlite-store.js')).openSqliteStore(source, names, busyTimeout * 1000),
   }

@@ -3,6 +3,7 @@ import { addDoctor } from './commands/doctor.js'
 import { addEvents } from './commands/events.js'
 import { addExplain } from './commands/explain.js'
 import { addList } from './commands/list.js'
+import { addMigrate } from './commands/migrate.js'
 import { addPrune } from './commands/prune.js'
 import { addRevoke } from './commands/revoke.js'
 import { addRevokeAll } from './commands/revoke-all.js'
@@ -25,6 +26,7 @@ export const COMMANDS: readonly AddCommand[] = [
   addUsage,
   addExplain,
   addDoctor,
+  addMigrate,
   addPrune,
   addVerifyAudit,
   addScannerRules,

@@ -1,5 +1,12 @@
+import { join } from 'node:path'
+import { migrationSql, sqliteStore } from 'latchkey/stores/sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openShell, type Shell } from './support.js'
+
+const config = (store: string): string => `import { latchkey } from '$index'
+import { memoryStore } from '$memory'
+import { sqliteStore } from '$sqlite'
+export default latchkey({ prefix: 'acme_live', store: ${store}, scopes: { a: 'b' }, logger: false })`
 
 let shell: Shell
 beforeAll(async () => {
@@ -97,6 +104,32 @@ describe('reading', () => {
   it('scanner-rules prints rules for the prefix of the instance', async () => {
     expect((await shell.run('scanner-rules')).stdout).toContain('id = "acme-live-token"')
     expect((await json('scanner-rules', '--prefix', 'acme_test')).pattern).toContain('acme_live|acme_test')
+  })
+})
+
+describe('migrate', () => {
+  it('prints the SQL with the names of the store, and connects to nothing', async () => {
+    const file = shell.write('ddl.config.mjs', config("sqliteStore({ path: '$folder/no/such/folder.db', tablePrefix: 'auth_' })"))
+    const { code, stdout } = await shell.run('migrate', '--print', '--config', file)
+    expect([code, stdout]).toEqual([0, await migrationSql('sqlite', { tablePrefix: 'auth_' })])
+    expect(stdout).toContain('auth_tokens')
+    expect(await json('migrate', '--print', '--config', file)).toEqual({ sql: stdout })
+    expect((await shell.run('migrate', '--config', file)).code).toBe(3)
+  })
+
+  it('sets the store up, once and again', async () => {
+    const file = shell.write('new.config.mjs', config("sqliteStore('$folder/new.db')"))
+    for (const _time of [1, 2])
+      expect(await shell.run('migrate', '--config', file)).toMatchObject({ code: 0, stderr: 'The store sqlite is set up.\n' })
+    const store = sqliteStore(join(shell.folder, 'new.db'))
+    expect(await store.find(['0'.repeat(16)])).toEqual([])
+    await store.close()
+  })
+
+  it.each([['migrate'], ['migrate --print']])('%s refuses a store that has no tables', async (command) => {
+    const file = shell.write('memory.config.mjs', config('memoryStore()'))
+    const { code, stderr } = await shell.run(...command.split(' '), '--config', file)
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/^latchkey: the store memory has (nothing to set up|no SQL to print)\n$/)])
   })
 })
 

@@ -40,6 +40,7 @@ export async function openShell(): Promise<Shell> {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-cli-'))
   const program = await bundle(new URL('../../src/cli/main.ts', import.meta.url), undefined, {
     index: new URL('../../src/index.ts', import.meta.url),
+    memory: new URL('../../adapters/stores/memory.ts', import.meta.url),
     sqlite: new URL('../../adapters/stores/sqlite.ts', import.meta.url),
   })
   const tokens = latchkey({ prefix: 'acme_live', store: sqliteStore(join(folder, 'tokens.db')), scopes: SCOPES }) as unknown as Latchkey
@@ -52,7 +53,14 @@ export async function openShell(): Promise<Shell> {
     write: (name, text) => {
       const file = join(folder, name)
       const module = (name: string): string => pathToFileURL(join(dirname(program), `${name}.mjs`)).href
-      writeFileSync(file, text.replaceAll('$index', module('index')).replaceAll('$sqlite', module('sqlite')).replaceAll('$folder', folder))
+      writeFileSync(
+        file,
+        text
+          .replaceAll('$index', module('index'))
+          .replaceAll('$sqlite', module('sqlite'))
+          .replaceAll('$memory', module('memory'))
+          .replaceAll('$folder', folder),
+      )
       return file
     },
     close: async () => {

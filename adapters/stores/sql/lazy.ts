@@ -1,17 +1,24 @@
 import type { MaybePromise } from '../../../src/model/json.js'
 import type { TokenStore } from '../../../src/store/port.js'
 import { loadFailure } from '../lib/package.js'
+import { type MigrationSqlOptions, migrationSql, type SqlDialect } from './schema/migration-sql.js'
 import type { OpenStore } from './store.js'
 
 /** An opened store: the verbs, and how to read what its driver throws. */
 export type Opened = { readonly store: OpenStore; unavailable(error: unknown): Error }
 
 /** A token store on SQL: it can always be set up on purpose, and be closed. */
-export type SqlStore = TokenStore & { migrate(): MaybePromise<void>; close(): MaybePromise<void> }
+export type SqlStore = TokenStore & {
+  migrate(): MaybePromise<void>
+  /** Prints the SQL that `migrate()` would run on an empty database, with the names of this store's tables. Opens nothing. */
+  migrationSql(): Promise<string>
+  close(): MaybePromise<void>
+}
 
 /** Input of `lazyStore`. */
 export type Lazy = {
-  readonly name: string
+  readonly name: SqlDialect
+  readonly tables: MigrationSqlOptions
   /** For the message when a package is missing: `kysely pg`. */
   readonly packages: string
   open(): Promise<Opened>
@@ -27,7 +34,7 @@ const reached = (cursor: string, target: string): boolean => CURSOR.test(cursor)
  *
  * Until then nothing is imported: the packages that a store needs are looked for only by those who use it.
  */
-export const lazyStore = ({ name, packages, open }: Lazy): Omit<SqlStore, 'subscribe'> & { opened(): Promise<Opened> } => {
+export const lazyStore = ({ name, tables, packages, open }: Lazy): Omit<SqlStore, 'subscribe'> & { opened(): Promise<Opened> } => {
   let opening: Promise<Opened> | undefined
   const opened = (): Promise<Opened> => {
     if (opening !== undefined) return opening
@@ -71,6 +78,7 @@ export const lazyStore = ({ name, packages, open }: Lazy): Omit<SqlStore, 'subsc
     takeTicket: (prefix, digest) => call((store) => store.takeTicket(prefix, digest)),
     reached,
     migrate: () => call((store) => store.migrate()),
+    migrationSql: () => migrationSql(name, tables),
     async close(): Promise<void> {
       const closing = opening
       opening = undefined

@@ -1,0 +1,33 @@
+import type { Command } from 'commander'
+import { internalsOf } from '../../instance.js'
+import type { Perform } from '../lib/command.js'
+import { CommandError, EXIT } from '../lib/fault.js'
+import { say, write } from '../lib/output.js'
+
+/** `migrate` */
+export function addMigrate(program: Command, perform: Perform): void {
+  const command = program
+    .command('migrate')
+    .summary('create or upgrade the tables of the store, or print the SQL')
+    .description('Creates or upgrades the tables of the store. An instance does it at its first use, where its user in the database may.')
+    .option('--print', 'print the SQL for an empty database, and connect to nothing')
+  perform<{ readonly print?: true }>(command, async ({ tokens, streams, answer }, { print }) => {
+    const { store } = internalsOf(tokens).settings
+    if (print) {
+      const sql = await printedBy(store)
+      await answer({ sql }, () => write(streams.stdout, sql))
+      return undefined
+    }
+    if (store.migrate === undefined) throw new CommandError(EXIT.failed, `the store ${store.name} has nothing to set up`)
+    // Not within the deadline of a request: a large table takes its time.
+    await store.migrate()
+    await answer({ migrated: true }, () => say(streams, `The store ${store.name} is set up.`))
+    return undefined
+  })
+}
+
+/** Stores on SQL print it; the port does not ask for it. */
+function printedBy(store: { readonly name: string; readonly migrationSql?: unknown }): Promise<string> {
+  if (typeof store.migrationSql !== 'function') throw new CommandError(EXIT.failed, `the store ${store.name} has no SQL to print`)
+  return store.migrationSql()
+}
