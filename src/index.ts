@@ -29,9 +29,6 @@ export type {
   IfVersion,
   Latchkey,
   ListInput,
-  OwnerInput,
-  RevokeAllInput,
-  RevokeInput,
   RotateInput,
   TokenHandle,
 } from './instance.js'
@@ -54,6 +51,7 @@ export type * from './model/json.js'
 export type * from './model/principal.js'
 export type * from './model/record.js'
 export type * from './model/register.js'
+export type * from './model/revocation.js'
 export type * from './model/transaction.js'
 export type * from './model/usage.js'
 export type { CacheOptions, CachePreset, LatchkeyOptions, OwnerPermissions } from './options.js'

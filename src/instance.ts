@@ -11,6 +11,7 @@ import type { Health } from './model/health.js'
 import type { MaybePromise } from './model/json.js'
 import type { Introspection, Principal, RateState, Verification, VerifyContext } from './model/principal.js'
 import type { CreateInput, Duration, InstantInput, Minted, Page, Replayed, TokenRecord, TokenStatus, UpdateInput } from './model/record.js'
+import type { OwnerForecast, OwnerGone, OwnerGoneInput, OwnerInput, RevokeAllInput, RevokeInput } from './model/revocation.js'
 import type { Ticket } from './model/ticket.js'
 import type { CreateOptions } from './model/transaction.js'
 import type { UsageInput, UsageOfInput, UsageReport, UsageSummary } from './model/usage.js'
@@ -74,21 +75,6 @@ export type ConsumeOptions = {
   readonly timeout?: Duration | undefined
 }
 
-/** Options of `revoke`. */
-export type RevokeInput = {
-  /** Kept as `revokedReason` and in the audit. */
-  readonly reason?: string | undefined
-  /** Resolve only when every live node has followed the change, at most `maxStaleness` later. @default false */
-  readonly waitForNodes?: boolean | undefined
-}
-
-/** Which tokens `revokeAll` ends: at least one of the first three. */
-export type RevokeAllInput = RevokeInput & {
-  readonly tenantId?: string | undefined
-  readonly ownerId?: string | undefined
-  readonly all?: true | undefined
-}
-
 /** Options of `rotate`. */
 export type RotateInput = {
   /** How long the old token goes on beside the new one. @default 0 */
@@ -98,9 +84,6 @@ export type RotateInput = {
 
 /** The version of the record that a change is made for: any other is a conflict. */
 export type IfVersion = { readonly version?: number | undefined }
-
-/** Whose permissions a call is about; without a tenant, in every tenant. */
-export type OwnerInput = { readonly ownerId: string; readonly tenantId?: string | undefined }
 
 /** The verbs of a token's life, as one actor performs them: limited to what it may see and hand out, and told in the audit by its name. */
 export interface TokenHandle<S extends string = string> extends SealedAudit {
@@ -141,6 +124,12 @@ export interface TokenHandle<S extends string = string> extends SealedAudit {
   grantable(): readonly string[]
   /** Says that an owner's permissions changed, so that every node asks the option `owner` again. Without a tenant it needs `tenants: '*'`. */
   ownerChanged(owner: OwnerInput): Promise<void>
+  /**
+   * Ends every token of an owner who left, by one write that every node hears of. Needs an actor who manages all tokens of the tenant; without a
+   * tenant, `tenants: '*'`. With `dryRun: true` it changes nothing, and answers which tokens would end.
+   */
+  ownerGone(owner: OwnerGoneInput & { readonly dryRun: true }): Promise<OwnerForecast>
+  ownerGone(owner: OwnerGoneInput & { readonly dryRun?: false | undefined }): Promise<OwnerGone>
   /** Puts into the audit that a token was found where it should not be, and acts on it. Repeating a report changes nothing. */
   reportLeak(input: LeakInput): Promise<LeakReported>
   /**

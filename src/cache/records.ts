@@ -182,6 +182,8 @@ export class RecordCache {
     this.#entries.deleteWhere(matches)
     this.#loader.outdateWhere(matches)
     this.#listener.bulkChanged(matches)
+    // Whoever revokes by owner has news of that owner.
+    for (const owner of filters.flatMap(ownersIn)) this.#listener.ownerChanged(owner)
   }
 
   /** From now on no verification sees what any token was before. */
@@ -206,6 +208,11 @@ function anyOf(filters: readonly TokenFilter[]): ((token: Filtered) => boolean) 
   if (first === undefined) return undefined
   if (distinct.length > MAX_FILTERS) return 'too many'
   return distinct.length === 1 ? first : (token) => distinct.some((matches) => matches(token))
+}
+
+function ownersIn({ ownerId, tenantIds }: TokenFilter): readonly OwnerChange[] {
+  if (ownerId === undefined) return []
+  return tenantIds === undefined ? [{ ownerId }] : tenantIds.map((tenantId) => ({ ownerId, tenantId }))
 }
 
 function compile(record: StoredToken, catalogue: Catalogue): Entry {

@@ -194,12 +194,12 @@ export const FIELDS = {
   revokedAt: { kind: 'instant', since: 1, audited: true, description: 'When the token was revoked. Revocation is final.' },
   /** Who revoked it. */
   revokedBy: { kind: 'text', since: 1, audited: true, description: 'Who revoked it.' },
-  /** The kind of change that ended it: `manual`, `bulk`, `rotated`, `pruned`, `leaked` or `reused`. */
+  /** The kind of change that ended it: `manual`, `bulk`, `rotated`, `pruned`, `leaked`, `reused` or `owner_gone`. */
   revokedCode: {
     kind: 'word',
     since: 1,
     audited: true,
-    description: 'The kind of change that ended it: `manual`, `bulk`, `rotated`, `pruned`, `leaked` or `reused`.',
+    description: 'The kind of change that ended it: `manual`, `bulk`, `rotated`, `pruned`, `leaked`, `reused` or `owner_gone`.',
   },
   /** Why it was revoked, in the words of whoever did it. */
   revokedReason: {

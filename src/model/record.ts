@@ -8,7 +8,7 @@ export const STATUSES = ['revoked', 'inactive', 'pending', 'expired', 'active'] 
 export type TokenStatus = (typeof STATUSES)[number]
 
 /** The kind of change that ended a token. */
-export type RevokedCode = 'manual' | 'bulk' | 'rotated' | 'pruned' | 'leaked' | 'reused'
+export type RevokedCode = 'manual' | 'bulk' | 'rotated' | 'pruned' | 'leaked' | 'reused' | 'owner_gone'
 
 /** How far an actor reaches: its own tokens, all of a tenant's, or every tenant's. */
 export type Reach = 'own' | 'tenant' | 'all'

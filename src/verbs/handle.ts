@@ -1,5 +1,6 @@
 import type { TokenHandle } from '../instance.js'
 import type { CreateInput, Minted, Replayed } from '../model/record.js'
+import type { OwnerForecast, OwnerGone, OwnerGoneInput } from '../model/revocation.js'
 import type { CreateOptions } from '../model/transaction.js'
 import type { Context } from '../verify/context.js'
 import { activate } from './activate.js'
@@ -15,6 +16,7 @@ import type { ReadActor } from './lib/actor.js'
 import { noteRefused, type Target } from './lib/attempts.js'
 import { list } from './list.js'
 import { ownerChanged } from './owner-changed.js'
+import { ownerGone } from './owner-gone.js'
 import { proveEvent } from './prove-event.js'
 import { prune } from './prune.js'
 import { reportLeak } from './report-leak.js'
@@ -49,6 +51,11 @@ export function createHandle(open: () => Context, actor: ReadActor): TokenHandle
   function rotateAs(id: unknown, input?: unknown): Promise<Minted | Replayed> {
     return run('rotate', (context) => rotate(context, actor, id, input), { id })
   }
+  function ownerGoneAs(owner: OwnerGoneInput & { readonly dryRun: true }): Promise<OwnerForecast>
+  function ownerGoneAs(owner: OwnerGoneInput & { readonly dryRun?: false | undefined }): Promise<OwnerGone>
+  function ownerGoneAs(owner: OwnerGoneInput): Promise<OwnerGone | OwnerForecast> {
+    return run('ownerGone', (context) => ownerGone(context, actor, owner), { input: owner })
+  }
   const handle: TokenHandle = {
     create: createAs,
     get: (id) => run('get', (context) => get(context, actor, id), { id }),
@@ -64,6 +71,7 @@ export function createHandle(open: () => Context, actor: ReadActor): TokenHandle
     usageOf: (input) => run('usageOf', (context) => usageOf(context, actor, input)),
     explain: (id, input) => run('explain', (context) => explain(context, actor, id, input), { id }),
     grantable: () => grantable(open(), actor),
+    ownerGone: ownerGoneAs,
     ownerChanged: (owner) => run('ownerChanged', (context) => ownerChanged(context, actor, owner), { input: owner }),
     reportLeak: (input) => run('reportLeak', (context) => reportLeak(context, actor, input)),
     consume: (name, handler, options) => consume(open(), actor, name, handler, options),

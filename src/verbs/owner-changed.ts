@@ -4,7 +4,7 @@ import { readShape, text } from '../policy/shape.js'
 import { generateId } from '../token/generate.js'
 import { platformRandom } from '../token/random.js'
 import type { Context } from '../verify/context.js'
-import type { ReadActor } from './lib/actor.js'
+import { checkTenant, type ReadActor } from './lib/actor.js'
 import { commit } from './lib/change.js'
 
 type Given = { ownerId: string; tenantId?: string | undefined }
@@ -19,7 +19,8 @@ const shape: z.ZodType<Given> = z.strictObject({ ownerId: text(1, 200), tenantId
  */
 export async function ownerChanged(context: Context, actor: ReadActor, input: unknown): Promise<void> {
   const { ownerId, tenantId } = readShape(shape, input, 'ownerChanged()')
-  refuseElsewhere(actor, ownerId, tenantId)
+  if (actor.manages === 'own' && ownerId !== actor.id) throw new GrantDeniedError('ownerId', 'you manage only what is your own')
+  checkTenant(actor, tenantId)
   try {
     await commit(context, {
       ownersChanged: [{ ownerId, ...(tenantId !== undefined && { tenantId }) }],
@@ -39,11 +40,4 @@ export async function ownerChanged(context: Context, actor: ReadActor, input: un
   } finally {
     context.owners?.changed({ ownerId, ...(tenantId !== undefined && { tenantId }) })
   }
-}
-
-function refuseElsewhere(actor: ReadActor, ownerId: string, tenantId: string | undefined): void {
-  if (actor.manages === 'own' && ownerId !== actor.id) throw new GrantDeniedError('ownerId', 'you manage only what is your own')
-  if (actor.tenants === undefined) return
-  if (tenantId === undefined) throw new GrantDeniedError('tenantId', "leaving it out means every tenant, which needs tenants: '*'")
-  if (!actor.tenants.includes(tenantId)) throw new GrantDeniedError('tenantId', 'is not one of yours')
 }

@@ -98,6 +98,17 @@ export function checkSeesAll(actor: ReadActor, why: string): void {
   if (reachOf(actor) !== 'all') throw new GrantDeniedError('actor', why)
 }
 
+/**
+ * Refuses what concerns a tenant that the actor does not manage; without a tenant, what concerns all of them.
+ *
+ * @throws GrantDeniedError `grant_denied`, field `tenantId`
+ */
+export function checkTenant(actor: ReadActor, tenantId: string | undefined): void {
+  if (actor.tenants === undefined) return
+  if (tenantId === undefined) throw new GrantDeniedError('tenantId', "leaving it out means every tenant, which needs tenants: '*'")
+  if (!actor.tenants.includes(tenantId)) throw new GrantDeniedError('tenantId', 'is not one of yours')
+}
+
 const REACHES: readonly Reach[] = ['own', 'tenant', 'all']
 
 /** How far an actor reaches. */

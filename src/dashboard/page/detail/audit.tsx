@@ -27,6 +27,7 @@ const ICONS: { readonly [action: string]: IconName } = {
   'token.old_still_used': 'warn',
   'token.revoked': 'ban',
   'tokens.revoked': 'ban',
+  'owner.gone': 'ban',
   'token.refused': 'lock',
   'token.reused': 'lock',
   'management.refused': 'lock',

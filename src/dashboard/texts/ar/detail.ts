@@ -108,6 +108,7 @@ export const detail: DashboardTexts = {
   'audit.token.old_still_used': 'نبّه إلى أنه ما زال مستخدمًا رغم تدويره',
   'audit.tokens.revoked': 'ألغى الكل',
   'audit.owner.changed': 'غيّر صلاحيات مالكه',
+  'audit.owner.gone': 'أبلغ عن مغادرة مالكه',
   'audit.presented': 'مستدعٍ',
   'field.name': 'الاسم',
   'field.description': 'الوصف',

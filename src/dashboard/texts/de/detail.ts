@@ -110,6 +110,7 @@ export const detail: DashboardTexts = {
   'audit.token.old_still_used': 'hat gemeldet: wird trotz Rotation noch genutzt',
   'audit.tokens.revoked': 'hat alle widerrufen',
   'audit.owner.changed': 'hat die Rechte des Inhabers geändert',
+  'audit.owner.gone': 'hat gemeldet, dass der Inhaber gegangen ist',
   'audit.presented': 'Ein Aufrufer',
   'field.name': 'Name',
   'field.description': 'Beschreibung',

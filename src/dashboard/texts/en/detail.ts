@@ -114,6 +114,7 @@ export const detail = {
   'audit.tokens.revoked': 'revoked all',
   'audit.management.refused': 'was refused a change',
   'audit.owner.changed': 'changed what its owner may do',
+  'audit.owner.gone': 'said that its owner left',
   'audit.presented': 'A caller',
 
   'field.name': 'Name',

@@ -1,0 +1,41 @@
+import type { ListedToken } from '../../model/record.js'
+import type { OwnerForecast } from '../../model/revocation.js'
+import type { TokenFilter } from '../../store/port.js'
+import type { Context } from '../../verify/context.js'
+import { viewRecord } from '../../verify/view-record.js'
+import { withLastUse } from './last-use.js'
+
+const PAGE = 200
+const MAX_COUNTED = 10_000
+const MAX_SHOWN = 100
+const RECENT_MS = 30 * 86_400_000
+
+/** Counts the live tokens that match, and shows those whose end would be noticed first. Bounded in time and memory. */
+export async function forecast(context: Context, filter: TokenFilter): Promise<OwnerForecast> {
+  const now = context.settings.clock()
+  let live = 0
+  let usedRecently = 0
+  let shown: readonly ListedToken[] = []
+  let after: { readonly createdAt: number; readonly id: string } | undefined
+  for (;;) {
+    const page = await context.store.list({
+      ...filter,
+      statuses: ['active', 'pending', 'inactive'],
+      now,
+      limit: PAGE + 1,
+      ...(after !== undefined && { after }),
+    })
+    const rows = page.slice(0, PAGE).map((row) => withLastUse(context, row))
+    live += rows.length
+    usedRecently += rows.filter(({ lastUsedAt }) => lastUsedAt !== undefined && lastUsedAt > now - RECENT_MS).length
+    shown = [...shown, ...rows].sort(byLastUse).slice(0, MAX_SHOWN)
+    const last = rows.at(-1)
+    const complete = page.length <= PAGE
+    if (last === undefined || complete || live >= MAX_COUNTED) {
+      return { live, usedRecently, items: shown.map((row) => viewRecord(row, now)), complete }
+    }
+    after = { createdAt: last.createdAt, id: last.id }
+  }
+}
+
+const byLastUse = (a: ListedToken, b: ListedToken): number => (b.lastUsedAt ?? 0) - (a.lastUsedAt ?? 0)

@@ -1,0 +1,85 @@
+import * as z from 'zod'
+import { GrantDeniedError } from '../errors.js'
+import type { StoredEvent } from '../model/event.js'
+import type { OwnerForecast, OwnerGone } from '../model/revocation.js'
+import { readShape, refuseUndefined, text } from '../policy/shape.js'
+import type { BulkResult, TokenFilter } from '../store/port.js'
+import { generateId } from '../token/generate.js'
+import { platformRandom } from '../token/random.js'
+import type { Context } from '../verify/context.js'
+import { checkTenant, type ReadActor } from './lib/actor.js'
+import { barrier } from './lib/barrier.js'
+import { commit } from './lib/change.js'
+import { forecast } from './lib/forecast.js'
+import { revocationFields } from './revoke.js'
+
+type Given = {
+  ownerId: string
+  tenantId?: string | undefined
+  dryRun?: boolean | undefined
+  reason?: string | undefined
+  waitForNodes?: boolean | undefined
+}
+
+const shape: z.ZodType<Given> = z.strictObject({
+  ownerId: text(1, 200),
+  tenantId: text(1, 200).optional(),
+  dryRun: z.boolean({ error: 'must be true or false' }).optional(),
+  ...revocationFields,
+})
+
+/**
+ * Ends every token of an owner who left, in one tenant or in all, by one write; or answers which ones that would be.
+ *
+ * @throws InvalidInputError `invalid_input`, also where `tenantId` or `dryRun` was lost on its way
+ * @throws GrantDeniedError `grant_denied`, for an actor who manages only its own tokens, or not this tenant
+ */
+export async function ownerGone(context: Context, actor: ReadActor, input: unknown): Promise<OwnerGone | OwnerForecast> {
+  const given = readShape(shape, input, 'ownerGone()')
+  refuseUndefined(input, ['tenantId'], 'to mean every tenant')
+  refuseUndefined(input, ['dryRun'], 'to end the tokens')
+  if (actor.manages === 'own')
+    throw new GrantDeniedError('actor', 'ending what others made takes an actor who manages all tokens of the tenant')
+  checkTenant(actor, given.tenantId)
+  const { ownerId, tenantId } = given
+  const filter: TokenFilter = { prefix: context.settings.prefix, ownerId, ...(tenantId !== undefined && { tenantIds: [tenantId] }) }
+  if (given.dryRun === true) return await forecast(context, filter)
+  const { count } = await end(context, actor, given, filter)
+  if (given.waitForNodes === true) await barrier(context)
+  return { count }
+}
+
+async function end(context: Context, actor: ReadActor, given: Given, filter: TokenFilter): Promise<BulkResult> {
+  const { ownerId, tenantId, reason } = given
+  const now = context.settings.clock()
+  const bulkId = generateId(platformRandom)
+  const said: StoredEvent = {
+    id: generateId(platformRandom),
+    at: now,
+    action: 'owner.gone',
+    prefix: context.settings.prefix,
+    actorId: actor.id,
+    ownerId,
+    ...(tenantId !== undefined && { tenantId }),
+    ...(actor.ip !== undefined && { ip: actor.ip }),
+    ...(reason !== undefined && { reason }),
+  }
+  const why = { revokedCode: 'owner_gone', ...(reason !== undefined && { revokedReason: reason }) } as const
+  await context.outbox.place()
+  let result: BulkResult
+  try {
+    result = await context.store.revokeWhere(filter, { revokedAt: now, revokedBy: actor.id, bulkId, ...why }, { ...said, bulkId })
+  } finally {
+    context.records.bulkChanged([filter])
+  }
+  context.announce(result.events)
+  // A bulk revocation that touched nothing leaves no trace and tells nobody, but that somebody left is worth both.
+  if (result.count === 0) await tellAlone(context, said)
+  return result
+}
+
+async function tellAlone(context: Context, event: StoredEvent): Promise<void> {
+  const { ownerId = '', tenantId } = event
+  const owner = { ownerId, ...(tenantId !== undefined && { tenantId }) }
+  await commit(context, { ownersChanged: [owner], events: [{ ...event, count: 0 }] })
+}
