@@ -1,9 +1,9 @@
 import type { CompiledQuery, QueryResult } from 'kysely'
 import { StoreUnavailableError } from '../../../../src/errors.js'
-import { driveSync, type Engine, type Steps } from '../engine.js'
+import { askRaw, driveSync, type Engine, type Steps } from '../engine.js'
 import { isUpToDate, migrationSteps } from '../schema/migrate.js'
 import type { Names } from '../schema/table-names.js'
-import type { SqliteHandle } from './sqlite-handle.js'
+import { onlyReads, type SqliteHandle } from './sqlite-handle.js'
 import { LOCKED, sqliteQuirks } from './sqlite-quirks.js'
 
 /** A migration by another process may take longer than a write. */
@@ -56,8 +56,10 @@ export const sqliteEngine = (handle: SqliteHandle, names: Names, options: { read
       throw error
     }
   }
+  // A write takes its lock by BEGIN, too: one that were refused the lock as a prepared statement would keep the handle's reads in the past.
+  const runOne = <R>(query: CompiledQuery<R>): QueryResult<R> => (onlyReads(query.sql) ? handle.run(query) : atOnce(() => askRaw(query)))
   return {
-    run: <R>(query: CompiledQuery<R>) => patiently(options.busyMs, (): QueryResult<R> => handle.run(query)),
+    run: <R>(query: CompiledQuery<R>) => patiently(options.busyMs, (): QueryResult<R> => runOne(query)),
     find: (query: CompiledQuery) => patiently(options.busyMs, () => handle.run(query).rows),
     transaction: <T>(steps: () => Steps<T>) => patiently(options.busyMs, () => atOnce(steps)),
     async migrate(): Promise<void> {

@@ -20,7 +20,13 @@ type Prepared = (parameters: readonly unknown[]) => QueryResult<unknown>
 /** One open database that answers at once. */
 export type SqliteHandle = {
   exec(sql: string): void
+  /**
+   * Runs one statement. In a transaction that holds the write lock, or for a statement that only reads: libsql does not reset a statement that
+   * failed with SQLITE_BUSY, and while it stays so, every read of the handle sees the file as it was then.
+   */
   run<R>(query: CompiledQuery<R>): QueryResult<R>
+  /** As `run`, in a transaction that may not hold the write lock yet. */
+  runLocked<R>(query: CompiledQuery<R>): QueryResult<R>
   close(): void
 }
 
@@ -29,7 +35,23 @@ const MOST_PREPARED = 256
 /** Texts longer than this are inserts of many rows, of which no two are alike. */
 const LONGEST_PREPARED = 4_000
 
+/** Takes the write lock as an insert, update or delete would, changes nothing, and leaves nothing behind where the lock is taken. */
+const lockFor = (text: string): string | undefined => {
+  const table = /^\s*(?:insert\s+into|update|delete\s+from)\s+("[^"]+"|\w+)/i.exec(text)?.[1]
+  return table === undefined ? undefined : `delete from ${table} where 0`
+}
+
+/** Can this statement change nothing? */
+export const onlyReads = (text: string): boolean => /^\s*(select|with|pragma)\b/i.test(text) && !/\breturning\b/i.test(text)
+
 const answersRows = (text: string): boolean => /^\s*(select|with|pragma)\b/i.test(text) || /\breturning\b/i.test(text)
+
+/** Did another connection's lock stop it? https://www.sqlite.org/rescode.html#busy */
+const isLocked = (error: unknown): boolean => {
+  const { code, errcode } = Object(error) as { readonly code?: unknown; readonly errcode?: unknown }
+  if (typeof errcode === 'number') return (errcode & 0xff) === 5 || (errcode & 0xff) === 6
+  return typeof code === 'string' && /^SQLITE_(BUSY|LOCKED)/.test(code)
+}
 
 type Statement = {
   all(...parameters: unknown[]): unknown[]
@@ -66,23 +88,51 @@ const prepare = (database: SyncDatabase | NodeDatabase, text: string): Prepared 
 /** Wraps a database of any of the three drivers. */
 export const sqliteHandle = (database: SyncDatabase | NodeDatabase): SqliteHandle => {
   const kept = new Map<string, Prepared>()
+  let interrupted: (() => unknown) | undefined
+
+  const prepared = (text: string): Prepared => {
+    const known = kept.get(text)
+    if (known !== undefined) return known
+    const made = prepare(database, text)
+    if (text.length <= LONGEST_PREPARED) {
+      if (kept.size >= MOST_PREPARED) kept.clear()
+      kept.set(text, made)
+    }
+    return made
+  }
+
+  // Running a read to its end is the only way to reset it that all drivers have.
+  const endInterrupted = (): void => {
+    if (interrupted === undefined) return
+    interrupted()
+    interrupted = undefined
+  }
+
+  const run = <R>({ sql, parameters }: CompiledQuery<R>): QueryResult<R> => {
+    endInterrupted()
+    const statement = prepared(sql)
+    try {
+      return statement(parameters) as QueryResult<R>
+    } catch (error) {
+      if (onlyReads(sql) && isLocked(error)) interrupted = () => statement(parameters)
+      throw error
+    }
+  }
+
   return {
+    // The drivers finalize what they run this way, whether it fails or not.
     exec(sql: string): void {
       database.exec(sql)
     },
-    run<R>(query: CompiledQuery<R>): QueryResult<R> {
-      let prepared = kept.get(query.sql)
-      if (prepared === undefined) {
-        prepared = prepare(database, query.sql)
-        if (query.sql.length <= LONGEST_PREPARED) {
-          if (kept.size >= MOST_PREPARED) kept.clear()
-          kept.set(query.sql, prepared)
-        }
-      }
-      return prepared(query.parameters) as QueryResult<R>
+    run,
+    runLocked<R>(query: CompiledQuery<R>): QueryResult<R> {
+      const lock = lockFor(query.sql)
+      if (lock !== undefined) database.exec(lock)
+      return run(query)
     },
     close(): void {
       kept.clear()
+      interrupted = undefined
       database.close()
     },
   }

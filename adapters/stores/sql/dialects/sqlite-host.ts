@@ -15,7 +15,7 @@ const transactionOn = (database: SyncDatabase | NodeDatabase): HostTransaction =
   if (known !== undefined) return known
   const handle = sqliteHandle(database)
   // All steps in one turn of the event loop: nothing else of this process comes between them.
-  const made: HostTransaction = { connection: database, drive: (steps) => driveSync(steps, (query) => handle.run(query)) }
+  const made: HostTransaction = { connection: database, drive: (steps) => driveSync(steps, (query) => handle.runLocked(query)) }
   handles.set(database, made)
   return made
 }

@@ -1,0 +1,86 @@
+import { sqliteStore } from 'latchkey/stores/sqlite'
+import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import { findDriver, type SqliteDriver } from '../../adapters/stores/sql/dialects/sqlite-open.js'
+import { ownFolder } from './sql/databases.js'
+import { event, token } from './sql/samples.js'
+
+const folder = await ownFolder()
+afterAll(() => folder.remove())
+let files = 0
+
+const drivers: SqliteDriver[] = []
+for (const driver of ['better-sqlite3', 'libsql', 'node:sqlite'] as const) {
+  if (await findDriver(driver).catch(() => undefined)) drivers.push(driver)
+}
+
+const LEASE = { nodeId: 'n', cursor: '0', expiresAt: 1 }
+
+describe.each(drivers)('%s, after another handle held the lock of the file', async (driver) => {
+  const Database = await findDriver(driver)
+  const open: { close(): unknown }[] = []
+  afterEach(() => {
+    for (const handle of open.splice(0)) handle.close()
+  })
+
+  /** A store on a handle, and another handle that changes the same file. */
+  const pair = async (journal: string) => {
+    files += 1
+    const path = folder.path(`${files}.db`)
+    const [own, other] = [new Database(path), new Database(path)]
+    open.push(own, other)
+    own.exec(`pragma journal_mode = ${journal}`)
+    const store = sqliteStore({ database: own, busyTimeout: 0.005 })
+    await store.migrate?.()
+    return { own, other, store, head: async () => Number((await store.changes(undefined, 1)).cursor) }
+  }
+
+  it('a write that was refused the lock leaves no read in the past', async () => {
+    const { other, store, head } = await pair('wal')
+    for (let round = 1; round <= 5; round += 1) {
+      other.exec('begin immediate')
+      other.exec('update latchkey_feed set head = head + 1')
+      await expect(Promise.resolve(store.renewLease?.(LEASE))).rejects.toMatchObject({ code: 'store_unavailable' })
+      await expect(Promise.resolve(store.commit({ inserts: [token()], events: [event()] }))).rejects.toMatchObject({
+        code: 'store_unavailable',
+      })
+      expect(await head()).toBe(round - 1)
+      other.exec('commit')
+      expect(await head()).toBe(round)
+    }
+    await store.renewLease?.(LEASE)
+    expect(await store.commit({ inserts: [token()], events: [event()] })).toEqual({ ok: true })
+  })
+
+  it('a read that was refused leaves no later read in the past', async () => {
+    const { other, store, head } = await pair('delete')
+    for (let round = 1; round <= 5; round += 1) {
+      other.exec('begin exclusive')
+      other.exec('update latchkey_feed set head = head + 1')
+      await expect(head()).rejects.toMatchObject({ code: 'store_unavailable' })
+      await expect(Promise.resolve(store.find(['none']))).rejects.toMatchObject({ code: 'store_unavailable' })
+      other.exec('commit')
+      expect(await store.find(['none'])).toEqual([])
+      expect(await head()).toBe(round)
+    }
+    // A read that was still open would refuse the lock to the others.
+    other.exec('update latchkey_feed set head = 100')
+    expect(await head()).toBe(100)
+  })
+
+  it("a create in the host's transaction that was refused the lock leaves the host's handle as it was", async () => {
+    const { own, other, store, head } = await pair('wal')
+    for (let round = 1; round <= 5; round += 1) {
+      other.exec('begin immediate')
+      other.exec('update latchkey_feed set head = head + 1')
+      own.exec('begin')
+      const inside = { inserts: [token()], events: [event()] }
+      await expect(Promise.resolve().then(() => store.commitIn?.(own, inside))).rejects.toThrow()
+      own.exec('rollback')
+      expect(await head()).toBe(round - 1)
+      other.exec('commit')
+      expect(await head()).toBe(round)
+    }
+    own.exec('begin immediate')
+    own.exec('commit')
+  })
+})
