@@ -1,3 +1,4 @@
+export type { ProveInput } from './audit/handle.js'
 export type { DashboardOptions, DashboardTexts } from './dashboard/index.js'
 export {
   ClosedError,

@@ -16,7 +16,7 @@ import { takeHeaders } from './ws/hide-tickets.js'
 import { type Closable, endWith } from './ws/watch.js'
 
 export { CLOSE_CODES } from './ws/watch.js'
-export type { Closable, Ticket }
+export type { Closable, PlainResponse, Ticket }
 
 /** The options of `authenticateUpgrade`. */
 export type UpgradeOptions = Omit<Options<IncomingMessage>, 'optional'> & {

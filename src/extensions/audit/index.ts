@@ -1,4 +1,5 @@
 export type { AuditEntry } from '../../audit/check.js'
+export type { Leaf } from '../../audit/merkle.js'
 export type { EventProof, ProofVerification } from '../../audit/proof.js'
 export type { FullSeal, Seal } from '../../audit/seal.js'
 export { sealSigner, sealVerifier } from './signature.js'
