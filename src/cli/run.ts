@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander'
+import { addInit } from './commands/init.js'
 import { COMMANDS } from './commands.js'
 import type { Perform } from './lib/command.js'
 import { EXIT, type ExitCode, OutputClosedError, oneLine, readFault } from './lib/fault.js'
@@ -58,6 +59,7 @@ function buildProgram(
       outputError: (text, print) => print(`latchkey: ${oneLine(text.trim().replace(/^error: /, ''))}\n`),
     })
     .exitOverride()
+  addInit(program, streams)
   for (const add of COMMANDS) add(program, perform)
   return program
 }

@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -21,6 +21,7 @@ export type Shell = {
   onTerminal(keys: string, ...args: readonly string[]): Promise<Ended>
   /** Writes another file into the folder; `$FILE` within it stands for modules of the library, such as `$index`. */
   write(name: string, text: string): string
+  remove(name: string): void
   /** The same tokens in this process. */
   readonly tokens: Latchkey
   close(): Promise<void>
@@ -36,13 +37,21 @@ export const tokens = latchkey({
 })
 `
 
-export async function openShell(): Promise<Shell> {
-  const folder = mkdtempSync(join(tmpdir(), 'latchkey-cli-'))
-  const program = await bundle(new URL('../../src/cli/main.ts', import.meta.url), undefined, {
+let built: Promise<string> | undefined
+
+/** Once in each file of tests. */
+function build(): Promise<string> {
+  built ??= bundle(new URL('../../src/cli/main.ts', import.meta.url), undefined, {
     index: new URL('../../src/index.ts', import.meta.url),
     memory: new URL('../../adapters/stores/memory.ts', import.meta.url),
     sqlite: new URL('../../adapters/stores/sqlite.ts', import.meta.url),
   })
+  return built
+}
+
+export async function openShell(): Promise<Shell> {
+  const folder = mkdtempSync(join(tmpdir(), 'latchkey-cli-'))
+  const program = await build()
   const tokens = latchkey({ prefix: 'acme_live', store: sqliteStore(join(folder, 'tokens.db')), scopes: SCOPES }) as unknown as Latchkey
   const shell: Shell = {
     folder,
@@ -53,6 +62,7 @@ export async function openShell(): Promise<Shell> {
     write: (name, text) => {
       const file = join(folder, name)
       const module = (name: string): string => pathToFileURL(join(dirname(program), `${name}.mjs`)).href
+      mkdirSync(dirname(file), { recursive: true })
       writeFileSync(
         file,
         text
@@ -63,6 +73,7 @@ export async function openShell(): Promise<Shell> {
       )
       return file
     },
+    remove: (name) => rmSync(join(folder, name)),
     close: async () => {
       await tokens.close()
       rmSync(folder, { recursive: true, force: true })

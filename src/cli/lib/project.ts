@@ -1,0 +1,55 @@
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { isPrefix } from '../../token/parse.js'
+import { CommandError, EXIT } from './fault.js'
+import { FRAMEWORKS, type Framework, type StoreName } from './templates.js'
+
+/** What the package.json of a project tells. */
+export type Project = {
+  readonly framework: Framework | undefined
+  readonly store: StoreName
+  readonly prefix: string
+  readonly typescript: boolean
+  has(name: string): boolean
+}
+
+/** Reads the project in this folder. */
+export async function readProject(cwd: string): Promise<Project> {
+  const manifest = await readManifest(resolve(cwd, 'package.json'))
+  const packages = new Set([manifest.dependencies, manifest.devDependencies].flatMap((part) => Object.keys(Object(part))))
+  return {
+    framework: FRAMEWORKS.find((name) => packages.has(name)),
+    store: storeOf(packages),
+    prefix: prefixOf(manifest.name),
+    typescript: packages.has('typescript') || existsSync(resolve(cwd, 'tsconfig.json')),
+    has: (name) => packages.has(name),
+  }
+}
+
+type Manifest = { readonly name?: unknown; readonly dependencies?: unknown; readonly devDependencies?: unknown }
+
+async function readManifest(file: string): Promise<Manifest> {
+  try {
+    return Object(JSON.parse(await readFile(file, 'utf8')))
+  } catch {
+    throw new CommandError(EXIT.failed, `${file} cannot be read: run this in the folder of your project, or npm init first`)
+  }
+}
+
+function storeOf(packages: ReadonlySet<string>): StoreName {
+  if (packages.has('pg')) return 'postgres'
+  if (packages.has('mysql2')) return 'mysql'
+  return packages.has('ioredis') || packages.has('redis') ? 'redis' : 'sqlite'
+}
+
+/** `@acme/shop-api` becomes `shop_api_live`. */
+function prefixOf(name: unknown): string {
+  const words =
+    String(name)
+      .toLowerCase()
+      .replace(/^@[^/]*\//, '')
+      .match(/[a-z0-9]+/g) ?? []
+  const prefix = `${words.join('_')}_live`
+  return isPrefix(prefix) ? prefix : 'app_live'
+}

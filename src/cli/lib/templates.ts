@@ -1,0 +1,75 @@
+/** The frameworks that a guarded route can be written for. */
+export const FRAMEWORKS = ['express', 'fastify', 'koa', 'hono'] as const
+export type Framework = (typeof FRAMEWORKS)[number]
+
+/** The stores that a configuration can be written for, with the packages that each needs. */
+export const STORES = {
+  sqlite: { call: "sqliteStore('tokens.db')", packages: ['kysely', 'libsql'] },
+  postgres: { call: 'postgresStore({ url: process.env.DATABASE_URL })', packages: ['kysely', 'pg'] },
+  mysql: { call: 'mysqlStore({ url: process.env.DATABASE_URL })', packages: ['kysely', 'mysql2'] },
+  redis: { call: "redisStore({ url: process.env.REDIS_URL ?? 'redis://127.0.0.1:6379' })", packages: ['ioredis'] },
+} as const
+export type StoreName = keyof typeof STORES
+
+/** The text of `latchkey.config`. */
+export function configText(store: StoreName, prefix: string): string {
+  return `import { latchkey } from 'latchkey'
+import { ${store}Store } from 'latchkey/stores/${store}'
+
+export const tokens = latchkey({
+  prefix: '${prefix}',
+  store: ${STORES[store].call},
+  scopes: { 'inventory:read': 'See stock', 'inventory:write': 'Change stock' },
+})
+`
+}
+
+type Route = { readonly imports: string; readonly body: string }
+
+/** `typed` in front of what only TypeScript reads. */
+const ROUTES: { readonly [Name in Framework]: (typed: (text: string) => string) => Route } = {
+  express: () => ({
+    imports: "import express from 'express'",
+    body: `// Mount it in your application: app.use('/api', api)
+export const api = express.Router()
+api.use(authenticate(tokens))
+api.get('/stock', requireScopes('inventory:read'), (req, res) => {
+  res.json({ caller: req.principal?.name })
+})`,
+  }),
+  fastify: (typed) => ({
+    imports: typed("import type { FastifyInstance } from 'fastify'"),
+    body: `// Register it in your application: await app.register(api, { prefix: '/api' })
+export async function api(app${typed(': FastifyInstance')})${typed(': Promise<void>')} {
+  await app.register(authenticate, { tokens })
+  app.get('/stock', { onRequest: requireScopes('inventory:read') }, async (request) => ({ caller: request.principal?.name }))
+}`,
+  }),
+  koa: () => ({
+    imports: "import Router from '@koa/router'",
+    body: `// Use it in your application: app.use(api.routes())
+export const api = new Router()
+api.use(authenticate(tokens))
+api.get('/api/stock', requireScopes('inventory:read'), (ctx) => {
+  ctx.body = { caller: ctx.state.principal?.name }
+})`,
+  }),
+  hono: () => ({
+    imports: "import { Hono } from 'hono'",
+    body: `// Mount it in your application: app.route('/api', api)
+export const api = new Hono()
+api.use(authenticate(tokens))
+api.get('/stock', requireScopes('inventory:read'), (c) => c.json({ caller: c.var.principal?.name }))`,
+  }),
+}
+
+/** The text of a module with one guarded route. */
+export function routeText(framework: Framework, typescript: boolean): string {
+  const { imports, body } = ROUTES[framework]((text) => (typescript ? text : ''))
+  const lines = [
+    imports,
+    `import { authenticate, requireScopes } from 'latchkey/${framework}'`,
+    `import { tokens } from './latchkey.config.${typescript ? 'js' : 'mjs'}'`,
+  ]
+  return `${lines.filter((line) => line !== '').join('\n')}\n\n${body}\n`
+}
