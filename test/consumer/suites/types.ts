@@ -4,10 +4,13 @@ import { entries } from '../../tools/entries.js'
 import type { Suite } from '../lib/bench.js'
 import { compile, type Resolution } from '../lib/compile.js'
 
-const PACKAGES = [
+const WITHOUT_COMPILER = [
   ...['latchkey', 'express', 'koa', 'fastify', 'hono', 'kysely@0.28', 'pg', 'mysql2', 'ioredis', 'redis', 'libsql'],
-  ...['typescript@~6.0', '@types/node@20', '@types/express@5', '@types/koa', '@types/pg'],
+  ...['@types/node@20', '@types/express@5', '@types/koa', '@types/pg'],
 ]
+const PACKAGES = [...WITHOUT_COMPILER, 'typescript@~6.0']
+/** The oldest that docs/installation.md names. */
+const OLDEST = '5.4'
 
 const placesOf = (errors: readonly string[]): string => errors.map((line) => line.slice(0, line.indexOf('): error') + 1)).join()
 
@@ -50,6 +53,15 @@ export const types: Suite = {
         )
       }
     }
+    const oldest = await bench.project({
+      name: 'types-oldest',
+      packages: [...WITHOUT_COMPILER, `typescript@~${OLDEST}`],
+      fixtures: ['types'],
+    })
+    await writeFile(join(oldest, 'every-entry.ts'), everyEntry())
+    await bench.check(`every entry has its types in TypeScript ${OLDEST}, the oldest that is supported`, () =>
+      errsAt(oldest, 'nodenext', ['every-entry.ts', 'registered.ts', 'wrong-scope.ts'], 'wrong-scope.ts(4,15)'),
+    )
     const folder = await bench.project({ name: 'types-mixed', packages: PACKAGES, fixtures: ['types'] })
     await bench.check('an instance that an ES module registers types the scopes of CommonJS files too', () =>
       errsAt(
