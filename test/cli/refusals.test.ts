@@ -71,31 +71,29 @@ describe('a token', () => {
     for (const text of [stdout, stderr, cut.stdout, cut.stderr]) expect(text).not.toContain(token.slice(27, 50))
   })
 
-  it('is not repeated by any error, wherever it was given', async () => {
+  it.each([
+    ['TOKEN'],
+    ['--TOKEN'],
+    ['list TOKEN'],
+    ['list --limit TOKEN'],
+    ['list --status TOKEN'],
+    ['list --cursor TOKEN'],
+    ['list --config TOKEN'],
+    ['events --from TOKEN'],
+    ['create --name TOKEN --scope inventory:read'],
+    ['create --name x --scope TOKEN'],
+    ['create --name x --scope inventory:read --expires-in TOKEN'],
+    ['create --name x --scope inventory:read --resource TOKEN'],
+    ['init --prefix TOKEN'],
+    ['revoke TOKEN'],
+    ['revoke-all --tenant TOKEN'],
+    ['prune --before TOKEN'],
+    ['verify-audit --head TOKEN'],
+  ])('is not repeated by the error of: %s', async (command) => {
     const { token } = await shell.tokens.system.create({ name: 'x', scopes: ['inventory:read'] })
-    const places = [
-      [token],
-      [`--${token}`],
-      ['list', token],
-      ['list', '--limit', token],
-      ['list', '--status', token],
-      ['list', '--cursor', token],
-      ['list', '--config', token],
-      ['events', '--from', token],
-      ['create', '--name', token, '--scope', 'inventory:read'],
-      ['create', '--name', 'x', '--scope', token],
-      ['create', '--name', 'x', '--scope', 'inventory:read', '--expires-in', token],
-      ['create', '--name', 'x', '--scope', 'inventory:read', '--resource', token],
-      ['revoke', token],
-      ['revoke-all', '--tenant', token],
-      ['prune', '--before', token],
-      ['verify-audit', '--head', token],
-    ]
-    for (const place of places) {
-      const { code, stdout, stderr } = await shell.run(...place)
-      expect([place[0], code], stderr).not.toEqual([place[0], 0])
-      expect(`${stdout}${stderr}`).not.toContain(token.slice(27, 50))
-    }
+    const { code, stdout, stderr } = await shell.run(...command.split(' ').map((word) => word.replace('TOKEN', token)))
+    expect(code, stderr).not.toBe(0)
+    expect(`${stdout}${stderr}`).not.toContain(token.slice(27, 50))
   })
 
   it('has no option to be given in, so that it stands in no list of processes', () => {
