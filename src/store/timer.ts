@@ -3,17 +3,35 @@ type Timer = ReturnType<typeof setTimeout>
 /** Longer delays fire at once (HTML §8.7). */
 const LONGEST_MS = 2_147_483_647
 
-/** Runs a function apart from the request in which it happens to be called. */
-let apart: <T>(run: () => T) => T = (run) => run()
+type Apart = <T>(run: () => T) => T
 
-/** Says how work that belongs to no request is kept apart from the one that gave rise to it, as a tracer tells them apart. */
-export function keepApart(how: <T>(run: () => T) => T): void {
-  apart = how
+// The context in which this module was loaded, which is no request's: a host's `AsyncLocalStorage` tells requests from one another, and work for all of
+// them belongs to none. Where the platform has none to give, there is nothing to keep apart.
+const outside: Apart = moduleContext() ?? ((run) => run())
+
+/** Runs a function apart from the request in which it happens to be called. */
+let apart: Apart = outside
+
+/** Says how else work that belongs to no request is kept apart from the one that gave rise to it, as a tracer tells them apart. */
+export function keepApart(how: Apart): void {
+  apart = (run) => outside(() => how(run))
 }
 
 /** Runs work that belongs to no request. */
 export function runApart<T>(run: () => T): T {
   return apart(run)
+}
+
+// Not by an import: `src` knows no platform, and bundles for browsers would break.
+function moduleContext(): Apart | undefined {
+  try {
+    const hooks: unknown = globalThis.process?.getBuiltinModule?.('node:async_hooks')
+    const storage: unknown = Reflect.get(Object(hooks), 'AsyncLocalStorage')
+    const snapshot: unknown = Reflect.get(Object(storage), 'snapshot')
+    return typeof snapshot === 'function' ? Reflect.apply(snapshot, storage, []) : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** Starts a timer that does not keep the process alive. It fires after at most 24.8 days, so that longer waits look again. */

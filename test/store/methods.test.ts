@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { methodsOf, OPTIONAL_STORE_METHODS, STORE_METHODS } from '../../src/store/methods.js'
 
 it('The list of the methods of a store names every one that does I/O', () => {
-  const store = { ...memoryStore(), migrate: () => undefined }
+  const store = { ...memoryStore(), migrate: () => undefined, commitIn: () => undefined, placeEvents: () => undefined }
   const doingIo = Object.keys(store).filter((key) => !['name', 'usageRows', 'reached'].includes(key))
   expect([...STORE_METHODS, ...OPTIONAL_STORE_METHODS].sort()).toEqual(doingIo.sort())
 })
