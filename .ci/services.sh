@@ -141,7 +141,11 @@ need_browser() {
 # The checker of Prometheus rules, out of its package: installing that would start a server.
 need_promtool() {
   if [ -n "${LATCHKEY_TEST_PROMTOOL:-}" ] || command -v promtool >/dev/null; then return 0; fi
-  (cd "$services_folder" && apt-get download -qq prometheus >/dev/null && dpkg -x prometheus_*.deb prometheus) || {
+  (
+    cd "$services_folder" || exit 1
+    apt-get download -qq prometheus >/dev/null 2>&1 || { apt-get update -qq >/dev/null && apt-get download -qq prometheus >/dev/null; } || exit 1
+    dpkg -x prometheus_*.deb prometheus
+  ) || {
     echo "promtool is not installed and could not be: install prometheus, or set LATCHKEY_TEST_PROMTOOL" >&2
     return 1
   }
