@@ -47,6 +47,8 @@ export type RecordCacheOptions = {
   readonly deadlineMs: number
   readonly clock: () => number
   readonly monotonic: () => number
+  /** The time that passed, sleep included: how old something is. */
+  readonly elapsed: () => number
   readonly report: Report
 }
 
@@ -84,7 +86,7 @@ export class RecordCache {
         everythingChanged: () => this.everythingChanged(),
         lost: () => listener.lost(),
       },
-      options,
+      { ...options, monotonic: options.elapsed },
     )
     this.#loader = new Loader(
       store,
@@ -94,7 +96,7 @@ export class RecordCache {
         // A read that began before this node followed the feed, or before a change that is known by now, must not fill the cache.
         const kept = this.#keeps && (record === undefined || record.prefix === options.prefix) && !this.#isExpected(load.id)
         if (kept && load.epoch === this.follower.epoch && !load.outdated) {
-          if (entry === undefined) this.#misses.set(flat(load.id), { visited: false, until: options.monotonic() + MISS_MS })
+          if (entry === undefined) this.#misses.set(flat(load.id), { visited: false, until: options.elapsed() + MISS_MS })
           else this.#entries.set(entry.id, entry)
         }
         return entry
@@ -112,7 +114,7 @@ export class RecordCache {
   isKnownMissing(id: string): boolean {
     if (!this.#keeps || !this.follower.fresh) return false
     const miss = this.#misses.get(id)
-    return miss !== undefined && this.#options.monotonic() < miss.until
+    return miss !== undefined && this.#options.elapsed() < miss.until
   }
 
   /** Has this address asked for so many tokens that do not exist that the store is not asked for it now? */

@@ -7,6 +7,7 @@ import { LineageRevoker } from '../activity/lineages.js'
 import { Outbox } from '../activity/outbox.js'
 import { UsageRecorder } from '../activity/usage.js'
 import { Budget, type Rate } from '../cache/budget.js'
+import { createElapsedClock } from '../cache/elapsed.js'
 import { Owners } from '../cache/owners.js'
 import { RecordCache } from '../cache/records.js'
 import { Signals } from '../cache/signals.js'
@@ -32,6 +33,7 @@ export function buildContext(settings: Settings): Context {
     drawn ??= generateId(platformRandom)
     return drawn
   }
+  const elapsed = createElapsedClock(monotonic, () => Date.now())
   const vitals = new Vitals()
   const { onError } = settings.faults
   const onFault = (fault: FaultReport): unknown => {
@@ -52,7 +54,8 @@ export function buildContext(settings: Settings): Context {
   const refusals = new CoalescedEvents({ ...coalesced, action: 'token.refused' })
   const reuses = new CoalescedEvents({ ...coalesced, action: 'token.reused' })
   const outbox = new Outbox(store, { prefix, monotonic, announce })
-  const owners = settings.owner === undefined ? undefined : createOwners(settings, settings.owner, report, () => records.follower.fresh)
+  const owners =
+    settings.owner === undefined ? undefined : createOwners(settings, settings.owner, elapsed, report, () => records.follower.fresh)
   const records = new RecordCache(
     store,
     {
@@ -65,6 +68,7 @@ export function buildContext(settings: Settings): Context {
       deadlineMs: settings.deadlineMs,
       clock,
       monotonic,
+      elapsed,
       report,
     },
     {
@@ -139,12 +143,18 @@ export function buildContext(settings: Settings): Context {
   }
 }
 
-function createOwners(settings: Settings, hook: NonNullable<Settings['owner']>, report: Report, fresh: () => boolean): Owners {
+function createOwners(
+  settings: Settings,
+  hook: NonNullable<Settings['owner']>,
+  elapsed: () => number,
+  report: Report,
+  fresh: () => boolean,
+): Owners {
   return new Owners(hook, {
     catalogue: settings.catalogue,
     deadlineMs: settings.deadlineMs,
     stalenessMs: settings.ownerStalenessMs,
-    monotonic: settings.monotonic,
+    monotonic: elapsed,
     fresh,
     report,
   })

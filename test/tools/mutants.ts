@@ -8,7 +8,7 @@ export const MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
     { find: ' && load.epoch === this.follower.epoch', become: '' },
     { find: ' && !load.outdated', become: '' },
     { find: 'if (!this.#keeps || !this.follower.fresh) return false', become: '' },
-    { find: 'miss !== undefined && this.#options.monotonic() < miss.until', become: 'miss !== undefined' },
+    { find: 'miss !== undefined && this.#options.elapsed() < miss.until', become: 'miss !== undefined' },
     { find: 'if (this.#keeps) this.follower.start()', become: '' },
     { find: 'return this.#guessing.spent(ip)', become: 'return false' },
     { find: 'if (entry === undefined) this.noteGuess(ip)', become: '' },

@@ -1,0 +1,115 @@
+import { afterEach, expect, it, vi } from 'vitest'
+import { memoryStore } from '../../adapters/stores/memory.js'
+import { createElapsedClock } from '../../src/cache/elapsed.js'
+import { latchkey, type TokenStore } from '../../src/index.js'
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+/** Both clocks, to be moved by hand. */
+const clocks = () => {
+  const at = { monotonic: 1_000, wall: 1_700_000_000_000 }
+  const elapsed = createElapsedClock(
+    () => at.monotonic,
+    () => at.wall,
+  )
+  const start = elapsed()
+  return { at, passed: () => elapsed() - start }
+}
+
+it('time counts by the monotonic clock while both clocks agree', () => {
+  const { at, passed } = clocks()
+  for (let turn = 0; turn < 1_000; turn += 1) {
+    at.monotonic += 0.4
+    at.wall += turn % 5 < 2 ? 1 : 0
+    passed()
+  }
+  expect(passed()).toBeCloseTo(400, 6)
+})
+
+it('time in which the monotonic clock stood still counts', () => {
+  const { at, passed } = clocks()
+  at.wall += 3_600_000
+  expect(passed()).toBe(3_600_000)
+  at.monotonic += 10
+  at.wall += 10
+  expect(passed()).toBe(3_600_010)
+})
+
+it('a wall clock that is set back, or shows nonsense, gives no time back', () => {
+  const { at, passed } = clocks()
+  at.monotonic += 500
+  at.wall -= 3_600_000
+  expect(passed()).toBe(500)
+  for (const nonsense of [Number.NaN, Number.NEGATIVE_INFINITY]) {
+    at.wall = nonsense
+    at.monotonic += 500
+    expect(passed()).toBeGreaterThanOrEqual(500)
+  }
+})
+
+const SCOPES: 'a:read'[] = ['a:read']
+
+/** Two nodes of one store that has no wake-up channel, and what answers from memory there. */
+const cluster = (owner?: () => { scopes: string[] } | null) => {
+  const { subscribe: _, ...store }: TokenStore = memoryStore()
+  const find = vi.spyOn(store, 'find')
+  const make = () =>
+    latchkey({ prefix: 'acme_live', store, scopes: { 'a:read': 'Read' }, cache: { ownerStaleness: 60 }, ...(owner && { owner }) })
+  const [frozen, other] = [make(), make()]
+  return {
+    frozen,
+    other,
+    /** Resolves when this token is answered from memory. */
+    warm: (token: string) =>
+      expect
+        .poll(async () => {
+          find.mockClear()
+          expect(await frozen.verify(token)).toMatchObject({ ok: true })
+          return find.mock.calls.length
+        })
+        .toBe(0),
+    close: () => Promise.all([frozen.close(), other.close()]),
+  }
+}
+
+/** Stops the monotonic clock; `thaw` shows that an hour went by. */
+const freeze = () => {
+  const [stopped, wall] = [performance.now(), Date.now()]
+  vi.spyOn(performance, 'now').mockImplementation(() => stopped)
+  return { thaw: () => vi.spyOn(Date, 'now').mockImplementation(() => wall + 3_600_000) }
+}
+
+it('a process that was frozen does not believe its cache of a token that was revoked meanwhile', async () => {
+  const { frozen, other, warm, close } = cluster()
+  try {
+    const { token, record } = await other.system.create({ name: 'ERP', scopes: SCOPES })
+    await warm(token)
+    const { thaw } = freeze()
+    await other.system.revoke(record.id)
+    expect(await frozen.verify(token)).toMatchObject({ ok: true })
+    thaw()
+    expect(await frozen.verify(token)).toMatchObject({ ok: false, code: 'token_revoked' })
+  } finally {
+    await close()
+  }
+})
+
+it('a process that was frozen asks again for the permissions of owners, also once it has read the feed', async () => {
+  let owned: { scopes: string[] } | null = { scopes: SCOPES }
+  const { frozen, other, warm, close } = cluster(() => owned)
+  try {
+    const { token } = await other.system.create({ name: 'ERP', ownerId: 'ada', scopes: SCOPES })
+    const { token: another } = await other.system.create({ name: 'Robot', scopes: SCOPES })
+    await warm(token)
+    const { thaw } = freeze()
+    owned = null
+    expect(await frozen.verify(token)).toMatchObject({ ok: true })
+    thaw()
+    await warm(another)
+    expect(await frozen.verify(token)).toMatchObject({ ok: false, code: 'owner_denied' })
+  } finally {
+    await close()
+  }
+})
