@@ -1,3 +1,4 @@
+import { StoreUnavailableError } from '../errors.js'
 import type { JsonObject, Resources } from '../model/json.js'
 import type { StoredToken } from '../model/record.js'
 import type { Catalogue, ScopeSet } from '../policy/catalogue.js'
@@ -60,8 +61,20 @@ function shared<T extends string | undefined>(text: T): T {
   return text
 }
 
-/** Makes the entry of a record. */
+/**
+ * Makes the entry of a record.
+ *
+ * @throws StoreUnavailableError `store_unavailable`, for a record that nothing can be decided by
+ */
 export function compileEntry(record: StoredToken, catalogue: Catalogue): Entry {
+  try {
+    return entryOf(record, catalogue)
+  } catch {
+    throw new StoreUnavailableError('the store answered a record that cannot be decided by')
+  }
+}
+
+function entryOf(record: StoredToken, catalogue: Catalogue): Entry {
   return {
     id: record.id,
     digest: record.digest,

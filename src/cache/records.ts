@@ -1,5 +1,3 @@
-import { StoreUnavailableError } from '../errors.js'
-import type { StoredToken } from '../model/record.js'
 import type { Catalogue } from '../policy/catalogue.js'
 import { compileFilter, type Filtered } from '../store/compile-filter.js'
 import type { GuardedStore } from '../store/guarded-store.js'
@@ -92,7 +90,7 @@ export class RecordCache {
       store,
       () => this.follower.epoch,
       (load, record) => {
-        const entry = record === undefined ? undefined : compile(record, options.catalogue)
+        const entry = record === undefined ? undefined : compileEntry(record, options.catalogue)
         // A read that began before this node followed the feed, or before a change that is known by now, must not fill the cache.
         const kept = this.#keeps && (record === undefined || record.prefix === options.prefix) && !this.#isExpected(load.id)
         if (kept && load.epoch === this.follower.epoch && !load.outdated) {
@@ -215,14 +213,6 @@ function anyOf(filters: readonly TokenFilter[]): ((token: Filtered) => boolean) 
 function ownersIn({ ownerId, tenantIds }: TokenFilter): readonly OwnerChange[] {
   if (ownerId === undefined) return []
   return tenantIds === undefined ? [{ ownerId }] : tenantIds.map((tenantId) => ({ ownerId, tenantId }))
-}
-
-function compile(record: StoredToken, catalogue: Catalogue): Entry {
-  try {
-    return compileEntry(record, catalogue)
-  } catch {
-    throw new StoreUnavailableError('the store answered a record that cannot be decided by')
-  }
 }
 
 // The id was cut out of a token, and engines keep the whole string alive behind such a cut: copy it, so that no token text stays in memory.

@@ -1,8 +1,9 @@
 import type { Entry } from '../cache/entry.js'
 import type { ExplainedResource, ExplainedScope, ExplainStep } from '../model/explanation.js'
 import type { Context } from './context.js'
-import { type AskedAbout, decided, type Moment, type OwnerFound, principalWith, unknown } from './explain-step.js'
+import { type AskedAbout, decided, type Moment, type OwnerFound, unknown } from './explain-step.js'
 import type { TokenPrincipal } from './principal.js'
+import { principalOf } from './principal-of.js'
 import { heldScope, isKnown, limitsOf, reaches, resourceValues } from './route-check.js'
 
 const MAX_GIVERS = 20
@@ -15,7 +16,7 @@ export function explainRoute(context: Context, moment: Moment, entry: Entry, own
   const ownerUnknown = 'unknown' in owner || owner.owned === null
   const owned = 'unknown' in owner || owner.owned === null ? undefined : owner.owned
   // Where the owner's permissions are not known, these are the most that the token can have.
-  const most = principalWith(context, entry, owned)
+  const most = principalOf(context, entry, owned)
   if (ownerUnknown && entry.optional?.inherit === true) return [unknown('scopes', 'owner_unknown'), unknown('resources', 'owner_unknown')]
   const exists = (scope: string): boolean => isKnown(context.settings.scopes, scope)
   const held = heldScope(most, { scopes: asked.scopes, any: false }, exists)

@@ -1,12 +1,8 @@
-import type { Entry } from '../cache/entry.js'
 import type { Owned } from '../cache/owners.js'
 import type { Code } from '../errors.js'
 import type { ExplainStep, ExplainUnknown } from '../model/explanation.js'
 import type { Resources } from '../model/json.js'
 import type { StoredToken } from '../model/record.js'
-import type { Context } from './context.js'
-import { intersectResources, scopesInForce } from './permissions.js'
-import { TokenPrincipal } from './principal.js'
 
 /** The record as it was at an instant, so far as that is known. */
 export type Moment = {
@@ -39,11 +35,4 @@ export function decided(step: ExplainStep['step'], ok: boolean, code: Code, fact
 /** A step that cannot be told. */
 export function unknown(step: ExplainStep['step'], why: ExplainUnknown, facts: Facts = {}): ExplainStep {
   return { step, unknown: why, ...facts }
-}
-
-/** The principal that a verification would answer with these permissions of its owner. */
-export function principalWith(context: Context, entry: Entry, owned: Owned | undefined): TokenPrincipal {
-  const own = { scopes: entry.scopes, inherit: entry.optional?.inherit === true }
-  const resources = intersectResources(entry.optional?.resources, owned?.resources)
-  return new TokenPrincipal(entry, scopesInForce(context.settings.catalogue, own, owned), resources, context.signalOf)
 }

@@ -1,20 +1,20 @@
 import { compileEntry, type Entry, rootIdOf } from '../cache/entry.js'
-import { isLatchkeyError, StoreUnavailableError } from '../errors.js'
+import { isLatchkeyError } from '../errors.js'
 import type { ExplainStep } from '../model/explanation.js'
-import type { StoredToken } from '../model/record.js'
 import { compileNetworks } from '../policy/network.js'
 import { type Lifecycle, type LifecycleRefusal, refusalOf } from '../policy/status.js'
 import { limitKey } from '../rate-limit/key.js'
 import type { Context } from './context.js'
 import { explainRoute } from './explain-route.js'
-import { type AskedAbout, decided, type Facts, type Moment, type OwnerFound, principalWith, unknown } from './explain-step.js'
+import { type AskedAbout, decided, type Facts, type Moment, type OwnerFound, unknown } from './explain-step.js'
+import { principalOf } from './principal-of.js'
 
 /**
  * The steps of the decision about a token of this record, in their order, each by the function that `decide` asks too. All of them, also behind the
  * one that refuses. Asks the option `owner` as a verification would; counts nothing.
  */
 export async function explainSteps(context: Context, moment: Moment, asked: AskedAbout): Promise<readonly ExplainStep[]> {
-  const entry = compile(context, moment.record)
+  const entry = compileEntry(moment.record, context.settings.catalogue)
   const owner = await findOwner(context, moment)
   return [
     recordStep(moment),
@@ -24,14 +24,6 @@ export async function explainSteps(context: Context, moment: Moment, asked: Aske
     rateStep(context, moment, entry),
     ...explainRoute(context, moment, entry, owner.found, asked),
   ]
-}
-
-function compile(context: Context, record: StoredToken): Entry {
-  try {
-    return compileEntry(record, context.settings.catalogue)
-  } catch {
-    throw new StoreUnavailableError('the store answered a record that cannot be decided by')
-  }
 }
 
 function recordStep({ record, at, past }: Moment): ExplainStep {
@@ -97,7 +89,7 @@ async function findOwner(context: Context, { record, past }: Moment): Promise<{ 
 
 function rateStep(context: Context, { record, past }: Moment, entry: Entry): ExplainStep {
   const { rateLimit, prefix } = context.settings
-  const principal = principalWith(context, entry, undefined)
+  const principal = principalOf(context, entry, undefined)
   const limits = (rateLimit?.limits ?? [])
     .filter((limit) => limitKey(limit, prefix, principal, rootIdOf(record)) !== undefined)
     .map(({ name }) => name)

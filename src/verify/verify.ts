@@ -14,8 +14,8 @@ import { isThenable } from '../store/deadline.js'
 import { checksumMatches } from '../token/checksum.js'
 import { equalDigests } from '../token/compare.js'
 import type { Context } from './context.js'
-import { intersectResources, scopesInForce } from './permissions.js'
 import { TokenPrincipal } from './principal.js'
+import { principalOf } from './principal-of.js'
 import { noteReuse } from './reuse.js'
 
 type Refused = Extract<Verification, { ok: false }>
@@ -134,13 +134,7 @@ function allow(
   now: number,
   request: VerifyContext | undefined,
 ): MaybePromise<Verification> {
-  const { optional } = entry
-  const granted =
-    owned === undefined
-      ? entry.scopes
-      : scopesInForce(context.settings.catalogue, { scopes: entry.scopes, inherit: optional?.inherit === true }, owned)
-  const resources = owned?.resources === undefined ? optional?.resources : intersectResources(optional?.resources, owned.resources)
-  const principal = new TokenPrincipal(entry, granted, resources, context.signalOf)
+  const principal = principalOf(context, entry, owned)
   const { rates } = context
   if (rates === undefined) return admit(context, entry, principal, now, request)
   // A second guard of the same request: it was counted by the first.

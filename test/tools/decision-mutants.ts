@@ -30,6 +30,17 @@ export const DECISION_MUTANTS: { readonly [file: string]: readonly Mutant[] } = 
     { find: 'difference |=', become: 'difference =' },
     { find: 'return difference === 0', become: 'return true' },
   ],
+  'src/verify/principal-of.ts': [
+    {
+      find: 'scopesInForce(settings.catalogue, { scopes, inherit: optional?.inherit === true }, owned)',
+      become: 'scopes',
+    },
+    { find: 'inherit: optional?.inherit === true', become: 'inherit: false' },
+    { find: 'inherit: optional?.inherit === true', become: 'inherit: true' },
+    { find: 'intersectResources(optional?.resources, owned.resources)', become: 'optional?.resources' },
+    { find: 'intersectResources(optional?.resources, owned.resources)', become: 'owned.resources' },
+    { find: 'if (owned === undefined) return', become: 'if (true) return' },
+  ],
   'src/verify/verify.ts': [
     { find: 'if (parsed === undefined) return refuseUnread(context, MALFORMED)', become: '' },
     {
@@ -86,14 +97,6 @@ export const DECISION_MUTANTS: { readonly [file: string]: readonly Mutant[] } = 
       find: 'if (owned !== null) return allow(context, entry, owned, now, request)',
       become: 'return allow(context, entry, owned ?? undefined, now, request)',
     },
-    {
-      find: 'scopesInForce(context.settings.catalogue, { scopes: entry.scopes, inherit: optional?.inherit === true }, owned)',
-      become: 'entry.scopes',
-    },
-    { find: 'inherit: optional?.inherit === true', become: 'inherit: false' },
-    { find: 'inherit: optional?.inherit === true', become: 'inherit: true' },
-    { find: 'intersectResources(optional?.resources, owned.resources)', become: 'optional?.resources' },
-    { find: 'intersectResources(optional?.resources, owned.resources)', become: 'owned.resources' },
     {
       find: 'if (TokenPrincipal.entryOf(request?.admitted)?.id === entry.id) return',
       become: 'if (request?.admitted !== undefined) return',
