@@ -1,6 +1,7 @@
 import type { Latchkey, LatchkeyOptions, UpdateInput } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
 import { describe, expect, it } from 'vitest'
+import { ACTIONS } from '../../src/model/event.js'
 import { instance, mint, principalOf, type Scope, verdict } from '../latchkey/harness.js'
 import { fc } from '../support/property.js'
 
@@ -136,6 +137,23 @@ describe('explain, of the past', () => {
     }
     // From the last change on, the record itself tells.
     expect(await tokens.system.explain(record.id, { at: T0 + 4 * HOUR })).toMatchObject({ ok: false, code: 'token_revoked' })
+  })
+
+  it('knows a token of before its notices, which change nothing', async () => {
+    const { tokens, time, store } = timed()
+    const { record } = await mint(tokens)
+    const notices = ACTIONS.filter((action) =>
+      /^token\.(refused|leaked|rotation_due|expiring|expired|unused|old_still_used|reused)$/.test(action),
+    )
+    expect(notices).toHaveLength(8)
+    for (const action of notices) {
+      time.now += HOUR
+      const about = { prefix: 'acme_test', actorId: 'system', tokenId: record.id }
+      await store.commit({ events: [{ id: action, at: time.now, action, ...about }] })
+    }
+    time.now += HOUR
+    await tokens.system.deactivate(record.id)
+    expect(await tokens.system.explain(record.id, { at: T0 + 1, scope: 'stock:read', ip: '10.0.0.1' })).toMatchObject({ ok: true })
   })
 
   it('does not believe events that do not fit the record', async () => {

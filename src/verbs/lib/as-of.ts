@@ -8,22 +8,33 @@ import { asJson, SHOWN } from './audit.js'
 const PAGE = 500
 const MAX_PAGES = 20
 
-/** Actions that change no record. A new action counts as one that does, until it is listed here. */
-const NO_CHANGE: ReadonlySet<AuditAction> = new Set([
-  'token.refused',
-  'token.leaked',
-  'token.pruned',
-  'token.rotation_due',
-  'token.expiring',
-  'token.expired',
-  'token.old_still_used',
-  'token.reused',
-  'consumer.behind',
-  'owner.changed',
-  'owner.gone',
-  'management.refused',
-])
-const CHANGES = ACTIONS.filter((action) => !NO_CHANGE.has(action))
+/** Whether an action changes the record of the token that its event is about. */
+const CHANGES_RECORD: Readonly<Record<AuditAction, boolean>> = {
+  'token.created': true,
+  'token.updated': true,
+  'token.activated': true,
+  'token.deactivated': true,
+  'token.rotated': true,
+  'token.revoked': true,
+  'token.refused': false,
+  'token.leaked': false,
+  'token.pruned': false,
+  'token.imported': true,
+  'token.rotation_due': false,
+  'token.expiring': false,
+  'token.expired': false,
+  'token.unused': false,
+  'token.old_still_used': false,
+  'token.reused': false,
+  'tokens.revoked': true,
+  'consumer.behind': false,
+  'owner.changed': false,
+  'owner.gone': false,
+  'owner.transferred': true,
+  'owner.erased': true,
+  'management.refused': false,
+}
+const CHANGES = ACTIONS.filter((action) => CHANGES_RECORD[action])
 
 /** Fields that decide nothing and may be rewritten behind the audit's back, as an erasure of names does. */
 const IGNORED: ReadonlySet<string> = new Set(['name', 'description', 'metadata'])
