@@ -1,3 +1,4 @@
+import { canonicalJson } from '../../audit/canonical.js'
 import { ACTIONS, type AuditAction, type ListedEvent } from '../../model/event.js'
 import { FIELDS, type FieldName } from '../../model/fields.js'
 import type { Json, JsonObject } from '../../model/json.js'
@@ -118,12 +119,7 @@ function fromJson(field: FieldName, value: Json): unknown {
 
 // Databases keep no order of keys.
 function isSame(a: unknown, b: unknown): boolean {
-  return JSON.stringify(a, sorted) === JSON.stringify(b, sorted)
-}
-
-function sorted(_: string, value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+  return (a === undefined) === (b === undefined) && canonicalJson(a) === canonicalJson(b)
 }
 
 function isAfter(instant: number | undefined, at: number): boolean {
