@@ -6,7 +6,7 @@ import express from 'express'
 import { latchkey } from 'latchkey'
 import { authenticate } from 'latchkey/express'
 import { memoryStore } from 'latchkey/stores/memory'
-import { authenticateUpgrade, createTicket } from 'latchkey/ws'
+import { authenticateUpgrade, createTicket, type UpgradeOptions } from 'latchkey/ws'
 import { WebSocket, WebSocketServer } from 'ws'
 
 const tokens = latchkey({ prefix: 'acme_test', store: memoryStore(), scopes: { 'stock:watch': 'Follow stock' } })
@@ -16,12 +16,13 @@ app.post('/ticket', authenticate(tokens), async (req, res) => {
   res.set('cache-control', 'no-store').json(await createTicket(tokens, req.principal))
 })
 
+const options: UpgradeOptions = { scopes: 'stock:watch' }
 const sockets = new WebSocketServer({ noServer: true })
 sockets.on('connection', (webSocket) => webSocket.send('bolts: 1200'))
 
 const server = createServer(app)
 server.on('upgrade', async (request, socket, head) => {
-  const upgrade = await authenticateUpgrade(tokens, request, { scopes: 'stock:watch' })
+  const upgrade = await authenticateUpgrade(tokens, request, options)
   if (!upgrade.ok) return upgrade.reject(socket)
   sockets.handleUpgrade(request, socket, head, (webSocket) => {
     upgrade.watch(webSocket)

@@ -61,11 +61,14 @@ export type UpgradeOutcome = AdmittedUpgrade | RefusedUpgrade
  * a subprotocol, beside one of their own. It is spent here and taken out of the request, so that no server selects it. The query string is ignored.
  * A session must come from a page of the same origin.
  *
+ * Give the same object of options with each request: it is read once, and a new one is read for each request.
+ *
  * @throws InvalidInputError `invalid_input` when an option is unknown or unsound. Nothing about the request makes it reject.
  * @example
  * ```ts
+ * const options: UpgradeOptions = { scopes: 'stock:watch' }
  * server.on('upgrade', async (request, socket, head) => {
- *   const upgrade = await authenticateUpgrade(tokens, request, { scopes: 'stock:watch' })
+ *   const upgrade = await authenticateUpgrade(tokens, request, options)
  *   if (!upgrade.ok) return upgrade.reject(socket)
  *   sockets.handleUpgrade(request, socket, head, (webSocket) => {
  *     upgrade.watch(webSocket)
@@ -122,7 +125,7 @@ type Door = {
   readonly endpoint: string
 }
 
-// Options are given with each request, and read once.
+// Options are given with each request. Those that come in the same object are read once.
 const doors: WeakMap<object, WeakMap<object, Door>> = new WeakMap()
 
 function doorOf(tokens: Authenticator, options: UpgradeOptions): Door {

@@ -15,7 +15,7 @@ import { readRates } from './rate-fields.js'
 import { createRefusals } from './refuse.js'
 import { fieldValues, type Platform, type RequestLike } from './request.js'
 import { originOf } from './same-origin.js'
-import { createSharingCheck } from './shared-address.js'
+import { sharingCheckOf } from './shared-address.js'
 import { createTrustCheck } from './trust-check.js'
 
 /** A guard's decision: admitted with a principal, admitted without one, or refused with a response. */
@@ -53,7 +53,7 @@ export function createGuard<R extends object>(
   const reader = createCredentialReader(credential, platform.upgrades === true)
   const { report } = decider
   const host = askHost(options, decider)
-  const checkSharing = decider.looksUpForgeries === true ? createSharingCheck(onWarning) : undefined
+  const checkSharing = decider.looksUpForgeries === true ? sharingCheckOf(decider) : undefined
   const refuse = createRefusals<R>({ realm, reader, errorBody, resourceMetadata, report })
   const ownFields = reader.fields.filter((name) => name !== 'authorization')
   const guard: Guard = Object.freeze({
@@ -76,7 +76,7 @@ export function createGuard<R extends object>(
     if (verification.ok) {
       const { principal } = verification
       const use = useOf(guard, before, principal, seen.ip)
-      if (checkSharing !== undefined && principal.tokenId !== undefined) checkSharing(principal.tokenId, seen.ip)
+      if (checkSharing !== undefined && principal.tokenId !== undefined) checkSharing(principal.tokenId, seen.ip, onWarning)
       admit(request, { guard, principal, use, limitedIn: limitsOf(resources, principal) })
       return { principal, use }
     }

@@ -1,3 +1,4 @@
+import type { Decider } from '../instance.js'
 import { callerOf } from '../policy/network.js'
 import { type OnWarning, warn } from './diagnostics.js'
 
@@ -6,15 +7,27 @@ const MAX_ADDRESSES = 2
 /** Distinct tokens before anything is said: a single client with a few tokens is no proxy. */
 const MIN_TOKENS = 50
 
+/** Takes note of one admitted use. */
+export type SharingCheck = (tokenId: string, ip: string | undefined, onWarning?: OnWarning) => void
+
+const checks: WeakMap<Decider, SharingCheck> = new WeakMap()
+
+/** The check of an instance, which all its guards share: where options come with each request, a guard sees one request only. */
+export function sharingCheckOf(decider: Decider): SharingCheck {
+  const check = checks.get(decider) ?? createSharingCheck()
+  checks.set(decider, check)
+  return check
+}
+
 /**
  * Warns once when many tokens come from one or two addresses, or from unknown ones: callers then share the budget for lookups of tokens that do not exist, and
  * one who forges tokens takes it from the others. Watches only until it knows.
  */
-export function createSharingCheck(onWarning?: OnWarning): (tokenId: string, ip: string | undefined) => void {
+export function createSharingCheck(): SharingCheck {
   const addresses = new Set<string | undefined>()
   const tokens = new Set<string>()
   let known = false
-  return function checkSharing(tokenId, ip) {
+  return function checkSharing(tokenId, ip, onWarning) {
     if (known) return
     if (!addresses.has(ip)) addresses.add(callerOf(ip))
     tokens.add(tokenId)
