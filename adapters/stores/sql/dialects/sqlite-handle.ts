@@ -85,8 +85,18 @@ const prepare = (database: SyncDatabase | NodeDatabase, text: string): Prepared 
   return (parameters) => ({ rows: [], numAffectedRows: BigInt(statement.run(parameters).changes) })
 }
 
-/** Wraps a database of any of the three drivers. */
+const handles: WeakMap<object, SqliteHandle> = new WeakMap()
+
+/** Wraps a database of any of the three drivers: once, so that a read that was refused is ended by whoever uses the database next. */
 export const sqliteHandle = (database: SyncDatabase | NodeDatabase): SqliteHandle => {
+  const known = handles.get(database)
+  if (known !== undefined) return known
+  const made = wrap(database)
+  handles.set(database, made)
+  return made
+}
+
+const wrap = (database: SyncDatabase | NodeDatabase): SqliteHandle => {
   const kept = new Map<string, Prepared>()
   let interrupted: (() => unknown) | undefined
 
@@ -131,6 +141,7 @@ export const sqliteHandle = (database: SyncDatabase | NodeDatabase): SqliteHandl
       return run(query)
     },
     close(): void {
+      handles.delete(database)
       kept.clear()
       interrupted = undefined
       database.close()

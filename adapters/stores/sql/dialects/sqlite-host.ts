@@ -8,16 +8,10 @@ import { KNOWN_VALUES } from './sqlite-quirks.js'
 
 const isDatabase = (given: object): given is SyncDatabase | NodeDatabase => hasMethods(given, ['prepare', 'exec', 'close'])
 
-const handles: WeakMap<object, HostTransaction> = new WeakMap()
-
 const transactionOn = (database: SyncDatabase | NodeDatabase): HostTransaction => {
-  const known = handles.get(database)
-  if (known !== undefined) return known
   const handle = sqliteHandle(database)
   // All steps in one turn of the event loop: nothing else of this process comes between them.
-  const made: HostTransaction = { connection: database, drive: (steps) => driveSync(steps, (query) => handle.runLocked(query)) }
-  handles.set(database, made)
-  return made
+  return { connection: database, drive: (steps) => driveSync(steps, (query) => handle.runLocked(query)) }
 }
 
 /** A transaction of Kysely, or a database of any of the drivers on which one was begun. */
