@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type {
   BulkResult,
   Change,
@@ -145,12 +146,18 @@ function applyRevocation(state: State, { filter, stamp, event }: Extract<Line, {
     ...event,
     id: index === 0 ? event.id : `${event.id}_${index + 1}`,
     ...(tenantId !== undefined && { tenantId }),
+    ...(event.salt !== undefined && { salt: saltOf(event.salt, index) }),
     count,
   }))
   for (const each of events) tell(state, each)
   // What touched nothing says nothing; else every node would read again what has not changed.
   if (matching.length > 0) state.feed.push({ bulk: filter })
   return { count: matching.length, events }
+}
+
+/** One-way, so that the salt of one event opens no other; the same whenever the file is read again. */
+function saltOf(salt: string, index: number): string {
+  return createHash('sha256').update(`${salt} ${index}`).digest('hex').slice(0, 32)
 }
 
 function applyUsage(state: State, { nodeId, seq, counts, addresses, lastUses }: UsageBatch): void {

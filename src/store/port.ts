@@ -248,7 +248,9 @@ export interface TokenStore {
   /**
    * Revokes every token that matches and is not revoked yet. For each tenant that it touches it writes one event, and one without a tenant
    * for tokens that have none: `event` with that `tenantId`, its own `count`, and an id of its own, which is `event.id` for the first and
-   * `event.id` with `_2`, `_3` … behind it for the others. Where nothing matches it writes nothing. Throws where `event.id` exists.
+   * `event.id` with `_2`, `_3` … behind it for the others. Where `event` has a salt, each of them has another one, drawn at random or by a one-way function
+   * of it, which is then kept nowhere: with the salt of one event nobody opens another's. Where nothing matches it writes nothing. Throws where `event.id`
+   * exists.
    */
   revokeWhere(filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): MaybePromise<BulkResult>
   events(query: EventQuery): MaybePromise<readonly ListedEvent[]>

@@ -8,7 +8,7 @@ export function saltEvents(events: readonly StoredEvent[]): readonly StoredEvent
   return events.map((event) => (event.salt === undefined && event.erased === undefined ? { ...event, salt: newSalt() } : event))
 }
 
-// Never from the injected source: a salt that can be foretold hides nothing.
-function newSalt(): string {
+/** A salt for one event. Never from the injected source: a salt that can be foretold hides nothing. */
+export function newSalt(): string {
   return Array.from(platformRandom(SALT_BYTES), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

@@ -63,12 +63,12 @@ export function createBulk(
   async function revoke(filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): Promise<BulkResult> {
     const call = randomUUID()
     const spec = JSON.stringify({ ...indexFilter(filter), stamp: JSON.stringify(stamp), at: String(stamp.revokedAt) })
-    const { tenantId: _, count: __, ...said } = event
+    const { tenantId: _, count: __, salt = '', ...said } = event
     const [id, , indexes] = encodeEvent(said)
     const body = JSON.stringify({ ...said, id: undefined })
     // The script puts the tenant in.
     const lead = eventIndex(filter.prefix, 'tenant', '').slice(0, -'""]'.length)
-    const args = [spec, id, body, indexes, history, channel, atOnce, call, `b${encodeFilter(filter)}`, lead]
+    const args = [spec, id, body, indexes, history, channel, atOnce, call, `b${encodeFilter(filter)}`, lead, salt]
     for (;;) {
       const [outcome, count, ...bodies] = listOf(await connection.run(scripts.revoke, args))
       if (outcome === 'known') throw new LatchkeyError('conflict', 'redis: there is an event with this id already, and nothing was revoked')

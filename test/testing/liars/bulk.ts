@@ -19,6 +19,20 @@ export const bulkLiars: readonly Liar[] = [
     },
   },
   {
+    name: 'one salt for the events of a bulk revocation',
+    caughtBy: 'each event of a bulk revocation has a salt of its own',
+    create() {
+      const honest = memoryStore()
+      const shared = '0'.repeat(32)
+      return single({
+        ...honest,
+        async events(query) {
+          return (await honest.events(query)).map((row) => (row.action === 'tokens.revoked' && row.salt ? { ...row, salt: shared } : row))
+        },
+      })
+    },
+  },
+  {
     name: 'bulk revocation without its mark on the tokens',
     caughtBy: 'each revoked token names the revocation, and says that it was one in bulk',
     create() {

@@ -1,7 +1,7 @@
 /**
- * A bulk revocation. ARGV: the filter and stamp as JSON (`RevocationSpec`), the event's id, body (without id, tenant and count) and index
+ * A bulk revocation. ARGV: the filter and stamp as JSON (`RevocationSpec`), the event's id, body (without id, tenant, count and salt) and index
  * keys, the length of the feed's history, the channel, how many tokens may be looked at in one go, the call's own name, the feed's entry,
- * and what the name of an event's tenant index begins with.
+ * what the name of an event's tenant index begins with, and the salt that those of the events follow from, or nothing.
  *
  * A small one is written into every token here and now. A large one would hold Redis up: its exact counts are taken from the sizes of
  * the indexes and a job is written, which takes effect at once, since every reader applies it, and is written into the tokens by
@@ -42,6 +42,8 @@ local function finish()
   local seq = call('INCRBY', P .. 'ev:head', #touched) - #touched
   for i, tenant in ipairs(touched) do
     local body = string.sub(ARGV[3], 1, -2) .. ',"id":' .. cjson.encode(eventId(i)) .. ',"count":' .. num(counts[tenant])
+    -- 128 bits, by a function that leads neither back nor to the salt of another event.
+    if ARGV[11] ~= '' then body = body .. ',"salt":"' .. string.sub(redis.sha1hex(ARGV[11] .. ' ' .. num(i)), 1, 32) .. '"' end
     local indexes = ARGV[4]
     if tenant ~= '' then
       body = body .. ',"tenantId":' .. tenant

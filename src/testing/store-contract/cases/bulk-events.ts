@@ -84,6 +84,25 @@ export const bulkEventCases: StoreCases = {
       },
     },
     {
+      title: 'each event of a bulk revocation has a salt of its own',
+      async run(stage) {
+        await insert(
+          stage.store,
+          ['a', 'b', undefined].map((tenantId) => token(stage.prefix, tenantId === undefined ? {} : { tenantId })),
+        )
+        const stamp = bulkStamp()
+        const salt = '0123456789abcdef0123456789abcdef'
+        await stage.store.revokeWhere({ prefix: stage.prefix }, stamp, bulkEvent(stage.prefix, stamp, { salt }))
+        const salts = (await read(stage, { actions: ['tokens.revoked'] })).map((each) => each.salt)
+        ensureEqual([salts.length, new Set(salts).size], [3, 3], 'with the salt of one event nobody must open the commitments of another')
+        ensureEqual(
+          [...salts, salt].map((each) => each?.length),
+          [32, 32, 32, 32],
+          'each salt must have as many digits as the one given',
+        )
+      },
+    },
+    {
       title: 'each revoked token names the revocation, and says that it was one in bulk',
       async run(stage) {
         const [mine, other] = [await inserted(stage, { tenantId: 'a' }), await inserted(stage, { tenantId: 'b' })]
