@@ -15,6 +15,7 @@ export class Outbox {
   readonly #prefix: string
   readonly #monotonic: () => number
   readonly #announce: (events: readonly StoredEvent[]) => void
+  readonly #committed: (tokenId: string) => void
   #expectedUntil = Number.NEGATIVE_INFINITY
 
   constructor(
@@ -23,12 +24,15 @@ export class Outbox {
       readonly prefix: string
       readonly monotonic: () => number
       readonly announce: (events: readonly StoredEvent[]) => void
+      /** The transaction that this token is part of is committed. */
+      readonly committed: (tokenId: string) => void
     },
   ) {
     this.#store = store
     this.#prefix = options.prefix
     this.#monotonic = options.monotonic
     this.#announce = options.announce
+    this.#committed = options.committed
   }
 
   /** Something was written in a transaction that will end soon. */
@@ -45,6 +49,7 @@ export class Outbox {
     let placed: readonly StoredEvent[]
     do {
       placed = await this.#store.placeEvents(this.#prefix)
+      for (const { tokenId } of placed) if (tokenId !== undefined) this.#committed(tokenId)
       this.#announce(placed)
     } while (placed.length > 0)
   }

@@ -75,10 +75,7 @@ export class RecordCache {
     this.follower = new Follower(
       store,
       {
-        changed: (id) => {
-          this.#expected.delete(id)
-          this.changed(id)
-        },
+        changed: (id) => this.committed(id),
         bulkChanged: (filters) => this.bulkChanged(filters),
         ownerChanged: (owner) => listener.ownerChanged(owner),
         everythingChanged: () => this.everythingChanged(),
@@ -151,12 +148,21 @@ export class RecordCache {
   }
 
   /**
-   * This token is part of a transaction of the host's: until the feed says that it is there, neither its absence nor its presence is kept, since
-   * nobody tells when or how that transaction ends.
+   * This token is part of a transaction of the host's: until it is known to be committed, neither its absence nor its presence is kept, since nobody
+   * tells when or how that transaction ends.
    */
   expect(id: string): void {
     this.changed(id)
-    if (this.#keeps) this.#expected.set(id, { visited: false })
+    if (!this.#keeps) return
+    this.#expected.set(id, { visited: false })
+    // Another node may be the one that finds it committed: the feed is to be followed from before that.
+    this.follower.start()
+  }
+
+  /** As `changed`, where what the token is by now is committed for certain. */
+  committed(id: string): void {
+    this.#expected.delete(id)
+    this.changed(id)
   }
 
   #isExpected(id: string): boolean {

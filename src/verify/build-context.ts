@@ -53,7 +53,7 @@ export function buildContext(settings: Settings): Context {
   const coalesced = { store, prefix, monotonic, announce, others: { actorId: 'system', details: { tokens: 'various' } } }
   const refusals = new CoalescedEvents({ ...coalesced, action: 'token.refused' })
   const reuses = new CoalescedEvents({ ...coalesced, action: 'token.reused' })
-  const outbox = new Outbox(store, { prefix, monotonic, announce })
+  const outbox = new Outbox(store, { prefix, monotonic, announce, committed: (tokenId) => records.committed(tokenId) })
   const owners =
     settings.owner === undefined ? undefined : createOwners(settings, settings.owner, elapsed, report, () => records.follower.fresh)
   const records = new RecordCache(

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type AuditEvent, type Latchkey, latchkey } from 'latchkey'
+import { interceptStore } from 'latchkey/testing'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { deciderOf } from '../../../src/instance.js'
 import type { TokenStore } from '../../../src/store/port.js'
 
 /** A transaction of a host's, as it holds it. */
@@ -126,6 +128,40 @@ export const transactionCases = (subject: TransactionSubject): void => {
       if (!subject.others) await until(async () => (await tokens.verify(token)).ok === (end === 'commit'))
       expect((await tokens.verify(token)).ok).toBe(end === 'commit')
       expect((await tokens.verify(token)).ok).toBe(end === 'commit')
+    }
+  })
+
+  it('a token of a committed transaction is soon answered from memory where it was made, whoever placed its event', {
+    timeout: 20_000,
+  }, async () => {
+    const other = await node()
+    for (const placing of ['here', 'elsewhere'] as const) {
+      let follows = false
+      let placed = (): void => undefined
+      const isPlaced = new Promise<void>((resolve) => {
+        placed = resolve
+      })
+      const store = interceptStore(subject.open(), async ({ method, args }, proceed) => {
+        const begins = method === 'changes' && args[0] === undefined
+        // What was placed before this node follows the feed stands in no page of it.
+        if (begins && placing === 'here') await isPlaced
+        const answer = await proceed()
+        if (begins) follows = true
+        return answer
+      })
+      const tokens = await node({ store, usage: { flushEvery: 60 } })
+      let token = ''
+      await within(async (transaction) => {
+        token = (await tokens.system.create(INPUT, { transaction })).token
+        if (placing === 'elsewhere') await until(() => follows)
+      }, 'commit')
+      await (placing === 'here' ? tokens.flush() : other.system.events())
+      placed()
+      await until(async () => {
+        const answer = deciderOf(tokens).decide(token)
+        expect(await answer).toMatchObject({ ok: true })
+        return !(answer instanceof Promise)
+      })
     }
   })
 
