@@ -4,6 +4,7 @@ import { interceptStore } from 'latchkey/testing'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { deciderOf } from '../../../src/instance.js'
 import type { TokenStore } from '../../../src/store/port.js'
+import { event, token } from '../sql/samples.js'
 
 /** A transaction of a host's, as it holds it. */
 export type Begun = { readonly transaction: object; commit(): Promise<unknown>; rollback(): Promise<unknown> }
@@ -184,6 +185,22 @@ export const transactionCases = (subject: TransactionSubject): void => {
     }, 'commit')
     expect((await tokens.system.list()).items).toHaveLength(3)
     expect((await followed(tokens)).filter(({ action }) => action === 'token.created')).toHaveLength(3)
+  })
+
+  it('an event that exists is the conflict that is named, and does not abort the transaction', { timeout: 20_000 }, async () => {
+    const tokens = await node()
+    const store = subject.open()
+    const taken = event({ id: `${prefix}_taken`, prefix })
+    expect(await store.commit({ events: [taken] })).toEqual({ ok: true })
+    const ids = [`${prefix}_one`, `${prefix}_two`]
+    const add = (transaction: object, id: string, told: typeof taken) =>
+      store.commitIn?.(transaction, { inserts: [token({ id, prefix })], events: [told] })
+    await within(async (transaction) => {
+      expect(await add(transaction, ids[0] ?? '', taken)).toEqual({ ok: false, conflict: taken.id })
+      expect(await add(transaction, ids[1] ?? '', event({ prefix }))).toEqual({ ok: true })
+    }, 'commit')
+    await store.close?.()
+    expect((await tokens.system.list()).items.map(({ id }) => id)).toEqual([ids[1]])
   })
 
   it('creations at the same time on one transaction do not undo each other', { timeout: 20_000 }, async () => {

@@ -26,15 +26,20 @@ function* write(sql: Sql, { inserts = [], events, caps = [] }: Addition): Steps<
   return { ok: true }
 }
 
-/** The conflict that a duplicate key is, as far as the transaction sees what it is in conflict with. */
-function* conflictOf(find: (ids: readonly string[]) => CompiledQuery, { inserts = [], events }: Addition): Steps<AdditionResult> {
+/** The conflict that an error tells of, as far as the transaction sees what it is in conflict with. */
+function* conflictOf(
+  error: unknown,
+  find: (ids: readonly string[]) => CompiledQuery,
+  { inserts = [], events }: Addition,
+): Steps<AdditionResult> {
   const stored: StoredToken[] = []
   for (const piece of chunks(inserts.map(({ id }) => id))) {
     const { rows } = yield* askRaw(find(piece))
     stored.push(...(rows as Parameters<typeof rowToToken>[0][]).map(rowToToken))
   }
   const [first] = stored
-  const conflict = first?.id ?? inserts[0]?.id ?? events[0]?.id ?? ''
+  const named = error instanceof ConflictSignal ? error.conflict : undefined
+  const conflict = first?.id ?? named ?? inserts[0]?.id ?? events[0]?.id ?? ''
   return { ok: false, conflict, ...(first !== undefined && { stored: first }) }
 }
 
@@ -66,7 +71,7 @@ function* steps(sql: Sql, host: HostAccess, identity: string | undefined, additi
       throw error
     }
     if (!clash) throw error
-    return yield* conflictOf(sql.quirks.finder(sql.builder), addition)
+    return yield* conflictOf(error, sql.quirks.finder(sql.builder), addition)
   }
   if (result.ok) yield CompiledQuery.raw(`release savepoint ${SAVEPOINT}`)
   else yield* undo()
