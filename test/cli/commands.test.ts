@@ -1,6 +1,7 @@
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { migrationSql, sqliteStore } from 'latchkey/stores/sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { bundle } from '../support/bundle.js'
 import { openShell, type Shell } from './support.js'
 
 const config = (store: string): string => `import { latchkey } from '$index'
@@ -130,6 +131,28 @@ describe('migrate', () => {
     const file = shell.write('memory.config.mjs', config('memoryStore()'))
     const { code, stderr } = await shell.run(...command.split(' '), '--config', file)
     expect([code, stderr]).toEqual([1, expect.stringMatching(/^latchkey: the store memory has (nothing to set up|no SQL to print)\n$/)])
+  })
+})
+
+describe('a configuration that loads another copy of the package', () => {
+  it('gives doctor no settings, and migrate a sentence about it', async () => {
+    const index = await bundle(new URL('../../src/index.ts', import.meta.url), undefined, {
+      sqlite: new URL('../../adapters/stores/sqlite.ts', import.meta.url),
+    })
+    const text = config("sqliteStore('$folder/tokens.db')")
+    const file = shell.write('copy.config.mjs', text.replace('$index', index).replace('$sqlite', join(dirname(index), 'sqlite.mjs')))
+    expect((await json('doctor', '--config', file)).checks).toContainEqual({
+      name: 'settings',
+      detail: 'unknown: the configuration loads another copy of latchkey than this command',
+    })
+    for (const command of [['migrate'], ['migrate', '--print']]) {
+      expect(await shell.run(...command, '--config', file)).toEqual({
+        code: 1,
+        stdout: '',
+        stderr:
+          'latchkey: the configuration loads another copy of latchkey than this command, which cannot reach its store: load the package with import in place of require, as in latchkey.config.mjs\n',
+      })
+    }
   })
 })
 

@@ -1,9 +1,9 @@
 import type { Command } from 'commander'
-import { isLatchkeyError } from '../../errors.js'
-import { type Internals, internalsOf } from '../../instance.js'
+import type { Internals } from '../../instance.js'
 import type { Health } from '../../model/health.js'
 import type { Perform } from '../lib/command.js'
 import { EXIT, readFault } from '../lib/fault.js'
+import { findInternals, OTHER_COPY } from '../lib/internals.js'
 import { say, writeTable } from '../lib/output.js'
 import type { Session } from '../lib/session.js'
 
@@ -31,7 +31,7 @@ export function addDoctor(program: Command, perform: Perform): void {
       { name: 'node', detail: process.version },
       store,
       ...checksOf(health),
-      ...(inside === undefined ? [OTHER_COPY] : settingsOf(inside)),
+      ...(inside === undefined ? [UNKNOWN_SETTINGS] : settingsOf(inside)),
     ]
     const ok = checks.every((check) => check.ok !== false)
     await session.answer({ ok, checks, health }, async () => {
@@ -47,19 +47,7 @@ export function addDoctor(program: Command, perform: Perform): void {
   })
 }
 
-const OTHER_COPY: Check = {
-  name: 'settings',
-  detail: 'unknown: the configuration loads another copy of latchkey than this command',
-}
-
-function findInternals(tokens: unknown): Internals | undefined {
-  try {
-    return internalsOf(tokens)
-  } catch (error) {
-    if (isLatchkeyError(error)) return undefined
-    throw error
-  }
-}
+const UNKNOWN_SETTINGS: Check = { name: 'settings', detail: `unknown: ${OTHER_COPY}` }
 
 /** Opens the store, which also checks its tables, and starts the feed. */
 async function checkStore({ handle }: Session, inside: Internals | undefined): Promise<Check & { readonly ok: boolean }> {

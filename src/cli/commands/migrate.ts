@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
-import { internalsOf } from '../../instance.js'
 import type { Perform } from '../lib/command.js'
 import { CommandError, EXIT } from '../lib/fault.js'
+import { findInternals, OTHER_COPY } from '../lib/internals.js'
 import { say, write } from '../lib/output.js'
 
 /** `migrate` */
@@ -12,7 +12,14 @@ export function addMigrate(program: Command, perform: Perform): void {
     .description('Creates or upgrades the tables of the store. An instance does it at its first use, where its user in the database may.')
     .option('--print', 'print the SQL for an empty database, and connect to nothing')
   perform<{ readonly print?: true }>(command, async ({ tokens, streams, answer }, { print }) => {
-    const { store } = internalsOf(tokens).settings
+    const inside = findInternals(tokens)
+    if (inside === undefined) {
+      throw new CommandError(
+        EXIT.failed,
+        `${OTHER_COPY}, which cannot reach its store: load the package with import in place of require, as in latchkey.config.mjs`,
+      )
+    }
+    const { store } = inside.settings
     if (print) {
       const sql = await printedBy(store)
       await answer({ sql }, () => write(streams.stdout, sql))
