@@ -19,7 +19,6 @@ type Options = {
   readonly allowedIp?: readonly string[]
   readonly rotateEvery?: number | string
   readonly metadata?: string
-  readonly json?: boolean
 }
 
 /** `create` */
@@ -44,13 +43,7 @@ export function addCreate(program: Command, perform: Perform): void {
   perform<Options>(command, async (session, options) => {
     const minted = await session.handle.create(readInput(options))
     const { record } = minted
-    await showMinted(
-      session,
-      minted,
-      `Created ${JSON.stringify(record.name)}, id ${record.id}. The token is shown this once:`,
-      options.json,
-    )
-    return undefined
+    await showMinted(session, minted, `Created ${JSON.stringify(record.name)}, id ${record.id}. The token is shown this once:`)
   })
 }
 

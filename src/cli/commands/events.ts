@@ -51,6 +51,5 @@ export function addEvents(program: Command, perform: Perform): void {
       )
       if (page.nextCursor !== undefined) await say(streams, `There may be more: run the same command with --cursor ${page.nextCursor}`)
     })
-    return undefined
   })
 }

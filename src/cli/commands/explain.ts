@@ -40,7 +40,6 @@ export function addExplain(program: Command, perform: Perform): void {
         ok === undefined ? 'It cannot be known whether it is let in.' : ok ? 'It is let in.' : `It is refused${code ? `: ${code}` : ''}.`
       await say(streams, verdict)
     })
-    return undefined
   })
 }
 

@@ -55,6 +55,5 @@ export function addList(program: Command, perform: Perform): void {
       )
       if (page.nextCursor !== undefined) await say(streams, `There are more: run the same command with --cursor ${page.nextCursor}`)
     })
-    return undefined
   })
 }

@@ -23,13 +23,12 @@ export function addMigrate(program: Command, perform: Perform): void {
     if (print) {
       const sql = await printedBy(store)
       await answer({ sql }, () => write(streams.stdout, sql))
-      return undefined
+      return
     }
     if (store.migrate === undefined) throw new CommandError(EXIT.failed, `the store ${store.name} has nothing to set up`)
     // Not within the deadline of a request: a large table takes its time.
     await store.migrate()
     await answer({ migrated: true }, () => say(streams, `The store ${store.name} is set up.`))
-    return undefined
   })
 }
 

@@ -14,6 +14,5 @@ export function addPrune(program: Command, perform: Perform): void {
     await confirm(() => `Remove every token that ended before ${before}, with its usage?`)
     const { count } = await handle.prune({ before })
     await answer({ count }, () => say(streams, `Removed ${count} token${count === 1 ? '' : 's'}.`))
-    return undefined
   })
 }

@@ -24,7 +24,6 @@ export function addRevokeAll(program: Command, perform: Perform): void {
     await confirm(() => `Revoke ${describe(tenant, owner)} for good?`)
     const { count } = await handle.revokeAll(given({ tenantId: tenant, ownerId: owner, all, reason, waitForNodes: wait }))
     await answer({ count }, () => say(streams, `Revoked ${count} token${count === 1 ? '' : 's'}.`))
-    return undefined
   })
 }
 

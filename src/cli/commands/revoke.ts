@@ -20,6 +20,5 @@ export function addRevoke(program: Command, perform: Perform): void {
     await confirm(async () => `Revoke ${await nameOf(handle, id)} for good?`)
     const record = await handle.revoke(id, given({ reason, waitForNodes: wait }))
     await answer(record, () => say(streams, `Revoked ${JSON.stringify(record.name)}, id ${id}.`))
-    return undefined
   })
 }

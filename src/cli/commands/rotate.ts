@@ -5,7 +5,7 @@ import { showMinted } from '../lib/minted.js'
 import { nameOf } from '../lib/name-of.js'
 import { numberOrText, readId } from '../lib/read-values.js'
 
-type Options = { readonly overlap?: number | string; readonly json?: boolean }
+type Options = { readonly overlap?: number | string }
 
 /** `rotate` */
 export function addRotate(program: Command, perform: Perform): void {
@@ -15,7 +15,7 @@ export function addRotate(program: Command, perform: Perform): void {
     .description('Replaces a token by a new one with the same terms. Without --overlap the old one ends at once.')
     .argument('<id>', 'id of the token')
     .option('--overlap <duration>', 'how long the old token goes on beside the new one, such as 1d', numberOrText)
-  perform<Options>(command, async (session, { overlap, json }, [given = '']) => {
+  perform<Options>(command, async (session, { overlap }, [given = '']) => {
     const id = await readId(session.streams, given)
     if (overlap === undefined || overlap === 0) {
       await session.confirm(async () => `Rotate ${await nameOf(session.handle, id)}, and end the old token at once?`)
@@ -23,7 +23,6 @@ export function addRotate(program: Command, perform: Perform): void {
     const minted = await session.handle.rotate(id, overlap === undefined ? {} : { overlap: overlap as Duration })
     const { record } = minted
     const sentence = `Rotated ${id} to ${record.id}, ${JSON.stringify(record.name)}. The new token is shown this once:`
-    await showMinted(session, minted, sentence, json)
-    return undefined
+    await showMinted(session, minted, sentence)
   })
 }

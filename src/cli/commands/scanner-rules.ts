@@ -19,6 +19,5 @@ export function addScannerRules(program: Command, perform: Perform): void {
   perform<Options>(command, async ({ tokens, streams, answer }, { format, prefix = [] }) => {
     const rules = scannerRules([...new Set([tokens.prefix, ...prefix])])
     await answer(rules, () => write(streams.stdout, `${rules[format].trimEnd()}\n`))
-    return undefined
   })
 }

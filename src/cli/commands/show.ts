@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { NotFoundError } from '../../errors.js'
+import { mustGet } from '../../management/must-get.js'
 import type { Perform } from '../lib/command.js'
 import { writeFields } from '../lib/output.js'
 import { readId } from '../lib/read-values.js'
@@ -13,9 +13,7 @@ export function addShow(program: Command, perform: Perform): void {
     .argument('<id>', 'id of the token')
   perform(command, async ({ handle, streams, answer }, _options, [given = '']) => {
     const id = await readId(streams, given)
-    const record = await handle.get(id)
-    if (record === undefined) throw new NotFoundError(id)
+    const record = await mustGet(handle, id)
     await answer(record, () => writeFields(streams, record))
-    return undefined
   })
 }

@@ -38,6 +38,5 @@ export function addUsage(program: Command, perform: Perform): void {
         )
       }
     })
-    return undefined
   })
 }

@@ -7,8 +7,7 @@ import type { Streams } from './output.js'
  *
  * @throws CommandError for every answer but yes
  */
-export async function confirmFinal(streams: Streams, yes: boolean | undefined, question: string): Promise<void> {
-  if (yes) return
+export async function confirmFinal(streams: Streams, question: string): Promise<void> {
   if (streams.stdin.isTTY !== true || streams.stderr.isTTY !== true) {
     throw new CommandError(EXIT.failed, `${question} There is no terminal to confirm this: add --yes; nothing was changed`)
   }

@@ -1,6 +1,6 @@
 import type { Minted } from '../../model/record.js'
 import { CommandError, EXIT, OutputClosedError } from './fault.js'
-import { say, write, writeJson } from './output.js'
+import { say, write } from './output.js'
 import type { Session } from './session.js'
 
 /**
@@ -8,12 +8,12 @@ import type { Session } from './session.js'
  *
  * @throws CommandError when nobody read it: it is gone
  */
-export async function showMinted(session: Session, { token, record }: Minted, sentence: string, json: boolean | undefined): Promise<void> {
-  const { streams } = session
+export async function showMinted({ streams, answer }: Session, { token, record }: Minted, sentence: string): Promise<void> {
   try {
-    if (json) return await writeJson(streams, { token, record })
-    await say(streams, sentence)
-    await write(streams.stdout, `${token}\n`)
+    await answer({ token, record }, async () => {
+      await say(streams, sentence)
+      await write(streams.stdout, `${token}\n`)
+    })
   } catch (error) {
     if (!(error instanceof OutputClosedError)) throw error
     throw new CommandError(EXIT.failed, `token ${record.id} was made, but nobody read its text, which is gone: revoke it`)

@@ -1,5 +1,5 @@
-import { NotFoundError } from '../../errors.js'
 import type { TokenHandle } from '../../instance.js'
+import { mustGet } from '../../management/must-get.js'
 
 /**
  * What to call a token before it is ended.
@@ -7,8 +7,7 @@ import type { TokenHandle } from '../../instance.js'
  * @throws NotFoundError `not_found`
  */
 export async function nameOf(handle: TokenHandle, id: string): Promise<string> {
-  const record = await handle.get(id)
-  if (record === undefined) throw new NotFoundError(id)
+  const record = await mustGet(handle, id)
   const tenant = record.tenantId === undefined ? '' : ` of tenant ${record.tenantId}`
   return `${JSON.stringify(record.name)} (${record.hint})${tenant}`
 }

@@ -37,7 +37,7 @@ export async function openSession(streams: Streams, lifetime: Lifetime, options:
     configFile,
     answer: (value, forPeople) => (options.json ? writeJson(streams, value) : forPeople()),
     confirm: async (question) => {
-      if (!options.yes) await confirmFinal(streams, options.yes, await question())
+      if (!options.yes) await confirmFinal(streams, await question())
     },
   }
 }

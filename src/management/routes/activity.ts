@@ -3,9 +3,9 @@ import { readShape } from '../../policy/shape.js'
 import { eventsShape, tokenEventsShape } from '../../verbs/events.js'
 import { usageShape } from '../../verbs/usage.js'
 import { usageOfFields } from '../../verbs/usage-of.js'
+import { mustGet } from '../must-get.js'
 import { asInput, type Route } from '../route.js'
 import { eventPage, me, scopeList, usageReport, usageSummaries } from '../schemas/outputs.js'
-import { mustGet } from './token.js'
 
 const { ids, ...range } = usageOfFields
 const summariesShape = z.strictObject({ id: ids, ...range })

@@ -1,11 +1,10 @@
 import * as z from 'zod'
-import { NotFoundError } from '../../errors.js'
 import type { RotateInput, TokenHandle } from '../../instance.js'
-import type { TokenRecord } from '../../model/record.js'
 import { readShape } from '../../policy/shape.js'
 import { updateShape } from '../../verbs/lib/inputs.js'
 import { revokeShape } from '../../verbs/revoke.js'
 import { rotateShape } from '../../verbs/rotate.js'
+import { mustGet } from '../must-get.js'
 import { readIfMatch, refuseIfMatch, versionFor, withIdempotencyKey } from '../preconditions.js'
 import { type Answer, asInput, type Route, recordReply } from '../route.js'
 import { minted, replayed, tokenRecord } from '../schemas/outputs.js'
@@ -133,17 +132,6 @@ export const revokeToken: Route = {
     refuseIfMatch(headers)
     return recordReply(await handle.revoke(id, asInput(body)))
   },
-}
-
-/**
- * The record of a token that the actor may see.
- *
- * @throws NotFoundError `not_found`
- */
-export async function mustGet(handle: TokenHandle, id: string): Promise<TokenRecord> {
-  const record = await handle.get(id)
-  if (record === undefined) throw new NotFoundError(id)
-  return record
 }
 
 // `If-Match: *` asks only that there is such a token, which the verb finds out itself.
