@@ -1,8 +1,4 @@
-import { IncomingMessage } from 'node:http'
-import { Socket } from 'node:net'
-import type { Authenticator, Warning } from 'latchkey'
-import { authenticate } from 'latchkey/web'
-import { authenticateUpgrade } from 'latchkey/ws'
+import type { Warning } from 'latchkey'
 import { expect, it } from 'vitest'
 import { createGuard } from '../../src/http/authenticate.js'
 import { createSharingCheck } from '../../src/http/shared-address.js'
@@ -53,34 +49,12 @@ it('a guard tells of it without a pepper, and never with one', async () => {
   expect(await warned('a pepper of at least thirty-two characters')).toEqual([])
 })
 
-type Asked = { readonly token: string; readonly onWarning: (warning: Warning) => void }
-
-function upgradeRequest(token: string): IncomingMessage {
-  const request = new IncomingMessage(new Socket())
-  return Object.assign(request, { method: 'GET', rawHeaders: ['Authorization', `Bearer ${token}`] })
-}
-
-it.each<[name: string, ask: (tokens: Authenticator, asked: Asked) => unknown]>([
-  [
-    'a guard',
-    (tokens, { token, onWarning }) => createGuard(tokens, { onWarning }, fakePlatform())({ ...withToken(token), ip: '10.0.0.1' }),
-  ],
-  [
-    'authenticate on web requests',
-    (tokens, { token, onWarning }) =>
-      authenticate(tokens, new Request('http://host.test/', { headers: { authorization: `Bearer ${token}` } }), {
-        onWarning,
-        ip: '10.0.0.1',
-      }),
-  ],
-  [
-    'authenticateUpgrade',
-    (tokens, { token, onWarning }) => authenticateUpgrade(tokens, upgradeRequest(token), { onWarning, ip: () => '10.0.0.1' }),
-  ],
-])('%s tells of it although its options are written anew for each request', async (_name, ask) => {
+it('guards of one instance count together: where options come with each request, each of them sees one request', async () => {
   const told: Warning[] = []
-  const onWarning = (warning: Warning): void => void told.push(warning)
   const tokens = instance()
-  for (let at = 0; at < 60; at += 1) await ask(tokens, { token: (await mint(tokens)).token, onWarning })
+  for (let at = 0; at < 60; at += 1) {
+    const guard = createGuard(tokens, { onWarning: (warning) => told.push(warning) }, fakePlatform())
+    await guard({ ...withToken((await mint(tokens)).token), ip: '10.0.0.1' })
+  }
   expect(told.map(({ code }) => code)).toEqual(['LATCHKEY_W011'])
 })
