@@ -1,5 +1,5 @@
 import { sqliteStore } from 'latchkey/stores/sqlite'
-import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
 import { findDriver, type SqliteDriver } from '../../adapters/stores/sql/dialects/sqlite-open.js'
 import { ownFolder } from './sql/databases.js'
 import { event, token } from './sql/samples.js'
@@ -65,6 +65,27 @@ describe.each(drivers)('%s, after another handle held the lock of the file', asy
     // A read that was still open would refuse the lock to the others.
     other.exec('update latchkey_feed set head = 100')
     expect(await head()).toBe(100)
+  })
+
+  it('neither a guessed ticket nor a look for old ones waits for the lock', async () => {
+    const { own, other, store } = await pair('wal')
+    const known = token()
+    await store.commit({ inserts: [known], events: [event()] })
+    const ticket = { prefix: known.prefix, digest: 'a'.repeat(64), tokenId: known.id, expiresAt: 2_000 }
+    const begun = vi.spyOn(own, 'exec')
+    const room = { max: 9, now: 1_000, forgetBefore: 1_000 }
+    expect(await store.saveTicket?.(ticket, room)).toBe(true)
+    expect(begun.mock.calls.filter(([statement]) => statement.startsWith('begin'))).toHaveLength(1)
+    other.exec('begin immediate')
+    expect(await store.takeTicket?.(known.prefix, 'b'.repeat(64))).toBeUndefined()
+    await expect(Promise.resolve(store.takeTicket?.(known.prefix, ticket.digest))).rejects.toMatchObject({ code: 'store_unavailable' })
+    other.exec('commit')
+    const taken = await Promise.all([1, 2, 3].map(() => store.takeTicket?.(known.prefix, ticket.digest)))
+    expect(taken.filter((each) => each !== undefined)).toEqual([ticket])
+    // The old one is forgotten, with a transaction of its own.
+    expect(await store.saveTicket?.({ ...ticket, expiresAt: 500 }, room)).toBe(true)
+    expect(await store.saveTicket?.({ ...ticket, digest: 'c'.repeat(64) }, room)).toBe(true)
+    expect(await store.takeTicket?.(known.prefix, ticket.digest)).toBeUndefined()
   })
 
   // Without a WAL, the lock is in the way of reads, too.

@@ -6,12 +6,17 @@ import { wide } from '../schema/wide.js'
 /** Forgotten with each ticket that is saved. */
 const BATCH = 100
 
-function* forget({ builder }: Sql, prefix: string, before: number): Steps<void> {
-  const old = builder.selectFrom('tickets').select('digest').where('prefix', '=', prefix).where('expires_at', '<', before)
-  const { rows } = yield* ask(old.orderBy('expires_at').limit(BATCH))
-  if (rows.length === 0) return
-  const digests = rows.map(({ digest }) => digest).sort()
-  yield* ask(builder.deleteFrom('tickets').where('prefix', '=', prefix).where('digest', 'in', digests))
+/** Removes tickets, and answers how many were still there. In a transaction of its own: it takes locks of many tokens' tickets, and no other with them. */
+const remove = async ({ builder, engine }: Sql, prefix: string, digests: readonly string[]): Promise<number> =>
+  await engine.transaction(function* (): Steps<number> {
+    return affected(yield* ask(builder.deleteFrom('tickets').where('prefix', '=', prefix).where('digest', 'in', digests)))
+  })
+
+/** Asks without a lock first: mostly there is nothing to do. */
+const forget = async (sql: Sql, prefix: string, before: number): Promise<void> => {
+  const old = sql.builder.selectFrom('tickets').select('digest').where('prefix', '=', prefix).where('expires_at', '<', before)
+  const { rows } = await sql.engine.run(old.orderBy('expires_at').limit(BATCH).compile())
+  if (rows.length > 0) await remove(sql, prefix, rows.map(({ digest }) => digest).sort())
 }
 
 function* save({ builder, quirks }: Sql, ticket: StoredTicket, { max, now }: TicketRoom): Steps<boolean> {
@@ -29,20 +34,16 @@ function* save({ builder, quirks }: Sql, ticket: StoredTicket, { max, now }: Tic
 
 /** Keeps a ticket where its token has room for it. */
 export const saveTicket = async (sql: Sql, ticket: StoredTicket, room: TicketRoom): Promise<boolean> => {
-  // In a transaction of its own: it takes locks of many tokens' tickets, and no other with them.
-  await sql.engine.transaction(() => forget(sql, ticket.prefix, room.forgetBefore))
+  await forget(sql, ticket.prefix, room.forgetBefore)
   return await sql.engine.transaction(() => save(sql, ticket, room))
 }
 
-function* take({ builder }: Sql, prefix: string, digest: string): Steps<StoredTicket | undefined> {
-  const { rows } = yield* ask(builder.selectFrom('tickets').selectAll().where('prefix', '=', prefix).where('digest', '=', digest))
-  const [row] = rows
+/** Removes a ticket, and answers it to one who asks. A guess finds nothing, and so takes no lock that others wait for. */
+export const takeTicket = async (sql: Sql, prefix: string, digest: string): Promise<StoredTicket | undefined> => {
+  const asked = sql.builder.selectFrom('tickets').selectAll().where('prefix', '=', prefix).where('digest', '=', digest)
+  const [row] = (await sql.engine.run(asked.compile())).rows
   if (row === undefined) return undefined
   // Who removes it has it: the row never changes, and another who removes it at the same time finds none.
-  const removed = yield* ask(builder.deleteFrom('tickets').where('prefix', '=', prefix).where('digest', '=', digest))
-  return affected(removed) === 1 ? { prefix, digest: row.digest, tokenId: row.token_id, expiresAt: wide(row.expires_at) } : undefined
+  const removed = await remove(sql, prefix, [digest])
+  return removed === 1 ? { prefix, digest: row.digest, tokenId: row.token_id, expiresAt: wide(row.expires_at) } : undefined
 }
-
-/** Removes a ticket, and answers it to one who asks. */
-export const takeTicket = async (sql: Sql, prefix: string, digest: string): Promise<StoredTicket | undefined> =>
-  await sql.engine.transaction(() => take(sql, prefix, digest))
