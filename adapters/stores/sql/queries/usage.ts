@@ -176,19 +176,23 @@ export const usage = async (sql: Sql, query: UsageQuery): Promise<UsageRows> => 
   }
 }
 
+/** The type that holds an instant, in the words of each dialect's `cast`. */
+const INTEGER = { sqlite: 'integer', postgres: 'bigint', mysql: 'signed' } as const
+
 /** The counters of some tokens, added up in the database by token, step and whether the use was allowed. */
 const usageBySteps = async (
-  { builder, engine }: Sql,
+  { builder, engine, quirks }: Sql,
   { tokenIds, to, limit }: UsageQuery,
   from: number,
   stepMs: number,
 ): Promise<readonly UsageCount[]> => {
-  const [start, step] = [raw.lit(Math.trunc(from)), raw.lit(Math.trunc(stepMs))]
+  // As parameters, so that the text stays the same; drivers send them as numbers with a point, or as text.
+  const integer = (value: number) => raw`cast(${Math.trunc(value)} as ${raw.raw(INTEGER[quirks.dialect])})`
   let counting = builder
     .selectFrom('usage_counts')
     .select([
       'token_id',
-      raw<number | string | bigint>`bucket_at - (bucket_at - ${start}) % ${step}`.as('step_at'),
+      raw<number | string | bigint>`bucket_at - (bucket_at - ${integer(from)}) % ${integer(stepMs)}`.as('step_at'),
       raw<string>`case when outcome = 'allowed' then 'allowed' else 'refused' end`.as('verdict'),
       (eb) => eb.fn.sum<number | string | bigint>('uses').as('total'),
     ])
