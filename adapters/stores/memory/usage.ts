@@ -53,6 +53,7 @@ export function createUsage(): Usage {
       const found = [...new Set(tokenIds)].flatMap((id) => byToken.get(id) ?? [])
       const counts: UsageCount[] = []
       for (const { counts: own } of found) {
+        if (counts.length >= limit) break
         const inRange = [...own.values()].filter(({ bucketAt }) => bucketAt >= from && bucketAt < to)
         for (const count of stepMs === undefined ? inRange : bySteps(inRange, from, stepMs)) if (counts.length < limit) counts.push(count)
       }

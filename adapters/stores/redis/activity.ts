@@ -1,5 +1,5 @@
 import type { ListedEvent, StoredEvent } from '../../../src/model/event.js'
-import type { UsageBatch, UsageQuery, UsageRows } from '../../../src/model/usage.js'
+import type { UsageAddress, UsageBatch, UsageCount, UsageQuery, UsageRows } from '../../../src/model/usage.js'
 import type { EventQuery, FeedPage, NodeLease, OwnerChange, TokenFilter } from '../../../src/store/port.js'
 import type { Connection } from './connection.js'
 import { decodeEntry, decodeEvent, groupsOf, listOf, type Row } from './encode.js'
@@ -28,6 +28,7 @@ const FORGET_LEASES_AFTER = 24 * 3_600_000
 
 /** One page of the audit, from the smallest index that covers the query. */
 export async function readEvents(connection: Connection, query: EventQuery): Promise<readonly ListedEvent[]> {
+  if (query.id !== undefined) return await readOne(connection, query, query.id)
   const { prefix, tokenId, bulk, tenantIds, actions, createdBy, limit } = query
   // What `bulk` adds stands in none of the indexes that the other half is narrowed by.
   const added = bulk === undefined ? [] : [eventIndex(prefix, 'bulk', bulk.bulkId)]
@@ -38,7 +39,6 @@ export async function readEvents(connection: Connection, query: EventQuery): Pro
     ...(actions === undefined ? [] : [[...new Set(actions)].map((action) => eventIndex(prefix, 'action', action))]),
     [eventIndex(prefix)],
   ]
-  if (query.id !== undefined) return await readOne(connection, query, query.id)
   const page: ListedEvent[] = []
   let after = query.after
   while (page.length < limit) {
@@ -142,22 +142,21 @@ export async function reportUsage(connection: Connection, { tokenIds, from, to, 
   const ids = [...new Set(tokenIds)]
   const first = from === undefined ? '-inf' : periodOf(from)
   const last = to === undefined ? '+inf' : periodOf(to)
-  const rows = []
+  const counts: UsageCount[] = []
+  const addresses: UsageAddress[] = []
   for (let start = 0; start < ids.length; start += REPORT_STEP) {
-    const args = [first, last, from ?? '', to ?? '', limit ?? '', stepMs ?? '', ...ids.slice(start, start + REPORT_STEP)]
-    rows.push(...listOf(await connection.run(scripts.reportUsage, args)))
-  }
-  const counts = []
-  const addresses = []
-  for (const row of rows) {
-    const [id, counters, places] = listOf(row)
-    const tokenId = String(id)
-    for (const [field, count] of groupsOf(listOf(counters), 2)) {
-      const [bucketAt, endpoint, outcome, scope]: [number, string, string, string] = JSON.parse(String(field))
-      if (limit === undefined || counts.length < limit) counts.push({ tokenId, bucketAt, endpoint, outcome, scope, count: Number(count) })
-    }
-    for (const [ip, lastAt, count] of groupsOf(listOf(places), 3)) {
-      addresses.push({ tokenId, ip: String(ip), count: Number(count), lastAt: Number(lastAt) })
+    const left = limit === undefined ? '' : limit - counts.length
+    const args = [first, last, from ?? '', to ?? '', left, stepMs ?? '', ...ids.slice(start, start + REPORT_STEP)]
+    for (const row of listOf(await connection.run(scripts.reportUsage, args))) {
+      const [id, counters, places] = listOf(row)
+      const tokenId = String(id)
+      for (const [field, count] of groupsOf(listOf(counters), 2)) {
+        const [bucketAt, endpoint, outcome, scope]: [number, string, string, string] = JSON.parse(String(field))
+        counts.push({ tokenId, bucketAt, endpoint, outcome, scope, count: Number(count) })
+      }
+      for (const [ip, lastAt, count] of groupsOf(listOf(places), 3)) {
+        addresses.push({ tokenId, ip: String(ip), count: Number(count), lastAt: Number(lastAt) })
+      }
     }
   }
   return {
