@@ -134,6 +134,27 @@ describe('a check', () => {
   })
 })
 
+describe('who is limited to some data', () => {
+  const resources = { warehouse: ['w1'] }
+  const token = { ...fakePrincipal(['a:read'], resources), resources }
+  const session = () => ({ id: 'ada', scopes: ['a:read'], resources })
+
+  it.each<[who: string, request: FakeRequest]>([
+    ['a token', withToken()],
+    ['a session', { headers: [] }],
+  ])('%s passes a route that names the data and no other where routes have to name it', async (_who, request) => {
+    const options = { session, resources: 'explicit', onWarning: () => undefined } as const
+    const guard = createGuard(
+      fakeTokens(() => allowing(token)),
+      options,
+      fakePlatform(),
+    )
+    expect((await guard(request)).response).toBeUndefined()
+    expect((await createScopeCheck<FakeRequest>(['a:read'])(request))?.code).toBe('resource_denied')
+    expect(await createScopeCheck<FakeRequest>(['a:read', { warehouse: () => 'w1' }])(request)).toBeUndefined()
+  })
+})
+
 describe('a use that was let in', () => {
   const scopeOf = async (principal: Principal, ...checks: readonly Args[]): Promise<unknown> => {
     const tokens = fakeTokens(() => allowing(principal))

@@ -1,5 +1,6 @@
 import { RateLimiterMemory } from 'rate-limiter-flexible'
 import { describe, expect, it } from 'vitest'
+import { holderKey } from '../../src/rate-limit/key.js'
 import { instance, mint, verdict } from '../latchkey/harness.js'
 
 const limited = (by: 'token' | 'owner' | 'tenant', points: number) =>
@@ -31,5 +32,10 @@ describe('a limit', () => {
       ;({ token, record } = next)
     }
     expect(allowed).toBe(10)
+  })
+
+  it('of calls about a token itself is spent by its own line of rotations', () => {
+    const limit = { name: 'l' } as Parameters<typeof holderKey>[0]
+    expect(holderKey(limit, 'acme_live', 'one')).not.toBe(holderKey(limit, 'acme_live', 'another'))
   })
 })

@@ -133,7 +133,7 @@ export const DECISION_MUTANTS: { readonly [file: string]: readonly Mutant[] } = 
     { find: "if (typeof now !== 'number' || !(now >= 0 && now <= MAX_INSTANT)) return false", become: '' },
   ],
   'src/cache/entry.ts': [
-    { find: '{ expiresAt }', become: 'ALWAYS' },
+    { find: 'return { expiresAt }', become: 'return ALWAYS' },
     { find: '...(revokedAt !== undefined && { revokedAt }),', become: '' },
     { find: '...(deactivatedAt !== undefined && { deactivatedAt }),', become: '' },
     { find: '...(notBefore !== undefined && { notBefore }),', become: '' },
@@ -206,7 +206,8 @@ export const DECISION_MUTANTS: { readonly [file: string]: readonly Mutant[] } = 
     { find: 'resourcesAllow(this.#resources, resources)', become: 'resourcesAllow(this.resources, resources)' },
   ],
   'src/rate-limit/key.ts': [
-    { find: '{rootId}', become: '{principal.tokenId}' },
+    { find: '{rootId}`\n  const', become: '{principal.tokenId}`\n  const' },
+    { find: '{rootId}`\n}', become: "{''}`\n}" },
     { find: "{tenantId === undefined ? '' : short(tenantId)}", become: "{''}" },
   ],
   'src/rate-limit/rates.ts': [

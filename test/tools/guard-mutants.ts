@@ -48,7 +48,8 @@ export const GUARD_MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
       find: '    } catch (error) {\n      return fault(request, error)\n    }\n  }\n  return Object',
       become: '    } catch {\n      return { anonymous: true }\n    }\n  }\n  return Object',
     },
-    { find: 'limitedIn: limitsOf(resources, principal)', become: 'limitedIn: []' },
+    { find: 'use, limitedIn: limitsOf(resources, principal)', become: 'use, limitedIn: []' },
+    { find: 'use: undefined, limitedIn: limitsOf(resources, principal)', become: 'use: undefined, limitedIn: []' },
   ],
   'src/verify/route-check.ts': [
     { find: 'catalogue === undefined || Object.hasOwn(catalogue, scope)', become: 'catalogue === undefined || scope in catalogue' },

@@ -42,7 +42,7 @@ export const MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
     { find: 'if (record !== undefined && isOutdated(record, load.since)) load.outdated = true', become: '' },
     { find: 'load.since = this.#lastBulk', become: '' },
     { find: 'if (bulk.matches(record)) return true', become: 'return true' },
-    { find: 'load.outdated = true\n', become: '\n' },
+    { find: 'load.outdated = true\n    this.#loads.delete(id)', become: 'this.#loads.delete(id)' },
     { find: 'load.outdated = true\n    this.#loads.delete(id)', become: 'load.outdated = true' },
     { find: 'if (load === undefined || !load.sent) return', become: 'if (load === undefined) return' },
     { find: 'if (previous !== undefined) previous.outdated = true', become: '' },
