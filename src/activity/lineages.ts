@@ -15,6 +15,8 @@ export type LineageOptions = {
   readonly prefix: string
   readonly deadlineMs: number
   readonly announce: (events: readonly StoredEvent[]) => void
+  /** Tells of events of the host's transactions that got their place on the way. */
+  readonly tellPlaced: (events: readonly StoredEvent[]) => void
   /** Tokens that match may have changed. */
   readonly changed: (filter: TokenFilter) => void
 }
@@ -69,7 +71,7 @@ export class LineageRevoker {
   }
 
   async #revoke(rootId: string, { tokenId, at }: Reuse): Promise<void> {
-    const { store, prefix, deadlineMs, announce, changed } = this.#options
+    const { store, prefix, deadlineMs, announce, tellPlaced, changed } = this.#options
     const filter = { prefix, rootId }
     const bulkId = generateId(platformRandom)
     const event: StoredEvent = {
@@ -83,7 +85,8 @@ export class LineageRevoker {
     }
     const stamp = { revokedAt: at, revokedBy: 'system', revokedCode: 'reused', bulkId } as const
     try {
-      const { events } = await store.revokeWhere(filter, stamp, event, deadlineMs)
+      const { events, placed = [] } = await store.revokeWhere(filter, stamp, event, deadlineMs)
+      tellPlaced(placed)
       announce(events)
     } finally {
       changed(filter)

@@ -49,8 +49,12 @@ export class Outbox {
     let placed: readonly StoredEvent[]
     do {
       placed = await this.#store.placeEvents(this.#prefix)
-      for (const { tokenId } of placed) if (tokenId !== undefined) this.#committed(tokenId)
-      this.#announce(placed)
+      this.tell(placed)
     } while (placed.length > 0)
+  }
+  /** Tells of events that got their place: their transactions are committed. */
+  tell(placed: readonly StoredEvent[]): void {
+    for (const { tokenId } of placed) if (tokenId !== undefined) this.#committed(tokenId)
+    this.#announce(placed)
   }
 }

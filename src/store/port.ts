@@ -202,8 +202,8 @@ export type RevocationStamp = {
   readonly bulkId: string
 }
 
-/** Result of a bulk revocation: how many tokens it ended, and the events that it wrote, one for each tenant that it touched. */
-export type BulkResult = { readonly count: number; readonly events: readonly StoredEvent[] }
+/** Result of a bulk revocation: how many tokens it ended, the events that it wrote, one for each tenant that it touched, and those placed before them. */
+export type BulkResult = { readonly count: number; readonly events: readonly StoredEvent[]; readonly placed?: readonly StoredEvent[] }
 
 /** A page of the change feed. */
 export type FeedPage = {
@@ -242,7 +242,7 @@ export interface TokenStore {
   commitIn?(transaction: object, addition: Addition): MaybePromise<AdditionResult>
   /**
    * Gives up to 100 events of a prefix that `commitIn` wrote, and whose transactions are committed, their place behind every other event, exactly once,
-   * and names their tokens in the feed. Answers them; none where nothing is left. `revokeWhere` does the same before it writes its own.
+   * and names their tokens in the feed. Answers them; none where nothing is left. `revokeWhere` does so with all of them before it writes its own.
    */
   placeEvents?(prefix: string): MaybePromise<readonly StoredEvent[]>
   /**

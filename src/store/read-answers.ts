@@ -21,8 +21,9 @@ export function readTicket(answer: unknown, prefix: string, digest: string): Sto
 
 /** Reads the answer to a bulk revocation; `undefined` if it makes no sense. */
 export function readBulkResult(answer: unknown, template: StoredEvent): BulkResult | undefined {
-  const { count, events } = Object(answer) as { readonly count?: unknown; readonly events?: unknown }
-  if (!isCount(count) || !Array.isArray(events)) return undefined
+  const { count, events, placed: saidPlaced = [] } = Object(answer) as { readonly [K in keyof BulkResult]?: unknown }
+  const placed = readPlaced(saidPlaced, template.prefix)
+  if (!isCount(count) || !Array.isArray(events) || placed === undefined) return undefined
   const read: StoredEvent[] = []
   for (const event of events) {
     const {
@@ -34,7 +35,7 @@ export function readBulkResult(answer: unknown, template: StoredEvent): BulkResu
     const { tenantId: _, ...said } = template
     read.push({ ...said, id, count: touched, ...(tenantId !== undefined && { tenantId }) })
   }
-  return { count, events: read }
+  return { count, events: read, placed }
 }
 
 /** A page of the audit, or `undefined` where it is not in the order asked for: whoever read on behind it would skip events, or turn in a circle. */

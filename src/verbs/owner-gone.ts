@@ -3,7 +3,7 @@ import { GrantDeniedError } from '../errors.js'
 import type { StoredEvent } from '../model/event.js'
 import type { OwnerForecast, OwnerGone } from '../model/revocation.js'
 import { readShape, refuseUndefined, text } from '../policy/shape.js'
-import type { BulkResult, TokenFilter } from '../store/port.js'
+import type { TokenFilter } from '../store/port.js'
 import { generateId } from '../token/generate.js'
 import { platformRandom } from '../token/random.js'
 import type { Context } from '../verify/context.js'
@@ -11,6 +11,7 @@ import { checkTenant, type ReadActor } from './lib/actor.js'
 import { barrier } from './lib/barrier.js'
 import { commit } from './lib/change.js'
 import { forecast } from './lib/forecast.js'
+import { revokeMatching } from './lib/revoke-matching.js'
 import { revocationFields } from './revoke.js'
 
 type Given = {
@@ -44,18 +45,16 @@ export async function ownerGone(context: Context, actor: ReadActor, input: unkno
   const { ownerId, tenantId } = given
   const filter: TokenFilter = { prefix: context.settings.prefix, ownerId, ...(tenantId !== undefined && { tenantIds: [tenantId] }) }
   if (given.dryRun === true) return await forecast(context, filter)
-  const { count } = await end(context, actor, given, filter)
+  const count = await end(context, actor, given, filter)
   if (given.waitForNodes === true) await barrier(context)
   return { count }
 }
 
-async function end(context: Context, actor: ReadActor, given: Given, filter: TokenFilter): Promise<BulkResult> {
+async function end(context: Context, actor: ReadActor, given: Given, filter: TokenFilter): Promise<number> {
   const { ownerId, tenantId, reason } = given
-  const now = context.settings.clock()
-  const bulkId = generateId(platformRandom)
   const said: StoredEvent = {
     id: generateId(platformRandom),
-    at: now,
+    at: context.settings.clock(),
     action: 'owner.gone',
     prefix: context.settings.prefix,
     actorId: actor.id,
@@ -64,18 +63,10 @@ async function end(context: Context, actor: ReadActor, given: Given, filter: Tok
     ...(actor.ip !== undefined && { ip: actor.ip }),
     ...(reason !== undefined && { reason }),
   }
-  const why = { revokedCode: 'owner_gone', ...(reason !== undefined && { revokedReason: reason }) } as const
-  await context.outbox.place()
-  let result: BulkResult
-  try {
-    result = await context.store.revokeWhere(filter, { revokedAt: now, revokedBy: actor.id, bulkId, ...why }, { ...said, bulkId })
-  } finally {
-    context.records.bulkChanged([filter])
-  }
-  context.announce(result.events)
+  const count = await revokeMatching(context, filter, 'owner_gone', said)
   // A bulk revocation that touched nothing leaves no trace and tells nobody, but that somebody left is worth both.
-  if (result.count === 0) await tellAlone(context, said)
-  return result
+  if (count === 0) await tellAlone(context, said)
+  return count
 }
 
 async function tellAlone(context: Context, event: StoredEvent): Promise<void> {

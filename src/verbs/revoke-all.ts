@@ -2,13 +2,14 @@ import * as z from 'zod'
 import { InvalidInputError } from '../errors.js'
 import type { StoredEvent } from '../model/event.js'
 import { readShape, text } from '../policy/shape.js'
-import type { BulkResult, TokenFilter } from '../store/port.js'
+import type { TokenFilter } from '../store/port.js'
 import { generateId } from '../token/generate.js'
 import { platformRandom } from '../token/random.js'
 import type { Context } from '../verify/context.js'
 import type { ReadActor } from './lib/actor.js'
 import { noteOutOfReach } from './lib/attempts.js'
 import { barrier } from './lib/barrier.js'
+import { revokeMatching } from './lib/revoke-matching.js'
 import { revocationFields } from './revoke.js'
 
 type Given = {
@@ -45,25 +46,8 @@ export async function revokeAll(context: Context, actor: ReadActor, input: unkno
     noteOutOfReach(context, actor, 'revokeAll', {})
     return { count: 0 }
   }
-  const now = context.settings.clock()
-  const bulkId = generateId(platformRandom)
-  const stamp = {
-    revokedAt: now,
-    revokedBy: actor.id,
-    revokedCode: 'bulk' as const,
-    bulkId,
-    ...(given.reason !== undefined && { revokedReason: given.reason }),
-  }
-  const event = { ...eventOf(context.settings.prefix, given, actor, now), bulkId }
-  await context.outbox.place()
-  let result: BulkResult
-  try {
-    result = await context.store.revokeWhere(filter, stamp, event)
-  } finally {
-    context.records.bulkChanged([filter])
-  }
-  const { count, events } = result
-  context.announce(events)
+  const event = eventOf(context.settings.prefix, given, actor, context.settings.clock())
+  const count = await revokeMatching(context, filter, 'bulk', event)
   if (given.waitForNodes === true) await barrier(context)
   return { count }
 }

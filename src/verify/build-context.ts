@@ -95,7 +95,14 @@ export function buildContext(settings: Settings): Context {
   const lineages =
     settings.onReuse === undefined
       ? undefined
-      : new LineageRevoker({ store, prefix, deadlineMs: settings.deadlineMs, announce, changed: (filter) => records.bulkChanged([filter]) })
+      : new LineageRevoker({
+          store,
+          prefix,
+          deadlineMs: settings.deadlineMs,
+          announce,
+          tellPlaced: (events) => outbox.tell(events),
+          changed: (filter) => records.bulkChanged([filter]),
+        })
   const flush = async (): Promise<void> => {
     const now = clock()
     await Promise.all([

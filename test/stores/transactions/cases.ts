@@ -243,6 +243,32 @@ export const transactionCases = (subject: TransactionSubject): void => {
     expect(told.toSorted()).toEqual(events.map(({ id }) => id).toSorted())
   })
 
+  it('events that a bulk revocation places are told before its own, whatever makes it', { timeout: 20_000 }, async () => {
+    const told: string[] = []
+    let commit: (() => Promise<unknown>) | undefined
+    const store = interceptStore(subject.open(), async ({ method }, proceed) => {
+      if (method === 'revokeWhere') await commit?.()
+      return proceed()
+    })
+    const onEvent = ({ action }: AuditEvent): unknown => told.push(action)
+    const tokens = await node({ store, onEvent, onReuse: 'revoke_lineage', usage: { flushEvery: 60 } })
+    const old = await tokens.system.create(INPUT)
+    await tokens.system.rotate(old.record.id)
+    for (const [act, action] of [
+      [() => tokens.system.revokeAll({ tenantId: 't' }), 'tokens.revoked'],
+      [() => tokens.system.ownerGone({ ownerId: 'ann', tenantId: 't' }), 'owner.gone'],
+      [() => tokens.verify(old.token), 'tokens.revoked'],
+    ] as const) {
+      const late = await begin()
+      await tokens.system.create({ ...INPUT, tenantId: 't', ownerId: 'ann' }, { transaction: late.transaction })
+      commit = late.commit
+      told.length = 0
+      await act()
+      await until(() => told.includes(action))
+      expect(told).toEqual(['token.created', action])
+    }
+  })
+
   it('what a node left that died after the commit is placed by a consumer of another', { timeout: 20_000 }, async () => {
     const died = await node({ usage: false })
     const alive = await node()

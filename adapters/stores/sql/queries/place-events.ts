@@ -26,8 +26,13 @@ function* placeBatch(sql: Sql, prefix: string): Steps<readonly StoredEvent[]> {
 }
 
 /** The same for all of them, before a change that they must come before. */
-export function* placeAll(sql: Sql, prefix: string): Steps<void> {
-  while ((yield* placeBatch(sql, prefix)).length > 0);
+export function* placeAll(sql: Sql, prefix: string): Steps<readonly StoredEvent[]> {
+  const placed: StoredEvent[] = []
+  for (;;) {
+    const batch = yield* placeBatch(sql, prefix)
+    if (batch.length === 0) return placed
+    placed.push(...batch)
+  }
 }
 
 function* steps(sql: Sql, prefix: string): Steps<readonly StoredEvent[]> {

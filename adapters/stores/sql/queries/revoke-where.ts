@@ -42,7 +42,8 @@ function* steps(sql: Sql, filter: TokenFilter, stamp: RevocationStamp, event: St
   // The lock that every change takes first: from here on nobody else changes a token, so that what is counted is what is revoked.
   yield* quirks.bump(builder, 0)
   // Whatever it ends was created before it.
-  yield* placeAll(sql, filter.prefix)
+  const waiting = yield* placeAll(sql, filter.prefix)
+  const placed = waiting.length > 0 && { placed: waiting }
   const taken = yield* ask(builder.selectFrom('events').select('id').where('id', '=', event.id))
   if (taken.rows.length > 0) throw exists(event)
   const { rows } = yield* ask(
@@ -53,11 +54,11 @@ function* steps(sql: Sql, filter: TokenFilter, stamp: RevocationStamp, event: St
       .groupBy('tenant_id'),
   )
   const touched = new Map(rows.map(({ tenant_id, found }) => [tenant_id ?? undefined, wide(found)]))
-  if (touched.size === 0) return { count: 0, events: [] }
+  if (touched.size === 0) return { count: 0, events: [], ...placed }
   const count = yield* revoke(sql, filter, stamp)
   const events = bulkEvents(event, touched)
   yield* writeFeed(sql, events, [bulkLine(filter)])
-  return { count, events }
+  return { count, events, ...placed }
 }
 
 const exists = (event: StoredEvent): ConflictError =>

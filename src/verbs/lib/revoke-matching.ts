@@ -1,0 +1,31 @@
+import type { StoredEvent } from '../../model/event.js'
+import type { BulkResult, RevocationStamp, TokenFilter } from '../../store/port.js'
+import { generateId } from '../../token/generate.js'
+import { platformRandom } from '../../token/random.js'
+import type { Context } from '../../verify/context.js'
+
+/**
+ * Ends every token that matches, by one write with this event, and answers how many. No later verification in this process sees what was before, whatever
+ * became of the write.
+ *
+ * @throws StoreUnavailableError `store_unavailable`; the tokens may or may not have ended
+ */
+export async function revokeMatching(
+  context: Context,
+  filter: TokenFilter,
+  revokedCode: RevocationStamp['revokedCode'],
+  event: StoredEvent,
+): Promise<number> {
+  const { at: revokedAt, actorId: revokedBy, reason } = event
+  const bulkId = generateId(platformRandom)
+  const stamp = { revokedAt, revokedBy, revokedCode, bulkId, ...(reason !== undefined && { revokedReason: reason }) }
+  let result: BulkResult
+  try {
+    result = await context.store.revokeWhere(filter, stamp, { ...event, bulkId })
+  } finally {
+    context.records.bulkChanged([filter])
+  }
+  context.outbox.tell(result.placed ?? [])
+  context.announce(result.events)
+  return result.count
+}
