@@ -3,36 +3,35 @@ import type { Verification, VerifyContext } from '../model/principal.js'
 import type { StoredTicket } from '../store/port.js'
 import { digestTicket, isTicket } from '../token/ticket.js'
 import type { Context } from './context.js'
-import { decideFor } from './verify.js'
+import { decideFor, refuseUnknown } from './verify.js'
 
 /** How long a ticket is good. */
 export const TICKET_MS = 30_000
 
-// A ticket that is used up, has run out or never was is the same to whoever presents it.
-const NONE: Verification = Object.freeze({ ok: false, code: 'token_unknown' })
-
 /**
- * Spends a ticket: of all who present it, on any node, one gets what the token is good for now.
+ * Spends a ticket: of all who present it, on any node, one gets what the token is good for now. One that is used up, has run out or never was is the same
+ * to whoever presents it.
  *
  * Its token is read past every cache, so that a ticket never outlives it.
  *
  * @throws StoreUnavailableError `store_unavailable`, when it cannot decide
  */
 export async function redeem(context: Context, ticket: unknown, request: VerifyContext | undefined): Promise<Verification> {
-  if (!isTicket(ticket)) return NONE
+  if (!isTicket(ticket)) return refuseUnknown(context)
   if (context.records.isThrottled(request?.ip)) {
+    context.vitals.throttled += 1
     throw new StoreUnavailableError('too many tickets that do not exist are asked about from this address')
   }
   const taken = await take(context, ticket)
   if (taken === undefined) {
     context.records.noteGuess(request?.ip)
-    return NONE
+    return refuseUnknown(context)
   }
   const left = taken.expiresAt - context.settings.clock()
   // More than there can be, even where the clocks of two nodes differ, is a corrupt instant.
-  if (!(left > 0 && left <= 2 * TICKET_MS)) return NONE
+  if (!(left > 0 && left <= 2 * TICKET_MS)) return refuseUnknown(context)
   const entry = await context.records.readAgain(taken.tokenId)
-  return entry === undefined ? NONE : decideFor(context, entry, request)
+  return entry === undefined ? refuseUnknown(context) : decideFor(context, entry, request)
 }
 
 async function take({ settings, store }: Context, ticket: string): Promise<StoredTicket | undefined> {

@@ -64,6 +64,11 @@ export function decide(context: Context, token: unknown, request: VerifyContext 
   })
 }
 
+/** Refuses what is not there, such as a ticket that is used up. */
+export function refuseUnknown(context: Context): Verification {
+  return refuseUnread(context, UNKNOWN)
+}
+
 function refuseUnread({ vitals }: Context, refused: Refused): Refused {
   countRefusal(vitals, refused.code)
   return refused

@@ -2,13 +2,14 @@ import { context, metrics, trace } from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
 import { AggregationTemporality, InMemoryMetricExporter, MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics'
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'
-import type { Latchkey } from 'latchkey'
+import type { Latchkey, Verification } from 'latchkey'
 import { telemetry } from 'latchkey/otel'
 import { memoryStore } from 'latchkey/stores/memory'
 import { faultyStore } from 'latchkey/testing'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createGuard } from '../../../src/http/authenticate.js'
 import { createScopeCheck } from '../../../src/http/require-scopes.js'
+import { deciderOf } from '../../../src/instance.js'
 import { type FakeRequest, fakePlatform } from '../../http/fake.js'
 import { instance, mint, type Scope, until, verdict, warm } from '../../latchkey/harness.js'
 
@@ -85,6 +86,21 @@ describe('telemetry', () => {
     expect(await countOf('latchkey.feed.lag')).toBeGreaterThanOrEqual(0)
     expect(await countOf('latchkey.feed.max_staleness')).toBe(2)
     expect(await countOf('latchkey.store.breaker.open')).toBe(0)
+  })
+
+  it('counts tickets that are refused or not looked up as it does tokens', async () => {
+    const tokens = instance()
+    telemetry(tokens)
+    const { redeem } = deciderOf(tokens)
+    const absent = '0'.repeat(43)
+    for (const ticket of ['junk', absent]) expect(await redeem?.(ticket, { ip: '192.0.2.7' })).toEqual({ ok: false, code: 'token_unknown' })
+    const decisions = (named: object) => countOf('latchkey.verify.decisions', named)
+    expect(await decisions({ 'latchkey.outcome': 'refused', 'latchkey.code': 'token_unknown' })).toBe(2)
+    const ask = () => verdict(redeem?.(absent, { ip: '192.0.2.7' }) as Promise<Verification>)
+    await Promise.all(Array.from({ length: 1000 }, ask))
+    expect(await ask()).toBe('store_unavailable')
+    expect(await countOf('latchkey.verify.throttled')).toBe(1)
+    expect(await decisions({ 'latchkey.outcome': 'undecided' })).toBe(1)
   })
 
   it('measures calls to the store, counts what is flushed, and hears of failures', async () => {
