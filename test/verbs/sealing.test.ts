@@ -78,6 +78,14 @@ describe('sealing', () => {
     expect(await handle.verifyAudit({ head: JSON.parse(JSON.stringify(heads[1])) })).toMatchObject({ ok: true, sealed: 600, behind: 2 })
   })
 
+  it('reads the newest seal once, however many ranges it seals', async () => {
+    const store = faultyStore(memoryStore())
+    const { make, handle } = node({ store })
+    await make(600)
+    expect(await handle.sealAudit()).toMatchObject({ number: 3 })
+    expect(store.calls.filter(({ method }) => method === 'seals')).toHaveLength(1)
+  })
+
   it('tells a head again that the host did not take, and goes on meanwhile', async () => {
     const heads: number[] = []
     let fails = true

@@ -41,14 +41,15 @@ export function mustOpen(stored: StoredSeal): FullSeal {
  */
 export async function sealUp(context: Context, goOn: () => Promise<boolean> = async () => true): Promise<Seal | undefined> {
   const { prefix } = context.settings
+  let written: FullSeal | undefined
   for (;;) {
-    const before = await newestSeal(context)
+    const before: FullSeal | undefined = written ?? (await newestSeal(context))
     await tellHost(context, before)
     if (!(await goOn())) return before
     const page = await context.store.events({ prefix, order: 'oldest', after: before?.lastSeq ?? 0, limit: SEALED_AT_ONCE })
     if (page.length === 0) return before
     const leaves = page.map((event): Leaf => [event.seq, eventDigest(event)])
-    const written = await addSeal(context, before, leaves)
+    written = await addSeal(context, before, leaves)
     await tellHost(context, written)
     if (written !== undefined && page.length < SEALED_AT_ONCE) return written
   }
