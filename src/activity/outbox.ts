@@ -1,5 +1,6 @@
 import type { StoredEvent } from '../model/event.js'
 import type { GuardedStore } from '../store/guarded-store.js'
+import { PLACED_AT_ONCE } from '../store/port.js'
 
 /** How long the end of a transaction of the host's is looked for often. One that takes longer is found by the sweep of whichever node comes first. */
 const EXPECT_MS = 60_000
@@ -17,6 +18,8 @@ export class Outbox {
   readonly #announce: (events: readonly StoredEvent[]) => void
   readonly #committed: (tokenId: string) => void
   #expectedUntil = Number.NEGATIVE_INFINITY
+  #underWay: Promise<void> | undefined
+  #queued: Promise<void> | undefined
 
   constructor(
     store: GuardedStore,
@@ -44,14 +47,39 @@ export class Outbox {
     return this.#monotonic() < this.#expectedUntil
   }
 
-  /** Gives every event of a committed transaction its place in the order, and tells the host of it. */
-  async place(): Promise<void> {
+  /**
+   * Gives every event of a transaction that was committed before this call its place in the order, and tells the host of it.
+   *
+   * What is under way may have looked already: whoever comes meanwhile shares the one look behind it.
+   *
+   * @throws StoreUnavailableError `store_unavailable`
+   */
+  place(): Promise<void> {
+    if (this.#queued !== undefined) return this.#queued
+    if (this.#underWay === undefined) return this.#begin()
+    const next = (): Promise<void> => {
+      this.#queued = undefined
+      return this.#begin()
+    }
+    this.#queued = this.#underWay.then(next, next)
+    return this.#queued
+  }
+
+  #begin(): Promise<void> {
+    this.#underWay = this.#placeAll().finally(() => {
+      this.#underWay = undefined
+    })
+    return this.#underWay
+  }
+
+  async #placeAll(): Promise<void> {
     let placed: readonly StoredEvent[]
     do {
       placed = await this.#store.placeEvents(this.#prefix)
       this.tell(placed)
-    } while (placed.length > 0)
+    } while (placed.length >= PLACED_AT_ONCE)
   }
+
   /** Tells of events that got their place: their transactions are committed. */
   tell(placed: readonly StoredEvent[]): void {
     for (const { tokenId } of placed) if (tokenId !== undefined) this.#committed(tokenId)

@@ -107,6 +107,7 @@ export class GuardedStore extends StoreCalls {
   }
 
   async placeEvents(prefix: string): Promise<readonly StoredEvent[]> {
+    if (this.store.placeEvents === undefined) return []
     return await this.manage(
       'placeEvents',
       () => this.store.placeEvents?.(prefix) ?? [],

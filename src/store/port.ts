@@ -205,6 +205,9 @@ export type RevocationStamp = {
 /** Result of a bulk revocation: how many tokens it ended, the events that it wrote, one for each tenant that it touched, and those placed before them. */
 export type BulkResult = { readonly count: number; readonly events: readonly StoredEvent[]; readonly placed?: readonly StoredEvent[] }
 
+/** How many events `placeEvents` places at most. */
+export const PLACED_AT_ONCE = 100
+
 /** A page of the change feed. */
 export type FeedPage = {
   /** Where to read on. Opaque. */
@@ -242,7 +245,7 @@ export interface TokenStore {
   commitIn?(transaction: object, addition: Addition): MaybePromise<AdditionResult>
   /**
    * Gives up to 100 events of a prefix that `commitIn` wrote, and whose transactions are committed, their place behind every other event, exactly once,
-   * and names their tokens in the feed. Answers them; none where nothing is left. `revokeWhere` does so with all of them before it writes its own.
+   * and names their tokens in the feed. Answers them: fewer only where nothing is left. `revokeWhere` does so with all of them before it writes its own.
    */
   placeEvents?(prefix: string): MaybePromise<readonly StoredEvent[]>
   /**

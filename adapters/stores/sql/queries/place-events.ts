@@ -1,19 +1,17 @@
 import type { StoredEvent } from '../../../../src/model/event.js'
+import { PLACED_AT_ONCE } from '../../../../src/store/port.js'
 import type { Sql } from '../context.js'
 import { ask, type Steps } from '../engine.js'
 import { unplacedRowToEvent } from '../schema/event-row.js'
 import { tokenLine } from './lines.js'
 import { writeFeed } from './write-feed.js'
 
-/** Events that are placed in one transaction. */
-const BATCH = 100
-
 const waiting = ({ builder }: Sql, prefix: string) => builder.selectFrom('outbox').where('prefix', '=', prefix)
 
 /** Gives a batch of events their place. The lock of the feed is held already, so that nobody else places the same ones. */
 function* placeBatch(sql: Sql, prefix: string): Steps<readonly StoredEvent[]> {
   const { builder } = sql
-  const { rows } = yield* ask(waiting(sql, prefix).selectAll().orderBy('at').orderBy('id').limit(BATCH))
+  const { rows } = yield* ask(waiting(sql, prefix).selectAll().orderBy('at').orderBy('id').limit(PLACED_AT_ONCE))
   if (rows.length === 0) return []
   const ids = rows.map(({ id }) => id)
   yield* ask(builder.deleteFrom('outbox').where('id', 'in', ids))

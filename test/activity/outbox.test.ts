@@ -1,0 +1,75 @@
+import { memoryStore } from 'latchkey/stores/memory'
+import { describe, expect, it } from 'vitest'
+import { PLACED_AT_ONCE, type TokenStore } from '../../src/store/port.js'
+import { event } from '../../src/testing/store-contract/build.js'
+import { until } from '../latchkey/harness.js'
+import { node } from '../verbs/notices-world.js'
+
+/** A store whose looks for placed events end when, and as, the test says. */
+function held() {
+  const looks: ((count: number | Error) => void)[] = []
+  const store: TokenStore = {
+    ...memoryStore(),
+    placeEvents: () =>
+      new Promise((resolve, reject) => {
+        looks.push((count) => {
+          if (typeof count === 'number') resolve(Array.from({ length: count }, () => event('acme_test')))
+          else reject(count)
+        })
+      }),
+  }
+  return { looks, outbox: node({ store }).context.outbox }
+}
+
+describe('the outbox', () => {
+  it('looks once more for all who come while it looks, and never serves them by what it had looked for before', async () => {
+    const { looks, outbox } = held()
+    const done: number[] = []
+    const calls = [1, 2, 3, 4].map((call) => outbox.place().then(() => done.push(call)))
+    await until(() => looks.length === 1)
+    looks[0]?.(0)
+    await until(() => looks.length === 2)
+    expect(done).toEqual([1])
+    calls.push(outbox.place().then(() => done.push(5)))
+    looks[1]?.(0)
+    await until(() => looks.length === 3)
+    expect(done).toEqual([1, 2, 3, 4])
+    looks[2]?.(0)
+    await Promise.all(calls)
+    expect(looks).toHaveLength(3)
+  })
+
+  it('looks again after a fault, for those who came meanwhile', async () => {
+    const { looks, outbox } = held()
+    const first = outbox.place()
+    const second = outbox.place()
+    await until(() => looks.length === 1)
+    looks[0]?.(new Error('down'))
+    await expect(first).rejects.toMatchObject({ code: 'store_unavailable' })
+    await until(() => looks.length === 2)
+    looks[1]?.(0)
+    await second
+  })
+
+  it('looks on only where there may be more', async () => {
+    const { looks, outbox } = held()
+    const placing = outbox.place()
+    await until(() => looks.length === 1)
+    looks[0]?.(PLACED_AT_ONCE)
+    await until(() => looks.length === 2)
+    looks[1]?.(PLACED_AT_ONCE - 1)
+    await placing
+    expect(looks).toHaveLength(2)
+  })
+
+  it('asks nothing of a store that takes no part in transactions', async () => {
+    const { outbox, store } = node().context
+    const calls: string[] = []
+    store.watchCall = (method) => {
+      calls.push(method)
+      return () => undefined
+    }
+    await outbox.place()
+    expect(calls).toEqual([])
+  })
+})
