@@ -4,6 +4,7 @@ import { viewEvent } from '../../activity/view-event.js'
 import { StoreUnavailableError } from '../../errors.js'
 import type { Internals } from '../../instance.js'
 import type { AuditAction, ListedEvent } from '../../model/event.js'
+import type { ConsumerState } from '../../store/port.js'
 import type { Destination } from './destination.js'
 import type { Signer } from './secret.js'
 import { type Outcome, send } from './send.js'
@@ -118,7 +119,7 @@ export class Endpoint {
       throw new RetryLater(left)
     }
     const attempts = (before?.attempts ?? 0) + 1
-    if (attempts >= most) return await this.#bury(event, attempts, failure, now)
+    if (attempts >= most) return await this.#bury(event, rows, attempts, failure, now)
     const wait = Math.max(gone === true ? longestMs : this.#waitAfter(attempts), Math.min(waitMs, longestMs))
     await saveAttempts(store, rows, this.#of, { eventId: event.id, attempts, dueAt: now + Math.round(wait) })
     this.#waitedFor = event.id
@@ -132,9 +133,7 @@ export class Endpoint {
   }
 
   // Written before the position moves on: after a crash in between the event is tried once more, and finds its place.
-  async #bury(event: ListedEvent, attempts: number, failure: string, now: number): Promise<void> {
-    const store = this.#inside.store()
-    const rows = await store.consumers(this.#of.prefix)
+  async #bury(event: ListedEvent, rows: readonly ConsumerState[], attempts: number, failure: string, now: number): Promise<void> {
     const taken = slotsOf(rows).filter(({ endpoint }) => endpoint === this.id)
     const isFree = (index: number): boolean => taken.every((slot) => slot.index !== index)
     const own = taken.find(({ seq }) => seq === event.seq)
@@ -142,7 +141,7 @@ export class Endpoint {
     const oldest = own === undefined && free === undefined ? taken[0] : undefined
     const index = own?.index ?? free ?? oldest?.index ?? 0
     const slot = { index, seq: event.seq, eventId: event.id, attempts, failedAt: now, failure }
-    if (!(await saveSlot(store, rows, this.#of, slot))) throw new RetryLater(this.#options.retry.firstMs)
+    if (!(await saveSlot(this.#inside.store(), rows, this.#of, slot))) throw new RetryLater(this.#options.retry.firstMs)
     this.#waitedFor = undefined
     if (oldest !== undefined) {
       this.#tell('deadLetter', `more than ${MOST_DEAD_LETTERS} dead letters: the oldest, event ${oldest.eventId}, is listed no more`)
