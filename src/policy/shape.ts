@@ -83,14 +83,19 @@ export function readShape<T>(schema: z.ZodType<T>, input: unknown, root: string)
 }
 
 /**
- * Refuses these options where they are spelled out as `undefined`. Without them more is let in, so that one that got lost on its way must not go unnoticed.
+ * Refuses these options, which stand at this place of the input, where they are spelled out as `undefined`. Without them more is let in, so that one that got lost on its way must not go unnoticed.
  *
  * @throws InvalidInputError `invalid_input`
  */
-export function refuseUndefined(options: unknown, names: readonly string[], without = 'to go without it'): void {
+export function refuseUndefined(
+  options: unknown,
+  names: readonly string[],
+  without = 'to go without it',
+  place: readonly PropertyKey[] = [],
+): void {
   for (const name of names) {
     if (name in Object(options) && Reflect.get(Object(options), name) === undefined) {
-      throw new InvalidInputError(name, `is undefined: leave it out ${without}, or check where it comes from`)
+      throw new InvalidInputError([...place, name], `is undefined: leave it out ${without}, or check where it comes from`)
     }
   }
 }

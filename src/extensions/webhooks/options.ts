@@ -4,8 +4,8 @@ import { ACTIONS, type AuditAction } from '../../model/event.js'
 import type { Duration } from '../../model/record.js'
 import { readNetworks } from '../../policy/network.js'
 import { duration, someText, wholeNumber } from '../../policy/option-schema.js'
-import { readShape, readWith, text } from '../../policy/shape.js'
-import { readDestination } from './destination.js'
+import { readShape, readWith, refuseUndefined, text } from '../../policy/shape.js'
+import { type Destination, readDestination } from './destination.js'
 
 /** Where events are sent. */
 export type WebhookEndpoint = {
@@ -50,7 +50,18 @@ export type WebhookOptions = {
 /** The options as they were read. */
 export type ReadOptions = {
   readonly webhookKey: readonly Uint8Array[]
-  readonly endpoints: readonly (Required<Pick<WebhookEndpoint, 'id' | 'url' | 'from'>> & Pick<WebhookEndpoint, 'actions' | 'tenantId'>)[]
+  readonly endpoints: readonly (Omit<ReadEndpoint, 'url'> & { readonly destination: Destination })[]
+  readonly retry: { readonly attempts: number; readonly firstMs: number; readonly longestMs: number }
+  readonly timeoutMs: number
+  readonly ca: string | undefined
+}
+
+type ReadEndpoint = Required<Pick<WebhookEndpoint, 'id' | 'url' | 'from'>> & Pick<WebhookEndpoint, 'actions' | 'tenantId'>
+
+/** What the schema makes of them: durations are seconds. */
+type Parsed = {
+  readonly webhookKey: readonly Uint8Array[]
+  readonly endpoints: readonly ReadEndpoint[]
   readonly retry: { readonly attempts: number; readonly first: number; readonly longest: number }
   readonly timeout: number
   readonly allowPrivate: readonly string[]
@@ -97,7 +108,7 @@ const schema = z.strictObject({
   timeout: duration({ min: 0.1, max: 300, fraction: true }).default(15),
   allowPrivate: readWith((input) => readNetworks([], input), {}).default([]),
   ca: someText('must be certificates in PEM').optional(),
-}) as unknown as z.ZodType<ReadOptions>
+}) as unknown as z.ZodType<Parsed>
 
 /**
  * Reads the options once.
@@ -106,25 +117,24 @@ const schema = z.strictObject({
  */
 export function readOptions(options: unknown): ReadOptions {
   refuseLostFilters(options)
-  const read = readShape(schema, options, 'options')
+  const { webhookKey, endpoints, retry, timeout, allowPrivate, ca } = readShape(schema, options, 'options')
   const ids = new Set<string>()
-  for (const [at, { id, url }] of read.endpoints.entries()) {
-    if (ids.has(id)) throw new InvalidInputError(['endpoints', at, 'id'], 'stands in the list twice')
-    ids.add(id)
-    readDestination(['endpoints', at, 'url'], url, read.allowPrivate)
+  return {
+    webhookKey,
+    endpoints: endpoints.map(({ url, ...endpoint }, at) => {
+      if (ids.has(endpoint.id)) throw new InvalidInputError(['endpoints', at, 'id'], 'stands in the list twice')
+      ids.add(endpoint.id)
+      return { ...endpoint, destination: readDestination(['endpoints', at, 'url'], url, allowPrivate) }
+    }),
+    retry: { attempts: retry.attempts, firstMs: retry.first * 1000, longestMs: retry.longest * 1000 },
+    timeoutMs: timeout * 1000,
+    ca,
   }
-  return read
 }
 
 // Without them an endpoint is sent more, so that one that got lost on its way must not go unnoticed.
 function refuseLostFilters(options: unknown): void {
   const endpoints: unknown = Reflect.get(Object(options), 'endpoints')
   if (!Array.isArray(endpoints)) return
-  for (const [at, given] of endpoints.entries()) {
-    for (const name of ['tenantId', 'actions']) {
-      if (name in Object(given) && Reflect.get(Object(given), name) === undefined) {
-        throw new InvalidInputError(['endpoints', at, name], 'is undefined: leave it out to send everything, or check where it comes from')
-      }
-    }
-  }
+  for (const [at, given] of endpoints.entries()) refuseUndefined(given, ['tenantId', 'actions'], 'to send everything', ['endpoints', at])
 }

@@ -2,7 +2,6 @@ import { viewEvent } from '../../activity/view-event.js'
 import { InvalidInputError } from '../../errors.js'
 import { internalsOf, type Latchkey } from '../../instance.js'
 import type { AuditEvent, ListedEvent } from '../../model/event.js'
-import { readDestination } from './destination.js'
 import { Endpoint } from './endpoint.js'
 import { readOptions, type WebhookOptions } from './options.js'
 import { createSigner } from './secret.js'
@@ -57,22 +56,22 @@ export type Webhooks = {
  * ```
  */
 export function webhooks<S extends string>(tokens: Latchkey<S>, options: WebhookOptions): Webhooks {
-  const { webhookKey, endpoints: given, retry, timeout, allowPrivate, ca } = readOptions(options)
+  const { webhookKey, endpoints: given, retry, timeoutMs, ca } = readOptions(options)
   const inside = internalsOf(tokens)
   const { prefix } = tokens
   const endpoints = new Map(
-    given.map(({ id, url, from, actions, tenantId }, at) => [
+    given.map(({ id, destination, from, actions, tenantId }) => [
       id,
       new Endpoint(inside, {
         id,
         prefix,
-        destination: readDestination(['endpoints', at, 'url'], url, allowPrivate),
+        destination,
         signer: createSigner(webhookKey, prefix, id),
         actions,
         tenantId,
         from,
-        timeoutMs: timeout * 1000,
-        retry: { attempts: retry.attempts, firstMs: retry.first * 1000, longestMs: retry.longest * 1000 },
+        timeoutMs,
+        retry,
         ca,
       }),
     ]),
