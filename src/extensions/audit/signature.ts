@@ -1,12 +1,13 @@
-import { calculateJwkThumbprint, compactVerify, createLocalJWKSet } from 'jose'
+import { compactVerify, createLocalJWKSet } from 'jose'
 import { InvalidInputError } from '../../errors.js'
 import type { VerifySignature } from '../../model/audit.js'
 import type { Jwk } from '../jwt/jwk.js'
-import { isSigningKey, publicPart, type SigningKey } from '../jwt/keys.js'
+import { algorithmOf, describeKey, isSigningKey, SIGNING_ALGORITHMS, type SigningKey } from '../jwt/keys.js'
 import { signCompact } from '../jwt/sign.js'
 
 /** The type of the signatures, so that none passes for a signed token, nor the other way round. */
 const TYPE = 'latchkey-seal'
+const KEYS = 'must be a whole public JWK, P-256 or Ed25519, or a list of such'
 
 /**
  * Signs seals, for the option `sealing.sign`: a JWS in compact form (RFC 7515 §7.1) over the hash of the seal.
@@ -34,14 +35,13 @@ function ignoreFault(): void {}
  * @throws InvalidInputError `invalid_input`, field `keys`
  */
 export function sealVerifier(keys: Jwk | readonly Jwk[]): VerifySignature {
-  const given: readonly unknown[] = Array.isArray(keys) ? keys : [keys]
-  if (given.length === 0 || !given.every(isKey))
-    throw new InvalidInputError('keys', 'must be a public JWK, P-256 or Ed25519, or a list of such')
-  const known = Promise.all(given.map(withId)).then((all) => createLocalJWKSet({ keys: all }))
+  const given: readonly Jwk[] = Array.isArray(keys) ? keys : [keys]
+  if (given.length === 0) throw new InvalidInputError('keys', KEYS)
+  const known = Promise.all(given.map(readKey)).then((all) => createLocalJWKSet({ keys: all }))
   known.catch(() => undefined)
   return async (hash, signature) => {
     try {
-      const { payload, protectedHeader } = await compactVerify(signature, await known, { algorithms: ['EdDSA', 'ES256'] })
+      const { payload, protectedHeader } = await compactVerify(signature, await known, { algorithms: [...SIGNING_ALGORITHMS] })
       return protectedHeader.typ === TYPE && new TextDecoder().decode(payload) === hash
     } catch {
       return false
@@ -49,13 +49,9 @@ export function sealVerifier(keys: Jwk | readonly Jwk[]): VerifySignature {
   }
 }
 
-function isKey(value: unknown): value is Jwk {
-  const { kty, crv } = Object(value) as Jwk
-  return (kty === 'OKP' && crv === 'Ed25519') || (kty === 'EC' && crv === 'P-256')
-}
-
-async function withId(jwk: Jwk): Promise<Jwk & { readonly kty: string }> {
-  const key = publicPart(jwk)
-  const kid = jwk.kid ?? (await calculateJwkThumbprint({ ...key, kty: jwk.kty ?? '' }))
-  return { ...key, kty: jwk.kty ?? '', kid, alg: jwk.crv === 'Ed25519' ? 'EdDSA' : 'ES256' }
+// Refused at once: a key that cannot be used would make every good signature look forged.
+function readKey(jwk: Jwk): ReturnType<typeof describeKey> {
+  const alg = algorithmOf(jwk)
+  if (alg === undefined) throw new InvalidInputError('keys', KEYS)
+  return describeKey(jwk, alg, jwk.kid)
 }

@@ -5,6 +5,8 @@ import type { Jwk, WebCryptoKey } from './jwk.js'
 /** The algorithms that signed tokens of this library come in. */
 export type SigningAlgorithm = 'ES256' | 'EdDSA'
 
+export const SIGNING_ALGORITHMS: readonly SigningAlgorithm[] = ['ES256', 'EdDSA']
+
 /** A key pair that signs. */
 export type SigningKey = {
   /** Named in each token's header. */
@@ -25,8 +27,8 @@ export type SigningKeyInput =
 export async function generateSigningKey(alg: SigningAlgorithm = 'ES256'): Promise<SigningKey> {
   const { privateKey, publicKey } = await generateKeyPair(alg, alg === 'EdDSA' ? { crv: 'Ed25519' } : {})
   const publicJwk = await exportJWK(publicKey)
-  const kid = await calculateJwkThumbprint(publicJwk)
-  return { kid, alg, publicJwk: describe(publicJwk, kid, alg), sign: privateKey }
+  const described = await describeKey(publicJwk, alg, undefined)
+  return { kid: described.kid, alg, publicJwk: described, sign: privateKey }
 }
 
 /**
@@ -38,38 +40,48 @@ export async function signingKey(input: SigningKeyInput): Promise<SigningKey> {
   if (typeof input !== 'object' || input === null) throw new InvalidInputError('input', 'must be { jwk }, or { publicJwk, sign }')
   const jwk = 'jwk' in input ? input.jwk : input.publicJwk
   const alg = algorithmOf(jwk)
-  const publicJwk = publicPart(jwk)
-  const kid = input.kid ?? jwk.kid ?? (await calculateJwkThumbprint(publicJwk))
-  if (!('jwk' in input)) return { kid, alg, publicJwk: describe(publicJwk, kid, alg), sign: input.sign }
+  if (alg === undefined) throw new InvalidInputError('jwk', 'must be a whole P-256 key (ES256) or Ed25519 key (EdDSA)')
+  const publicJwk = await describeKey(jwk, alg, input.kid ?? jwk.kid)
+  const { kid } = publicJwk
+  if (!('jwk' in input)) return { kid, alg, publicJwk, sign: input.sign }
   if (typeof jwk.d !== 'string') throw new InvalidInputError('jwk', 'has no private part')
   const key = await importJWK(jwk, alg)
   if (key instanceof Uint8Array) throw new InvalidInputError('jwk', 'must be a private key, not a shared secret')
-  return { kid, alg, publicJwk: describe(publicJwk, kid, alg), sign: key }
+  return { kid, alg, publicJwk, sign: key }
 }
 
 /** Was it made by `signingKey` or `generateSigningKey`? */
 export function isSigningKey(value: unknown): boolean {
   const { kid, alg, publicJwk, sign } = Object(value) as { readonly [Name in keyof SigningKey]?: unknown }
   const signs = typeof sign === 'function' || (typeof sign === 'object' && sign !== null)
-  return typeof kid === 'string' && (alg === 'ES256' || alg === 'EdDSA') && typeof publicJwk === 'object' && publicJwk !== null && signs
+  return (
+    typeof kid === 'string' &&
+    SIGNING_ALGORITHMS.some((known) => known === alg) &&
+    typeof publicJwk === 'object' &&
+    publicJwk !== null &&
+    signs
+  )
 }
 
-function algorithmOf(jwk: Jwk): SigningAlgorithm {
-  if (jwk.kty === 'EC' && jwk.crv === 'P-256') return 'ES256'
-  if (jwk.kty === 'OKP' && jwk.crv === 'Ed25519') return 'EdDSA'
-  throw new InvalidInputError('jwk', 'must be a P-256 key (ES256) or an Ed25519 key (EdDSA)')
+// 32 bytes in base64url, as both curves have them (RFC 7518 §6.2.1.2, RFC 8037 §2).
+const COORDINATE = /^[A-Za-z0-9_-]{43}$/
+
+/** The algorithm of a key by its public part; `undefined` for anything that is no whole key of a curve that this library signs with. */
+export function algorithmOf(value: unknown): SigningAlgorithm | undefined {
+  const { kty, crv, x, y } = Object(value) as { readonly [Name in keyof Jwk]?: unknown }
+  if (!isCoordinate(x)) return undefined
+  if (kty === 'EC' && crv === 'P-256' && isCoordinate(y)) return 'ES256'
+  return kty === 'OKP' && crv === 'Ed25519' ? 'EdDSA' : undefined
 }
 
-/** The members of a public key, without the private ones. */
-export function publicPart({ kty, crv, x, y }: Jwk): Jwk {
-  return {
-    ...(kty !== undefined && { kty }),
-    ...(crv !== undefined && { crv }),
-    ...(x !== undefined && { x }),
-    ...(y !== undefined && { y }),
-  }
+function isCoordinate(value: unknown): boolean {
+  return typeof value === 'string' && COORDINATE.test(value)
 }
 
-function describe(publicJwk: Jwk, kid: string, alg: SigningAlgorithm): Jwk {
-  return { ...publicPart(publicJwk), kid, alg, use: 'sig' }
+/** A key as it is published: without its private members, and named by its thumbprint (RFC 7638) unless it has a name. */
+export async function describeKey({ kty = '', crv, x, y }: Jwk, alg: SigningAlgorithm, kid: string | undefined): Promise<Described> {
+  const key = { kty, ...(crv !== undefined && { crv }), ...(x !== undefined && { x }), ...(y !== undefined && { y }) }
+  return { ...key, kid: kid ?? (await calculateJwkThumbprint(key)), alg, use: 'sig' }
 }
+
+type Described = Jwk & { readonly kty: string; readonly kid: string; readonly alg: SigningAlgorithm }

@@ -162,4 +162,16 @@ describe('signed seals', () => {
     for (const wrong of [undefined, {}, 'key', key.publicJwk]) expect(() => sealSigner(wrong as never)).toThrow('key')
     for (const wrong of [undefined, [], {}, [{ kty: 'RSA' }], 'key']) expect(() => sealVerifier(wrong as never)).toThrow('keys')
   })
+
+  it('refuse a key that lacks a part, which would make every good signature look forged', async () => {
+    const { x, y, ...rest } = (await generateSigningKey('ES256')).publicJwk
+    for (const part of [
+      { ...rest, y },
+      { ...rest, x },
+      { ...rest, x: x?.slice(1), y },
+      { ...key.publicJwk, x: undefined },
+    ]) {
+      expect(() => sealVerifier([key.publicJwk, part] as never)).toThrow(expect.objectContaining({ code: 'invalid_input', field: 'keys' }))
+    }
+  })
 })

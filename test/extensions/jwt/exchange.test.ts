@@ -157,6 +157,8 @@ describe('keys', () => {
   it('of other kinds are refused at start', async () => {
     const rsa = await exportJWK((await generateKeyPair('RS256', { extractable: true })).privateKey)
     await expect(signingKey({ jwk: rsa })).rejects.toMatchObject({ code: 'invalid_input' })
+    const { x: _, ...cut } = (await generateSigningKey()).publicJwk
+    await expect(signingKey({ publicJwk: cut, sign: async () => new Uint8Array(64) })).rejects.toMatchObject({ code: 'invalid_input' })
     await expect(signingKey({ jwk: (await generateSigningKey()).publicJwk })).rejects.toMatchObject({ code: 'invalid_input' })
   })
 })
