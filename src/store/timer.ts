@@ -5,8 +5,9 @@ const LONGEST_MS = 2_147_483_647
 
 type Apart = <T>(run: () => T) => T
 
-// The context in which this module was loaded, which is no request's: a host's `AsyncLocalStorage` tells requests from one another, and work for all of
-// them belongs to none. Where the platform has none to give, there is nothing to keep apart.
+// The context in which this module was loaded: a host's `AsyncLocalStorage` tells requests from one another, and work for all of them belongs to none. It
+// is no request's where the module is loaded at start-up; a dynamic import inside a request would make it that one's. Where the platform has none to give,
+// there is nothing to keep apart.
 const outside: Apart = moduleContext() ?? ((run) => run())
 
 /** Runs a function apart from the request in which it happens to be called. */
