@@ -1,3 +1,4 @@
+import { hasMethods } from '../lib/has-methods.js'
 import { isIoredis, type RedisClient } from './client.js'
 import { letProcessEnd } from './unref.js'
 
@@ -41,7 +42,7 @@ export async function listen(client: RedisClient, channel: string, hearer: Heare
 }
 
 async function listenIoredis(subscriber: object, channel: string, { wake, lost }: Hearer): Promise<Listener> {
-  if (!hasMethods<IoredisSubscriber>(subscriber, ['on', 'subscribe', 'connect', 'disconnect'])) return { close() {} }
+  if (!isIoredisSubscriber(subscriber)) return { close() {} }
   // It would subscribe again by itself after a reconnection, and a connection that is lost meanwhile would then reject a promise that
   // nobody can catch, which ends the process. `ready` below does it instead.
   if (subscriber.options !== undefined) subscriber.options.autoResubscribe = false
@@ -67,7 +68,7 @@ async function listenIoredis(subscriber: object, channel: string, { wake, lost }
 }
 
 async function listenNodeRedis(subscriber: object, channel: string, { wake, lost }: Hearer): Promise<Listener> {
-  if (!hasMethods<NodeRedisSubscriber>(subscriber, ['on', 'subscribe', 'connect'])) return { close() {} }
+  if (!isNodeRedisSubscriber(subscriber)) return { close() {} }
   const joined = new Promise<void>((resolve) => {
     const fail = (error: unknown = GONE): void => {
       lost(error)
@@ -97,9 +98,9 @@ async function listenNodeRedis(subscriber: object, channel: string, { wake, lost
   }
 }
 
-function hasMethods<T extends object>(value: object, names: readonly (keyof T & string)[]): value is T {
-  return names.every((name) => typeof Reflect.get(value, name) === 'function')
-}
+const isIoredisSubscriber = (given: object): given is IoredisSubscriber => hasMethods(given, ['on', 'subscribe', 'connect', 'disconnect'])
+
+const isNodeRedisSubscriber = (given: object): given is NodeRedisSubscriber => hasMethods(given, ['on', 'subscribe', 'connect'])
 
 async function within(milliseconds: number, event: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined

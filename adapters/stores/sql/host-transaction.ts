@@ -1,5 +1,6 @@
 import type { CompiledQuery, QueryResult } from 'kysely'
 import type { MaybePromise } from '../../../src/model/json.js'
+import { hasMethods } from '../lib/has-methods.js'
 import { driveAsync, type Steps } from './engine.js'
 import type { KyselyHandle } from './kysely-engine.js'
 
@@ -39,7 +40,3 @@ export const kyselyTransaction = (given: object): HostTransaction | undefined =>
   const db = (given as KyselyHandle).withoutPlugins()
   return laterTransaction(given, (query) => db.executeQuery(query))
 }
-
-/** Has an object these methods? */
-export const hasMethods = (given: object, names: readonly string[]): boolean =>
-  names.every((name) => typeof Reflect.get(given, name) === 'function')

@@ -1,6 +1,7 @@
 import { CompiledQuery, type QueryResult } from 'kysely'
+import { hasMethods } from '../../lib/has-methods.js'
 import { askRaw, type Steps } from '../engine.js'
-import { type HostAccess, hasMethods, kyselyTransaction, laterTransaction, NotOpen, SAVEPOINT } from '../host-transaction.js'
+import { type HostAccess, kyselyTransaction, laterTransaction, NotOpen, SAVEPOINT } from '../host-transaction.js'
 import { differencesOf, refuseDifferences } from '../known-values.js'
 import { asSentTypes, KNOWN_VALUES, type PostgresResult } from './postgres-connection.js'
 

@@ -4,14 +4,12 @@ import { askRaw, driveSync, type Engine, type Steps } from '../engine.js'
 import { isUpToDate, migrationSteps } from '../schema/migrate.js'
 import type { Names } from '../schema/table-names.js'
 import { onlyReads, type SqliteHandle } from './sqlite-handle.js'
-import { LOCKED, sqliteQuirks } from './sqlite-quirks.js'
+import { isBusy, LOCKED, sqliteQuirks } from './sqlite-quirks.js'
 
 /** A migration by another process may take longer than a write. */
 const MIGRATION_BUSY_MS = 30_000
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
-
-const isBusy = (error: unknown): boolean => sqliteQuirks.faultOf(error) === 'contention'
 
 /** Does it now, or, while another process holds the file, again and again after short sleeps: the event loop goes on meanwhile. */
 const patiently = <T>(busyMs: number, work: () => T): T | Promise<T> => {

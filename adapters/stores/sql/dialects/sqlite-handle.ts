@@ -1,4 +1,5 @@
 import type { CompiledQuery, QueryResult } from 'kysely'
+import { isBusy } from './sqlite-quirks.js'
 
 /** The part of a `better-sqlite3` or `libsql` database that is used. */
 export type SyncDatabase = {
@@ -41,17 +42,13 @@ const lockFor = (text: string): string | undefined => {
   return table === undefined ? undefined : `delete from ${table} where 0`
 }
 
+const reads = (text: string): boolean => /^\s*(select|with|pragma)\b/i.test(text)
+const returns = (text: string): boolean => /\breturning\b/i.test(text)
+
 /** Can this statement change nothing? */
-export const onlyReads = (text: string): boolean => /^\s*(select|with|pragma)\b/i.test(text) && !/\breturning\b/i.test(text)
+export const onlyReads = (text: string): boolean => reads(text) && !returns(text)
 
-const answersRows = (text: string): boolean => /^\s*(select|with|pragma)\b/i.test(text) || /\breturning\b/i.test(text)
-
-/** Did another connection's lock stop it? https://www.sqlite.org/rescode.html#busy */
-const isLocked = (error: unknown): boolean => {
-  const { code, errcode } = Object(error) as { readonly code?: unknown; readonly errcode?: unknown }
-  if (typeof errcode === 'number') return (errcode & 0xff) === 5 || (errcode & 0xff) === 6
-  return typeof code === 'string' && /^SQLITE_(BUSY|LOCKED)/.test(code)
-}
+const answersRows = (text: string): boolean => reads(text) || returns(text)
 
 type Statement = {
   all(...parameters: unknown[]): unknown[]
@@ -124,7 +121,7 @@ const wrap = (database: SyncDatabase | NodeDatabase): SqliteHandle => {
     try {
       return statement(parameters) as QueryResult<R>
     } catch (error) {
-      if (onlyReads(sql) && isLocked(error)) interrupted = () => statement(parameters)
+      if (onlyReads(sql) && isBusy(error)) interrupted = () => statement(parameters)
       throw error
     }
   }

@@ -49,6 +49,9 @@ const faultOf = (error: unknown): Fault => {
   return 'unknown'
 }
 
+/** Did another transaction stop it, which will end? https://www.sqlite.org/rescode.html#busy */
+export const isBusy = (error: unknown): boolean => faultOf(error) === 'contention'
+
 /** Answers the known values. */
 export const KNOWN_VALUES: CompiledQuery = CompiledQuery.raw(
   'select cast(? as integer) as known_int, ? as known_text, ? as known_json, ? as known_empty, ? as known_null',
