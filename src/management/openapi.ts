@@ -5,7 +5,6 @@ import type { JsonObject } from '../model/json.js'
 import { operationOf, TAGS } from './operation.js'
 import type { Route, Sample } from './route.js'
 import { ROUTES } from './routes.js'
-import { explanation } from './schemas/explanation.js'
 import * as outputs from './schemas/outputs.js'
 
 /** An OpenAPI 3.1 document. */
@@ -64,6 +63,7 @@ export function openapiRoute(credential: readonly CredentialSource[]): Route {
     method: 'GET',
     path: '/openapi.json',
     operationId: 'getOpenApi',
+    tag: 'Document',
     summary: 'Read this document',
     description: 'The document is the same for everybody who may use the API; only the path under which it is mounted is filled in.',
     answers: [{ status: 200, description: 'OpenAPI 3.1.', schema: outputs.openapiDocument }],
@@ -82,7 +82,9 @@ function securityScheme(credential: CredentialSource): JsonObject {
 
 function components(): JsonObject {
   const registry = z.registry<{ id?: string | undefined }>()
-  for (const schema of [...ROUTES.flatMap(({ body }) => body ?? []), ...Object.values(outputs), explanation]) {
+  const bodies = ROUTES.flatMap(({ body }) => body ?? [])
+  const answers = ROUTES.flatMap(({ answers }) => answers.map(({ schema }) => schema))
+  for (const schema of [...bodies, ...Object.values(outputs), ...answers]) {
     const id = z.globalRegistry.get(schema)?.id
     if (id !== undefined && !registry.has(schema)) registry.add(schema, { id })
   }

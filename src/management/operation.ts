@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { CODES, type Code } from '../errors.js'
 import { titleOf } from '../http/problem.js'
-import type { Answer, Example, Route, Sample } from './route.js'
+import type { Answer, Example, Route, Sample, Tag } from './route.js'
 import { problem } from './schemas/outputs.js'
 
 const HEADERS = {
@@ -20,8 +20,6 @@ const ANSWER_HEADERS = {
   Location: { description: 'Where the token can be read.', schema: { type: 'string' } },
 } as const
 
-type Tag = 'Tokens' | 'Activity' | 'Permissions' | 'Self' | 'Document'
-
 /** The groups that operations stand in, with their descriptions. */
 export const TAGS: { readonly [tag in Tag]: string } = {
   Tokens: 'Create, find, change and end tokens.',
@@ -29,13 +27,6 @@ export const TAGS: { readonly [tag in Tag]: string } = {
   Permissions: 'What you may grant, and for whom.',
   Self: 'For the holder of a token, who is authenticated by it.',
   Document: 'This document.',
-}
-
-function tagOf({ access, path }: Route): Tag {
-  if (access === 'holder') return 'Self'
-  if (path === '/openapi.json') return 'Document'
-  if (/\/(usage|events|counts|explain)$/.test(path)) return 'Activity'
-  return ['/scopes', '/me', '/tenants', '/owners'].includes(path) ? 'Permissions' : 'Tokens'
 }
 
 /** The refusals that a route can give beside its own. */
@@ -55,7 +46,7 @@ export function operationOf(route: Route, sample: Sample, schemes: readonly stri
   const examples = route.examples?.(sample) ?? []
   return {
     operationId: route.operationId,
-    tags: [tagOf(route)],
+    tags: [route.tag],
     summary: route.summary,
     description: route.description,
     ...(route.access === 'holder' && { security: schemes.map((scheme) => ({ [scheme]: [] })) }),

@@ -45,12 +45,16 @@ export type Example = {
   readonly headers?: { readonly [name: string]: string }
 }
 
+/** The groups that routes stand in. */
+export type Tag = 'Tokens' | 'Activity' | 'Permissions' | 'Self' | 'Document'
+
 /** Description of a route. Its schemas are those of the verbs. */
 type Described = {
   readonly method: 'GET' | 'POST' | 'PATCH'
   /** Below the mount path, with `:id` for the token's. */
   readonly path: string
   readonly operationId: string
+  readonly tag: Tag
   readonly summary: string
   readonly description?: string
   readonly query?: z.ZodType

@@ -12,6 +12,7 @@ export const createToken: Route = {
   method: 'POST',
   path: '/',
   operationId: 'createToken',
+  tag: 'Tokens',
   summary: 'Create a token',
   description:
     'The answer is the only place where the token ever stands. A retry under the same `Idempotency-Key` makes no second token: it answers 200 with the record and without the token. Whoever lost the first answer rotates that record to get a token.',
@@ -61,6 +62,7 @@ export const listTokens: Route = {
   method: 'GET',
   path: '/',
   operationId: 'listTokens',
+  tag: 'Tokens',
   summary: 'List tokens',
   description: 'Newest first, only what you may see. Every filter that is given must match.',
   query: listShape,
@@ -84,6 +86,7 @@ export const revokeAllTokens: Route = {
   method: 'POST',
   path: '/revoke-all',
   operationId: 'revokeAllTokens',
+  tag: 'Tokens',
   summary: 'Revoke many tokens',
   description: 'Of a tenant, of an owner, or all of them; never more than you may see. It cannot be undone.',
   body: revokeAllShape,

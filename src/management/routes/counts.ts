@@ -20,6 +20,7 @@ export const countTokens: Route = {
   method: 'GET',
   path: '/counts',
   operationId: 'countTokens',
+  tag: 'Activity',
   summary: 'Count tokens that need attention',
   description: `Only what you may see. Counting stops at ${MOST}, or earlier where tokens are very large; then \`more\` is true.`,
   query: countsShape,

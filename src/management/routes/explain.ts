@@ -23,6 +23,7 @@ export const explainToken: Route = {
   method: 'GET',
   path: '/:id/explain',
   operationId: 'explainToken',
+  tag: 'Activity',
   summary: 'Why a token is let in or refused',
   description: 'Each step of the decision in its order, with the facts that decide it. Nothing is counted.',
   query: queryShape,

@@ -17,6 +17,7 @@ export const getSelf: Route = {
   method: 'GET',
   path: '/self',
   operationId: 'getSelf',
+  tag: 'Self',
   summary: 'Read the token that asks',
   description: 'Any token that is good now may read itself, whatever its scopes.',
   answers: [{ status: 200, description: 'The token of this request.', schema: self }],
@@ -34,6 +35,7 @@ export const rotateSelf: Route = {
   method: 'POST',
   path: '/self/rotate',
   operationId: 'rotateSelf',
+  tag: 'Self',
   summary: 'Replace the token that asks by a successor',
   description:
     'Needs the scope `tokens:rotate-self`. Give an overlap that is long enough to put the new token in place everywhere. Keep the answer before anything else: a retry under the same `Idempotency-Key`, while the old token still works, tells that the rotation happened, but cannot show the new token again. Name the successor of that answer as `lostId` then, and another takes its place.',
