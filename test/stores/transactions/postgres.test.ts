@@ -1,9 +1,10 @@
 import { CamelCasePlugin, Kysely, PostgresDialect } from 'kysely'
 import { postgresStore } from 'latchkey/stores/postgres'
 import { Client, Pool } from 'pg'
-import { afterAll, beforeAll, describe } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { service } from '../../support/services.js'
 import { type OwnPlace, ownSchema } from '../sql/databases.js'
+import { event, token } from '../sql/samples.js'
 import { type Begun, transactionCases } from './cases.js'
 
 const postgres = await service('postgres')
@@ -29,6 +30,19 @@ describe.skipIf(postgres.skip)(`transactions of a host in postgres ${postgres.sk
   }
   describe.each(['begin', 'begin isolation level repeatable read', 'begin isolation level serializable'])('a client of pg: %s', (begin) => {
     transactionCases({ open, begin: () => client(begin), idle: () => client(undefined), others: true })
+  })
+
+  it('a client whose encoding cannot hold every character is refused with what to do', async () => {
+    const store = open()
+    await store.migrate?.()
+    const { transaction, rollback } = await client("begin; set client_encoding = 'EUC_JP'")
+    const adding = Promise.resolve(store.commitIn?.(transaction, { inserts: [token()], events: [event()] }))
+    await expect(adding).rejects.toMatchObject({
+      code: 'store_unavailable',
+      message: expect.stringMatching(/create the database with UTF8/),
+    })
+    await rollback()
+    await store.close?.()
   })
 
   describe('a client of a pool that is the store itself', () => {

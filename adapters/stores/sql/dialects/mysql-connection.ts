@@ -1,4 +1,6 @@
+import { CompiledQuery, type QueryResult } from 'kysely'
 import { StoreUnavailableError } from '../../../../src/errors.js'
+import { askRaw, driveAsync, type Steps } from '../engine.js'
 import { differencesOf, KNOWN, refuseDifferences } from '../known-values.js'
 import { mysqlQuirks } from './mysql-quirks.js'
 import { checkSession, SESSION_VARIABLES } from './mysql-session.js'
@@ -39,11 +41,11 @@ export type MysqlLease = {
 }
 
 /** Answers the known values, and the bytes that the server has of the text, whatever character set they came in. */
-export const KNOWN_VALUES: { readonly sql: string; readonly values: readonly unknown[] } = {
-  sql: `select cast(? as signed) as known_int, ? as known_text, ? as known_json, ? as known_empty, ? as known_null,
+const KNOWN_VALUES: CompiledQuery = CompiledQuery.raw(
+  `select cast(? as signed) as known_int, ? as known_text, ? as known_json, ? as known_empty, ? as known_null,
   hex(convert(? using utf8mb4)) as known_bytes`,
-  values: [KNOWN.int, KNOWN.text, KNOWN.json, KNOWN.empty, null, KNOWN.text],
-}
+  [KNOWN.int, KNOWN.text, KNOWN.json, KNOWN.empty, null, KNOWN.text],
+)
 
 const CHECK_TIMEOUT_MS = 10_000
 
@@ -119,36 +121,40 @@ const hold = (connection: MysqlConnection, own: boolean): MysqlLease => {
   }
 }
 
-/** Runs a check of values. A server that cannot take them at all says so in an error of its own. */
-const known = async (ask: () => Promise<unknown>, options: readonly string[]): Promise<void> => {
-  let rows: unknown
+/** The result of a statement, as the driver answers it. */
+export const resultOf = (answer: unknown): QueryResult<unknown> => ({ rows: Array.isArray(answer) ? answer : [] })
+
+/** Refuses a connection that changes what goes through it. A server that cannot take the known values at all says so in an error of its own. */
+function* checkKnown(options: readonly string[]): Steps<void> {
+  let rows: readonly unknown[]
   try {
-    rows = await ask()
+    rows = (yield* askRaw(KNOWN_VALUES)).rows
   } catch (error) {
     const { errno } = error as { readonly errno?: unknown }
     // ER_PARSE_ERROR, ER_INVALID_CHARACTER_STRING, ER_TRUNCATED_WRONG_VALUE_FOR_FIELD, ER_CANNOT_CONVERT_STRING
     if (![1064, 1300, 1366, 3854].includes(Number(errno))) throw error
-    refuseDifferences('mysql', ['text in other scripts does not reach the server'], options)
+    return refuseDifferences('mysql', ['text in other scripts does not reach the server'], options)
   }
-  refuseDifferences('mysql', differencesOf(Array.isArray(rows) ? rows : []), options)
+  refuseDifferences('mysql', differencesOf(rows), options)
 }
 
-/** Refuses a session, asked by a function that runs one statement, that changes what is stored or read. */
-export const checkValues = async (
-  ask: (sql: string, values: readonly unknown[]) => Promise<unknown>,
-  options: readonly string[] = [],
-): Promise<void> => {
-  const settings = await ask(SESSION_VARIABLES, [])
-  const readable = checkSession(Array.isArray(settings) ? settings : [])
-  await known(() => ask(KNOWN_VALUES.sql, KNOWN_VALUES.values), options)
+/** Refuses a session that changes what is stored or read, by its settings, beside those that are the host's affair, or by what it does. */
+export function* checkValues(options: readonly string[] = [], ofTheHost: readonly unknown[] = []): Steps<void> {
+  const { rows } = yield* askRaw(CompiledQuery.raw(SESSION_VARIABLES))
+  const readable = checkSession(rows.filter((row) => !ofTheHost.includes(Reflect.get(Object(row), 'Variable_name'))))
+  yield* checkKnown(options)
   if (!readable) throw new StoreUnavailableError('mysql store: the settings of its connections cannot be read')
 }
 
 const check = async (connection: MysqlConnection, lease: MysqlLease): Promise<void> => {
   const options = suspects(connection)
-  await checkValues((sql, values) => lease.ask('query', sql, values, CHECK_TIMEOUT_MS), options)
+  const by =
+    (how: 'query' | 'execute') =>
+    async ({ sql, parameters }: CompiledQuery): Promise<QueryResult<unknown>> =>
+      resultOf(await lease.ask(how, sql, parameters, CHECK_TIMEOUT_MS))
+  await driveAsync(checkValues(options), by('query'))
   // Prepared statements come back in another encoding, by another parser.
-  await known(() => lease.ask('execute', KNOWN_VALUES.sql, KNOWN_VALUES.values, CHECK_TIMEOUT_MS), options)
+  await driveAsync(checkKnown(options), by('execute'))
 }
 
 /** Additions of the store's own pool. */

@@ -1,10 +1,7 @@
-import { CompiledQuery, type QueryResult } from 'kysely'
+import { CompiledQuery } from 'kysely'
 import { hasMethods } from '../../lib/has-methods.js'
-import { askRaw, type Steps } from '../engine.js'
 import { type HostAccess, kyselyTransaction, laterTransaction, NotOpen, SAVEPOINT } from '../host-transaction.js'
-import { differencesOf, refuseDifferences } from '../known-values.js'
-import { KNOWN_VALUES, type MysqlConnection, queryOn } from './mysql-connection.js'
-import { checkSession, SESSION_VARIABLES } from './mysql-session.js'
+import { checkValues, type MysqlConnection, queryOn, resultOf } from './mysql-connection.js'
 
 /** A connection has these; a pool, each of whose statements may go to another connection, begins no transaction. */
 const isConnection = (given: object): given is MysqlConnection =>
@@ -32,10 +29,7 @@ export const mysqlHost: HostAccess = {
     if (kysely !== undefined) return kysely
     const connection = connectionOf(given)
     if (connection === undefined) return undefined
-    return laterTransaction(connection, async ({ sql, parameters }): Promise<QueryResult<unknown>> => {
-      const answer = await queryOn(connection, sql, parameters)
-      return { rows: Array.isArray(answer) ? answer : [] }
-    })
+    return laterTransaction(connection, async ({ sql, parameters }) => resultOf(await queryOn(connection, sql, parameters)))
   },
   *enter() {
     yield CompiledQuery.raw(`savepoint ${SAVEPOINT}`)
@@ -46,10 +40,5 @@ export const mysqlHost: HostAccess = {
       throw Reflect.get(Object(error), 'errno') === NO_SAVEPOINT ? new NotOpen() : error
     }
   },
-  *check(): Steps<void> {
-    const settings = yield* askRaw(CompiledQuery.raw(SESSION_VARIABLES))
-    checkSession(settings.rows.filter((row) => !OF_THE_HOST.includes(Reflect.get(Object(row), 'Variable_name'))))
-    const { rows } = yield* askRaw(CompiledQuery.raw(KNOWN_VALUES.sql, [...KNOWN_VALUES.values]))
-    refuseDifferences('mysql', differencesOf(rows))
-  },
+  check: () => checkValues([], OF_THE_HOST),
 }

@@ -1,12 +1,13 @@
-import { CompiledQuery, Kysely, type MysqlPool as KyselyPool, MysqlDialect } from 'kysely'
+import { Kysely, type MysqlPool as KyselyPool, MysqlDialect } from 'kysely'
 import { exported, loadFailure } from '../../lib/package.js'
 import { type Transport, type TransportWarning, tellOnce, transportOf } from '../../lib/transport.js'
+import { driveAsync } from '../engine.js'
 import { unavailable } from '../faults.js'
 import { type KyselyEngineOptions, type KyselyHandle, kyselyEngine } from '../kysely-engine.js'
 import type { Opened } from '../lazy.js'
 import type { Names } from '../schema/table-names.js'
 import { openStore } from '../store.js'
-import { checkValues, leasesOf, type MysqlConnection, type MysqlLease, type MysqlPool } from './mysql-connection.js'
+import { checkValues, leasesOf, type MysqlConnection, type MysqlLease, type MysqlPool, resultOf } from './mysql-connection.js'
 import { mysqlHost } from './mysql-host.js'
 import { mysqlQuirks } from './mysql-quirks.js'
 import { SET_SESSION } from './mysql-session.js'
@@ -127,7 +128,7 @@ const openUrl = async ({ url, poolSize, warn }: MysqlUrl, names: Names): Promise
 /** Which connection of its pool a Kysely instance takes is not to be seen: one is looked at here, and each again before it writes. */
 const overKysely = async (kysely: KyselyHandle, names: Names): Promise<Opened> => {
   const check = (connection: KyselyHandle): Promise<void> =>
-    checkValues(async (sql, values) => (await connection.executeQuery(CompiledQuery.raw(sql, [...values]))).rows)
+    driveAsync(checkValues(), async (query) => resultOf((await connection.executeQuery(query)).rows))
   try {
     await kysely.withoutPlugins().connection().execute(check)
   } catch (error) {

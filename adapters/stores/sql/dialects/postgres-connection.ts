@@ -1,5 +1,7 @@
+import { CompiledQuery } from 'kysely'
 import { StoreUnavailableError } from '../../../../src/errors.js'
 import { isThenable } from '../../../../src/store/deadline.js'
+import { askRaw, driveAsync, type Steps } from '../engine.js'
 import { differencesOf, KNOWN, refuseDifferences } from '../known-values.js'
 import { postgresQuirks } from './postgres-quirks.js'
 
@@ -42,11 +44,11 @@ const asSent: Parser = (value) => value
 export const asSentTypes: NonNullable<PostgresQuery['types']> = { getTypeParser: (): Parser => asSent }
 
 /** Answers the known values, and the bytes that the server has of the text. */
-export const KNOWN_VALUES: PostgresQuery = {
-  text: `select $1::bigint as known_int, $2::text as known_text, $3::text as known_json, $4::text as known_empty, $5::text as known_null,
+const KNOWN_VALUES: CompiledQuery = CompiledQuery.raw(
+  `select $1::bigint as known_int, $2::text as known_text, $3::text as known_json, $4::text as known_empty, $5::text as known_null,
   encode(convert_to($2::text, 'UTF8'), 'hex') as known_bytes`,
-  values: [KNOWN.int, KNOWN.text, KNOWN.json, KNOWN.empty, null],
-}
+  [KNOWN.int, KNOWN.text, KNOWN.json, KNOWN.empty, null],
+)
 
 const hold = (client: PostgresClient): PostgresLease => {
   let broken = false
@@ -73,10 +75,11 @@ const hold = (client: PostgresClient): PostgresLease => {
 /** The options of a client that are known to change values. Not what it is set to: only names are ever told. */
 const suspects = (client: PostgresClient): readonly string[] => (Reflect.get(client, 'binary') ? ['binary: true'] : [])
 
-/** The rows of the known values, or why the server could not even take them. */
-export const readKnownValues = async (ask: () => Promise<PostgresResult>): Promise<readonly unknown[]> => {
+/** Refuses a connection that changes what goes through it, or whose server cannot even take the known values. */
+export function* checkValues(options: readonly string[] = []): Steps<void> {
+  let rows: readonly unknown[]
   try {
-    return (await ask()).rows
+    rows = (yield* askRaw(KNOWN_VALUES)).rows
   } catch (error) {
     // untranslatable_character, character_not_in_repertoire
     const { code } = error as { readonly code?: unknown }
@@ -85,12 +88,11 @@ export const readKnownValues = async (ask: () => Promise<PostgresResult>): Promi
       'postgres store: the encoding of the database, or of its connections, cannot hold every character: create the database with UTF8',
     )
   }
+  refuseDifferences('postgres', differencesOf(rows), options)
 }
 
-const check = async (client: PostgresClient, lease: PostgresLease): Promise<void> => {
-  const rows = await readKnownValues(() => lease.query(KNOWN_VALUES))
-  refuseDifferences('postgres', differencesOf(rows), suspects(client))
-}
+const check = (client: PostgresClient, lease: PostgresLease): Promise<void> =>
+  driveAsync(checkValues(suspects(client)), ({ sql, parameters }) => lease.query({ text: sql, values: parameters }))
 
 /**
  * Hands out the connections of a pool, each looked at before its first use, and each with a listener for errors from its first moment on.

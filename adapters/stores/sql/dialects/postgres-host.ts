@@ -1,9 +1,7 @@
 import { CompiledQuery, type QueryResult } from 'kysely'
 import { hasMethods } from '../../lib/has-methods.js'
-import { askRaw, type Steps } from '../engine.js'
 import { type HostAccess, kyselyTransaction, laterTransaction, NotOpen, SAVEPOINT } from '../host-transaction.js'
-import { differencesOf, refuseDifferences } from '../known-values.js'
-import { asSentTypes, KNOWN_VALUES, type PostgresResult } from './postgres-connection.js'
+import { asSentTypes, checkValues, type PostgresResult } from './postgres-connection.js'
 
 type Client = { query(config: object): Promise<PostgresResult> }
 
@@ -31,8 +29,5 @@ export const postgresHost: HostAccess = {
       throw NOT_OPEN.includes(Reflect.get(Object(error), 'code')) ? new NotOpen() : error
     }
   },
-  *check(): Steps<void> {
-    const { rows } = yield* askRaw(CompiledQuery.raw(KNOWN_VALUES.text, [...KNOWN_VALUES.values]))
-    refuseDifferences('postgres', differencesOf(rows))
-  },
+  check: () => checkValues(),
 }

@@ -1,20 +1,13 @@
-import { CompiledQuery, Kysely, type PostgresPool as KyselyPool, PostgresDialect } from 'kysely'
+import { Kysely, type PostgresPool as KyselyPool, PostgresDialect } from 'kysely'
 import { exported, loadFailure } from '../../lib/package.js'
 import { type TransportWarning, tellOnce, transportOf } from '../../lib/transport.js'
+import { driveAsync } from '../engine.js'
 import { unavailable } from '../faults.js'
-import { differencesOf, refuseDifferences } from '../known-values.js'
 import { type KyselyEngineOptions, type KyselyHandle, kyselyEngine } from '../kysely-engine.js'
 import type { Opened } from '../lazy.js'
 import type { Names } from '../schema/table-names.js'
 import { openStore } from '../store.js'
-import {
-  KNOWN_VALUES,
-  leasesOf,
-  type PostgresLease,
-  type PostgresPool,
-  type PostgresResult,
-  readKnownValues,
-} from './postgres-connection.js'
+import { checkValues, leasesOf, type PostgresLease, type PostgresPool, type PostgresResult } from './postgres-connection.js'
 import { postgresHost } from './postgres-host.js'
 import { type ListenClient, listen } from './postgres-listen.js'
 import { channelOf, postgresQuirks, shortName } from './postgres-quirks.js'
@@ -123,9 +116,7 @@ const overHostPool = (pool: PostgresPool, names: Names): Opened => {
 
 const overKysely = async (kysely: KyselyHandle, names: Names): Promise<Opened> => {
   try {
-    const { text, values } = KNOWN_VALUES
-    const rows = await readKnownValues(() => kysely.withoutPlugins().executeQuery(CompiledQuery.raw(text, [...values])))
-    refuseDifferences('postgres', differencesOf(rows))
+    await driveAsync(checkValues(), (query) => kysely.withoutPlugins().executeQuery(query))
   } catch (error) {
     throw report(error)
   }
