@@ -3,6 +3,7 @@
 import { latchkey } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
 import { authenticate, requireScopes } from 'latchkey/web'
+import { type Change, changeOf } from './support/scim.js'
 
 const tokens = latchkey({
   prefix: 'acme_live',
@@ -11,27 +12,16 @@ const tokens = latchkey({
 })
 const mayProvision = requireScopes('scim:write')
 
-/** Is this text, or the value of a SCIM attribute, false? Some providers send "False". */
-const isFalse = (value: unknown): boolean => value === false || (typeof value === 'string' && value.toLowerCase() === 'false')
-
-type Patch = { readonly Operations?: readonly { readonly op?: string; readonly path?: string; readonly value?: unknown }[] }
-
-/** Does a PATCH of RFC 7644 §3.5.2 set `active` to false? `value` holds it under its own path, or among other attributes without one. */
-function deactivates({ Operations = [] }: Patch): boolean {
-  return Operations.some(({ op, path, value }) => {
-    if (String(op).toLowerCase() !== 'replace') return false
-    if (path !== undefined) return path.toLowerCase() === 'active' && isFalse(value)
-    return typeof value === 'object' && value !== null && 'active' in value && isFalse(value.active)
-  })
-}
-
-/** PATCH and DELETE of /scim/v2/Users/:id. The provider calls with a token of yours that belongs to its tenant. */
+/** PATCH, PUT and DELETE of /scim/v2/Users/:id. The provider calls with a token of yours that belongs to its tenant. */
 async function provision(request: Request): Promise<Response> {
   const { principal, response } = await authenticate(tokens, request, { require: mayProvision, endpoint: '/scim/v2/Users/:id' })
   if (response) return response
   if (principal.tenantId === undefined) return new Response(null, { status: 403 })
-  const ownerId = decodeURIComponent(new URL(request.url).pathname.split('/').at(-1) ?? '')
-  if (request.method === 'DELETE' || (request.method === 'PATCH' && deactivates((await request.json()) as Patch))) {
+  const change: Change = await changeOf(request)
+  // A directory that gets a 2xx believes that it is done: what is not understood must not look like success.
+  if (change === 'unknown') return Response.json({ status: '501', detail: 'This change is not supported.' }, { status: 501 })
+  if (change === 'leaves') {
+    const ownerId = decodeURIComponent(new URL(request.url).pathname.split('/').at(-1) ?? '')
     const directory = tokens.as({ id: `token:${principal.tokenId}`, tenants: [principal.tenantId], manages: 'all' })
     const { count } = await directory.ownerGone({ ownerId, tenantId: principal.tenantId, reason: 'deactivated by the directory' })
     console.log(`${ownerId} left, tokens ended: ${count}`)

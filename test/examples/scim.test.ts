@@ -1,4 +1,5 @@
 import { afterEach, expect, it, vi } from 'vitest'
+import { type Change, changeOf } from '../../examples/support/scim.js'
 
 afterEach(() => vi.restoreAllMocks())
 
@@ -12,4 +13,32 @@ it('the example of SCIM ends the tokens of whoever left, by word of the director
     'by Bob: 403, by the directory: 204',
     'Ada: token_revoked, Bob: ok',
   ])
+})
+
+const OPS = { schemas: ['urn:ietf:params:scim:api:messages:2.0:PatchOp'] }
+const URN = 'urn:ietf:params:scim:schemas:core:2.0:User:active'
+
+it.each<[string, string, unknown, Change]>([
+  ['a replacement', 'PATCH', { ...OPS, Operations: [{ op: 'replace', path: 'active', value: false }] }, 'leaves'],
+  ['text for a boolean', 'PATCH', { ...OPS, Operations: [{ op: 'Replace', path: 'active', value: 'False' }] }, 'leaves'],
+  ['no path', 'PATCH', { ...OPS, Operations: [{ op: 'replace', value: { active: false } }] }, 'leaves'],
+  ['an addition', 'PATCH', { ...OPS, Operations: [{ op: 'add', path: 'active', value: false }] }, 'leaves'],
+  ['the schema in the path', 'PATCH', { ...OPS, Operations: [{ op: 'replace', path: URN, value: false }] }, 'leaves'],
+  ['the schema in the value', 'PATCH', { ...OPS, Operations: [{ op: 'replace', value: { [URN]: false } }] }, 'leaves'],
+  ['one of several', 'PATCH', { ...OPS, Operations: [{ op: 'test' }, { op: 'replace', path: 'active', value: false }] }, 'leaves'],
+  ['the whole user', 'PUT', { userName: 'ada', active: false }, 'leaves'],
+  ['a deletion', 'DELETE', undefined, 'leaves'],
+  ['another attribute', 'PATCH', { ...OPS, Operations: [{ op: 'replace', path: 'displayName', value: 'Ada' }] }, 'stays'],
+  ['a return', 'PATCH', { ...OPS, Operations: [{ op: 'replace', path: 'active', value: true }] }, 'stays'],
+  ['the whole user, active', 'PUT', { userName: 'ada', active: true }, 'stays'],
+  ['an unknown operation', 'PATCH', { ...OPS, Operations: [{ op: 'move', path: 'active' }] }, 'unknown'],
+  ['a removal of the attribute', 'PATCH', { ...OPS, Operations: [{ op: 'remove', path: 'active' }] }, 'unknown'],
+  ['a value that is neither', 'PATCH', { ...OPS, Operations: [{ op: 'replace', path: 'active', value: 0 }] }, 'unknown'],
+  ['operations that are no list', 'PATCH', { ...OPS, Operations: {} }, 'unknown'],
+  ['broken JSON', 'PATCH', '{"Operations":', 'unknown'],
+  ['another method', 'POST', {}, 'unknown'],
+])('the example of SCIM understands %s by %s as it is meant, or says that it does not', async (_what, method, body, change) => {
+  const text = typeof body === 'string' ? body : JSON.stringify(body)
+  const request = new Request('http://localhost/scim/v2/Users/ada', { method, ...(body !== undefined && { body: text }) })
+  expect(await changeOf(request)).toBe(change)
 })

@@ -1,0 +1,48 @@
+/** What a request about a user means for the user's tokens: they end, nothing happens to them, or the request is not understood. */
+export type Change = 'leaves' | 'stays' | 'unknown'
+
+const USER = 'urn:ietf:params:scim:schemas:core:2.0:user:'
+
+/** Reads a SCIM request about one user (RFC 7644 §3.5 and §3.6). */
+export async function changeOf(request: Request): Promise<Change> {
+  if (request.method === 'DELETE') return 'leaves'
+  if (request.method !== 'PATCH' && request.method !== 'PUT') return 'unknown'
+  const body: unknown = await request.json().catch(() => undefined)
+  if (!isObject(body)) return 'unknown'
+  if (request.method === 'PUT') return activeIn(body)
+  if (!Array.isArray(body.Operations) || body.Operations.length === 0) return 'unknown'
+  const changes = body.Operations.map(operation)
+  return changes.find((change) => change === 'leaves') ?? changes.find((change) => change === 'unknown') ?? 'stays'
+}
+
+/** One operation of a PATCH: `value` is that of `active` under its own path, or holds it among other attributes without one. */
+function operation(given: unknown): Change {
+  if (!isObject(given)) return 'unknown'
+  const op = String(given.op).toLowerCase()
+  if (op !== 'add' && op !== 'replace' && op !== 'remove') return 'unknown'
+  if (given.path === undefined) return op !== 'remove' && isObject(given.value) ? activeIn(given.value) : 'unknown'
+  if (typeof given.path !== 'string') return 'unknown'
+  if (withoutSchema(given.path) !== 'active') return 'stays'
+  return op === 'remove' ? 'unknown' : active(given.value)
+}
+
+function activeIn(attributes: { readonly [name: string]: unknown }): Change {
+  const found = Object.entries(attributes).find(([name]) => withoutSchema(name) === 'active')
+  return found === undefined ? 'stays' : active(found[1])
+}
+
+/** Some providers send "False" for a boolean. */
+function active(value: unknown): Change {
+  const text = String(value).toLowerCase()
+  return text === 'false' ? 'leaves' : text === 'true' ? 'stays' : 'unknown'
+}
+
+/** Names of attributes are the same in any letters, and with or without the schema in front (RFC 7643 §2.1, RFC 7644 §3.10). */
+function withoutSchema(name: string): string {
+  const small = name.toLowerCase()
+  return small.startsWith(USER) ? small.slice(USER.length) : small
+}
+
+function isObject(value: unknown): value is { readonly [name: string]: unknown } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
