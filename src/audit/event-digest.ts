@@ -39,6 +39,12 @@ export function hasKnownFields(event: object): boolean {
   return Object.keys(event).every((field) => KINDS.has(field))
 }
 
+/** Can this path be one of a personal field: `ownerId`, `after.name`? What a member may be called depends on its event, and is not looked at. */
+export function isPersonalPath(path: string): boolean {
+  const dot = path.indexOf('.')
+  return dot < 0 ? KINDS.get(path) === 'personal' : KINDS.get(path.slice(0, dot)) === 'members' && dot < path.length - 1
+}
+
 function isErased({ actorId, erased }: StoredEvent, path: string): boolean {
   return path === 'actorId' && actorId === ERASED_ACTOR && erased !== undefined && Object.hasOwn(erased.commitments, path)
 }

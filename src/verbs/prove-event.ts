@@ -1,10 +1,12 @@
 import * as z from 'zod'
 import { headShape } from '../audit/anchors.js'
-import { eraseFields } from '../audit/event-digest.js'
+import { eraseFields, isPersonalPath } from '../audit/event-digest.js'
 import { type EventProof, proofOf } from '../audit/proof.js'
 import { bareSeal, type FullSeal, type Seal } from '../audit/seal.js'
 import { ConflictError, InvalidInputError } from '../errors.js'
 import type { KnownHead } from '../model/audit.js'
+import type { StoredEvent } from '../model/event.js'
+import { FIELDS } from '../model/fields.js'
 import { readShape, refuseUndefined, text } from '../policy/shape.js'
 import type { Context } from '../verify/context.js'
 import { checkSeesAll, type ReadActor } from './lib/actor.js'
@@ -19,7 +21,7 @@ const shape: z.ZodType<Given> = z.strictObject({ head: headShape.optional(), hid
 /**
  * Proves that one event stands in the audit.
  *
- * @throws InvalidInputError `invalid_input`, where there is no such event, or the head does not fit
+ * @throws InvalidInputError `invalid_input`, where there is no such event, the head does not fit, or `hide` names what is no personal field
  * @throws ConflictError `conflict`, for an event that is not sealed yet, or is not as it was sealed
  * @throws GrantDeniedError `grant_denied`, for an actor that does not see every event
  */
@@ -31,6 +33,7 @@ export async function proveEvent(context: Context, actor: ReadActor, id: unknown
   const { prefix } = context.settings
   const [event] = await context.store.events({ prefix, id, limit: 1 })
   if (event === undefined) throw new InvalidInputError('id', 'is not the id of an event that is kept')
+  checkHidden(hide, event)
   const newest = await newestSeal(context)
   if (newest === undefined || newest.lastSeq < event.seq)
     throw new ConflictError('conflict', 'the event is not sealed yet: sealAudit() does it')
@@ -48,6 +51,18 @@ export async function proveEvent(context: Context, actor: ReadActor, id: unknown
   )
   if (proof === undefined) throw new ConflictError('conflict', 'the event is not as it was sealed: verifyAudit() says more')
   return proof
+}
+
+/** A path that names nothing would leave in the proof what was meant to be hidden. A field that this event happens to lack may be named. */
+function checkHidden(hide: readonly string[], event: StoredEvent): void {
+  for (const [i, path] of hide.entries()) {
+    const [field = '', ...rest] = path.split('.')
+    const member = rest.join('.')
+    const members = field === 'details' ? (event.details ?? {}) : FIELDS
+    if (!isPersonalPath(path) || (member !== '' && !Object.hasOwn(members, member))) {
+      throw new InvalidInputError(['hide', i], 'is no personal field of this event: name one such as actorId, ownerId or after.name')
+    }
+  }
 }
 
 /** The first seal that reaches as far as this place. */

@@ -46,6 +46,31 @@ describe('a proof of one event', () => {
     expect(await verifyEventProof(proof, { head: heads[3] as AuditHead })).toEqual({ ok: true })
   })
 
+  it.each([
+    'after',
+    'after.',
+    'ownerid',
+    'owner',
+    'name',
+    'after.nme',
+    'action',
+    'seq',
+    'details.successorId',
+    '',
+    'constructor',
+    '__proto__.x',
+  ])('is refused where it is asked to hide %j, which is no personal field of the event', async (path) => {
+    await expect(tokens.system.proveEvent(ids[8] ?? '', { hide: ['actorId', path] })).rejects.toMatchObject({
+      code: 'invalid_input',
+      field: expect.stringContaining('hide'),
+    })
+  })
+
+  it('hides fields that an event may have and this one lacks', async () => {
+    const proof = await tokens.system.proveEvent(ids[8] ?? '', { hide: ['ip', 'reason', 'before.name', 'after.description'] })
+    expect(JSON.stringify(proof)).toContain('"name 1 1')
+  })
+
   it('does not hold once anything in it is changed', async () => {
     const head = heads[3] as AuditHead
     const proof = await tokens.system.proveEvent(ids[3] ?? '', { head })
