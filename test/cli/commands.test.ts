@@ -211,6 +211,11 @@ describe('changes', () => {
     const head = await shell.tokens.system.sealAudit()
     shell.write('head.json', JSON.stringify(head))
     expect(await json('verify-audit', '--head', 'head.json')).toMatchObject({ ok: true, anchor: 'head' })
+    // As `onSeal` appends them: the last one counts.
+    shell.write('heads.jsonl', `${JSON.stringify({ ...head, hash: '0'.repeat(64) })}\n${JSON.stringify(head)}\n`)
+    expect(await json('verify-audit', '--head', 'heads.jsonl')).toMatchObject({ ok: true, anchor: 'head' })
+    shell.write('pretty.json', JSON.stringify(head, null, 2))
+    expect(await json('verify-audit', '--head', 'pretty.json')).toMatchObject({ ok: true, anchor: 'head' })
     shell.write('head.json', JSON.stringify({ ...head, hash: '0'.repeat(64) }))
     const { code, stdout } = await shell.run('verify-audit', '--head', 'head.json')
     expect([code, stdout]).toEqual([1, expect.stringContaining('seal')])

@@ -13,7 +13,7 @@ export function addVerifyAudit(program: Command, perform: Perform): void {
     .command('verify-audit')
     .summary('hold the sealed audit against a head that was kept outside of the database')
     .description('Holds every audit event against the seals, and the seals against a head. Exits with 1 where something is wrong.')
-    .option('--head <file>', 'a JSON file with a head that was kept outside of the database')
+    .option('--head <file>', 'a file with a head that was kept outside of the database, as JSON; of several lines the last one counts')
   perform<{ readonly head?: string }>(command, async ({ handle, streams, answer }, { head }) => {
     const report = await handle.verifyAudit(head === undefined ? {} : { head: await readHead(streams.cwd, head) })
     await answer(report, async () => {
@@ -36,6 +36,16 @@ async function readHead(cwd: string, file: string): Promise<KnownHead> {
   const text = await readFile(resolve(cwd, file), 'utf8').catch(() => {
     throw new CommandError(EXIT.usage, `--head: ${file} cannot be read`)
   })
-  // Its fields are checked by the library.
-  return readJson('the file of --head', text) as KnownHead
+  // Heads that were appended as they came stand one to a line, and the last one counts. Their fields are checked by the library.
+  const lines = text.trim().split('\n')
+  return readJson('the file of --head', lines.every(isJson) ? lines.at(-1) : text) as KnownHead
+}
+
+function isJson(line: string): boolean {
+  try {
+    JSON.parse(line)
+    return true
+  } catch {
+    return false
+  }
 }
