@@ -10,6 +10,7 @@ import type { AnyScope, ScopeArguments } from '../../src/http/requirement.js'
 import { type Authenticator, internalsOf, type Latchkey } from '../../src/instance.js'
 import type { Principal, ScopeName } from '../../src/model/principal.js'
 import type { Ticket } from '../../src/model/ticket.js'
+import { refuseUndefined } from '../../src/policy/shape.js'
 import { onClose } from './node/close.js'
 import { answerOn, ignoreErrors } from './ws/answer.js'
 import { takeHeaders } from './ws/hide-tickets.js'
@@ -21,7 +22,7 @@ export type { Closable, PlainResponse, Ticket }
 /** The options of `authenticateUpgrade`. */
 export type UpgradeOptions = Omit<Options<IncomingMessage>, 'optional'> & {
   /** The scopes that the connection needs: one, any of some, or the arguments of `requireScopes` as a list, with resources at its end. */
-  readonly scopes?: ScopeName | AnyScope | ScopeArguments<IncomingMessage> | undefined
+  readonly scopes?: ScopeName | AnyScope | ScopeArguments<IncomingMessage>
   /** The client's address, where a proxy stands in front. @default that of the connection */
   readonly ip?: ((request: IncomingMessage) => string | undefined) | undefined
   /** The name of the connection in the usage report. @default 'upgrade' */
@@ -137,7 +138,10 @@ function doorOf(tokens: Authenticator, options: UpgradeOptions): Door {
   return door
 }
 
-function openDoor(tokens: Authenticator, { scopes, ip, endpoint = 'upgrade', ...options }: UpgradeOptions): Door {
+function openDoor(tokens: Authenticator, given: UpgradeOptions): Door {
+  // Without it more is open: one that got lost on its way must not go unnoticed.
+  refuseUndefined(given, ['scopes'], 'to require none')
+  const { scopes, ip, endpoint = 'upgrade', ...options } = given
   if (Object.hasOwn(options, 'optional'))
     throw new InvalidInputError('optional', 'a connection without a token needs no authenticateUpgrade()')
   if (ip !== undefined && typeof ip !== 'function') throw new InvalidInputError('ip', 'must be a function of the request')

@@ -159,6 +159,7 @@ describe('a request to upgrade', () => {
       [{ optional: true }, 'optional'],
       [{ scope: 'a:read' }, 'scope'],
       [{ scopes: [] }, 'scopes'],
+      [{ scopes: undefined }, 'scopes'],
       [{ ip: '127.0.0.1' }, 'ip'],
     ] as const) {
       await expect(authenticateUpgrade(tokens, request, options as never)).rejects.toMatchObject({

@@ -1,7 +1,9 @@
+import * as z from 'zod'
 import { viewEvent } from '../../activity/view-event.js'
 import { InvalidInputError } from '../../errors.js'
 import { internalsOf, type Latchkey } from '../../instance.js'
 import type { AuditEvent, ListedEvent } from '../../model/event.js'
+import { readShape, refuseUndefined } from '../../policy/shape.js'
 import { Endpoint } from './endpoint.js'
 import { readOptions, type WebhookOptions } from './options.js'
 import { createSigner } from './secret.js'
@@ -26,12 +28,14 @@ export type DeadLetterInput = Pick<DeadLetter, 'endpoint' | 'eventId'>
 /** What became of a resent dead letter; it stays listed unless it was delivered. */
 export type Resent = { readonly delivered: true; readonly failure?: undefined } | { readonly delivered: false; readonly failure: string }
 
+const filterShape = z.strictObject({ endpoint: z.string({ error: 'must be the id of an endpoint' }).optional() })
+
 /** Webhooks that run. */
 export type Webhooks = {
   /** What the receiver of this endpoint verifies with: `whsec_…`. */
   secretOf(endpoint: string): string
   /** What was given up, oldest first: of one endpoint, or of all. */
-  deadLetters(filter?: { readonly endpoint?: string | undefined }): Promise<readonly DeadLetter[]>
+  deadLetters(filter?: { readonly endpoint?: string }): Promise<readonly DeadLetter[]>
   /** Sends a dead letter once more, now, with the same `webhook-id`. */
   resend(letter: DeadLetterInput): Promise<Resent>
   /** Takes a dead letter off the list. */
@@ -100,7 +104,10 @@ export function webhooks<S extends string>(tokens: Latchkey<S>, options: Webhook
 
   return Object.freeze({
     secretOf: (id: string) => endpointOf(id).secret,
-    async deadLetters({ endpoint: only }: { readonly endpoint?: string | undefined } = {}) {
+    async deadLetters(filter: { readonly endpoint?: string } = {}) {
+      // One that got lost would list those of every endpoint, to be resent.
+      refuseUndefined(filter, ['endpoint'], 'to list those of every endpoint')
+      const { endpoint: only } = readShape(filterShape, filter, 'deadLetters()')
       const letters: DeadLetter[] = []
       for (const slot of slotsOf(await inside.store().consumers(prefix))) {
         if (only !== undefined && slot.endpoint !== only) continue

@@ -189,6 +189,9 @@ describe('webhooks', () => {
     expect(Date.now() - letters[0]!.failedAt.getTime()).toBeLessThan(60_000)
     expect(told('deadLetter')).toEqual([expect.stringContaining(`event ${one} was given up after 3 attempts: status_422`)])
     expect(await hooks.deadLetters({ endpoint: 'other' })).toEqual([])
+    for (const lost of [{ endpoints: 'crm' }, { endpoint: undefined }, { endpoint: 1 }]) {
+      await expect(hooks.deadLetters(lost as never)).rejects.toMatchObject({ code: 'invalid_input' })
+    }
   })
 
   it('resend a dead letter with its id and a fresh signature; what fails again stays, what arrives or is discarded goes', async () => {
