@@ -6,11 +6,10 @@ import type { Page } from '../model/record.js'
 import { instantSchema } from '../policy/field-schema.js'
 import { readShape, text } from '../policy/shape.js'
 import type { BulkPart, EventQuery } from '../store/port.js'
-import { isTokenId } from '../token/parse.js'
 import type { Context } from '../verify/context.js'
-import { canSee, type ReadActor } from './lib/actor.js'
+import type { ReadActor } from './lib/actor.js'
 import { noteOutOfReach } from './lib/attempts.js'
-import { checkId } from './lib/change.js'
+import { checkId, seenBy } from './lib/change.js'
 import { readCursor, writeCursor } from './lib/cursor.js'
 import { readPage } from './lib/page.js'
 import { cursorShape, limitShape } from './list.js'
@@ -111,8 +110,8 @@ export async function events(context: Context, actor: ReadActor, input: unknown)
 
 /** The bulk revocation that ended this token, which belongs to the trail that whoever sees the token sees. */
 async function bulkOf(context: Context, actor: ReadActor, tokenId: string): Promise<BulkPart | undefined> {
-  const token = isTokenId(tokenId) ? await context.store.findOne(tokenId) : undefined
-  if (token?.bulkId === undefined || token.prefix !== context.settings.prefix || !canSee(actor, token)) return undefined
+  const token = await seenBy(context, actor, tokenId)
+  if (token?.bulkId === undefined) return undefined
   return { bulkId: token.bulkId, ...(token.tenantId !== undefined && { tenantId: token.tenantId }) }
 }
 

@@ -9,12 +9,11 @@ import { normalizeIp } from '../policy/network.js'
 import { readResources } from '../policy/resource.js'
 import { isScopeName } from '../policy/scope.js'
 import { readShape, readWith } from '../policy/shape.js'
-import { isTokenId } from '../token/parse.js'
 import type { Context } from '../verify/context.js'
 import { explainSteps } from '../verify/explain.js'
-import { canSee, type ReadActor } from './lib/actor.js'
+import type { ReadActor } from './lib/actor.js'
 import { recordAsOf } from './lib/as-of.js'
-import { checkId } from './lib/change.js'
+import { checkId, seenBy } from './lib/change.js'
 
 const MAX_SCOPES = 100
 /** The audit puts the refusals of a minute together, and dates them by the last one. */
@@ -89,7 +88,9 @@ export async function explain(context: Context, actor: ReadActor, id: unknown, i
     throw new InvalidInputError('at', 'lies in the future: only the past and the present can be explained')
   if (given.resources !== undefined && given.scope === undefined)
     throw new InvalidInputError('resources', 'needs scope: data is asked for in its name')
-  const stored = await findSeen(context, actor, id)
+  checkId('id', id)
+  const stored = await seenBy(context, actor, id)
+  if (stored === undefined) throw new NotFoundError(id)
   const at = given.at ?? now
   const past = given.at !== undefined
   const { record, known } = past ? await recordAsOf(context, stored, at) : { record: stored, known: true }
@@ -105,13 +106,6 @@ export async function explain(context: Context, actor: ReadActor, id: unknown, i
     steps,
     ...(past && { refusals: await refusalsNear(context, stored, at) }),
   }
-}
-
-async function findSeen(context: Context, actor: ReadActor, id: unknown): Promise<StoredToken> {
-  checkId('id', id)
-  const stored = isTokenId(id) ? await context.store.findOne(id) : undefined
-  if (stored === undefined || stored.prefix !== context.settings.prefix || !canSee(actor, stored)) throw new NotFoundError(id)
-  return stored
 }
 
 /** One step that refuses is enough; all must be known to pass. Which code a request gets is known where each step before it is. */

@@ -110,16 +110,22 @@ export function checkId(field: string, id: unknown): asserts id is string {
   if (redact(id) !== id) throw new InvalidInputError(field, 'is a token, which is kept nowhere: give its id, as in record.id')
 }
 
+/** The stored token, from the primary, if this actor may see it. */
+export async function seenBy(context: Context, actor: ReadActor, id: string): Promise<StoredToken | undefined> {
+  const found = isTokenId(id) ? await context.store.findOne(id) : undefined
+  if (found === undefined || found.prefix !== context.settings.prefix || !canSee(actor, found)) return undefined
+  return found
+}
+
 /**
- * The stored token, from the primary, if this actor may see it.
+ * As `seenBy`, for a change.
  *
  * @throws NotFoundError `not_found`
  */
 export async function findVisible(context: Context, id: unknown, actor: ReadActor): Promise<StoredToken> {
   checkId('id', id)
-  if (!isTokenId(id)) throw new NotFoundError(id)
-  const found = await context.store.findOne(id)
-  if (found === undefined || found.prefix !== context.settings.prefix || !canSee(actor, found)) throw new NotFoundError(id)
+  const found = await seenBy(context, actor, id)
+  if (found === undefined) throw new NotFoundError(id)
   // Another node may have changed it since it was cached here: what this call answers by, later verifications see too.
   context.records.changed(id)
   return found
