@@ -57,17 +57,20 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     if (closing !== undefined) throw new ClosedError()
     return context
   }
+  const countUndecided = (error: unknown): void => {
+    countOne(context.vitals.undecided, isLatchkeyError(error) ? error.code : 'store_unavailable')
+  }
   const undecided = (error: unknown): Promise<never> => {
     const fault = isLatchkeyError(error) ? error : new StoreUnavailableError('nothing could be decided', copyFault(error))
-    countOne(context.vitals.undecided, fault.code)
+    countUndecided(fault)
     context.report('verify', fault)
     return Promise.reject(fault)
   }
+  const failed = (error: unknown): never => {
+    countUndecided(error)
+    throw error
+  }
   const orUndecided = (work: () => MaybePromise<Verification>): MaybePromise<Verification> => {
-    const failed = (error: unknown): never => {
-      countOne(context.vitals.undecided, isLatchkeyError(error) ? error.code : 'store_unavailable')
-      throw error
-    }
     try {
       const verification = work()
       return verification instanceof Promise ? verification.catch(failed) : verification

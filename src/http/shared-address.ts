@@ -27,9 +27,12 @@ export function createSharingCheck(): SharingCheck {
   const addresses = new Set<string | undefined>()
   const tokens = new Set<string>()
   let known = false
+  // A client calls again and again: its address is read once.
+  let last: string | undefined | null = null
   return function checkSharing(tokenId, ip, onWarning) {
     if (known) return
-    if (!addresses.has(ip)) addresses.add(callerOf(ip))
+    if (ip !== last) addresses.add(callerOf(ip))
+    last = ip
     tokens.add(tokenId)
     if (addresses.size <= MAX_ADDRESSES && tokens.size < MIN_TOKENS) return
     known = true
