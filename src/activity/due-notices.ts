@@ -30,8 +30,8 @@ export function dueNotices(token: ListedToken, now: number, notices: Notices): r
   const status = statusOf(token, now)
   if (status === 'revoked' || status === 'inactive') return []
   if (token.replacedById !== undefined) return status === 'expired' ? [] : oldStillUsed(token, now, notices)
-  const ending = status === 'expired' ? expired(token, now, notices) : expiring(token, now, notices)
-  return status === 'expired' ? ending : [...ending, ...rotationDue(token, now, notices)]
+  if (status === 'expired') return expired(token, now, notices)
+  return [...expiring(token, now, notices), ...rotationDue(token, now, notices)]
 }
 
 function expired({ expiresAt }: ListedToken, now: number, notices: Notices): readonly Notice[] {

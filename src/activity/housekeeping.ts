@@ -64,7 +64,7 @@ export class Housekeeping {
     try {
       await this.#chores.sweep()
     } catch (error) {
-      // The next sweep finds the same tokens.
+      // The next sweep places the same events.
       this.#report('sweep', error)
     }
     this.#scheduleSweep()

@@ -3,7 +3,7 @@ import { canonicalJson } from './canonical.js'
 import { bytesToHex, deriveKey, hash, hashText, hexToBytes, isHash, utf8ToBytes } from './hash.js'
 
 /** Stands as the actor of an event whose actor was erased. */
-export const ERASED_ACTOR = 'erased'
+const ERASED_ACTOR = 'erased'
 
 /**
  * How the digest of an event takes up each of its fields: `plain` as it is, `personal` as a commitment under the event's salt, `members` as

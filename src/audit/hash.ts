@@ -3,7 +3,7 @@ import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js'
 
 /** The first byte of what is hashed, so that nothing of one kind passes for another. Leaves and nodes: RFC 9162 §2.1.1. */
-export const DOMAIN = { leaf: 0, node: 1, event: 2, field: 3, seal: 4 } as const
+const DOMAIN = { leaf: 0, node: 1, event: 2, field: 3, seal: 4 } as const
 
 /** SHA-256 over a domain's byte and the parts. */
 export function hash(domain: keyof typeof DOMAIN, ...parts: readonly Uint8Array[]): Uint8Array {

@@ -14,7 +14,7 @@ export function explainRoute(context: Context, moment: Moment, entry: Entry, own
   const assumed = moment.past ? { assumes: 'present_options' as const } : {}
   if (!moment.known) return [unknown('scopes', 'events_incomplete'), unknown('resources', 'events_incomplete')]
   const ownerUnknown = 'unknown' in owner || owner.owned === null
-  const owned = 'unknown' in owner || owner.owned === null ? undefined : owner.owned
+  const owned = ownerUnknown ? undefined : owner.owned
   // Where the owner's permissions are not known, these are the most that the token can have.
   const most = principalOf(context, entry, owned)
   if (ownerUnknown && entry.optional?.inherit === true) return [unknown('scopes', 'owner_unknown'), unknown('resources', 'owner_unknown')]

@@ -57,14 +57,16 @@ export class TokenPrincipal implements Principal {
 
   /** The entry behind a principal that this library made; `undefined` for anything else. */
   static entryOf(principal: unknown): Entry | undefined {
-    return typeof principal === 'object' && principal !== null && #entry in principal ? principal.#entry : undefined
+    return TokenPrincipal.#made(principal) ? principal.#entry : undefined
   }
 
   /** The entry behind a principal that the instance with these signals made; `undefined` for anything else. */
   static entryFor(principal: unknown, signalOf: SignalOf): Entry | undefined {
-    return typeof principal === 'object' && principal !== null && #entry in principal && principal.#signalOf === signalOf
-      ? principal.#entry
-      : undefined
+    return TokenPrincipal.#made(principal) && principal.#signalOf === signalOf ? principal.#entry : undefined
+  }
+
+  static #made(principal: unknown): principal is TokenPrincipal {
+    return typeof principal === 'object' && principal !== null && #entry in principal
   }
 
   /** The first token of the line of rotations of such a principal. */

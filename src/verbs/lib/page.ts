@@ -1,7 +1,7 @@
 /** Rows that are read first, before it is known how large they are. */
 const FIRST_READ = 100
 /** How much a page holds at most, in characters of JSON, unless its first row alone is larger. */
-export const MAX_PAGE_SIZE: number = 2 * 1024 * 1024
+const MAX_PAGE_SIZE = 2 * 1024 * 1024
 
 /** The rows of a page, and whether more follow. */
 export type ReadPage<Row> = { readonly rows: readonly Row[]; readonly more: boolean }
