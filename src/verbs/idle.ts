@@ -1,4 +1,5 @@
 import { noticeEvent } from '../activity/due-notices.js'
+import type { StoredEvent } from '../model/event.js'
 import type { ListedToken } from '../model/record.js'
 import { UNUSED_GRACE_MS } from '../policy/notices.js'
 import { statusOf } from '../policy/status.js'
@@ -27,29 +28,29 @@ export async function watchIdle(context: Context, now: number, goOn: () => Promi
   while (after !== undefined) {
     if (!(await goOn())) return false
     const page: readonly ListedToken[] = await context.store.list({ prefix, now, limit: PAGE, after })
-    const news: ListedToken[] = []
-    for (const token of page) if (await isNews(context, token, now, since)) news.push(token)
-    await tell(
-      context,
-      news.flatMap((token) => noticeOf(context, token, now) ?? []),
-    )
+    const news: StoredEvent[] = []
+    for (const token of page) news.push(...(await newsOf(context, token, now, since)))
+    await tell(context, news)
     const last = page.at(-1)
     after = page.length === PAGE && last !== undefined ? { createdAt: last.createdAt, id: last.id } : undefined
   }
   return true
 }
 
-/** Is there a notice to write? On the way, what is due by an older notice is done. */
-async function isNews(context: Context, token: ListedToken, now: number, since: number): Promise<boolean> {
+/** The notice to write, if there is one. On the way, what is due by an older notice is done. */
+async function newsOf(context: Context, token: ListedToken, now: number, since: number): Promise<readonly StoredEvent[]> {
   const { deactivateMs } = context.settings.notices
   if (deactivateMs !== undefined && token.deactivatedAt !== undefined) await reviveIfUsed(context, token, token.deactivatedAt, now)
   const idle = idleOf(context, token, now)
-  if (idle === undefined) return false
-  if (idle.thresholdMs !== deactivateMs || idle.since + deactivateMs + UNUSED_GRACE_MS > now) return idle.since + idle.thresholdMs > since
-  const toldAt = await whenTold(context, token, now)
-  if (toldAt === undefined) return true
+  if (idle === undefined) return []
+  const notice = noticeOf(context, token, idle, now)
+  if (idle.thresholdMs !== deactivateMs || idle.since + deactivateMs + UNUSED_GRACE_MS > now) {
+    return idle.since + idle.thresholdMs > since ? [notice] : []
+  }
+  const toldAt = await whenTold(context, token, notice)
+  if (toldAt === undefined) return [notice]
   if (toldAt + UNUSED_GRACE_MS <= now) await deactivate(context, token, idle, now)
-  return false
+  return []
 }
 
 /** Absent: the token is used, was changed, or is not active. */
@@ -65,10 +66,7 @@ function idleOf(context: Context, listed: ListedToken, now: number): Idle | unde
   return undefined
 }
 
-function noticeOf(context: Context, token: ListedToken, now: number): ReturnType<typeof noticeEvent> | undefined {
-  const idle = idleOf(context, token, now)
-  if (idle === undefined) return undefined
-  const { since, thresholdMs } = idle
+function noticeOf(context: Context, token: ListedToken, { since, thresholdMs }: Idle, now: number): StoredEvent {
   const details = {
     thresholdSeconds: thresholdMs / 1000,
     unusedSince: new Date(since).toISOString(),
@@ -77,11 +75,9 @@ function noticeOf(context: Context, token: ListedToken, now: number): ReturnType
   return noticeEvent(token, { action: 'token.unused', dueAt: since + thresholdMs, of: since, thresholdMs, details }, now)
 }
 
-/** When the notice was written that this token would be deactivated. */
-async function whenTold(context: Context, token: ListedToken, now: number): Promise<number | undefined> {
-  const { prefix } = context.settings
-  const id = noticeOf(context, token, now)?.id
-  const told = await context.store.events({ prefix, tokenId: token.id, actions: ['token.unused'], limit: 10 })
+/** When this notice was written, as one that its token would be deactivated. */
+async function whenTold(context: Context, { prefix, id: tokenId }: ListedToken, { id }: StoredEvent): Promise<number | undefined> {
+  const told = await context.store.events({ prefix, tokenId, actions: ['token.unused'], limit: 10 })
   return told.find((event) => event.id === id && event.details?.deactivatesAt !== undefined)?.at
 }
 
