@@ -47,6 +47,11 @@ export class Outbox {
     return this.#monotonic() < this.#expectedUntil
   }
 
+  /** Places events, if the end of a transaction is looked for. */
+  async flush(): Promise<void> {
+    if (this.pending) await this.place()
+  }
+
   /**
    * Gives every event of a transaction that was committed before this call its place in the order, and tells the host of it.
    *

@@ -7,7 +7,7 @@ import type { Context } from '../verify/context.js'
  * @throws StoreUnavailableError `store_unavailable`, when counts could not be written; everything is stopped all the same
  */
 export async function close(context: Context): Promise<void> {
-  const { consumers, housekeeping, signals, records, usage, refusals, reuses, attempts, lineages, outbox, store, settings } = context
+  const { consumers, housekeeping, signals, records, buffers, store, settings } = context
   housekeeping.stop()
   signals.stop()
   const stillUsed = leave(store.origin)
@@ -24,12 +24,7 @@ export async function close(context: Context): Promise<void> {
   store.beginClose()
   await Promise.all([
     attempt(() => consumers.stopAll()),
-    attempt(() => usage?.flush()),
-    attempt(() => lineages?.flush()),
-    attempt(() => outbox.pending && outbox.place()),
-    attempt(() => refusals.flush(settings.clock(), true)),
-    attempt(() => reuses.flush(settings.clock(), true)),
-    attempt(() => attempts.flush(settings.clock(), true)),
+    ...buffers.map((buffer) => attempt(() => buffer.flush(settings.clock(), true))),
     attempt(() => records.stop()),
   ])
   if (!stillUsed) await attempt(() => store.close())

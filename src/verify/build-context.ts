@@ -18,7 +18,7 @@ import { GuardedStore } from '../store/guarded-store.js'
 import { createReporter, type FaultReport, type Report } from '../store/reporter.js'
 import { generateId } from '../token/generate.js'
 import { platformRandom } from '../token/random.js'
-import type { Context } from './context.js'
+import type { Buffered, Context } from './context.js'
 
 const DEFAULT_FLUSH_MS = 1000
 const OWNER_REFUSALS: Rate = { burst: 100, perSecond: 10 }
@@ -103,22 +103,15 @@ export function buildContext(settings: Settings): Context {
           tellPlaced: (events) => outbox.tell(events),
           changed: (filter) => records.bulkChanged([filter]),
         })
+  const buffers: readonly Buffered[] = [usage, refusals, reuses, attempts, lineages, outbox].filter((buffer) => buffer !== undefined)
   const flush = async (): Promise<void> => {
     const now = clock()
-    await Promise.all([
-      usage?.flush(),
-      refusals.flush(now, false),
-      reuses.flush(now, false),
-      attempts.flush(now, false),
-      lineages?.flush(),
-      outbox.pending && outbox.place(),
-    ])
+    await Promise.all(buffers.map((buffer) => buffer.flush(now, false)))
   }
   const housekeeping = new Housekeeping(
     {
       flush,
-      pending: () =>
-        usage?.pending === true || refusals.pending || reuses.pending || attempts.pending || lineages?.pending === true || outbox.pending,
+      pending: () => buffers.some(({ pending }) => pending),
       sweep: () => outbox.place(),
     },
     settings.usage?.flushMs ?? DEFAULT_FLUSH_MS,
@@ -145,6 +138,7 @@ export function buildContext(settings: Settings): Context {
     announce,
     consumers,
     housekeeping,
+    buffers,
     flush,
     scheduleFlush: () => housekeeping.scheduleFlush(),
   }

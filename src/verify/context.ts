@@ -17,6 +17,13 @@ import type { GuardedStore } from '../store/guarded-store.js'
 import type { Report } from '../store/reporter.js'
 import type { SignalOf } from './principal.js'
 
+/** What is written some time after it came to be. */
+export type Buffered = {
+  readonly pending: boolean
+  /** `all`: also what would rather wait, such as an event that may still be one of many. */
+  flush(now: number, all: boolean): Promise<void>
+}
+
 /** Context of the verbs, one per instance. */
 export type Context = {
   readonly settings: Settings
@@ -49,6 +56,8 @@ export type Context = {
   /** Tells the host of a fault. */
   readonly report: Report
   readonly announce: (events: readonly StoredEvent[]) => void
+  /** Everything that `flush` and `close` write. */
+  readonly buffers: readonly Buffered[]
   /** Writes what is buffered: counts, and events that are coalesced. */
   readonly flush: () => Promise<void>
   /** There is something to write soon, off the request's path. */
