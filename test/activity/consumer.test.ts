@@ -3,7 +3,7 @@ import { memoryStore } from 'latchkey/stores/memory'
 import { faultyStore } from 'latchkey/testing'
 import { describe, expect, it } from 'vitest'
 import type { ConsumerState, TokenStore } from '../../src/store/port.js'
-import { instance, mint, refusal, type Scope, until } from '../latchkey/harness.js'
+import { instance, mint, refusal, type Scope, trail, until } from '../latchkey/harness.js'
 
 const LONG = 60_000
 
@@ -11,10 +11,6 @@ const LONG = 60_000
 function recorder() {
   const seen: AuditEvent[] = []
   return { seen, ids: () => seen.map(({ id }) => id), handler: (event: AuditEvent) => void seen.push(event) }
-}
-
-async function trail(tokens: Latchkey<Scope>): Promise<string[]> {
-  return (await tokens.system.events({ order: 'oldest', limit: 1000 })).items.map(({ id }) => id)
 }
 
 async function names(tokens: Latchkey<Scope>, count: number): Promise<void> {

@@ -77,3 +77,15 @@ export async function until(what: () => unknown): Promise<void> {
   }
   throw new Error(`never came true: ${String(what)}`)
 }
+
+/** The ids of all events, oldest first. */
+export async function trail<S extends string>(tokens: Latchkey<S>): Promise<readonly string[]> {
+  const ids: string[] = []
+  let after: string | undefined
+  do {
+    const page = await tokens.system.events({ order: 'oldest', limit: 1000, after })
+    ids.push(...page.items.map(({ id }) => id))
+    after = page.nextCursor
+  } while (after !== undefined)
+  return ids
+}

@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import type { Latchkey } from 'latchkey'
 import { onTestFinished } from 'vitest'
 import { ownDatabase, ownFolder, ownSchema } from '../../stores/sql/databases.js'
 import { newKeyPrefix, removeKeys, withRedis } from '../../support/redis.js'
@@ -45,16 +44,4 @@ export const kill = async (child: ChildProcess): Promise<void> => {
   const exit = once(child, 'exit')
   child.kill('SIGKILL')
   await exit
-}
-
-/** The ids of all events, oldest first. */
-export const trail = async (tokens: Latchkey): Promise<readonly string[]> => {
-  const ids: string[] = []
-  let after: string | undefined
-  do {
-    const page = await tokens.system.events({ order: 'oldest', limit: 1000, after })
-    ids.push(...page.items.map(({ id }) => id))
-    after = page.nextCursor
-  } while (after !== undefined)
-  return ids
 }

@@ -1,15 +1,14 @@
 import { fileURLToPath } from 'node:url'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { openAt } from '../../activity/crash/open.js'
-import { KINDS, kill, newPlace, start, trail } from '../../activity/crash/processes.js'
-import { receiver } from './receiver.js'
+import { KINDS, kill, newPlace, start } from '../../activity/crash/processes.js'
+import { trail } from '../../latchkey/harness.js'
+import { slowReceiver } from './receiver.js'
 
 const SENDER = fileURLToPath(new URL('../../activity/crash/sender.ts', import.meta.url))
 const PATIENCE_MS = 120_000
 
-async function when(what: () => boolean): Promise<void> {
-  while (!what()) await new Promise((resolve) => setTimeout(resolve, 25))
-}
+const when = (what: () => boolean) => vi.waitUntil(what, { timeout: PATIENCE_MS, interval: 25 })
 
 describe('webhooks whose process is killed in the middle', () => {
   it.each(KINDS)(
@@ -19,14 +18,7 @@ describe('webhooks whose process is killed in the middle', () => {
       if (place === undefined) return
       const tokens = openAt(place)
       onTestFinished(() => tokens.close())
-      let [busy, most] = [0, 0]
-      const crm = await receiver(async (_, response) => {
-        busy += 1
-        most = Math.max(most, busy)
-        await new Promise((resolve) => setTimeout(resolve, 2))
-        busy -= 1
-        response.writeHead(204).end()
-      })
+      const crm = await slowReceiver()
       let writing = true
       const writer = (async () => {
         for (let turn = 0; turn < 300 && writing; turn += 1) await tokens.system.create({ name: `Token ${turn}`, scopes: ['stock:read'] })
@@ -44,7 +36,7 @@ describe('webhooks whose process is killed in the middle', () => {
       const expected = await trail(tokens)
       await when(() => new Set(crm.ids()).size >= expected.length)
       expect([...new Set(crm.ids())]).toEqual(expected)
-      expect(most).toBe(1)
+      expect(crm.mostAtOnce()).toBe(1)
     },
     PATIENCE_MS,
   )

@@ -53,6 +53,19 @@ export async function receiver(answer?: Answer): Promise<Receiver> {
   }
 }
 
+/** A receiver that takes a moment for each answer, and knows how many requests it had at once. */
+export async function slowReceiver(): Promise<Receiver & { mostAtOnce(): number }> {
+  let [busy, most] = [0, 0]
+  const server = await receiver(async (_, response) => {
+    busy += 1
+    most = Math.max(most, busy)
+    await new Promise((resolve) => setTimeout(resolve, 2))
+    busy -= 1
+    response.writeHead(204).end()
+  })
+  return { ...server, mostAtOnce: () => most }
+}
+
 /** What the reference library makes of a request, or its refusal. */
 export function verified(secret: string, { body, headers }: Delivered): unknown {
   return new Webhook(secret).verify(body, headers)

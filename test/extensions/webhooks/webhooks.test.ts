@@ -6,8 +6,8 @@ import { type WebhookOptions, type Webhooks, webhooks } from 'latchkey/webhooks'
 import { describe, expect, it } from 'vitest'
 import { MOST_DEAD_LETTERS } from '../../../src/extensions/webhooks/endpoint.js'
 import type { TokenStore } from '../../../src/store/port.js'
-import { instance, mint, refusal, type Scope, until } from '../../latchkey/harness.js'
-import { receiver, verified } from './receiver.js'
+import { instance, mint, refusal, type Scope, trail, until } from '../../latchkey/harness.js'
+import { receiver, slowReceiver, verified } from './receiver.js'
 
 const KEY = 'q9Zf2mT7xLw4Rb8uYc1Vn6Kd3Hs5Gj0P'
 const OTHER_KEY = 'A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6'
@@ -22,10 +22,6 @@ function start(tokens: Latchkey<Scope>, url: string, options: Partial<WebhookOpt
     timeout: 0.3,
     ...options,
   })
-}
-
-async function trail(tokens: Latchkey<Scope>): Promise<string[]> {
-  return (await tokens.system.events({ order: 'oldest', limit: 1000 })).items.map(({ id }) => id)
 }
 
 function hearing(options: { store?: TokenStore } = {}) {
@@ -292,21 +288,14 @@ describe('webhooks', () => {
   it('run on one of several nodes, and move to another with their attempts when that one stops', async () => {
     const store = memoryStore()
     const nodes = [hearing({ store }), hearing({ store })] as const
-    let [busy, most] = [0, 0]
-    const crm = await receiver(async (_, response) => {
-      busy += 1
-      most = Math.max(most, busy)
-      await new Promise((resolve) => setTimeout(resolve, 2))
-      busy -= 1
-      response.writeHead(200).end()
-    })
+    const crm = await slowReceiver()
     const running = nodes.map(({ tokens }) => start(tokens, crm.url))
     for (let turn = 0; turn < 10; turn += 1) await mint(nodes[turn % 2]!.tokens)
     await until(() => crm.seen.length === 10)
     await running[0]!.stop()
     for (let turn = 0; turn < 10; turn += 1) await mint(nodes[0].tokens)
     await until(() => crm.seen.length === 20)
-    expect(most).toBe(1)
+    expect(crm.mostAtOnce()).toBe(1)
     expect(crm.ids()).toEqual(await trail(nodes[0].tokens))
   })
 
