@@ -1,21 +1,17 @@
 import { sqliteStore } from 'latchkey/stores/sqlite'
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
-import { findDriver, type SqliteDriver } from '../../adapters/stores/sql/dialects/sqlite-open.js'
+import { findDriver } from '../../adapters/stores/sql/dialects/sqlite-open.js'
 import { ownFolder } from './sql/databases.js'
 import { event, token } from './sql/samples.js'
+import { availableDrivers } from './sql/sqlite-drivers.js'
 
 const folder = await ownFolder()
 afterAll(() => folder.remove())
 let files = 0
 
-const drivers: SqliteDriver[] = []
-for (const driver of ['better-sqlite3', 'libsql', 'node:sqlite'] as const) {
-  if (await findDriver(driver).catch(() => undefined)) drivers.push(driver)
-}
-
 const LEASE = { nodeId: 'n', cursor: '0', expiresAt: 1 }
 
-describe.each(drivers)('%s, after another handle held the lock of the file', async (driver) => {
+describe.each(await availableDrivers())('%s, after another handle held the lock of the file', async (driver) => {
   const Database = await findDriver(driver)
   const open: { close(): unknown }[] = []
   afterEach(() => {

@@ -4,16 +4,13 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { NodeDatabase, SyncDatabase } from '../../adapters/stores/sql/dialects/sqlite-handle.js'
 import { findDriver, type SqliteDriver } from '../../adapters/stores/sql/dialects/sqlite-open.js'
 import { ownFolder } from './sql/databases.js'
+import { availableDrivers } from './sql/sqlite-drivers.js'
 import { proveUnchanged, refusalOf } from './unchanged.js'
 
 type Constructor = new (path: string, options?: object) => (SyncDatabase | NodeDatabase) & { defaultSafeIntegers?(on: boolean): unknown }
 
-/** The drivers of this machine: `libsql` everywhere, `node:sqlite` from Node 22.13 on, `better-sqlite3` where somebody installed it. */
 const drivers = new Map<SqliteDriver, Constructor>()
-for (const name of ['node:sqlite', 'libsql', 'better-sqlite3'] as const) {
-  const found = await findDriver(name).catch(() => undefined)
-  if (found !== undefined) drivers.set(name, found as Constructor)
-}
+for (const name of await availableDrivers()) drivers.set(name, (await findDriver(name)) as Constructor)
 
 const OPTIONS: { readonly [driver in SqliteDriver]: readonly object[] } = {
   'node:sqlite': [

@@ -1,74 +1,13 @@
-import { memoryStore } from 'latchkey/stores/memory'
-import { mysqlStore } from 'latchkey/stores/mysql'
-import { postgresStore } from 'latchkey/stores/postgres'
-import { redisStore } from 'latchkey/stores/redis'
-import { sqliteStore } from 'latchkey/stores/sqlite'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import type { TokenStore } from '../../src/store/port.js'
 import { interceptStore } from '../../src/testing/faults/intercept.js'
 import { pause } from '../latchkey/harness.js'
-import { ownDatabase, ownFolder, ownSchema } from '../stores/sql/databases.js'
-import { newKeyPrefix, removeKeys, withRedis } from '../support/redis.js'
-import { service } from '../support/services.js'
+import { everyStore, type OpenStore } from '../support/every-store.js'
 import { DAY, HOUR, node, START } from './notices-world.js'
 
-const [postgres, mysql, redis] = await Promise.all([service('postgres'), service('mysql'), service('redis')])
-
-/** Opens the same place again and again, as nodes do. */
-type Opener = () => TokenStore
-
-const stores: readonly (readonly [string, string | undefined, () => Promise<Opener>])[] = [
-  [
-    'memory',
-    undefined,
-    async () => {
-      const store = memoryStore()
-      return () => store
-    },
-  ],
-  [
-    'sqlite',
-    undefined,
-    async () => {
-      const folder = await ownFolder()
-      onTestFinished(() => folder.remove())
-      return () => sqliteStore(folder.path('tokens.db'))
-    },
-  ],
-  [
-    'postgres',
-    postgres.skip,
-    async () => {
-      const place = await ownSchema(postgres.url ?? '')
-      onTestFinished(() => place.remove())
-      return () => postgresStore({ url: place.url, schema: place.schema })
-    },
-  ],
-  [
-    'mysql',
-    mysql.skip,
-    async () => {
-      const place = await ownDatabase(mysql.url ?? '')
-      onTestFinished(() => place.remove())
-      return () => mysqlStore({ url: place.url })
-    },
-  ],
-  [
-    'redis',
-    redis.skip,
-    async () => {
-      const keyPrefix = newKeyPrefix()
-      const url = redis.url ?? ''
-      onTestFinished(() => withRedis(url, (client) => removeKeys(client, keyPrefix)))
-      return () => redisStore({ url, keyPrefix, onWarning: () => undefined })
-    },
-  ],
-]
-
-describe.each(stores)('notices on %s', (_name, skip, place) => {
+describe.each(await everyStore())('notices on $kind', ({ skip, place }) => {
   const POLICY = { expiry: { unused: '180d' } } as const
 
-  async function openers(): Promise<Opener> {
+  async function openers(): Promise<OpenStore> {
     const open = await place()
     return () => {
       const store = open()

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Kysely } from 'kysely'
 import { type AuditEvent, type Latchkey, latchkey } from 'latchkey'
 import { interceptStore } from 'latchkey/testing'
 import { afterEach, beforeEach, expect, it } from 'vitest'
@@ -31,6 +32,22 @@ let made = 0
 const until = async (holds: () => boolean | Promise<boolean>): Promise<void> => {
   while (!(await holds())) await sleep(10)
 }
+
+type HostKysely = Kysely<Record<string, never>>
+
+/** Transactions of an instance of Kysely, which is asked for when the first of them begins. */
+export const kyselySubject = (kysely: () => HostKysely): Pick<TransactionSubject, 'begin' | 'idle'> => ({
+  async begin() {
+    const transaction = await kysely().startTransaction().execute()
+    return { transaction, commit: () => transaction.commit().execute(), rollback: () => transaction.rollback().execute() }
+  },
+  async idle() {
+    const transaction = await kysely()
+      .transaction()
+      .execute(async (ended) => ended)
+    return { transaction, commit: async () => {}, rollback: async () => {} }
+  },
+})
 
 /** Declares what `create` promises inside a transaction of the host's. */
 export const transactionCases = (subject: TransactionSubject): void => {

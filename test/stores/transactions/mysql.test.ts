@@ -5,7 +5,7 @@ import { createConnection as createPromised } from 'mysql2/promise'
 import { afterAll, beforeAll, describe } from 'vitest'
 import { service } from '../../support/services.js'
 import { type OwnPlace, ownDatabase } from '../sql/databases.js'
-import { type Begun, transactionCases } from './cases.js'
+import { type Begun, kyselySubject, transactionCases } from './cases.js'
 
 const mysql = await service('mysql')
 
@@ -54,17 +54,6 @@ describe.skipIf(mysql.skip)(`transactions of a host in mysql ${mysql.skip ?? ''}
       kysely = new Kysely({ dialect: new MysqlDialect({ pool: createPool({ uri: place.url, charset: 'utf8mb4' }) }) })
     })
     afterAll(() => kysely.destroy())
-    transactionCases({
-      open,
-      begin: async () => {
-        const transaction = await kysely.startTransaction().execute()
-        return { transaction, commit: () => transaction.commit().execute(), rollback: () => transaction.rollback().execute() }
-      },
-      idle: async () => {
-        const transaction = await kysely.transaction().execute(async (ended) => ended)
-        return { transaction, commit: async () => {}, rollback: async () => {} }
-      },
-      others: true,
-    })
+    transactionCases({ open, ...kyselySubject(() => kysely), others: true })
   })
 })

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { service } from '../../support/services.js'
 import { type OwnPlace, ownSchema } from '../sql/databases.js'
 import { event, token } from '../sql/samples.js'
-import { type Begun, transactionCases } from './cases.js'
+import { type Begun, kyselySubject, transactionCases } from './cases.js'
 
 const postgres = await service('postgres')
 const url = postgres.url ?? ''
@@ -68,17 +68,6 @@ describe.skipIf(postgres.skip)(`transactions of a host in postgres ${postgres.sk
       kysely = new Kysely({ dialect: new PostgresDialect({ pool: new Pool({ connectionString: url }) }), plugins: [new CamelCasePlugin()] })
     })
     afterAll(() => kysely.destroy())
-    transactionCases({
-      open,
-      begin: async () => {
-        const transaction = await kysely.startTransaction().execute()
-        return { transaction, commit: () => transaction.commit().execute(), rollback: () => transaction.rollback().execute() }
-      },
-      idle: async () => {
-        const transaction = await kysely.transaction().execute(async (ended) => ended)
-        return { transaction, commit: async () => {}, rollback: async () => {} }
-      },
-      others: true,
-    })
+    transactionCases({ open, ...kyselySubject(() => kysely), others: true })
   })
 })

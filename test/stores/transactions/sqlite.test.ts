@@ -1,24 +1,16 @@
 import { Kysely, SqliteDialect } from 'kysely'
 import { sqliteStore } from 'latchkey/stores/sqlite'
 import { afterAll, afterEach, beforeEach, describe } from 'vitest'
-import { findDriver, type SqliteDriver } from '../../../adapters/stores/sql/dialects/sqlite-open.js'
+import { findDriver } from '../../../adapters/stores/sql/dialects/sqlite-open.js'
 import { ownFolder } from '../sql/databases.js'
-import { type Begun, transactionCases } from './cases.js'
+import { availableDrivers } from '../sql/sqlite-drivers.js'
+import { type Begun, kyselySubject, transactionCases } from './cases.js'
 
 const folder = await ownFolder()
 afterAll(() => folder.remove())
 let files = 0
 
-const isThere = async (driver: SqliteDriver): Promise<boolean> =>
-  findDriver(driver).then(
-    () => true,
-    () => false,
-  )
-
-const drivers: SqliteDriver[] = []
-for (const driver of ['better-sqlite3', 'libsql', 'node:sqlite'] as const) if (await isThere(driver)) drivers.push(driver)
-
-describe.each(drivers)('a transaction of %s', async (driver) => {
+describe.each(await availableDrivers())('a transaction of %s', async (driver) => {
   const Database = await findDriver(driver)
   const handles: { close(): unknown }[] = []
   let path = ''
@@ -60,24 +52,13 @@ describe.each(drivers)('a transaction of %s', async (driver) => {
 
 describe('a transaction of Kysely on SQLite', async () => {
   const Database = await findDriver('libsql')
-  let kysely: Kysely<Record<string, never>> | undefined
+  let kysely: Kysely<Record<string, never>>
   let path = ''
   beforeEach(() => {
     files += 1
     path = folder.path(`${files}.db`)
     kysely = new Kysely({ dialect: new SqliteDialect({ database: new Database(path) as never }) })
   })
-  afterEach(() => kysely?.destroy())
-  transactionCases({
-    open: () => sqliteStore({ path }),
-    begin: async () => {
-      const transaction = await (kysely as Kysely<Record<string, never>>).startTransaction().execute()
-      return { transaction, commit: () => transaction.commit().execute(), rollback: () => transaction.rollback().execute() }
-    },
-    idle: async () => {
-      const transaction = await (kysely as Kysely<Record<string, never>>).transaction().execute(async (ended) => ended)
-      return { transaction, commit: async () => {}, rollback: async () => {} }
-    },
-    others: false,
-  })
+  afterEach(() => kysely.destroy())
+  transactionCases({ open: () => sqliteStore({ path }), ...kyselySubject(() => kysely), others: false })
 })
