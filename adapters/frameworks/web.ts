@@ -1,9 +1,10 @@
 import { InvalidInputError } from '../../src/errors.js'
 import { admissionOf } from '../../src/http/admission.js'
-import { createGuard } from '../../src/http/authenticate.js'
+import { type Authenticate, createGuard } from '../../src/http/authenticate.js'
 import type { FirstArgument, FirstInput, RestArguments, RestInput } from '../../src/http/named-scopes.js'
 import type { AuthenticateOptions as Options } from '../../src/http/options.js'
 import type { PlainResponse } from '../../src/http/problem.js'
+import type { Platform } from '../../src/http/request.js'
 import { createScopeCheck } from '../../src/http/require-scopes.js'
 import type { Authenticator, Latchkey } from '../../src/instance.js'
 import { createManagement, type ManagementOptions as Manage } from '../../src/management/index.js'
@@ -63,17 +64,9 @@ export async function authenticate(
   request: Request,
   { ip, endpoint, require, ...options }: AuthenticateOptions = {},
 ): Promise<OptionalOutcome> {
-  const decide = createGuard<Request>(tokens, options, {
-    read: ({ method, headers, url }) => ({
-      method,
-      headers,
-      ip,
-      get host() {
-        return new URL(url).host
-      },
-    }),
-    trustsProxy: () => undefined,
-  })
+  const decide = guardOf(tokens, options)
+  if (ip === undefined) addresses.delete(request)
+  else addresses.set(Object(request), ip)
   const { response, principal, use } = await decide(request)
   if (response !== undefined) return { response: toResponse(response) }
   const refusal = await require?.(request)
@@ -120,6 +113,31 @@ export function management(tokens: Latchkey, given: ManagementOptions): (request
     const caller = { actor: () => actor(request), principal: admissionOf(request)?.principal, ip: ip?.(request) }
     return api.fetch(request, caller, mountPath)
   }
+}
+
+/** The addresses of requests, which are read as soon as a guard is asked. */
+const addresses: WeakMap<Request, string> = new WeakMap()
+
+const platform: Platform<Request> = {
+  read: (request) => ({
+    method: request.method,
+    headers: request.headers,
+    ip: addresses.get(request),
+    get host() {
+      return new URL(request.url).host
+    },
+  }),
+  trustsProxy: () => undefined,
+}
+
+// Most requests bring no more than an address, an endpoint and a check, none of which a guard depends on: it is made once.
+const guards: WeakMap<Authenticator, Authenticate<Request>> = new WeakMap()
+
+function guardOf(tokens: Authenticator, options: Options<Request>): Authenticate<Request> {
+  if (Object.keys(options).length > 0) return createGuard(tokens, options, platform)
+  const guard = guards.get(tokens) ?? createGuard(tokens, options, platform)
+  guards.set(tokens, guard)
+  return guard
 }
 
 function toResponse({ status, headers, body }: PlainResponse): Response {

@@ -56,6 +56,18 @@ describe('on web requests', () => {
     expect(codes).toEqual(['LATCHKEY_W005'])
   })
 
+  it('takes the address of each call by itself, of calls at the same time and of one request again', async () => {
+    const { tokens, create } = await kit()
+    const { token } = await create({ allowedIps: ['203.0.113.7'] })
+    const statusOf = async (asked: Request, ip?: string): Promise<number | undefined> =>
+      (await authenticate(tokens, asked, ip === undefined ? {} : { ip })).response?.status
+    const again = request(bearer(token))
+    const asked = [statusOf(again, '203.0.113.7'), statusOf(request(bearer(token)), '203.0.113.8'), statusOf(request(bearer(token)))]
+    expect(await Promise.all(asked)).toEqual([undefined, 403, 403])
+    expect(await statusOf(again)).toBe(403)
+    expect(await statusOf(again, '203.0.113.7')).toBeUndefined()
+  })
+
   it('refuses unknown options', async () => {
     const { tokens, token } = await kit()
     await expect(authenticate(tokens, request(bearer(token)), { optinal: true } as never)).rejects.toThrow(/optinal/)
