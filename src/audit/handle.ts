@@ -12,7 +12,11 @@ export type ProveInput = {
 
 /** The verbs of the sealed audit. They need an actor who sees every event, such as `tokens.system`. */
 export interface SealedAudit {
-  /** Seals every event that is not sealed yet, and answers the newest head; `undefined` where there are no events. The option `sealing` does it in time. */
+  /**
+   * Seals every event that is not sealed yet, and answers the newest head; `undefined` where there are no events. The option `sealing` does it on a schedule.
+   *
+   * @throws ConflictError `conflict` on an instance without `sealing.sign`, where the seals so far are signed
+   */
   sealAudit(): Promise<AuditHead | undefined>
   /**
    * Holds every event against the seals, and the seals against a head that was kept outside of the database, a signature, or both. Reads the whole

@@ -8,7 +8,7 @@ import { instantSchema } from '../policy/field-schema.js'
 import { normalizeIp } from '../policy/network.js'
 import { readResources } from '../policy/resource.js'
 import { isScopeName } from '../policy/scope.js'
-import { readShape, readWith } from '../policy/shape.js'
+import { readShape, readWith, refuseUndefined } from '../policy/shape.js'
 import type { Context } from '../verify/context.js'
 import { explainSteps } from '../verify/explain.js'
 import type { ReadActor } from './lib/actor.js'
@@ -82,6 +82,8 @@ function readIp(input: unknown): string {
  * @throws InvalidInputError `invalid_input`
  */
 export async function explain(context: Context, actor: ReadActor, id: unknown, input: unknown): Promise<Explanation> {
+  // The answer to another question would be taken for the answer to this one.
+  refuseUndefined(input, Object.keys(explainFields), 'to ask without it')
   const given = readShape(shape, input ?? {}, 'explain()')
   const now = context.settings.clock()
   if (given.at !== undefined && given.at > now)

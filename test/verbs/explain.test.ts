@@ -156,6 +156,10 @@ describe('the input of explain', () => {
       [{ resources: { warehouse: ['w1'] } }, 'invalid_input resources'],
       [{ scope: 'stock:read', resources: { warehouse: 1 } }, 'invalid_input resources.warehouse'],
       [{ ip: 'localhost' }, 'invalid_input ip'],
+      [{ at: undefined }, 'invalid_input at'],
+      [{ scope: undefined }, 'invalid_input scope'],
+      [{ scope: 'stock:read', resources: undefined }, 'invalid_input resources'],
+      [{ ip: undefined }, 'invalid_input ip'],
       [{ endpoint: '/x' }, 'invalid_input endpoint'],
     ]
     for (const [input, answer] of bad) expect(await refusal(tokens.system.explain(record.id, input as never))).toBe(answer)

@@ -78,6 +78,18 @@ describe('sealing', () => {
     expect(await handle.verifyAudit({ head: JSON.parse(JSON.stringify(heads[1])) })).toMatchObject({ ok: true, sealed: 600, behind: 2 })
   })
 
+  it('does not put an unsigned seal behind a signed one, which no signature would vouch for', async () => {
+    const store = memoryStore()
+    const signing = node({ store, sealing: { sign: () => 'signature' } })
+    const plain = node({ store })
+    await plain.make(2)
+    await signing.handle.sealAudit()
+    await plain.make(2)
+    await expect(plain.handle.sealAudit()).rejects.toMatchObject({ code: 'conflict', message: expect.stringContaining('sealing.sign') })
+    await signing.handle.sealAudit()
+    expect(await signing.handle.verifyAudit({ verifySignature: () => true })).toMatchObject({ ok: true, sealed: 4, behind: 0 })
+  })
+
   it('reads the newest seal once, however many ranges it seals', async () => {
     const store = faultyStore(memoryStore())
     const { make, handle } = node({ store })

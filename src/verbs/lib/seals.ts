@@ -1,7 +1,7 @@
 import { eventDigest } from '../../audit/event-digest.js'
 import type { Leaf } from '../../audit/merkle.js'
 import { type FullSeal, headOf, nextSeal, openSeal, SEALED_AT_ONCE, type Seal, sealHash, storeSeal } from '../../audit/seal.js'
-import { StoreUnavailableError } from '../../errors.js'
+import { ConflictError, StoreUnavailableError } from '../../errors.js'
 import type { AuditHead } from '../../model/audit.js'
 import { callOut } from '../../store/deadline.js'
 import type { StoredSeal } from '../../store/port.js'
@@ -77,6 +77,13 @@ async function addSeal(
   const { prefix, clock, sealing, deadlineMs } = context.settings
   const made = nextSeal(before, { prefix, at: clock(), leaves, prunedThrough })
   const sign = sealing?.sign
+  // Behind a signed seal an unsigned one is taken for a forgery, for good.
+  if (sign === undefined && before?.signature !== undefined) {
+    throw new ConflictError(
+      'conflict',
+      'the seals of this audit are signed, and this instance has no sealing.sign: seal on a node that has it',
+    )
+  }
   const site = { what: 'the option sealing.sign', where: 'sign', deadlineMs, report: context.report } as const
   const signature = sign === undefined ? undefined : await callOut(site, () => sign(sealHash(made)), readSignature)
   const seal: FullSeal = signature === undefined ? made : { ...made, signature }
