@@ -16,7 +16,7 @@ function timed(options: Partial<LatchkeyOptions<Scope>> = {}) {
 }
 
 const stepsOf = async (tokens: Latchkey<Scope>, id: string, at: number, scope?: string) =>
-  Object.fromEntries((await tokens.system.explain(id, { at, scope })).steps.map((step) => [step.step, step]))
+  Object.fromEntries((await tokens.system.explain(id, scope === undefined ? { at } : { at, scope })).steps.map((step) => [step.step, step]))
 
 const ACTS = [
   'deactivate',
