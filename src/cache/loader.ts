@@ -102,9 +102,16 @@ export class Loader<T> {
     const previous = this.#loads.get(id)
     if (previous !== undefined) previous.outdated = true
     this.#loads.set(id, load)
-    if (this.#queue.length === 0) queueMicrotask(() => this.#send())
+    // What waits for a read to end is sent when one ends.
+    if (this.#underWay < MAX_READS && this.#queue.length === 0) queueMicrotask(() => this.#send())
     this.#queue.push(load)
+    if (this.#underWay >= MAX_READS) this.#delay(load)
     return load
+  }
+
+  #delay(load: Load<T>): void {
+    this.#delayed.add(load)
+    this.#armTimer()
   }
 
   #send(): void {
@@ -112,8 +119,7 @@ export class Loader<T> {
     this.#sending = true
     while (this.#queue.length > 0 && this.#underWay < MAX_READS) this.#read(this.#queue.splice(0, MAX_IDS_A_READ))
     this.#sending = false
-    for (const load of this.#queue) this.#delayed.add(load)
-    if (this.#queue.length > 0) this.#armTimer()
+    for (const load of this.#queue) this.#delay(load)
   }
 
   #read(batch: readonly Load<T>[]): void {

@@ -39,6 +39,25 @@ describe('verifications that wait for a read', () => {
     expect(outcomes).toEqual(Array.from({ length: READS }, () => 'store_unavailable'))
   })
 
+  it('are answered within one deadline where each is of another token, however late a read of theirs is sent', async () => {
+    const store = heldStore(memoryStore())
+    const tokens = instance({ store, cache: false, deadline: DEADLINE_MS / 1000, usage: false })
+    const minted = await Promise.all(Array.from({ length: READS }, () => mint(tokens)))
+    store.hold('find')
+    const outcomes: string[] = []
+    for (const { token } of minted) {
+      void verdict(tokens.verify(token)).then((outcome) => outcomes.push(outcome))
+      for (let turn = 0; turn < 3; turn += 1) await Promise.resolve()
+    }
+    await vi.advanceTimersByTimeAsync(600)
+    // One read ends, and those that wait go out together in one that hangs as well.
+    await store.waiting[0]?.release()
+    await vi.advanceTimersByTimeAsync(0)
+    expect(outcomes).toEqual(['ok'])
+    await vi.advanceTimersByTimeAsync(DEADLINE_MS - 600)
+    expect(outcomes).toHaveLength(READS)
+  })
+
   it('have their wait counted where their own read hangs', async () => {
     const store = heldStore(memoryStore())
     const tokens = instance({ store, cache: false, deadline: DEADLINE_MS / 1000, usage: false })
