@@ -20,6 +20,7 @@ export type WarningCode =
   | 'LATCHKEY_W009'
   | 'LATCHKEY_W010'
   | 'LATCHKEY_W011'
+  | 'LATCHKEY_W012'
 
 /** Is told of warnings in place of the console. Its faults change nothing. */
 export type OnWarning = (warning: Warning) => unknown
@@ -40,16 +41,18 @@ const MESSAGES: { readonly [Name in WarningCode]: string } = {
     'the framework trusts every proxy, so callers choose their address: allowedIps, limits by address and the addresses in the audit prove nothing',
   LATCHKEY_W011:
     'many tokens come from one address, so that its callers share the budget for lookups of forged tokens: set the option pepper, or have the framework find each client’s address',
+  LATCHKEY_W012:
+    'a change was refused because the page’s origin is not the host of the request: if a proxy changed Host, have it pass Host on, or name the page’s origin in allowedOrigins of management()',
 }
 
 const told = new WeakMap<object, Set<string>>()
 /** Stands for the console among the listeners. */
 const CONSOLE = {}
 
-/** Tells of a mistake, once for each code and subject. */
-export function warn(code: WarningCode, onWarning?: OnWarning, subject = ''): void {
+/** Tells of a mistake, once for each code and subject; where callers choose the subject, another key says once for each what. */
+export function warn(code: WarningCode, onWarning?: OnWarning, subject = '', once: string = subject): void {
   const seen = seenBy(onWarning ?? CONSOLE)
-  const key = `${code} ${subject}`
+  const key = `${code} ${once}`
   if (seen.has(key) || seen.size >= MAX_TOLD) return
   seen.add(key)
   const message = subject === '' ? MESSAGES[code] : `${MESSAGES[code]}: ${subject}`

@@ -1,3 +1,4 @@
+import { hostsThatDiffer, warnOfHosts } from '../http/same-origin.js'
 import { Refusal } from './fault.js'
 
 /** A browser's statement about where a request comes from. */
@@ -6,7 +7,8 @@ export type SiteOptions = { readonly allowedOrigins: ReadonlySet<string> }
 /**
  * Refuses a change that a page of another site asked a browser for.
  *
- * `Sec-Fetch-Site` and `Origin` are forbidden header names (Fetch §2.2.2): no page can forge them. Callers that are no browsers send neither.
+ * `Sec-Fetch-Site` and `Origin` are forbidden header names (Fetch §2.2.2): no page can forge them. Callers that are no browsers send neither. Where the
+ * browser says `same-origin` it has compared the page with the address that it asked for, which a proxy may have changed since.
  *
  * @throws Refusal `cross_site`
  */
@@ -14,19 +16,18 @@ export function refuseCrossSite(request: Request, { allowedOrigins }: SiteOption
   const origin = request.headers.get('origin')
   if (origin !== null && allowedOrigins.has(origin)) return
   const site = request.headers.get('sec-fetch-site')
-  if (site !== null && site !== 'same-origin' && site !== 'none') throw crossSite()
-  if (origin !== null && !isOwnOrigin(origin, new URL(request.url), site === 'same-origin')) throw crossSite()
+  if (site === 'same-origin') return
+  if (site !== null && site !== 'none') throw crossSite()
+  const own = new URL(request.url).origin
+  if (origin === null || origin === own) return
+  if (site !== null) throw crossSite()
+  const hosts = hostsThatDiffer(origin, own)
+  warnOfHosts(hosts)
+  throw crossSite(`${hosts}. If both are this site, have the proxy pass Host and the scheme on, or name the first in allowedOrigins`)
 }
 
-// Behind a proxy that ends TLS the scheme seen here is not the one of the page; the browser's own word then decides, and the host must agree.
-function isOwnOrigin(origin: string, own: URL, sameOrigin: boolean): boolean {
-  if (origin === own.origin) return true
-  if (!sameOrigin || !URL.canParse(origin)) return false
-  return new URL(origin).hostname === own.hostname && new URL(origin).origin === origin
-}
-
-function crossSite(): Refusal {
-  return new Refusal('cross_site', 'changes are refused when a page of another origin asks for them')
+function crossSite(why = 'a page that may call nevertheless is named in allowedOrigins'): Refusal {
+  return new Refusal('cross_site', `changes are refused when a page of another origin asks for them: ${why}`)
 }
 
 /** The CORS fields of an answer: none, unless the request comes from an allowed origin. */

@@ -54,13 +54,13 @@ describe('warnings', () => {
   it('have each a place on the page that they point to', async () => {
     const page = await readFile(new URL('../../docs/diagnostics.md', import.meta.url), 'utf8')
     const { told, onWarning } = collector()
-    const codes = Array.from({ length: 11 }, (_, at) => `LATCHKEY_W0${String(at + 1).padStart(2, '0')}` as WarningCode)
+    const codes = Array.from({ length: 12 }, (_, at) => `LATCHKEY_W0${String(at + 1).padStart(2, '0')}` as WarningCode)
     for (const code of codes) warn(code, onWarning)
     for (const { code, docs } of told) {
       expect(docs).toBe(`node_modules/latchkey/docs/diagnostics.md#${code.toLowerCase()}`)
       expect(page).toContain(`## ${code}\n`)
     }
-    expect(told).toHaveLength(11)
+    expect(told).toHaveLength(12)
   })
 })
 
@@ -91,6 +91,18 @@ describe('mistakes in the set-up', () => {
     const { told, onWarning } = collector()
     createGuard(denied, { onWarning }, fakePlatform())(withToken())
     expect(told.map(({ code }) => code)).toEqual(['LATCHKEY_W005'])
+  })
+
+  it('a proxy that changes Host, once, whatever callers name as their origin', async () => {
+    const { told, onWarning } = collector()
+    const session = { onWarning, session: () => ({ id: 'anna', scopes: '*' as const }) }
+    const guard = createGuard(denied, session, fakePlatform(true))
+    for (const origin of ['https://admin.example.com', 'https://evil.test']) {
+      const { response } = await guard({ method: 'POST', headers: ['Host', '10.0.0.7:3000', 'Origin', origin], ip: '10.0.0.1' })
+      expect(response?.code).toBe('cross_site')
+    }
+    const both = expect.stringMatching(/"https:\/\/admin\.example\.com".*"10\.0\.0\.7:3000"/)
+    expect(told).toEqual([expect.objectContaining({ code: 'LATCHKEY_W012', message: both })])
   })
 
   it('a scope that is not in the catalogue', async () => {

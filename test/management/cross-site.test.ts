@@ -14,7 +14,7 @@ const FOREIGN: readonly { readonly [name: string]: string }[] = [
   { origin: 'http://host.test.evil.test' },
   { origin: 'null' },
   { origin: '' },
-  { origin: 'https://evil.test', 'sec-fetch-site': 'same-origin' },
+  { origin: 'https://evil.test', 'sec-fetch-site': 'same-origin, same-origin' },
   { origin: 'https://evil.test', 'sec-fetch-site': 'none' },
   { origin: ORIGIN, 'sec-fetch-site': 'cross-site' },
 ]
@@ -77,6 +77,8 @@ describe('a page of the same origin', () => {
     { 'sec-fetch-site': 'none' },
     // Behind a proxy that ends TLS, the page is https where the request that comes here is not.
     { origin: 'https://host.test', 'sec-fetch-site': 'same-origin' },
+    // And behind one that changes Host, it is of another name: the browser compared it with the name that it asked for.
+    { origin: 'https://admin.example.com', 'sec-fetch-site': 'same-origin' },
   ]
   it.each(OWN)('changes things with %j', async (headers) => {
     const { call, create } = harness()
@@ -93,6 +95,23 @@ describe('a page of the same origin', () => {
     expect((await send({})).status).toBe(415)
     expect((await send({ headers: { 'x-requested-with': 'curl' }, body: new TextEncoder().encode('{}') })).status).toBe(415)
     expect((await send({ headers: { 'x-requested-with': 'curl' } })).status).toBe(200)
+  })
+})
+
+describe('a proxy that changes Host, before a browser that says no more than the origin', () => {
+  it('gets a refusal that names both hosts and the remedy', async () => {
+    const { call } = harness()
+    const headers = { origin: 'https://admin.example.com' }
+    const { status, body } = await call('POST', '/revoke-all', { actor: superadmin, headers, body: {} })
+    expect(status).toBe(403)
+    for (const part of ['"https://admin.example.com"', `"${ORIGIN}"`, 'allowedOrigins', 'Host']) expect(body.detail).toContain(part)
+  })
+
+  it('gets no line break and no end of quotes from what a caller calls its origin', async () => {
+    const { call } = harness()
+    const { body } = await call('POST', '/revoke-all', { actor: superadmin, headers: { origin: `x" ${'y'.repeat(500)}` }, body: {} })
+    expect(body.detail).toContain('"x\\" ')
+    expect(body.detail.length).toBeLessThan(500)
   })
 })
 
