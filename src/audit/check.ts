@@ -1,8 +1,9 @@
 import type { AuditAnchors, AuditReport } from '../model/audit.js'
 import type { ListedEvent } from '../model/event.js'
+import { ErasureCheck } from './erasure.js'
 import { Problems } from './problems.js'
 import { SealedRange } from './range.js'
-import { headOf, NO_SEAL, readBareSeal, readSeal, type Seal, sealHash } from './seal.js'
+import { type FullSeal, headOf, NO_SEAL, readBareSeal, readSeal, type Seal, sealHash } from './seal.js'
 
 /** One entry of an exported audit: a seal, behind which the events that it covers follow, in the store's order. */
 export type AuditEntry = { readonly seal: unknown; readonly event?: undefined } | { readonly event: ListedEvent; readonly seal?: undefined }
@@ -11,6 +12,7 @@ export type AuditEntry = { readonly seal: unknown; readonly event?: undefined } 
 export class AuditCheck {
   readonly #anchors: AuditAnchors
   readonly #problems = new Problems()
+  readonly #erasures = new ErasureCheck()
   #prefix: string | undefined
   #last: Seal | undefined
   #range: SealedRange | undefined
@@ -46,6 +48,7 @@ export class AuditCheck {
     }
     if (verifySignature !== undefined && !this.#lastIsSigned) this.#wrong(last?.number, 'the last seal is not signed')
     const isAnchored = head !== undefined || verifySignature !== undefined
+    this.#erasures.end(this.#problems)
     const { problems, moreProblems, pruned } = this.#problems.end(
       isAnchored ? this.#prunedThrough : Math.max(this.#prunedThrough, this.#prunedUnproven),
     )
@@ -80,7 +83,15 @@ export class AuditCheck {
     const after = this.#last?.lastSeq ?? 0
     this.#last = bare
     if (bare.lastSeq < after) this.#wrong(bare.number, 'the seal goes back')
-    if (seal !== undefined) this.#range = new SealedRange(seal, after, this.#problems)
+    if (seal !== undefined) this.#range = this.#rangeOf(seal, after)
+  }
+
+  // What is only told by the database, and by no seal that is vouched for, excuses nothing.
+  #rangeOf(seal: FullSeal, after: number): SealedRange {
+    const { head, verifySignature } = this.#anchors
+    const isProven =
+      (head === undefined && verifySignature === undefined) || this.#lastIsSigned || (head !== undefined && seal.number <= head.number)
+    return new SealedRange(seal, after, this.#problems, (event) => this.#erasures.event(event, seal.number, isProven))
   }
 
   #event(value: unknown): void {
@@ -128,8 +139,10 @@ export class AuditCheck {
     if (verifySignature === undefined) return
     const { signature } = seal
     this.#lastIsSigned = signature !== undefined && (await isGood(verifySignature, sealHash(seal), signature))
-    if (this.#lastIsSigned) this.#prunedThrough = Math.max(this.#prunedThrough, this.#prunedUnproven)
-    else if (signature !== undefined) this.#wrong(seal.number, 'the signature of the seal does not verify')
+    if (this.#lastIsSigned) {
+      this.#prunedThrough = Math.max(this.#prunedThrough, this.#prunedUnproven)
+      this.#erasures.proven()
+    } else if (signature !== undefined) this.#wrong(seal.number, 'the signature of the seal does not verify')
     else if (this.#isSigned) this.#wrong(seal.number, 'the seal is not signed, but one before it is')
     this.#isSigned ||= this.#lastIsSigned
   }

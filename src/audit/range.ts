@@ -18,12 +18,14 @@ export class SealedRange {
   /** Absent where the leaves of the seal are its own. */
   readonly #found: Leaf[] | undefined
   readonly #odd: Odd[] = []
+  readonly #asSealed: (event: ListedEvent) => void
   sealed = 0
   erased = 0
 
-  constructor(seal: FullSeal, after: number, problems: Problems) {
+  constructor(seal: FullSeal, after: number, problems: Problems, asSealed: (event: ListedEvent) => void) {
     this.#seal = seal
     this.#problems = problems
+    this.#asSealed = asSealed
     this.#awaited = new Map(seal.leaves)
     const inOrder = seal.leaves.every(([seq], index) => seq > (seal.leaves[index - 1]?.[0] ?? after) && seq <= seal.lastSeq)
     if (inOrder && rootOf(seal.leaves) === seal.root) return
@@ -41,6 +43,7 @@ export class SealedRange {
       this.#awaited.delete(seq)
       this.sealed += 1
       if (event.erased !== undefined) this.erased += 1
+      this.#asSealed(event)
     } else {
       this.#note({ seq, eventId: String(id), digest, kind: awaited === undefined ? 'inserted' : 'changed' })
     }

@@ -50,7 +50,7 @@ export type AuditReport = {
   readonly anchor: 'head' | 'signature' | 'head and signature' | 'none'
   /** How many events are there as they were sealed. */
   readonly sealed: number
-  /** How many of these had personal fields erased. */
+  /** How many of these had personal fields erased. Each field that no sealed `owner.erased` event covers is a problem, `changed`. */
   readonly erased: number
   /** How many sealed events retention has removed, by what the seals say. */
   readonly pruned: number

@@ -8,7 +8,7 @@ import type { Context } from '../verify/context.js'
 import { creationId } from './create.js'
 import { SYSTEM } from './lib/actor.js'
 import { commit } from './lib/change.js'
-import { newestSeal, sealRemoval, sealUp } from './lib/seals.js'
+import { sealFirst, sealRemoval } from './lib/seals.js'
 import { prune } from './prune.js'
 
 const EVENTS_A_BATCH = 200
@@ -23,18 +23,17 @@ export async function retain(context: Context, now: number, goOn: () => Promise<
 }
 
 async function removeEvents(context: Context, now: number, before: number, goOn: () => Promise<boolean>): Promise<void> {
-  const { prefix, sealing } = context.settings
+  const { prefix } = context.settings
   // What goes was sealed, and the seals say that it went: verification then tells its removal from that of an event that somebody made disappear.
-  const isSealed = sealing !== undefined || (await newestSeal(context)) !== undefined
-  const sealed = isSealed ? ((await sealUp(context, goOn))?.lastSeq ?? 0) : Number.POSITIVE_INFINITY
+  const sealed = await sealFirst(context, goOn)
   let after = 0
   while (await goOn()) {
     const page = await context.store.events({ prefix, order: 'oldest', after, limit: EVENTS_A_BATCH })
-    const old = page.filter((event) => event.at < before && event.seq <= sealed && !mustStay(event))
+    const old = page.filter((event) => event.at < before && event.seq <= (sealed ?? Number.POSITIVE_INFINITY) && !mustStay(event))
     const end = old.at(-1)
     if (end !== undefined) {
       await tellWhoIsBehind(context, old, now)
-      if (isSealed) await sealRemoval(context, end.seq)
+      if (sealed !== undefined) await sealRemoval(context, end.seq)
       await context.store.removeEvents(
         prefix,
         old.map(({ id }) => id),
@@ -48,7 +47,9 @@ async function removeEvents(context: Context, now: number, before: number, goOn:
 }
 
 // The id of a token that was made under an idempotency key comes again with the key. While this event stands, it makes no second token.
+// What was erased looks like tampering without the event that covers it, also in events that stay themselves.
 function mustStay({ id, action, tokenId }: StoredEvent): boolean {
+  if (action === 'owner.erased') return true
   return action === 'token.created' && tokenId !== undefined && id === creationId(tokenId)
 }
 

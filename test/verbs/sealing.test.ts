@@ -1,8 +1,9 @@
-import type { AuditHead, LatchkeyOptions, ListedEvent, SealingOptions, StoredEvent, TokenStore } from 'latchkey'
+import type { AuditAnchors, AuditHead, LatchkeyOptions, ListedEvent, SealingOptions, StoredEvent, TokenStore } from 'latchkey'
 import { type AuditEntry, type FullSeal, verifyAuditExport } from 'latchkey/audit'
 import { memoryStore } from 'latchkey/stores/memory'
 import { type FaultPlan, faultyStore } from 'latchkey/testing'
 import { describe, expect, it, vi } from 'vitest'
+import { eraseFrom } from '../../src/audit/erasure.js'
 import { eraseFields } from '../../src/audit/event-digest.js'
 import { readOptions } from '../../src/options.js'
 import { createHandle } from '../../src/verbs/handle.js'
@@ -35,6 +36,31 @@ function node(options: Partial<LatchkeyOptions> = {}) {
       now += ms
     },
     retain: () => retain(context, now, async () => true),
+  }
+}
+
+/** A node whose events lose personal fields, as an erasure takes them. */
+function erasing(options: Partial<LatchkeyOptions> = {}) {
+  const forgeable = forgeableStore()
+  const made = node({ ...options, store: forgeable.store })
+  let erasures = 0
+  return {
+    ...made,
+    /** Writes the event that covers it, and answers the table without the fields. */
+    erase: async (indexes: readonly number[], isPersonal: (path: string) => boolean): Promise<ListedEvent[]> => {
+      const { events } = await forgeable.tables()
+      const erasure = eraseFrom(
+        events.filter((_, index) => indexes.includes(index)),
+        isPersonal,
+      )
+      erasures += 1
+      const event = { id: `erased-${erasures}`, at: 1, action: 'owner.erased', prefix: 'acme_test', actorId: 'dpo' } as const
+      await made.context.store.commit({ events: [{ ...event, details: { covers: erasure.covers } }] })
+      return (await forgeable.tables()).events.map((each) => erasure.events.find(({ seq }) => seq === each.seq) ?? each)
+    },
+    /** Lets the database say so from now on. */
+    erased: async (events: ListedEvent[] | undefined): Promise<void> =>
+      forgeable.forge(events && { events, seals: (await forgeable.tables()).seals }),
   }
 }
 
@@ -231,26 +257,93 @@ describe('the verbs of the sealed audit', () => {
     expect(await handle.verifyAudit({ head: { number: 1, hash } })).toMatchObject({ ok: false, problems: [{ kind: 'seal' }] })
   })
 
-  it('tell erased personal fields from changed ones', async () => {
-    const forgeable = forgeableStore()
-    const { handle, make } = node({ store: forgeable.store })
+  it('tell fields that were erased, and whose erasure is sealed, from changed ones', async () => {
+    const { handle, make, erase, erased } = erasing()
     await make(5)
+    await handle.sealAudit()
+    const events = await erase([0, 1], (path) => path !== 'createdBy')
     const head = (await handle.sealAudit()) as AuditHead
-    const tables = await forgeable.tables()
-    const events = tables.events.map(
-      (event, index): ListedEvent => (index < 2 ? eraseFields(event, (path) => path !== 'createdBy') : event),
-    )
-    forgeable.forge({ ...tables, events })
+    await erased(events)
     expect(JSON.stringify(events.slice(0, 2))).not.toContain('ERP')
-    expect(await handle.verifyAudit({ head })).toMatchObject({ ok: true, sealed: 5, erased: 2 })
-    forgeable.forge({ ...tables, events: tables.events.map((event) => ({ ...event, actorId: 'erased' })) })
+    expect(await handle.verifyAudit({ head })).toMatchObject({ ok: true, sealed: 6, erased: 2, problems: [] })
+    const lines = await exported(handle.exportAudit())
+    expect(await verifyAuditExport(lines, { head })).toMatchObject({ ok: true, erased: 2 })
+    await erased(events.map((event) => (event.seq < 6 ? { ...event, actorId: 'erased' } : event)))
     const report = await handle.verifyAudit({ head })
-    expect(report.problems.map(({ kind }) => kind)).toEqual(Array.from({ length: 5 }, () => 'changed'))
+    expect(report.problems.map(({ kind, seq }) => [kind, seq])).toEqual([3, 4, 5].map((seq) => ['changed', seq]))
+  })
+
+  it('take an erasure for tampering that no sealed event, or another one, covers', async () => {
+    const { handle, make, erase, erased } = erasing()
+    await make(5)
+    const early = (await handle.sealAudit()) as AuditHead
+    const events = await erase([0, 1], (path) => path === 'actorId' || path === 'after.name')
+    await erased(events)
+    const uncovered = [
+      ['changed', 1],
+      ['changed', 2],
+    ]
+    const found = async (anchors: AuditAnchors): Promise<unknown> =>
+      (await handle.verifyAudit(anchors)).problems.map(({ kind, seq }) => [kind, seq])
+    // Behind the last seal anybody may have written what covers it.
+    expect(await found({ head: early })).toEqual(uncovered)
+    await erased(undefined)
+    const head = (await handle.sealAudit()) as AuditHead
+    await erased(events)
+    expect(await found({ head })).toEqual([])
+    expect(await found({})).toEqual([])
+    expect(await found({ head: early })).toEqual(uncovered)
+    // More than what is covered: another field, and another event.
+    await erased(events.map((event) => eraseFields(event, (path) => event.seq < 4 && path === 'createdBy')))
+    const report = await handle.verifyAudit({ head })
+    expect(report.problems.map(({ seq, message }) => [seq, message.split(' of ')[0]])).toEqual([
+      [1, 'createdBy'],
+      [2, 'createdBy'],
+      [3, 'createdBy'],
+    ])
+    // The event that covers it is gone, or says nothing that can be read.
+    await erased(events.slice(0, 5))
+    expect(await found({ head })).toEqual([...uncovered, ['removed', 6]])
+    await erased(events.map((event) => (event.seq === 6 ? eraseFields(event, (path) => path === 'details.covers') : event)))
+    expect(await found({ head })).toEqual([...uncovered, ['changed', 6]])
+  })
+
+  it('do not stumble over an owner.erased event that says nonsense', async () => {
+    const { handle, context } = node()
+    const covers = [null, {}, { fields: 'actorId', seqs: [1] }, { fields: ['actorId'], seqs: '1' }]
+    for (const [index, details] of [{}, { covers: 5 }, { covers }].entries()) {
+      const event = { id: `e${index}`, at: 1, action: 'owner.erased', prefix: 'acme_test', actorId: 'dpo', details } as const
+      await context.store.commit({ events: [event] })
+    }
+    await handle.sealAudit()
+    expect(await handle.verifyAudit()).toMatchObject({ ok: true, sealed: 3, erased: 0 })
+  })
+
+  it('need the signature behind an erasure, where signatures vouch for the audit', async () => {
+    const { handle, make, erase, erased } = erasing({ sealing: { sign: (hash) => hash } })
+    await make(2)
+    await handle.sealAudit()
+    const events = await erase([0], (path) => path === 'actorId')
+    await erased(undefined)
+    await handle.sealAudit()
+    await erased(events)
+    const isGood = (hash: string, signature: string): boolean => hash === signature
+    expect(await handle.verifyAudit({ verifySignature: isGood })).toMatchObject({ ok: true, erased: 1 })
+    expect((await handle.verifyAudit({ verifySignature: () => false })).problems.some(({ seq }) => seq === 1)).toBe(true)
   })
 })
 
 describe('retention of a sealed audit', () => {
   const old = { retention: { events: '30d', usage: false, addresses: false } } as const
+
+  it('keeps what covers an erasure, so that events which stay are not taken for tampered with', async () => {
+    const { handle, context, pass, retain, store } = node({ ...old, sealing: {} })
+    await context.store.commit({ events: [{ id: 'e', at: 1, action: 'owner.erased', prefix: 'acme_test', actorId: 'dpo' }] })
+    pass(31 * DAY)
+    await retain()
+    expect((await store.events({ prefix: 'acme_test', limit: 10 })).map(({ id }) => id)).toEqual(['e'])
+    expect(await handle.verifyAudit()).toMatchObject({ ok: true, sealed: 1, pruned: 0 })
+  })
 
   it('seals what it removes and says so in the seals, so that removal is told from tampering', async () => {
     const heads: AuditHead[] = []

@@ -55,6 +55,15 @@ export async function sealUp(context: Context, goOn: () => Promise<boolean> = as
   }
 }
 
+/**
+ * Seals, where the audit is sealed at all, before sealed events are removed or lose fields. Answers the place up to which everything is sealed;
+ * `undefined` where there are no seals, so that there is nothing to wait for.
+ */
+export async function sealFirst(context: Context, goOn?: () => Promise<boolean>): Promise<number | undefined> {
+  const isSealed = context.settings.sealing !== undefined || (await newestSeal(context)) !== undefined
+  return isSealed ? ((await sealUp(context, goOn))?.lastSeq ?? 0) : undefined
+}
+
 /** Writes into the seals, before sealed events go, that those up to a place may be gone. */
 export async function sealRemoval(context: Context, seq: number): Promise<void> {
   for (;;) {
