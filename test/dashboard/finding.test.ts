@@ -125,6 +125,31 @@ describe.skipIf(skip !== undefined)(`finding tokens ${skip ?? ''}`, () => {
       expect(new URL(page.url()).search).toBe('?size=10')
     }))
 
+  it('keeps a search for Back that was typed just before a filter was chosen, and goes one page on with a double click', () =>
+    play({ before: many(35), at: '?size=10', clock: true }, async ({ page }) => {
+      const search = page.getByRole('searchbox', { name: 'Search by name' })
+      const query = (): string => new URL(page.url()).search
+      await page.getByRole('link', { name: 'Token 35' }).waitFor()
+      // The clock stands still: the pause in the typing never comes by itself.
+      await search.fill('Token')
+      await page.getByRole('combobox', { name: 'Status' }).selectOption('active')
+      await expect.poll(query).toBe('?q=Token&status=active&size=10')
+      await page.goBack()
+      await expect.poll(query).toBe('?q=Token&size=10')
+      await page.getByRole('link', { name: 'Token 35' }).waitFor()
+      const before = await page.evaluate(() => history.length)
+      await page.getByRole('button', { name: 'Next' }).dblclick()
+      await expect.poll(query).toBe('?q=Token&size=10&page=2')
+      await page.getByRole('link', { name: 'Token 25' }).waitFor()
+      expect(await page.evaluate(() => history.length)).toBe(before)
+      await search.fill('gone')
+      await page.goBack()
+      await expect.poll(query).toBe('?q=Token&size=10')
+      await expect.poll(() => search.inputValue()).toBe('Token')
+      await page.clock.runFor(1000)
+      expect(query()).toBe('?q=Token&size=10')
+    }))
+
   it('lets another person follow a link to the second page', () =>
     play({ before: many(35), at: '?size=10' }, async ({ page, world }) => {
       const names = (): Promise<string[]> => page.locator('a.token-name').allTextContents()

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { findChromium } from './support/browser.js'
-import { chooseEveryClient, confirm, press, stage } from './support/stage.js'
+import { PEOPLE } from './support/host.js'
+import { chooseEveryClient, confirm, keep, press, stage } from './support/stage.js'
 
 const { path = '', skip } = findChromium()
 
@@ -36,6 +37,44 @@ describe.skipIf(skip !== undefined)(`what a token may do ${skip ?? ''}`, () => {
       await page.locator('[data-token]:not(:empty)').waitFor()
       expect((await world.tokens.system.list()).items[0]?.scopes).toEqual(['orders:read', '@finance', 'billing:*'])
     }))
+
+  it('is wished for by a link, within what the reader may grant, and the form has an address of its own', () => {
+    const wishes = new URLSearchParams({
+      screen: 'create',
+      name: 'Deploy',
+      description: 'From CI',
+      scopes: 'inventory:read,orders:read,inventory:read,nothing:such',
+      client: 'acme',
+      owner: 'somebody-else',
+      expires: '30',
+    })
+    return play({ user: 'uma', at: `?${wishes}` }, async ({ page, world }) => {
+      const dialog = page.getByRole('dialog')
+      await dialog.getByText('It also asks for what you cannot grant: orders:read, nothing:such.').waitFor()
+      await expect.poll(() => page.title()).toBe('Create a token · API tokens')
+      await confirm(page, 'Review')
+      await confirm(page, 'Create token')
+      await page.locator('[data-token]:not(:empty)').waitFor()
+      const [record] = (await world.tokens.system.list()).items
+      expect(record).toMatchObject({ name: 'Deploy', description: 'From CI', scopes: ['inventory:read'], ownerId: PEOPLE.uma?.id })
+      expect(Math.round((Number(record?.expiresAt) - Date.now()) / 86_400_000)).toBe(30)
+      await keep(page)
+      await expect.poll(() => new URL(page.url()).search).toBe('?client=acme')
+      const entries = await page.evaluate(() => history.length)
+      await press(page, 'Create token')
+      expect(new URL(page.url()).search).toBe('?screen=create&client=acme')
+      await page.reload()
+      await expect.poll(() => dialog.getByLabel('Name').inputValue()).toBe('')
+      expect(await dialog.getByText('A link filled in this form').count()).toBe(0)
+      await confirm(page, 'Cancel')
+      await expect.poll(() => new URL(page.url()).search).toBe('?client=acme')
+      await page.goForward()
+      await dialog.getByLabel('Name').waitFor()
+      await page.goBack()
+      await expect.poll(() => dialog.count()).toBe(0)
+      expect(await page.evaluate(() => history.length)).toBe(entries + 1)
+    })
+  })
 
   it('is shown before and after an edit, with what that adds and takes away', () =>
     play(

@@ -6,7 +6,7 @@ import { Choice, Debounced } from '../ui/filter.js'
 
 /** Who, what, which token, and when. */
 export function EventFilters({ place }: { readonly place: Place }): JSX.Element {
-  const narrowTo = (change: Place): void => go({ ...place, ...change }, 'replace')
+  const narrowTo = (change: Place): void => go((here) => ({ ...here, ...change }), 'replace')
   const day = (name: 'from' | 'to', label: string): JSX.Element => (
     <label class="day-filter">
       {label}

@@ -6,7 +6,9 @@ import { callOnce, newKey } from '../lib/api.js'
 import { useTask } from '../lib/hooks.js'
 import { t } from '../lib/text.js'
 import type { Minted, Token } from '../lib/types.js'
+import type { Place } from '../lib/url.js'
 import { useWorld } from '../lib/world.js'
+import { Banner } from '../ui/banner.js'
 import { Button } from '../ui/button.js'
 import { Dialog } from '../ui/dialog.js'
 import { focusWrong } from '../ui/focus.js'
@@ -15,17 +17,19 @@ import { fieldErrors, ProblemLine } from '../ui/problem.js'
 import { check, createBody, isChanged, newDraft } from './draft.js'
 import { TokenForm } from './form.js'
 import { Overview } from './overview.js'
+import { isWished, notGrantable, wish } from './wishes.js'
 
-type Props = { readonly onClose: () => void; readonly onMade: () => void }
+/** `wishes`: what the address fills in. */
+type Props = { readonly wishes: Place; readonly onClose: () => void; readonly onMade: () => void }
 type Step =
   | { readonly at: 'form' | 'review' }
   | { readonly at: 'made'; readonly oldEndsAt?: null }
   | { readonly at: 'lost'; readonly record: Token }
 
 /** Makes a token: form, summary, and the text that is shown once. */
-export function Create({ onClose, onMade }: Props): JSX.Element {
+export function Create({ wishes, onClose, onMade }: Props): JSX.Element {
   const { me, scopes } = useWorld()
-  const [before] = useState(() => newDraft(me, scopes.expiry))
+  const [before] = useState(() => wish(newDraft(me, scopes.expiry), wishes, me, scopes.expiry))
   const [draft, setDraft] = useState(before)
   const [step, setStep] = useState<Step>({ at: 'form' })
   const [tried, setTried] = useState(false)
@@ -104,6 +108,7 @@ export function Create({ onClose, onMade }: Props): JSX.Element {
       }
     >
       <ProblemLine problem={problem} />
+      {isWished(wishes) && <Wished leftOut={notGrantable(wishes, me)} />}
       <TokenForm
         draft={draft}
         errors={errors}
@@ -115,5 +120,15 @@ export function Create({ onClose, onMade }: Props): JSX.Element {
         }}
       />
     </Dialog>
+  )
+}
+
+/** Says where the content of the form comes from, and what of it is missing. */
+function Wished({ leftOut }: { readonly leftOut: readonly string[] }): JSX.Element {
+  return (
+    <Banner tone={leftOut.length === 0 ? 'info' : 'warn'}>
+      <p>{t('form.wished')}</p>
+      {leftOut.length > 0 && <p>{t('form.wishedLeftOut', { scopes: leftOut.join(', ') })}</p>}
+    </Banner>
   )
 }

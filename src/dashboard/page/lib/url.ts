@@ -1,11 +1,12 @@
 import { useEffect, useState } from 'preact/hooks'
 import { cutTokens } from './cut.js'
 import { mayLeave, stays } from './guard.js'
+import { dropTyping, endTyping } from './typing.js'
 
 /** The current view. It is kept in the address, so that a reload, a bookmark and the back button restore it. Never holds a secret. */
 export type Place = {
   readonly token?: string
-  /** Another screen than the list: `audit`. */
+  /** Another screen than the list: `audit`, or `create` over the list. */
   readonly screen?: string
   readonly q?: string
   readonly client?: string
@@ -19,16 +20,26 @@ export type Place = {
   readonly about?: string
   readonly from?: string
   readonly to?: string
+  readonly name?: string
+  readonly description?: string
+  readonly scopes?: string
+  readonly owner?: string
+  readonly expires?: string
 }
 
 const LIST = ['q', 'client', 'status', 'view', 'sort', 'size', 'page'] as const
 const AUDIT = ['actor', 'action', 'about', 'from', 'to'] as const
-const NAMES = ['screen', 'token', ...LIST, ...AUDIT] as const
+/** What a link fills into the form of a new token. */
+const CREATE = ['name', 'description', 'scopes', 'owner', 'expires'] as const
+const NAMES = ['screen', 'token', ...LIST, ...AUDIT, ...CREATE] as const
 
 function read(): Place {
   const query = new URLSearchParams(location.search)
   return Object.fromEntries(NAMES.flatMap((name) => (query.get(name) ? [[name, cutTokens(query.get(name) ?? '')]] : [])))
 }
+
+/** What of a place the list shows. */
+export const listOf = (place: Place): Place => Object.fromEntries(LIST.flatMap((name) => (place[name] ? [[name, place[name]]] : [])))
 
 function addressOf(place: Place): string {
   const query = new URLSearchParams()
@@ -38,7 +49,10 @@ function addressOf(place: Place): string {
 
 const SCROLL_REST_MS = 200
 
-export type Go = (place: Place, how?: 'push' | 'replace') => void
+/** `over` is a new place as well; closing it leads back to the one below. */
+type How = 'push' | 'replace' | 'over'
+
+export type Go = (to: Place | ((here: Place) => Place), how?: How) => void
 
 const listeners = new Set<() => void>()
 const draw = (): void => {
@@ -54,13 +68,13 @@ let scrollTarget: number | undefined = numberIn(history.state, 'y')
 
 // Places draw themselves late, after their data: the browser would scroll too early.
 history.scrollRestoration = 'manual'
-history.replaceState({ index }, '', location.pathname + cutTokens(location.search))
+history.replaceState(stateOf(isOver()), '', location.pathname + cutTokens(location.search))
 
 // For a reload, and for those who come back from elsewhere: a page that goes away can keep nothing any more.
 let resting: ReturnType<typeof setTimeout> | undefined
 addEventListener('scroll', () => {
   clearTimeout(resting)
-  resting = setTimeout(() => scrollTarget ?? history.replaceState({ index, y: Math.round(scrollY) }, ''), SCROLL_REST_MS)
+  resting = setTimeout(() => scrollTarget ?? history.replaceState({ ...stateOf(isOver()), y: Math.round(scrollY) }, ''), SCROLL_REST_MS)
 })
 
 function numberIn(state: unknown, name: 'index' | 'y'): number {
@@ -68,18 +82,40 @@ function numberIn(state: unknown, name: 'index' | 'y'): number {
   return typeof found === 'number' ? found : 0
 }
 
-/** Goes to another place of the page. What would be lost there is asked about first. */
-export const go: Go = (place, how = 'push') => void move(place, how)
+function stateOf(over: boolean): object {
+  return { index, ...(over && { over }) }
+}
 
-async function move(place: Place, how: 'push' | 'replace'): Promise<void> {
-  if (how === 'push' && !(await mayLeave())) return
-  if (how === 'push') {
-    scrolled.set(index, scrollY)
-    index += 1
-    scrollTarget = 0
+function isOver(): boolean {
+  return Object(history.state).over === true
+}
+
+/** Goes to another place of the page. What would be lost there is asked about first. */
+export const go: Go = (to, how = 'push') => {
+  endTyping()
+  const here = read()
+  const place = typeof to === 'function' ? to(here) : to
+  // The second click of a double click leads nowhere else.
+  if (addressOf(place) !== addressOf(here)) void move(place, how)
+}
+
+async function move(place: Place, how: How): Promise<void> {
+  if (how === 'replace') {
+    history.replaceState(stateOf(isOver()), '', addressOf(place))
+    return draw()
   }
-  history[how === 'push' ? 'pushState' : 'replaceState']({ index }, '', addressOf(place))
+  if (!(await mayLeave())) return
+  scrolled.set(index, scrollY)
+  index += 1
+  scrollTarget = 0
+  history.pushState(stateOf(how === 'over'), '', addressOf(place))
   draw()
+}
+
+/** Closes what lies over a place: back to it, or, for those who came by a link, to where it would be. */
+export function closeOver(below: Place): void {
+  if (isOver()) history.back()
+  else go(below, 'replace')
 }
 
 // The browser has moved already when it tells: to stay means to go back to where we were.
@@ -96,6 +132,7 @@ addEventListener('popstate', (event) => {
     void mayLeave().then((may) => may && history.go(way))
     return
   }
+  dropTyping()
   scrolled.set(index, scrollY)
   index = to
   scrollTarget = scrolled.get(index) ?? 0

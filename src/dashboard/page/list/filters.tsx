@@ -14,14 +14,15 @@ const STATUSES = ['active', 'inactive', 'pending', 'expired', 'revoked'] as cons
 const USES: ReadonlySet<View> = new Set(['neverUsed', 'unused'])
 
 /** A drop-down where all clients are known, else a field that offers those that are. */
-function ClientFilter({ value, onChange }: { readonly value: string; readonly onChange: (client: string) => void }): JSX.Element {
+function ClientFilter(props: { readonly value: string; readonly onChange: (client: string, how?: 'replace') => void }): JSX.Element {
+  const { value, onChange } = props
   const { tenants } = useNames()
   const choices = choicesOf(tenants)
   const listed = value === '' || choices.some(([id]) => id === value)
   if (tenants === undefined || tenants.more) {
     return (
       <div class="client-filter">
-        <Debounced label={t('list.clientHint')} value={value} options={choices} onChange={onChange} />
+        <Debounced label={t('list.clientHint')} value={value} options={choices} onChange={(client) => onChange(client, 'replace')} />
       </div>
     )
   }
@@ -50,10 +51,7 @@ export function Filters({ place, me }: { readonly place: Place; readonly me: Me 
     return () => removeEventListener('keydown', jump)
   }, [])
   // Another filter, another list: its pages begin anew.
-  const narrowTo = (change: Place, how?: 'replace'): void => {
-    const { page: _, ...rest } = { ...place, ...change }
-    go(rest, how)
-  }
+  const narrowTo = (change: Place, how?: 'replace'): void => go(({ page: _, ...here }) => ({ ...here, ...change }), how)
   return (
     <search class="filters">
       <div class="filter-row">
@@ -65,7 +63,7 @@ export function Filters({ place, me }: { readonly place: Place; readonly me: Me 
           </span>
         </div>
         {(me.tenants === '*' || me.tenants.length > 1) && (
-          <ClientFilter value={place.client ?? ''} onChange={(client) => narrowTo({ client })} />
+          <ClientFilter value={place.client ?? ''} onChange={(client, how) => narrowTo({ client }, how)} />
         )}
         <Choice
           label={t('list.status')}

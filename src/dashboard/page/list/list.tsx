@@ -8,7 +8,7 @@ import { useLoad, useNarrow } from '../lib/hooks.js'
 import { t } from '../lib/text.js'
 import { useTitle } from '../lib/title.js'
 import type { Summary, Token } from '../lib/types.js'
-import { go, linkTo, type Place, useScroll } from '../lib/url.js'
+import { closeOver, go, linkTo, listOf, type Place, useScroll } from '../lib/url.js'
 import { useWorld } from '../lib/world.js'
 import { announce } from '../ui/announce.js'
 import { Banner } from '../ui/banner.js'
@@ -31,12 +31,15 @@ import { Table } from './table.js'
 const DAYS = 14
 const STEP = '12h'
 
-/** The list of tokens. */
-export function List({ place }: { readonly place: Place }): JSX.Element {
+/** The list of tokens, and the form of a new one over it. */
+export function List({ place: whole }: { readonly place: Place }): JSX.Element {
+  const place = listOf(whole)
+  const creating = whole.screen === 'create'
+  const create = (): void => go((here) => ({ ...listOf(here), screen: 'create' }), 'over')
   const { me, usageCounted } = useWorld()
   const [shownColumns, setShownColumns] = useState(readChosen)
   const narrow = useNarrow()
-  const [open, setOpen] = useState<'create' | 'revokeAll' | undefined>()
+  const [revokingAll, setRevokingAll] = useState(false)
   const [acting, setActing] = useState<{ readonly token: Token; readonly act: Act } | undefined>()
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set())
   const loaded = useLoad(JSON.stringify(place), (signal) => loadRows(place, me.prefix, signal))
@@ -48,7 +51,7 @@ export function List({ place }: { readonly place: Place }): JSX.Element {
     reload()
     setRound((before) => before + 1)
   }
-  useTitle()
+  useTitle(creating ? t('form.create') : undefined)
   useScroll(rows !== undefined && !loading)
   useEffect(() => setSelected(new Set()), [JSON.stringify(place)])
   useEffect(() => {
@@ -81,10 +84,10 @@ export function List({ place }: { readonly place: Place }): JSX.Element {
             <Icon name="clock" />
             {t('action.audit')}
           </a>
-          <Button kind="danger-quiet" onClick={() => setOpen('revokeAll')}>
+          <Button kind="danger-quiet" onClick={() => setRevokingAll(true)}>
             {t('action.revokeAll')}
           </Button>
-          <Button kind="primary" icon="plus" onClick={() => setOpen('create')}>
+          <Button kind="primary" icon="plus" onClick={create}>
             {t('action.create')}
           </Button>
         </div>
@@ -100,7 +103,7 @@ export function List({ place }: { readonly place: Place }): JSX.Element {
         <Skeleton />
       ) : items.length === 0 ? (
         <div class="card">
-          <EmptyList filtered={isFiltered(place)} onCreate={() => setOpen('create')} />
+          <EmptyList filtered={isFiltered(place)} onCreate={create} />
         </div>
       ) : (
         <div class={`results ${loading ? 'stale' : ''}`} aria-busy={loading}>
@@ -129,8 +132,8 @@ export function List({ place }: { readonly place: Place }): JSX.Element {
           }}
         />
       )}
-      {open === 'create' && <Create onClose={() => setOpen(undefined)} onMade={changed} />}
-      {open === 'revokeAll' && <RevokeAll client={place.client} onClose={() => setOpen(undefined)} onDone={changed} />}
+      {creating && <Create wishes={whole} onClose={() => closeOver(place)} onMade={changed} />}
+      {revokingAll && <RevokeAll client={place.client} onClose={() => setRevokingAll(false)} onDone={changed} />}
     </>
   )
 }

@@ -8,15 +8,15 @@ type Props = { readonly place: Place; readonly rows: Rows }
 
 /** Which page this is, and the ways to its neighbours. */
 export function Pager({ place, rows }: Props): JSX.Element {
-  const { page: _, ...first } = place
   const { page, more, items } = rows
-  const turn = (to: number): void => go(to < 2 ? first : { ...first, page: String(to) })
+  const turn = (to: number): void => go(({ page: _, ...first }) => (to < 2 ? first : { ...first, page: String(to) }))
+  const resize = (size: string): void => go(({ page: _, ...first }) => ({ ...first, size }))
   return (
     <nav class="pager" aria-label={t('list.pages')}>
       <span class="muted">{t('list.shown', { count: items.length })}</span>
       <label class="size">
         {t('list.size')}
-        <select value={String(sizeOf(place))} onChange={(event) => go({ ...first, size: event.currentTarget.value })}>
+        <select value={String(sizeOf(place))} onChange={(event) => resize(event.currentTarget.value)}>
           {SIZES.map((size) => (
             <option key={size} value={size}>
               {size}

@@ -95,10 +95,10 @@ function Sortable({ column, label, place }: { readonly column: Column; readonly 
   const firstDown = column === 'created' || column === 'lastUsed'
   const down = on ? !descending : firstDown
   const sort = column === 'created' && down ? undefined : `${down ? '-' : ''}${column}`
-  const { page: _, sort: __, ...rest } = place
+  const order = (): void => go(({ page: _, sort: __, ...here }) => ({ ...here, ...(sort !== undefined && { sort }) }))
   return (
     <th scope="col" aria-sort={on ? (descending ? 'descending' : 'ascending') : undefined}>
-      <button type="button" class={`sort ${on ? 'on' : ''}`} onClick={() => go({ ...rest, ...(sort !== undefined && { sort }) })}>
+      <button type="button" class={`sort ${on ? 'on' : ''}`} onClick={order}>
         {label}
         <Icon name={on && !descending ? 'up' : 'down'} />
       </button>

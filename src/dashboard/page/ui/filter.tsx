@@ -1,8 +1,7 @@
 import type { JSX } from 'preact'
 import { useEffect, useId, useRef, useState } from 'preact/hooks'
 import { cutTokens } from '../lib/cut.js'
-
-const PAUSE_MS = 250
+import { whenPaused } from '../lib/typing.js'
 
 /** One of a few. */
 export function Choice(props: {
@@ -32,18 +31,21 @@ export function Debounced(props: {
 }): JSX.Element {
   const [text, setText] = useState(props.value)
   const id = useId()
-  const timer = useRef<ReturnType<typeof setTimeout>>(undefined)
+  const stop = useRef(() => {})
   // When the pause is over, other filters may have changed.
-  const latest = useRef(props.onChange)
-  latest.current = props.onChange
+  const latest = useRef(props)
+  latest.current = props
   useEffect(() => setText(props.value), [props.value])
-  useEffect(() => () => clearTimeout(timer.current), [])
+  useEffect(() => () => stop.current(), [])
   const change = (typed: string): void => {
     // A token that is pasted here must not get any further.
     const value = cutTokens(typed)
     setText(value)
-    clearTimeout(timer.current)
-    timer.current = setTimeout(() => latest.current(value), PAUSE_MS)
+    stop.current()
+    stop.current = whenPaused(
+      () => latest.current.onChange(value),
+      () => setText(latest.current.value),
+    )
   }
   const input = (
     <input

@@ -5,6 +5,8 @@ export const form: DashboardTexts = {
   'form.create': 'إنشاء رمز',
   'form.edit': 'تعديل {name}',
   'form.review': 'مراجعة الرمز',
+  'form.wished': 'عبّأ رابط هذا النموذج. تحقّق مما يطلبه قبل المتابعة.',
+  'form.wishedLeftOut': 'ويطلب أيضًا ما لا يمكنك منحه: {scopes}.',
   'form.what': 'الغرض منه',
   'form.name': 'الاسم',
   'form.nameHint': 'ما الذي سيستخدمه، مثل «مزامنة المستودع».',

@@ -5,6 +5,8 @@ export const form: DashboardTexts = {
   'form.create': 'Token erstellen',
   'form.edit': '{name} bearbeiten',
   'form.review': 'Token prüfen',
+  'form.wished': 'Ein Link hat dieses Formular ausgefüllt. Prüfen Sie, was er verlangt, bevor Sie fortfahren.',
+  'form.wishedLeftOut': 'Er verlangt auch, was Sie nicht vergeben können: {scopes}.',
   'form.what': 'Wofür es ist',
   'form.name': 'Name',
   'form.nameHint': 'Wer es benutzt, zum Beispiel „Lagerabgleich“.',

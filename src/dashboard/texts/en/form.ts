@@ -3,6 +3,8 @@ export const form = {
   'form.create': 'Create a token',
   'form.edit': 'Edit {name}',
   'form.review': 'Review the token',
+  'form.wished': 'A link filled in this form. Check what it asks for before you go on.',
+  'form.wishedLeftOut': 'It also asks for what you cannot grant: {scopes}.',
   'form.what': 'What it is for',
   'form.name': 'Name',
   'form.nameHint': 'What will use it, such as “Warehouse sync”.',

@@ -1,0 +1,29 @@
+import type { Me } from '../lib/types.js'
+import type { Place } from '../lib/url.js'
+import { type Draft, expiryDays, type Limits, mayLiveForever } from './draft.js'
+
+/** Did a link fill in the form? The client alone comes from the filter of the list. */
+export const isWished = ({ name, description, scopes, owner, expires }: Place): boolean =>
+  [name, description, scopes, owner, expires].some(Boolean)
+
+/** Scopes that a link asks for. */
+const scopesIn = ({ scopes = '' }: Place): readonly string[] => [...new Set(scopes.split(/[\s,]+/).filter(Boolean))]
+
+/** Scopes that a link asks for, and that the reader may not grant. */
+export const notGrantable = (wishes: Place, me: Me): readonly string[] => scopesIn(wishes).filter((name) => !me.grantable.includes(name))
+
+/** The form as a link fills it in, as far as the reader and the host allow. A token for all clients is never wished: it has to be chosen. */
+export function wish(draft: Draft, wishes: Place, me: Me, limits: Limits): Draft {
+  const { name = '', description = '', client, owner, expires } = wishes
+  const days = expiryDays(limits).map(String)
+  const mayEnd = expires !== undefined && (days.includes(expires) || (expires === 'never' && mayLiveForever(limits)))
+  return {
+    ...draft,
+    name: name.slice(0, 200),
+    description: description.slice(0, 1000),
+    scopes: scopesIn(wishes).filter((scope) => me.grantable.includes(scope)),
+    ...(client !== undefined && (me.tenants === '*' || me.tenants.includes(client)) && { tenantId: client.slice(0, 200) }),
+    ...(owner !== undefined && me.manages === 'all' && { ownerId: owner.slice(0, 200) }),
+    ...(mayEnd && { expiry: expires }),
+  }
+}
