@@ -10,6 +10,7 @@ import { nestjs } from './suites/nest.js'
 import { next } from './suites/next.js'
 import { openapi } from './suites/openapi.js'
 import { quickStart } from './suites/quick-start.js'
+import { recipes } from './suites/recipes.js'
 import { runtimes } from './suites/runtimes.js'
 import { testing } from './suites/testing.js'
 import { types } from './suites/types.js'
@@ -17,7 +18,21 @@ import { workers } from './suites/workers.js'
 
 // Packs the package as it would be published, installs the tarball in empty projects, and lives there as its users do.
 // `run.ts` runs the sample of CI, `run.ts --all` everything, and `run.ts jest next` only what it names.
-const SUITES: readonly Suite[] = [quickStart, types, copies, bare, jest, testing, nestjs, bundlers, workers, runtimes, openapi, next]
+const SUITES: readonly Suite[] = [
+  quickStart,
+  types,
+  copies,
+  bare,
+  jest,
+  testing,
+  recipes,
+  nestjs,
+  bundlers,
+  workers,
+  runtimes,
+  openapi,
+  next,
+]
 
 const all = process.argv.includes('--all')
 const named = process.argv.slice(2).filter((argument) => !argument.startsWith('--'))

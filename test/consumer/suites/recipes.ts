@@ -1,0 +1,43 @@
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { Suite } from '../lib/bench.js'
+import { compiles } from '../lib/compile.js'
+import { namedBlocks } from '../lib/named-blocks.js'
+import { must } from '../lib/shell.js'
+
+/** Pages whose programs are saved as they stand, each in a folder of its own, and the packages that they ask for. */
+const PAGES: { readonly [page: string]: readonly string[] } = {
+  websockets: ['ws@8', '@types/ws@8', 'kysely@0.28', 'libsql'],
+  'frameworks/socket-io': ['socket.io@4', 'socket.io-client@4'],
+  'frameworks/graphql-ws': ['graphql@16', 'graphql-ws@6'],
+}
+const SHARED = ['latchkey', 'express@5', 'vitest@4', 'typescript@~6.0', '@types/express@5', '@types/node@20']
+
+const save = async (page: string, folder: string): Promise<readonly string[]> => {
+  const blocks = namedBlocks(await readFile(new URL(`../../../docs/${page}.md`, import.meta.url), 'utf8'))
+  if (blocks.length === 0) throw new Error(`docs/${page}.md has no block that names its file`)
+  const name = page.split('/').at(-1) ?? page
+  for (const { file, text } of blocks) {
+    const path = join(folder, name, file)
+    await mkdir(dirname(path), { recursive: true })
+    await writeFile(path, text)
+  }
+  // The instance that a page imports.
+  await copyFile(join(folder, 'tokens.ts'), join(folder, name, 'tokens.ts'))
+  return blocks.map(({ file }) => `${name}/${file}`)
+}
+
+/** How-to pages about other libraries: what they show compiles, and does what they say. */
+export const recipes: Suite = {
+  name: 'recipes',
+  sample: true,
+  async run(bench) {
+    const packages = [...new Set([...SHARED, ...Object.values(PAGES).flat()])]
+    const folder = await bench.project({ name: 'recipes', packages, fixtures: ['common', 'recipes'] })
+    const files = (await Promise.all(Object.keys(PAGES).map((page) => save(page, folder)))).flat()
+    await bench.check('the programs on the how-to pages compile', () => compiles(folder, 'nodenext', files, { skipLibCheck: true }))
+    await bench.check('the programs on the how-to pages do what the pages say', () =>
+      must(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', '--maxWorkers=2'], folder),
+    )
+  },
+}
