@@ -12,6 +12,7 @@ const sections: { readonly [name: string]: () => Promise<Section> } = {
   revocation: async () => (await import('./sections/revocation.js')).revocation,
   usage: async () => (await import('./sections/usage.js')).usage,
   memory: async () => (await import('./sections/memory.js')).memory,
+  telemetry: async () => (await import('./sections/telemetry.js')).telemetryCost,
 }
 if (name === 'server') {
   // The same program is also the server that a section puts under load.

@@ -1,5 +1,4 @@
 import { latchkey } from 'latchkey'
-import { telemetry } from 'latchkey/otel'
 import { memoryStore } from 'latchkey/stores/memory'
 import { deciderOf } from '../../src/instance.js'
 import { type FloorRecord, floorVerify, pepperedDigest, textbookVerify } from './floor.js'
@@ -13,8 +12,6 @@ export async function benchVerify(options: { tokens: number; rounds: number; cou
   const common = { prefix: 'acme_live', store, scopes: SCOPES, ...(options.pepper !== undefined && { pepper: options.pepper }) }
   const tokens = latchkey(common)
   const uncounted = latchkey({ ...common, usage: false })
-  const reported = latchkey(common)
-  telemetry(reported)
   const records = new Map<string, FloorRecord>()
   const texts: string[] = []
   for (let at = 0; at < options.tokens; at += 1) {
@@ -27,7 +24,7 @@ export async function benchVerify(options: { tokens: number; rounds: number; cou
   }
   // The follower has begun by the first verification; from the second on they fill the cache.
   for (const token of texts) await tokens.verify(token)
-  for (let round = 0; round < 2; round += 1) for (const token of texts) await Promise.all([uncounted.verify(token), reported.verify(token)])
+  for (let round = 0; round < 2; round += 1) for (const token of texts) await uncounted.verify(token)
 
   let next = 0
   const pickAt = (): number => {
@@ -66,14 +63,6 @@ export async function benchVerify(options: { tokens: number; rounds: number; cou
           }),
         },
         {
-          name: 'latchkey, decide and count with telemetry on',
-          run: each(() => {
-            const verification = deciderOf(reported).decide(pick(), request)
-            if (!('ok' in verification) || !verification.ok) throw new Error('not answered warm')
-            deciderOf(reported).countUse(verification.principal, { endpoint: 'GET /stock/:id', ip: '192.0.2.7' })
-          }),
-        },
-        {
           name: 'latchkey, decide only',
           run: each(() => {
             const verification = deciderOf(tokens).decide(pick(), request)
@@ -95,6 +84,6 @@ export async function benchVerify(options: { tokens: number; rounds: number; cou
       options,
     )
   } finally {
-    await Promise.all([tokens.close(), uncounted.close(), reported.close()])
+    await Promise.all([tokens.close(), uncounted.close()])
   }
 }

@@ -32,7 +32,6 @@ function verdictsOf(rows: readonly Measured[]): Verdict[] {
   return [
     atMost('warm verification as adapters call it, against the hand-written floor', 1.35, ours, '×', WHY_FLOOR),
     atMost('`await tokens.verify()` against that', 1.25, ratio('await verify()') / ours, '×'),
-    atMost('warm verification with telemetry on, against off', 1.03, ratio('telemetry on') / ours, '×'),
     atLeast('textbook code against ours', 1.8, ratio('textbook') / ours, '×'),
     atMost('malformed junk against the floor', 0.25, ratio('malformed'), '×'),
     atMost('wrong checksum against the floor', 0.8, ratio('wrong checksum'), '×', WHY_CHECKSUM),

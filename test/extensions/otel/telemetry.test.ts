@@ -6,7 +6,7 @@ import type { Latchkey, Verification } from 'latchkey'
 import { telemetry } from 'latchkey/otel'
 import { memoryStore } from 'latchkey/stores/memory'
 import { faultyStore } from 'latchkey/testing'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createGuard } from '../../../src/http/authenticate.js'
 import { createScopeCheck } from '../../../src/http/require-scopes.js'
 import { deciderOf } from '../../../src/instance.js'
@@ -31,6 +31,7 @@ afterEach(async () => {
   metrics.disable()
   trace.disable()
   context.disable()
+  vi.restoreAllMocks()
 })
 
 type Point = { readonly value: unknown; readonly attributes: object }
@@ -192,21 +193,32 @@ describe('the active span', () => {
 
   it('names the token and its tenant, cold and warm, and the owner only where that is asked for', async () => {
     const tokens = instance()
-    telemetry(tokens)
+    telemetry(tokens, { spans: true })
     const { token, record } = await mint(tokens, { tenantId: 't1', ownerId: 'ada' })
     const named = { 'latchkey.token.id': record.id, 'latchkey.tenant.id': 't1' }
     expect(await within(() => tokens.verify(token))).toEqual(named)
     await warm(tokens, token)
     expect(await within(() => tokens.verify(token))).toEqual(named)
-    telemetry(tokens, { owner: true })
+    telemetry(tokens, { spans: true, owner: true })
     expect(await within(() => request(tokens, token, 'stock:read'))).toEqual({ ...named, 'user.id': 'ada' })
-    telemetry(tokens, { spans: false })
+    telemetry(tokens)
     expect(await within(() => tokens.verify(token))).toEqual({})
+  })
+
+  it('is left alone unless it was asked for, also where an owner was to be named', async () => {
+    const tokens = instance()
+    telemetry(tokens)
+    const { token } = await mint(tokens)
+    const found = vi.spyOn(trace, 'getActiveSpan')
+    expect(await within(() => tokens.verify(token))).toEqual({})
+    expect(await within(() => tokens.verify('junk'))).toEqual({})
+    expect(found).not.toHaveBeenCalled()
+    expect(() => telemetry(tokens, { owner: true })).toThrow(/owner: needs spans/)
   })
 
   it('of two requests at once names the token of each', async () => {
     const tokens = instance({ cache: false })
-    telemetry(tokens)
+    telemetry(tokens, { spans: true })
     const [a, b] = [await mint(tokens), await mint(tokens)]
     await Promise.all([a, b, a].map(({ token }) => within(() => tokens.verify(token))))
     const seen = spans.getFinishedSpans().map(({ attributes }) => attributes['latchkey.token.id'])
@@ -215,7 +227,7 @@ describe('the active span', () => {
 
   it('says why a token was refused', async () => {
     const tokens = instance()
-    telemetry(tokens)
+    telemetry(tokens, { spans: true })
     expect(await within(() => tokens.verify('junk'))).toEqual({ 'latchkey.code': 'token_malformed' })
     const { token, record } = await mint(tokens)
     await tokens.system.revoke(record.id)
@@ -233,7 +245,7 @@ describe('the active span', () => {
       getMeter: () =>
         new Proxy({}, { get: (_, name) => (String(name).startsWith('create') ? () => ({ record: thrown }) : () => undefined) }) as never,
     })
-    telemetry(tokens)
+    telemetry(tokens, { spans: true })
     const broken = { isRecording: () => true, setAttribute: thrown } as never
     const answer = await context.with(trace.setSpan(context.active(), broken), () => verdict(tokens.verify(token)))
     expect(answer).toBe('ok')
@@ -255,7 +267,7 @@ describe('the active span', () => {
     })
     let started = false
     const tokens = instance({ store: watched, cache: { maxStaleness: 0.1 }, usage: { flushEvery: 0.05 } })
-    telemetry(tokens)
+    telemetry(tokens, { spans: true })
     const { token } = await mint(tokens)
     await within(() => warm(tokens, token))
     started = true
