@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Request, Response } from 'express'
 import { createGuard, type GuardOutcome } from '../../src/http/authenticate.js'
+import { markGuard } from '../../src/http/guard-marks.js'
 import type { FirstArgument, FirstInput, RestArguments, RestInput } from '../../src/http/named-scopes.js'
 import type { AuthenticateOptions as Options } from '../../src/http/options.js'
 import type { PlainResponse } from '../../src/http/problem.js'
@@ -70,12 +71,13 @@ export function authenticate(tokens: Authenticator, options: AuthenticateOptions
     return undefined
   }
 
-  return function authenticateRequest(incoming, outgoing, next) {
+  function authenticateRequest(incoming: IncomingMessage, outgoing: ServerResponse, next: (error?: unknown) => void): void {
     const [req, res] = onExpress(incoming, outgoing)
     const outcome = decide(req)
     if (isThenable(outcome)) void outcome.then((settled) => proceed(admitAs(settled, req, res), res, next))
     else proceed(admitAs(outcome, req, res), res, next)
   }
+  return guard.optional ? authenticateRequest : markGuard(authenticateRequest)
 }
 
 /**
@@ -92,12 +94,12 @@ export function requireScopes<const First extends FirstInput, const Rest extends
 ): Middleware {
   const check = createScopeCheck<Request>(args)
 
-  return function requireScopesOfRequest(incoming, outgoing, next) {
+  return markGuard(function requireScopesOfRequest(incoming, outgoing, next) {
     const [req, res] = onExpress(incoming, outgoing)
     const refusal = check(req)
     if (isThenable(refusal)) void refusal.then((settled) => proceed(settled, res, next))
     else proceed(refusal, res, next)
-  }
+  })
 }
 
 /**
@@ -115,9 +117,9 @@ export function protect<const First extends FirstInput, const Rest extends RestI
 ): Middleware {
   const enter = authenticate(tokens)
   const check = requireScopes(...args)
-  return function protectRequest(incoming, outgoing, next) {
+  return markGuard(function protectRequest(incoming, outgoing, next) {
     enter(incoming, outgoing, () => check(incoming, outgoing, next))
-  }
+  })
 }
 
 /**
@@ -132,7 +134,7 @@ export function protect<const First extends FirstInput, const Rest extends RestI
 export function management(tokens: Latchkey, options: ManagementOptions): Middleware {
   const api = openManagement(tokens, options)
   const checkTrust = createTrustCheck(platform.believesCallers)
-  return async function manageTokens(incoming, outgoing) {
+  return markGuard(async function manageTokens(incoming, outgoing) {
     const [req, res] = onExpress(incoming, outgoing)
     checkTrust(req)
     // Express adds the slash that a request to the mount path itself lacks; the page's links depend on it.
@@ -141,7 +143,7 @@ export function management(tokens: Latchkey, options: ManagementOptions): Middle
     const arrival = { incoming: req, url, mountPath: req.baseUrl, ip: req.ip, parsedBody: req.body }
     const { status, headers, body } = await manage(api, req, arrival)
     res.writeHead(status, headers).end(body)
-  }
+  })
 }
 
 // Express makes its requests and responses out of these very objects.

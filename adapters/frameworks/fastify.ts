@@ -1,6 +1,7 @@
-import type { FastifyPluginAsync, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest, HookHandlerDoneFunction, onRequestHookHandler } from 'fastify'
 import { InvalidInputError } from '../../src/errors.js'
 import { createGuard, type GuardOutcome } from '../../src/http/authenticate.js'
+import { markGuard } from '../../src/http/guard-marks.js'
 import type { FirstArgument, FirstInput, RestArguments, RestInput } from '../../src/http/named-scopes.js'
 import type { AuthenticateOptions as Options } from '../../src/http/options.js'
 import type { PlainResponse } from '../../src/http/problem.js'
@@ -56,9 +57,8 @@ const plugin: FastifyPluginAsync<AuthenticateOptions> = async function authentic
   }
   const enter = createEntrance(tokens, options)
   if (!app.hasRequestDecorator('principal')) app.decorateRequest('principal', undefined)
-  app.addHook('onRequest', function authenticateRequest(request, reply, done) {
-    enter(request, reply, done)
-  })
+  const authenticateRequest: onRequestHookHandler = (request, reply, done) => enter(request, reply, done)
+  app.addHook('onRequest', options.optional === true ? authenticateRequest : markGuard(authenticateRequest))
 }
 
 function createEntrance(
@@ -116,13 +116,13 @@ export function requireScopes<const First extends FirstInput, const Rest extends
 ): ScopeHook {
   const check = createScopeCheck<FastifyRequest>(args)
 
-  return function requireScopesOfRequest(incoming, outgoing, done) {
+  return markGuard(function requireScopesOfRequest(incoming, outgoing, done) {
     const request = incoming as FastifyRequest
     const reply = outgoing as FastifyReply
     const refusal = check(request)
     if (isThenable(refusal)) void refusal.then((settled) => proceed(settled, reply, done))
     else proceed(refusal, reply, done)
-  }
+  })
 }
 
 /**
@@ -140,9 +140,9 @@ export function protect<const First extends FirstInput, const Rest extends RestI
 ): ScopeHook {
   const enter = createEntrance(tokens, {})
   const check = requireScopes(...args)
-  return function protectRequest(incoming, outgoing, done) {
+  return markGuard(function protectRequest(incoming, outgoing, done) {
     enter(incoming as FastifyRequest, outgoing as FastifyReply, () => check(incoming, outgoing, done))
-  }
+  })
 }
 
 /**
@@ -157,7 +157,7 @@ export function protect<const First extends FirstInput, const Rest extends RestI
 export const management: FastifyPluginAsync<ManagementOptions> = async function management(app, { tokens, prefix: _, ...options }) {
   const api = openManagement(tokens, options)
   const checkTrust = createTrustCheck(platform.believesCallers)
-  const answer = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+  const answer = markGuard(async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     checkTrust(request)
     const url = addressOf({
       headers: request.raw.headers,
@@ -168,7 +168,7 @@ export const management: FastifyPluginAsync<ManagementOptions> = async function 
     const arrival = { incoming: request.raw, url, mountPath: app.prefix, ip: request.ip }
     const { status, headers, body } = await manage(api, request, arrival)
     return reply.code(status).headers(headers).send(body)
-  }
+  })
   // The API reads bodies itself, within its own limits.
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (_request, _payload, parsed) => parsed(null))

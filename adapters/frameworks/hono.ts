@@ -1,9 +1,10 @@
-import { type Context, Hono, type MiddlewareHandler } from 'hono'
+import { type Context, type Handler, Hono, type MiddlewareHandler } from 'hono'
 import { basePath, routePath } from 'hono/route'
 import { detachSignal, hasSignal } from '../../src/cache/signals.js'
 import { InvalidInputError } from '../../src/errors.js'
 import { admissionOf } from '../../src/http/admission.js'
 import { createGuard } from '../../src/http/authenticate.js'
+import { markGuard } from '../../src/http/guard-marks.js'
 import type { FirstArgument, FirstInput, RestArguments, RestInput } from '../../src/http/named-scopes.js'
 import type { AuthenticateOptions as Options } from '../../src/http/options.js'
 import type { PlainResponse } from '../../src/http/problem.js'
@@ -60,8 +61,8 @@ export function authenticate(tokens: Authenticator, { ip, ...options }: Authenti
     }),
     trustsProxy: () => undefined,
   })
-  const { vary } = decide.guard
-  return async function authenticateRequest(c, next) {
+  const { vary, optional } = decide.guard
+  const authenticateRequest: MiddlewareHandler = async (c, next) => {
     const { response, principal, use } = await decide(c)
     if (response !== undefined) return toResponse(response)
     c.set('principal', principal)
@@ -74,6 +75,7 @@ export function authenticate(tokens: Authenticator, { ip, ...options }: Authenti
       if (principal !== undefined && hasSignal(principal)) c.res = detachedAtEnd(c.res, principal)
     }
   }
+  return optional ? authenticateRequest : markGuard(authenticateRequest)
 }
 
 /**
@@ -89,11 +91,11 @@ export function requireScopes<const First extends FirstInput, const Rest extends
   ...args: readonly [FirstArgument<First>, ...RestArguments<Rest>]
 ): MiddlewareHandler {
   const check = createScopeCheck<Context>(args)
-  return async function requireScopesOfRequest(c, next) {
+  return markGuard(async function requireScopesOfRequest(c, next) {
     const refusal = await check(c)
     if (refusal !== undefined) return toResponse(refusal)
     await next()
-  }
+  })
 }
 
 /**
@@ -111,13 +113,13 @@ export function protect<const First extends FirstInput, const Rest extends RestI
 ): MiddlewareHandler {
   const enter = authenticate(tokens)
   const check = requireScopes(...args)
-  return async function protectRequest(c, next) {
+  return markGuard(async function protectRequest(c, next) {
     let refusal: Response | undefined
     const response = await enter(c, async () => {
       refusal = (await check(c, next)) ?? undefined
     })
     return response ?? refusal
-  }
+  })
 }
 
 /**
@@ -133,10 +135,11 @@ export function management(tokens: Latchkey, given: ManagementOptions): Hono {
   const { actor, ip, ...options } = Object(given) as ManagementOptions
   if (typeof actor !== 'function') throw new InvalidInputError('actor', 'must be a function that says who is asking')
   const api = createManagement(tokens, options)
-  return new Hono().all('/*', function manageTokens(c) {
+  const manageTokens: Handler = (c) => {
     const caller = { actor: () => actor(c), principal: admissionOf(c)?.principal, ip: ip?.(c) }
     return api.fetch(c.req.raw, caller, basePath(c))
-  })
+  }
+  return new Hono().all('/*', markGuard(manageTokens))
 }
 
 // A handler answers long before a stream is over, and a socket (101) has no body that would tell.

@@ -1,5 +1,6 @@
 import type { Context, Middleware, Next } from 'koa'
 import { createGuard } from '../../src/http/authenticate.js'
+import { markGuard } from '../../src/http/guard-marks.js'
 import type { FirstArgument, FirstInput, RestArguments, RestInput } from '../../src/http/named-scopes.js'
 import type { AuthenticateOptions as Options } from '../../src/http/options.js'
 import type { PlainResponse } from '../../src/http/problem.js'
@@ -50,8 +51,8 @@ const platform: Platform<Context> = {
  */
 export function authenticate(tokens: Authenticator, options: AuthenticateOptions = {}): Middleware {
   const decide = createGuard(tokens, options, platform)
-  const { vary } = decide.guard
-  return async function authenticateRequest(ctx: Context, next: Next) {
+  const { vary, optional } = decide.guard
+  async function authenticateRequest(ctx: Context, next: Next): Promise<unknown> {
     const { response, principal, use } = await decide(ctx)
     if (response !== undefined) return send(ctx, response)
     ctx.state.principal = principal
@@ -59,6 +60,7 @@ export function authenticate(tokens: Authenticator, options: AuthenticateOptions
     if (use !== undefined) onClose(ctx.res, () => use.over(endpointOf(ctx), principal))
     return next()
   }
+  return optional ? authenticateRequest : markGuard(authenticateRequest)
 }
 
 /**
@@ -74,11 +76,11 @@ export function requireScopes<const First extends FirstInput, const Rest extends
   ...args: readonly [FirstArgument<First>, ...RestArguments<Rest>]
 ): Middleware {
   const check = createScopeCheck<Context>(args)
-  return async function requireScopesOfRequest(ctx: Context, next: Next) {
+  return markGuard(async function requireScopesOfRequest(ctx: Context, next: Next) {
     const refusal = await check(ctx)
     if (refusal !== undefined) return send(ctx, refusal)
     return next()
-  }
+  })
 }
 
 /**
@@ -96,9 +98,9 @@ export function protect<const First extends FirstInput, const Rest extends RestI
 ): Middleware {
   const enter = authenticate(tokens)
   const check = requireScopes(...args)
-  return function protectRequest(ctx: Context, next: Next) {
+  return markGuard(function protectRequest(ctx: Context, next: Next) {
     return enter(ctx, () => check(ctx, next))
-  }
+  })
 }
 
 /**
@@ -113,7 +115,7 @@ export function protect<const First extends FirstInput, const Rest extends RestI
 export function management(tokens: Latchkey, options: ManagementOptions): Middleware {
   const api = openManagement(tokens, options)
   const checkTrust = createTrustCheck(platform.believesCallers)
-  return async function manageTokens(ctx: Context) {
+  return markGuard(async function manageTokens(ctx: Context) {
     checkTrust(ctx)
     const mountPath = mountPathOf(ctx)
     // koa-mount adds the slash that a request to the mount path itself lacks; the page's links depend on it.
@@ -124,7 +126,7 @@ export function management(tokens: Latchkey, options: ManagementOptions): Middle
     ctx.status = status
     ctx.body = body
     ctx.set(headers)
-  }
+  })
 }
 
 // koa-mount takes its path off the URL, and leaves `originalUrl` as it came.

@@ -17,6 +17,7 @@ import { ApplicationConfig, HttpAdapterHost } from '@nestjs/core'
 import { InvalidInputError } from '../../src/errors.js'
 import { admissionOf } from '../../src/http/admission.js'
 import { type Authenticate, createGuard } from '../../src/http/authenticate.js'
+import { markGuard } from '../../src/http/guard-marks.js'
 import type { FirstArgument, FirstInput, RestArguments, RestInput } from '../../src/http/named-scopes.js'
 import type { AuthenticateOptions as Options } from '../../src/http/options.js'
 import type { PlainResponse } from '../../src/http/problem.js'
@@ -66,6 +67,8 @@ export class LatchkeyGuard implements CanActivate {
 
   constructor(engine: unknown) {
     this.#decide = (engine as Engine).decide
+    // A class of the host's that extends this one decides what it likes.
+    if (new.target === LatchkeyGuard && !this.#decide.guard.optional) markGuard(this)
   }
 
   /** Decides about the request of an HTTP route. */
@@ -99,6 +102,11 @@ export function RequireScopes<const First extends FirstInput, const Rest extends
   const check = createScopeCheck<HttpRequest>(args)
   // A class of its own, since Nest puts the guards of class and method together and replaces other metadata.
   class ScopesGuard extends LatchkeyGuard {
+    constructor(engine: unknown) {
+      super(engine)
+      markGuard(this)
+    }
+
     override async canActivate(context: ExecutionContext): Promise<boolean> {
       await super.canActivate(context)
       const [request, response] = onHttp(context)

@@ -2,5 +2,6 @@ export { AWKWARD_ERRORS, type Fault, type FaultPlan, type FaultyCall, type Fault
 export { type HeldCall, type HeldStore, heldStore } from './faults/held-store.js'
 export { interceptStore, type StoreCall, type StoreMethod } from './faults/intercept.js'
 export { type TestLatchkey, type TestOptions, type TestTokenInput, testLatchkey } from './host/test-latchkey.js'
+export { unguardedRoutes } from './routes/unguarded-routes.js'
 export { storeContract } from './store-contract/index.js'
 export type { ContractRunner, StoreContractOptions, StoreSubject } from './store-contract/types.js'

@@ -52,6 +52,7 @@ const PACKAGES: { readonly [place: string]: readonly string[] } = {
   'src/extensions/webhooks/': ['node:', 'zod', 'standardwebhooks', '@noble/hashes'],
   'src/cli/': ['node:', 'commander', 'cli-table3', '@clack/prompts', 'jiti'],
   'src/testing/': ['node:', 'zod'],
+  'src/testing/routes/': ['node:', 'hono'],
   'adapters/': ['node:'],
   'adapters/stores/lib/': ['node:', 'zod'],
   'adapters/frameworks/express.ts': ['node:', 'express'],

@@ -1,0 +1,160 @@
+import { isGuard } from '../../http/guard-marks.js'
+import type { FoundRoute, Layer } from './found-route.js'
+import { joinPaths } from './found-route.js'
+import { samplePaths } from './sample-paths.js'
+
+type Pattern = string | RegExp
+type RouteLayer = { readonly method?: string | undefined; readonly handle: Layer }
+type ExpressLayer = {
+  readonly handle: Layer & { readonly stack?: readonly ExpressLayer[] }
+  readonly route?: { readonly path: Pattern | readonly Pattern[]; readonly stack: readonly RouteLayer[] }
+  /** The part of the path that matched last. */
+  readonly path?: string
+  /** Router 2.3 and later. */
+  readonly rawPath?: Pattern | readonly Pattern[]
+  readonly slash?: boolean
+  /** Express 4. */
+  readonly regexp?: RegExp & { readonly fast_slash?: boolean; readonly fast_star?: boolean }
+  /** Router 2.3 answers what matched in place of leaving it in `path`. */
+  match(path: string): boolean | { readonly path: string } | null
+}
+
+/** A layer on the way to a route, with those that stand before it in its router. */
+type Step = { readonly layer: ExpressLayer; readonly before: readonly ExpressLayer[]; readonly pattern: string | undefined }
+type Captured = (layer: Layer) => { readonly [name: string]: unknown }
+
+/** Stands for a path that is a regular expression, or that this version of the router does not tell. */
+const UNREADABLE = '(unreadable)'
+
+/** The routes of an Express application or router, those of routers and applications inside of it included. */
+export function expressRoutes(app: object, captured: Captured): readonly FoundRoute[] {
+  return walk(stackOf(app), [], captured)
+}
+
+function stackOf(app: object): readonly ExpressLayer[] {
+  // The getter `router` of Express 4 throws.
+  const router: unknown = 'lazyrouter' in app ? Reflect.get(app, '_router') : 'set' in app ? Reflect.get(app, 'router') : app
+  const stack: unknown = Object(router).stack
+  return Array.isArray(stack) ? stack : []
+}
+
+function walk(stack: readonly ExpressLayer[], above: readonly Step[], captured: Captured): readonly FoundRoute[] {
+  return stack.flatMap((layer, at): readonly FoundRoute[] => {
+    const steps = patternsOf(layer).map((pattern) => [...above, { layer, before: stack.slice(0, at), pattern }])
+    if (layer.route !== undefined) return steps.flatMap((way) => readRoute(way))
+    const inner = innerStack(layer, captured)
+    if (inner === 'closed')
+      return steps.map((way) => ({ methods: ['ALL'], path: joinPaths(nameOf(way), '/*'), guarded: isReachedGuarded(way) }))
+    return inner === undefined ? [] : steps.flatMap((way) => walk(inner, way, captured))
+  })
+}
+
+function innerStack({ handle }: ExpressLayer, captured: Captured): readonly ExpressLayer[] | 'closed' | undefined {
+  if (Array.isArray(handle.stack)) return handle.stack
+  if (handle.name !== 'mounted_app') return undefined
+  const app = captured(handle).fn
+  return typeof app === 'function' ? stackOf(app) : 'closed'
+}
+
+function readRoute(way: readonly Step[]): readonly FoundRoute[] {
+  const stack = way.at(-1)?.layer.route?.stack ?? []
+  const path = nameOf(way)
+  const before = isReachedGuarded(way)
+  const named = [...new Set(stack.flatMap(({ method }) => method ?? []))].filter((method) => method !== '_all')
+  const methods = stack.some(({ method }) => method === undefined || method === '_all') ? ['ALL', ...named] : named
+  const open = (method: string): boolean => {
+    const own = stack.filter((layer) => layer.method === undefined || layer.method === '_all' || layer.method === method)
+    return isOpen(own.map(({ handle }) => handle))
+  }
+  const handlers = stack.map(({ handle }) => handle)
+  const unguarded = before ? [] : methods.filter(open)
+  return [
+    { methods: unguarded, path, guarded: false, handlers },
+    { methods: methods.filter((method) => !unguarded.includes(method)), path, guarded: true, handlers },
+  ].filter((route) => route.methods.length > 0)
+}
+
+// A handler without `next` answers, so a guard behind it comes too late.
+function isOpen(handles: readonly Layer[]): boolean {
+  const guard = handles.findIndex((handle) => isGuard(handle))
+  if (guard === -1) return handles.length > 0
+  return handles.slice(0, guard).some((handle) => handle.length < 3)
+}
+
+/** Does every path that leads here pass a guard? */
+function isReachedGuarded(way: readonly Step[]): boolean {
+  if (way.some(({ before }) => before.some((layer) => isUnconditional(layer) && isGuardLayer(layer)))) return true
+  if (way.some(({ pattern }) => pattern === undefined)) return false
+  const verdicts = samplePaths(nameOf(way))
+    .map((path) => judge(way, path))
+    .filter((verdict) => verdict !== undefined)
+  return verdicts.length > 0 && verdicts.every(Boolean)
+}
+
+/** Goes the way of one request: `undefined` where it does not come here. */
+function judge(way: readonly Step[], path: string): boolean | undefined {
+  let rest = path
+  let guarded = false
+  for (const { layer, before } of way) {
+    guarded ||= before.some((other) => isGuardLayer(other) && matched(other, rest) !== undefined)
+    const taken = matched(layer, rest)
+    if (taken === undefined) return undefined
+    rest = rest.slice(taken.length)
+    if (!rest.startsWith('/')) rest = `/${rest}`
+  }
+  return guarded
+}
+
+/** The part of a path that a layer takes, or `undefined` where it does not match. */
+function matched(layer: ExpressLayer, path: string): string | undefined {
+  try {
+    const match = layer.match(path)
+    if (match === null || match === false) return undefined
+    return (match === true ? layer.path : match.path) ?? ''
+  } catch {
+    return undefined
+  }
+}
+
+// A guard first in a route of all methods stands before later routes too; behind something else, `next('route')` would go around it.
+function isGuardLayer({ handle, route }: ExpressLayer): boolean {
+  if (route === undefined) return isGuard(handle)
+  const [first] = route.stack
+  return (
+    isGuard(first?.handle) &&
+    COMMON_METHODS.every((method) => route.stack.some((layer) => layer.handle === first?.handle && takes(layer, method)))
+  )
+}
+
+const COMMON_METHODS = ['get', 'post', 'put', 'patch', 'delete', 'options', 'head']
+
+function takes({ method }: RouteLayer, wanted: string): boolean {
+  return method === undefined || method === '_all' || method === wanted
+}
+
+function isUnconditional({ route, slash, regexp }: ExpressLayer): boolean {
+  return route === undefined && (slash === true || regexp?.fast_slash === true)
+}
+
+function nameOf(way: readonly Step[]): string {
+  return way.reduce((path, { pattern, layer }) => (isUnconditional(layer) ? path : joinPaths(path, pattern ?? `/${UNREADABLE}`)), '') || '/'
+}
+
+function patternsOf(layer: ExpressLayer): readonly (string | undefined)[] {
+  if (isUnconditional(layer)) return ['']
+  const given = layer.route?.path ?? layer.rawPath
+  if (given !== undefined) return [given].flat().map((pattern) => (typeof pattern === 'string' ? pattern : undefined))
+  return [readRegexp(layer.regexp)]
+}
+
+// Express 4 keeps no more of a mount's path than what path-to-regexp 0.1 made of it. What is misread matches no sample, and counts as not judged.
+function readRegexp(regexp: RegExp | undefined): string | undefined {
+  if (regexp === undefined) return undefined
+  let count = 0
+  const text = regexp.source
+    .replace(/^\^/, '')
+    .replace(/\\\/\?(?:\(\?=\\\/\|\$\)|\$)$/, '')
+    .replace(/\(\?:\(\[\^\\?\/\]\+\?\)\)/g, () => `:p${++count}`)
+    .replace(/\\([/.-])/g, '$1')
+  return /[()[\]|^$+?\\]/.test(text) ? undefined : text || '/'
+}

@@ -1,0 +1,73 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { InvalidInputError } from '../../errors.js'
+import { isGuard } from '../../http/guard-marks.js'
+import type { FoundRoute, Layer } from './found-route.js'
+
+type RouteOptions = { readonly method: string | readonly string[]; readonly url: string; readonly handler: Layer }
+type Declared = { readonly instance: object; readonly options: RouteOptions }
+
+/** The hooks that run before a handler. */
+const HOOKS = ['onRequest', 'preParsing', 'preValidation', 'preHandler'] as const
+
+// Fastify tells of a route when it is declared, and never again.
+const declared = new WeakMap<object, Declared[]>()
+
+/** Hears of the routes of every Fastify server that is made meanwhile. */
+export async function listening<T>(work: () => Promise<T>): Promise<T> {
+  const hear = (message: unknown): void => {
+    const { fastify } = Object(message) as {
+      fastify: { addHook(name: 'onRoute', hook: (this: object, options: RouteOptions) => void): void }
+    }
+    const routes: Declared[] = []
+    declared.set(fastify, routes)
+    fastify.addHook('onRoute', function noteRoute(options) {
+      routes.push({ instance: this, options })
+    })
+  }
+  subscribe('fastify.initialization', hear)
+  try {
+    return await work()
+  } finally {
+    unsubscribe('fastify.initialization', hear)
+  }
+}
+
+/**
+ * The routes of a Fastify server, those of plugins included.
+ *
+ * @throws InvalidInputError `invalid_input`, field `app`, for a server that was made before
+ */
+export async function fastifyRoutes(app: { ready(): PromiseLike<unknown> }): Promise<readonly FoundRoute[]> {
+  const routes = declared.get(app)
+  if (routes === undefined) {
+    throw new InvalidInputError(
+      'app',
+      'is a Fastify server, which tells its routes only as they are declared: pass a function that makes it, unguardedRoutes(() => createApp(tokens))',
+    )
+  }
+  await app.ready()
+  const gets = new Set(routes.flatMap(({ options }) => (methodsOf(options).includes('GET') ? [options.url] : [])))
+  return routes.map(({ instance, options }) => {
+    const methods = methodsOf(options).filter((method) => method !== 'HEAD' || !gets.has(options.url))
+    const guarded = isGuard(options.handler) || HOOKS.some((name) => hooksOf(instance, options, name).some(isGuard))
+    return { methods, path: options.url, guarded, handlers: [options.handler] }
+  })
+}
+
+function methodsOf({ method }: RouteOptions): readonly string[] {
+  return [method].flat()
+}
+
+// Those of the context, as they are once everything is loaded, and those of the route.
+function hooksOf(instance: object, options: RouteOptions, name: string): readonly unknown[] {
+  const hooks: unknown = Reflect.get(instance, hooksSymbol(instance) ?? '')
+  return [Reflect.get(Object(hooks), name) ?? [], Reflect.get(options, name) ?? []].flat()
+}
+
+function hooksSymbol(instance: object): symbol | undefined {
+  for (let object: object | null = instance; object !== null; object = Reflect.getPrototypeOf(object)) {
+    const found = Object.getOwnPropertySymbols(object).find(({ description }) => description === 'fastify.hooks')
+    if (found !== undefined) return found
+  }
+  return undefined
+}

@@ -1,0 +1,42 @@
+import { TrieRouter } from 'hono/router/trie-router'
+import { isGuard } from '../../http/guard-marks.js'
+import type { FoundRoute, Layer } from './found-route.js'
+import { samplePaths } from './sample-paths.js'
+
+type HonoRoute = { readonly method: string; readonly path: string; readonly handler: Layer }
+
+/** The routes of a Hono application, those of applications inside of it included. */
+export function honoRoutes(app: { readonly routes: readonly HonoRoute[] }): readonly FoundRoute[] {
+  const entries = app.routes.map(({ method, path, handler }) => ({ method: method.toUpperCase(), path, handler: ownHandler(handler) }))
+  // A router of our own: that of the application takes no routes any more once it was asked.
+  const router = new TrieRouter<number>()
+  for (const [at, { method, path }] of entries.entries()) router.add(method, path, at)
+  const reached = (method: string, path: string): readonly number[] => router.match(method, path)[0].map(([at]) => at)
+
+  return entries.flatMap(({ method, path, handler }, at): readonly FoundRoute[] => {
+    if (isGuard(handler) || isMiddleware(method, handler)) return []
+    const asked = method === 'ALL' ? 'GET' : method
+    const ways = samplePaths(path)
+      .map((sample) => reached(asked, sample))
+      .filter((way) => way.includes(at))
+    const guarded = ways.length > 0 && ways.every((way) => way.some((other) => other < at && isBefore(other)))
+    // An earlier middleware of the same route, and what follows it in one call of `get`, is one route.
+    return [{ methods: [method], path, guarded }]
+  })
+
+  function isBefore(other: number): boolean {
+    const entry = entries[other]
+    return entry !== undefined && isGuard(entry.handler)
+  }
+}
+
+// What `route` put around a handler of an application with an error handler of its own.
+function ownHandler(handler: Layer): Layer {
+  const inner: unknown = Reflect.get(handler, '__COMPOSED_HANDLER')
+  return typeof inner === 'function' ? ownHandler(inner) : handler
+}
+
+// `use` makes a route of all methods; what `mount` makes looks alike, but answers.
+function isMiddleware(method: string, handler: Layer): boolean {
+  return method === 'ALL' && handler.length >= 2 && !/\bapplicationHandler\b/.test(String(handler))
+}

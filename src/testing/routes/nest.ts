@@ -1,0 +1,130 @@
+import { isGuard, PUBLIC_METADATA } from '../../http/guard-marks.js'
+import { type FoundRoute, joinPaths, type Layer } from './found-route.js'
+
+type Wrapper = { readonly metatype?: unknown; readonly instance?: unknown }
+type NestModule = { readonly controllers: ReadonlyMap<unknown, Wrapper>; readonly injectables: ReadonlyMap<unknown, Wrapper> }
+type Captured = (layer: Layer) => { readonly [name: string]: unknown }
+type Nest = {
+  init(): Promise<unknown>
+  getHttpAdapter(): { getInstance(): object }
+  readonly container: { getModules(): ReadonlyMap<unknown, NestModule> }
+  readonly config: { getGlobalGuards(): readonly unknown[]; getGlobalRequestGuards(): readonly Wrapper[] }
+}
+
+/** A method of a controller that answers requests. */
+type Endpoint = { readonly method: unknown; readonly paths: readonly string[]; readonly guarded: boolean }
+
+/** Nest's `RequestMethod`, by its numbers. */
+const METHODS = [
+  'GET',
+  'POST',
+  'PUT',
+  'DELETE',
+  'PATCH',
+  'ALL',
+  'OPTIONS',
+  'HEAD',
+  'SEARCH',
+  'PROPFIND',
+  'PROPPATCH',
+  'MKCOL',
+  'COPY',
+  'MOVE',
+]
+
+/** Is this an application of Nest? */
+export function isNest(app: object): app is Nest {
+  const { getHttpAdapter, container, config } = Object(app)
+  return (
+    typeof getHttpAdapter === 'function' && typeof container?.getModules === 'function' && typeof config?.getGlobalGuards === 'function'
+  )
+}
+
+/** The application of Express or Fastify below, with all its routes. */
+export async function underNest(app: Nest): Promise<object> {
+  await app.init()
+  return app.getHttpAdapter().getInstance()
+}
+
+/**
+ * Marks the routes that guards of controllers, methods or the application protect, about which the framework below knows nothing.
+ *
+ * A route is looked up by what Nest copies from a method to its handler. Prefixes and versions stand before the path of the controller, so a route belongs to one of the methods whose
+ * path it ends with: it counts as guarded where all of those are.
+ */
+export function markedByNest(app: Nest, routes: readonly FoundRoute[], captured: Captured): readonly FoundRoute[] {
+  const endpoints = endpointsOf(app)
+  return routes.flatMap(({ handlers = [], ...route }) => {
+    const [last] = handlers.slice(-1)
+    if (last !== undefined && isNotFound(captured(last).targetCallback)) return []
+    // On Fastify, one more function stands around that of a path with parameters.
+    const inner = last === undefined || metadata('method', last) !== undefined ? last : captured(last).handler
+    const own = typeof inner === 'function' ? METHODS[Number(metadata('method', inner))] : undefined
+    return route.methods.map((method) => ({
+      ...route,
+      methods: [method],
+      guarded: route.guarded || isGuarded(route.path, method, own, endpoints),
+    }))
+  })
+}
+
+// Below a global prefix Nest answers 404 by a route of its own.
+function isNotFound(callback: unknown): boolean {
+  return typeof callback === 'function' && /new \w*\.?NotFoundException\(`Cannot /.test(String(callback))
+}
+
+function isGuarded(path: string, method: string, own: string | undefined, endpoints: readonly Endpoint[]): boolean {
+  if (own === undefined || (own !== 'ALL' && own !== method.toUpperCase())) return false
+  const possible = endpoints.filter((endpoint) => endpoint.method === own && endpoint.paths.some((end) => endsWith(path, end)))
+  return possible.length > 0 && possible.every(({ guarded }) => guarded)
+}
+
+function endsWith(path: string, end: string): boolean {
+  return end === '/' ? true : path === end || path.endsWith(end)
+}
+
+function endpointsOf({ container, config }: Nest): readonly Endpoint[] {
+  const everywhere = [...config.getGlobalGuards(), ...config.getGlobalRequestGuards().map(({ instance }) => instance)]
+  return [...container.getModules().values()].flatMap(({ controllers, injectables }) =>
+    [...controllers.values()].flatMap(({ metatype }) => {
+      if (typeof metatype !== 'function') return []
+      const instanceOf = (guard: unknown): unknown => (typeof guard === 'function' ? injectables.get(guard)?.instance : guard)
+      const ofClass = listed(metadata('__guards__', metatype)).map(instanceOf)
+      return methodsOf(metatype).map((handler) => {
+        const ofMethod = listed(metadata('__guards__', handler)).map(instanceOf)
+        const isPublic = metadata(PUBLIC_METADATA, handler) === true
+        // As the guards themselves see it: what is said of a method counts more than what is said of its class, and that more than what is said of all.
+        const guards = [
+          ...ofMethod,
+          ...(isPublic ? [] : ofClass),
+          ...(isPublic || metadata(PUBLIC_METADATA, metatype) === true ? [] : everywhere),
+        ]
+        const below = listed(metadata('path', handler)).map(String)
+        const paths = listed(metadata('path', metatype)).flatMap((prefix) =>
+          below.map((path) => joinPaths(joinPaths('', String(prefix)), path)),
+        )
+        return { method: METHODS[Number(metadata('method', handler))], paths, guarded: guards.some(isGuard) }
+      })
+    }),
+  )
+}
+
+function methodsOf(metatype: Layer): readonly Layer[] {
+  const found = new Map<string, Layer>()
+  for (let object: object | null = Object(metatype.prototype); object !== null; object = Reflect.getPrototypeOf(object)) {
+    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(object))) {
+      if (!found.has(name) && typeof value === 'function' && metadata('method', value) !== undefined) found.set(name, value)
+    }
+  }
+  return [...found.values()]
+}
+
+function listed(value: unknown): readonly unknown[] {
+  return value === undefined ? [] : [value].flat()
+}
+
+// The package reflect-metadata, without which no application of Nest is made.
+function metadata(key: string, target: object): unknown {
+  const read: unknown = Reflect.get(Reflect, 'getMetadata')
+  return typeof read === 'function' ? Reflect.apply(read, Reflect, [key, target]) : undefined
+}

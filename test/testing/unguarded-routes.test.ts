@@ -1,0 +1,274 @@
+import 'reflect-metadata'
+import KoaRouter from '@koa/router'
+import { Controller, Get, type INestApplication, Module, Post, UseGuards } from '@nestjs/common'
+import { APP_GUARD } from '@nestjs/core'
+import { FastifyAdapter } from '@nestjs/platform-fastify'
+import { Test } from '@nestjs/testing'
+import express5 from 'express'
+import express4 from 'express4'
+import Fastify from 'fastify'
+import { Hono } from 'hono'
+import Koa from 'koa'
+import mount from 'koa-mount'
+import { describe, expect, it } from 'vitest'
+import * as onExpress from '../../adapters/frameworks/express.js'
+import * as onFastify from '../../adapters/frameworks/fastify.js'
+import * as onHono from '../../adapters/frameworks/hono.js'
+import * as onKoa from '../../adapters/frameworks/koa.js'
+import { LatchkeyGuard, LatchkeyModule, RequireScopes } from '../../adapters/frameworks/nest.js'
+import { testLatchkey, unguardedRoutes } from '../../src/testing/index.js'
+
+const { tokens } = testLatchkey({ scopes: { 'a:read': 'Read' } })
+const actor = (): undefined => undefined
+
+describe.each([
+  ['Express 5', express5],
+  ['Express 4', express4 as unknown as typeof express5],
+])('on %s', (_, express) => {
+  const { authenticate, management, protect, requireScopes } = onExpress
+  const end = (_req: unknown, res: { end(): void }): void => res.end()
+
+  it('routes are listed that come before a guard, beside it, or under another path', async () => {
+    const app = express()
+    app.get('/health', end)
+    app.use('/api', authenticate(tokens))
+    app.get('/api/orders/:id', end)
+    app.get('/API/shouted', end)
+    app.post('/apis', end)
+    app.route('/two').get(protect(tokens, 'a:read'), end).put(end)
+    app.get('/late', end, requireScopes('a:read'))
+    app.get('/passing', (_req, _res, next) => next(), requireScopes('a:read'), end)
+    app.all('/any', end)
+    app.use('/admin/tokens', management(tokens, { actor }))
+    expect(await unguardedRoutes(app)).toEqual(['GET /health', 'POST /apis', 'PUT /two', 'GET /late', 'ALL /any'])
+  })
+
+  it('routers and applications inside are gone into', async () => {
+    const open = express.Router()
+    open.get('/', end).get('/:id', end)
+    const closed = express.Router({ mergeParams: true })
+    closed.use(authenticate(tokens))
+    closed.get('/', end).delete('/:id', end)
+    const inner = express()
+    inner.get('/open', end)
+    inner.use(authenticate(tokens))
+    inner.get('/closed', end)
+    const app = express()
+    app.use('/open', open)
+    app.use('/shops/:shop', closed)
+    app.use('/inner', inner)
+    app.use('/guarded', authenticate(tokens), open)
+    app.use(authenticate(tokens))
+    app.use('/behind', open)
+    expect(await unguardedRoutes(app)).toEqual(['GET /open', 'GET /open/:id', 'GET /inner/open'])
+  })
+
+  it('a guard counts only where it stands before each path that the route takes', async () => {
+    const app = express()
+    app.use('/v1/orders', authenticate(tokens))
+    app.use(/^\/files\/[a-z]+/, authenticate(tokens))
+    app.get('/:version/orders', end)
+    app.get('/files/:name', end)
+    app.get(/^\/expression/, end)
+    app.all('/things/:id', authenticate(tokens))
+    app.get('/things/:id', end)
+    app.get('/things/:id/parts', end)
+    expect(await unguardedRoutes(app)).toEqual(['GET /:version/orders', 'GET /files/:name', 'GET /(unreadable)', 'GET /things/:id/parts'])
+  })
+
+  it('neither an optional guard nor something that only looks like a guard counts', async () => {
+    const app = express()
+    app.use(authenticate(tokens, { optional: true }))
+    app.use(function authenticateRequest(_req, _res, next) {
+      next()
+    })
+    const guard = authenticate(tokens)
+    app.use((req, res, next) => guard(req, res, next))
+    app.get('/open', end)
+    app.get('/scoped', requireScopes('a:read'), end)
+    expect(await unguardedRoutes(app)).toEqual(['GET /open'])
+  })
+})
+
+describe('on Koa', () => {
+  const { authenticate, management, protect, requireScopes } = onKoa
+  const end = (ctx: { body: unknown }): void => void Object.assign(ctx, { body: '' })
+
+  it('routes of routers are listed, nested ones and those of mounted applications included', async () => {
+    const nested = new KoaRouter().get('/', end).get('/:id', requireScopes('a:read'), end)
+    const router = new KoaRouter({ prefix: '/api' })
+    router.get('/open', end)
+    router.post('/late', end, requireScopes('a:read'))
+    router.use('/closed', authenticate(tokens))
+    router.get('/closed/:id', end)
+    router.use('/nested', nested.routes())
+    router.get('/own', protect(tokens, 'a:read'), end)
+    const mounted = new Koa().use(new KoaRouter().get('/x', end).routes())
+    const app = new Koa()
+    app.use(router.routes())
+    app.use(mount('/mounted', mounted))
+    app.use(mount('/admin/tokens', management(tokens, { actor })))
+    app.use(mount('/under', authenticate(tokens)))
+    app.use(new KoaRouter().get('/under/loose', end).routes())
+    app.use(new KoaRouter({ sensitive: true }).get('/under/exact', end).routes())
+    // Koa's own composition, without a path.
+    app.use(mount(new Koa().use(authenticate(tokens)).use(new KoaRouter().get('/composed', end).routes())))
+    app.use(mount('/behind', mounted))
+    const open = ['GET /api/open', 'POST /api/late', 'GET /api/nested', 'GET /mounted/x', 'GET /under/loose']
+    expect(await unguardedRoutes(app)).toEqual(open)
+  })
+
+  it('a guard that an exclusive router skips does not count', async () => {
+    const router = new KoaRouter({ exclusive: true })
+    router.use(authenticate(tokens))
+    router.get('/open', end)
+    expect(await unguardedRoutes(new Koa().use(router.routes()))).toEqual(['GET /open'])
+  })
+})
+
+describe('on Fastify', () => {
+  const { authenticate, management, protect, requireScopes } = onFastify
+  const end = async (): Promise<string> => ''
+
+  it('routes are judged by the hooks of their context and by their own', async () => {
+    const routes = await unguardedRoutes(() => {
+      const app = Fastify()
+      app.get('/health', end)
+      app.register(
+        async (api) => {
+          api.get('/before', end)
+          api.register(async (inner) => void inner.get('/inner/early', end))
+          await api.register(authenticate, { tokens })
+          api.get('/after', end)
+          api.register(async (inner) => void inner.post('/inner/late', end))
+        },
+        { prefix: '/api' },
+      )
+      app.get('/scoped', { onRequest: requireScopes('a:read') }, end)
+      app.get('/own', { preHandler: [protect(tokens, 'a:read')] }, end)
+      app.route({ method: ['PUT', 'PATCH'], url: '/two', handler: end })
+      app.register(async (part) => {
+        await part.register(authenticate, { tokens, optional: true })
+        part.get('/optional', end)
+      })
+      app.register(management, { prefix: '/admin/tokens', tokens, actor })
+      return app
+    })
+    expect([...routes].sort()).toEqual(['GET /health', 'GET /optional', 'PATCH /two', 'PUT /two'])
+  })
+
+  it('a server that was made before is refused with what to do', async () => {
+    await expect(unguardedRoutes(Fastify())).rejects.toMatchObject({
+      code: 'invalid_input',
+      field: 'app',
+      message: expect.stringContaining('() =>'),
+    })
+  })
+})
+
+describe('on Hono', () => {
+  const { authenticate, management, protect, requireScopes } = onHono
+
+  it('routes are listed that no guard stands before', async () => {
+    const inner = new Hono()
+      .onError((_, c) => c.text(''))
+      .get('/open', (c) => c.text(''))
+      .get('/closed', requireScopes('a:read'), (c) => c.text(''))
+    const app = new Hono()
+      .use(async (_, next) => next())
+      .get('/health', (c) => c.text(''))
+      .get('/api/early', (c) => c.text(''))
+      .use('/api/*', authenticate(tokens))
+      .get('/api/:id{[0-9]+}', (c) => c.text(''))
+      .get('/:section/late', (c) => c.text(''))
+      .post('/own', protect(tokens, 'a:read'), (c) => c.text(''))
+      .all('/any/*', (c) => c.text(''))
+      .use('/optional', authenticate(tokens, { optional: true }))
+      .get('/optional', (c) => c.text(''))
+      .route('/inner', inner)
+      .mount('/mounted', () => new Response())
+      .mount('/api/mounted', () => new Response())
+      .route('/admin/tokens', management(tokens, { actor }))
+    expect(await unguardedRoutes(app)).toEqual([
+      'GET /health',
+      'GET /api/early',
+      'GET /:section/late',
+      'ALL /any/*',
+      'GET /optional',
+      'GET /inner/open',
+      'ALL /mounted/*',
+    ])
+  })
+})
+
+describe.each(['Express', 'Fastify'] as const)('under Nest on %s', (platform) => {
+  class Own extends LatchkeyGuard {
+    override canActivate(): Promise<boolean> {
+      return Promise.resolve(true)
+    }
+  }
+
+  class Stock {
+    show(): string {
+      return ''
+    }
+    open(): string {
+      return ''
+    }
+    own(): string {
+      return ''
+    }
+  }
+  class Orders {
+    list(): string {
+      return ''
+    }
+    make(): string {
+      return ''
+    }
+  }
+  const decorate = (type: { prototype: object }, name: string, ...decorators: readonly MethodDecorator[]): void => {
+    const descriptor = Object.getOwnPropertyDescriptor(type.prototype, name)
+    for (const decorator of decorators) decorator(type.prototype, name, descriptor ?? {})
+  }
+  decorate(Stock, 'show', Get(':id'), RequireScopes('a:read'))
+  decorate(Stock, 'open', Get())
+  decorate(Stock, 'own', Post(), UseGuards(Own) as MethodDecorator)
+  Controller('stock')(Stock)
+  decorate(Orders, 'list', Get())
+  decorate(Orders, 'make', Post())
+  Controller({ path: 'orders' })(Orders)
+  UseGuards(LatchkeyGuard)(Orders)
+
+  const make = async (providers: object[] = []): Promise<INestApplication> => {
+    class App {}
+    Module({
+      imports: [LatchkeyModule.forRoot({ tokens, management: { path: '/admin/tokens', actor } })],
+      controllers: [Stock, Orders],
+      providers: providers as [],
+    })(App)
+    const module = await Test.createTestingModule({ imports: [App] }).compile()
+    const app = platform === 'Express' ? module.createNestApplication() : module.createNestApplication(new FastifyAdapter())
+    app.setGlobalPrefix('api')
+    return app
+  }
+
+  it('routes are judged by the guards of their method, their class and the application', async () => {
+    expect([...(await unguardedRoutes(make))].sort()).toEqual(['GET /api/stock', 'POST /api/stock'])
+    expect(await unguardedRoutes(() => make([{ provide: APP_GUARD, useClass: LatchkeyGuard }]))).toEqual([])
+  })
+
+  it('routes that Nest knows nothing about are listed', async () => {
+    const routes = await unguardedRoutes(async () => {
+      const app = await make([{ provide: APP_GUARD, useClass: LatchkeyGuard }])
+      app.getHttpAdapter().get('/api/orders/open', () => undefined)
+      return app
+    })
+    expect(routes).toEqual(['GET /api/orders/open'])
+  })
+})
+
+it('what is no application is refused', async () => {
+  for (const app of [{}, () => ({}), () => undefined as never, 'x' as never])
+    await expect(unguardedRoutes(app)).rejects.toMatchObject({ field: 'app' })
+})
