@@ -33,6 +33,8 @@ export type ListInput = {
   readonly name?: string | undefined
   /** The first characters of the id; the beginning of a token's text as people see it, `acme_live_4kQ0…`, is taken for its id. */
   readonly id?: string | undefined
+  /** Only these tokens, 1 to 100; those that the actor may not see are left out. */
+  readonly ids?: readonly string[] | undefined
   readonly rotationDue?: boolean | undefined
   readonly expiresWithin?: Duration | undefined
   readonly neverExpires?: boolean | undefined

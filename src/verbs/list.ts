@@ -9,6 +9,7 @@ import { viewRecord } from '../verify/view-record.js'
 import type { ReadActor } from './lib/actor.js'
 import { noteOutOfReach } from './lib/attempts.js'
 import { readCursor, writeCursor } from './lib/cursor.js'
+import { idsSchema } from './lib/ids.js'
 import { withLastUse } from './lib/last-use.js'
 import { readPage } from './lib/page.js'
 
@@ -26,6 +27,7 @@ type Given = {
   status?: TokenStatus | TokenStatus[] | undefined
   name?: string | undefined
   id?: string | undefined
+  ids?: readonly string[] | undefined
   rotationDue?: boolean | undefined
   expiresWithin?: number | undefined
   neverExpires?: boolean | undefined
@@ -62,6 +64,7 @@ export const listShape: z.ZodType<Given> = z.strictObject({
     .optional(),
   name: text(0, 65_536).meta({ description: 'Part of the name, in either case.' }).optional(),
   id: text(0, 200).meta({ description: 'The first characters of the id, or of the token as it is shown: `acme_live_4kQ0…`.' }).optional(),
+  ids: idsSchema.meta({ description: 'Only these tokens, at most 100; those that you may not see are left out.' }).optional(),
   rotationDue: flag.meta({ description: 'Due for rotation.' }).optional(),
   expiresWithin: durationSchema().meta({ description: 'Expiring within this time.' }).optional(),
   neverExpires: flag.meta({ description: 'Without an expiry.' }).optional(),
@@ -136,6 +139,7 @@ function queryFor(prefix: string, given: Given, actor: ReadActor, now: number): 
     prefix,
     now,
     ...(tenantIds !== undefined && { tenantIds }),
+    ...(given.ids !== undefined && { ids: given.ids }),
     ...(ownerId !== undefined && { ownerId }),
     ...(creator !== undefined && { createdBy: creator }),
     ...(statuses !== undefined && { statuses }),

@@ -3,12 +3,11 @@ import { InvalidInputError } from '../errors.js'
 import type { UsageCount, UsageSummary } from '../model/usage.js'
 import { durationSchema, instantSchema } from '../policy/field-schema.js'
 import { readShape } from '../policy/shape.js'
-import { isTokenId } from '../token/parse.js'
 import type { Context } from '../verify/context.js'
 import { canSee, type ReadActor } from './lib/actor.js'
 import { noteOutOfReach } from './lib/attempts.js'
+import { idsSchema } from './lib/ids.js'
 
-const MAX_IDS = 100
 const HOUR_SECONDS = 3600
 const MAX_STEPS = 1000
 /** Of all tokens together: some 70 bytes each in JSON. */
@@ -18,13 +17,7 @@ type Given = { ids: readonly string[]; from: number; to?: number | undefined; st
 
 /** The fields of `usageOf`'s input. */
 export const usageOfFields: { readonly [Name in keyof Given]-?: z.ZodType<Given[Name]> } = {
-  ids: z
-    .array(z.string({ error: 'must be the id of a token' }).refine(isTokenId, { error: 'must be the id of a token' }), {
-      error: 'must be a list of ids',
-    })
-    .min(1, { error: 'must name a token' })
-    .max(MAX_IDS, { error: `must be at most ${MAX_IDS} ids` })
-    .meta({ description: `The tokens: at most ${MAX_IDS}.` }),
+  ids: idsSchema,
   from: instantSchema.meta({ description: 'From here on; steps are counted from here.' }),
   to: instantSchema.meta({ description: 'Up to here, exclusive. Now when left out.' }).optional(),
   // Uses are kept by the hour, so a finer step would show gaps that are none.

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { languages, textsOf } from '../../src/dashboard/texts/languages.js'
 import { texts } from '../../src/dashboard/texts.js'
+import { ACTIONS } from '../../src/model/event.js'
 import { findChromium } from './support/browser.js'
 import { seed } from './support/seed.js'
 import { press, stage } from './support/stage.js'
@@ -27,6 +28,10 @@ describe.each(Object.keys(languages))('the texts of %s', (language) => {
     })
     expect(wrong).toEqual([])
   })
+})
+
+it('Every audit action is told in words', () => {
+  expect(ACTIONS.filter((action) => !Object.hasOwn(texts, `audit.${action}`))).toEqual([])
 })
 
 describe('a language', () => {

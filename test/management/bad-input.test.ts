@@ -274,6 +274,8 @@ describe('queries', () => {
     ['tenantId', 'tenantId=a&tenantId=b'],
     ['tenantId', 'tenantId='],
     ['neverUsed', 'neverUsed=1'],
+    ['ids', 'ids='],
+    ['ids', 'ids=AAAAAAAAAAAAAAAA,BBBBBBBBBBBBBBBB'],
     ['unusedFor', 'unusedFor=-5'],
     ['expiresWithin', 'expiresWithin=999999999999'],
     ['tokenId', 'tokenId=AAAAAAAAAAAAAAAA'],

@@ -69,6 +69,13 @@ describe('a token through the management API', () => {
     expect((await call('POST', `/${third.body.record.id}/rotate`, { actor: admin })).status).toBe(409)
   })
 
+  it('is counted, up to a bound that is told', async () => {
+    const { call, create } = harness()
+    for (let made = 0; made < 101; made += 1) await create(admin, { expiresIn: 60 })
+    const { body } = await call('GET', '/counts', { actor: admin })
+    expect(body).toMatchObject({ total: { count: 101 }, active: { count: 101 }, expiring: { count: 100, more: true } })
+  })
+
   it('is found by name, tenant, owner, status and the presets, newest first, in pages', async () => {
     // A clock that moves between any two: tokens of one millisecond have no order that a test could name.
     let now = Date.now()
@@ -92,6 +99,9 @@ describe('a token through the management API', () => {
     const { hint } = (await call('GET', `/${ids[0]}`, { actor: admin })).body
     expect(await search(`id=${encodeURIComponent(hint)}`)).toEqual(['Alpha two'])
     expect(await search('id=%25')).toEqual([])
+    expect(await search(`ids=${ids[2]}&ids=${ids[0]}&ids=AAAAAAAAAAAAAAAA`)).toEqual(['Alpha two', 'alpha one'])
+    expect(await search(`ids=${ids[1]}`)).toEqual(['beta'])
+    expect(await search(`ids=${ids[1]}&name=alpha`)).toEqual([])
     expect((await call('GET', '/counts?tenantId=acme', { actor: admin })).body).toEqual({
       total: { count: 4 },
       active: { count: 3 },

@@ -86,6 +86,7 @@ describe.each(ACTORS)('$who', ({ actor, sees }) => {
     const all = [...made.values()].map(({ id }) => `id=${id}`).join('&')
     const usage = await h.call('GET', `/usage?${all}&from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z`, { actor })
     expect(usage.body.items).toHaveLength(sees.length)
+    expect((await h.call('GET', `/?${all.replaceAll('id=', 'ids=')}`, { actor })).body.items).toHaveLength(sees.length)
     const events = await h.call('GET', '/events?action=token.created', { actor })
     expect(events.body.items).toHaveLength(sees.length)
     expect((await h.call('POST', '/revoke-all', { actor, body: { all: true } })).body).toEqual({ count: sees.length })

@@ -15,6 +15,7 @@ import { ProblemLine, ProblemState } from '../ui/problem.js'
 import { say } from '../ui/toasts.js'
 import { csvOf } from './csv.js'
 import { EventFilters } from './filters.js'
+import { useTokenNames } from './names.js'
 import { eventFilters, loadEvents } from './query.js'
 
 const LIMIT = 50
@@ -72,6 +73,7 @@ function Events({ place, query, first }: { readonly place: Place; readonly query
   const [older, setOlder] = useState<Page<AuditEvent> | undefined>()
   const { busy, problem, run } = useTask()
   const events = [...first.items, ...(older?.items ?? [])]
+  const names = useTokenNames(events)
   const cursor = (older ?? first).nextCursor
   const more = (): Promise<void> =>
     run(async () => {
@@ -83,7 +85,7 @@ function Events({ place, query, first }: { readonly place: Place; readonly query
     <>
       <ol class="audit">
         {events.map((event) => (
-          <Entry key={event.id} event={event} place={place} />
+          <Entry key={event.id} event={event} among={{ place, names }} />
         ))}
       </ol>
       <ProblemLine problem={problem} />

@@ -2,6 +2,7 @@ import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import { call } from '../lib/api.js'
 import { useLoad, useTask } from '../lib/hooks.js'
+import { Rich } from '../lib/rich.js'
 import { fieldName, t, textOr } from '../lib/text.js'
 import type { AuditEvent, Page } from '../lib/types.js'
 import { linkTo, type Place } from '../lib/url.js'
@@ -28,6 +29,10 @@ const ICONS: { readonly [action: string]: IconName } = {
   'token.revoked': 'ban',
   'tokens.revoked': 'ban',
   'owner.gone': 'ban',
+  'owner.erased': 'ban',
+  'token.leaked': 'warn',
+  'token.pruned': 'close',
+  'token.imported': 'down',
   'token.refused': 'lock',
   'token.reused': 'lock',
   'management.refused': 'lock',
@@ -67,8 +72,11 @@ export function Audit({ id }: { readonly id: string }): JSX.Element {
 const load = (id: string, cursor?: string, signal?: AbortSignal): Promise<Page<AuditEvent>> =>
   call('GET', `${id}/events`, { query: { limit: LIMIT, cursor }, ...(signal && { signal }) })
 
-/** One event. `place` links the token that it is about, where the page shows more than one. */
-export function Entry({ event, place }: { readonly event: AuditEvent; readonly place?: Place }): JSX.Element {
+/** Events of several tokens: where they are shown, and what the tokens are called. */
+type Among = { readonly place: Place; readonly names: ReadonlyMap<string, string> }
+
+/** One event; among those of other tokens it names its own. */
+export function Entry({ event, among }: { readonly event: AuditEvent; readonly among?: Among }): JSX.Element {
   const fields = [...new Set([...Object.keys(event.before ?? {}), ...Object.keys(event.after ?? {})])]
   const presented = event.action === 'token.refused' || event.action === 'token.reused'
   return (
@@ -88,13 +96,15 @@ export function Entry({ event, place }: { readonly event: AuditEvent; readonly p
         </p>
         <p class="sub">
           <Ago at={event.at} />
-          {place !== undefined && event.tokenId !== undefined && (
+          {among !== undefined && event.tokenId !== undefined && (
             <>
               {' · '}
-              <a {...linkTo({ ...place, token: event.tokenId })}>{t('audit.onToken', { id: event.tokenId })}</a>
+              <a title={event.tokenId} {...linkTo({ ...among.place, token: event.tokenId })}>
+                <Rich k="audit.onToken" name={among.names.get(event.tokenId) ?? <code>{event.tokenId}</code>} />
+              </a>
             </>
           )}
-          {place !== undefined && event.tenantId !== undefined && (
+          {among !== undefined && event.tenantId !== undefined && (
             <>
               {' · '}
               <Client id={event.tenantId} />

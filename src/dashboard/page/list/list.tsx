@@ -92,7 +92,7 @@ export function List({ place: whole }: { readonly place: Place }): JSX.Element {
           </Button>
         </div>
       </div>
-      <Strip place={place} round={round} />
+      <Strip place={place} round={round} ready={rows !== undefined} />
       <Filters place={place} me={me} />
       {rows?.cut && <Banner tone="info">{t('list.sortNote')}</Banner>}
       {problem !== undefined ? (

@@ -13,10 +13,17 @@ const PARTS: readonly { readonly name: keyof Counts; readonly view: View; readon
   { name: 'unused', view: 'unused', text: 'strip.unused', more: 'strip.unusedMore' },
 ]
 
-/** How many tokens there are and what there is to do, each a filter. The list never waits for it. */
-export function Strip({ place, round }: { readonly place: Place; readonly round: number }): JSX.Element {
-  const { data } = useLoad(`${place.client ?? ''} ${round}`, (signal) =>
-    call<Counts>('GET', 'counts', { query: { tenantId: place.client?.slice(0, 200) }, signal }),
+type Props = {
+  readonly place: Place
+  readonly round: number
+  /** Is the list there? It never waits for the counts, which cost the server more. */
+  readonly ready: boolean
+}
+
+/** How many tokens there are and what there is to do, each a filter. */
+export function Strip({ place, round, ready }: Props): JSX.Element {
+  const { data } = useLoad(`${ready} ${place.client ?? ''} ${round}`, async (signal) =>
+    ready ? call<Counts>('GET', 'counts', { query: { tenantId: place.client?.slice(0, 200) }, signal }) : undefined,
   )
   const show = (view: View): void => go({ ...(place.client !== undefined && { client: place.client }), ...(view !== 'all' && { view }) })
   return (
