@@ -1,12 +1,11 @@
 import { readFile, writeFile } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { trail } from '../latchkey/harness.js'
 import { ownFolder } from '../stores/sql/databases.js'
 import { openAt } from './crash/open.js'
 import { KINDS, kill, newPlace, start } from './crash/processes.js'
 
-const CHILD = fileURLToPath(new URL('./crash/child.ts', import.meta.url))
+const CHILD = new URL('./crash/child.ts', import.meta.url)
 const PATIENCE_MS = 120_000
 
 type Line = { readonly by: string; readonly id: string }

@@ -1,13 +1,13 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { bundled } from '../support/bundle.js'
 import { newKeyPrefix, removeKeys, withRedis } from '../support/redis.js'
 import { service } from '../support/services.js'
 import { ownDatabase, ownFolder, ownSchema } from './sql/databases.js'
 import { proxyBefore } from './sql/proxy.js'
 
-const child = fileURLToPath(new URL('./exit/child.ts', import.meta.url))
+const CHILD = new URL('./exit/child.ts', import.meta.url)
 
 /** Runs a script that never closes its store, and answers how it ended; one that does not end by itself is ended. */
 const run = async (
@@ -17,7 +17,7 @@ const run = async (
   last = '',
   onSaid: () => unknown = () => {},
 ): Promise<{ readonly code: unknown; readonly said: string }> => {
-  const script = spawn(process.execPath, ['--import', 'tsx', child, kind, url, name, last], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const script = spawn(process.execPath, [await bundled(CHILD), kind, url, name, last], { stdio: ['ignore', 'pipe', 'pipe'] })
   let said = ''
   let errors = ''
   script.stdout.on('data', (chunk) => (said += String(chunk)))

@@ -1,16 +1,16 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { bundled } from '../support/bundle.js'
 import { newKeyPrefix, removeKeys, withRedis } from '../support/redis.js'
 import { service } from '../support/services.js'
 import { ownDatabase, ownSchema } from './sql/databases.js'
 
-const child = fileURLToPath(new URL('./hand-over/child.ts', import.meta.url))
+const CHILD = new URL('./hand-over/child.ts', import.meta.url)
 
 /** Runs a process in which connections are ended while they change hands, and answers its exit code and what it said. */
 const survive = async (kind: string, url: string, name: string): Promise<{ readonly code: unknown; readonly said: string }> => {
-  const running = spawn(process.execPath, ['--import', 'tsx', child, kind, url, name], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const running = spawn(process.execPath, [await bundled(CHILD), kind, url, name], { stdio: ['ignore', 'pipe', 'pipe'] })
   let said = ''
   for (const stream of [running.stdout, running.stderr]) stream.on('data', (chunk) => (said += String(chunk)))
   const [code] = await once(running, 'exit')

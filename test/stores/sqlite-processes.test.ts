@@ -1,16 +1,16 @@
 import { spawn } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import { sqliteStore } from 'latchkey/stores/sqlite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { bundled } from '../support/bundle.js'
 import { ownFolder } from './sql/databases.js'
 import { event, token } from './sql/samples.js'
 
-const CHILD = fileURLToPath(new URL('./sql/child.ts', import.meta.url))
+const CHILD = new URL('./sql/child.ts', import.meta.url)
 
 type Child = { readonly ready: Promise<void>; readonly exit: Promise<number | string>; kill(): void }
 
-const start = (path: string, name: string, count: number): Child => {
-  const child = spawn(process.execPath, ['--import', 'tsx', CHILD, path, name, String(count)], { stdio: ['ignore', 'pipe', 'inherit'] })
+const start = async (path: string, name: string, count: number): Promise<Child> => {
+  const child = spawn(process.execPath, [await bundled(CHILD), path, name, String(count)], { stdio: ['ignore', 'pipe', 'inherit'] })
   return {
     ready: new Promise((resolve) => child.stdout.once('data', () => resolve())),
     exit: new Promise((resolve) => child.once('exit', (code, signal) => resolve(code ?? signal ?? 'gone'))),
@@ -35,7 +35,7 @@ describe('a file that several processes share', () => {
 
   it('is set up once by all that start at the same time, and loses no commit of any', async () => {
     const path = folder.path('tokens.db')
-    for (const name of ['a', 'b', 'c', 'd']) children.push(start(path, name, 50))
+    for (const name of ['a', 'b', 'c', 'd']) children.push(await start(path, name, 50))
     const store = sqliteStore({ path, busyTimeout: 20 })
     await store.migrate?.()
     expect(await Promise.all(children.map((child) => child.exit))).toEqual([0, 0, 0, 0])
@@ -50,7 +50,7 @@ describe('a file that several processes share', () => {
 
   it('keeps what was acknowledged and is not locked when a process is killed in the middle of its writes', async () => {
     const path = folder.path('tokens.db')
-    const child = start(path, 'k', 100_000)
+    const child = await start(path, 'k', 100_000)
     children.push(child)
     await child.ready
     const store = sqliteStore({ path, busyTimeout: 20 })

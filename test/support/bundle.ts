@@ -37,3 +37,12 @@ export async function bundle(
   })
   return join(outdir, `${name}.mjs`)
 }
+
+const programs = new Map<string, Promise<string>>()
+
+/** As `bundle`, once in each file of tests. */
+export function bundled(program: URL): Promise<string> {
+  const made = programs.get(program.href) ?? bundle(program)
+  programs.set(program.href, made)
+  return made
+}

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { onTestFinished } from 'vitest'
 import { ownDatabase, ownFolder, ownSchema } from '../../stores/sql/databases.js'
+import { bundled } from '../../support/bundle.js'
 import { newKeyPrefix, removeKeys, withRedis } from '../../support/redis.js'
 import { type ServiceName, service } from '../../support/services.js'
 import type { Place } from './open.js'
@@ -29,8 +30,8 @@ export const newPlace = async (kind: Place['kind']): Promise<Place | undefined> 
 }
 
 /** Runs a program of the tests there, which says when it is ready. */
-export const start = async (program: string, place: Place, argument: string): Promise<ChildProcess> => {
-  const child = spawn(process.execPath, ['--import', 'tsx', program, JSON.stringify(place), argument], {
+export const start = async (program: URL, place: Place, argument: string): Promise<ChildProcess> => {
+  const child = spawn(process.execPath, [await bundled(program), JSON.stringify(place), argument], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   onTestFinished(() => kill(child))

@@ -1,11 +1,10 @@
-import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { openAt } from '../../activity/crash/open.js'
 import { KINDS, kill, newPlace, start } from '../../activity/crash/processes.js'
 import { trail } from '../../latchkey/harness.js'
 import { slowReceiver } from './receiver.js'
 
-const SENDER = fileURLToPath(new URL('../../activity/crash/sender.ts', import.meta.url))
+const SENDER = new URL('../../activity/crash/sender.ts', import.meta.url)
 const PATIENCE_MS = 120_000
 
 const when = (what: () => boolean) => vi.waitUntil(what, { timeout: PATIENCE_MS, interval: 25 })
