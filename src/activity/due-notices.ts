@@ -1,6 +1,6 @@
 import type { AuditAction, StoredEvent } from '../model/event.js'
 import type { JsonObject } from '../model/json.js'
-import type { ListedToken } from '../model/record.js'
+import type { ListedToken, StoredToken } from '../model/record.js'
 import { isInstant } from '../policy/instant.js'
 import type { Notices } from '../policy/notices.js'
 import { statusOf } from '../policy/status.js'
@@ -32,6 +32,26 @@ export function dueNotices(token: ListedToken, now: number, notices: Notices): r
   if (token.replacedById !== undefined) return status === 'expired' ? [] : oldStillUsed(token, now, notices)
   if (status === 'expired') return expired(token, now, notices)
   return [...expiring(token, now, notices), ...rotationDue(token, now, notices)]
+}
+
+/** A look may be under way while a token is changed, by a clock that is a little ahead: what is due so soon it may take for told. */
+const SOON_MS = 60_000
+
+/**
+ * The notices that a change of a token makes due at once: it moved an instant behind their threshold, or brought the token back into use. No look
+ * finds them, for they became due before the last one.
+ */
+export function crossedNotices(before: StoredToken, after: ListedToken, now: number, notices: Notices): readonly StoredEvent[] {
+  if (!isInstant(now)) return []
+  const soon = now + SOON_MS
+  // Whoever makes a token knows how soon it ends; whoever holds it does not know that its end was moved.
+  const changed = before.expiresAt === after.expiresAt ? after : { ...after, createdAt: 0, updatedAt: 0 }
+  const due = (token: ListedToken): readonly StoredEvent[] =>
+    dueNotices(token, soon, notices)
+      .filter(({ thresholdMs, dueAt }) => thresholdMs !== undefined || dueAt <= now)
+      .map((notice) => noticeEvent(after, notice, now))
+  const dueBefore = new Set(due(before).map(({ id }) => id))
+  return due(changed).filter(({ id }) => !dueBefore.has(id))
 }
 
 function expired({ expiresAt }: ListedToken, now: number, notices: Notices): readonly Notice[] {

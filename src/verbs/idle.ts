@@ -8,6 +8,7 @@ import { SYSTEM } from './lib/actor.js'
 import { auditEvent } from './lib/audit.js'
 import { commit, withChanges } from './lib/change.js'
 import { withLastUse } from './lib/last-use.js'
+import { noticesOf } from './lib/notices-of.js'
 import { tell } from './lib/tell.js'
 
 const PAGE = 200
@@ -107,5 +108,6 @@ async function reviveIfUsed(context: Context, listed: ListedToken, deactivatedAt
   const record = withChanges(stored, now, { deactivatedAt: undefined, deactivatedBy: undefined, deactivatedReach: undefined })
   const details = { lastUsedAt: new Date(lastUsedAt).toISOString() }
   const activated = auditEvent('token.activated', SYSTEM, now, { before: stored, after: record, reason: 'used', details })
-  await commit(context, { updates: [{ expectedVersion: stored.version, record }], events: [activated] })
+  const notices = await noticesOf(context, stored, record, now)
+  await commit(context, { updates: [{ expectedVersion: stored.version, record }], events: [activated, ...notices] })
 }

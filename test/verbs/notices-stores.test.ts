@@ -70,6 +70,39 @@ describe.each(await everyStore())('notices on $kind', ({ skip, place }) => {
     30_000,
   )
 
+  it.skipIf(skip)('stand once where nodes move an end, there and back, while others look, and a change is lost', async () => {
+    const open = await openers()
+    const clock = { now: START }
+    let lost = false
+    const losing = interceptStore(open(), async ({ method }, proceed) => {
+      if (!lost || method !== 'commit') return await proceed()
+      lost = false
+      await proceed()
+      throw new Error('the answer was lost')
+    })
+    const nodes = [node({ store: open(), ...POLICY }, clock), node({ store: losing, ...POLICY }, clock)]
+    const [first = node(), second = node()] = nodes
+    const ids = await Promise.all(Array.from({ length: 10 }, () => first.make({ expiresIn: '90d' })))
+    await first.look()
+    clock.now += HOUR
+    const end = new Date(clock.now + 5 * DAY)
+    for (const id of ids) {
+      lost = true
+      await Promise.all([
+        first.handle.update(id, { expiresAt: end }),
+        second.handle.update(id, { expiresAt: end }).catch(() => undefined),
+        second.look().catch(() => undefined),
+      ])
+      lost = false
+      await Promise.all([first.handle.update(id, { expiresIn: '60d' }), second.handle.update(id, { expiresAt: end, name: 'New' })])
+      await first.handle.update(id, { expiresAt: end })
+    }
+    clock.now += HOUR
+    await Promise.all(nodes.map((each) => each.look()))
+    const events = await second.events('token.expiring')
+    expect([events.length, new Set(events.map(({ tokenId }) => tokenId)).size]).toEqual([10, 10])
+  })
+
   it.skipIf(skip)('tell of unused tokens and old ones in use, and end in a deactivation that a use prevents', async () => {
     const open = await openers()
     const { make, use, look, told, clock, handle } = node({ store: open(), ...POLICY })

@@ -99,6 +99,97 @@ describe('a notice of a token that comes to its end', () => {
   })
 })
 
+describe('a change that moves an instant behind a threshold', () => {
+  it('gives the nearest notice with it, once, whatever is changed afterwards', async () => {
+    const { make, look, told, clock, handle, events } = node()
+    const id = await make({ expiresIn: '90d', ownerId: 'ada' })
+    await look()
+    clock.now += HOUR
+    const end = clock.now + 5 * DAY
+    await handle.update(id, { expiresAt: new Date(end) })
+    expect(await told()).toEqual(['token.expiring 7'])
+    expect((await events('token.expiring'))[0]).toMatchObject({
+      actorId: 'system',
+      tokenId: id,
+      ownerId: 'ada',
+      details: { thresholdSeconds: 7 * 86_400, expiresAt: new Date(end).toISOString() },
+    })
+    await handle.update(id, { name: 'New' })
+    await handle.deactivate(id)
+    await handle.activate(id)
+    await handle.update(id, { expiresIn: '60d' })
+    // There and back again: it was told of this end already.
+    await handle.update(id, { expiresAt: new Date(end) })
+    await look()
+    expect(await told()).toEqual(['token.expiring 7'])
+    clock.now = end - HOUR
+    await look()
+    clock.now = end
+    await look()
+    expect(await told()).toEqual(['token.expiring 7', 'token.expiring 1', 'token.expired'])
+  })
+
+  it('says nothing of an end that is still far away, nor of the five days that a token was made for', async () => {
+    const { make, look, told, handle, clock } = node()
+    const [short, long] = [await make({ expiresIn: '5d' }), await make({ expiresIn: '90d' })]
+    await look()
+    clock.now += HOUR
+    await handle.update(long, { expiresIn: '40d' })
+    await handle.update(short, { name: 'New' })
+    await handle.deactivate(short)
+    await handle.activate(short)
+    expect(await told()).toEqual([])
+  })
+
+  it('gives what became due while the token was inactive, once it is active again', async () => {
+    const { make, look, told, handle, clock } = node({ notices: { unused: false } })
+    const id = await make({ expiresIn: '90d', rotateEvery: '10d' })
+    await look()
+    await handle.deactivate(id)
+    clock.now += 85 * DAY
+    await look()
+    expect(await told()).toEqual([])
+    await handle.activate(id)
+    await look()
+    expect((await told()).sort()).toEqual(['token.expiring 7', 'token.rotation_due'])
+  })
+
+  it('tells of an old token in use whose overlap is cut, and not of one that is not used', async () => {
+    const { make, look, told, use, handle, clock } = node()
+    const [used, unused] = [await make(), await make()]
+    for (const id of [used, unused]) await handle.rotate(id, { overlap: '7d' })
+    await look()
+    clock.now += DAY
+    await use(used)
+    for (const id of [used, unused]) await handle.update(id, { expiresIn: '10h' })
+    await look()
+    expect(await told()).toEqual(['token.old_still_used 1'])
+  })
+
+  it('gives the notice where a look is under way that has passed the token already', async () => {
+    const clock = { now: START }
+    const store = memoryStore()
+    const ahead = { now: START }
+    const [editor, looker] = [node({ store }, clock), node({ store }, ahead)]
+    const id = await editor.make({ expiresIn: '90d' })
+    await looker.look()
+    // It looks by a clock that is ahead, before the change is made.
+    ahead.now = clock.now + 2 * MINUTE
+    await looker.look()
+    clock.now = ahead.now - MINUTE
+    await editor.handle.update(id, { expiresAt: new Date(ahead.now + 7 * DAY - 1000) })
+    ahead.now += 2 * MINUTE
+    await looker.look()
+    expect(await editor.told()).toEqual(['token.expiring 7'])
+  })
+
+  it('is not given where notices are off', async () => {
+    const silent = node({ notices: false })
+    await silent.handle.update(await silent.make({ expiresIn: '90d' }), { expiresIn: '5d' })
+    expect(await silent.told()).toEqual([])
+  })
+})
+
 describe('a notice that rotation is due', () => {
   it('is given once each time, and not for tokens that cannot be rotated', async () => {
     const { make, look, told, clock, handle, events } = node()

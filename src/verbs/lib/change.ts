@@ -12,6 +12,7 @@ import { viewRecord } from '../../verify/view-record.js'
 import { canSee, type ReadActor } from './actor.js'
 import { about, concerning } from './attempts.js'
 import { capsOnNew, tokenLimitReached } from './caps.js'
+import { noticesOf } from './notices-of.js'
 
 /** How often a change is tried anew where somebody else changed the token in between. */
 export const MAX_TRIES = 200
@@ -155,7 +156,7 @@ export async function changeToken(
     if (next === undefined) return viewRecord(current, now)
     const result = await commit(context, {
       updates: [{ expectedVersion: current.version, record: next.record }],
-      events: [next.event],
+      events: [next.event, ...(await noticesOf(context, current, next.record, now))],
       ...(next.caps !== undefined && { caps: next.caps }),
     })
     if (result.ok) return viewRecord(next.record, now)

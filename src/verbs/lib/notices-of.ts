@@ -1,0 +1,25 @@
+import { crossedNotices } from '../../activity/due-notices.js'
+import type { StoredEvent } from '../../model/event.js'
+import type { ListedToken, StoredToken } from '../../model/record.js'
+import type { Context } from '../../verify/context.js'
+import { withLastUse } from './last-use.js'
+
+/**
+ * The notices that a change makes due at once. They are committed with it, so that no crash comes in between; one that was written before stands
+ * already, such as that of an end which was moved there and back.
+ */
+export async function noticesOf(context: Context, before: StoredToken, after: StoredToken, now: number): Promise<readonly StoredEvent[]> {
+  const { prefix, notices } = context.settings
+  const crossed = crossedNotices(before, await asListed(context, before, after, now), now, notices)
+  const told = await Promise.all(crossed.map(({ id }) => context.store.events({ prefix, id, limit: 1 })))
+  return crossed.filter((_, index) => told[index]?.length === 0)
+}
+
+// Only of an old token whose overlap is cut does it matter whether it is still used.
+async function asListed(context: Context, before: StoredToken, after: StoredToken, now: number): Promise<ListedToken> {
+  if (after.replacedById === undefined || before.expiresAt === after.expiresAt) return after
+  const { prefix, id } = after
+  const [listed] = await context.store.list({ prefix, ids: [id], now, limit: 1 })
+  const { lastUsedAt, lastUsedIp } = withLastUse(context, listed ?? after)
+  return { ...after, ...(lastUsedAt !== undefined && { lastUsedAt }), ...(lastUsedIp !== undefined && { lastUsedIp }) }
+}
