@@ -1,11 +1,12 @@
 import { unlinkSync } from 'node:fs'
 import { copyFile, readFile, rename, unlink, writeFile } from 'node:fs/promises'
-import { Kysely, SqliteDialect } from 'kysely'
+import { Kysely } from 'kysely'
 import { sqliteStore } from 'latchkey/stores/sqlite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { findDriver } from '../../adapters/stores/sql/dialects/sqlite-open.js'
 import { StoreUnavailableError } from '../../src/errors.js'
 import { ownFolder } from './sql/databases.js'
+import { fileDialect } from './sql/kysely-sqlite.js'
 import { event, token } from './sql/samples.js'
 
 const change = () => ({ inserts: [token()], events: [event()] })
@@ -43,7 +44,7 @@ describe('a sqlite file that is deleted or replaced while it is open', () => {
       const Driver = await findDriver('libsql')
       const database = new Driver(file())
       database.exec('pragma journal_mode = wal')
-      const kysely = new Kysely<Record<string, never>>({ dialect: new SqliteDialect({ database: database as never }) })
+      const kysely = new Kysely<Record<string, never>>({ dialect: fileDialect(database) })
       cleanups.push(() => kysely.destroy())
       return sqliteStore({ database: kysely })
     },
@@ -103,7 +104,7 @@ describe('a sqlite file that is deleted or replaced while it is open', () => {
     const Driver = await findDriver('libsql')
     let deleting = false
     const kysely = new Kysely<Record<string, never>>({
-      dialect: new SqliteDialect({ database: new Driver(file()) as never }),
+      dialect: fileDialect(new Driver(file())),
       // After the commit, and before it is told of.
       log: ({ query }) => {
         if (deleting && query.sql === 'commit') unlinkSync(file())

@@ -4,6 +4,7 @@ import { storeContract } from 'latchkey/testing'
 import Database from 'libsql'
 import { describe, expect, it } from 'vitest'
 import { ownFolder, TRIM } from './sql/databases.js'
+import { fileDialect } from './sql/kysely-sqlite.js'
 import { event, token } from './sql/samples.js'
 
 // The host's own Kysely instance, with a plugin that would rename our columns if it were let near them.
@@ -16,7 +17,7 @@ storeContract(
       const folder = await ownFolder()
       const database = new Database(folder.path('tokens.db'))
       database.exec('pragma journal_mode = wal')
-      const kysely = new Kysely<Record<string, never>>({ dialect: new SqliteDialect({ database }), plugins: [new CamelCasePlugin()] })
+      const kysely = new Kysely<Record<string, never>>({ dialect: fileDialect(database), plugins: [new CamelCasePlugin()] })
       const open = () => sqliteStore({ database: kysely })
       return {
         store: open(),
@@ -33,6 +34,29 @@ storeContract(
     },
   },
 )
+
+describe('a Kysely instance over libsql', () => {
+  const over = (path: string) => new Kysely<Record<string, never>>({ dialect: new SqliteDialect({ database: new Database(path) }) })
+
+  it('is refused on a file, of which it may read old data for ever once it was locked', async () => {
+    const folder = await ownFolder()
+    const kysely = over(folder.path('tokens.db'))
+    await expect(async () => sqliteStore({ database: kysely }).migrate()).rejects.toMatchObject({
+      code: 'store_unavailable',
+      message: expect.stringMatching(/over libsql .* give the store the libsql database itself, or its path/),
+    })
+    await kysely.destroy()
+    await folder.remove()
+  })
+
+  it('is taken in memory, which no other process can lock', async () => {
+    const kysely = over(':memory:')
+    const store = sqliteStore({ database: kysely })
+    await store.migrate()
+    expect(await store.commit({ inserts: [token()], events: [event()] })).toEqual({ ok: true })
+    await kysely.destroy()
+  })
+})
 
 describe('a database that the host has open', () => {
   it('is not closed by the store, and keeps its own settings', async () => {

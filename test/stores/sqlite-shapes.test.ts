@@ -1,9 +1,10 @@
-import { CamelCasePlugin, Kysely, ParseJSONResultsPlugin, SqliteDialect } from 'kysely'
+import { CamelCasePlugin, Kysely, ParseJSONResultsPlugin } from 'kysely'
 import { sqliteStore } from 'latchkey/stores/sqlite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { NodeDatabase, SyncDatabase } from '../../adapters/stores/sql/dialects/sqlite-handle.js'
 import { findDriver, type SqliteDriver } from '../../adapters/stores/sql/dialects/sqlite-open.js'
 import { ownFolder } from './sql/databases.js'
+import { fileDialect } from './sql/kysely-sqlite.js'
 import { availableDrivers } from './sql/sqlite-drivers.js'
 import { proveUnchanged, refusalOf } from './unchanged.js'
 
@@ -110,7 +111,7 @@ describe.each([...drivers])('a database of %s that the host set up', (name, Driv
     if (!('pragma' in database)) return
     database.defaultSafeIntegers?.(true)
     const plugins = [new CamelCasePlugin(), new ParseJSONResultsPlugin()]
-    const kysely = new Kysely<Record<string, never>>({ dialect: new SqliteDialect({ database: database as never }), plugins })
+    const kysely = new Kysely<Record<string, never>>({ dialect: fileDialect(database), plugins })
     await proveUnchanged(sqliteStore({ database: kysely }))
   })
 
@@ -139,7 +140,7 @@ describe.each([...drivers])('a database of %s that the host set up', (name, Driv
         }
       },
     }
-    const kysely = new Kysely<Record<string, never>>({ dialect: new SqliteDialect({ database: parsing as never }) })
+    const kysely = new Kysely<Record<string, never>>({ dialect: fileDialect(parsing) })
     expect(await refusalOf(sqliteStore({ database: kysely }))).toContain('JSON text comes back as an object')
   })
 })

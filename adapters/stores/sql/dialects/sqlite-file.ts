@@ -54,6 +54,13 @@ const then = <A, B>(first: MaybePromise<A>, next: (value: A) => MaybePromise<B>)
 const pragma = (engine: Engine, name: string): MaybePromise<readonly object[]> =>
   then(engine.run(CompiledQuery.raw(`pragma ${name}`)) as MaybePromise<QueryResult<object>>, ({ rows }) => rows)
 
+/** The path of the file; `undefined` in memory, for a temporary one, and somewhere else than in the file system. */
+export const fileOf = async (engine: Engine): Promise<string | undefined> => {
+  const databases = (await pragma(engine, 'database_list')) as readonly { readonly name?: unknown; readonly file?: unknown }[]
+  const path = databases.find(({ name }) => name === 'main')?.file
+  return typeof path === 'string' && path !== '' ? path : undefined
+}
+
 /**
  * An engine that answers only while its file is the one that was opened.
  *
@@ -63,10 +70,8 @@ const pragma = (engine: Engine, name: string): MaybePromise<readonly object[]> =
  * @throws StoreUnavailableError `store_unavailable`
  */
 export const guardFile = async (engine: Engine): Promise<Engine> => {
-  const databases = (await pragma(engine, 'database_list')) as readonly { readonly name?: unknown; readonly file?: unknown }[]
-  const path = databases.find(({ name }) => name === 'main')?.file
-  // In memory, temporary, or somewhere else than in the file system.
-  if (typeof path !== 'string' || path === '') return engine
+  const path = await fileOf(engine)
+  if (path === undefined) return engine
   const opened = identityOf(path)
   if (opened === undefined) throw gone(path)
   const beside = new Beside(path)

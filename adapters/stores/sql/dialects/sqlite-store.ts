@@ -10,7 +10,7 @@ import type { Opened } from '../lazy.js'
 import type { Names } from '../schema/table-names.js'
 import { openStore } from '../store.js'
 import { setPragmas, sqliteEngine } from './sqlite-engine.js'
-import { guardFile } from './sqlite-file.js'
+import { fileOf, guardFile } from './sqlite-file.js'
 import { type NodeDatabase, type SyncDatabase, sqliteHandle } from './sqlite-handle.js'
 import { sqliteHost } from './sqlite-host.js'
 import { openSqlite, SQLITE_PRAGMAS, type SqliteDriver } from './sqlite-open.js'
@@ -51,12 +51,28 @@ const openPath = async (path: string, driver: SqliteDriver | undefined, names: N
   }
 }
 
+/** A function that libsql has and SQLite has not. */
+const LIBSQL: CompiledQuery = CompiledQuery.raw("select name from pragma_function_list where name = 'libsql_vector_idx' limit 1")
+
+/**
+ * Refuses Kysely over libsql on a file. libsql keeps a statement open that found the file locked, and while it is open every read of the connection sees the
+ * file as it was then, for ever: no revocation of another process would be seen. Kysely prepares its statements itself, so nobody can end that one.
+ */
+const refuseStale = async (engine: Engine): Promise<void> => {
+  const [isLibsql] = (await engine.run(LIBSQL)).rows
+  if (isLibsql === undefined || (await fileOf(engine)) === undefined) return
+  throw new StoreUnavailableError(
+    'sqlite store: a Kysely instance over libsql may read old data for ever once the file was locked: give the store the libsql database itself, or its path',
+  )
+}
+
 /** Takes what the host has open. */
 const openGiven = async (database: SyncDatabase | NodeDatabase | KyselyHandle, names: Names, busyMs: number): Promise<Engine> => {
-  const engine =
-    'executeQuery' in database
-      ? kyselyEngine(database, sqliteQuirks, names, {})
-      : sqliteEngine(sqliteHandle(database), names, { busyMs, owned: false })
+  const isKysely = 'executeQuery' in database
+  const engine = isKysely
+    ? kyselyEngine(database, sqliteQuirks, names, {})
+    : sqliteEngine(sqliteHandle(database), names, { busyMs, owned: false })
+  if (isKysely) await refuseStale(engine)
   await check((query) => engine.run(query))
   return await guardFile(engine)
 }
