@@ -1,9 +1,9 @@
 /** latchkey under NestJS: `npx tsx examples/nest.ts` serves it on a free port, calls it, and stops. */
 import 'reflect-metadata'
 import { Controller, Get, HttpCode, Module, Param, Put } from '@nestjs/common'
-import { NestFactory } from '@nestjs/core'
+import { APP_GUARD, NestFactory } from '@nestjs/core'
 import { type Latchkey, latchkey, type Principal } from 'latchkey'
-import { CurrentPrincipal, LatchkeyModule, RequireScopes } from 'latchkey/nest'
+import { CurrentPrincipal, LatchkeyGuard, LatchkeyModule, Public, RequireScopes } from 'latchkey/nest'
 import { memoryStore } from 'latchkey/stores/memory'
 import { demoUser, tryOut } from './support/try-out.js'
 
@@ -33,6 +33,15 @@ class StockController {
   }
 }
 
+@Controller('health')
+class HealthController {
+  @Public()
+  @Get()
+  health(): object {
+    return { ok: true }
+  }
+}
+
 @Module({
   imports: [
     LatchkeyModule.forRoot({
@@ -40,7 +49,9 @@ class StockController {
       management: { path: '/admin/tokens', actor: (request) => demoUser(request.headers['x-demo-user']?.toString()) },
     }),
   ],
-  controllers: [StockController],
+  controllers: [StockController, HealthController],
+  // Whatever is not @Public needs a token.
+  providers: [{ provide: APP_GUARD, useClass: LatchkeyGuard }],
 })
 class AppModule {}
 
@@ -48,6 +59,8 @@ const app = await NestFactory.create(AppModule, { logger: false, forceCloseConne
 await app.listen(0, '127.0.0.1')
 const origin = await app.getUrl()
 try {
+  const health = await fetch(`${origin}/health`)
+  if (!health.ok) throw new Error(`a public route answered ${health.status}`)
   await tryOut(tokens, (path, init) => fetch(origin + path, init))
 } finally {
   await app.close()

@@ -11,13 +11,14 @@ import {
   Module,
   type ModuleMetadata,
   type NestModule,
+  SetMetadata,
   UseGuards,
 } from '@nestjs/common'
-import { ApplicationConfig, HttpAdapterHost } from '@nestjs/core'
+import { ApplicationConfig, HttpAdapterHost, Reflector } from '@nestjs/core'
 import { InvalidInputError } from '../../src/errors.js'
 import { admissionOf } from '../../src/http/admission.js'
 import { type Authenticate, createGuard } from '../../src/http/authenticate.js'
-import { markGuard } from '../../src/http/guard-marks.js'
+import { markGuard, PUBLIC_METADATA } from '../../src/http/guard-marks.js'
 import type { FirstArgument, FirstInput, RestArguments, RestInput } from '../../src/http/named-scopes.js'
 import type { AuthenticateOptions as Options } from '../../src/http/options.js'
 import type { PlainResponse } from '../../src/http/problem.js'
@@ -41,6 +42,7 @@ export type LatchkeyModuleOptions = Options<HttpRequest> & {
 export type LatchkeyModuleAsyncOptions = Pick<ModuleMetadata, 'imports'> &
   Pick<FactoryProvider<LatchkeyModuleOptions>, 'inject' | 'useFactory'>
 
+type Metadata = Parameters<Reflector['get']>[1]
 type Engine = { readonly decide: Authenticate<HttpRequest>; readonly options: LatchkeyModuleOptions }
 
 const OPTIONS = Symbol('latchkey.nest.options')
@@ -74,6 +76,7 @@ export class LatchkeyGuard implements CanActivate {
   /** Decides about the request of an HTTP route. */
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const [request, response] = onHttp(context)
+    if (isFreed(this, context)) return true
     // A guard on the class and one on the method decide once.
     if (admissionOf(request)?.guard !== this.#decide.guard) {
       refuse(admitAs(await this.#decide(request), this.#decide.guard, request, response), response)
@@ -110,6 +113,7 @@ export function RequireScopes<const First extends FirstInput, const Rest extends
     override async canActivate(context: ExecutionContext): Promise<boolean> {
       await super.canActivate(context)
       const [request, response] = onHttp(context)
+      if (isFreed(this, context)) return true
       refuse(await check(request), response)
       return true
     }
@@ -118,7 +122,37 @@ export function RequireScopes<const First extends FirstInput, const Rest extends
 }
 
 /**
- * Decorator for the parameter that takes who the token speaks for; `undefined` where `optional` is set and no token was sent.
+ * Decorator that opens a route to everybody: on a method, it takes away what `LatchkeyGuard` and `@RequireScopes` of its controller and of the application
+ * ask for; on a controller, what those of the application ask for. A guard at the same place stays, so that no route is open by a contradiction.
+ *
+ * A token that is sent nevertheless is not looked at.
+ *
+ * @example
+ * ```ts
+ * // With { provide: APP_GUARD, useClass: LatchkeyGuard } among the providers.
+ * @Public()
+ * @Get('health')
+ * health() { return { ok: true } }
+ * ```
+ */
+export const Public = (): MethodDecorator & ClassDecorator => SetMetadata(PUBLIC_METADATA, true)
+
+const reflector = new Reflector()
+
+function isPublic(target: object): boolean {
+  return reflector.get<unknown>(PUBLIC_METADATA, target as Metadata) === true
+}
+
+function isFreed(guard: CanActivate, context: ExecutionContext): boolean {
+  const [handler, type] = [context.getHandler(), context.getClass()]
+  const standsOn = (target: object): boolean =>
+    [reflector.get<unknown>('__guards__', target as Metadata) ?? []].flat().some((each) => each === guard || each === guard.constructor)
+  if (standsOn(handler)) return false
+  return isPublic(handler) || (!standsOn(type) && isPublic(type))
+}
+
+/**
+ * Decorator for the parameter that takes who the token speaks for; `undefined` on a route that is `@Public`, and where `optional` is set and no token was sent.
  *
  * @throws InvalidInputError `invalid_input` where no guard of latchkey stands before the method.
  * @example
@@ -129,8 +163,9 @@ export function RequireScopes<const First extends FirstInput, const Rest extends
 export const CurrentPrincipal: () => ParameterDecorator = createParamDecorator((_: unknown, context: ExecutionContext) => {
   const [request] = onHttp(context)
   const admission = admissionOf(request)
-  if (admission === undefined) throw new InvalidInputError('principal', 'no guard stands here: add @RequireScopes or LatchkeyGuard')
-  return admission.principal
+  if (admission !== undefined) return admission.principal
+  if (isPublic(context.getHandler()) || isPublic(context.getClass())) return undefined
+  throw new InvalidInputError('principal', 'no guard stands here: add @RequireScopes or LatchkeyGuard')
 })
 
 /**

@@ -20,8 +20,16 @@ import { FastifyAdapter } from '@nestjs/platform-fastify'
 import { Test } from '@nestjs/testing'
 import type { Authenticator, Principal } from 'latchkey'
 import { dashboard } from 'latchkey/dashboard'
-import { CurrentPrincipal, LatchkeyGuard, LatchkeyModule, type LatchkeyModuleOptions, RefusedException, RequireScopes } from 'latchkey/nest'
-import { testLatchkey } from 'latchkey/testing'
+import {
+  CurrentPrincipal,
+  LatchkeyGuard,
+  LatchkeyModule,
+  type LatchkeyModuleOptions,
+  Public,
+  RefusedException,
+  RequireScopes,
+} from 'latchkey/nest'
+import { testLatchkey, unguardedRoutes } from 'latchkey/testing'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { hasSignal } from '../../src/cache/signals.js'
 import { bearer, endpointsOf, kit } from '../support/http/tokens.js'
@@ -69,6 +77,59 @@ class AloneController {
 
   @Get('open')
   open() {
+    return {}
+  }
+}
+
+@Controller('mixed')
+@RequireScopes('a:read')
+class MixedController {
+  @Public()
+  @Get('open')
+  open(@CurrentPrincipal() principal: Principal | undefined) {
+    return { name: principal?.name ?? null }
+  }
+
+  @Public()
+  @RequireScopes('a:write')
+  @Get('both')
+  both() {
+    return {}
+  }
+
+  @Get('closed')
+  closed() {
+    return {}
+  }
+}
+
+@Public()
+@Controller('lobby')
+class LobbyController {
+  @Get('open')
+  open() {
+    return {}
+  }
+
+  @UseGuards(LatchkeyGuard)
+  @Get('closed')
+  closed() {
+    return {}
+  }
+
+  @RequireScopes('a:read')
+  @Get('scoped')
+  scoped() {
+    return {}
+  }
+}
+
+@Public()
+@UseGuards(LatchkeyGuard)
+@Controller('contradiction')
+class ContradictionController {
+  @Get()
+  closed() {
     return {}
   }
 }
@@ -210,6 +271,26 @@ describe.each(['Express', 'Fastify'] as const)('under Nest on %s', (platform) =>
     const call = await start(platform, { tokens }, { providers: [{ provide: APP_GUARD, useClass: LatchkeyGuard }] })
     expect((await call('/alone/open')).status).toBe(401)
     expect((await call('/alone/open', bearer(token))).status).toBe(200)
+  })
+
+  it('@Public frees a route from the guards around it, never from one at the same place or nearer', async () => {
+    const { tokens, token } = await kit()
+    const controllers = [MixedController, LobbyController, ContradictionController, AloneController]
+    let app: INestApplication | undefined
+    const guard = { provide: APP_GUARD, useClass: LatchkeyGuard }
+    const call = await start(platform, { tokens }, { providers: [guard], controllers }, (made) => {
+      app = made
+    })
+    const status = async (path: string, init?: RequestInit) => (await call(path, init)).status
+    const open = ['/mixed/open', '/lobby/open']
+    const closed = ['/mixed/both', '/mixed/closed', '/lobby/closed', '/lobby/scoped', '/contradiction', '/alone/open']
+    for (const path of open) expect([path, await status(path), await status(path, bearer('nonsense'))]).toEqual([path, 200, 200])
+    for (const path of closed) expect([path, await status(path)]).toEqual([path, 401])
+    expect([await status('/mixed/closed', bearer(token)), await status('/mixed/both', bearer(token))]).toEqual([200, 403])
+    expect(await (await call('/mixed/open', bearer(token))).json()).toEqual({ name: null })
+    if (platform === 'Express') {
+      expect([...(await unguardedRoutes(app as INestApplication))].sort()).toEqual(['GET /lobby/open', 'GET /mixed/open'])
+    }
   })
 
   it('a principal that no guard gave is an error, never an open route', async () => {

@@ -7,6 +7,7 @@ import * as onExpress from 'latchkey/express'
 import * as onFastify from 'latchkey/fastify'
 import * as onHono from 'latchkey/hono'
 import * as onKoa from 'latchkey/koa'
+import * as onNest from 'latchkey/nest'
 import * as onWeb from 'latchkey/web'
 
 // Compiled, never run. Scope names are those of the instance that scopes.ts registers.
@@ -90,4 +91,33 @@ export const webHandler = async (request: Request): Promise<Response> => {
   // @ts-expect-error: nobody may be there
   const perhaps: string = optional.principal.name
   return new Response(name + perhaps)
+}
+
+@onNest.Public()
+export class Lobby {
+  @onNest.Public()
+  open(@onNest.CurrentPrincipal() principal: Principal | undefined): string {
+    return principal?.name ?? ''
+  }
+
+  @onNest.RequireScopes('inventory:read', { warehouse: (request) => request.params.id })
+  closed(): string {
+    return ''
+  }
+
+  // @ts-expect-error: it takes nothing; what is not public has no decorator
+  @onNest.Public(false)
+  wrong(): string {
+    return ''
+  }
+
+  // @ts-expect-error: not in the catalogue
+  @onNest.RequireScopes('inventory:raed')
+  misspelled(): string {
+    return ''
+  }
+
+  // @ts-expect-error: it is for methods and classes
+  @onNest.Public()
+  readonly field: string = ''
 }
