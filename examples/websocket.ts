@@ -2,8 +2,8 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import express from 'express'
-import { latchkey } from 'latchkey'
+import express, { type ErrorRequestHandler } from 'express'
+import { isLatchkeyError, latchkey } from 'latchkey'
 import { authenticate } from 'latchkey/express'
 import { memoryStore } from 'latchkey/stores/memory'
 import { authenticateUpgrade, createTicket, type UpgradeOptions } from 'latchkey/ws'
@@ -15,6 +15,14 @@ const app = express()
 app.post('/ticket', authenticate(tokens), async (req, res) => {
   res.set('cache-control', 'no-store').json(await createTicket(tokens, req.principal))
 })
+// What createTicket() throws, such as rate_limited, in the form of every other refusal.
+const answerErrors: ErrorRequestHandler = (error, _req, res, next) => {
+  if (!isLatchkeyError(error) || res.headersSent) return next(error)
+  const { status, code, message: detail, retryAfterSeconds } = error
+  if (retryAfterSeconds !== undefined) res.set('retry-after', String(retryAfterSeconds))
+  res.status(status).type('application/problem+json').json({ status, detail, code })
+}
+app.use(answerErrors)
 
 const options: UpgradeOptions = { scopes: 'stock:watch' }
 const sockets = new WebSocketServer({ noServer: true })

@@ -136,7 +136,7 @@ export function management(tokens: Latchkey, given: ManagementOptions): Hono {
   if (typeof actor !== 'function') throw new InvalidInputError('actor', 'must be a function that says who is asking')
   const api = createManagement(tokens, options)
   const manageTokens: Handler = (c) => {
-    const caller = { actor: () => actor(c), principal: admissionOf(c)?.principal, ip: ip?.(c) }
+    const caller = { actor: () => actor(c), principal: admissionOf(c)?.principal, ip: () => ip?.(c) }
     return api.fetch(c.req.raw, caller, basePath(c))
   }
   return new Hono().all('/*', markGuard(manageTokens))

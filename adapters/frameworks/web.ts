@@ -110,7 +110,7 @@ export function management(tokens: Latchkey, given: ManagementOptions): (request
     throw new InvalidInputError('mountPath', 'must be the path of the API, such as /admin/tokens')
   const api = createManagement(tokens, options)
   return async function manageTokens(request) {
-    const caller = { actor: () => actor(request), principal: admissionOf(request)?.principal, ip: ip?.(request) }
+    const caller = { actor: () => actor(request), principal: admissionOf(request)?.principal, ip: () => ip?.(request) }
     return api.fetch(request, caller, mountPath)
   }
 }

@@ -1,9 +1,11 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { InvalidInputError } from '../../src/errors.js'
+import { InvalidInputError, isErrorLike } from '../../src/errors.js'
 import { type Authenticate, createGuard } from '../../src/http/authenticate.js'
+import { type OnWarning, warn } from '../../src/http/diagnostics.js'
 import type { AuthenticateOptions as Options } from '../../src/http/options.js'
 import type { PlainResponse } from '../../src/http/problem.js'
+import { createRefusals } from '../../src/http/refuse.js'
 import type { Platform } from '../../src/http/request.js'
 import { createScopeCheck, type ScopeCheck } from '../../src/http/require-scopes.js'
 import type { AnyScope, ScopeArguments } from '../../src/http/requirement.js'
@@ -62,9 +64,10 @@ export type UpgradeOutcome = AdmittedUpgrade | RefusedUpgrade
  * a subprotocol, beside one of their own. It is spent here and taken out of the request, so that no server selects it. The query string is ignored.
  * A session must come from a page of the same origin.
  *
- * Give the same object of options with each request: it is read once, and a new one is read for each request.
+ * Give the same object of options with each request: it is read once, and a new one is read for each request. Nobody awaits the listener of an event, so what is wrong with
+ * the options or with `tokens` ends no process: the request is refused with 500 `misconfigured`, and `LATCHKEY_W013` says why.
  *
- * @throws InvalidInputError `invalid_input` when an option is unknown or unsound. Nothing about the request makes it reject.
+ * @throws InvalidInputError `invalid_input`, field `request`, for what is no request of a Node server
  * @example
  * ```ts
  * const options: UpgradeOptions = { scopes: 'stock:watch' }
@@ -83,10 +86,12 @@ export async function authenticateUpgrade(
   request: IncomingMessage,
   options: UpgradeOptions = DEFAULTS,
 ): Promise<UpgradeOutcome> {
-  const { socket } = request
+  const socket = socketOf(request)
   // While the decision is awaited nobody else listens.
   if (!socket.listeners('error').includes(ignoreErrors)) socket.on('error', ignoreErrors)
-  const { decide, check, endpoint } = doorOf(tokens, options)
+  const door = findDoor(tokens, options)
+  if (door === undefined) return refused(refuseMisconfigured('misconfigured', request), socket)
+  const { decide, check, endpoint } = door
   const { response, principal, use } = await decide(request)
   if (response !== undefined) return refused(response, socket)
   const refusal = await check?.(request)
@@ -119,6 +124,23 @@ export async function createTicket(tokens: Latchkey, principal: Principal | unde
 }
 
 const DEFAULTS: UpgradeOptions = Object.freeze({})
+const refuseMisconfigured = createRefusals<IncomingMessage>()
+
+function socketOf(request: unknown): Duplex {
+  const socket: unknown = typeof request === 'object' && request !== null ? Reflect.get(request, 'socket') : undefined
+  if (typeof Object(socket).on === 'function' && typeof Object(socket).listeners === 'function') return socket as Duplex
+  throw new InvalidInputError('request', "must be the first argument of a listener of a Node server's `upgrade` event")
+}
+
+function findDoor(tokens: Authenticator, options: UpgradeOptions): Door | undefined {
+  try {
+    return doorOf(tokens, options)
+  } catch (error) {
+    const onWarning: unknown = Object(options).onWarning
+    warn('LATCHKEY_W013', typeof onWarning === 'function' ? (onWarning as OnWarning) : undefined, isErrorLike(error) ? error.message : '')
+    return undefined
+  }
+}
 
 type Door = {
   readonly decide: Authenticate<IncomingMessage>
@@ -130,6 +152,7 @@ type Door = {
 const doors: WeakMap<object, WeakMap<object, Door>> = new WeakMap()
 
 function doorOf(tokens: Authenticator, options: UpgradeOptions): Door {
+  if (typeof options !== 'object' || options === null) throw new InvalidInputError('options', 'must be an object')
   const known = doors.get(tokens)?.get(options)
   if (known !== undefined) return known
   const door = openDoor(tokens, options)

@@ -115,10 +115,21 @@ export function createGuard<R extends object>(
   }
   const checkTrust = createTrustCheck(platform.believesCallers, onWarning)
 
+  /** The request; `undefined` where it cannot be told who sent it. All that is the host's in it is how the client's address is found. */
+  const read = (request: R): RequestLike | undefined => {
+    try {
+      return platform.read(request)
+    } catch (error) {
+      report('ip', error)
+      return undefined
+    }
+  }
+
   const decide = (request: R): MaybePromise<GuardOutcome> => {
     const before = admissionOf(request)
     admit(request, undefined)
-    const seen = platform.read(request)
+    const seen = read(request)
+    if (seen === undefined) return { response: refuse('store_unavailable', request) }
     checkTrust(request)
     const presented = reader.read(seen.headers)
     if (presented.kind === 'malformed') return { response: refuse('credential_malformed', request) }

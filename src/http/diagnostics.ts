@@ -21,6 +21,7 @@ export type WarningCode =
   | 'LATCHKEY_W010'
   | 'LATCHKEY_W011'
   | 'LATCHKEY_W012'
+  | 'LATCHKEY_W013'
 
 /** Is told of warnings in place of the console. Its faults change nothing. */
 export type OnWarning = (warning: Warning) => unknown
@@ -30,7 +31,7 @@ const MESSAGES: { readonly [Name in WarningCode]: string } = {
   LATCHKEY_W002: 'requireScopes() ran where no authenticate() ran before: the request was answered 500 and the handler did not run',
   LATCHKEY_W003:
     'a token with allowedIps was refused for its address while X-Forwarded-For is present and the framework trusts no proxy: the address seen is the proxy’s',
-  LATCHKEY_W004: 'requireScopes() asks for a scope that is not in the catalogue, which no token can hold',
+  LATCHKEY_W004: 'a scope is required that is not in the catalogue, so that no token can hold it',
   LATCHKEY_W005: 'a token with allowedIps was refused because the client’s address is not known: say how to find it, with the option ip',
   LATCHKEY_W006: 'the actor callback of management() returned an incomplete actor, so the request counts as signed out',
   LATCHKEY_W007:
@@ -43,6 +44,7 @@ const MESSAGES: { readonly [Name in WarningCode]: string } = {
     'many tokens come from one address, so that its callers share the budget for lookups of forged tokens: set the option pepper, or have the framework find each client’s address',
   LATCHKEY_W012:
     'a change was refused because the page’s origin is not the host of the request: if a proxy changed Host, have it pass Host on, or name the page’s origin in allowedOrigins of management()',
+  LATCHKEY_W013: 'authenticateUpgrade() was given something unsound, so the connection was answered 500',
 }
 
 const told = new WeakMap<object, Set<string>>()

@@ -24,6 +24,9 @@ export type Caller = {
   readonly parsedBody?: unknown
 }
 
+/** As an adapter hands it over: where finding the address is up to a function of the host's, that is asked with everything else that may fail. */
+export type Arriving = Omit<Caller, 'ip'> & { readonly ip?: Caller['ip'] | (() => string | undefined) }
+
 /** The person who asks, and what it may do. */
 export type Asking = { readonly handle: TokenHandle; readonly actor: Actor }
 

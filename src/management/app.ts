@@ -1,7 +1,7 @@
 import { type Context, Hono } from 'hono'
 import { LatchkeyError } from '../errors.js'
 import { internalsOf, type Latchkey } from '../instance.js'
-import type { Access, Asking, Caller } from './access.js'
+import type { Access, Arriving, Asking, Caller } from './access.js'
 import { checkInstants, readBody } from './body.js'
 import { corsHeaders, preflightHeaders, refuseCrossSite } from './cross-site.js'
 import { fault, type Part, Refusal } from './fault.js'
@@ -27,7 +27,7 @@ export function createApp(
   tokens: Latchkey,
   settings: ManagementSettings,
   access: Access,
-): (request: Request, caller: Caller, mountPath: string) => Promise<Response> {
+): (request: Request, caller: Arriving, mountPath: string) => Promise<Response> {
   const inside = internalsOf(tokens)
   const limits = createCallLimits(tokens, inside, settings)
   const app = new Hono<Env>({ getPath: (_request, options) => (options?.env as Env['Bindings'] | undefined)?.path ?? NOWHERE })
@@ -147,9 +147,20 @@ export function createApp(
   app.notFound((here) => elsewhere(here, () => problemResponse(new Refusal('not_found', ''))))
   app.onError((error) => problemResponse(error))
 
-  return async (request, caller, mountPath) => {
+  const addressBy = (find: () => string | undefined): string | undefined => {
+    try {
+      return find()
+    } catch (error) {
+      inside.report('ip', error)
+      throw new Refusal('store_unavailable', 'who is asking cannot be decided at the moment', { cause: error, retryAfterSeconds: 1 })
+    }
+  }
+
+  return async (request, arriving, mountPath) => {
     const mount = mountPath.replace(/\/+$/, '')
     try {
+      const { ip } = arriving
+      const caller = { ...arriving, ip: typeof ip === 'function' ? addressBy(ip) : ip }
       const response = await app.fetch(request, { caller, mountPath: mount, path: pathBelow(request, mount) })
       return finish(response, request, settings)
     } catch (error) {

@@ -1,10 +1,10 @@
 import { internalsOf, type Latchkey } from '../instance.js'
-import { type Caller, createAccess } from './access.js'
+import { type Arriving, createAccess } from './access.js'
 import { createApp } from './app.js'
 import { describeApi, type OpenApiDocument } from './openapi.js'
 import { type ManagementOptions, readManagementOptions } from './options.js'
 
-export type { Caller } from './access.js'
+export type { Arriving, Caller } from './access.js'
 export type { OpenApiDocument } from './openapi.js'
 export type { ManagementOptions, NamedId } from './options.js'
 
@@ -15,7 +15,7 @@ export type Management = {
    *
    * `mountPath` is where the host mounted the API, as it stands in the request's URL; the empty string for the root.
    */
-  fetch(request: Request, caller: Caller, mountPath: string): Promise<Response>
+  fetch(request: Request, caller: Arriving, mountPath: string): Promise<Response>
   /** The OpenAPI 3.1 document, as `GET /openapi.json` answers it. */
   openapi(mountPath: string): OpenApiDocument
 }

@@ -12,6 +12,7 @@ export type FaultPlace =
   | 'deadLetter'
   | 'errorBody'
   | 'foreign'
+  | 'ip'
   | 'mayOwn'
   | 'names'
   | 'onEvent'
@@ -71,6 +72,7 @@ const HELP: { readonly [Place in FaultPlace | 'store']?: readonly [code: string,
   consumer: CALLBACK,
   errorBody: CALLBACK,
   foreign: CALLBACK,
+  ip: CALLBACK,
   mayOwn: CALLBACK,
   names: CALLBACK,
   onEvent: CALLBACK,

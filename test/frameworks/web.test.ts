@@ -1,3 +1,5 @@
+import type { FaultReport } from 'latchkey'
+import { testLatchkey } from 'latchkey/testing'
 import { authenticate, management, requireScopes } from 'latchkey/web'
 import { describe, expect, it } from 'vitest'
 import { bearer, endpointsOf, kit } from '../support/http/tokens.js'
@@ -66,6 +68,17 @@ describe('on web requests', () => {
     expect(await Promise.all(asked)).toEqual([undefined, 403, 403])
     expect(await statusOf(again)).toBe(403)
     expect(await statusOf(again, '203.0.113.7')).toBeUndefined()
+  })
+
+  it('an ip callback of the management API that throws is a 503, and what it threw is told', async () => {
+    const heard: string[] = []
+    const onError = ({ where, error }: FaultReport): unknown => heard.push(`${where}: ${error.cause}`)
+    const { tokens } = testLatchkey({ scopes: { 'a:read': 'Read' }, onError, logger: false })
+    const ip = (): never => {
+      throw new Error('no such header')
+    }
+    const answer = await management(tokens, { mountPath: '/t', actor: () => undefined, ip })(new Request('http://a.test/t'))
+    expect([answer.status, heard]).toEqual([503, ['ip: Error: no such header']])
   })
 
   it('refuses unknown options', async () => {

@@ -1,5 +1,7 @@
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
+import type { FaultReport, Warning } from 'latchkey'
+import { testLatchkey } from 'latchkey/testing'
 import type { UpgradeOptions } from 'latchkey/ws'
 import { authenticateUpgrade, CLOSE_CODES, createTicket } from 'latchkey/ws'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -162,12 +164,43 @@ describe('a request to upgrade', () => {
       [{ scopes: undefined }, 'scopes'],
       [{ ip: '127.0.0.1' }, 'ip'],
     ] as const) {
-      await expect(authenticateUpgrade(tokens, request, options as never)).rejects.toMatchObject({
-        code: 'invalid_input',
-        field: expect.stringContaining(field),
-      })
+      const told: string[] = []
+      const given = { ...options, onWarning: ({ code, message }: Warning) => told.push(`${code} ${message}`) }
+      const upgrade = await authenticateUpgrade(tokens, request, given as never)
+      expect(upgrade).toMatchObject({ ok: false, status: 500, code: 'misconfigured' })
+      expect(told).toEqual([expect.stringMatching(`^LATCHKEY_W013 .*: ${field}`)])
     }
     await expect(createTicket(tokens, undefined)).rejects.toMatchObject({ code: 'invalid_input', field: 'principal' })
+  })
+
+  it('what is no instance and what are no options refuse as well, and only what is no request is thrown back', async () => {
+    const { tokens } = await kit()
+    const request = Object.assign(Object.create(null), { socket: { on: () => undefined, listeners: () => [] } })
+    for (const [instance, options] of [
+      [{}, {}],
+      [undefined, {}],
+      [tokens, null],
+      [tokens, 'a:read'],
+    ] as const) {
+      expect(await authenticateUpgrade(instance as never, request, options as never)).toMatchObject({ ok: false, status: 500 })
+    }
+    for (const none of [undefined, null, 'GET /', {}, new Request('http://a.test')]) {
+      await expect(authenticateUpgrade(tokens, none as never)).rejects.toMatchObject({ code: 'invalid_input', field: 'request' })
+    }
+  })
+
+  it('an ip callback that throws refuses with 503, and what it threw is told', async () => {
+    const heard: string[] = []
+    const onError = ({ where, error }: FaultReport): unknown => heard.push(`${where}: ${error.cause}`)
+    const { tokens, tokenFor } = testLatchkey({ scopes: { 'a:read': 'Read' }, onError, logger: false })
+    const token = await tokenFor()
+    const { port } = await serve(tokens, {
+      ip: () => {
+        throw new Error('no such header')
+      },
+    })
+    expect(codeOf(await handshake(port, [`Authorization: Bearer ${token}`]))).toEqual([503, 'store_unavailable'])
+    expect(heard).toEqual(['ip: Error: no such header'])
   })
 })
 

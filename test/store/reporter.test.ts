@@ -191,6 +191,7 @@ const PLACES: { readonly [Place in FaultPlace]: true } = {
   deadLetter: true,
   errorBody: true,
   foreign: true,
+  ip: true,
   mayOwn: true,
   names: true,
   onEvent: true,

@@ -1,11 +1,12 @@
 import { readAnchors } from '../../audit/anchors.js'
 import { AuditCheck, type AuditEntry } from '../../audit/check.js'
+import { InvalidInputError } from '../../errors.js'
 import type { AuditAnchors, AuditReport } from '../../model/audit.js'
 
 /**
  * Verifies an audit that `exportAudit` gave, as `verifyAudit` does from the database: without a store, and in little memory, however long it is.
  *
- * @throws InvalidInputError `invalid_input`, field `head` or `verifySignature`
+ * @throws InvalidInputError `invalid_input`, field `entries`, `head` or `verifySignature`
  * @example
  * ```ts
  * async function* entries() {
@@ -18,7 +19,19 @@ export async function verifyAuditExport(
   entries: AsyncIterable<AuditEntry> | Iterable<AuditEntry>,
   anchors?: AuditAnchors,
 ): Promise<AuditReport> {
+  if (!isIterable(entries)) {
+    throw new InvalidInputError(
+      'entries',
+      'must be the entries that exportAudit() gave: a list, or what gives one parsed line after the other',
+    )
+  }
   const check = new AuditCheck(readAnchors(anchors, 'verifyAuditExport()'))
   for await (const entry of entries) await check.entry(entry)
   return check.end()
+}
+
+// Text gives its characters one by one, every one of which would be damaged.
+function isIterable(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return typeof Reflect.get(value, Symbol.asyncIterator) === 'function' || typeof Reflect.get(value, Symbol.iterator) === 'function'
 }

@@ -72,16 +72,24 @@ const ID = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$/
 const LEAST_BYTES = 32
 const LEAST_DISTINCT = 8
 const KEY = 'must be 32 random bytes or more, as text or as a Uint8Array, such as "openssl rand -base64 32" prints'
+const SHORT = `is too short: ${KEY}`
+const UNVARIED = `repeats few different bytes, as no random key does: ${KEY}`
 
 const keyBytes = z
   .custom<string | Uint8Array>((value) => typeof value === 'string' || value instanceof Uint8Array, { error: KEY })
   .transform((value) => (typeof value === 'string' ? new TextEncoder().encode(value) : Uint8Array.from(value)))
-  .refine((bytes) => bytes.length >= LEAST_BYTES && new Set(bytes).size >= LEAST_DISTINCT, { error: KEY })
+  .refine((bytes) => bytes.length >= LEAST_BYTES, { error: SHORT, abort: true })
+  .refine((bytes) => new Set(bytes).size >= LEAST_DISTINCT, { error: UNVARIED })
 
-const keys = z
-  .unknown()
-  .transform((given) => (Array.isArray(given) ? given : [given]))
-  .pipe(z.array(keyBytes).min(1, { error: KEY }).max(5))
+const manyKeys = z.array(keyBytes).min(1, { error: KEY }).max(5, { error: 'must not hold more than five keys' })
+
+// A lone key is `webhookKey`, not the first of a list that nobody wrote.
+const keys = z.unknown().transform((given, context) => {
+  const read = (Array.isArray(given) ? manyKeys : keyBytes).safeParse(given)
+  if (read.success) return [read.data].flat()
+  for (const { path, message } of read.error.issues) context.addIssue({ code: 'custom', path, message })
+  return z.NEVER
+})
 
 const endpoint = z.strictObject({
   id: z.string({ error: 'must be text' }).regex(ID, { error: 'must be a name such as "crm": 1 to 40 letters, digits, "-", "_" and "."' }),

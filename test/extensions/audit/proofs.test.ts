@@ -183,6 +183,16 @@ describe('signed seals', () => {
     expect(places).toEqual(['sign', 'sign', 'sign', 'sign'])
   })
 
+  it('an export that is none is refused by name, in place of a fault in the reading of it', async () => {
+    for (const wrong of [undefined, null, 7, {}, 'audit.jsonl', async () => []]) {
+      expect(await refusal(verifyAuditExport(wrong as never))).toBe('invalid_input entries')
+    }
+    expect(await refusal(verifyAuditExport([], { head: 'h' } as never))).toBe('invalid_input head')
+    for (const wrong of [undefined, null, 'proof', {}]) {
+      expect(await verifyEventProof(wrong as never, { verifySignature: () => true })).toMatchObject({ ok: false })
+    }
+  })
+
   it('take keys only', () => {
     for (const wrong of [undefined, {}, 'key', key.publicJwk]) expect(() => sealSigner(wrong as never)).toThrow('key')
     for (const wrong of [undefined, [], {}, [{ kty: 'RSA' }], 'key']) expect(() => sealVerifier(wrong as never)).toThrow('keys')
