@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { InvalidInputError } from '../errors.js'
 import type { StoredEvent } from '../model/event.js'
 import type { ListedToken } from '../model/record.js'
 import { instantSchema } from '../policy/field-schema.js'
@@ -11,6 +12,8 @@ import { auditEvent } from './lib/audit.js'
 import { commit, withChanges } from './lib/change.js'
 
 const PAGE = 200
+/** So far the caller's clock may be ahead. */
+const CLOCKS_DIFFER_MS = 60_000
 
 const shape: z.ZodType<{ before: number }> = z.strictObject({ before: instantSchema })
 
@@ -26,6 +29,9 @@ const shape: z.ZodType<{ before: number }> = z.strictObject({ before: instantSch
 export async function prune(context: Context, actor: ReadActor, input: unknown): Promise<{ readonly count: number }> {
   checkSeesAll(actor, 'pruning takes every tenant and every token')
   const { before } = readShape(shape, input, 'prune()')
+  if (before > context.settings.clock() + CLOCKS_DIFFER_MS) {
+    throw new InvalidInputError('before', 'lies in the future: only tokens that have ended are removed')
+  }
   let count = 0
   let after: ListedToken | undefined
   do {

@@ -39,6 +39,7 @@ export function addDoctor(program: Command, perform: Perform): void {
         session.streams,
         ['check', '', 'detail'],
         checks.map((check) => [check.name, check.ok === undefined ? '' : check.ok ? 'ok' : 'FAILED', check.detail]),
+        { whole: true },
       )
       await say(session.streams, ok ? 'Everything that was checked is fine.' : 'Something is wrong.')
     })

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import type { ExplainedResource, ExplainedScope, ExplainStep, Explanation } from '../../model/explanation.js'
 import type { Perform } from '../lib/command.js'
 import { say, writeTable } from '../lib/output.js'
 import { collect, given, numberOrText, readId, readResources } from '../lib/read-values.js'
@@ -25,28 +26,52 @@ export function addExplain(program: Command, perform: Perform): void {
     const id = await readId(streams, text)
     const explanation = await handle.explain(id, given({ at, scope, resources: readResources(resource), ip }))
     await answer(explanation, async () => {
-      const { ok, code, steps } = explanation
-      await writeTable(
-        streams,
-        ['step', 'passes', 'code', 'facts'],
-        steps.map(({ step, ok, code, unknown, ...facts }) => [
-          step,
-          ok === undefined ? `unknown: ${unknown}` : yesOrNo(ok),
-          code,
-          factsOf(facts),
-        ]),
-      )
-      const verdict =
-        ok === undefined ? 'It cannot be known whether it is let in.' : ok ? 'It is let in.' : `It is refused${code ? `: ${code}` : ''}.`
-      await say(streams, verdict)
+      await say(streams, verdictOf(explanation))
+      await writeTable(streams, ['step', 'result', 'why'], explanation.steps.flatMap(rowsOf), { whole: true })
     })
   })
 }
 
-const yesOrNo = (ok: boolean): string => (ok ? 'yes' : 'no')
+function verdictOf({ ok, code, steps }: Explanation): string {
+  if (ok === true) return 'Let in.'
+  const open = steps.filter((step) => step.ok === undefined).map(({ step }) => step)
+  if (ok === undefined) return `Not known: it depends on ${open.join(', ')}.`
+  const failing = steps.filter((step) => step.ok === false).map(({ step }) => step)
+  const others = failing.length > 1 ? `, and would be at ${failing.slice(1).join(', ')}` : ''
+  return `Refused${code === undefined ? '' : ` with ${code}`} at ${failing[0]}${others}.`
+}
 
-function factsOf(facts: object): string {
-  return Object.entries(facts)
-    .map(([name, value]) => `${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`)
-    .join('; ')
+/** A row for each fact, so that none is cut. */
+function rowsOf({ step, ok, code, unknown, ...facts }: ExplainStep): readonly (readonly string[])[] {
+  const result = ok === undefined ? 'unknown' : ok ? 'ok' : 'REFUSED'
+  const why = [code ?? unknown, ...Object.entries(facts).flatMap(([name, value]) => factsOf(name, value))].filter(
+    (fact) => fact !== undefined,
+  )
+  return why.length === 0 ? [[step, result, '']] : why.map((fact, index) => (index === 0 ? [step, result, fact] : ['', '', fact]))
+}
+
+function factsOf(name: string, value: unknown): readonly string[] {
+  if (name === 'scopes') return (value as readonly ExplainedScope[]).flatMap(scopeFacts)
+  if (name === 'resources') return (value as readonly ExplainedResource[]).flatMap(resourceFacts)
+  if (Array.isArray(value)) return [`${name}:`, ...value.map((item) => `  ${item}`)]
+  return [`${name}: ${value instanceof Date ? value.toISOString() : String(value)}`]
+}
+
+function scopeFacts({ scope, exists, held, grants, owner, givenBy }: ExplainedScope): readonly string[] {
+  if (!exists) return [`${scope} is not in the catalog`]
+  return [
+    `${scope}: ${held === undefined ? 'not known whether held' : held ? 'held' : 'not held'}`,
+    ...(owner === false ? ['  its owner does not have it'] : []),
+    ...grants.map((grant) => `  granted by ${grant}`),
+    ...(givenBy ?? []).map((grant) => `  would be granted by ${grant}`),
+  ]
+}
+
+function resourceFacts({ dimension, asked, missing }: ExplainedResource): readonly string[] {
+  if (asked.length === 0) return [`${dimension}: the token is limited, and no value was given`]
+  const isMissing = new Set(missing)
+  return asked.map(
+    (value) =>
+      `${dimension}=${value}: ${missing === undefined ? 'not known whether in reach' : isMissing.has(value) ? 'out of reach' : 'in reach'}`,
+  )
 }

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import type { TokenRecord } from '../../model/record.js'
 import type { Perform } from '../lib/command.js'
 import { nameOf } from '../lib/name-of.js'
 import { say } from '../lib/output.js'
@@ -17,8 +18,15 @@ export function addRevoke(program: Command, perform: Perform): void {
     .option('--wait', 'return only when every node refuses the token')
   perform<Options>(command, async ({ handle, streams, answer, confirm }, { reason, wait }, [text = '']) => {
     const id = await readId(streams, text)
-    await confirm(async () => `Revoke ${await nameOf(handle, id)} for good?`)
+    const before = await handle.get(id)
+    const isRevoked = before?.revokedAt !== undefined
+    if (!isRevoked) await confirm(async () => `Revoke ${await nameOf(handle, id)} for good?`)
     const record = await handle.revoke(id, given({ reason, waitForNodes: wait }))
-    await answer(record, () => say(streams, `Revoked ${JSON.stringify(record.name)}, id ${id}.`))
+    await answer(record, () => say(streams, isRevoked ? wasRevoked(record) : `Revoked ${JSON.stringify(record.name)}, id ${id}.`))
   })
+}
+
+function wasRevoked({ id, name, revokedAt, revokedBy, revokedReason }: TokenRecord): string {
+  const why = revokedReason === undefined ? '' : `, reason ${JSON.stringify(revokedReason)}`
+  return `${JSON.stringify(name)}, id ${id}, was revoked already, at ${revokedAt?.toISOString()} by ${revokedBy}${why}. Nothing changed.`
 }

@@ -24,6 +24,7 @@ export function addVerifyAudit(program: Command, perform: Perform): void {
           streams,
           ['kind', 'seal', 'seq', 'event', 'problem'],
           problems.map((p) => [p.kind, p.seal, p.seq, p.eventId, p.message]),
+          { whole: true },
         )
       }
       if (report.anchor === 'none') await say(streams, 'Without --head this shows only that the audit agrees with itself.')

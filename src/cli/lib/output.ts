@@ -34,10 +34,15 @@ export async function say(streams: Streams, text: string): Promise<void> {
 const MAX_CELL = 60
 const PLAIN = { style: { head: [], border: [], compact: true } }
 
-/** A table with a row for each item; long cells are cut, `--json` has them whole. */
-export function writeTable(streams: Streams, head: readonly string[], rows: readonly (readonly unknown[])[]): Promise<void> {
+/** A table with a row for each item; long cells are cut, `--json` has them whole. With `whole` they are not cut: it is them that somebody asked for. */
+export function writeTable(
+  streams: Streams,
+  head: readonly string[],
+  rows: readonly (readonly unknown[])[],
+  { whole = false }: { readonly whole?: boolean } = {},
+): Promise<void> {
   const table = new Table({ ...PLAIN, head: [...head] })
-  for (const row of rows) table.push(row.map((value) => clipped(cell(value))))
+  for (const row of rows) table.push(row.map((value) => (whole ? cell(value) : clipped(cell(value)))))
   return write(streams.stdout, `${table.toString()}\n`)
 }
 

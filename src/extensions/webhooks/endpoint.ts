@@ -146,7 +146,7 @@ export class Endpoint {
     if (oldest !== undefined) {
       this.#tell('deadLetter', `more than ${MOST_DEAD_LETTERS} dead letters: the oldest, event ${oldest.eventId}, is listed no more`)
     }
-    this.#tell('deadLetter', `event ${event.id} was given up after ${attempts} attempts: ${failure}`)
+    this.#tell('deadLetter', `event ${event.id} was given up after ${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}: ${failure}`)
   }
 
   #tell(where: 'webhook' | 'deadLetter', what: string): void {
