@@ -183,8 +183,21 @@ describe.skipIf(skip !== undefined)(`finding tokens ${skip ?? ''}`, () => {
       await expect.poll(() => page.evaluate(() => scrollY)).toBe(before)
     }))
 
-  it('names the tab by what is shown', () =>
-    play({ before: many(1), dashboard: { title: 'Acme' } }, async ({ page }) => {
+  it('sorts cards too, where there are no heads of columns, and names the tab by what is shown', () =>
+    play({ before: many(2), dashboard: { title: 'Acme' }, context: { viewport: { width: 390, height: 844 } } }, async ({ page }) => {
+      const names = (): Promise<string[]> => page.locator('a.token-name').allTextContents()
+      await expect.poll(names).toEqual(['Token 2', 'Token 1'])
+      const order = page.getByRole('combobox', { name: 'Sort by' })
+      await order.selectOption({ label: 'Name A–Z' })
+      await expect.poll(names).toEqual(['Token 1', 'Token 2'])
+      await order.selectOption({ label: 'Name Z–A' })
+      await expect.poll(names).toEqual(['Token 2', 'Token 1'])
+      await page.setViewportSize({ width: 1440, height: 900 })
+      await expect.poll(() => page.getByRole('columnheader', { name: 'Token' }).getAttribute('aria-sort')).toBe('descending')
+      expect(await order.count()).toBe(0)
+      await page.setViewportSize({ width: 390, height: 844 })
+      await order.selectOption({ label: 'Newest first' })
+      await expect.poll(() => new URL(page.url()).search).toBe('')
       await expect.poll(() => page.title()).toBe('Acme')
       await page.getByRole('link', { name: 'Token 1' }).click()
       await expect.poll(() => page.title()).toBe('Token 1 · Acme')

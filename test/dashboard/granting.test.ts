@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { findChromium } from './support/browser.js'
 import { PEOPLE } from './support/host.js'
-import { chooseEveryClient, confirm, keep, press, stage } from './support/stage.js'
+import { chooseEveryClient, confirm, keep, press, stage, wider } from './support/stage.js'
 
 const { path = '', skip } = findChromium()
 
@@ -32,6 +32,12 @@ describe.skipIf(skip !== undefined)(`what a token may do ${skip ?? ''}`, () => {
       expect(red[0]).toBeGreaterThan((red[1] ?? 0) * 2)
       await dialog.getByRole('searchbox', { name: 'Search scopes' }).fill('invoices')
       await expect.poll(() => dialog.getByRole('rowheader').allTextContents()).toEqual(['billing'])
+      await dialog.getByRole('searchbox', { name: 'Search scopes' }).fill('')
+      await page.setViewportSize({ width: 320, height: 844 })
+      await dialog.locator('label[data-scope="inventory:transfer"]').getByText('transfer').click()
+      await expect.poll(() => dialog.getByRole('checkbox', { name: /^inventory:transfer / }).isChecked()).toBe(true)
+      await dialog.locator('label[data-scope="inventory:transfer"]').click()
+      expect(await wider(dialog)).toEqual([])
       await confirm(page, 'Review')
       await confirm(page, 'Create token')
       await page.locator('[data-token]:not(:empty)').waitFor()

@@ -1,6 +1,6 @@
 import type { LatchkeyOptions } from 'latchkey'
 import type { DashboardOptions } from 'latchkey/dashboard'
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect } from 'vitest'
 import { launch, type Watch, watch } from './browser.js'
 import { startWorld, type World } from './host.js'
@@ -73,6 +73,19 @@ export async function keep(page: Page): Promise<void> {
   await page.getByRole('dialog').getByText('Copied').first().waitFor()
   await confirm(page, 'I have stored it')
 }
+
+/** What lies beyond the window or has to be scrolled sideways. The ready-made views may: they are one line of many. */
+export const wider = (place: Locator): Promise<string[]> =>
+  place.evaluate((root) =>
+    [...root.querySelectorAll('*')]
+      .filter((node) => node.checkVisibility() && !node.closest('.hidden, .views, svg, .skip, thead'))
+      .filter((node) => {
+        const { left, right } = node.getBoundingClientRect()
+        const scrolls = /auto|scroll/.test(getComputedStyle(node).overflowX) && node.scrollWidth > node.clientWidth + 1
+        return scrolls || left < -1 || right > document.documentElement.clientWidth + 1
+      })
+      .map((node) => `${node.tagName}.${node.className}`),
+  )
 
 /** Chooses all clients in the open form, where the reader has to choose. */
 export async function chooseEveryClient(page: Page): Promise<void> {

@@ -110,11 +110,16 @@ export function Entry({ event, among }: { readonly event: AuditEvent; readonly a
               <Client id={event.tenantId} />
             </>
           )}
-          {event.ip && <span class="mono"> {t('audit.from', { ip: event.ip })}</span>}
+          {event.ip && (
+            <>
+              {' '}
+              <Rich k="audit.from" ip={<span class="mono">{event.ip}</span>} />
+            </>
+          )}
         </p>
         {event.reason && (
-          <p class="audit-reason" dir="auto">
-            {event.reason}
+          <p class="audit-reason">
+            <bdi>{event.reason}</bdi>
           </p>
         )}
         {fields.length > 0 && (

@@ -47,7 +47,8 @@ export function gridOf({ items, groups, allowWildcard }: Scopes, chosen: readonl
 }
 
 const resourceOf = (name: string): string => name.slice(0, name.indexOf(':'))
-const actionOf = (name: string): string => name.slice(name.indexOf(':') + 1)
+/** What of a resource is granted: `read` of `orders:read`. */
+export const actionOf = (name: string): string => name.slice(name.indexOf(':') + 1)
 
 function byUse(actions: readonly string[]): readonly string[] {
   const counts = new Map<string, number>()

@@ -4,7 +4,7 @@ import { t } from '../lib/text.js'
 import type { Me, Scopes } from '../lib/types.js'
 import { Banner } from '../ui/banner.js'
 import { Icon } from '../ui/icons.js'
-import { type Cell, gridOf, type Row, risky } from './grid.js'
+import { actionOf, type Cell, gridOf, type Row, risky } from './grid.js'
 
 type Props = {
   readonly scopes: Scopes
@@ -86,7 +86,7 @@ function Grid(props: {
             <th scope="col">{t('form.resource')}</th>
             {actions.map((action) => (
               <th key={action} scope="col" class={action === '*' ? 'risk' : undefined}>
-                {action === '*' ? t('form.all') : action}
+                {headOf(action)}
               </th>
             ))}
           </tr>
@@ -109,6 +109,8 @@ function Grid(props: {
   )
 }
 
+const headOf = (action: string): string => (action === '*' ? t('form.all') : action)
+
 function Box(props: {
   readonly cell: Cell
   readonly checked: boolean
@@ -121,7 +123,13 @@ function Box(props: {
   return (
     <label class={`scope ${locked ? 'locked' : ''} ${risky(name) ? 'risk' : ''}`} title={title} data-scope={name}>
       <input type="checkbox" aria-label={`${name} ${description}`} checked={checked} disabled={locked} onChange={onToggle} />
-      {label !== undefined && <code>{label}</code>}
+      {label === undefined ? (
+        <span class="action" aria-hidden="true">
+          {headOf(actionOf(name))}
+        </span>
+      ) : (
+        <code>{label}</code>
+      )}
       {locked && <Icon name="lock" />}
     </label>
   )

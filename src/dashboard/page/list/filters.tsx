@@ -7,7 +7,7 @@ import { go, type Place } from '../lib/url.js'
 import { useWorld } from '../lib/world.js'
 import { Choice, Debounced } from '../ui/filter.js'
 import { Icon } from '../ui/icons.js'
-import { VIEWS, type View, viewOf } from './query.js'
+import { ORDERS, sortOf, VIEWS, type View, viewOf } from './query.js'
 
 const STATUSES = ['active', 'inactive', 'pending', 'expired', 'revoked'] as const
 /** Filters that need usage counts. */
@@ -36,8 +36,27 @@ function ClientFilter(props: { readonly value: string; readonly onChange: (clien
   )
 }
 
+type Props = {
+  readonly place: Place
+  readonly me: Me
+  /** Are there no heads of columns to sort by? */
+  readonly sorts: boolean
+}
+
+function Order({ place, onChange }: { readonly place: Place; readonly onChange: (sort: string) => void }): JSX.Element {
+  const { column, descending } = sortOf(place)
+  return (
+    <Choice
+      label={t('list.sort')}
+      value={`${descending ? '-' : ''}${column}`}
+      options={ORDERS.map((order): [string, string] => [order, t(`sort.${order}`)])}
+      onChange={(order) => onChange(order === ORDERS[0] ? '' : order)}
+    />
+  )
+}
+
 /** Search, filters and ready-made views. */
-export function Filters({ place, me }: { readonly place: Place; readonly me: Me }): JSX.Element {
+export function Filters({ place, me, sorts }: Props): JSX.Element {
   const { usageCounted } = useWorld()
   const search = useRef<HTMLInputElement>(null)
   useEffect(() => {
@@ -71,6 +90,7 @@ export function Filters({ place, me }: { readonly place: Place; readonly me: Me 
           options={[['', t('list.anyStatus')], ...STATUSES.map((status): [string, string] => [status, t(`status.${status}`)])]}
           onChange={(status) => narrowTo({ status })}
         />
+        {sorts && <Order place={place} onChange={(sort) => narrowTo({ sort })} />}
       </div>
       <fieldset class="views">
         <legend class="hidden">{t('list.views')}</legend>

@@ -93,7 +93,7 @@ export function List({ place: whole }: { readonly place: Place }): JSX.Element {
         </div>
       </div>
       <Strip place={place} round={round} ready={rows !== undefined} />
-      <Filters place={place} me={me} />
+      <Filters place={place} me={me} sorts={narrow} />
       {rows?.cut && <Banner tone="info">{t('list.sortNote')}</Banner>}
       {problem !== undefined ? (
         <div class="card">

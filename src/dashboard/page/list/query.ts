@@ -19,9 +19,13 @@ export const sizeOf = (place: Place): number => Number(SIZES.find((size) => size
 export const viewOf = (place: Place): View => VIEWS.find((view) => view === place.view) ?? 'all'
 export const pageOf = (place: Place): number => Math.max(1, Math.trunc(Number(place.page ?? '1')) || 1)
 
+/** The orders of the list. */
+export const ORDERS = ['-created', 'created', 'name', '-name', 'client', '-client', '-lastUsed', 'lastUsed', 'expires', '-expires'] as const
+
 /** `name` or `-name`; newest first when there is none. */
 export function sortOf(place: Place): { column: Column; descending: boolean } {
-  const [, minus, column] = /^(-?)(name|client|lastUsed|expires|created)$/.exec(place.sort ?? '') ?? []
+  const order = ORDERS.find((one) => one === place.sort)
+  const [, minus, column] = /^(-?)(\w+)$/.exec(order ?? '') ?? []
   return column === undefined ? { column: 'created', descending: true } : { column: column as Column, descending: minus === '-' }
 }
 
