@@ -8,8 +8,10 @@ import { must } from '../lib/shell.js'
 /** Pages whose programs are saved as they stand, each in a folder of its own, and the packages that they ask for. */
 const PAGES: { readonly [page: string]: readonly string[] } = {
   websockets: ['ws@8', '@types/ws@8', 'kysely@0.28', 'libsql'],
+  'server-sent-events': ['eventsource@4'],
   'frameworks/socket-io': ['socket.io@4', 'socket.io-client@4'],
   'frameworks/graphql-ws': ['graphql@16', 'graphql-ws@6'],
+  'frameworks/trpc': ['@trpc/server@11', '@trpc/client@11'],
 }
 const SHARED = ['latchkey', 'express@5', 'vitest@4', 'typescript@~6.0', '@types/express@5', '@types/node@20']
 
