@@ -12,6 +12,8 @@ const PAGES: { readonly [page: string]: readonly string[] } = {
   'frameworks/socket-io': ['socket.io@4', 'socket.io-client@4'],
   'frameworks/graphql-ws': ['graphql@16', 'graphql-ws@6'],
   'frameworks/trpc': ['@trpc/server@11', '@trpc/client@11'],
+  'frameworks/h3-elysia': ['h3@2', 'elysia@1'],
+  'frameworks/aws-lambda': ['hono@4'],
 }
 const SHARED = ['latchkey', 'express@5', 'vitest@4', 'typescript@~6.0', '@types/express@5', '@types/node@20']
 
