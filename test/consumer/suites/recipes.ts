@@ -14,6 +14,10 @@ const PAGES: { readonly [page: string]: readonly string[] } = {
   'frameworks/trpc': ['@trpc/server@11', '@trpc/client@11'],
   'frameworks/h3-elysia': ['h3@2', 'elysia@1'],
   'frameworks/aws-lambda': ['hono@4'],
+  'frameworks/passport': [
+    ...['express-session', 'passport@0.7', 'passport-local'],
+    ...['@types/express-session', '@types/passport', '@types/passport-local'],
+  ],
 }
 const SHARED = ['latchkey', 'express@5', 'vitest@4', 'typescript@~6.0', '@types/express@5', '@types/node@20']
 
