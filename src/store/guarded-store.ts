@@ -34,6 +34,9 @@ import { ignored, SETUP_DEADLINE_MS, StoreCalls } from './store-calls.js'
 const DEFAULT_USAGE_ROWS = 500
 const NO_TOKEN = '0'.repeat(16)
 
+const NOT_SET_UP =
+  'is open while the store is not set up yet, which has to wait for it: await store.migrate() before the transaction begins'
+
 /** The store as the rest of latchkey sees it: every call has a deadline, every fault has one type, every answer has been looked at. */
 export class GuardedStore extends StoreCalls {
   /** About how many rows a usage batch may have. */
@@ -97,6 +100,8 @@ export class GuardedStore extends StoreCalls {
 
   /** Takes as long as the transaction's connection takes: given up half-way, what is under way would be done after the transaction has ended. */
   async commitIn(transaction: object, addition: Addition): Promise<AdditionResult> {
+    // It may have to wait for the end of this very transaction, which waits for the answer.
+    if (!(await this.isSetUpInTime())) return { ok: false, refused: NOT_SET_UP }
     const salted = { ...addition, events: saltEvents(addition.events) }
     return await this.manage(
       'commitIn',

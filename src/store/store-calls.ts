@@ -85,6 +85,22 @@ export class StoreCalls {
     return this.watchCall === undefined ? go() : watched(go, this.watchCall(method))
   }
 
+  /** Is the store set up within its deadline? Where it is not, that goes on all the same. */
+  protected async isSetUpInTime(): Promise<boolean> {
+    if (this.#ready) return true
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const late = new Promise<boolean>((resolve) => {
+      timer = setTimeout(() => resolve(false), this.#deadlineMs)
+    })
+    const inTime = this.#prepare().then(() => true)
+    inTime.catch(ignored)
+    try {
+      return await Promise.race([inTime, late])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
   #prepare(): Promise<void> {
     this.#setup ??= Promise.resolve(callOut(this.#site('migrate', SETUP_DEADLINE_MS), () => this.store.migrate?.())).then(
       () => {

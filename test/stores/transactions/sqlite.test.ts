@@ -1,6 +1,7 @@
 import { Kysely, SqliteDialect } from 'kysely'
+import { latchkey } from 'latchkey'
 import { sqliteStore } from 'latchkey/stores/sqlite'
-import { afterAll, afterEach, beforeEach, describe } from 'vitest'
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { findDriver } from '../../../adapters/stores/sql/dialects/sqlite-open.js'
 import { ownFolder } from '../sql/databases.js'
 import { availableDrivers } from '../sql/sqlite-drivers.js'
@@ -61,4 +62,28 @@ describe('a transaction of Kysely on SQLite', async () => {
   })
   afterEach(() => kysely.destroy())
   transactionCases({ open: () => sqliteStore({ path }), ...kyselySubject(() => kysely), others: false })
+})
+
+it('the first use of a store inside a transaction that keeps it from its tables is refused with what to do, and works afterwards', async () => {
+  files += 1
+  const path = folder.path(`${files}.db`)
+  const store = sqliteStore({ path, driver: 'libsql' })
+  const tokens = latchkey({ prefix: 'first', store, scopes: { 'a:read': 'Read' }, deadline: 0.05, logger: false })
+  const Database = await findDriver('libsql')
+  const transaction = new Database(path)
+  const create = () => tokens.system.create({ name: 'ERP', scopes: ['a:read'] }, { transaction })
+  transaction.exec('begin immediate')
+  await expect(create()).rejects.toMatchObject({
+    code: 'invalid_input',
+    field: 'transaction',
+    message: expect.stringMatching(/migrate\(\)/),
+  })
+  transaction.exec('rollback')
+  await store.migrate()
+  transaction.exec('begin immediate')
+  await create()
+  transaction.exec('commit')
+  expect((await tokens.system.list()).items).toHaveLength(1)
+  await tokens.close()
+  transaction.close()
 })
