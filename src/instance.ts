@@ -203,6 +203,8 @@ export type Decider = {
   redeem?(ticket: string, context?: VerifyContext): MaybePromise<Verification>
   /** Where the principal, whose use was allowed, has no refusals left: what the route asks for is not looked into. */
   refusalsSpent?(principal: Principal): RateState | undefined
+  /** Writes what was counted and recorded off the path of requests. Absent: there is nothing of the kind. */
+  flush?(): Promise<void>
   /** Is this one of its own credentials, good or not? Everything is where it cannot tell. */
   isOwn?(credential: string): boolean
   /** Does a forged token cost a read of the store? Without a pepper it may. @default false */

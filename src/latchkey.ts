@@ -94,6 +94,7 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     redeem: (ticket, request) => orUndecided(() => redeem(open(), ticket, request)),
     createTicket: async (principal) => createTicket(open(), principal),
     refusalsSpent: (principal) => context.rates?.refusalsSpent(principal),
+    flush: async () => open().flush(),
     countUse: (principal, use) => {
       if (closing === undefined) countUse(context, principal, use)
     },

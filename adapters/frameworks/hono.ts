@@ -5,6 +5,7 @@ import { InvalidInputError } from '../../src/errors.js'
 import { admissionOf } from '../../src/http/admission.js'
 import { createGuard } from '../../src/http/authenticate.js'
 import { markGuard } from '../../src/http/guard-marks.js'
+import { checkWaitUntil, handOver } from '../../src/http/hand-over.js'
 import type { FirstArgument, FirstInput, RestArguments, RestInput } from '../../src/http/named-scopes.js'
 import type { AuthenticateOptions as Options } from '../../src/http/options.js'
 import type { PlainResponse } from '../../src/http/problem.js'
@@ -30,6 +31,11 @@ export type AuthenticateOptions = Options<Context> & {
    * behind a proxy the header that the proxy sets. Without it, tokens that are limited to addresses are refused.
    */
   readonly ip?: ((c: Context) => string | undefined) | undefined
+  /**
+   * Hands to the platform what a request leaves to write, such as its use: `(work, c) => c.executionCtx.waitUntil(work)` on Workers, which stop a process
+   * soon after its response. @default it is written about once a second
+   */
+  readonly waitUntil?: ((work: Promise<unknown>, c: Context) => unknown) | undefined
 }
 
 /** The options of `management` on Hono. */
@@ -38,6 +44,8 @@ export type ManagementOptions = Manage & {
   readonly actor: (c: Context) => MaybePromise<Actor | undefined | null | false>
   /** Gives the client's address, for the audit. */
   readonly ip?: ((c: Context) => string | undefined) | undefined
+  /** As for `authenticate`. */
+  readonly waitUntil?: ((work: Promise<unknown>, c: Context) => unknown) | undefined
 }
 
 /**
@@ -49,7 +57,8 @@ export type ManagementOptions = Manage & {
  * app.use('/api/*', authenticate(tokens))
  * ```
  */
-export function authenticate(tokens: Authenticator, { ip, ...options }: AuthenticateOptions = {}): MiddlewareHandler {
+export function authenticate(tokens: Authenticator, { ip, waitUntil, ...options }: AuthenticateOptions = {}): MiddlewareHandler {
+  checkWaitUntil(waitUntil)
   const decide = createGuard<Context>(tokens, options, {
     read: (c) => ({
       method: c.req.method,
@@ -61,10 +70,14 @@ export function authenticate(tokens: Authenticator, { ip, ...options }: Authenti
     }),
     trustsProxy: () => undefined,
   })
-  const { vary, optional } = decide.guard
+  const { vary, optional, decider } = decide.guard
+  const leave = (c: Context): void => handOver(decider, waitUntil && ((work) => waitUntil(work, c)))
   const authenticateRequest: MiddlewareHandler = async (c, next) => {
     const { response, principal, use } = await decide(c)
-    if (response !== undefined) return toResponse(response)
+    if (response !== undefined) {
+      leave(c)
+      return toResponse(response)
+    }
     c.set('principal', principal)
     if (vary !== undefined) c.header('vary', vary, { append: true })
     try {
@@ -72,6 +85,7 @@ export function authenticate(tokens: Authenticator, { ip, ...options }: Authenti
     } finally {
       // The pattern that matched last, never the path that was asked for.
       use?.done(`${c.req.method} ${routePath(c)}`)
+      leave(c)
       if (principal !== undefined && hasSignal(principal)) c.res = detachedAtEnd(c.res, principal)
     }
   }
@@ -132,11 +146,17 @@ export function protect<const First extends FirstInput, const Rest extends RestI
  * ```
  */
 export function management(tokens: Latchkey, given: ManagementOptions): Hono {
-  const { actor, ip, ...options } = Object(given) as ManagementOptions
+  const { actor, ip, waitUntil, ...options } = Object(given) as ManagementOptions
+  checkWaitUntil(waitUntil)
   if (typeof actor !== 'function') throw new InvalidInputError('actor', 'must be a function that says who is asking')
   const api = createManagement(tokens, options)
   const manageTokens: Handler = (c) => {
-    const caller = { actor: () => actor(c), principal: admissionOf(c)?.principal, ip: () => ip?.(c) }
+    const caller = {
+      actor: () => actor(c),
+      principal: admissionOf(c)?.principal,
+      ip: () => ip?.(c),
+      waitUntil: waitUntil && ((work: Promise<unknown>) => waitUntil(work, c)),
+    }
     return api.fetch(c.req.raw, caller, basePath(c))
   }
   return new Hono().all('/*', markGuard(manageTokens))

@@ -1,6 +1,7 @@
 import { InvalidInputError } from '../../src/errors.js'
 import { admissionOf } from '../../src/http/admission.js'
 import { type Authenticate, createGuard } from '../../src/http/authenticate.js'
+import { checkWaitUntil, handOver } from '../../src/http/hand-over.js'
 import type { FirstArgument, FirstInput, RestArguments, RestInput } from '../../src/http/named-scopes.js'
 import type { AuthenticateOptions as Options } from '../../src/http/options.js'
 import type { PlainResponse } from '../../src/http/problem.js'
@@ -31,6 +32,11 @@ export type AuthenticateOptions = Options<Request> & {
   readonly endpoint?: string | undefined
   /** A check made by `requireScopes`. A refusal here is counted as one in the usage report. */
   readonly require?: ScopeChecker | undefined
+  /**
+   * Hands to the platform what a request leaves to write, such as its use: `(work) => context.waitUntil(work)` on Workers, which stop a process soon after its
+   * response, and `after` in Next.js. @default it is written about once a second
+   */
+  readonly waitUntil?: ((work: Promise<unknown>) => unknown) | undefined
 }
 
 /** The options of `management` on standard requests. */
@@ -41,6 +47,8 @@ export type ManagementOptions = Manage & {
   readonly mountPath: string
   /** Gives the client's address, for the audit. */
   readonly ip?: ((request: Request) => string | undefined) | undefined
+  /** As for `authenticate`, with the request. On Workers, `waitUntil` of `cloudflare:workers` fits. */
+  readonly waitUntil?: ((work: Promise<unknown>, request: Request) => unknown) | undefined
 }
 
 /**
@@ -62,15 +70,21 @@ export function authenticate(tokens: Authenticator, request: Request, options: A
 export async function authenticate(
   tokens: Authenticator,
   request: Request,
-  { ip, endpoint, require, ...options }: AuthenticateOptions = {},
+  { ip, endpoint, require, waitUntil, ...options }: AuthenticateOptions = {},
 ): Promise<OptionalOutcome> {
+  checkWaitUntil(waitUntil)
   const decide = guardOf(tokens, options)
   if (ip === undefined) addresses.delete(request)
   else addresses.set(Object(request), ip)
   const { response, principal, use } = await decide(request)
-  if (response !== undefined) return { response: toResponse(response) }
+  const { decider } = decide.guard
+  if (response !== undefined) {
+    handOver(decider, waitUntil)
+    return { response: toResponse(response) }
+  }
   const refusal = await require?.(request)
   use?.done(endpoint === undefined ? '' : `${request.method} ${endpoint}`)
+  handOver(decider, waitUntil)
   if (refusal !== undefined) return { response: refusal }
   return principal === undefined ? {} : { principal }
 }
@@ -104,14 +118,15 @@ export function requireScopes<const First extends FirstInput, const Rest extends
  * ```
  */
 export function management(tokens: Latchkey, given: ManagementOptions): (request: Request) => Promise<Response> {
-  const { actor, mountPath, ip, ...options } = Object(given) as ManagementOptions
+  const { actor, mountPath, ip, waitUntil, ...options } = Object(given) as ManagementOptions
+  checkWaitUntil(waitUntil)
   if (typeof actor !== 'function') throw new InvalidInputError('actor', 'must be a function that says who is asking')
   if (typeof mountPath !== 'string' || (mountPath !== '' && !mountPath.startsWith('/')))
     throw new InvalidInputError('mountPath', 'must be the path of the API, such as /admin/tokens')
   const api = createManagement(tokens, options)
   return async function manageTokens(request) {
     const caller = { actor: () => actor(request), principal: admissionOf(request)?.principal, ip: () => ip?.(request) }
-    return api.fetch(request, caller, mountPath)
+    return api.fetch(request, { ...caller, waitUntil: waitUntil && ((work) => waitUntil(work, request)) }, mountPath)
   }
 }
 

@@ -1,6 +1,7 @@
 import { InvalidInputError } from '../errors.js'
 import { createGuard, type GuardOutcome } from '../http/authenticate.js'
 import { warn } from '../http/diagnostics.js'
+import type { WaitUntil } from '../http/hand-over.js'
 import { isSession } from '../http/host-principal.js'
 import type { PlainResponse } from '../http/problem.js'
 import { type Internals, internalsOf, type Latchkey, type TokenHandle } from '../instance.js'
@@ -25,7 +26,11 @@ export type Caller = {
 }
 
 /** As an adapter hands it over: where finding the address is up to a function of the host's, that is asked with everything else that may fail. */
-export type Arriving = Omit<Caller, 'ip'> & { readonly ip?: Caller['ip'] | (() => string | undefined) }
+export type Arriving = Omit<Caller, 'ip'> & {
+  readonly ip?: Caller['ip'] | (() => string | undefined)
+  /** Takes what the request leaves to write. */
+  readonly waitUntil?: WaitUntil | undefined
+}
 
 /** The person who asks, and what it may do. */
 export type Asking = { readonly handle: TokenHandle; readonly actor: Actor }

@@ -1,5 +1,6 @@
 import { type Context, Hono } from 'hono'
 import { LatchkeyError } from '../errors.js'
+import { handOver } from '../http/hand-over.js'
 import { internalsOf, type Latchkey } from '../instance.js'
 import type { Access, Arriving, Asking, Caller } from './access.js'
 import { checkInstants, readBody } from './body.js'
@@ -165,6 +166,8 @@ export function createApp(
       return finish(response, request, settings)
     } catch (error) {
       return finish(refuse(error), request, settings)
+    } finally {
+      handOver(inside, arriving.waitUntil, trace.settled())
     }
   }
 }

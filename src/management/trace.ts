@@ -21,7 +21,7 @@ export type Refused = {
 }
 
 /** Makes what records refused requests, coalesced and off the request's path. */
-export function createTrace(inside: Internals, access: Access): (refused: Refused) => void {
+export function createTrace(inside: Internals, access: Access): ((refused: Refused) => void) & { settled(): Promise<unknown> } {
   // One that is recorded where more is known of it passes again on its way out.
   const recorded: WeakSet<LatchkeyError> = new WeakSet()
   async function whoOf({ error, request, caller, asking }: Refused): Promise<Asking | undefined> {
@@ -41,6 +41,13 @@ export function createTrace(inside: Internals, access: Access): (refused: Refuse
     const who = principal === undefined ? await whoOf(refused) : undefined
     inside.noteAttempt({ attempt, code, field, ip: caller.ip, principal, actor: who?.actor })
   }
-  // An instance that is closed meanwhile records nothing more.
-  return (refused) => void record(refused).catch(() => undefined)
+  const underWay = new Set<Promise<void>>()
+  function trace(refused: Refused): void {
+    // An instance that is closed meanwhile records nothing more.
+    const work = record(refused)
+      .catch(() => undefined)
+      .finally(() => underWay.delete(work))
+    underWay.add(work)
+  }
+  return Object.assign(trace, { settled: () => Promise.all(underWay) })
 }

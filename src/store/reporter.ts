@@ -20,6 +20,7 @@ export type FaultPlace =
   | 'owner'
   | 'resources'
   | 'session'
+  | 'waitUntil'
   | 'sign'
   | 'rateLimit'
   | 'keys'
@@ -80,6 +81,7 @@ const HELP: { readonly [Place in FaultPlace | 'store']?: readonly [code: string,
   owner: CALLBACK,
   resources: CALLBACK,
   session: CALLBACK,
+  waitUntil: ['LATCHKEY_CALLBACK_FAILED', 'Mend the callback; requests are answered all the same.'],
   sign: CALLBACK,
   rateLimit: [
     'LATCHKEY_RATE_LIMIT_FAILED',
@@ -137,7 +139,7 @@ function isTold(told: WeakSet<object>, error: unknown): boolean {
 
 function presentable(where: FaultPlace, error: unknown): LatchkeyError {
   if (isLatchkeyError(error)) return error
-  return new StoreUnavailableError(`${where} failed`, HELP[where] === CALLBACK ? copyFault(error) : describeFault(error))
+  return new StoreUnavailableError(`${where} failed`, HELP[where]?.[0] === CALLBACK[0] ? copyFault(error) : describeFault(error))
 }
 
 function lineOf({ where, error }: FaultReport, kind: string, suppressed: number): string {

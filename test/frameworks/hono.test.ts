@@ -7,6 +7,33 @@ const say = (c: Context): Response => c.json({ ran: true, id: c.var.principal?.t
 const statusOf = async (app: Hono, path: string, init?: RequestInit): Promise<number> => (await app.request(path, init)).status
 
 describe('on Hono', () => {
+  it('hands over to the platform what uses and refused attempts leave to write, by the context of each request', async () => {
+    const { tokens, token } = await kit()
+    const waitUntil = (work: Promise<unknown>, c: Context): void => c.executionCtx.waitUntil(work)
+    const app = new Hono()
+    app.use('/api/*', authenticate(tokens, { waitUntil }))
+    app.get('/api/read', say)
+    app.route('/tokens', management(tokens, { actor: () => undefined, waitUntil }))
+    const handed: [string, unknown][] = []
+    const call = (path: string, init?: RequestInit) =>
+      app.request(path, init, {}, { waitUntil: (work: unknown) => handed.push([path, work]), passThroughOnException() {}, props: {} })
+    for (const [path, init, status] of [
+      ['/api/read', bearer(token), 200],
+      ['/api/read', undefined, 401],
+      ['/tokens', undefined, 401],
+    ] as const) {
+      expect([path, (await call(path, init)).status]).toEqual([path, status])
+    }
+    expect(handed).toEqual([
+      ['/api/read', expect.any(Promise)],
+      ['/api/read', expect.any(Promise)],
+      ['/tokens', expect.any(Promise)],
+    ])
+    // Where there is no such context, as on Node, the request is answered all the same.
+    expect(await statusOf(app, '/api/read', bearer(token))).toBe(200)
+    await tokens.close()
+  })
+
   it('keeps an outage and a refusal from onError and from a catch around next', async () => {
     const { tokens, outage, token } = await kit()
     for (const [instance, init, status] of [

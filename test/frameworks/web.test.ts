@@ -1,7 +1,8 @@
 import type { FaultReport } from 'latchkey'
-import { testLatchkey } from 'latchkey/testing'
+import { memoryStore } from 'latchkey/stores/memory'
+import { faultyStore, interceptStore, testLatchkey } from 'latchkey/testing'
 import { authenticate, management, requireScopes } from 'latchkey/web'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { bearer, endpointsOf, kit } from '../support/http/tokens.js'
 
 const request = (init?: RequestInit, path = '/'): Request => new Request(`http://host.test${path}`, init)
@@ -79,6 +80,81 @@ describe('on web requests', () => {
     }
     const answer = await management(tokens, { mountPath: '/t', actor: () => undefined, ip })(new Request('http://a.test/t'))
     expect([answer.status, heard]).toEqual([503, ['ip: Error: no such header']])
+  })
+
+  describe('with waitUntil', () => {
+    /** An instance that writes by itself too late for a test, and what it wrote. */
+    const late = () => {
+      const written: string[] = []
+      const heard: string[] = []
+      const store = interceptStore(memoryStore(), ({ method }, proceed) => {
+        if (method === 'recordUsage' || method === 'commit') written.push(method)
+        return proceed()
+      })
+      const onError = ({ where, error }: FaultReport): unknown => heard.push(`${where}: ${error.cause}`)
+      const made = testLatchkey({ scopes: { 'a:read': 'Read' }, store, usage: { flushEvery: 60 }, onError, logger: false })
+      return { ...made, store, written, heard }
+    }
+
+    it('hands over what a use and a refused attempt leave to write, and waits for neither', async () => {
+      const { tokens, tokenFor, written } = late()
+      const token = await tokenFor()
+      written.length = 0
+      const handed: Promise<unknown>[] = []
+      const waitUntil = (work: Promise<unknown>): unknown => handed.push(work)
+      expect(await authenticate(tokens, request(bearer(token)), { waitUntil })).toMatchObject({ principal: { kind: 'token' } })
+      expect(written).toEqual([])
+      await Promise.all(handed.splice(0))
+      expect(written).toEqual(['recordUsage'])
+      const manage = management(tokens, { mountPath: '/t', actor: () => undefined, waitUntil })
+      const change = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' }
+      expect((await manage(new Request('http://a.test/t', change))).status).toBe(401)
+      await Promise.all(handed.splice(0))
+      expect(written).toEqual(['recordUsage', 'commit'])
+      await tokens.close()
+    })
+
+    it.each([
+      [
+        'throws',
+        () => {
+          throw new Error('no context')
+        },
+      ],
+      ['rejects', async () => Promise.reject(new Error('no context'))],
+    ])('a callback that %s is heard, and harms nobody', async (_, waitUntil) => {
+      // biome-ignore format: short
+      const { tokens, tokenFor, heard } = late()
+      const token = await tokenFor()
+      expect(await authenticate(tokens, request(bearer(token)), { waitUntil })).toMatchObject({ principal: { kind: 'token' } })
+      await vi.waitFor(() => expect(heard).toEqual(['waitUntil: Error: no context']))
+      await tokens.close()
+    })
+
+    it('work that fails is told and does not reject, so that no platform takes it for a crash', async () => {
+      const store = faultyStore(memoryStore())
+      const heard: string[] = []
+      const onError = ({ where }: FaultReport): unknown => heard.push(where)
+      const { tokens, tokenFor } = testLatchkey({ scopes: { 'a:read': 'Read' }, store, usage: { flushEvery: 60 }, onError, logger: false })
+      const token = await tokenFor()
+      store.behave(({ method }) => (method === 'recordUsage' ? { do: 'fail', error: new Error('down') } : undefined))
+      let handed: Promise<unknown> | undefined
+      await authenticate(tokens, request(bearer(token)), {
+        waitUntil: (work) => {
+          handed = work
+        },
+      })
+      await handed
+      expect(heard).toEqual(['store.recordUsage'])
+    })
+
+    it('is refused where it is no function', async () => {
+      const { tokens } = late()
+      for (const wrong of [true, {}, null]) {
+        await expect(authenticate(tokens, request(), { waitUntil: wrong as never })).rejects.toMatchObject({ field: 'waitUntil' })
+        expect(() => management(tokens, { mountPath: '/t', actor: () => undefined, waitUntil: wrong as never })).toThrow(/waitUntil/)
+      }
+    })
   })
 
   it('refuses unknown options', async () => {

@@ -192,6 +192,7 @@ const PLACES: { readonly [Place in FaultPlace]: true } = {
   errorBody: true,
   foreign: true,
   ip: true,
+  waitUntil: true,
   mayOwn: true,
   names: true,
   onEvent: true,

@@ -34,6 +34,7 @@ export function accept(tokens: Authenticator, ...verifiers: readonly Verifier[])
     },
     ...(own.redeem !== undefined && { redeem: own.redeem }),
     refusalsSpent: (principal) => own.refusalsSpent?.(principal),
+    flush: async () => own.flush?.(),
     isOwn: (credential) => (looksSigned(credential) && byIssuer.has(claimedIssuer(credential))) || own.isOwn?.(credential) !== false,
     ...(own.resolve !== undefined && { resolve: own.resolve }),
     countUse(principal, use) {
