@@ -1,4 +1,3 @@
-import * as z from 'zod'
 import { InvalidInputError } from './errors.js'
 import type { Actor } from './model/actor.js'
 import type { AuditEvent } from './model/event.js'
@@ -8,11 +7,12 @@ import { type Catalogue, compileCatalogue } from './policy/catalogue.js'
 import { type Expiry, type ExpiryOptions, expiryShape, readExpiry } from './policy/expiry.js'
 import { type MaxTokensOptions, maxTokensShape } from './policy/max-tokens.js'
 import { type Notices, type NoticesOptions, readNotices } from './policy/notices.js'
-import { callback, duration, flag, wholeNumber } from './policy/option-schema.js'
+import { callback, duration, flag, wholeNumber } from './policy/option-kinds.js'
+import { anything, either, listOf, objectOf, oneOf, passing, readOption, readPart, string } from './policy/option-reader.js'
+import { refuseUndefined } from './policy/read-input.js'
 import { type ResourceMode, resourceMode } from './policy/resource-mode.js'
 import { type Retention, type RetentionOptions, readRetention, retentionShape } from './policy/retention.js'
 import { readSealing, type Sealing, type SealingOptions } from './policy/sealing.js'
-import { readPart, readShape, refuseUndefined } from './policy/shape.js'
 import type { RateLimitOptions } from './rate-limit/model.js'
 import { type ReadRateLimits, readRateLimit } from './rate-limit/read-options.js'
 import { faultShape, readFaults } from './store/fault-options.js'
@@ -155,46 +155,47 @@ const PRESETS: ReadonlyMap<unknown, Bounds> = new Map<unknown, Bounds>([
 ])
 
 const named = (error: string) =>
-  z.custom<Record<string, unknown>>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), { error })
+  passing<Record<string, unknown>>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), error)
 /** 32 random hexadecimal digits have fewer than this less than once in ten million times. */
 const LEAST_DISTINCT = 8
-const pepperText = z
-  .string({ error: 'must be a string' })
-  .min(32, { error: 'must be at least 32 characters long', abort: true })
-  .refine((value) => new Set(value).size >= LEAST_DISTINCT, {
-    error: `must have at least ${LEAST_DISTINCT} different characters: make it of random bytes, such as "openssl rand -base64 32" prints`,
-  })
+const pepperText = string()
+  .and((value) => value.length >= 32, 'must be at least 32 characters long')
+  .and(
+    (value) => new Set(value).size >= LEAST_DISTINCT,
+    `must have at least ${LEAST_DISTINCT} different characters: make it of random bytes, such as "openssl rand -base64 32" prints`,
+  )
 const PEPPERS = 'must be a string of at least 32 characters, or a list of such, newest first'
 
-const cacheBounds = z.strictObject({
+const cacheBounds = objectOf({
   maxStaleness: duration({ min: 0.05, max: 60, fraction: true }).optional(),
   maxEntries: wholeNumber(1, 10_000_000).optional(),
   ownerStaleness: duration({ min: 0, max: 60, fraction: true }).optional(),
   serveStaleFor: duration({ min: 0, max: 3600, fraction: true }).optional(),
 })
 
-const schema = z.strictObject({
-  prefix: z.string({ error: 'must be a string such as acme_live' }).refine(isPrefix, {
-    error: 'must be lower-case words joined by "_", starting with a letter, at most 24 characters, such as acme_live',
-  }),
-  store: z.custom<TokenStore>(isStore, { error: 'must be a store, such as sqliteStore(path): an object with the methods of TokenStore' }),
+const reader = objectOf({
+  prefix: string('must be a string such as acme_live').and(
+    isPrefix,
+    'must be lower-case words joined by "_", starting with a letter, at most 24 characters, such as acme_live',
+  ),
+  store: passing<TokenStore>(isStore, 'must be a store, such as sqliteStore(path): an object with the methods of TokenStore'),
   scopes: named("must be an object of scopes and their descriptions, such as { 'inventory:read': 'See stock' }"),
   groups: named("must be an object of groups and their scopes, such as { staff: ['inventory:read'] }").default({}),
   implies: named("must be an object of scopes and what comes with them, such as { 'stock:write': ['stock:read'] }").default({}),
   allowWildcard: flag.default(false),
-  pepper: z.union([pepperText, z.array(pepperText).min(1, { error: 'must not be an empty list' })], { error: PEPPERS }).optional(),
+  pepper: either([pepperText, listOf(pepperText, { min: 1, range: 'must not be an empty list' })], PEPPERS).optional(),
   owner: callback<NonNullable<LatchkeyOptions['owner']>>().optional(),
   mayOwn: callback<NonNullable<LatchkeyOptions['mayOwn']>>().optional(),
   maxTokens: maxTokensShape.default({}),
   resources: resourceMode.default('implicit'),
   expiry: expiryShape.default({ required: false }),
-  cache: z.unknown().default('balanced'),
-  usage: z.unknown().default({}),
-  rateLimit: z.unknown().optional(),
-  onReuse: z.literal('revoke_lineage', { error: "must be 'revoke_lineage', or left out" }).optional(),
-  retention: retentionShape.prefault({}),
-  sealing: z.unknown().default(false),
-  notices: z.unknown().default({}),
+  cache: anything.default('balanced'),
+  usage: anything.default({}),
+  rateLimit: anything,
+  onReuse: oneOf(['revoke_lineage'], "must be 'revoke_lineage', or left out").optional(),
+  retention: anything.default({}),
+  sealing: anything.default(false),
+  notices: anything.default({}),
   deadline: duration({ min: 0.01, max: 300, fraction: true }).default(2),
   onEvent: callback<NonNullable<LatchkeyOptions['onEvent']>>().optional(),
   ...faultShape,
@@ -202,7 +203,7 @@ const schema = z.strictObject({
   random: callback<RandomSource>().optional(),
 })
 
-const usageShape = z.strictObject({ flushEvery: duration({ min: 0.01, max: 60, fraction: true }).default(1) })
+const usageReader = objectOf({ flushEvery: duration({ min: 0.01, max: 60, fraction: true }).default(1) })
 
 /**
  * Checks and completes the options.
@@ -210,7 +211,7 @@ const usageShape = z.strictObject({ flushEvery: duration({ min: 0.01, max: 60, f
  * @throws InvalidInputError `invalid_input`, with the option as `field`
  */
 export function readOptions(options: LatchkeyOptions): Settings {
-  const given = readShape(schema, withoutUndefined(options), 'options')
+  const given = readOption(reader, withoutUndefined(options), 'options')
   const catalogue = compileCatalogue({
     scopes: given.scopes,
     groups: given.groups,
@@ -218,9 +219,9 @@ export function readOptions(options: LatchkeyOptions): Settings {
     allowWildcard: given.allowWildcard,
   })
   const cache = readCache(given.cache)
-  const usage = given.usage === false ? undefined : readPart('usage', usageShape, given.usage)
+  const usage = given.usage === false ? undefined : readPart('usage', usageReader, given.usage)
   const { maxStaleness, ownerStaleness, serveStaleFor, maxEntries } = cache ?? BALANCED
-  const retention = readRetention(given.retention)
+  const retention = readRetention(readPart('retention', retentionShape, given.retention))
   return Object.freeze({
     prefix: given.prefix,
     store: given.store,

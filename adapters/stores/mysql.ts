@@ -1,4 +1,4 @@
-import * as z from 'zod'
+import { objectOf } from '../../src/policy/option-reader.js'
 import { exactlyOneOf, handle, readStoreOptions } from './lib/read-options.js'
 import type { TransportWarning } from './lib/transport.js'
 import type { MysqlConnection, MysqlPool, MysqlPromisePool } from './sql/dialects/mysql-connection.js'
@@ -30,7 +30,7 @@ export type MysqlStoreOptions = {
 const isPool = (value: object): boolean => 'getConnection' in value || ('pool' in value && typeof value.pool === 'object')
 
 const schema = exactlyOneOf(
-  z.strictObject({
+  objectOf({
     url: mysqlUrl.optional(),
     pool: handle<MysqlPool | MysqlPromisePool>(isPool, 'must be a pool of mysql2').optional(),
     ...serverShape,

@@ -1,4 +1,4 @@
-import * as z from 'zod'
+import { objectOf } from '../../src/policy/option-reader.js'
 import { exactlyOneOf, handle, readStoreOptions } from './lib/read-options.js'
 import type { TransportWarning } from './lib/transport.js'
 import type { PostgresClient, PostgresPool } from './sql/dialects/postgres-connection.js'
@@ -30,7 +30,7 @@ export type PostgresStoreOptions = {
 }
 
 const schema = exactlyOneOf(
-  z.strictObject({
+  objectOf({
     url: postgresUrl.optional(),
     pool: handle<PostgresPool>((value) => 'connect' in value, 'must be a Pool of pg').optional(),
     schema: schemaName.optional(),

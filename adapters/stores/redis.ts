@@ -1,5 +1,5 @@
-import * as z from 'zod'
-import { callback, wholeNumber } from '../../src/policy/option-schema.js'
+import { callback, wholeNumber } from '../../src/policy/option-kinds.js'
+import { objectOf, passing } from '../../src/policy/option-reader.js'
 import type { TokenStore } from '../../src/store/port.js'
 import { exactlyOneOf, handle, readStoreOptions } from './lib/read-options.js'
 import { emitWarning } from './lib/transport.js'
@@ -118,17 +118,13 @@ function isRedisUrl(url: unknown): boolean {
 }
 
 const schema = exactlyOneOf(
-  z.strictObject({
+  objectOf({
     // It may hold a password: it is never part of a message.
-    url: z
-      .custom<string>(isRedisUrl, {
-        error: 'must be a url that begins with redis://, rediss:// or unix://, or the path of a socket',
-      })
-      .optional(),
+    url: passing<string>(isRedisUrl, 'must be a url that begins with redis://, rediss:// or unix://, or the path of a socket').optional(),
     client: handle<RedisClient>(isRedisClient, 'must be an ioredis or a node-redis client').optional(),
-    keyPrefix: z.custom<string>(isKeyPrefix, { error: KEY_PREFIX }).optional(),
+    keyPrefix: passing<string>(isKeyPrefix, KEY_PREFIX).optional(),
     feedHistory: wholeNumber(1, Number.MAX_SAFE_INTEGER).default(100_000),
-    onWarning: callback<(warning: RedisWarning) => void>().default(() => emitWarning),
+    onWarning: callback<(warning: RedisWarning) => void>().default(emitWarning),
   }),
   ['url', 'client'],
 )

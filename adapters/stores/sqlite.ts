@@ -1,9 +1,8 @@
 import { fileURLToPath } from 'node:url'
-import * as z from 'zod'
 import { InvalidInputError } from '../../src/errors.js'
 import type { Duration } from '../../src/model/record.js'
-import { duration } from '../../src/policy/option-schema.js'
-import { readWith } from '../../src/policy/shape.js'
+import { duration } from '../../src/policy/option-kinds.js'
+import { objectOf, oneOf, readBy } from '../../src/policy/option-reader.js'
 import { exactlyOneOf, handle, readStoreOptions } from './lib/read-options.js'
 import type { NodeDatabase, SyncDatabase } from './sql/dialects/sqlite-handle.js'
 import type { SqliteDriver } from './sql/dialects/sqlite-open.js'
@@ -80,13 +79,13 @@ const readPath = (path: unknown): string => {
 }
 
 const schema = exactlyOneOf(
-  z.strictObject({
-    path: readWith(readPath, {}).optional(),
+  objectOf({
+    path: readBy(readPath).optional(),
     database: handle<SyncDatabase | NodeDatabase | KyselyHandle>(
       isDatabase,
       'must be a database of node:sqlite, better-sqlite3 or libsql, or a Kysely instance',
     ).optional(),
-    driver: z.enum(DRIVERS).optional(),
+    driver: oneOf(DRIVERS, `must be ${DRIVERS.join(' or ')}`).optional(),
     tablePrefix: tablePrefix.optional(),
     busyTimeout: duration({ min: 0, max: 60, fraction: true }).default(1.5),
   }),

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import type { AuditAnchors, KnownHead, VerifySignature } from '../model/audit.js'
-import { callback } from '../policy/option-schema.js'
-import { readShape, refuseUndefined } from '../policy/shape.js'
+import { refuseUndefined } from '../policy/read-input.js'
+import { readShape } from '../policy/shape.js'
 import { isHash } from './hash.js'
 
 /** Input schema of a head. What else it says, such as its instant, follows from its hash. */
@@ -15,7 +15,9 @@ export const headShape: z.ZodType<KnownHead> = z.object({
 
 const shape: z.ZodType<AuditAnchors> = z.strictObject({
   head: headShape.optional(),
-  verifySignature: callback<VerifySignature>('must be a function, such as sealVerifier(keys) gives').optional(),
+  verifySignature: z
+    .custom<VerifySignature>((value) => typeof value === 'function', { error: 'must be a function, such as sealVerifier(keys) gives' })
+    .optional(),
 })
 
 /**

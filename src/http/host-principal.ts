@@ -1,9 +1,8 @@
-import * as z from 'zod'
 import type { JsonObject, Resources } from '../model/json.js'
 import type { Principal } from '../model/principal.js'
+import { either, listOf, objectOf, oneOf, passing, readBy, readOption, string } from '../policy/option-reader.js'
 import { readResources } from '../policy/resource.js'
 import type { ScopeSet } from '../policy/scope-set.js'
-import { readShape, readWith } from '../policy/shape.js'
 import { GrantedPrincipal, type Holder } from './granted-principal.js'
 
 /** A person who is signed in to the host, as its `session` callback answers. */
@@ -35,27 +34,34 @@ export type ForeignPrincipal = {
 /** Resolves what a host granted to names of the catalogue. */
 export type Resolve = (grants: readonly string[]) => ScopeSet
 
-const name = z.string().min(1).max(512)
-const grants = z.array(z.string())
-const resources = readWith((input) => readResources([], input), {}).optional()
+const name = string().and((text) => text !== '' && text.length <= 512, 'must be 1 to 512 characters')
+const grants = listOf(string())
+const resources = readBy((input) => readResources([], input)).optional()
+const SCOPES = "must be '*' or a list of scopes"
 
-const session = z.strictObject({
+const session = objectOf({
   id: name,
   tenantId: name.optional(),
-  scopes: z.union([z.literal('*'), grants], { error: "must be '*' or a list of scopes" }),
+  scopes: either([oneOf(['*'], SCOPES), grants], SCOPES),
   resources,
 })
 
 /** Principals of verifiers have more fields, which are theirs. */
-const foreign = z.object({
-  tokenId: name,
-  name: name.optional(),
-  tenantId: name.optional(),
-  ownerId: name.optional(),
-  scopes: grants,
-  resources,
-  metadata: z.custom<JsonObject>((value) => typeof value === 'object' && value !== null && !Array.isArray(value)).optional(),
-})
+const foreign = objectOf(
+  {
+    tokenId: name,
+    name: name.optional(),
+    tenantId: name.optional(),
+    ownerId: name.optional(),
+    scopes: grants,
+    resources,
+    metadata: passing<JsonObject>(
+      (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+      'must be an object',
+    ).optional(),
+  },
+  { others: 'drop' },
+)
 
 /**
  * Makes the principal of a session.
@@ -63,7 +69,7 @@ const foreign = z.object({
  * @throws InvalidInputError `invalid_input`, for an incomplete answer
  */
 export function sessionPrincipal(answer: unknown, all: ScopeSet, resolve: Resolve): Principal {
-  const { id, tenantId, scopes, resources: reach } = readShape(session, refusingUndefined(answer), 'session')
+  const { id, tenantId, scopes, resources: reach } = readOption(session, refusingUndefined(answer), 'session')
   return new HostPrincipal('session', { name: id, ownerId: id, tenantId, resources: reach }, scopes === '*' ? all : resolve(scopes))
 }
 
@@ -73,7 +79,7 @@ export function sessionPrincipal(answer: unknown, all: ScopeSet, resolve: Resolv
  * @throws InvalidInputError `invalid_input`, for an incomplete answer
  */
 export function foreignPrincipal(answer: unknown, resolve: Resolve): Principal {
-  const { scopes, ...rest } = readShape(foreign, refusingUndefined(answer), 'foreign')
+  const { scopes, ...rest } = readOption(foreign, refusingUndefined(answer), 'foreign')
   return new HostPrincipal('foreign', { ...rest, name: rest.name ?? rest.tokenId }, resolve(scopes))
 }
 

@@ -1,8 +1,8 @@
-import * as z from 'zod'
 import type { MaybePromise } from '../model/json.js'
-import { callback, flag } from '../policy/option-schema.js'
+import { callback, flag } from '../policy/option-kinds.js'
+import { anything, objectOf, readOption } from '../policy/option-reader.js'
+import { refuseUndefined } from '../policy/read-input.js'
 import { type ResourceMode, resourceMode } from '../policy/resource-mode.js'
-import { readShape, refuseUndefined } from '../policy/shape.js'
 import type { CredentialSource } from './credential.js'
 import type { OnWarning } from './diagnostics.js'
 import type { ForeignPrincipal, Session } from './host-principal.js'
@@ -41,15 +41,15 @@ export type AuthenticateOptions<R> = {
 }
 
 /** `credential`, `realm` and `resourceMetadata` are read where they are used. */
-const schema = z.strictObject({
+const reader = objectOf({
   optional: flag.optional(),
-  credential: z.unknown().optional(),
-  realm: z.unknown().optional(),
+  credential: anything,
+  realm: anything,
   session: callback().optional(),
   foreign: callback().optional(),
   errorBody: callback().optional(),
   resources: resourceMode.optional(),
-  resourceMetadata: z.unknown().optional(),
+  resourceMetadata: anything,
   onWarning: callback().optional(),
 })
 
@@ -59,7 +59,7 @@ const schema = z.strictObject({
  * @throws InvalidInputError `invalid_input`
  */
 export function readOptions<R>(options: AuthenticateOptions<R>): AuthenticateOptions<R> {
-  const read = readShape(schema, options, 'options') as AuthenticateOptions<R>
+  const read = readOption(reader, options, 'options') as AuthenticateOptions<R>
   refuseUndefined(options, ['resources'], 'to go by the instance')
   return read
 }

@@ -1,8 +1,9 @@
 import { internalsOf, type Latchkey } from '../instance.js'
 import { type Arriving, createAccess } from './access.js'
-import { createApp } from './app.js'
-import { describeApi, type OpenApiDocument } from './openapi.js'
+import type { createApp } from './app.js'
+import type { OpenApiDocument } from './openapi.js'
 import { type ManagementOptions, readManagementOptions } from './options.js'
+import { problemResponse } from './problem-response.js'
 
 export type { Arriving, Caller } from './access.js'
 export type { OpenApiDocument } from './openapi.js'
@@ -17,7 +18,7 @@ export type Management = {
    */
   fetch(request: Request, caller: Arriving, mountPath: string): Promise<Response>
   /** The OpenAPI 3.1 document, as `GET /openapi.json` answers it. */
-  openapi(mountPath: string): OpenApiDocument
+  openapi(mountPath: string): Promise<OpenApiDocument>
 }
 
 /**
@@ -34,9 +35,23 @@ export type Management = {
  * ```
  */
 export function createManagement<S extends string>(tokens: Latchkey<S>, options: ManagementOptions = {}): Management {
-  const settings = readManagementOptions(options, internalsOf(tokens).report)
+  const { report } = internalsOf(tokens)
+  const settings = readManagementOptions(options, report)
   // The scopes of requests are text until the core has read them, so the names that are known at compile time do not help here.
   const plain = tokens as unknown as Latchkey
-  const app = createApp(plain, settings, createAccess(plain, settings))
-  return Object.freeze({ fetch: app, openapi: (mountPath: string) => describeApi(plain, mountPath, settings.credential) })
+  const access = createAccess(plain, settings)
+  let app: ReturnType<typeof createApp> | undefined
+  return Object.freeze({
+    // The routes are loaded by the first request: a server whose requests are only verified starts without them.
+    fetch: async (request: Request, caller: Arriving, mountPath: string) => {
+      try {
+        app ??= (await import('./app.js')).createApp(plain, settings, access)
+      } catch (error) {
+        report('management', error)
+        return problemResponse(error)
+      }
+      return app(request, caller, mountPath)
+    },
+    openapi: async (mountPath: string) => (await import('./openapi.js')).describeApi(plain, mountPath, settings.credential),
+  })
 }

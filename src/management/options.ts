@@ -1,11 +1,11 @@
-import * as z from 'zod'
 import type { Dashboard } from '../dashboard/index.js'
 import { type CredentialSource, createCredentialReader } from '../http/credential.js'
 import type { Actor } from '../model/actor.js'
 import type { MaybePromise } from '../model/json.js'
 import type { Duration } from '../model/record.js'
-import { callback, duration, wholeNumber } from '../policy/option-schema.js'
-import { readShape, refuseUndefined } from '../policy/shape.js'
+import { callback, duration, wholeNumber } from '../policy/option-kinds.js'
+import { anything, listOf, objectOf, passing, readOption, string } from '../policy/option-reader.js'
+import { refuseUndefined } from '../policy/read-input.js'
 import type { ManagementRateLimitOptions } from '../rate-limit/model.js'
 import { Rates } from '../rate-limit/rates.js'
 import { readManagementRateLimit } from '../rate-limit/read-options.js'
@@ -59,22 +59,20 @@ export type ManagementSettings = {
   readonly owners: ManagementOptions['owners']
 }
 
-const origin = z
-  .string({ error: 'must be a string' })
-  .refine(isOrigin, { error: 'must be an origin: scheme and host, such as https://admin.example.com' })
+const origin = string().and(isOrigin, 'must be an origin: scheme and host, such as https://admin.example.com')
 
 const names = callback<NonNullable<ManagementOptions['tenants']>>('must be a function of the actor that answers a list of { id, name }')
 
-const schema = z.strictObject({
+const schema = objectOf({
   maxBodyBytes: wholeNumber(1024, 16_777_216).optional(),
   deadline: duration({ min: 0.01, max: 300, fraction: true }).optional(),
-  allowedOrigins: z.array(origin, { error: 'must be a list of origins' }).optional(),
-  credential: z.unknown().optional(),
-  realm: z.string({ error: 'must be a string' }).optional(),
-  rateLimit: z.unknown().optional(),
+  allowedOrigins: listOf(origin, { error: 'must be a list of origins' }).optional(),
+  credential: anything,
+  realm: string().optional(),
+  rateLimit: anything,
   tenants: names.optional(),
   owners: names.optional(),
-  dashboard: z.custom<Dashboard>(isDashboard, { error: 'must be made by dashboard({ … }) of latchkey/dashboard' }).optional(),
+  dashboard: passing<Dashboard>(isDashboard, 'must be made by dashboard({ … }) of latchkey/dashboard').optional(),
 })
 
 /**
@@ -83,7 +81,7 @@ const schema = z.strictObject({
  * @throws InvalidInputError `invalid_input`, with the option as `field`
  */
 export function readManagementOptions(options: unknown, report: Report): ManagementSettings {
-  const given = readShape(schema, options, 'options')
+  const given = readOption(schema, options, 'options')
   refuseUndefined(options, ['rateLimit'])
   const deadlineMs = (given.deadline ?? 2) * 1000
   const credential = [(given.credential ?? 'bearer') as CredentialSource | readonly CredentialSource[]].flat()

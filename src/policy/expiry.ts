@@ -1,7 +1,7 @@
-import * as z from 'zod'
 import { InvalidInputError } from '../errors.js'
 import type { Duration } from '../model/record.js'
-import { duration, flag } from './option-schema.js'
+import { duration, flag } from './option-kinds.js'
+import { type OptionReader, objectOf } from './option-reader.js'
 
 /** The `expiry` option. */
 export type ExpiryOptions = {
@@ -24,7 +24,7 @@ export type Expiry = { readonly defaultSeconds?: number; readonly maxSeconds?: n
 type Given = { default?: number | undefined; max?: number | undefined; required: boolean; unused?: number | undefined }
 
 /** The option `expiry`, in seconds. */
-export const expiryShape: z.ZodType<Given> = z.strictObject({
+export const expiryShape: OptionReader<Given> = objectOf({
   default: duration().optional(),
   max: duration().optional(),
   required: flag.default(false),

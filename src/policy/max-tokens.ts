@@ -1,5 +1,5 @@
-import * as z from 'zod'
-import { wholeNumber } from './option-schema.js'
+import { wholeNumber } from './option-kinds.js'
+import { type OptionReader, objectOf } from './option-reader.js'
 
 /**
  * The `maxTokens` option: a token counts until it is revoked or has expired, also while it is inactive or in its overlap.
@@ -17,7 +17,7 @@ export type MaxTokensOptions = {
 const most = wholeNumber(1, 1_000_000).optional()
 
 /** How the option is read. */
-export const maxTokensShape: z.ZodType<MaxTokensOptions> = z.strictObject(
+export const maxTokensShape: OptionReader<MaxTokensOptions> = objectOf(
   { perOwner: most, perTenant: most },
   { error: 'must be { perOwner, perTenant }, each a number of tokens' },
 )

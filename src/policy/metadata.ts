@@ -1,7 +1,7 @@
 import { type InputPlace, InvalidInputError, placeIn } from '../errors.js'
 import type { Json, JsonObject } from '../model/json.js'
 import { holdsToken } from '../token/redact.js'
-import { HOLDS_TOKEN } from './shape.js'
+import { HOLDS_TOKEN } from './plain-text.js'
 
 const MAX_BYTES = 16 * 1024
 const MAX_DEPTH = 8

@@ -1,8 +1,7 @@
-import * as z from 'zod'
 import { InvalidInputError } from '../errors.js'
 import type { Duration } from '../model/record.js'
-import { duration, flag } from './option-schema.js'
-import { readPart } from './shape.js'
+import { duration, flag } from './option-kinds.js'
+import { either, listOf, type OptionReader, objectOf, oneOf, readPart } from './option-reader.js'
 
 /** The `notices` option: which audit events tell of what time alone brings. Each is written once for all nodes, within about a minute. */
 export type NoticesOptions = {
@@ -45,24 +44,16 @@ type Given = {
 }
 
 const THRESHOLDS = 'must be a list of 1 to 10 durations, each at least a minute, such as ["30d", "7d"], or false'
-const thresholds = z.union(
-  [
-    z.literal(false),
-    z
-      .array(duration({ min: 60 }))
-      .min(1)
-      .max(10),
-  ],
-  { error: THRESHOLDS },
-)
+const thresholds = either([oneOf([false], THRESHOLDS), listOf(duration({ min: 60 }), { min: 1, max: 10 })], THRESHOLDS)
+const UNUSED = 'must be a duration of at least a day, or false'
 
-const shape: z.ZodType<Given> = z.strictObject(
+const shape: OptionReader<Given> = objectOf(
   {
     expiring: thresholds.optional(),
     expired: flag.optional(),
     rotationDue: flag.optional(),
     oldStillUsed: thresholds.optional(),
-    unused: z.union([z.literal(false), duration({ min: 86_400 })], { error: 'must be a duration of at least a day, or false' }).optional(),
+    unused: either([oneOf([false], UNUSED), duration({ min: 86_400 })], UNUSED).optional(),
   },
   { error: 'must be { expiring, expired, rotationDue, oldStillUsed, unused }, or false' },
 )

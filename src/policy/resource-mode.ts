@@ -1,7 +1,7 @@
-import * as z from 'zod'
+import { type OptionReader, oneOf } from './option-reader.js'
 
 /** Must routes name the data that a token is limited in? */
 export type ResourceMode = 'explicit' | 'implicit'
 
 /** As `latchkey()` and `authenticate()` take it. */
-export const resourceMode: z.ZodType<ResourceMode> = z.enum(['explicit', 'implicit'], { error: "must be 'explicit' or 'implicit'" })
+export const resourceMode: OptionReader<ResourceMode> = oneOf(['explicit', 'implicit'], "must be 'explicit' or 'implicit'")

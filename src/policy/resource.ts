@@ -1,9 +1,9 @@
 import { type InputPlace, InvalidInputError, placeIn } from '../errors.js'
 import type { Resources } from '../model/json.js'
 import { holdsToken } from '../token/redact.js'
+import { HOLDS_TOKEN } from './plain-text.js'
 import { quote } from './quote.js'
 import { reading } from './reading.js'
-import { HOLDS_TOKEN } from './shape.js'
 
 /** The data that a route touches: one value or several in each dimension. */
 export type AskedResources = { readonly [dimension: string]: string | readonly string[] }

@@ -1,6 +1,6 @@
-import * as z from 'zod'
 import type { Duration } from '../model/record.js'
-import { duration } from './option-schema.js'
+import { duration } from './option-kinds.js'
+import { either, type OptionReader, objectOf, oneOf } from './option-reader.js'
 
 /** The `retention` option: at least an hour each, or `false` to keep it for ever. What is older is removed in small batches, within two hours. */
 export type RetentionOptions = {
@@ -26,12 +26,11 @@ export type Retention = {
 
 type Kept = { readonly [Name in 'events' | 'usage' | 'addresses' | 'dead']: number | false }
 
-const keptFor = z.union([z.literal(false), duration({ min: 3600 })], {
-  error: 'must be a duration of at least an hour, such as "90d", or false',
-})
+const KEPT = 'must be a duration of at least an hour, such as "90d", or false'
+const keptFor = either([oneOf([false], KEPT), duration({ min: 3600 })], KEPT)
 
 /** The option `retention`, in seconds. */
-export const retentionShape: z.ZodType<Kept, { readonly [Name in keyof Kept]?: unknown }> = z.strictObject({
+export const retentionShape: OptionReader<Kept> = objectOf({
   events: keptFor.default(false),
   usage: keptFor.default(400 * 86_400),
   addresses: keptFor.default(90 * 86_400),

@@ -1,9 +1,8 @@
-import * as z from 'zod'
 import type { AuditHead } from '../model/audit.js'
 import type { MaybePromise } from '../model/json.js'
 import type { Duration } from '../model/record.js'
-import { callback, duration } from './option-schema.js'
-import { readPart } from './shape.js'
+import { callback, duration } from './option-kinds.js'
+import { objectOf, readPart } from './option-reader.js'
 
 /** The `sealing` option. */
 export type SealingOptions = {
@@ -25,7 +24,7 @@ export type Sealing = {
   readonly onSeal?: NonNullable<SealingOptions['onSeal']>
 }
 
-const given = z.strictObject({
+const given = objectOf({
   every: duration({ min: 10, max: 86_400 }).default(60),
   sign: callback<NonNullable<SealingOptions['sign']>>().optional(),
   onSeal: callback<NonNullable<SealingOptions['onSeal']>>().optional(),

@@ -1,8 +1,7 @@
-import * as z from 'zod'
 import { InvalidInputError } from '../errors.js'
 import type { MaybePromise } from '../model/json.js'
-import { duration } from '../policy/option-schema.js'
-import { readPart } from '../policy/shape.js'
+import { duration } from '../policy/option-kinds.js'
+import { either, listOf, type OptionOf, type OptionReader, objectOf, oneOf, passing, readPart, string } from '../policy/option-reader.js'
 import type { LimitBy, RateLimit, RateLimitOptions } from './model.js'
 
 const NAME = /^[a-z][a-z0-9_-]{0,31}$/
@@ -17,35 +16,29 @@ export const MAX_POINTS = 2_000_000_000
 const PERIODS = ['hour', 'day', 'week', 'month'] as const
 const LONGEST: { readonly [Period in (typeof PERIODS)[number]]: number } = { hour: 3600, day: 86_400, week: 604_800, month: 31 * 86_400 }
 
-const refill = z.union([z.enum(PERIODS), z.strictObject({ every: duration({ max: MAX_PERIOD_SECONDS }) })], {
-  error: "must be 'hour', 'day', 'week', 'month', or { every } with a duration of at most 366 days",
-})
+const REFILL = "must be 'hour', 'day', 'week', 'month', or { every } with a duration of at most 366 days"
+const refill = either([oneOf(PERIODS, REFILL), objectOf({ every: duration({ max: MAX_PERIOD_SECONDS }) })], REFILL)
 
 const common = {
-  name: z
-    .string({ error: 'must be a string' })
-    .regex(NAME, { error: 'must be 1 to 32 lower-case letters, digits, _ and -, starting with a letter' }),
-  limiter: z.custom<RateLimit['limiter']>(isLimiter, {
-    error: 'must be a limiter such as new RateLimiterRedis({ … }): points, duration, consume, penalty and reward',
-  }),
-  points: z
-    .custom<NonNullable<RateLimit['points']>>((value) => isPoints(value) || typeof value === 'function', {
-      error: 'must be a whole number of uses, or a function of who uses',
-    })
-    .optional(),
+  name: string().and((name) => NAME.test(name), 'must be 1 to 32 lower-case letters, digits, _ and -, starting with a letter'),
+  limiter: passing<RateLimit['limiter']>(
+    isLimiter,
+    'must be a limiter such as new RateLimiterRedis({ … }): points, duration, consume, penalty and reward',
+  ),
+  points: passing<NonNullable<RateLimit['points']>>(
+    (value) => isPoints(value) || typeof value === 'function',
+    'must be a whole number of uses, or a function of who uses',
+  ).optional(),
   refill: refill.optional(),
 }
 
-const ofTokens = z.strictObject({ ...common, by: z.enum(['token', 'owner', 'tenant'], { error: "must be 'token', 'owner' or 'tenant'" }) })
-const ofManagement = z.strictObject({ ...common, by: z.literal('actor', { error: "must be 'actor', or left out" }).default('actor') })
+const ofTokens = objectOf({ ...common, by: oneOf(['token', 'owner', 'tenant'], "must be 'token', 'owner' or 'tenant'") })
+const ofManagement = objectOf({ ...common, by: oneOf(['actor'], "must be 'actor', or left out").default('actor') })
 
-const schemaOf = <Limit extends typeof ofTokens | typeof ofManagement>(limit: Limit) =>
-  z.strictObject({
-    limits: z
-      .array(limit, { error: `must be a list of 1 to ${MAX_LIMITS} limits` })
-      .min(1, { error: `must be a list of 1 to ${MAX_LIMITS} limits` })
-      .max(MAX_LIMITS, { error: `must be a list of 1 to ${MAX_LIMITS} limits` }),
-    onFailure: z.enum(['refuse', 'allow'], { error: "must be 'refuse' or 'allow': say what a limiter that fails means" }),
+const limitsOf = <Limit>(limit: OptionReader<Limit>) =>
+  objectOf({
+    limits: listOf(limit, { error: `must be a list of 1 to ${MAX_LIMITS} limits`, min: 1, max: MAX_LIMITS }),
+    onFailure: oneOf(['refuse', 'allow'], "must be 'refuse' or 'allow': say what a limiter that fails means"),
   })
 
 /** The `rateLimit` option as it is read: durations in seconds. */
@@ -71,7 +64,7 @@ export type ReadRefill = (typeof PERIODS)[number] | { readonly every: number }
  * @throws InvalidInputError `invalid_input`
  */
 export function readRateLimit(input: unknown): ReadRateLimits {
-  return checked(readPart('rateLimit', schemaOf(ofTokens), input))
+  return checked(readPart('rateLimit', limitsOf(ofTokens), input))
 }
 
 /**
@@ -80,10 +73,10 @@ export function readRateLimit(input: unknown): ReadRateLimits {
  * @throws InvalidInputError `invalid_input`
  */
 export function readManagementRateLimit(input: unknown): ReadRateLimits {
-  return checked(readPart('rateLimit', schemaOf(ofManagement), input))
+  return checked(readPart('rateLimit', limitsOf(ofManagement), input))
 }
 
-type Given = z.infer<typeof ofTokens> | z.infer<typeof ofManagement>
+type Given = OptionOf<typeof ofTokens> | OptionOf<typeof ofManagement>
 
 function checked({ limits, onFailure }: { readonly limits: readonly Given[]; readonly onFailure: 'refuse' | 'allow' }): ReadRateLimits {
   const names = limits.map(({ name }) => name)

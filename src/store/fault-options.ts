@@ -1,17 +1,20 @@
-import * as z from 'zod'
-import { callback } from '../policy/option-schema.js'
+import { callback } from '../policy/option-kinds.js'
+import { type OptionReader, passing } from '../policy/option-reader.js'
 import type { FaultOptions, Logger } from './reporter.js'
 
 type OnError = NonNullable<FaultOptions['onError']>
 
-const onError: z.ZodType<OnError> = callback<OnError>('must be a function of { where, error }')
-const logger: z.ZodType<Logger | false> = z.custom<Logger | false>(
+const onError: OptionReader<OnError> = callback<OnError>('must be a function of { where, error }')
+const logger: OptionReader<Logger | false> = passing<Logger | false>(
   (value) => value === false || typeof Reflect.get(Object(value), 'error') === 'function',
-  { error: 'must be false, or a logger with a method error, such as console or pino()' },
+  'must be false, or a logger with a method error, such as console or pino()',
 )
 
 /** `onError` and `logger`, as a part of the schema of a whole set of options. */
-export const faultShape: { readonly onError: z.ZodOptional<typeof onError>; readonly logger: z.ZodOptional<typeof logger> } = {
+export const faultShape: {
+  readonly onError: OptionReader<OnError | undefined>
+  readonly logger: OptionReader<Logger | false | undefined>
+} = {
   onError: onError.optional(),
   logger: logger.optional(),
 }

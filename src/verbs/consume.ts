@@ -1,9 +1,8 @@
-import * as z from 'zod'
 import { viewEvent } from '../activity/view-event.js'
 import { InvalidInputError } from '../errors.js'
 import type { EventConsumer, EventHandler } from '../model/event.js'
-import { duration } from '../policy/option-schema.js'
-import { readShape } from '../policy/shape.js'
+import { duration } from '../policy/option-kinds.js'
+import { objectOf, oneOf, readOption } from '../policy/option-reader.js'
 import type { Context } from '../verify/context.js'
 import { checkSeesAll, type ReadActor } from './lib/actor.js'
 import { follow } from './lib/follow.js'
@@ -11,12 +10,10 @@ import { follow } from './lib/follow.js'
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.:-]{0,59}$/
 const DEFAULT_TIMEOUT_SECONDS = 60
 
-type Given = { from: 'start' | 'now'; timeout: number }
-
-const shape = z.strictObject({
-  from: z.enum(['start', 'now'], { error: "must be 'start' or 'now'" }).default('start'),
+const reader = objectOf({
+  from: oneOf(['start', 'now'], "must be 'start' or 'now'").default('start'),
   timeout: duration({ min: 1, max: 3600 }).default(DEFAULT_TIMEOUT_SECONDS),
-}) as unknown as z.ZodType<Given>
+})
 
 /**
  * Begins to hand the audit events to a handler, from where this name stopped on whichever node.
@@ -30,7 +27,7 @@ export function consume(context: Context, actor: ReadActor, name: unknown, handl
     throw new InvalidInputError('name', 'must be a name such as "siem": 1 to 60 letters, digits, "-", "_", "." and ":"')
   }
   if (typeof handler !== 'function') throw new InvalidInputError('handler', 'must be a function that takes one event')
-  const { from, timeout } = readShape(shape, options ?? {}, 'consume()')
+  const { from, timeout } = readOption(reader, options ?? {}, 'consume()')
   const handle = handler as EventHandler
   return follow(context, name, (event, { signal }) => handle(viewEvent(event), { signal }), { from, timeoutMs: timeout * 1000 })
 }

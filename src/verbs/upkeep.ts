@@ -1,9 +1,5 @@
 import { Upkeep, type UpkeepTask } from '../activity/upkeep.js'
 import type { Context } from '../verify/context.js'
-import { watchIdle } from './idle.js'
-import { sealUp } from './lib/seals.js'
-import { notify } from './notify.js'
-import { retain } from './retain.js'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 3_600_000
@@ -15,29 +11,44 @@ export function upkeepOf(context: Context): readonly Upkeep[] {
   return upkeepTasks(context).map((task) => new Upkeep(context.store, task, options))
 }
 
-/** The same, as tasks. */
+/** The same, as tasks. What a task does is loaded when it is first done. */
 export function upkeepTasks(context: Context): readonly UpkeepTask[] {
   const { retention, sealing, notices } = context.settings
   const tasks: UpkeepTask[] = []
   if (retention.any) {
-    tasks.push({ name: '.retention', place: 'retention', everyMs: HOUR_MS, run: (now, goOn) => retain(context, now, goOn) })
+    tasks.push({
+      name: '.retention',
+      place: 'retention',
+      everyMs: HOUR_MS,
+      run: async (now, goOn) => (await import('./retain.js')).retain(context, now, goOn),
+    })
   }
   if (sealing !== undefined) {
     tasks.push({
       name: '.sealing',
       place: 'sealing',
       everyMs: sealing.everyMs,
-      run: async (_now, goOn) => void (await sealUp(context, goOn)),
+      run: async (_now, goOn) => void (await (await import('./lib/seals.js')).sealUp(context, goOn)),
     })
   }
   if (notices.any) {
-    tasks.push({ name: '.notices', place: 'sweep', everyMs: MINUTE_MS, run: (now, goOn, since) => notify(context, now, goOn, since) })
+    tasks.push({
+      name: '.notices',
+      place: 'sweep',
+      everyMs: MINUTE_MS,
+      run: async (now, goOn, since) => (await import('./notify.js')).notify(context, now, goOn, since),
+    })
   }
   const { unusedMs, deactivateMs } = notices
   if (unusedMs !== undefined || deactivateMs !== undefined) {
     // What was told was told by these thresholds: others begin anew.
     const name = `.unused-${(unusedMs ?? 0) / 1000}-${(deactivateMs ?? 0) / 1000}` as const
-    tasks.push({ name, place: 'sweep', everyMs: 6 * HOUR_MS, run: (now, goOn, since) => watchIdle(context, now, goOn, since) })
+    tasks.push({
+      name,
+      place: 'sweep',
+      everyMs: 6 * HOUR_MS,
+      run: async (now, goOn, since) => (await import('./idle.js')).watchIdle(context, now, goOn, since),
+    })
   }
   return tasks
 }

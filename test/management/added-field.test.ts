@@ -31,7 +31,7 @@ const ADA = { id: 'ada', tenants: '*', manages: 'all' } as const
 
 const created = (tokens: Latchkey, more: object) => tokens.system.create({ name: 'ERP', scopes: ['stock:read'], ...more } as CreateInput)
 
-function api(tokens: Latchkey) {
+async function api(tokens: Latchkey) {
   const management = createManagement(tokens)
   const call = async (method: string, path: string, body?: object) => {
     const headers = { 'content-type': 'application/json' }
@@ -39,7 +39,7 @@ function api(tokens: Latchkey) {
     const response = await management.fetch(new Request(`https://api.example/tokens${path}`, init), { actor: ADA }, '/tokens')
     return { status: response.status, body: (await response.json()) as { record: { id: string } } }
   }
-  return { call, document: JSON.parse(JSON.stringify(management.openapi('/tokens'))) }
+  return { call, document: JSON.parse(JSON.stringify(await management.openapi('/tokens'))) }
 }
 
 describe('a field that is added to the table of fields', () => {
@@ -70,7 +70,7 @@ describe('a field that is added to the table of fields', () => {
   })
 
   it('passes the HTTP API, and is described in its document', async () => {
-    const { call, document } = api(instance() as unknown as Latchkey)
+    const { call, document } = await api(instance() as unknown as Latchkey)
     const made = await call('POST', '/', { name: 'ERP', scopes: ['stock:read'], contact: 'ops', grace: '5m', reviewAt: REVIEW })
     expect(made).toMatchObject({ status: 201, body: { record: { contact: 'ops', graceSeconds: 300, reviewAt: REVIEW } } })
     expect((await call('PATCH', `/${made.body.record.id}`, { contact: null })).body).not.toHaveProperty('contact')

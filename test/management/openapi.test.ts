@@ -94,7 +94,7 @@ describe('the OpenAPI document', () => {
 
   it('is what the library gives without a request', async () => {
     const h = harness()
-    expect(createManagement(h.tokens).openapi(MOUNT)).toEqual(await read(h))
+    expect(await createManagement(h.tokens).openapi(MOUNT)).toEqual(await read(h))
   })
 
   it.each([{}, { expiry: { required: true, max: 60 } }])(

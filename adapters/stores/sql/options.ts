@@ -1,7 +1,6 @@
-import type * as z from 'zod'
 import { InvalidInputError } from '../../../src/errors.js'
-import { callback, wholeNumber } from '../../../src/policy/option-schema.js'
-import { readWith } from '../../../src/policy/shape.js'
+import { callback, wholeNumber } from '../../../src/policy/option-kinds.js'
+import { type OptionReader, readBy } from '../../../src/policy/option-reader.js'
 import { handle } from '../lib/read-options.js'
 import { emitWarning, type TransportWarning } from '../lib/transport.js'
 import type { KyselyHandle } from './kysely-engine.js'
@@ -10,19 +9,19 @@ import { tablePrefix } from './schema/table-names.js'
 const isKysely = (value: object): boolean => 'executeQuery' in value && 'withoutPlugins' in value
 
 /** A Kysely instance that the host keeps. */
-export const kyselyHandle: z.ZodType<KyselyHandle> = handle(isKysely, 'must be a Kysely instance')
+export const kyselyHandle: OptionReader<KyselyHandle> = handle(isKysely, 'must be a Kysely instance')
 
 /** The options that the stores of Postgres and MySQL share. */
 export const serverShape: {
-  readonly kysely: z.ZodOptional<z.ZodType<KyselyHandle>>
-  readonly poolSize: z.ZodDefault<z.ZodType<number>>
-  readonly tablePrefix: z.ZodOptional<z.ZodType<string>>
-  readonly onWarning: z.ZodDefault<z.ZodType<(warning: TransportWarning) => void>>
+  readonly kysely: OptionReader<KyselyHandle | undefined>
+  readonly poolSize: OptionReader<number>
+  readonly tablePrefix: OptionReader<string | undefined>
+  readonly onWarning: OptionReader<(warning: TransportWarning) => void>
 } = {
   kysely: kyselyHandle.optional(),
   poolSize: wholeNumber(1, 10_000).default(10),
   tablePrefix: tablePrefix.optional(),
-  onWarning: callback<(warning: TransportWarning) => void>().default(() => emitWarning),
+  onWarning: callback<(warning: TransportWarning) => void>().default(emitWarning),
 }
 
 /** Are the user and password written so that a driver can read them? */
@@ -61,7 +60,7 @@ const readPostgresUrl = (url: unknown): string => {
 }
 
 /** The `url` option of the Postgres store. */
-export const postgresUrl: z.ZodType<string> = readWith(readPostgresUrl, {})
+export const postgresUrl: OptionReader<string> = readBy(readPostgresUrl)
 
 /**
  * A connection string as `mysql2` takes it; `socketPath` among its parameters leads to a socket.
@@ -75,4 +74,4 @@ const readMysqlUrl = (url: unknown): string => {
 }
 
 /** The `url` option of the MySQL store. */
-export const mysqlUrl: z.ZodType<string> = readWith(readMysqlUrl, {})
+export const mysqlUrl: OptionReader<string> = readBy(readMysqlUrl)

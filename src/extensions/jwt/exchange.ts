@@ -1,11 +1,10 @@
-import * as z from 'zod'
 import { answerJson, answerProblem, readRawBody } from '../../http/fetch-answer.js'
 import { internalsOf, type Latchkey } from '../../instance.js'
 import type { Resources } from '../../model/json.js'
 import type { Duration } from '../../model/record.js'
-import { address, callback, duration, someText } from '../../policy/option-schema.js'
+import { address, callback, duration, someText } from '../../policy/option-kinds.js'
+import { objectOf, passing, readOption, someOf } from '../../policy/option-reader.js'
 import { readResources, resourcesWithin } from '../../policy/resource.js'
-import { readShape } from '../../policy/shape.js'
 import { generateId } from '../../token/generate.js'
 import { platformRandom } from '../../token/random.js'
 import { claimsOf, isAllowedFrom } from '../oauth/claims.js'
@@ -49,12 +48,10 @@ export type ExchangeOptions = {
 
 const NO_KEYS = 'must be a list of at least one key, made by signingKey() or generateSigningKey()'
 
-const schema = z.strictObject({
+const schema = objectOf({
   issuer: address(),
-  audiences: z.tuple([someText()], someText(), { error: 'must be a list of at least one audience' }),
-  keys: z.tuple([z.custom<SigningKey>(isSigningKey, { error: NO_KEYS })], z.custom<SigningKey>(isSigningKey, { error: NO_KEYS }), {
-    error: NO_KEYS,
-  }),
+  audiences: someOf(someText(), 'must be a list of at least one audience'),
+  keys: someOf(passing<SigningKey>(isSigningKey, NO_KEYS), NO_KEYS),
   expiresIn: duration({ max: MAX_SECONDS }).default(DEFAULT_SECONDS),
   ip: callback<NonNullable<ExchangeOptions['ip']>>().optional(),
   clock: callback<() => number>().optional(),
@@ -68,7 +65,7 @@ const schema = z.strictObject({
  * @throws InvalidInputError `invalid_input`
  */
 export function exchange<S extends string>(tokens: Latchkey<S>, options: ExchangeOptions): (request: Request) => Promise<Response> {
-  const { issuer, audiences, keys, expiresIn, ip, clock = () => Date.now() } = readShape(schema, options, 'options')
+  const { issuer, audiences, keys, expiresIn, ip, clock = () => Date.now() } = readOption(schema, options, 'options')
   const [key] = keys
 
   const { report } = internalsOf(tokens)

@@ -1,15 +1,15 @@
 import { type CompactJWSHeaderParameters, compactVerify, errors, type FlattenedJWSInput } from 'jose'
-import * as z from 'zod'
 import type { Standing } from '../../cache/standing.js'
 import { InvalidInputError, type RefusalCode, StoreUnavailableError } from '../../errors.js'
 import { AUTHENTICATOR, type Decider, internalsOf, type Latchkey, registerDecider } from '../../instance.js'
 import type { MaybePromise, Resources } from '../../model/json.js'
 import type { Verification, VerifyContext } from '../../model/principal.js'
 import type { Duration } from '../../model/record.js'
-import { callback, duration, someText } from '../../policy/option-schema.js'
+import { callback, duration, someText } from '../../policy/option-kinds.js'
+import { either, listOf, type OptionOf, objectOf, oneOf, passing, readOption } from '../../policy/option-reader.js'
+import { refuseUndefined } from '../../policy/read-input.js'
 import { readResources } from '../../policy/resource.js'
 import { isSafeAddress } from '../../policy/safe-address.js'
-import { readShape, refuseUndefined } from '../../policy/shape.js'
 import { type CallSite, callOut } from '../../store/deadline.js'
 import { faultShape, readFaults } from '../../store/fault-options.js'
 import { createReporter, type FaultOptions, type Report } from '../../store/reporter.js'
@@ -72,31 +72,31 @@ const KEYS = "must be { keys: [...] }, { url }, or 'discover'"
 
 const shape = {
   issuer: someText('must be the iss of the tokens'),
-  audience: z.union([someText(), z.array(someText()).min(1)], { error: AUDIENCE }),
-  keys: z.custom<KeysInput>(isKeysInput, { error: KEYS }),
+  audience: either([someText(), listOf(someText(), { min: 1 })], AUDIENCE),
+  keys: passing<KeysInput>(isKeysInput, KEYS),
   maxLifetime: duration().optional(),
   clockTolerance: duration({ min: 0, max: MAX_SKEW_SECONDS, fraction: true }).default(DEFAULT_SKEW_SECONDS),
   fetch: callback<Fetch>().optional(),
   clock: callback<() => number>().optional(),
   ...faultShape,
 }
-const sharedSchema = z.strictObject(shape)
-const signedSchema = z.strictObject({
+const sharedReader = objectOf(shape)
+const signedReader = objectOf({
   ...shape,
-  strict: z.custom<Latchkey>((value) => typeof value === 'object' && value !== null, { error: 'must be what latchkey() made' }).optional(),
+  strict: passing<Latchkey>((value) => typeof value === 'object' && value !== null, 'must be what latchkey() made').optional(),
 })
-const foreignSchema = z.strictObject({
+const foreignReader = objectOf({
   ...shape,
-  algorithms: z
-    .array(z.enum(ALGORITHMS), { error: `must be some of ${ALGORITHMS.join(', ')}` })
-    .min(1, { error: `must be some of ${ALGORITHMS.join(', ')}` })
-    .default(['RS256']),
-  types: z.array(someText()).min(1, { error: 'must not be empty' }).default(['at+jwt', 'jwt']),
+  algorithms: listOf(oneOf(ALGORITHMS, `must be ${ALGORITHMS.join(' or ')}`), {
+    error: `must be some of ${ALGORITHMS.join(', ')}`,
+    min: 1,
+  }).default(['RS256']),
+  types: listOf(someText(), { min: 1, range: 'must not be empty' }).default(['at+jwt', 'jwt']),
   principal: callback<ForeignTokenOptions['principal']>('must be a function of the claims'),
 })
 
 /** The options of every verifier, as they are read. */
-type Checked = z.infer<typeof sharedSchema>
+type Checked = OptionOf<typeof sharedReader>
 
 type Rules = {
   readonly algorithms: readonly string[]
@@ -122,7 +122,7 @@ type Rules = {
  * ```
  */
 export function verifySigned(options: VerifySignedOptions): Verifier {
-  const { strict: given, ...rest } = readShape(signedSchema, options, 'options')
+  const { strict: given, ...rest } = readOption(signedReader, options, 'options')
   // Without it a signed token outlives its parent.
   refuseUndefined(options, ['strict'])
   const strict = given === undefined ? undefined : internalsOf(given)
@@ -142,7 +142,7 @@ export function verifySigned(options: VerifySignedOptions): Verifier {
  * @throws InvalidInputError `invalid_input`
  */
 export function foreignTokens(options: ForeignTokenOptions): Verifier {
-  const { principal, algorithms, types, ...rest } = readShape(foreignSchema, options, 'options')
+  const { principal, algorithms, types, ...rest } = readOption(foreignReader, options, 'options')
   return createVerifier('foreign', rest, {
     algorithms,
     types: types.map((type) => type.toLowerCase()),

@@ -1,10 +1,9 @@
-import * as z from 'zod'
 import { InvalidInputError } from '../../errors.js'
 import { answerJson, answerProblem, readRawBody, TooLargeError } from '../../http/fetch-answer.js'
 import { internalsOf, type Latchkey } from '../../instance.js'
 import type { LeakAction } from '../../model/event.js'
-import { address, callback, wholeNumber } from '../../policy/option-schema.js'
-import { readShape, text } from '../../policy/shape.js'
+import { address, callback, plainText, wholeNumber } from '../../policy/option-kinds.js'
+import { either, objectOf, oneOf, readOption, string } from '../../policy/option-reader.js'
 import { redact } from '../../token/redact.js'
 import { type Fetch, KeyRing } from './key-ring.js'
 import { type Find, readReport } from './read-report.js'
@@ -16,9 +15,10 @@ export const GITHUB_KEYS_URL = 'https://api.github.com/meta/public_keys/secret_s
 const MAX_BYTES = 8 * 1024 * 1024
 const AT_ONCE = 64
 // RFC 9110 §5.1
-const headerName = z
-  .string({ error: 'must be the name of a header' })
-  .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, { error: 'must be the name of a header' })
+const headerName = string('must be the name of a header').and(
+  (name) => /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name),
+  'must be the name of a header',
+)
 
 /** How `leakReports` is set up. The defaults are GitHub's; GitLab, PyPI and others use the same scheme under other names. */
 export type LeakReportOptions = {
@@ -39,17 +39,16 @@ export type LeakReportOptions = {
 }
 
 const ACTIONS = ['revoke', 'deactivate', 'notify'] as const
+const ACTION = "must be 'revoke', 'deactivate', 'notify', or a function of the find"
 
-const schema = z.strictObject({
-  action: z
-    .union([z.enum(ACTIONS), callback<Exclude<LeakReportOptions['action'], LeakAction | undefined>>()], {
-      error: "must be 'revoke', 'deactivate', 'notify', or a function of the find",
-    })
-    .default('revoke'),
+const schema = objectOf({
+  action: either([oneOf(ACTIONS, ACTION), callback<Exclude<LeakReportOptions['action'], LeakAction | undefined>>()], ACTION).default(
+    'revoke',
+  ),
   keysUrl: address().default(GITHUB_KEYS_URL),
   identifierHeader: headerName.default('github-public-key-identifier'),
   signatureHeader: headerName.default('github-public-key-signature'),
-  sender: text(1, 64).default('github'),
+  sender: plainText(1, 64).default('github'),
   maxBytes: wholeNumber(1, 64 * 1024 * 1024).default(MAX_BYTES),
   fetch: callback<Fetch>().optional(),
 })
@@ -73,7 +72,7 @@ export function leakReports<S extends string>(
   tokens: Latchkey<S>,
   options: LeakReportOptions = {},
 ): (request: Request) => Promise<Response> {
-  const { action, keysUrl, maxBytes, sender, identifierHeader, signatureHeader, fetch: given } = readShape(schema, options, 'options')
+  const { action, keysUrl, maxBytes, sender, identifierHeader, signatureHeader, fetch: given } = readOption(schema, options, 'options')
   const { report } = internalsOf(tokens)
   const ring = new KeyRing(keysUrl, given ?? ((url, init) => fetch(url, init)), report)
   const reporter = tokens.as({ id: `leaks:${sender}`, tenants: '*', manages: 'all' })

@@ -1,6 +1,6 @@
-import type * as z from 'zod'
 import { answerJson, answerProblem, readRawBody, TooLargeError } from '../../http/fetch-answer.js'
-import { callback, someText } from '../../policy/option-schema.js'
+import { callback, someText } from '../../policy/option-kinds.js'
+import type { OptionReader } from '../../policy/option-reader.js'
 import { type CallSite, callOut } from '../../store/deadline.js'
 import type { Report } from '../../store/reporter.js'
 
@@ -59,7 +59,7 @@ function readClient(answer: unknown): Client | undefined {
 }
 
 /** The options that the endpoints for clients share. */
-export const clientShape: { readonly client: z.ZodType<ClientOf>; readonly realm: z.ZodDefault<z.ZodType<string>> } = {
+export const clientShape: { readonly client: OptionReader<ClientOf>; readonly realm: OptionReader<string> } = {
   client: callback<ClientOf>('must be a function that says which client sends a request: { id, tenants }, or undefined for strangers'),
   realm: someText().default('oauth'),
 }

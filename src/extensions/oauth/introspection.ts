@@ -1,9 +1,8 @@
-import * as z from 'zod'
 import { answerJson } from '../../http/fetch-answer.js'
 import { internalsOf, type Latchkey } from '../../instance.js'
 import type { TokenRecord } from '../../model/record.js'
-import { someText } from '../../policy/option-schema.js'
-import { readShape } from '../../policy/shape.js'
+import { someText } from '../../policy/option-kinds.js'
+import { objectOf, readOption } from '../../policy/option-reader.js'
 import { claimsOf } from './claims.js'
 import { authenticateClient, type ClientOf, clientShape, endpoint, mayKnow, readTokenForm } from './client.js'
 
@@ -17,7 +16,7 @@ export type IntrospectionOptions = {
   readonly realm?: string
 }
 
-const schema = z.strictObject({ ...clientShape, issuer: someText().optional() })
+const schema = objectOf({ ...clientShape, issuer: someText().optional() })
 
 /**
  * Token introspection (RFC 7662): services that cannot reach the store ask whether a token is good, and for what.
@@ -37,7 +36,7 @@ export function introspection<S extends string>(
   tokens: Latchkey<S>,
   options: IntrospectionOptions,
 ): (request: Request) => Promise<Response> {
-  const { client: clientOf, issuer, realm } = readShape(schema, options, 'options')
+  const { client: clientOf, issuer, realm } = readOption(schema, options, 'options')
   const { report } = internalsOf(tokens)
   return endpoint('introspect', report, async (request) => {
     const client = await authenticateClient(clientOf, request, realm, report)

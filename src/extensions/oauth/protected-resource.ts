@@ -1,9 +1,8 @@
-import * as z from 'zod'
 import { answerJson, answerProblem } from '../../http/fetch-answer.js'
 import { internalsOf, type Latchkey } from '../../instance.js'
-import { address, someText } from '../../policy/option-schema.js'
+import { address, someText } from '../../policy/option-kinds.js'
+import { listOf, objectOf, passing, readOption } from '../../policy/option-reader.js'
 import { isSafeAddress } from '../../policy/safe-address.js'
-import { readShape } from '../../policy/shape.js'
 import { endpoint } from './client.js'
 
 const WELL_KNOWN = '/.well-known/oauth-protected-resource'
@@ -32,10 +31,10 @@ export type ProtectedResource = {
 }
 
 // RFC 9728 §1.2
-const schema = z.strictObject({
-  resource: z.custom<string>(isResource, { error: 'must be the https address of the API, without query and fragment' }),
-  authorizationServers: z.array(address()).optional(),
-  scopes: z.array(someText()).optional(),
+const schema = objectOf({
+  resource: passing<string>(isResource, 'must be the https address of the API, without query and fragment'),
+  authorizationServers: listOf(address()).optional(),
+  scopes: listOf(someText()).optional(),
   name: someText().optional(),
   documentation: address().optional(),
 })
@@ -57,7 +56,7 @@ export function protectedResource<S extends string>(tokens: Latchkey<S>, options
     scopes = Object.keys(tokens.catalogue),
     name,
     documentation,
-  } = readShape(schema, options, 'options')
+  } = readOption(schema, options, 'options')
   const url = new URL(resource)
   // RFC 9728 §3.1: the well-known path goes between the host and the path; a bare "/" is left out.
   const path = WELL_KNOWN + (url.pathname === '/' ? '' : url.pathname)

@@ -1,10 +1,9 @@
-import * as z from 'zod'
 import { Budget } from '../../cache/budget.js'
 import { answerProblem } from '../../http/fetch-answer.js'
 import { internalsOf, type Latchkey } from '../../instance.js'
 import { callerOf } from '../../policy/network.js'
-import { callback, wholeNumber } from '../../policy/option-schema.js'
-import { readShape } from '../../policy/shape.js'
+import { callback, wholeNumber } from '../../policy/option-kinds.js'
+import { objectOf, readOption } from '../../policy/option-reader.js'
 import { authenticateClient, type ClientOf, clientShape, endpoint, mayKnow, oauthError, Refused, readTokenForm } from './client.js'
 
 /** How `revocation` is set up. */
@@ -15,8 +14,8 @@ export type RevocationOptions = {
   readonly realm?: string
 }
 
-const schema = z.strictObject(clientShape)
-const possessionSchema = z.strictObject({
+const schema = objectOf(clientShape)
+const possessionSchema = objectOf({
   ip: callback<NonNullable<PossessionOptions['ip']>>('must be a function that tells the address of a request').optional(),
   perMinute: wholeNumber(1, 1_000_000).default(10),
 })
@@ -29,7 +28,7 @@ const DONE = { status: 200, headers: { 'cache-control': 'no-store' } }
  * Idempotent: a token that is unknown or revoked already is a 200 too (§2.2). 503 with `Retry-After` where it cannot be known (§2.2.1).
  */
 export function revocation<S extends string>(tokens: Latchkey<S>, options: RevocationOptions): (request: Request) => Promise<Response> {
-  const { client: clientOf, realm } = readShape(schema, options, 'options')
+  const { client: clientOf, realm } = readOption(schema, options, 'options')
   const { identify, noteAttempt, report } = internalsOf(tokens)
   return endpoint('revoke', report, async (request) => {
     const client = await authenticateClient(clientOf, request, realm, report)
@@ -65,7 +64,7 @@ export function revocationByPossession<S extends string>(
   tokens: Latchkey<S>,
   options: PossessionOptions = {},
 ): (request: Request) => Promise<Response> {
-  const { ip, perMinute } = readShape(possessionSchema, options, 'options')
+  const { ip, perMinute } = readOption(possessionSchema, options, 'options')
   const { identify, report } = internalsOf(tokens)
   const budget = new Budget({ burst: perMinute, perSecond: perMinute / 60 })
   return endpoint('revokeByPossession', report, async (request) => {

@@ -1,10 +1,9 @@
-import * as z from 'zod'
 import { createGuard } from '../../http/authenticate.js'
 import { answerJson, answerProblem } from '../../http/fetch-answer.js'
 import type { AuthenticateOptions } from '../../http/options.js'
 import { internalsOf, type Latchkey } from '../../instance.js'
-import { callback } from '../../policy/option-schema.js'
-import { readShape } from '../../policy/shape.js'
+import { callback } from '../../policy/option-kinds.js'
+import { objectOf, readOption } from '../../policy/option-reader.js'
 import { endpoint } from './client.js'
 
 /** How `whoami` is set up: as `authenticate` is, and where the caller's address is found. */
@@ -13,9 +12,10 @@ export type WhoamiOptions = Pick<AuthenticateOptions<Request>, 'credential' | 'r
 }
 
 /** The rest is read where requests are guarded. */
-const schema = z.looseObject({
-  ip: callback<NonNullable<WhoamiOptions['ip']>>('must be a function that tells the address of a request').optional(),
-})
+const schema = objectOf(
+  { ip: callback<NonNullable<WhoamiOptions['ip']>>('must be a function that tells the address of a request').optional() },
+  { others: 'keep' },
+)
 
 /**
  * Tells the holder of a token what it holds: `GET` with the token answers its name, tenant, scopes in force, and its end.
@@ -25,7 +25,7 @@ const schema = z.looseObject({
  * @throws InvalidInputError `invalid_input`
  */
 export function whoami<S extends string>(tokens: Latchkey<S>, options: WhoamiOptions = {}): (request: Request) => Promise<Response> {
-  const { ip, ...guarded } = readShape(schema, options, 'options')
+  const { ip, ...guarded } = readOption(schema, options, 'options')
   const guard = createGuard<Request>(tokens, guarded, {
     read: (request) => ({ method: request.method, headers: request.headers, ip: ip?.(request) }),
     trustsProxy: () => undefined,

@@ -1,9 +1,8 @@
 import { context, metrics, ROOT_CONTEXT } from '@opentelemetry/api'
-import * as z from 'zod'
 import { InvalidInputError } from '../../errors.js'
 import { type Internals, internalsOf, type Latchkey } from '../../instance.js'
-import { flag } from '../../policy/option-schema.js'
-import { readShape } from '../../policy/shape.js'
+import { flag } from '../../policy/option-kinds.js'
+import { objectOf, readOption } from '../../policy/option-reader.js'
 import { keepApart } from '../../store/timer.js'
 import { observe } from './observe.js'
 import { annotateSpans } from './spans.js'
@@ -29,7 +28,7 @@ export type Telemetry = {
   stop(): void
 }
 
-const shape = z.strictObject({ spans: flag.default(false), owner: flag.default(false) })
+const shape = objectOf({ spans: flag.default(false), owner: flag.default(false) })
 
 const running: WeakMap<Internals, Telemetry> = new WeakMap()
 
@@ -48,7 +47,7 @@ const running: WeakMap<Internals, Telemetry> = new WeakMap()
  */
 export function telemetry<S extends string>(tokens: Latchkey<S>, options: TelemetryOptions = {}): Telemetry {
   const inside = internalsOf(tokens)
-  const { spans, owner } = readShape(shape, options, 'options')
+  const { spans, owner } = readOption(shape, options, 'options')
   if (owner && !spans) throw new InvalidInputError('owner', 'needs spans: true')
   running.get(inside)?.stop()
   // Polls and flushes begin within some request, and are none of its work.

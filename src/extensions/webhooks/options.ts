@@ -1,10 +1,10 @@
-import * as z from 'zod'
 import { InvalidInputError } from '../../errors.js'
 import { ACTIONS, type AuditAction } from '../../model/event.js'
 import type { Duration } from '../../model/record.js'
 import { readNetworks } from '../../policy/network.js'
-import { duration, someText, wholeNumber } from '../../policy/option-schema.js'
-import { readShape, readWith, refuseUndefined, text } from '../../policy/shape.js'
+import { duration, plainText, someText, wholeNumber } from '../../policy/option-kinds.js'
+import { listOf, OptionReader, objectOf, oneOf, passing, readBy, readOption, string } from '../../policy/option-reader.js'
+import { refuseUndefined } from '../../policy/read-input.js'
 import { type Destination, readDestination } from './destination.js'
 
 /** Where events are sent. */
@@ -56,16 +56,8 @@ export type ReadOptions = {
   readonly ca: string | undefined
 }
 
-type ReadEndpoint = Required<Pick<WebhookEndpoint, 'id' | 'url' | 'from'>> & Pick<WebhookEndpoint, 'actions' | 'tenantId'>
-
-/** What the schema makes of them: durations are seconds. */
-type Parsed = {
-  readonly webhookKey: readonly Uint8Array[]
-  readonly endpoints: readonly ReadEndpoint[]
-  readonly retry: { readonly attempts: number; readonly first: number; readonly longest: number }
-  readonly timeout: number
-  readonly allowPrivate: readonly string[]
-  readonly ca?: string
+type ReadEndpoint = Required<Pick<WebhookEndpoint, 'id' | 'url' | 'from'>> & {
+  readonly [Name in 'actions' | 'tenantId']?: WebhookEndpoint[Name] | undefined
 }
 
 const ID = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$/
@@ -75,48 +67,42 @@ const KEY = 'must be 32 random bytes or more, as text or as a Uint8Array, such a
 const SHORT = `is too short: ${KEY}`
 const UNVARIED = `repeats few different bytes, as no random key does: ${KEY}`
 
-const keyBytes = z
-  .custom<string | Uint8Array>((value) => typeof value === 'string' || value instanceof Uint8Array, { error: KEY })
-  .transform((value) => (typeof value === 'string' ? new TextEncoder().encode(value) : Uint8Array.from(value)))
-  .refine((bytes) => bytes.length >= LEAST_BYTES, { error: SHORT, abort: true })
-  .refine((bytes) => new Set(bytes).size >= LEAST_DISTINCT, { error: UNVARIED })
+const bytesOf = (value: string | Uint8Array): Uint8Array =>
+  typeof value === 'string' ? new TextEncoder().encode(value) : Uint8Array.from(value)
 
-const manyKeys = z.array(keyBytes).min(1, { error: KEY }).max(5, { error: 'must not hold more than five keys' })
+const keyBytes = passing<string | Uint8Array>((value) => typeof value === 'string' || value instanceof Uint8Array, KEY)
+  .into(bytesOf)
+  .and((bytes) => bytes.length >= LEAST_BYTES, SHORT)
+  .and((bytes) => new Set(bytes).size >= LEAST_DISTINCT, UNVARIED)
+
+const manyKeys = listOf(keyBytes, { min: 1, max: 5, error: KEY, range: 'must be a list of one to five keys' })
 
 // A lone key is `webhookKey`, not the first of a list that nobody wrote.
-const keys = z.unknown().transform((given, context) => {
-  const read = (Array.isArray(given) ? manyKeys : keyBytes).safeParse(given)
-  if (read.success) return [read.data].flat()
-  for (const { path, message } of read.error.issues) context.addIssue({ code: 'custom', path, message })
-  return z.NEVER
-})
+const keys = new OptionReader((input, place, found) =>
+  Array.isArray(input) ? manyKeys.at(input, place, found) : [keyBytes.at(input, place, found)],
+)
 
-const endpoint = z.strictObject({
-  id: z.string({ error: 'must be text' }).regex(ID, { error: 'must be a name such as "crm": 1 to 40 letters, digits, "-", "_" and "."' }),
+const endpoint = objectOf({
+  id: string('must be text').and((id) => ID.test(id), 'must be a name such as "crm": 1 to 40 letters, digits, "-", "_" and "."'),
   // It may hold a secret: it is never part of a message.
-  url: z.string({ error: 'must be text' }),
-  actions: z
-    .array(z.enum(ACTIONS, { error: 'is no action of the audit' }))
-    .min(1, { error: 'must not be empty' })
-    .optional(),
-  tenantId: text(1, 255).optional(),
-  from: z.enum(['now', 'start'], { error: "must be 'now' or 'start'" }).default('now'),
+  url: string('must be text'),
+  actions: listOf(oneOf(ACTIONS, 'is no action of the audit'), { min: 1, range: 'must not be empty' }).optional(),
+  tenantId: plainText(1, 255).optional(),
+  from: oneOf(['now', 'start'], "must be 'now' or 'start'").default('now'),
 })
 
-const schema = z.strictObject({
+const schema = objectOf({
   webhookKey: keys,
-  endpoints: z.array(endpoint).max(100),
-  retry: z
-    .strictObject({
-      attempts: wholeNumber(1, 50).default(8),
-      first: duration({ min: 0.01, max: 3600, fraction: true }).default(5),
-      longest: duration({ min: 1, max: 7 * 86_400 }).default(6 * 3600),
-    })
-    .prefault({}),
+  endpoints: listOf(endpoint, { max: 100, range: 'must be at most 100 entries' }),
+  retry: objectOf({
+    attempts: wholeNumber(1, 50).default(8),
+    first: duration({ min: 0.01, max: 3600, fraction: true }).default(5),
+    longest: duration({ min: 1, max: 7 * 86_400 }).default(6 * 3600),
+  }).default({ attempts: 8, first: 5, longest: 6 * 3600 }),
   timeout: duration({ min: 0.1, max: 300, fraction: true }).default(15),
-  allowPrivate: readWith((input) => readNetworks([], input), {}).default([]),
+  allowPrivate: readBy((input) => readNetworks([], input)).default([]),
   ca: someText('must be certificates in PEM').optional(),
-}) as unknown as z.ZodType<Parsed>
+})
 
 /**
  * Reads the options once.
@@ -125,7 +111,7 @@ const schema = z.strictObject({
  */
 export function readOptions(options: unknown): ReadOptions {
   refuseLostFilters(options)
-  const { webhookKey, endpoints, retry, timeout, allowPrivate, ca } = readShape(schema, options, 'options')
+  const { webhookKey, endpoints, retry, timeout, allowPrivate, ca } = readOption(schema, options, 'options')
   const ids = new Set<string>()
   return {
     webhookKey,

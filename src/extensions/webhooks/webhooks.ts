@@ -1,9 +1,9 @@
-import * as z from 'zod'
 import { viewEvent } from '../../activity/view-event.js'
 import { InvalidInputError } from '../../errors.js'
 import { internalsOf, type Latchkey } from '../../instance.js'
 import type { AuditEvent, ListedEvent } from '../../model/event.js'
-import { readShape, refuseUndefined } from '../../policy/shape.js'
+import { objectOf, readOption, string } from '../../policy/option-reader.js'
+import { refuseUndefined } from '../../policy/read-input.js'
 import { Endpoint } from './endpoint.js'
 import { readOptions, type WebhookOptions } from './options.js'
 import { createSigner } from './secret.js'
@@ -28,7 +28,7 @@ export type DeadLetterInput = Pick<DeadLetter, 'endpoint' | 'eventId'>
 /** What became of a resent dead letter; it stays listed unless it was delivered. */
 export type Resent = { readonly delivered: true; readonly failure?: undefined } | { readonly delivered: false; readonly failure: string }
 
-const filterShape = z.strictObject({ endpoint: z.string({ error: 'must be the id of an endpoint' }).optional() })
+const filterShape = objectOf({ endpoint: string('must be the id of an endpoint').optional() })
 
 /** Webhooks that run. */
 export type Webhooks = {
@@ -107,7 +107,7 @@ export function webhooks<S extends string>(tokens: Latchkey<S>, options: Webhook
     async deadLetters(filter: { readonly endpoint?: string } = {}) {
       // One that got lost would list those of every endpoint, to be resent.
       refuseUndefined(filter, ['endpoint'], 'to list those of every endpoint')
-      const { endpoint: only } = readShape(filterShape, filter, 'deadLetters()')
+      const { endpoint: only } = readOption(filterShape, filter, 'deadLetters()')
       const letters: DeadLetter[] = []
       for (const slot of slotsOf(await inside.store().consumers(prefix))) {
         if (only !== undefined && slot.endpoint !== only) continue

@@ -1,12 +1,11 @@
-import * as z from 'zod'
 import { GrantDeniedError, InvalidInputError } from '../../errors.js'
 import type { Actor } from '../../model/actor.js'
 import type { Resources } from '../../model/json.js'
 import type { Reach, StoredToken } from '../../model/record.js'
 import type { Catalogue } from '../../policy/catalogue.js'
+import { either, listOf, OptionReader, objectOf, oneOf, readBy, readPart, string } from '../../policy/option-reader.js'
 import { reading } from '../../policy/reading.js'
 import { readResources, resourcesWithin } from '../../policy/resource.js'
-import { readPart, readWith } from '../../policy/shape.js'
 import { closest } from '../../policy/suggest.js'
 
 /** An actor that has been read once: complete, copied, frozen, and no longer the caller's object. */
@@ -36,15 +35,22 @@ const WHOLE = "{ id, tenants: [...] or '*', manages: 'own' or 'all' }"
 /** Left out, these two mean "no limit", so that neither may be misspelled or lost on the way. */
 const LIMITS = ['scopes', 'resources'] as const
 
-const tenant = z.string().min(1)
-const SHAPE = z.object({
-  id: z.string({ error: 'must be a string' }).min(1, { error: 'must not be empty' }).max(200, { error: 'must be at most 200 characters' }),
-  tenants: z.union([z.literal('*'), z.array(tenant)], { error: "must be a list of tenant ids, or '*' for all" }),
-  manages: z.enum(['own', 'all'], { error: "must be 'own' or 'all'" }),
-  scopes: z.array(z.string(), { error: 'must be a list of scopes; leave it out for an actor that may grant every scope' }).optional(),
-  resources: readWith((input) => readResources([], input), {}).optional(),
-  ip: z.string().optional().catch(undefined),
-})
+const TENANTS = "must be a list of tenant ids, or '*' for all"
+const tenant = string().and((id) => id !== '', 'must not be empty')
+const READER = objectOf(
+  {
+    id: string()
+      .and((id) => id !== '', 'must not be empty')
+      .and((id) => id.length <= 200, 'must be at most 200 characters'),
+    tenants: either([oneOf(['*'], TENANTS), listOf(tenant)], TENANTS),
+    manages: oneOf(['own', 'all'], "must be 'own' or 'all'"),
+    scopes: listOf(string(), { error: 'must be a list of scopes; leave it out for an actor that may grant every scope' }).optional(),
+    resources: readBy((input) => readResources([], input)).optional(),
+    // An address that is none is not told in the audit; it decides nothing.
+    ip: new OptionReader((input) => (typeof input === 'string' ? input : undefined)),
+  },
+  { others: 'drop' },
+)
 
 /**
  * Reads an actor, once. Absent or incomplete is an error, never "unrestricted", and text is never an actor.
@@ -57,7 +63,7 @@ export function readActor(input: unknown): ReadActor {
     throw new InvalidInputError('actor', `must be ${WHOLE}, not ${typeof input === 'object' ? 'a list' : `a ${typeof input}`}`)
   }
   reading('actor', () => refuseLostLimits(input))
-  const { id, tenants, manages, scopes, resources, ip } = readPart('actor', SHAPE, input)
+  const { id, tenants, manages, scopes, resources, ip } = readPart('actor', READER, input)
   if (id === 'system') throw new InvalidInputError('actor.id', '"system" is the application itself, which acts through tokens.system')
   return Object.freeze({
     id,

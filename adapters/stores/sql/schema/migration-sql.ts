@@ -1,6 +1,5 @@
-import * as z from 'zod'
 import { InvalidInputError } from '../../../../src/errors.js'
-import { readShape } from '../../../../src/policy/shape.js'
+import { objectOf, readOption } from '../../../../src/policy/option-reader.js'
 import { namesOf, schemaName, tablePrefix } from './table-names.js'
 
 /** The servers whose SQL can be printed. MariaDB reads MySQL's. */
@@ -14,7 +13,7 @@ export type MigrationSqlOptions = {
   readonly tablePrefix?: string | undefined
 }
 
-const shape = z.strictObject({ schema: schemaName.optional(), tablePrefix: tablePrefix.optional() })
+const reader = objectOf({ schema: schemaName.optional(), tablePrefix: tablePrefix.optional() })
 
 /**
  * Prints the SQL that `migrate()` would run on an empty database, for those whose administrators run such things themselves.
@@ -28,7 +27,7 @@ const shape = z.strictObject({ schema: schemaName.optional(), tablePrefix: table
  * ```
  */
 export const migrationSql = async (dialect: SqlDialect, options: MigrationSqlOptions = {}): Promise<string> => {
-  const names = namesOf(readShape(shape, options, 'options'))
+  const names = namesOf(readOption(reader, options, 'options'))
   const { printMigrations } = await import('./print.js')
   if (dialect === 'sqlite') return printMigrations((await import('../dialects/sqlite-quirks.js')).sqliteQuirks, names)
   if (dialect === 'postgres') return printMigrations((await import('../dialects/postgres-quirks.js')).postgresQuirks, names)

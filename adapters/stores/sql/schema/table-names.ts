@@ -1,4 +1,4 @@
-import * as z from 'zod'
+import { type OptionReader, passing } from '../../../../src/policy/option-reader.js'
 
 /** Where the tables are, and what their names begin with. */
 export type Names = { readonly schema?: string; readonly tablePrefix: string }
@@ -16,14 +16,16 @@ const isSchema = (name: string): boolean =>
 const isTablePrefix = (name: unknown): boolean => typeof name === 'string' && /^[A-Za-z_][A-Za-z0-9_]{0,31}$/.test(name)
 
 /** The `tablePrefix` option. */
-export const tablePrefix: z.ZodType<string> = z.custom<string>(isTablePrefix, {
-  error: 'must be 1 to 32 letters, digits and underscores, and not start with a digit',
-})
+export const tablePrefix: OptionReader<string> = passing<string>(
+  isTablePrefix,
+  'must be 1 to 32 letters, digits and underscores, and not start with a digit',
+)
 
 /** The `schema` option of Postgres. */
-export const schemaName: z.ZodType<string> = z.custom<string>((name) => typeof name === 'string' && isSchema(name), {
-  error: 'must be the name of a schema: 1 to 63 bytes, without double quotes and control characters',
-})
+export const schemaName: OptionReader<string> = passing<string>(
+  (name) => typeof name === 'string' && isSchema(name),
+  'must be the name of a schema: 1 to 63 bytes, without double quotes and control characters',
+)
 
 /** The names of the tables, which are checked already, so that they can stand in SQL: they are never values from outside. */
 export const namesOf = (given: { readonly schema?: string | undefined; readonly tablePrefix?: string | undefined }): Names => ({

@@ -1,0 +1,37 @@
+import { type DurationLimits, readDuration } from './duration.js'
+import { type OptionReader, passing, readBy, string } from './option-reader.js'
+import { whyNotPlain } from './plain-text.js'
+
+/** An option that is on or off. */
+export const flag: OptionReader<boolean> = passing<boolean>((value) => typeof value === 'boolean', 'must be true or false')
+
+/** A function of the host's. `error` says which. */
+export function callback<F extends (...args: never[]) => unknown>(error = 'must be a function'): OptionReader<F> {
+  return passing<F>((value) => typeof value === 'function', error)
+}
+
+/** A duration, read as seconds. */
+export function duration(limits: DurationLimits = {}): OptionReader<number> {
+  return readBy((input) => readDuration([], input, limits))
+}
+
+/** A whole number between two, both included. */
+export function wholeNumber(min: number, max: number): OptionReader<number> {
+  const error = `must be a whole number from ${min.toLocaleString('en')} to ${max.toLocaleString('en')}`
+  return passing<number>((value) => Number.isInteger(value) && (value as number) >= min && (value as number) <= max, error)
+}
+
+/** Text that is there. `error` says what for. */
+export function someText(error = 'must be text that is not empty'): OptionReader<string> {
+  return string(error).and((value) => value !== '', error)
+}
+
+/** The absolute address of something. */
+export function address(error = 'must be an absolute URL'): OptionReader<string> {
+  return passing<string>((value) => typeof value === 'string' && URL.canParse(value), error)
+}
+
+/** Text that every store keeps byte for byte, and that people see as it is. */
+export function plainText(min: number, max: number): OptionReader<string> {
+  return string().refusedFor((value) => whyNotPlain(value, min, max))
+}

@@ -1,0 +1,218 @@
+import { type InputIssue, InvalidInputError } from '../errors.js'
+import { redact } from '../token/redact.js'
+import { quote } from './quote.js'
+import { readInput, unknownName } from './read-input.js'
+
+const MAX_KEY = 64
+
+/** What was found wrong, in the order in which it is told. */
+type Found = { readonly unknown: InputIssue[]; readonly wrong: InputIssue[] }
+type Place = readonly PropertyKey[]
+
+const count = ({ unknown, wrong }: Found): number => unknown.length + wrong.length
+
+/** The value of what could not be read, which nobody looks at: the whole input is refused. */
+const REFUSED = undefined as never
+
+/**
+ * Reads one option, at construction and at once, without what reads the inputs of the verbs: a server that only verifies never loads that.
+ *
+ * A reader says what is wrong and reads on, so that one error can list everything.
+ */
+export class OptionReader<T> {
+  readonly #read: (input: unknown, place: Place, found: Found) => T
+
+  constructor(read: (input: unknown, place: Place, found: Found) => T) {
+    this.#read = read
+  }
+
+  /** Reads what stands at this place. */
+  at(input: unknown, place: Place, found: Found): T {
+    return this.#read(input, place, found)
+  }
+
+  /** The same, which may be left out. */
+  optional(): OptionReader<T | undefined> {
+    return new OptionReader((input, place, found) => (input === undefined ? undefined : this.#read(input, place, found)))
+  }
+
+  /** The same, with this value where it is left out. */
+  default(value: T): OptionReader<T> {
+    return new OptionReader((input, place, found) => (input === undefined ? value : this.#read(input, place, found)))
+  }
+
+  /** The same, which must also pass a test. */
+  and(test: (value: T) => boolean, error: string): OptionReader<T> {
+    return this.refusedFor((value) => (test(value) ? undefined : error))
+  }
+
+  /** The same, which is refused where there is a reason to. */
+  refusedFor(why: (value: T) => string | undefined): OptionReader<T> {
+    return this.into((value, place, found) => {
+      const message = why(value)
+      if (message !== undefined) found.wrong.push({ path: place, message })
+      return value
+    })
+  }
+
+  /** Made into something else, once it was read. */
+  into<U>(make: (value: T, place: Place, found: Found) => U): OptionReader<U> {
+    return new OptionReader((input, place, found) => {
+      const before = count(found)
+      const value = this.#read(input, place, found)
+      return count(found) === before ? make(value, place, found) : REFUSED
+    })
+  }
+}
+
+/** The readers of an object's fields. */
+export type OptionFields = { readonly [name: string]: OptionReader<unknown> }
+
+/** What a reader reads. */
+export type OptionOf<Reader> = Reader extends OptionReader<infer T> ? T : never
+
+type Fields<F extends OptionFields> = { [Name in keyof F]: OptionOf<F[Name]> }
+
+/** Whatever it is. */
+export const anything: OptionReader<unknown> = new OptionReader((input) => input)
+
+/** What passes a test. */
+export function passing<T>(test: (value: unknown) => boolean, error: string): OptionReader<T> {
+  return new OptionReader((input, place, found) => {
+    if (test(input)) return input as T
+    found.wrong.push({ path: place, message: missing(input, place, error) })
+    return REFUSED
+  })
+}
+
+/** One of these values. */
+export function oneOf<const T extends string | false>(values: readonly T[], error: string): OptionReader<T> {
+  return passing<T>((value) => values.includes(value as T), error)
+}
+
+/** Text. */
+export function string(error = 'must be a string'): OptionReader<string> {
+  return passing<string>((value) => typeof value === 'string', error)
+}
+
+/** Made of one of the library's own readers. What that refuses keeps its place in the whole input. */
+export function readBy<T>(read: (input: unknown) => T): OptionReader<T> {
+  return new OptionReader((input, place, found) => {
+    try {
+      return read(input)
+    } catch (error) {
+      if (!(error instanceof InvalidInputError)) throw error
+      for (const { path, message } of error.issues) {
+        found.wrong.push({ path: [...place, ...path], message: path.length === 0 ? missing(input, place, message) : message })
+      }
+      return REFUSED
+    }
+  })
+}
+
+/** What the first of these readers takes. */
+export function either<const Readers extends readonly OptionReader<unknown>[]>(
+  readers: Readers,
+  error: string,
+): OptionReader<OptionOf<Readers[number]>> {
+  return new OptionReader((input, place, found) => {
+    for (const reader of readers) {
+      const own: Found = { unknown: [], wrong: [] }
+      const value = reader.at(input, place, own)
+      if (count(own) === 0) return value as OptionOf<Readers[number]>
+    }
+    found.wrong.push({ path: place, message: missing(input, place, error) })
+    return REFUSED
+  })
+}
+
+/** A list of what one reader takes. */
+export function listOf<T>(
+  item: OptionReader<T>,
+  { error = 'must be a list', min = 0, max = Number.POSITIVE_INFINITY, range = error }: ListLimits = {},
+): OptionReader<T[]> {
+  return new OptionReader((input, place, found) => {
+    if (!Array.isArray(input)) {
+      found.wrong.push({ path: place, message: missing(input, place, error) })
+      return REFUSED
+    }
+    if (input.length < min || input.length > max) {
+      found.wrong.push({ path: place, message: range })
+      return REFUSED
+    }
+    return Array.from(input, (value, at) => item.at(value, [...place, at], found))
+  })
+}
+
+/** A list of at least one. `error` is told of everything else. */
+export function someOf<T>(item: OptionReader<T>, error: string): OptionReader<[T, ...T[]]> {
+  return listOf(item, { error, min: 1 }) as OptionReader<unknown> as OptionReader<[T, ...T[]]>
+}
+
+/** How long a list may be. `range` is told of one that is not, `error` of what is none. */
+export type ListLimits = { readonly error?: string; readonly min?: number; readonly max?: number; readonly range?: string }
+
+/** An object of these fields. Others are refused, unless `others` says what becomes of them. */
+export function objectOf<F extends OptionFields>(
+  fields: F,
+  { error, others = 'refuse' }: { readonly error?: string; readonly others?: 'refuse' | 'drop' | 'keep' } = {},
+): OptionReader<Fields<F>> {
+  const names = Object.keys(fields)
+  return new OptionReader((input, place, found) => {
+    if (typeof input !== 'object' || input === null || Array.isArray(input)) {
+      const message = place.length === 0 ? `must be an object, not ${quote(input)}` : missing(input, place, error ?? 'must be an object')
+      found.wrong.push({ path: place, message })
+      return REFUSED
+    }
+    const given: [string, unknown][] = others === 'keep' ? Object.entries(input).filter(([name]) => !Object.hasOwn(fields, name)) : []
+    for (const [name, reader] of Object.entries(fields)) {
+      const value = reader.at(Reflect.get(input, name), [...place, name], found)
+      if (value !== undefined || name in input) given.push([name, value])
+    }
+    if (others === 'refuse') refuseOthers(input, names, place, found)
+    return Object.fromEntries(given) as Fields<F>
+  })
+}
+
+function refuseOthers(input: object, names: readonly string[], place: Place, found: Found): void {
+  for (const key in input) {
+    if (names.includes(key)) continue
+    const shown = redact(key).slice(0, MAX_KEY)
+    found.unknown.push({ path: [...place, shown], message: unknownName(shown, place.length === 0 ? names : []) })
+  }
+}
+
+function missing(input: unknown, place: Place, message: string): string {
+  return input === undefined && place.length > 0 ? `is required and ${message}` : message
+}
+
+/**
+ * Reads options, once. What is wrong becomes one error that names the first field and lists the others.
+ *
+ * @throws InvalidInputError `invalid_input`
+ */
+export function readOption<T>(reader: OptionReader<T>, input: unknown, root: string): T {
+  return readInput(input, root, () => {
+    const found: Found = { unknown: [], wrong: [] }
+    const value = reader.at(input, [], found)
+    // A misspelled name is why another is missing.
+    const issues = [...found.unknown, ...found.wrong]
+    return issues.length === 0 ? { value } : { issues }
+  })
+}
+
+/**
+ * Reads a part of the options, which stands under a name of its own.
+ *
+ * @throws InvalidInputError `invalid_input`
+ */
+export function readPart<T>(name: string, reader: OptionReader<T>, input: unknown): T {
+  try {
+    return readOption(reader, input, name)
+  } catch (error) {
+    if (!(error instanceof InvalidInputError)) throw error
+    const issues = error.issues.map(({ path, message }) => ({ path: [name, ...path], message }))
+    const [first = { path: [name], message: 'could not be read' }] = issues
+    throw new InvalidInputError(first.path, first.message, error.cause, issues)
+  }
+}

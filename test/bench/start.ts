@@ -1,0 +1,61 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { loadavg } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { quantile, table } from './paired.js'
+import { type Built, buildCommit, buildStart } from './start/build.js'
+
+// npm run bench:start -- [--against=v0.1.0] [--rounds=21]
+// How long a fresh process takes to import latchkey, beside another commit of it, in CPU time: one process each, in turn.
+const option = (name: string, fallback: string): string =>
+  process.argv.find((argument) => argument.startsWith(`--${name}=`))?.slice(name.length + 3) ?? fallback
+const against = option('against', 'HEAD')
+const rounds = Number(option('rounds', '21'))
+
+const CHILD = `
+const before = process.cpuUsage()
+for (const url of process.argv.slice(1)) await import(url)
+const { user, system } = process.cpuUsage(before)
+console.log((user + system) / 1000)
+`
+const SETS = [
+  ['latchkey', ['index']],
+  ['latchkey and latchkey/express', ['index', 'express']],
+  ['latchkey, latchkey/hono and latchkey/stores/postgres', ['index', 'hono', 'postgres']],
+] as const
+
+const cache = fileURLToPath(new URL('../../node_modules/.cache/', import.meta.url))
+const folder = mkdtempSync(join(cache, 'latchkey-start-'))
+try {
+  const builds: readonly Built[] = [await buildCommit(join(folder, 'against'), against), await buildStart(join(folder, 'here'))]
+  const rows = SETS.map(([name, entries]) => {
+    const [then = [], now = []] = measure(builds, entries)
+    const ratio = quantile(
+      now.map((ms, round) => ms / (then[round] ?? Number.NaN)),
+      0.5,
+    )
+    return [name, quantile(then, 0.5).toFixed(0), quantile(now, 0.5).toFixed(0), `${ratio.toFixed(2)} ×`]
+  })
+  console.log(
+    `Node ${process.version}, load ${loadavg()
+      .map((load) => load.toFixed(1))
+      .join(' ')}, ${rounds} processes each, in turn\n`,
+  )
+  console.log(table(['a fresh process imports', `CPU ms at ${against} (median)`, 'CPU ms here (median)', 'ratio (median of pairs)'], rows))
+} finally {
+  rmSync(folder, { recursive: true, force: true })
+}
+
+function measure(builds: readonly Built[], entries: readonly string[]): number[][] {
+  const samples = builds.map((): number[] => [])
+  for (let round = -1; round < rounds; round += 1) {
+    for (const [at, built] of builds.entries()) {
+      const urls = entries.map((entry) => pathToFileURL(join(built.folder, `${entry}.mjs`)).href)
+      const ms = Number(execFileSync(process.execPath, ['--input-type=module', '-e', CHILD, ...urls], { encoding: 'utf8' }))
+      // The first one reads the files from the disk.
+      if (round >= 0) samples[at]?.push(ms)
+    }
+  }
+  return samples
+}
