@@ -1,8 +1,8 @@
 import type { Code } from '../errors.js'
-import type { AuditEvent, StoredEvent } from '../model/event.js'
+import type { AuditEvent, ListedEvent, StoredEvent } from '../model/event.js'
 
 /** The public face of an audit event. */
-export function viewEvent(event: StoredEvent): AuditEvent {
+export function viewEvent(event: StoredEvent & Pick<ListedEvent, 'damaged'>): AuditEvent {
   return {
     id: event.id,
     at: new Date(event.at),
@@ -19,5 +19,6 @@ export function viewEvent(event: StoredEvent): AuditEvent {
     ...(event.before !== undefined && { before: structuredClone(event.before) }),
     ...(event.after !== undefined && { after: structuredClone(event.after) }),
     ...(event.details !== undefined && { details: structuredClone(event.details) }),
+    ...(event.damaged !== undefined && { damaged: [...event.damaged] }),
   }
 }

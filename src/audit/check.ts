@@ -2,7 +2,7 @@ import type { AuditAnchors, AuditReport } from '../model/audit.js'
 import type { ListedEvent } from '../model/event.js'
 import { ErasureCheck } from './erasure.js'
 import { Problems } from './problems.js'
-import { SealedRange } from './range.js'
+import { damagedMessage, SealedRange } from './range.js'
 import { type FullSeal, headOf, NO_SEAL, readBareSeal, readSeal, type Seal, sealHash } from './seal.js'
 
 /** One entry of an exported audit: a seal, behind which the events that it covers follow, in the store's order. */
@@ -96,7 +96,7 @@ export class AuditCheck {
 
   #event(value: unknown): void {
     const event = Object(value) as ListedEvent
-    const { seq, id, prefix } = event
+    const { seq, id, prefix, damaged } = event
     const eventId = String(id)
     if (!Number.isSafeInteger(seq)) {
       this.#problems.add({ kind: 'changed', message: 'an entry is neither a seal nor an event' })
@@ -109,7 +109,10 @@ export class AuditCheck {
       this.#problems.add({ kind: 'inserted', seq, eventId, message: 'the event is of another prefix' })
     }
     if (this.#last !== undefined && seq <= this.#last.lastSeq) this.#range?.event(event)
-    else this.#behind += 1
+    else {
+      this.#behind += 1
+      if (damaged !== undefined) this.#problems.add({ kind: 'changed', seq, eventId, message: damagedMessage([damaged].flat()) })
+    }
   }
 
   #endRange(): void {

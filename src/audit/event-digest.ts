@@ -28,6 +28,7 @@ const FIELDS: { readonly [Field in keyof Required<ListedEvent>]: 'plain' | 'pers
   after: 'members',
   details: 'members',
   seq: 'none',
+  damaged: 'none',
   salt: 'none',
   erased: 'none',
 }
@@ -94,6 +95,23 @@ export function eventDigest(event: StoredEvent): string {
     personal: Object.fromEntries([...commitments, ...erased]),
   }
   return hashText('event', canonicalJson(content))
+}
+
+/**
+ * The digest that a seal takes of an event. Of one that is damaged before it is sealed there is none that means anything: so that the others can be
+ * sealed, this takes up which event it was, and verification names it for ever.
+ */
+export function digestToSeal(event: ListedEvent): string {
+  return readableDigest(event) ?? hashText('event', canonicalJson({ version: 1, damaged: event.id, prefix: event.prefix }))
+}
+
+/** The digest of what an event says, or nothing where it is damaged. */
+export function readableDigest(event: ListedEvent): string | undefined {
+  try {
+    return event.damaged === undefined && hasKnownFields(event) ? eventDigest(event) : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /**

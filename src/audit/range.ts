@@ -1,11 +1,24 @@
 import type { ListedEvent } from '../model/event.js'
-import { eventDigest, hasKnownFields } from './event-digest.js'
+import { readableDigest } from './event-digest.js'
 import { type Leaf, rootOf } from './merkle.js'
 import type { Problems } from './problems.js'
 import type { FullSeal } from './seal.js'
 
 /** An event that is not as it was sealed. */
-type Odd = { readonly seq: number; readonly eventId: string; readonly digest: string | undefined; readonly kind: 'changed' | 'inserted' }
+type Odd = {
+  readonly seq: number
+  readonly eventId: string
+  readonly digest: string | undefined
+  readonly kind: 'changed' | 'inserted'
+  readonly damaged?: readonly string[] | undefined
+}
+
+const WHAT = { changed: 'the event is not as it was sealed', inserted: 'the event was not there when its range was sealed' } as const
+
+/** What is wrong with an event that cannot be read whole. */
+export function damagedMessage(fields: readonly string[]): string {
+  return `the event is damaged: ${fields.map(String).join(', ')} cannot be read`
+}
 
 /** More of them are not looked at again. */
 const MOST_ODD = 1000
@@ -34,7 +47,7 @@ export class SealedRange {
   }
 
   event(event: ListedEvent): void {
-    const digest = digestOf(event)
+    const digest = readableDigest(event)
     const { seq, id } = event
     const awaited = this.#awaited.get(seq)
     if (this.#found !== undefined) {
@@ -45,7 +58,7 @@ export class SealedRange {
       if (event.erased !== undefined) this.erased += 1
       this.#asSealed(event)
     } else {
-      this.#note({ seq, eventId: String(id), digest, kind: awaited === undefined ? 'inserted' : 'changed' })
+      this.#note({ seq, eventId: String(id), digest, kind: awaited === undefined ? 'inserted' : 'changed', damaged: event.damaged })
     }
   }
 
@@ -58,11 +71,11 @@ export class SealedRange {
       return
     }
     const places = new Map(leaves.map(([seq, digest]) => [digest, seq]))
-    for (const { seq, eventId, digest, kind } of this.#odd) {
+    for (const { seq, eventId, digest, kind, damaged } of this.#odd) {
       const place = digest === undefined ? undefined : places.get(digest)
       this.#awaited.delete(seq)
       if (place === undefined) {
-        const message = kind === 'changed' ? 'the event is not as it was sealed' : 'the event was not there when its range was sealed'
+        const message = damaged === undefined ? WHAT[kind] : damagedMessage(damaged)
         this.#problems.add({ kind, seal: number, seq, eventId, message })
       } else {
         this.#awaited.delete(place)
@@ -76,13 +89,5 @@ export class SealedRange {
     if (this.#odd.length < MOST_ODD) this.#odd.push(odd)
     else
       this.#problems.add({ kind: odd.kind, seal: this.#seal.number, seq: odd.seq, eventId: odd.eventId, message: 'not as it was sealed' })
-  }
-}
-
-function digestOf(event: ListedEvent): string | undefined {
-  try {
-    return hasKnownFields(event) ? eventDigest(event) : undefined
-  } catch {
-    return undefined
   }
 }

@@ -72,8 +72,13 @@ export type ErasedFields = {
   readonly salts: { readonly [path: string]: string }
 }
 
-/** An event as `events` answers it: `seq` grows in commit order and is unique in the store. */
-export type ListedEvent = StoredEvent & { readonly seq: number }
+/** An event as `events` answers it. */
+export type ListedEvent = StoredEvent & {
+  /** Grows in commit order, and is unique in the store. */
+  readonly seq: number
+  /** The fields that stand in the store and cannot be read, such as JSON that somebody broke. They are left out of the event. */
+  readonly damaged?: readonly string[]
+}
 
 /** An audit event as callers see it. */
 export type AuditEvent = {
@@ -93,6 +98,8 @@ export type AuditEvent = {
   readonly before?: JsonObject
   readonly after?: JsonObject
   readonly details?: JsonObject
+  /** Fields that cannot be read in the store, and are left out here: somebody or something damaged the row. */
+  readonly damaged?: readonly string[]
 }
 
 /**

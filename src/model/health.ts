@@ -22,8 +22,19 @@ export type Health = {
     /** Uses that were not counted since the start, because too many waited for the store. */
     readonly dropped: number
   }
+  /** Audit events that this node has come across since its start, and that cannot be read whole in the store; the first 100. */
+  readonly damagedEvents: readonly DamagedEvent[]
   /** The consumers of audit events that run on this node, webhooks among them. */
   readonly consumers: readonly ConsumerHealth[]
+}
+
+/** An audit event whose row somebody or something damaged. */
+export type DamagedEvent = {
+  readonly id: string
+  /** Its place in the store's order. */
+  readonly seq: number
+  /** The fields that cannot be read. */
+  readonly fields: readonly string[]
 }
 
 /** How a consumer of audit events is doing. */

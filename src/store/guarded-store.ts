@@ -3,6 +3,7 @@ import type { MaybePromise } from '../model/json.js'
 import type { ListedToken, StoredToken } from '../model/record.js'
 import type { UsageBatch, UsageQuery, UsageRows } from '../model/usage.js'
 import { Breaker } from './breaker.js'
+import { DamagedEvents } from './damaged-events.js'
 import { FoundRecords } from './found-records.js'
 import type {
   Addition,
@@ -41,10 +42,12 @@ const NOT_SET_UP =
 export class GuardedStore extends StoreCalls {
   /** About how many rows a usage batch may have. */
   readonly usageRows: number
+  readonly damaged: DamagedEvents
   readonly #breaker: Breaker
 
   constructor(store: TokenStore, deadlineMs: number, monotonic: () => number, report: Report) {
     super(store, deadlineMs, report)
+    this.damaged = new DamagedEvents(report)
     this.#breaker = new Breaker(monotonic, (error) => report('store.find', error))
     this.usageRows = Math.max(1, Number(store.usageRows) || DEFAULT_USAGE_ROWS)
   }
@@ -140,7 +143,7 @@ export class GuardedStore extends StoreCalls {
     return await this.manage(
       'events',
       () => this.store.events(query),
-      (answer) => this.sound(readEvents(answer, query), 'events'),
+      (answer) => this.damaged.look(this.sound(readEvents(answer, query), 'events')),
     )
   }
 

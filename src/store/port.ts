@@ -256,6 +256,7 @@ export interface TokenStore {
    * exists.
    */
   revokeWhere(filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): MaybePromise<BulkResult>
+  /** An event that cannot be read whole is answered without what cannot be read, and named by `damaged`: one damaged row must not hide the others. */
   events(query: EventQuery): MaybePromise<readonly ListedEvent[]>
   /** The changes behind a cursor, gap-free and in commit order. Without a cursor: the present end of the feed, and nothing in it. */
   changes(after: string | undefined, limit: number): MaybePromise<FeedPage>

@@ -44,7 +44,8 @@ export function readEvents(answer: unknown, { order, after, limit }: EventQuery)
   const direction = order === 'oldest' ? 1 : -1
   let last = after
   for (const event of answer) {
-    const { seq } = Object(event) as { readonly seq?: unknown }
+    const { seq, damaged = [] } = Object(event) as { readonly seq?: unknown; readonly damaged?: unknown }
+    if (!isTexts(damaged)) return undefined
     if (!isCount(seq) || (last !== undefined && (seq - last) * direction <= 0)) return undefined
     last = seq
   }

@@ -20,6 +20,7 @@ export async function health(context: Context, closed: boolean): Promise<Health>
       ...(wakeUps !== undefined && { wakeUps }),
     },
     usage: { pending: usage?.waiting ?? 0, dropped: usage?.dropped ?? 0 },
+    damagedEvents: store.damaged.found,
     consumers,
   }
 }

@@ -12,6 +12,7 @@ describe('health()', () => {
       store: { ok: true, breaker: 'closed' },
       feed: { ok: true },
       usage: { pending: 0, dropped: 0 },
+      damagedEvents: [],
       consumers: [],
     })
     expect(store.calls.map(({ method }) => method).filter((method) => method !== 'migrate')).toEqual(['find'])

@@ -2,7 +2,7 @@ import type { ListedEvent, StoredEvent } from '../../../src/model/event.js'
 import type { UsageAddress, UsageBatch, UsageCount, UsageQuery, UsageRows } from '../../../src/model/usage.js'
 import type { EventQuery, FeedPage, NodeLease, OwnerChange, TokenFilter } from '../../../src/store/port.js'
 import type { Connection } from './connection.js'
-import { decodeEntry, decodeEvent, groupsOf, listOf, type Row } from './encode.js'
+import { decodeEntry, decodeListed, groupsOf, listOf, type Row } from './encode.js'
 import { eventIndex } from './keys.js'
 import { scripts } from './scripts.js'
 
@@ -44,12 +44,12 @@ export async function readEvents(connection: Connection, query: EventQuery): Pro
   while (page.length < limit) {
     const wanted = Math.min(Math.max(limit - page.length, EVENT_STEP.least), EVENT_STEP.most)
     const { rows, more } = await readStep(connection, query, [JSON.stringify(choices), after ?? '', wanted])
-    for (const [seq, body] of rows) {
+    for (const [seq, id, body] of rows) {
       // One that stands in two of the indexes comes twice in a row.
       if (Number(seq) === after) continue
       after = Number(seq)
       // A body may be gone where the host removes old events by itself.
-      const event = body === '' ? undefined : decodeEvent(body)
+      const event = body === '' ? undefined : decodeListed(body, { prefix, id: String(id) })
       if (event !== undefined && page.length < limit && matches(event, query)) page.push({ ...event, seq: after })
     }
     if (!more) break
@@ -62,7 +62,7 @@ async function readOne(connection: Connection, query: EventQuery, id: string): P
   const [place, body] = listOf(await connection.run(scripts.oneEvent, [eventIndex(prefix), id]))
   if (place === undefined || body === undefined) return []
   const seq = Number(place)
-  const event = decodeEvent(body)
+  const event = decodeListed(body, { prefix, id })
   const isBehind = after === undefined || (order === 'oldest' ? seq > after : seq < after)
   return isBehind && matches(event, query) ? [{ ...event, seq }] : []
 }
@@ -72,13 +72,20 @@ type Step = { readonly rows: readonly Row[]; readonly more: boolean }
 async function readStep(connection: Connection, { order }: EventQuery, args: readonly [string, number | string, number]): Promise<Step> {
   if (order === 'oldest') {
     const [more, ...flat] = listOf(await connection.run(scripts.oldestEvents, args))
-    return { rows: groupsOf(flat, 2), more: Number(more) === 1 }
+    return { rows: groupsOf(flat, 3), more: Number(more) === 1 }
   }
-  const rows = groupsOf(listOf(await connection.run(scripts.events, args)), 2)
+  const rows = groupsOf(listOf(await connection.run(scripts.events, args)), 3)
   return { rows, more: rows.length >= args[2] }
 }
 
-function matches(event: StoredEvent, { tokenId, bulk, tenantIds, actions, createdBy, actorId, from, to }: EventQuery): boolean {
+// Whom a damaged event concerns is not known: it is shown to those only who ask for all.
+function matches(event: ListedEvent | StoredEvent, query: EventQuery): boolean {
+  if (!('damaged' in event)) return matchesFields(event, query)
+  const { prefix: _, id: __, order: ___, after: ____, limit: _____, ...filter } = query
+  return Object.values(filter).every((value) => value === undefined)
+}
+
+function matchesFields(event: StoredEvent, { tokenId, bulk, tenantIds, actions, createdBy, actorId, from, to }: EventQuery): boolean {
   const isAbout = (tokenId === undefined || event.tokenId === tokenId) && (createdBy === undefined || event.createdBy === createdBy)
   const isPart = bulk !== undefined && event.bulkId === bulk.bulkId && event.tenantId === bulk.tenantId
   return (

@@ -1,5 +1,5 @@
 import { isErrorLike, StoreUnavailableError } from '../../../src/errors.js'
-import type { StoredEvent } from '../../../src/model/event.js'
+import type { ListedEvent, StoredEvent } from '../../../src/model/event.js'
 import type { StoredToken } from '../../../src/model/record.js'
 import { foldAscii } from '../../../src/policy/fold-ascii.js'
 import type { ConsumerState, OwnerChange, RevocationStamp, TokenFilter } from '../../../src/store/port.js'
@@ -43,6 +43,20 @@ export function encodeEvent(event: StoredEvent): readonly [id: string, body: str
 /** An event from its body. */
 export function decodeEvent(body: unknown): StoredEvent {
   return parse(body)
+}
+
+/** The same for one that is listed. Of a body that is damaged nothing can be told but which event it is. */
+export function decodeListed(
+  body: unknown,
+  { id, prefix }: Pick<StoredEvent, 'id' | 'prefix'>,
+): StoredEvent & Pick<ListedEvent, 'damaged'> {
+  try {
+    const event = parse<StoredEvent>(body)
+    if (typeof event === 'object' && event !== null && event.id === id && event.prefix === prefix) return event
+  } catch {
+    // As what is another event's.
+  }
+  return { id, prefix, at: 0, action: 'damaged' as StoredEvent['action'], actorId: '', damaged: ['body'] }
 }
 
 /** Longer filters name thousands of tokens or tenants: the feed then says less, and so more than was touched. */

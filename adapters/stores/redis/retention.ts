@@ -1,7 +1,7 @@
 import type { UsageTrim } from '../../../src/store/port.js'
 import { periodOf } from './activity.js'
 import type { Connection } from './connection.js'
-import { decodeEvent, encodeEvent } from './encode.js'
+import { decodeListed, encodeEvent } from './encode.js'
 import { scripts } from './scripts.js'
 
 /** Tokens whose usage one script looks at. */
@@ -11,8 +11,8 @@ const TRIM_STEP = 10
 export async function removeEvents(connection: Connection, prefix: string, ids: readonly string[]): Promise<void> {
   if (ids.length === 0) return
   const bodies = await connection.getMany(ids.map((id) => `ev:${id}`))
-  const args = (Array.isArray(bodies) ? bodies : []).flatMap((body) => {
-    const event = body === null ? undefined : decodeEvent(body)
+  const args = (Array.isArray(bodies) ? bodies : []).flatMap((body, index) => {
+    const event = body === null ? undefined : decodeListed(body, { prefix, id: ids[index] ?? '' })
     if (event === undefined || event.prefix !== prefix) return []
     const [id, , indexes] = encodeEvent(event)
     return [id, indexes]

@@ -50,19 +50,23 @@ export function addDoctor(program: Command, perform: Perform): void {
 
 const UNKNOWN_SETTINGS: Check = { name: 'settings', detail: `unknown: ${OTHER_COPY}` }
 
+/** So many are looked at. All of them: `verify-audit`. */
+const EVENTS = 500
+
 /** Opens the store, which also checks its tables, and starts the feed. */
 async function checkStore({ handle }: Session, inside: Internals | undefined): Promise<Check & { readonly ok: boolean }> {
   const name = inside === undefined ? 'store' : `store (${inside.readings().store})`
   try {
     const { items } = await handle.list({ limit: 1 })
     await inside?.standing(NOBODY)
+    await handle.events({ limit: EVENTS })
     return { name, ok: true, detail: items.length === 0 ? 'answers; it holds no tokens yet' : 'answers' }
   } catch (error) {
     return { name, ok: false, detail: readFault(error).sentence }
   }
 }
 
-function checksOf({ store, feed, consumers }: Health): readonly Check[] {
+function checksOf({ store, feed, consumers, damagedEvents }: Health): readonly Check[] {
   return [
     { name: 'breaker', ok: store.breaker === 'closed', detail: store.breaker },
     {
@@ -71,6 +75,14 @@ function checksOf({ store, feed, consumers }: Health): readonly Check[] {
       detail: feed.lagSeconds === undefined ? 'not read yet' : `read to its end ${feed.lagSeconds.toFixed(1)} s ago`,
     },
     wakeUps(feed.wakeUps),
+    {
+      name: 'audit',
+      ok: damagedEvents.length === 0,
+      detail:
+        damagedEvents.length === 0
+          ? 'the newest events can be read'
+          : `damaged: ${damagedEvents.map(({ id, seq }) => `event ${id} at place ${seq}`).join(', ')}`,
+    },
     ...consumers.map(({ name, lagSeconds, failures }) => ({
       name: `consumer ${name}`,
       ok: failures === 0,

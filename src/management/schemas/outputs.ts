@@ -87,6 +87,7 @@ export const auditEvent: z.ZodType = z
     before: json.optional(),
     after: json.optional(),
     details: json.optional(),
+    damaged: z.array(z.string()).meta({ description: 'Fields that cannot be read in the store.' }).optional(),
   })
   .meta({ id: 'AuditEvent' })
 

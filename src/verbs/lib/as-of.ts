@@ -97,7 +97,8 @@ async function takeBack(context: Context, current: StoredToken, state: Fields, a
 }
 
 /** Takes one change back, if it left the record as it is. */
-function undo(state: Fields, { before = {}, after = {} }: ListedEvent): boolean {
+function undo(state: Fields, { before = {}, after = {}, damaged }: ListedEvent): boolean {
+  if (damaged !== undefined) return false
   for (const field of FOLLOWED) {
     if (!Object.hasOwn(after, field) && !Object.hasOwn(before, field)) continue
     const value = state[field]

@@ -1,4 +1,4 @@
-import { eventDigest } from '../../audit/event-digest.js'
+import { digestToSeal } from '../../audit/event-digest.js'
 import type { Leaf } from '../../audit/merkle.js'
 import { type FullSeal, headOf, nextSeal, openSeal, SEALED_AT_ONCE, type Seal, sealHash, storeSeal } from '../../audit/seal.js'
 import { ConflictError, StoreUnavailableError } from '../../errors.js'
@@ -48,7 +48,7 @@ export async function sealUp(context: Context, goOn: () => Promise<boolean> = as
     if (!(await goOn())) return before
     const page = await context.store.events({ prefix, order: 'oldest', after: before?.lastSeq ?? 0, limit: SEALED_AT_ONCE })
     if (page.length === 0) return before
-    const leaves = page.map((event): Leaf => [event.seq, eventDigest(event)])
+    const leaves = page.map((event): Leaf => [event.seq, digestToSeal(event)])
     written = await addSeal(context, before, leaves)
     await tellHost(context, written)
     if (written !== undefined && page.length < SEALED_AT_ONCE) return written

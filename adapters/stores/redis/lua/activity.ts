@@ -1,9 +1,10 @@
-/** A step through the audit events. ARGV: lists of index keys as JSON, `seq` to start behind or empty, how many. Answers seq, body … */
+/** A step through the audit events. ARGV: lists of index keys as JSON, `seq` to start behind or empty, how many. Answers seq, id, body … */
 export const eventStep: string = `
 local keys = narrowest(cjson.decode(ARGV[1]), '')
 local out = {}
 walk(keys, ARGV[2] ~= '' and tonumber(ARGV[2]) or nil, '', tonumber(ARGV[3]), function(id, seq)
   out[#out + 1] = num(seq)
+  out[#out + 1] = id
   out[#out + 1] = call('GET', P .. 'ev:' .. id) or ''
   return false
 end)
@@ -30,6 +31,7 @@ for _, event in ipairs(found) do
   if event[1] ~= before and (not edge or event[1] <= edge) then
     before = event[1]
     out[#out + 1] = num(event[1])
+    out[#out + 1] = event[2]
     out[#out + 1] = call('GET', P .. 'ev:' .. event[2]) or ''
   end
 end

@@ -34,10 +34,24 @@ export const eventToUnplacedRow = (event: StoredEvent): Omit<EventRow, 'seq'> =>
 export const eventToRow = (event: StoredEvent, seq: number): EventRow => ({ seq, ...eventToUnplacedRow(event) })
 
 /** An event as the port answers it. */
-export const rowToEvent = (row: EventRow): ListedEvent => ({ seq: wide(row.seq), ...unplacedRowToEvent(row) })
+export const rowToEvent = (row: EventRow): ListedEvent => {
+  const damaged: string[] = []
+  const event = readRow(row, damaged)
+  return { seq: wide(row.seq), ...event, ...(damaged.length > 0 && { damaged }) }
+}
 
 /** The same without its place. */
-export const unplacedRowToEvent = (row: Omit<EventRow, 'seq'>): StoredEvent => {
+export const unplacedRowToEvent = (row: Omit<EventRow, 'seq'>): StoredEvent => readRow(row, [])
+
+const JSON_COLUMNS = [
+  ['before', 'before_fields'],
+  ['after', 'after_fields'],
+  ['erased', 'erased'],
+  ['details', 'details'],
+] as const
+
+// One row that somebody damaged must not hide the others.
+const readRow = (row: Omit<EventRow, 'seq'>, damaged: string[]): StoredEvent => {
   const event: Mutable<StoredEvent> = {
     id: row.id,
     at: wide(row.at),
@@ -53,11 +67,23 @@ export const unplacedRowToEvent = (row: Omit<EventRow, 'seq'>): StoredEvent => {
   if (!isAbsent(row.reason)) event.reason = row.reason
   if (!isAbsent(row.code)) event.code = row.code
   if (!isAbsent(row.event_count)) event.count = wide(row.event_count)
-  if (!isAbsent(row.before_fields)) event.before = JSON.parse(row.before_fields) as JsonObject
-  if (!isAbsent(row.after_fields)) event.after = JSON.parse(row.after_fields) as JsonObject
   if (!isAbsent(row.bulk_id)) event.bulkId = row.bulk_id
   if (!isAbsent(row.salt)) event.salt = row.salt
-  if (!isAbsent(row.erased)) event.erased = JSON.parse(row.erased) as ErasedFields
-  if (!isAbsent(row.details)) event.details = JSON.parse(row.details) as JsonObject
+  for (const [field, column] of JSON_COLUMNS) {
+    const text = row[column]
+    if (isAbsent(text)) continue
+    const value = parseObject(text)
+    if (value === undefined) damaged.push(field)
+    else event[field] = value as JsonObject & ErasedFields
+  }
   return event
+}
+
+function parseObject(text: string): object | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined
+  } catch {
+    return undefined
+  }
 }
