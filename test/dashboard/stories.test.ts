@@ -103,6 +103,12 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
       await page.getByRole('link', { name: 'ERP' }).click()
       await press(page, 'Deactivate')
       await page.getByText('every call with it is refused until it is activated').waitFor()
+      const lines = await page
+        .locator('.banner')
+        .evaluate(
+          (node) => new Set([...node.querySelectorAll('time, bdi')].map((part) => Math.round(part.getBoundingClientRect().bottom))).size,
+        )
+      expect(lines, 'one sentence stands on one line').toBe(1)
       await press(page, 'Activate')
       await expect.poll(async () => (await world.tokens.system.list({ status: 'active' })).items.length).toBe(1)
       await page.getByRole('button', { name: 'Deactivate', exact: true }).waitFor()
@@ -215,6 +221,47 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
       await page.keyboard.press('Enter')
       await page.locator('[data-token]:not(:empty)').waitFor()
       expect((await world.tokens.system.list()).items).toHaveLength(1)
+    }))
+
+  it('rotates and revokes by keyboard alone', () =>
+    play({ before: ({ tokens }) => tokens.system.create({ name: 'ERP', scopes: ['orders:read'] }) }, async ({ page, world }) => {
+      const tabTo = async (name: string): Promise<void> => {
+        for (let presses = 0; presses < 60; presses += 1) {
+          await page.keyboard.press('Tab')
+          if ((await page.evaluate(() => document.activeElement?.textContent)) === name) return
+        }
+        throw new Error(`Tab never comes to ${name}`)
+      }
+      await page.getByRole('link', { name: 'ERP' }).waitFor()
+      await tabTo('ERP')
+      await page.keyboard.press('Enter')
+      await page.getByRole('heading', { name: 'ERP' }).waitFor()
+      await tabTo('Rotate')
+      await page.keyboard.press('Enter')
+      await page.getByRole('dialog', { name: 'Rotate ERP' }).waitFor()
+      await page.keyboard.press('ArrowLeft')
+      await expect.poll(() => page.getByRole('radio', { name: 'In 1 hour' }).isChecked()).toBe(true)
+      await tabTo('Rotate')
+      await page.keyboard.press('Enter')
+      await page.locator('[data-token]:not(:empty)').waitFor()
+      await expect.poll(() => page.evaluate(() => document.activeElement?.textContent)).toBe('Copy token')
+      await page.keyboard.press('Enter')
+      await page.getByRole('dialog').getByText('Copied').first().waitFor()
+      await tabTo('I have stored it')
+      await page.keyboard.press('Enter')
+      await page.getByText('The token it replaces works until').waitFor()
+      await tabTo('Revoke')
+      await page.keyboard.press('Enter')
+      await page.getByRole('dialog', { name: 'Revoke ERP?' }).waitFor()
+      await page.keyboard.type('by keyboard')
+      await tabTo('Revoke for good')
+      await page.keyboard.press('Space')
+      await page.getByText(/^Revoked .* This cannot be undone\.$/).waitFor()
+      const { items } = await world.tokens.system.list()
+      expect(items.map(({ status, revokedReason }) => [status, revokedReason])).toEqual([
+        ['revoked', 'by keyboard'],
+        ['active', undefined],
+      ])
     }))
 
   it('waits for a store that is down, says so, and goes on by itself', () =>

@@ -13,6 +13,7 @@ import { useWorld } from '../lib/world.js'
 import { Banner } from '../ui/banner.js'
 import { Button } from '../ui/button.js'
 import { Ago } from '../ui/time.js'
+import { User } from '../ui/who.js'
 
 type Props = { readonly token: Token; readonly place: Place; readonly onChanged: () => void }
 
@@ -37,7 +38,7 @@ function StandingBanner({ token, place, onChanged }: Props): JSX.Element | null 
     return (
       <Banner tone="danger" icon="ban">
         <p>
-          <Rich k="detail.revokedBanner" time={moment(token.revokedAt)} name={token.revokedBy ?? ''} />
+          <Rich k="detail.revokedBanner" time={moment(token.revokedAt)} name={token.revokedBy && <User id={token.revokedBy} />} />
         </p>
         {token.revokedReason && (
           <p>
@@ -50,7 +51,11 @@ function StandingBanner({ token, place, onChanged }: Props): JSX.Element | null 
   if (standing === 'inactive' && token.deactivatedAt !== undefined) {
     return (
       <Banner tone="warn" icon="pause">
-        <Rich k="detail.inactiveBanner" time={<Ago at={token.deactivatedAt} />} name={token.deactivatedBy ?? ''} />
+        <Rich
+          k="detail.inactiveBanner"
+          time={<Ago at={token.deactivatedAt} />}
+          name={token.deactivatedBy && <User id={token.deactivatedBy} />}
+        />
       </Banner>
     )
   }
