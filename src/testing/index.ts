@@ -4,4 +4,4 @@ export { interceptStore, type StoreCall, type StoreMethod } from './faults/inter
 export { type TestLatchkey, type TestOptions, type TestTokenInput, testLatchkey } from './host/test-latchkey.js'
 export { unguardedRoutes } from './routes/unguarded-routes.js'
 export { storeContract } from './store-contract/index.js'
-export type { ContractRunner, StoreContractOptions, StoreSubject } from './store-contract/types.js'
+export type { BegunTransaction, ContractRunner, StoreContractOptions, StoreSubject } from './store-contract/types.js'

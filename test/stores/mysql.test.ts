@@ -1,5 +1,6 @@
 import { mysqlStore } from 'latchkey/stores/mysql'
 import { storeContract } from 'latchkey/testing'
+import { createConnection } from 'mysql2/promise'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { service } from '../support/services.js'
 import { type OwnPlace, ownDatabase, TRIM } from './sql/databases.js'
@@ -26,6 +27,15 @@ describe.skipIf(mysql.skip)(`mysql ${mysql.skip ?? ''}`, () => {
         reopen: open,
         async trimFeed() {
           for (const statement of TRIM) await place.query(statement)
+        },
+        async beginTransaction() {
+          const transaction = await createConnection({ uri: place.url })
+          await transaction.beginTransaction()
+          const end = (how: 'commit' | 'rollback') => async () => {
+            await transaction[how]()
+            await transaction.end()
+          }
+          return { transaction, commit: end('commit'), rollback: end('rollback') }
         },
       }),
     },

@@ -1,5 +1,6 @@
 import { postgresStore } from 'latchkey/stores/postgres'
 import { storeContract } from 'latchkey/testing'
+import { Client } from 'pg'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { service } from '../support/services.js'
 import { type OwnPlace, ownSchema, TRIM } from './sql/databases.js'
@@ -26,6 +27,16 @@ describe.skipIf(postgres.skip)(`postgres ${postgres.skip ?? ''}`, () => {
         reopen: open,
         async trimFeed() {
           for (const statement of TRIM) await place.query(statement)
+        },
+        async beginTransaction() {
+          const transaction = new Client({ connectionString: place.url })
+          await transaction.connect()
+          await transaction.query('begin')
+          const end = (how: string) => async () => {
+            await transaction.query(how)
+            await transaction.end()
+          }
+          return { transaction, commit: end('commit'), rollback: end('rollback') }
         },
       }),
     },

@@ -26,6 +26,10 @@ storeContract(
         trimFeed() {
           for (const statement of TRIM) database.exec(statement)
         },
+        beginTransaction() {
+          database.exec('begin immediate')
+          return { transaction: database, commit: () => database.exec('commit'), rollback: () => database.exec('rollback') }
+        },
         async dispose() {
           await kysely.destroy()
           await folder.remove()

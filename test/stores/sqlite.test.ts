@@ -35,6 +35,16 @@ for (const driver of drivers) {
             for (const statement of TRIM) database.exec(statement)
             database.close()
           },
+          async beginTransaction() {
+            const Driver = await findDriver(driver)
+            const transaction = new Driver(folder.path('tokens.db'))
+            transaction.exec('begin immediate')
+            const end = (how: string) => () => {
+              transaction.exec(how)
+              transaction.close()
+            }
+            return { transaction, commit: end('commit'), rollback: end('rollback') }
+          },
           dispose: folder.remove,
         }
       },

@@ -8,6 +8,7 @@ import { eventCases } from './cases/events.js'
 import { feedCases } from './cases/feed.js'
 import { filterCases } from './cases/filters.js'
 import { historyCases } from './cases/history.js'
+import { hostTransactionCases } from './cases/host-transactions.js'
 import { leaseCases } from './cases/leases.js'
 import { lifeCases } from './cases/life.js'
 import { loadCases } from './cases/load.js'
@@ -47,6 +48,7 @@ const GROUPS: readonly StoreCases[] = [
   retentionCases,
   leaseCases,
   ticketCases,
+  hostTransactionCases,
   lifeCases,
   loadCases,
   historyCases,

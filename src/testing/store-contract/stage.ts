@@ -21,6 +21,7 @@ export async function runCase(subjectCase: StoreCase, options: StoreContractOpti
       return handle
     },
     trimFeed: subject.trimFeed?.bind(subject),
+    beginTransaction: subject.beginTransaction?.bind(subject),
     prefix: newPrefix(),
     operations: options.operations ?? DEFAULT_OPERATIONS,
   }

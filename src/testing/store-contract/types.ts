@@ -8,6 +8,14 @@ export type ContractRunner = {
   it(name: string, body: () => Promise<void>, timeout?: number): unknown
 }
 
+/** A transaction of the host's, as it holds it. */
+export type BegunTransaction = {
+  /** What the host hands over: `create(input, { transaction })`. */
+  readonly transaction: object
+  commit(): MaybePromise<unknown>
+  rollback(): MaybePromise<unknown>
+}
+
 /** A store under test. */
 export type StoreSubject = {
   readonly store: TokenStore
@@ -17,6 +25,8 @@ export type StoreSubject = {
   reopen(): MaybePromise<TokenStore>
   /** Drops the history of the change feed up to now, as the store does by itself once it has grown long. */
   trimFeed?(): MaybePromise<unknown>
+  /** Begins a transaction on a connection of the host's own, for a store that offers `commitIn`. No other call is made while it is open. */
+  beginTransaction?(): MaybePromise<BegunTransaction>
   /** Called after the case, also when it failed. The handles are closed before. */
   dispose?(): MaybePromise<unknown>
 }
@@ -48,6 +58,7 @@ export type Stage = {
   handle(turn: number): TokenStore
   reopen(): Promise<TokenStore>
   readonly trimFeed: (() => MaybePromise<unknown>) | undefined
+  readonly beginTransaction: (() => MaybePromise<BegunTransaction>) | undefined
   /** No other case works under this prefix. */
   readonly prefix: string
   readonly operations: number

@@ -6,6 +6,7 @@ import type { Liar } from './liar.js'
 import { listLiars } from './lists.js'
 import { readLiars } from './reads.js'
 import { ticketLiars } from './tickets.js'
+import { transactionLiars } from './transactions.js'
 import { usageLiars } from './usages.js'
 
 export const LIARS: readonly Liar[] = [
@@ -17,4 +18,5 @@ export const LIARS: readonly Liar[] = [
   ...usageLiars,
   ...auditLiars,
   ...ticketLiars,
+  ...transactionLiars,
 ]
