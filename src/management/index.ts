@@ -5,7 +5,6 @@ import type { OpenApiDocument } from './openapi.js'
 import { type ManagementOptions, readManagementOptions } from './options.js'
 import { problemResponse } from './problem-response.js'
 
-export type { Arriving, Caller } from './access.js'
 export type { OpenApiDocument } from './openapi.js'
 export type { ManagementOptions, NamedId } from './options.js'
 

@@ -6,7 +6,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify'
 import { Test } from '@nestjs/testing'
 import express5 from 'express'
 import express4 from 'express4'
-import Fastify from 'fastify'
+import Fastify, { type FastifyInstance } from 'fastify'
 import { Hono } from 'hono'
 import Koa from 'koa'
 import mount from 'koa-mount'
@@ -131,8 +131,10 @@ describe('on Fastify', () => {
   const end = async (): Promise<string> => ''
 
   it('routes are judged by the hooks of their context and by their own', async () => {
+    let made: FastifyInstance | undefined
     const routes = await unguardedRoutes(() => {
       const app = Fastify()
+      made = app
       app.get('/health', end)
       app.register(
         async (api) => {
@@ -155,6 +157,22 @@ describe('on Fastify', () => {
       return app
     })
     expect([...routes].sort()).toEqual(['GET /health', 'GET /optional', 'PATCH /two', 'PUT /two'])
+    // Requests without a token agree.
+    const all = [
+      'GET /health',
+      'GET /api/before',
+      'GET /api/inner/early',
+      'GET /api/after',
+      'GET /scoped',
+      'GET /own',
+      'PUT /two',
+      'GET /optional',
+    ]
+    for (const name of all) {
+      const [method = '', url = ''] = name.split(' ')
+      const answer = await made?.inject({ method: method as 'GET', url })
+      expect([name, answer?.statusCode === 200]).toEqual([name, routes.includes(name)])
+    }
   })
 
   it('a server that was made before is refused with what to do', async () => {
@@ -198,6 +216,11 @@ describe('on Hono', () => {
       'GET /inner/open',
       'ALL /mounted/*',
     ])
+    // Requests without a token agree.
+    const open = ['/health', '/api/early', '/x/late', '/any/x', '/optional', '/inner/open', '/mounted/x']
+    const closed = ['/api/7', '/api/mounted/x', '/inner/closed', '/admin/tokens']
+    for (const path of open) expect([path, (await app.request(path)).status]).toEqual([path, 200])
+    for (const path of closed) expect([path, (await app.request(path)).status === 200]).toEqual([path, false])
   })
 })
 
@@ -216,6 +239,16 @@ describe.each(['Express', 'Fastify'] as const)('under Nest on %s', (platform) =>
       return ''
     }
     own(): string {
+      return ''
+    }
+  }
+  class Root {
+    home(): string {
+      return ''
+    }
+  }
+  class Files {
+    download(): string {
       return ''
     }
   }
@@ -239,12 +272,17 @@ describe.each(['Express', 'Fastify'] as const)('under Nest on %s', (platform) =>
   decorate(Orders, 'make', Post())
   Controller({ path: 'orders' })(Orders)
   UseGuards(LatchkeyGuard)(Orders)
+  // Its path ends every path.
+  decorate(Root, 'home', Get(), RequireScopes('a:read'))
+  Controller()(Root)
+  decorate(Files, 'download', Get(platform === 'Fastify' ? '*' : '*path'))
+  Controller('files')(Files)
 
   const make = async (providers: object[] = []): Promise<INestApplication> => {
     class App {}
     Module({
       imports: [LatchkeyModule.forRoot({ tokens, management: { path: '/admin/tokens', actor } })],
-      controllers: [Stock, Orders],
+      controllers: [Stock, Orders, Root, Files],
       providers: providers as [],
     })(App)
     const module = await Test.createTestingModule({ imports: [App] }).compile()
@@ -253,8 +291,10 @@ describe.each(['Express', 'Fastify'] as const)('under Nest on %s', (platform) =>
     return app
   }
 
+  const onPlatform = (name: string): string => (platform === 'Fastify' ? name.replace('*path', '*') : name)
+
   it('routes are judged by the guards of their method, their class and the application', async () => {
-    expect([...(await unguardedRoutes(make))].sort()).toEqual(['GET /api/stock', 'POST /api/stock'])
+    expect([...(await unguardedRoutes(make))].sort()).toEqual(['GET /api/files/*path', 'GET /api/stock', 'POST /api/stock'].map(onPlatform))
     expect(await unguardedRoutes(() => make([{ provide: APP_GUARD, useClass: LatchkeyGuard }]))).toEqual([])
   })
 

@@ -12,25 +12,7 @@ type Nest = {
 }
 
 /** A method of a controller that answers requests. */
-type Endpoint = { readonly method: unknown; readonly paths: readonly string[]; readonly guarded: boolean }
-
-/** Nest's `RequestMethod`, by its numbers. */
-const METHODS = [
-  'GET',
-  'POST',
-  'PUT',
-  'DELETE',
-  'PATCH',
-  'ALL',
-  'OPTIONS',
-  'HEAD',
-  'SEARCH',
-  'PROPFIND',
-  'PROPPATCH',
-  'MKCOL',
-  'COPY',
-  'MOVE',
-]
+type Endpoint = { readonly declared: string; readonly paths: readonly string[]; readonly guarded: boolean }
 
 /** Is this an application of Nest? */
 export function isNest(app: object): app is Nest {
@@ -49,8 +31,8 @@ export async function underNest(app: Nest): Promise<object> {
 /**
  * Marks the routes that guards of controllers, methods or the application protect, about which the framework below knows nothing.
  *
- * A route is looked up by what Nest copies from a method to its handler. Prefixes and versions stand before the path of the controller, so a route belongs to one of the methods whose
- * path it ends with: it counts as guarded where all of those are.
+ * A route is looked up by what Nest copies from a method to its handler. Methods of several controllers may say the same: prefixes and versions stand before
+ * the path of the controller, so a route belongs to one of those whose path it ends with. It counts as guarded where all that it may belong to are.
  */
 export function markedByNest(app: Nest, routes: readonly FoundRoute[], captured: Captured): readonly FoundRoute[] {
   const endpoints = endpointsOf(app)
@@ -59,12 +41,8 @@ export function markedByNest(app: Nest, routes: readonly FoundRoute[], captured:
     if (last !== undefined && isNotFound(captured(last).targetCallback)) return []
     // On Fastify, one more function stands around that of a path with parameters.
     const inner = last === undefined || metadata('method', last) !== undefined ? last : captured(last).handler
-    const own = typeof inner === 'function' ? METHODS[Number(metadata('method', inner))] : undefined
-    return route.methods.map((method) => ({
-      ...route,
-      methods: [method],
-      guarded: route.guarded || isGuarded(route.path, method, own, endpoints),
-    }))
+    const guarded = typeof inner === 'function' && isGuarded(route, inner, endpoints)
+    return { ...route, guarded: route.guarded || guarded }
   })
 }
 
@@ -73,14 +51,19 @@ function isNotFound(callback: unknown): boolean {
   return typeof callback === 'function' && /new \w*\.?NotFoundException\(`Cannot /.test(String(callback))
 }
 
-function isGuarded(path: string, method: string, own: string | undefined, endpoints: readonly Endpoint[]): boolean {
-  if (own === undefined || (own !== 'ALL' && own !== method.toUpperCase())) return false
-  const possible = endpoints.filter((endpoint) => endpoint.method === own && endpoint.paths.some((end) => endsWith(path, end)))
+function isGuarded({ path }: FoundRoute, handler: Layer, endpoints: readonly Endpoint[]): boolean {
+  const own = declaredOn(handler)
+  // The platform's adapter writes wildcards in its own way.
+  const isPlain = /^[\w/:.~-]*$/.test(path)
+  const possible = endpoints.filter(
+    ({ declared, paths }) => declared === own && (!isPlain || paths.some((end) => end === '/' || path.endsWith(end))),
+  )
   return possible.length > 0 && possible.every(({ guarded }) => guarded)
 }
 
-function endsWith(path: string, end: string): boolean {
-  return end === '/' ? true : path === end || path.endsWith(end)
+/** The method and paths in a decorator such as `@Get(':id')`, as text. */
+function declaredOn(handler: object): string {
+  return JSON.stringify([metadata('method', handler), metadata('path', handler)])
 }
 
 function endpointsOf({ container, config }: Nest): readonly Endpoint[] {
@@ -103,7 +86,7 @@ function endpointsOf({ container, config }: Nest): readonly Endpoint[] {
         const paths = listed(metadata('path', metatype)).flatMap((prefix) =>
           below.map((path) => joinPaths(joinPaths('', String(prefix)), path)),
         )
-        return { method: METHODS[Number(metadata('method', handler))], paths, guarded: guards.some(isGuard) }
+        return { declared: declaredOn(handler), paths, guarded: guards.some(isGuard) }
       })
     }),
   )
