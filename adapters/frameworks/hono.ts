@@ -57,7 +57,9 @@ export type ManagementOptions = Manage & {
  * app.use('/api/*', authenticate(tokens))
  * ```
  */
-export function authenticate(tokens: Authenticator, { ip, waitUntil, ...options }: AuthenticateOptions = {}): MiddlewareHandler {
+export function authenticate(tokens: Authenticator, given: AuthenticateOptions = {}): MiddlewareHandler {
+  if (typeof given !== 'object' || given === null) throw new InvalidInputError('options', 'must be an object')
+  const { ip, waitUntil, ...options } = given
   checkWaitUntil(waitUntil)
   const decide = createGuard<Context>(tokens, options, {
     read: (c) => ({

@@ -67,11 +67,9 @@ export function authenticate(
   options?: AuthenticateOptions & { readonly optional?: false | undefined },
 ): Promise<Outcome>
 export function authenticate(tokens: Authenticator, request: Request, options: AuthenticateOptions): Promise<OptionalOutcome>
-export async function authenticate(
-  tokens: Authenticator,
-  request: Request,
-  { ip, endpoint, require, waitUntil, ...options }: AuthenticateOptions = {},
-): Promise<OptionalOutcome> {
+export async function authenticate(tokens: Authenticator, request: Request, given: AuthenticateOptions = {}): Promise<OptionalOutcome> {
+  if (typeof given !== 'object' || given === null) throw new InvalidInputError('options', 'must be an object')
+  const { ip, endpoint, require, waitUntil, ...options } = given
   checkWaitUntil(waitUntil)
   const decide = guardOf(tokens, options)
   if (ip === undefined) addresses.delete(request)

@@ -140,6 +140,7 @@ describe('on Hono', () => {
   it('refuses unknown options, and management without an actor', async () => {
     const { tokens } = await kit()
     expect(() => authenticate(tokens, { optinal: true } as never)).toThrow(/optinal/)
+    expect(() => authenticate(tokens, null as never)).toThrow(/^options: /)
     expect(() => management(tokens, {} as never)).toThrow(/actor/)
   })
 

@@ -160,6 +160,10 @@ describe('on web requests', () => {
   it('refuses unknown options', async () => {
     const { tokens, token } = await kit()
     await expect(authenticate(tokens, request(bearer(token)), { optinal: true } as never)).rejects.toThrow(/optinal/)
+    await expect(authenticate(tokens, request(bearer(token)), null as never)).rejects.toMatchObject({
+      code: 'invalid_input',
+      field: 'options',
+    })
     expect(() => management(tokens, { actor: () => undefined } as never)).toThrow(/mountPath/)
     expect(() => management(tokens, { mountPath: '/x' } as never)).toThrow(/actor/)
   })
