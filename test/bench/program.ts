@@ -13,6 +13,7 @@ const sections: { readonly [name: string]: () => Promise<Section> } = {
   usage: async () => (await import('./sections/usage.js')).usage,
   memory: async () => (await import('./sections/memory.js')).memory,
   telemetry: async () => (await import('./sections/telemetry.js')).telemetryCost,
+  events: async () => (await import('./sections/events.js')).events,
 }
 if (name === 'server') {
   // The same program is also the server that a section puts under load.

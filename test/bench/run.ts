@@ -10,7 +10,19 @@ import { show } from './show.js'
 const FOLDER = fileURLToPath(new URL('.', import.meta.url))
 const PAGE = fileURLToPath(new URL('../../docs/performance.md', import.meta.url))
 const KEPT = `${FOLDER}node_modules/.cache/results.json`
-const SECTIONS = ['verify', 'peers', 'misses', 'size', 'http', 'throughput', 'revocation', 'usage', 'memory', 'telemetry'] as const
+const SECTIONS = [
+  'verify',
+  'peers',
+  'misses',
+  'size',
+  'http',
+  'throughput',
+  'revocation',
+  'usage',
+  'memory',
+  'telemetry',
+  'events',
+] as const
 
 const has = (name: string): boolean => process.argv.includes(`--${name}`)
 const only = process.argv.find((argument) => argument.startsWith('--only='))?.slice('--only='.length)

@@ -4,6 +4,7 @@ import { redisStore } from '../../../adapters/stores/redis.js'
 import { sqliteStore } from '../../../adapters/stores/sqlite.js'
 import type { Latchkey } from '../../../src/instance.js'
 import { latchkey } from '../../../src/latchkey.js'
+import type { LatchkeyOptions } from '../../../src/options.js'
 import type { TokenStore } from '../../../src/store/port.js'
 
 /** Where the processes of a test meet. */
@@ -17,5 +18,5 @@ const storeAt = ({ kind, at, name }: Place): TokenStore => {
 }
 
 /** An instance there. */
-export const openAt = (place: Place): Latchkey =>
-  latchkey({ prefix: 'acme_test', store: storeAt(place), scopes: { 'stock:read': 'See stock' }, deadline: '20s' })
+export const openAt = (place: Place, options: Pick<LatchkeyOptions, 'sealing'> = {}): Latchkey =>
+  latchkey({ prefix: 'acme_test', store: storeAt(place), scopes: { 'stock:read': 'See stock' }, deadline: '20s', ...options })

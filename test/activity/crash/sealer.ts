@@ -1,0 +1,11 @@
+import { openAt, type Place } from './open.js'
+
+// A process that does nothing but seal, and says each head that it has written, and when it is done.
+const [, , place = ''] = process.argv
+const tokens = openAt(JSON.parse(place) as Place, { sealing: { onSeal: ({ number }) => process.stdout.write(`seal ${number}\n`) } })
+process.stdout.write('ready\n')
+for (;;) {
+  await tokens.system.sealAudit()
+  process.stdout.write('sealed\n')
+  await new Promise((resolve) => setTimeout(resolve, 5))
+}

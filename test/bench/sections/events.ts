@@ -1,0 +1,102 @@
+import { rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Latchkey, latchkey, type StoredEvent, type StoredToken, type TokenStore } from 'latchkey'
+import { memoryStore } from 'latchkey/stores/memory'
+import { postgresStore } from 'latchkey/stores/postgres'
+import { redisStore } from 'latchkey/stores/redis'
+import { sqliteStore } from 'latchkey/stores/sqlite'
+import { generateId } from '../../../src/token/generate.js'
+import { platformRandom } from '../../../src/token/random.js'
+import { ownSchema } from '../../stores/sql/databases.js'
+import { newKeyPrefix, removeKeys, withRedis } from '../../support/redis.js'
+import { service } from '../../support/services.js'
+import { quantile } from '../paired.js'
+import { fixed, type Section } from '../result.js'
+
+const PREFIX = 'acme_live'
+
+type Subject = { readonly name: string; readonly open: () => TokenStore; readonly remove: () => unknown }
+
+/** What an event adds to a commit, and what sealing and a consumer of events add to a change. */
+export const events: Section = async ({ quick }) => {
+  const rounds = quick ? 20 : 500
+  const rows: string[][] = []
+  for (const { name, open, remove } of await subjects()) {
+    const store = open()
+    await store.migrate?.()
+    const other = open()
+    const scopes = { 'inventory:read': 'See stock' }
+    const plain = latchkey({ prefix: PREFIX, store, scopes, logger: false })
+    // A node of its own, which also does everything that has to do with events.
+    const busy = latchkey({ prefix: PREFIX, store: other, scopes, logger: false, sealing: { every: '10s' } })
+    const consumer = busy.system.consume('bench', () => undefined)
+    const times = await alternate(rounds, [
+      () => store.commit({ inserts: [token()], events: [] }),
+      () => store.commit({ inserts: [token()], events: [event()] }),
+      () => create(plain),
+      () => create(busy),
+    ])
+    rows.push([name, ...times.map((samples) => fixed(quantile(samples, 0.1), 0))])
+    await consumer.stop()
+    await Promise.all([plain.close(), busy.close()])
+    await remove()
+  }
+  const head = ['store', 'commit of a token alone', 'with its event', '`create()`', '`create()` with sealing and a consumer on the node']
+  return { tables: [{ title: 'What events add to a commit, µs (p10)', head, rows }], verdicts: [] }
+}
+
+const create = (tokens: Latchkey<'inventory:read'>): Promise<unknown> => tokens.system.create({ name: 'ERP', scopes: ['inventory:read'] })
+
+/** Each work in turn, so that whatever else the machine does hits all alike. */
+async function alternate(rounds: number, works: readonly (() => unknown)[]): Promise<number[][]> {
+  const times = works.map((): number[] => [])
+  for (let round = -10; round < rounds; round += 1) {
+    for (const [at, work] of works.entries()) {
+      const began = performance.now()
+      await work()
+      if (round >= 0) times[at]?.push((performance.now() - began) * 1000)
+    }
+  }
+  return times
+}
+
+function token(): StoredToken {
+  const now = Date.now()
+  const digest = Array.from(platformRandom(32), (byte) => byte.toString(16).padStart(2, '0')).join('')
+  const about = { id: generateId(platformRandom), prefix: PREFIX, digest, name: 'ERP', scopes: ['inventory:read'], createdBy: 'system' }
+  return { ...about, version: 1, createdAt: now, updatedAt: now }
+}
+
+function event(): StoredEvent {
+  const after = { name: 'ERP', scopes: ['inventory:read'] }
+  return { id: generateId(platformRandom), at: Date.now(), action: 'token.created', prefix: PREFIX, actorId: 'system', after }
+}
+
+async function subjects(): Promise<readonly Subject[]> {
+  const file = join(tmpdir(), `latchkey-bench-events-${process.pid}.db`)
+  const memory = memoryStore()
+  const found: Subject[] = [
+    { name: 'memory', open: () => memory, remove: () => undefined },
+    {
+      name: 'SQLite',
+      open: () => sqliteStore(file),
+      remove: () => ['', '-wal', '-shm'].map((end) => rmSync(`${file}${end}`, { force: true })),
+    },
+  ]
+  const { url: postgres } = await service('postgres')
+  if (postgres !== undefined) {
+    const { url, schema, remove } = await ownSchema(postgres)
+    found.push({ name: 'Postgres', open: () => postgresStore({ url, schema }), remove })
+  }
+  const { url: redis } = await service('redis')
+  if (redis !== undefined) {
+    const keyPrefix = newKeyPrefix()
+    found.push({
+      name: 'Redis',
+      open: () => redisStore({ url: redis, keyPrefix, onWarning: () => undefined }),
+      remove: () => withRedis(redis, (client) => removeKeys(client, keyPrefix)),
+    })
+  }
+  return found
+}
