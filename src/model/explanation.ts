@@ -1,5 +1,6 @@
 import type { Code } from '../errors.js'
 import type { Resources } from './json.js'
+import type { RateState } from './principal.js'
 import type { RevokedCode } from './record.js'
 
 /** The steps of the decision about a known token, in their order. The last two are those of the route, told where they were asked about. */
@@ -18,7 +19,7 @@ export const EXPLAIN_STEPS = [
 
 /**
  * Why a step cannot be told: the question lacks what it depends on; nobody records it; the events that would tell were removed or do not fit the
- * record; asking would count a use; or it depends on what the step `owner` leaves open.
+ * record; a limiter cannot be read without counting a use; or it depends on what the step `owner` leaves open.
  */
 export const EXPLAIN_UNKNOWNS = ['not_given', 'not_recorded', 'events_incomplete', 'not_counted', 'owner_unknown'] as const
 
@@ -77,6 +78,8 @@ export type ExplainStep = {
   readonly ownerId?: string
   /** The names of the rate limits that count the token's uses. */
   readonly limits?: readonly string[]
+  /** Where those of them stand now that can be read without counting a use. */
+  readonly rates?: readonly RateState[]
   readonly scopes?: readonly ExplainedScope[]
   readonly resources?: readonly ExplainedResource[]
 }

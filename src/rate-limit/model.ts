@@ -25,6 +25,8 @@ export type Limiter = {
   consume(key: string, points: number): MaybePromise<LimiterAnswer>
   /** Takes points without asking whether there are enough, in one atomic step. */
   penalty(key: string, points: number, options: { readonly customDuration?: number }): MaybePromise<LimiterAnswer>
+  /** Where a key stands, without counting; nothing where it was never counted. Only `explain` asks. */
+  get?(key: string): MaybePromise<LimiterAnswer | null | undefined>
   /** Gives points back. */
   reward(key: string, points: number, options: { readonly customDuration?: number }): MaybePromise<LimiterAnswer>
 }

@@ -4,7 +4,7 @@ import type { RateState } from '../model/principal.js'
 import { type CallSite, callOut, isThenable } from '../store/deadline.js'
 import type { Report } from '../store/reporter.js'
 import type { Taken } from './model.js'
-import { isPoints, type ReadLimit, type ReadRateLimits } from './read-options.js'
+import { isPoints, type KeyOf, type ReadLimit, type ReadRateLimits } from './read-options.js'
 import { takeByLimiter, takeByPeriod, takeByPoints } from './take.js'
 
 /** When to ask again where uses never come back by themselves. */
@@ -12,9 +12,6 @@ export const NEVER_SECONDS = 86_400
 
 /** Result of the limits for one use: where they stand after it and, if it is refused, the limit that refuses. */
 export type Rated = { readonly states: readonly RateState[]; readonly refusedBy?: RateState }
-
-/** Names what a limit counts a use under; `undefined` where the limit does not concern it. */
-type KeyOf = (limit: ReadLimit) => string | undefined
 
 /** One use that was taken from a limit. */
 type Spent = Taken & { readonly limit: ReadLimit; readonly key: string }

@@ -55,6 +55,9 @@ export type ReadLimit = Omit<RateLimit, 'refill' | 'by' | 'points'> & {
   readonly refill?: ReadRefill
 }
 
+/** Names what a limit counts a use under; `undefined` where the limit does not concern it. */
+export type KeyOf = (limit: ReadLimit) => string | undefined
+
 /** When a quota is full again, as it is read. */
 export type ReadRefill = (typeof PERIODS)[number] | { readonly every: number }
 

@@ -44,7 +44,7 @@ export function takeByPoints(limit: ReadLimit, key: string, points: number, mono
 export function takeByPeriod(limit: ReadLimit, refill: ReadRefill, key: string, points: number, now: number): MaybePromise<Taken> {
   const { startsAt, endsAt } = periodOf(refill, now)
   const untilEnd = Math.ceil((endsAt - now) / 1000)
-  const dated = `${key}@${startsAt / 1000}`
+  const dated = datedKey(key, { startsAt })
   const lifetime = { customDuration: untilEnd + OUTLIVES_SECONDS }
   return then(limit.limiter.penalty(dated, 1, lifetime), (answer) => {
     const { consumedPoints } = readAnswer(answer)
@@ -57,6 +57,11 @@ export function takeByPeriod(limit: ReadLimit, refill: ReadRefill, key: string, 
     }
     return { allowed: consumedPoints <= points, state, giveBack: () => limit.limiter.reward(dated, 1, lifetime) }
   })
+}
+
+/** The key under which a quota counts the uses of a period. */
+export function datedKey(key: string, { startsAt }: { readonly startsAt: number }): string {
+  return `${key}@${startsAt / 1000}`
 }
 
 function windowed(limit: ReadLimit, key: string, points: number, allowed: boolean, answer: LimiterAnswer, monotonic: () => number): Taken {
@@ -74,7 +79,12 @@ function windowed(limit: ReadLimit, key: string, points: number, allowed: boolea
   return { allowed, state, giveBack }
 }
 
-function readAnswer(answer: unknown): LimiterAnswer {
+/**
+ * Reads what a limiter answered.
+ *
+ * @throws StoreUnavailableError `store_unavailable`, for nonsense
+ */
+export function readAnswer(answer: unknown): LimiterAnswer {
   if (typeof answer === 'object' && answer !== null) {
     const consumedPoints: unknown = Reflect.get(answer, 'consumedPoints')
     const remainingPoints: unknown = Reflect.get(answer, 'remainingPoints')

@@ -4,6 +4,8 @@ import type { ExplainStep } from '../model/explanation.js'
 import { compileNetworks } from '../policy/network.js'
 import { type Lifecycle, type LifecycleRefusal, refusalOf } from '../policy/status.js'
 import { limitKey } from '../rate-limit/key.js'
+import { peekRates } from '../rate-limit/peek.js'
+import type { ReadLimit } from '../rate-limit/read-options.js'
 import type { Context } from './context.js'
 import { explainRoute } from './explain-route.js'
 import { type AskedAbout, decided, type Facts, type Moment, type OwnerFound, unknown } from './explain-step.js'
@@ -21,7 +23,7 @@ export async function explainSteps(context: Context, moment: Moment, asked: Aske
     ...lifecycleSteps(moment),
     addressStep(moment, entry, asked.ip),
     owner.step,
-    rateStep(context, moment, entry),
+    await rateStep(context, moment, entry, owner.found),
     ...explainRoute(context, moment, entry, owner.found, asked),
   ]
 }
@@ -87,12 +89,21 @@ async function findOwner(context: Context, { record, past }: Moment): Promise<{ 
   }
 }
 
-function rateStep(context: Context, { record, past }: Moment, entry: Entry): ExplainStep {
-  const { rateLimit, prefix } = context.settings
-  const principal = principalOf(context, entry, undefined)
-  const limits = (rateLimit?.limits ?? [])
-    .filter((limit) => limitKey(limit, prefix, principal, rootIdOf(record)) !== undefined)
-    .map(({ name }) => name)
-  if (limits.length > 0) return unknown('rate', past ? 'not_recorded' : 'not_counted', { limits })
-  return decided('rate', true, 'rate_limited', past ? { assumes: 'present_options' } : {})
+async function rateStep(context: Context, { record, at, past }: Moment, entry: Entry, { owned }: OwnerFound): Promise<ExplainStep> {
+  const { rateLimit, prefix, deadlineMs } = context.settings
+  const principal = principalOf(context, entry, owned ?? undefined)
+  const keyOf = (limit: ReadLimit): string | undefined => limitKey(limit, prefix, principal, rootIdOf(record))
+  const limits = (rateLimit?.limits ?? []).filter((limit) => keyOf(limit) !== undefined).map(({ name }) => name)
+  if (rateLimit === undefined || limits.length === 0)
+    return decided('rate', true, 'rate_limited', past ? { assumes: 'present_options' } : {})
+  if (past) return unknown('rate', 'not_recorded', { limits })
+  try {
+    const { states, unread, spent } = await peekRates(rateLimit, keyOf, { subject: principal, now: at, deadlineMs, report: context.report })
+    const facts = { limits, ...(states.length > 0 && { rates: states }) }
+    return unread && !spent ? unknown('rate', 'not_counted', facts) : decided('rate', !spent, 'rate_limited', facts)
+  } catch (error) {
+    // A verification could not decide either.
+    if (!isLatchkeyError(error) || error.code !== 'store_unavailable') throw error
+    return decided('rate', false, 'store_unavailable', { limits })
+  }
 }

@@ -1,5 +1,6 @@
 import type { Actor, ExplainInput, Latchkey, LatchkeyOptions, OwnerPermissions } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
+import { RateLimiterMemory } from 'rate-limiter-flexible'
 import { describe, expect, it } from 'vitest'
 import { createGuard } from '../../src/http/authenticate.js'
 import { createScopeCheck } from '../../src/http/require-scopes.js'
@@ -125,6 +126,56 @@ describe('explain, of the present', () => {
       { step: 'address', unknown: 'not_given', allowedIps: ['10.0.0.0/8'] },
       { step: 'rate', unknown: 'not_counted', limits: ['burst'] },
     ])
+  })
+
+  it('tells where rate limits stand, and takes nothing of them', async () => {
+    const { tokens, time } = timed({
+      rateLimit: {
+        limits: [
+          {
+            name: 'burst',
+            by: 'token',
+            limiter: new RateLimiterMemory({ points: 2, duration: 60 }),
+            points: ({ tenantId }) => (tenantId ? 2 : 5),
+          },
+          { name: 'daily', by: 'tenant', limiter: new RateLimiterMemory({ points: 9, duration: 0 }), refill: 'day' },
+        ],
+        onFailure: 'refuse',
+      },
+    })
+    const { token, record } = await mint(tokens, { tenantId: 't1' })
+    const rate = async () => (await tokens.system.explain(record.id)).steps.find(({ step }) => step === 'rate')
+    const day = { name: 'daily', limit: 9, windowSeconds: 86_400, resetSeconds: 86_400 }
+    const [burst, daily] = [
+      { name: 'burst', limit: 2, remaining: 2, windowSeconds: 60 },
+      { ...day, remaining: 9 },
+    ]
+    expect(await rate()).toEqual({ step: 'rate', ok: true, limits: ['burst', 'daily'], rates: [burst, daily] })
+    for (let uses = 0; uses < 2; uses += 1) expect(await verdict(tokens.verify(token))).toBe('ok')
+    const spent = {
+      ok: false,
+      code: 'rate_limited',
+      rates: [
+        { ...burst, remaining: 0 },
+        { ...day, remaining: 7 },
+      ],
+    }
+    for (let asked = 0; asked < 3; asked += 1) expect(await rate()).toMatchObject(spent)
+    expect(await verdict(tokens.verify(token))).toBe('rate_limited')
+    time.now += DAY
+    expect((await rate())?.rates?.[1]).toEqual(daily)
+  })
+
+  it.each(['refuse', 'allow'] as const)('of a limiter that fails says what a verification does where that is to %s', async (onFailure) => {
+    const failing = (): never => {
+      throw new Error('the limiter is down')
+    }
+    const limiter = { points: 1, duration: 60, consume: failing, penalty: failing, reward: failing, get: failing }
+    const { tokens } = timed({ rateLimit: { limits: [{ name: 'burst', by: 'token', limiter }], onFailure }, logger: false })
+    const { token, record } = await mint(tokens)
+    const { ok, code } = await tokens.system.explain(record.id)
+    expect(await verdict(tokens.verify(token))).toBe(ok === true ? 'ok' : code)
+    expect(ok).toBe(onFailure === 'allow')
   })
 
   it('counts nothing, writes nothing, and reads the primary', async () => {

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { ExplainedResource, ExplainedScope, ExplainStep, Explanation } from '../../model/explanation.js'
+import type { RateState } from '../../model/principal.js'
 import type { Perform } from '../lib/command.js'
 import { say, writeTable } from '../lib/output.js'
 import { collect, given, numberOrText, readId, readResources } from '../lib/read-values.js'
@@ -53,8 +54,13 @@ function rowsOf({ step, ok, code, unknown, ...facts }: ExplainStep): readonly (r
 function factsOf(name: string, value: unknown): readonly string[] {
   if (name === 'scopes') return (value as readonly ExplainedScope[]).flatMap(scopeFacts)
   if (name === 'resources') return (value as readonly ExplainedResource[]).flatMap(resourceFacts)
+  if (name === 'rates') return (value as readonly RateState[]).map(rateFact)
   if (Array.isArray(value)) return [`${name}:`, ...value.map((item) => `  ${item}`)]
   return [`${name}: ${value instanceof Date ? value.toISOString() : String(value)}`]
+}
+
+function rateFact({ name, limit, remaining, resetSeconds }: RateState): string {
+  return `${name}: ${remaining} of ${limit} uses left${resetSeconds === undefined ? '' : `, full again in ${resetSeconds} s`}`
 }
 
 function scopeFacts({ scope, exists, held, grants, owner, givenBy }: ExplainedScope): readonly string[] {

@@ -22,6 +22,14 @@ const resource = z.strictObject({
   missing: texts.meta({ description: 'The values that the token does not reach. Left out where that cannot be known.' }).optional(),
 })
 
+const rate = z.strictObject({
+  name: z.string(),
+  limit: z.int().min(0),
+  remaining: z.int().min(0),
+  resetSeconds: z.int().min(0).optional(),
+  windowSeconds: z.int().min(1).optional(),
+})
+
 const step = z.strictObject({
   step: z.enum(EXPLAIN_STEPS),
   ok: z.boolean().meta({ description: 'Does it let the token pass? Left out where that cannot be known.' }).optional(),
@@ -43,6 +51,7 @@ const step = z.strictObject({
   allowedBy: z.string().optional(),
   ownerId: z.string().optional(),
   limits: texts.meta({ description: "The rate limits that count the token's uses." }).optional(),
+  rates: z.array(rate).meta({ description: 'Where they stand now.' }).optional(),
   scopes: z.array(scope).optional(),
   resources: z.array(resource).optional(),
 })

@@ -1,0 +1,73 @@
+import { StoreUnavailableError } from '../errors.js'
+import type { MaybePromise } from '../model/json.js'
+import type { RateState } from '../model/principal.js'
+import { callOut } from '../store/deadline.js'
+import type { Report } from '../store/reporter.js'
+import { periodOf } from './period.js'
+import { isPoints, type KeyOf, type ReadLimit, type ReadRateLimits } from './read-options.js'
+import { datedKey, readAnswer } from './take.js'
+
+/** Where the limits stand. */
+export type Peeked = {
+  readonly states: readonly RateState[]
+  /** Some limiters cannot be read without counting a use. */
+  readonly unread: boolean
+  /** Would one more use be refused by what was read? */
+  readonly spent: boolean
+}
+
+type Peek = { readonly subject: object; readonly now: number; readonly deadlineMs: number; readonly report: Report }
+
+/**
+ * Where the limits that `keyOf` names a key for stand. Takes nothing.
+ *
+ * @throws StoreUnavailableError `store_unavailable`, when a limiter cannot tell and the options say to refuse then
+ */
+export async function peekRates({ limits, onFailure }: ReadRateLimits, keyOf: KeyOf, peek: Peek): Promise<Peeked> {
+  const states: RateState[] = []
+  let [unread, spent] = [false, false]
+  for (const limit of limits) {
+    const key = keyOf(limit)
+    if (key === undefined) continue
+    if (typeof limit.limiter.get !== 'function') {
+      unread = true
+      continue
+    }
+    try {
+      const state = await callOut(
+        { what: `the rate limit ${limit.name}`, where: 'rateLimit', deadlineMs: peek.deadlineMs, report: peek.report },
+        () => stateOf(limit, key, peek),
+      )
+      states.push(state)
+      spent ||= state.remaining === 0
+    } catch (error) {
+      if (onFailure === 'refuse') throw error
+    }
+  }
+  return { states, unread, spent }
+}
+
+async function stateOf(limit: ReadLimit, key: string, { subject, now }: Peek): Promise<RateState> {
+  const { limiter, name, refill } = limit
+  const points = await pointsOf(limit, subject)
+  const period = refill && periodOf(refill, now)
+  const answer: unknown = await limiter.get?.(period === undefined ? key : datedKey(key, period))
+  // Nothing was counted yet.
+  const read = answer === null || answer === undefined ? undefined : readAnswer(answer)
+  const resetMs = period === undefined ? read?.msBeforeNext : period.endsAt - now
+  const windowSeconds = period === undefined ? limiter.duration : (period.endsAt - period.startsAt) / 1000
+  return {
+    name,
+    limit: points,
+    remaining: Math.min(Math.max(points - (read?.consumedPoints ?? 0), 0), points),
+    ...(resetMs !== undefined && resetMs >= 0 && { resetSeconds: Math.ceil(resetMs / 1000) }),
+    ...(windowSeconds >= 1 && { windowSeconds: Math.floor(windowSeconds) }),
+  }
+}
+
+async function pointsOf({ limiter, points, name }: ReadLimit, subject: object): Promise<number> {
+  const given: MaybePromise<number | undefined> = typeof points === 'function' ? points(subject as never) : points
+  const own = (await given) ?? limiter.points
+  if (!isPoints(own)) throw new StoreUnavailableError(`the points of the rate limit ${name} are no whole number of uses`)
+  return own
+}
