@@ -27,7 +27,8 @@ type Look = { readonly language: string; readonly width: number; readonly theme:
 const DOCS = { tokens: 'list', token: 'detail', 'shown-once': 'create-shown-once' } as const
 
 async function shoot(browser: Browser, scene: Scene, { language, width, theme }: Look, path: string): Promise<void> {
-  const world = await startWorld({ allowWildcard: true, ...scene.options }, { language, signIn: '/login' })
+  const chosen = { language, signIn: '/login', exampleUrl: 'https://api.example.com/stock' }
+  const world = await startWorld({ allowWildcard: true, ...scene.options }, chosen)
   const context = await browser.newContext({
     viewport: { width, height: width < 700 ? 844 : 900 },
     colorScheme: theme,

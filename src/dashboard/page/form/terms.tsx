@@ -1,5 +1,6 @@
 import type { JSX } from 'preact'
 import { duration } from '../lib/format.js'
+import { Rich } from '../lib/rich.js'
 import { t } from '../lib/text.js'
 import type { Me } from '../lib/types.js'
 import { Banner } from '../ui/banner.js'
@@ -117,7 +118,7 @@ export function Reach({ draft, errors, onChange, me }: Props & { readonly me: Me
       />
       {mine !== undefined && !draft.addresses.split(/[\s,]+/).includes(mine) && (
         <Button kind="quiet" icon="plus" onClick={() => onChange({ addresses: [draft.addresses.trim(), mine].filter(Boolean).join('\n') })}>
-          {t('form.useMine', { ip: mine })}
+          <Rich k="form.useMine" ip={mine} />
         </Button>
       )}
     </section>
