@@ -78,7 +78,7 @@ export async function events(context: Context, actor: ReadActor, input: unknown)
     actor.tenants,
     actor.manages === 'own' ? actor.id : null,
   ]
-  const after = cursor === undefined ? undefined : readPosition(cursor, bound)
+  const after = cursor === undefined ? undefined : readPosition(cursor, bound, behind === undefined ? 'cursor' : 'after')
   const query = queryFor(context.settings.prefix, given, actor)
   if (query === undefined) {
     noteOutOfReach(context, actor, 'events', {})
@@ -122,9 +122,9 @@ function readPlace(order: 'newest' | 'oldest', cursor: string | undefined, after
   return after
 }
 
-function readPosition(cursor: string, bound: unknown): number {
-  const seq = Number(readCursor(cursor, bound, 1)[0])
-  if (!Number.isSafeInteger(seq)) throw new InvalidInputError('cursor', 'is not a cursor of this query: start again without one')
+function readPosition(cursor: string, bound: unknown, field: string): number {
+  const seq = Number(readCursor(cursor, bound, 1, field)[0])
+  if (!Number.isSafeInteger(seq)) throw new InvalidInputError(field, 'is not a cursor of this query: start again without one')
   return seq
 }
 

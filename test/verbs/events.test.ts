@@ -65,10 +65,10 @@ describe('events, oldest first', () => {
     const newest = (await events({ limit: 1 })).nextCursor
     const oldest = (await events({ order: 'oldest', limit: 1 })).nextCursor
     expect((await events({ order: 'oldest', cursor: oldest })).items).toHaveLength(2)
-    expect(await refusal(events({ order: 'oldest', after: newest }))).toBe('invalid_input cursor')
+    expect(await refusal(events({ order: 'oldest', after: newest }))).toBe('invalid_input after')
     expect(await refusal(events({ cursor: oldest }))).toBe('invalid_input cursor')
-    expect(await refusal(events({ order: 'oldest', after: oldest, action: 'token.created' }))).toBe('invalid_input cursor')
-    expect(await refusal(events({ order: 'oldest', after: 'x' }))).toBe('invalid_input cursor')
+    expect(await refusal(events({ order: 'oldest', after: oldest, action: 'token.created' }))).toBe('invalid_input after')
+    expect(await refusal(events({ order: 'oldest', after: 'x' }))).toBe('invalid_input after')
     expect(await refusal(events({ after: newest }))).toBe('invalid_input after')
     expect(await refusal(events({ order: 'newest', after: newest }))).toBe('invalid_input after')
     expect(await refusal(events({ order: 'oldest', after: oldest, cursor: oldest }))).toBe('invalid_input after')

@@ -15,15 +15,15 @@ export function writeCursor(position: readonly (string | number)[], query: unkno
 /**
  * Reads a cursor back.
  *
- * @throws InvalidInputError `invalid_input`, field `cursor`
+ * @throws InvalidInputError `invalid_input`, in the field that the caller gave it in
  */
-export function readCursor(cursor: unknown, query: unknown, parts: number): readonly string[] {
+export function readCursor(cursor: unknown, query: unknown, parts: number, field = 'cursor'): readonly string[] {
   if (typeof cursor === 'string' && cursor.length <= 200) {
     const pieces = cursor.split('-')
     const sum = pieces.pop()
     if (pieces.length === parts && sum === bind(pieces.join('-'), query)) return pieces
   }
-  throw new InvalidInputError('cursor', 'is not a cursor of this query: start again without one')
+  throw new InvalidInputError(field, 'is not a cursor of this query: start again without one')
 }
 
 function bind(text: string, query: unknown): string {
