@@ -56,7 +56,7 @@ export function memoryStore(): TokenStore {
       if (told.has(id) || events.has(id)) return id
       told.add(id)
     }
-    return undefined
+    return change.erasures?.find(({ before }) => !events.isAs(before))?.before.id
   }
 
   /** Would this cap hold after the change? */
@@ -79,13 +79,16 @@ export function memoryStore(): TokenStore {
     // Copied first: what cannot be copied throws before anything is changed.
     const written = [...(change.inserts ?? []), ...(change.updates ?? []).map(({ record }) => record)].map((token) => frozenCopy(token))
     const told = change.events.map((event) => frozenCopy(event))
+    const left = (change.erasures ?? []).map(({ after }) => frozenCopy(after))
     const gone = (change.removals ?? []).filter((id) => records.get(id) !== undefined)
     for (const token of written) records.put(token)
     for (const id of gone) {
       records.remove(id)
       usage.remove(id)
     }
+    for (const event of left) events.replace(event)
     for (const event of told) events.append(event)
+    if (change.cutsFeed === true) feed.cut()
     feed.append([
       ...written.map(({ id }): FeedEntry => ({ tokenId: id })),
       ...gone.map((id): FeedEntry => ({ tokenId: id })),

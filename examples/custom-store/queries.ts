@@ -110,11 +110,11 @@ function bySteps(counts: readonly UsageCount[], from: number, stepMs: number): U
   return [...steps.values()]
 }
 
-export function readFeed({ feed }: State, after: string | undefined, limit: number): FeedPage {
+export function readFeed({ feed, feedFloor }: State, after: string | undefined, limit: number): FeedPage {
   const end = { cursor: String(feed.length), ids: [], owners: [], bulk: [], more: false }
   if (after === undefined) return { ...end, everything: false }
   // What came before a cursor that is not one of ours cannot be told: then anything may have changed.
-  if (!/^\d{1,15}$/.test(after) || Number(after) > feed.length) return { ...end, everything: true }
+  if (!/^\d{1,15}$/.test(after) || Number(after) > feed.length || Number(after) < feedFloor) return { ...end, everything: true }
   const next = Math.min(feed.length, Number(after) + limit)
   const entries = feed.slice(Number(after), next)
   return {

@@ -38,6 +38,8 @@ export type State = {
   readonly eventIds: Set<string>
   /** A cursor of the feed is an index into this list. */
   readonly feed: FeedEntry[]
+  /** What lies before this index was cut. */
+  feedFloor: number
   readonly counts: Map<string, UsageCount>
   readonly addresses: Map<string, UsageAddress>
   readonly lastUses: Map<string, LastUse>
@@ -54,6 +56,7 @@ export function emptyState(): State {
     lastSeq: 0,
     eventIds: new Set(),
     feed: [],
+    feedFloor: 0,
     counts: new Map(),
     addresses: new Map(),
     lastUses: new Map(),
@@ -64,11 +67,17 @@ export function emptyState(): State {
 }
 
 /** The first id that stands in the way of a change: nothing of it may happen then. */
-export function conflictOf(state: State, { inserts = [], updates = [], events }: Change): string | undefined {
+export function conflictOf(state: State, { inserts = [], updates = [], erasures = [], events }: Change): string | undefined {
   const taken = inserts.find(({ id }) => state.tokens.has(id))
   const stale = updates.find(({ record, expectedVersion }) => state.tokens.get(record.id)?.version !== expectedVersion)
   const told = events.find(({ id }) => state.eventIds.has(id))
-  return taken?.id ?? stale?.record.id ?? told?.id
+  const erased = erasures.find(({ before }) => !state.events.some((event) => isAs(event, before)))
+  return taken?.id ?? stale?.record.id ?? told?.id ?? erased?.before.id
+}
+
+function isAs(stored: StoredEvent, { id, prefix, salt, erased }: StoredEvent): boolean {
+  const isSame = stored.salt === salt && JSON.stringify(stored.erased) === JSON.stringify(erased)
+  return stored.id === id && stored.prefix === prefix && isSame
 }
 
 /** The position of the first cap that would not hold once a change is made; -1 where all of them would. */
@@ -114,13 +123,15 @@ function forget(state: State, ids: ReadonlySet<string>): void {
   for (const id of ids) state.eventIds.delete(id)
 }
 
-function trim(state: State, { tokenIds, countsBefore = 0, addressesBefore = 0 }: UsageTrim): void {
+function trim(state: State, { tokenIds, countsBefore = 0, addressesBefore = 0, lastAddresses }: UsageTrim): void {
   const asked = new Set(tokenIds)
+  for (const [id, { tokenId, at }] of state.lastUses) if (lastAddresses && asked.has(id)) state.lastUses.set(id, { tokenId, at })
   for (const [key, { tokenId, bucketAt }] of state.counts) if (asked.has(tokenId) && bucketAt < countsBefore) state.counts.delete(key)
   for (const [key, { tokenId, lastAt }] of state.addresses) if (asked.has(tokenId) && lastAt < addressesBefore) state.addresses.delete(key)
 }
 
-function applyChange(state: State, { inserts = [], updates = [], removals = [], ownersChanged = [], events }: Change): void {
+function applyChange(state: State, change: Change): void {
+  const { inserts = [], updates = [], removals = [], ownersChanged = [], erasures = [], cutsFeed, events } = change
   const written = [...inserts, ...updates.map(({ record }) => record)]
   for (const record of written) state.tokens.set(record.id, record)
   const gone = removals.filter((id) => state.tokens.delete(id))
@@ -130,7 +141,14 @@ function applyChange(state: State, { inserts = [], updates = [], removals = [], 
       for (const [key, { tokenId }] of usage) if (tokenId === id) usage.delete(key)
     }
   }
+  // Gone from what is read, not from the file: a log that is to forget is written anew, without the lines that it no longer needs.
+  for (const { after } of erasures) {
+    const index = state.events.findIndex(({ id }) => id === after.id)
+    const seq = state.events[index]?.seq
+    if (seq !== undefined) state.events[index] = { ...after, seq }
+  }
   for (const event of events) tell(state, event)
+  if (cutsFeed) state.feedFloor = state.feed.fill({}).length
   state.feed.push(...[...written.map(({ id }) => id), ...gone].map((id) => ({ id })), ...ownersChanged.map((owner) => ({ owner })))
 }
 

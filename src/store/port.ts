@@ -91,6 +91,8 @@ export type UsageTrim = {
   readonly countsBefore?: number
   /** Addresses that were last seen before this instant. */
   readonly addressesBefore?: number
+  /** Also the addresses of last uses; their instants stay. */
+  readonly lastAddresses?: true
 }
 
 /** Where a named consumer of a prefix's audit events stands, and who reads for it. */
@@ -159,6 +161,9 @@ export type TokenCap = {
   readonly now: number
 } & ({ readonly ownerId: string; readonly tenantId?: string } | { readonly tenantId: string; readonly ownerId?: undefined })
 
+/** An event that loses personal fields: as this store answered it, and what is left of it, in the same place of the order. */
+export type Erasure = { readonly before: StoredEvent; readonly after: StoredEvent }
+
 /** One atomic change: all of it happens, or none of it. */
 export type Change = {
   /** Must hold once the change is made, however many changes race; else none of it happens. */
@@ -169,11 +174,16 @@ export type Change = {
   readonly removals?: readonly string[]
   /** Owners whose permissions changed, told through the feed. */
   readonly ownersChanged?: readonly OwnerChange[]
+  /** Good only if the stored event still has the `salt` and the `erased` of `before`. Indexes follow what is left. */
+  readonly erasures?: readonly Erasure[]
+  /** Forgets what the feed said before this change, for good: for whoever has not read that far, everything may have changed. */
+  readonly cutsFeed?: true
   readonly events: readonly StoredEvent[]
 }
 
 /**
- * Whether a commit happened. `conflict` is the id whose insert existed, whose version was stale or that was gone, or of an event that existed.
+ * Whether a commit happened. `conflict` is the id whose insert existed, whose version was stale or that was gone, or of an event that existed,
+ * or that is not as its erasure expects it.
  * `exceeded` is the position of a cap that would not hold; where both are true of a change, it is a conflict.
  */
 export type CommitResult =
@@ -283,7 +293,7 @@ export interface TokenStore {
   saveSeal(seal: StoredSeal): MaybePromise<boolean>
   /** Removes audit events of a prefix, up to 1000 by their ids. Ids that are gone already are ignored. */
   removeEvents(prefix: string, ids: readonly string[]): MaybePromise<void>
-  /** Removes usage in a small batch, and answers whether there is more of it to remove. Last uses stay. */
+  /** Removes usage in a small batch, and answers whether there is more of it to remove. The instants of last uses stay. */
   trimUsage(trim: UsageTrim): MaybePromise<boolean>
   /**
    * Keeps a ticket, if its token exists and has room for it, however many are saved at once. Answers whether it was kept. Each call also removes

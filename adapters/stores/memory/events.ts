@@ -8,12 +8,16 @@ export type Events = {
   has(id: string): boolean
   append(event: StoredEvent): void
   page(query: EventQuery): ListedEvent[]
+  /** Is the event with this id there, with as many of its fields erased? */
+  isAs(event: StoredEvent): boolean
+  /** Puts what is left of an event in its place. */
+  replace(event: StoredEvent): void
   remove(prefix: string, ids: readonly string[]): void
 }
 
 export function createEvents(): Events {
   let events: ListedEvent[] = []
-  const ids = new Set<string>()
+  const seqs = new Map<string, number>()
   let lastSeq = 0
 
   /** The index of the first event behind a `seq`. */
@@ -38,12 +42,18 @@ export function createEvents(): Events {
     }
   }
 
+  /** The index of an event, if it is there. */
+  function indexOf({ id, prefix }: StoredEvent): number | undefined {
+    const index = firstBehind((seqs.get(id) ?? 0) - 1)
+    return events[index]?.id === id && events[index]?.prefix === prefix ? index : undefined
+  }
+
   return {
-    has: (id) => ids.has(id),
+    has: (id) => seqs.has(id),
 
     append(event) {
       lastSeq += 1
-      ids.add(event.id)
+      seqs.set(event.id, lastSeq)
       events.push(frozenCopy({ ...event, seq: lastSeq }))
     },
 
@@ -60,9 +70,21 @@ export function createEvents(): Events {
       const removed = new Set(gone)
       events = events.filter((event) => {
         const stays = event.prefix !== prefix || !removed.has(event.id)
-        if (!stays) ids.delete(event.id)
+        if (!stays) seqs.delete(event.id)
         return stays
       })
+    },
+
+    isAs(event) {
+      const index = indexOf(event)
+      const stored = index === undefined ? undefined : events[index]
+      return stored !== undefined && stored.salt === event.salt && JSON.stringify(stored.erased) === JSON.stringify(event.erased)
+    },
+
+    replace(event) {
+      const index = indexOf(event)
+      const seq = index === undefined ? undefined : events[index]?.seq
+      if (index !== undefined && seq !== undefined) events[index] = frozenCopy({ ...event, seq })
     },
   }
 }

@@ -6,6 +6,8 @@ export type FeedEntry = { readonly tokenId: string } | { readonly owner: OwnerCh
 /** The change feed: positions count up from 0, of which the newest `history` entries are kept. */
 export type Feed = {
   append(entries: readonly FeedEntry[]): void
+  /** Forgets everything up to now. */
+  cut(): void
   read(after: string | undefined, limit: number): FeedPage
   reached(cursor: string, target: string): boolean
   subscribe(wake: () => void): () => void
@@ -50,6 +52,10 @@ export function createFeed(history: number): Feed {
       // Trimmed at twice the history, so that the cost of moving the array is spread over many appends.
       if (entries.length > 2 * history) floor += entries.splice(0, entries.length - history).length
       wakeAll()
+    },
+
+    cut() {
+      floor += entries.splice(0).length
     },
 
     read(after, limit) {

@@ -68,8 +68,10 @@ export function createUsage(): Usage {
       byToken.delete(tokenId)
     },
 
-    trim({ tokenIds, countsBefore = -Infinity, addressesBefore = -Infinity }) {
-      for (const { counts, addresses } of tokenIds.flatMap((id) => byToken.get(id) ?? [])) {
+    trim({ tokenIds, countsBefore = -Infinity, addressesBefore = -Infinity, lastAddresses }) {
+      for (const usage of tokenIds.flatMap((id) => byToken.get(id) ?? [])) {
+        const { counts, addresses, lastUse } = usage
+        if (lastAddresses === true && lastUse !== undefined) usage.lastUse = Object.freeze({ tokenId: lastUse.tokenId, at: lastUse.at })
         for (const [key, { bucketAt }] of counts) if (bucketAt < countsBefore) counts.delete(key)
         for (const [ip, { lastAt }] of addresses) if (lastAt < addressesBefore) addresses.delete(ip)
       }

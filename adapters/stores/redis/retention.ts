@@ -21,11 +21,20 @@ export async function removeEvents(connection: Connection, prefix: string, ids: 
 }
 
 /** Removes a batch of usage that is too old. */
-export async function trimUsage(connection: Connection, { tokenIds, countsBefore, addressesBefore }: UsageTrim): Promise<boolean> {
+export async function trimUsage(
+  connection: Connection,
+  { tokenIds, countsBefore, addressesBefore, lastAddresses }: UsageTrim,
+): Promise<boolean> {
   const period = countsBefore === undefined ? '' : periodOf(countsBefore)
   let more = false
   for (let start = 0; start < tokenIds.length; start += TRIM_STEP) {
-    const args = [countsBefore ?? '', addressesBefore ?? '', period, ...tokenIds.slice(start, start + TRIM_STEP)]
+    const args = [
+      countsBefore ?? '',
+      addressesBefore ?? '',
+      period,
+      lastAddresses === true ? 1 : 0,
+      ...tokenIds.slice(start, start + TRIM_STEP),
+    ]
     if (Number(await connection.run(scripts.trimUsage, args)) === 1) more = true
   }
   return more

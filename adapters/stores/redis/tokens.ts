@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import type { ListedToken, StoredToken } from '../../../src/model/record.js'
 import { foldAscii } from '../../../src/policy/fold-ascii.js'
-import type { Change, CommitResult, ListQuery, TokenCap } from '../../../src/store/port.js'
+import type { Change, CommitResult, Erasure, ListQuery, TokenCap } from '../../../src/store/port.js'
 import type { Connection } from './connection.js'
-import { decodeToken, encodeEvent, encodeOwner, encodeToken, groupsOf, listOf } from './encode.js'
+import { decodeEvent, decodeToken, encodeEvent, encodeOwner, encodeToken, groupsOf, listOf } from './encode.js'
 import { indexFilter, wellFormed } from './filter.js'
 import { personIndex, tenantIndex } from './keys.js'
 import { scripts } from './scripts.js'
@@ -34,7 +34,9 @@ export async function commitChange(
   { history, channel }: FeedPlace,
   settle: () => Promise<void>,
 ): Promise<CommitResult> {
-  const { inserts = [], updates = [], removals = [], ownersChanged = [], caps = [], events } = change
+  const { inserts = [], updates = [], removals = [], ownersChanged = [], erasures = [], caps = [], events } = change
+  const stored = await storedErasures(connection, erasures)
+  if ('conflict' in stored) return { ok: false, conflict: stored.conflict }
   const args = [
     inserts.length,
     updates.length,
@@ -45,12 +47,15 @@ export async function commitChange(
     history,
     channel,
     randomUUID(),
+    erasures.length,
+    change.cutsFeed === true ? 1 : 0,
     ...inserts.flatMap(encodeToken),
     ...updates.flatMap(({ expectedVersion, record }) => [expectedVersion, ...encodeToken(record)]),
     ...removals,
     ...ownersChanged.map(encodeOwner),
     ...events.flatMap(encodeEvent),
     ...caps.flatMap((cap) => [capIndex(cap), cap.max, cap.now]),
+    ...stored.flat(),
   ]
   for (;;) {
     const answer = String(await connection.run(scripts.commit, args))
@@ -60,6 +65,26 @@ export async function commitChange(
     if (answer !== 'busy') return { ok: false, conflict: answer }
     await settle()
   }
+}
+
+/** Erasures as a script's arguments; or the id of an event that is not as one of them expects it. The script compares whole bodies. */
+async function storedErasures(
+  connection: Connection,
+  erasures: readonly Erasure[],
+): Promise<readonly (readonly string[])[] | { readonly conflict: string }> {
+  if (erasures.length === 0) return []
+  const bodies = listOf(await connection.getMany(erasures.map(({ before }) => `ev:${before.id}`)))
+  const rows: (readonly string[])[] = []
+  for (const [index, { before, after }] of erasures.entries()) {
+    const body = bodies[index]
+    const event = body === null || body === undefined ? undefined : decodeEvent(body)
+    const isAs = event?.prefix === before.prefix && event.salt === before.salt
+    if (event === undefined || !isAs || JSON.stringify(event.erased) !== JSON.stringify(before.erased)) return { conflict: before.id }
+    const [, , oldIndexes] = encodeEvent(event)
+    const [id, left, indexes] = encodeEvent(after)
+    rows.push([id, String(body), left, oldIndexes, indexes])
+  }
+  return rows
 }
 
 function capIndex(cap: TokenCap): string {

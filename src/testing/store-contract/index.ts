@@ -3,6 +3,7 @@ import { bulkNewsCases } from './cases/bulk-news.js'
 import { capCases } from './cases/caps.js'
 import { commitCases } from './cases/commit.js'
 import { consumerCases } from './cases/consumers.js'
+import { erasureCases } from './cases/erasures.js'
 import { eventOrderCases } from './cases/event-order.js'
 import { eventCases } from './cases/events.js'
 import { feedCases } from './cases/feed.js'
@@ -43,6 +44,7 @@ const GROUPS: readonly StoreCases[] = [
   eventOrderCases,
   consumerCases,
   sealCases,
+  erasureCases,
   feedCases,
   usageCases,
   retentionCases,

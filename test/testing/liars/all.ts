@@ -1,6 +1,7 @@
 import { auditLiars } from './audit.js'
 import { bulkLiars } from './bulk.js'
 import { commitLiars } from './commits.js'
+import { erasureLiars } from './erasures.js'
 import { feedLiars } from './feeds.js'
 import type { Liar } from './liar.js'
 import { listLiars } from './lists.js'
@@ -19,4 +20,5 @@ export const LIARS: readonly Liar[] = [
   ...auditLiars,
   ...ticketLiars,
   ...transactionLiars,
+  ...erasureLiars,
 ]

@@ -8,13 +8,14 @@ return 1
 `
 
 /**
- * ARGV: instants before which counts and addresses are too old, or empty; the period in which the first lies; then ids. Whole periods go at
+ * ARGV: instants before which counts and addresses are too old, or empty; the period in which the first lies; whether addresses of last uses go; then ids. Whole periods go at
  * once, in the period of the instant itself the fields that are older. Answers 1 while there is more.
  */
 export const trimUsage: string = `
 local more = 0
-for i = 4, #ARGV do
+for i = 5, #ARGV do
   local id = ARGV[i]
+  if ARGV[4] == '1' then call('HDEL', P .. 'ul:' .. id, 'ip') end
   if ARGV[1] ~= '' then
     for _, period in ipairs(call('ZRANGEBYSCORE', P .. 'us:' .. id, '-inf', '(' .. ARGV[3])) do
       call('ZREM', P .. 'us:' .. id, period)

@@ -15,8 +15,9 @@ return out
 
 /**
  * One commit. ARGV: the counts of inserts, updates, removals, owners, events and caps, the length of the feed's history, the channel,
- * the call's own name; then the inserts (12 arguments each, as `encodeToken` writes them), the updates (the same, behind the version
- * that each expects), ids, owners, events (id, body, index keys), and caps (index, most, now).
+ * the call's own name, the count of erasures, and whether the feed is cut; then the inserts (12 arguments each, as `encodeToken` writes them), the updates (the same, behind the version
+ * that each expects), ids, owners, events (id, body, index keys), caps (index, most, now), and erasures (id, body before and after, index keys
+ * before and after).
  *
  * Answers the empty text; or the id that is in the way, `exceeded` with the position of a cap, or `busy` where a bulk revocation has to be
  * driven to its end before tokens can be counted.
@@ -27,20 +28,21 @@ export const commitChange: string = `
 local done = answered(ARGV[9])
 if done then return done end
 
-local at = 10
+local at = 12
 local function take() at = at + 1 return ARGV[at - 1] end
 local function takeToken()
   local t = { id = take(), r = take(), v = take(), ca = take(), x = take(), n = take() }
   t.ra, t.da, t.nb, t.ex, t.du, t.rp = take(), take(), take(), take(), take(), take()
   return t
 end
-local inserts, updates, removals, owners, events, caps = {}, {}, {}, {}, {}, {}
+local inserts, updates, removals, owners, events, caps, erasures = {}, {}, {}, {}, {}, {}, {}
 for i = 1, tonumber(ARGV[1]) do inserts[i] = takeToken() end
 for i = 1, tonumber(ARGV[2]) do local expected = take() updates[i] = takeToken() updates[i].expected = expected end
 for i = 1, tonumber(ARGV[3]) do removals[i] = take() end
 for i = 1, tonumber(ARGV[4]) do owners[i] = take() end
 for i = 1, tonumber(ARGV[5]) do events[i] = { id = take(), body = take(), keys = take() } end
 for i = 1, tonumber(ARGV[6]) do caps[i] = { index = take(), most = tonumber(take()), now = take() } end
+for i = 1, tonumber(ARGV[10]) do erasures[i] = { id = take(), old = take(), body = take(), oldKeys = take(), keys = take() } end
 
 local job = loadJob()
 local inserted, seen = {}, {}
@@ -60,7 +62,11 @@ for _, event in ipairs(events) do
   if seen[event.id] or call('EXISTS', P .. 'ev:' .. event.id) == 1 then return event.id end
   seen[event.id] = true
 end
-if job and #caps > 0 then return 'busy' end
+for _, erasure in ipairs(erasures) do
+  if call('GET', P .. 'ev:' .. erasure.id) ~= erasure.old then return erasure.id end
+end
+-- A pending revocation names whom it is about, and so must not outlive what is cut.
+if job and (#caps > 0 or ARGV[11] == '1') then return 'busy' end
 for i, cap in ipairs(caps) do
   local key = P .. 'v' .. cap.index
   local count, before = call('ZCOUNT', key, '(' .. cap.now, '+inf'), {}
@@ -93,6 +99,10 @@ end
 for _, owner in ipairs(owners) do feed[#feed + 1] = 'o' .. owner end
 
 local head = 0
+if ARGV[11] == '1' then
+  call('SET', P .. 'feed:floor', call('GET', P .. 'feed:head') or '0')
+  call('UNLINK', P .. 'feed')
+end
 if #feed > 0 then head = call('INCRBY', P .. 'feed:head', #feed) end
 
 local function unindex(id, indexes)
@@ -143,6 +153,11 @@ for _, id in ipairs(gone) do
   unindex(id, call('HGET', P .. 't:' .. id, 'x'))
   for _, period in ipairs(call('ZRANGE', P .. 'us:' .. id, 0, -1)) do call('UNLINK', P .. 'uc:' .. period .. ':' .. id) end
   call('UNLINK', P .. 't:' .. id, P .. 'r:' .. id, P .. 'us:' .. id, P .. 'ul:' .. id, P .. 'ua:' .. id, P .. 'un:' .. id)
+end
+for _, erasure in ipairs(erasures) do
+  local seq = tonumber(call('ZSCORE', P .. firstIndex(erasure.oldKeys), erasure.id))
+  for key in string.gmatch(erasure.oldKeys, '[^\\n]+') do call('ZREM', P .. key, erasure.id) end
+  writeEvent(seq, erasure.id, erasure.body, erasure.keys)
 end
 if #events > 0 then
   local seq = call('INCRBY', P .. 'ev:head', #events) - #events

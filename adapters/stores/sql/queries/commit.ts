@@ -3,12 +3,13 @@ import { chunks, type Sql } from '../context.js'
 import { affected, ask, CapSignal, ConflictSignal, type Steps } from '../engine.js'
 import { tokenToRow } from '../schema/token-row.js'
 import { isExceeded } from './caps.js'
+import { eraseFields } from './erasures.js'
 import { type Line, ownerLine, tokenLine } from './lines.js'
-import { writeFeed } from './write-feed.js'
+import { cutFeed, writeFeed } from './write-feed.js'
 
 function* steps(sql: Sql, change: Change): Steps<CommitResult> {
   const { builder } = sql
-  const { inserts = [], updates = [], removals = [], ownersChanged = [], caps = [], events } = change
+  const { inserts = [], updates = [], removals = [], ownersChanged = [], erasures = [], caps = [], events } = change
   const lines: Line[] = []
   const touched = new Set<string>()
   for (const id of [...inserts.map((token) => token.id), ...updates.map((update) => update.record.id), ...removals]) touched.add(id)
@@ -16,6 +17,7 @@ function* steps(sql: Sql, change: Change): Steps<CommitResult> {
   for (const owner of ownersChanged) lines.push(ownerLine(owner))
   // Before the lock of the feed: where a transaction of the host's has the same id, this change alone waits for it.
   for (const piece of chunks(inserts)) yield* ask(builder.insertInto('tokens').values(piece.map(tokenToRow)))
+  if (change.cutsFeed === true) yield* cutFeed(sql)
   // First of all others: its row lock makes the order of the feed the order of the commits.
   if (events.length + lines.length > 0) yield* writeFeed(sql, events, lines)
   for (const { expectedVersion, record } of updates) {
@@ -23,6 +25,7 @@ function* steps(sql: Sql, change: Change): Steps<CommitResult> {
     const result = yield* ask(builder.updateTable('tokens').set(columns).where('id', '=', id).where('version', '=', expectedVersion))
     if (affected(result) !== 1) throw new ConflictSignal(id)
   }
+  for (const erasure of erasures) yield* eraseFields(sql, erasure)
   for (const piece of chunks(removals)) {
     yield* ask(builder.deleteFrom('tokens').where('id', 'in', piece))
     for (const table of ['usage_counts', 'usage_addresses', 'last_uses'] as const) {

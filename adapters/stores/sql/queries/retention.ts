@@ -52,7 +52,8 @@ function* trimAddresses({ builder }: Sql, tokenIds: readonly string[], before: n
   return rows.length === BATCH
 }
 
-function* steps(sql: Sql, { tokenIds, countsBefore, addressesBefore }: UsageTrim): Steps<boolean> {
+function* steps(sql: Sql, { tokenIds, countsBefore, addressesBefore, lastAddresses }: UsageTrim): Steps<boolean> {
+  if (lastAddresses === true) yield* ask(sql.builder.updateTable('last_uses').set({ last_used_ip: null }).where('token_id', 'in', tokenIds))
   const moreCounts = countsBefore !== undefined && (yield* trimCounts(sql, tokenIds, countsBefore))
   const moreAddresses = addressesBefore !== undefined && (yield* trimAddresses(sql, tokenIds, addressesBefore))
   return moreCounts || moreAddresses

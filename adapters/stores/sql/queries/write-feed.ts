@@ -17,6 +17,13 @@ function* trimFeed(sql: Sql, head: number, floor: number): Steps<void> {
   yield* ask(sql.builder.updateTable('feed').set({ floor: cut }).where('id', '=', 1))
 }
 
+/** Forgets everything that the feed has said, under its row lock. */
+export function* cutFeed({ builder, quirks }: Sql): Steps<void> {
+  const { head } = yield* quirks.bump(builder, 0)
+  yield* ask(builder.deleteFrom('changes').where('seq', '<=', head))
+  yield* ask(builder.updateTable('feed').set({ floor: head }).where('id', '=', 1))
+}
+
 /** Moves the feed on, then writes the events and the lines of the feed with the places that it gave out. */
 export function* writeFeed(sql: Sql, events: readonly StoredEvent[], lines: readonly Line[]): Steps<{ readonly seq: number }> {
   const { head, floor } = yield* sql.quirks.bump(sql.builder, events.length + lines.length)

@@ -1,0 +1,121 @@
+import type { StoredEvent } from '../../../model/event.js'
+import type { Erasure } from '../../../store/port.js'
+import { ensure, ensureEqual } from '../../assert.js'
+import { batch, bulkEvent, bulkStamp, event, inserted, list, newPrefix, readFeed, START } from '../build.js'
+import type { Stage, StoreCases } from '../types.js'
+
+const SALT = '0123456789abcdef0123456789abcdef'
+
+/** What is left of an event without its actor and its creator. */
+function erasedOf(stored: StoredEvent): StoredEvent {
+  const { salt: _, createdBy: __, ...rest } = stored
+  const commitments = { ...stored.erased?.commitments, actorId: 'a'.repeat(64), 'after.näme': 'b'.repeat(64) }
+  return { ...rest, actorId: 'erased', after: {}, erased: { commitments, salts: { reason: 'c'.repeat(64) } } }
+}
+
+async function eventsOf(stage: Stage, more = {}): Promise<readonly StoredEvent[]> {
+  return await stage.second.events({ prefix: stage.prefix, order: 'oldest', limit: 1000, ...more })
+}
+
+/** The erasure of an event, as it is stored now. */
+async function erasureOf(stage: Stage, id: string): Promise<Erasure> {
+  const [before] = await eventsOf(stage, { id })
+  if (before === undefined) throw new Error('the event must be there')
+  return { before, after: erasedOf(before) }
+}
+
+export const erasureCases: StoreCases = {
+  title: 'erasures',
+  cases: [
+    {
+      title: 'what is left of an event stands in its place, and filters go by it',
+      async run(stage) {
+        const said = { tenantId: 't', tokenId: 'x'.repeat(16), createdBy: 'bob', actorId: 'bob', salt: SALT, after: { näme: 'Bob ä😀' } }
+        const events = [event(stage.prefix), event(stage.prefix, { ...said, reason: 'why' }), event(stage.prefix, { createdBy: 'bob' })]
+        await stage.store.commit({ events })
+        const [first, second, third] = await eventsOf(stage)
+        const erasure = await erasureOf(stage, events[1]?.id ?? '')
+        const told = event(stage.prefix, { action: 'owner.erased' })
+        ensureEqual(await stage.store.commit({ erasures: [erasure], events: [told] }), { ok: true }, 'commit must erase')
+        const rows = await eventsOf(stage)
+        ensureEqual(rows.slice(0, 3), [first, { ...erasure.after, seq: Reflect.get(second ?? {}, 'seq') }, third], 'in the same place')
+        ensureEqual(rows[3]?.id, told.id, 'and the event of the same commit behind them')
+        const ids = async (more: object): Promise<string[]> => (await eventsOf(stage, more)).map(({ id }) => id)
+        ensureEqual(await ids({ createdBy: 'bob' }), [events[2]?.id], 'nothing is found by what is gone')
+        ensureEqual(await ids({ tenantIds: ['t'] }), [events[1]?.id], 'what is left is found as before')
+        ensureEqual(await ids({ tokenId: said.tokenId }), [events[1]?.id], 'also by its token')
+      },
+    },
+    {
+      title: 'an erasure of an event that is gone, or of which more was erased meanwhile, is a conflict and changes nothing',
+      async run(stage) {
+        const [one, other] = [event(stage.prefix, { salt: SALT }), event(stage.prefix, { salt: SALT })]
+        const stranger = event(newPrefix(), { salt: SALT })
+        await stage.store.commit({ events: [one, other, stranger] })
+        const [first, second] = [await erasureOf(stage, one.id), await erasureOf(stage, other.id)]
+        ensureEqual(await stage.store.commit({ erasures: [first], events: [] }), { ok: true }, 'the first is made')
+        const again = { before: first.after, after: { ...first.after, after: { more: 1 } } }
+        const gone = { before: event(stage.prefix), after: event(stage.prefix) }
+        const foreign = { before: { ...stranger, prefix: stage.prefix }, after: erasedOf({ ...stranger, prefix: stage.prefix }) }
+        const cut = { before: { ...first.after, erased: { commitments: {}, salts: {} } }, after: first.after }
+        const before = await eventsOf(stage)
+        for (const bad of [first, gone, foreign, cut]) {
+          const result = await stage.second.commit({ erasures: [second, bad], events: [event(stage.prefix)] })
+          ensureEqual(result, { ok: false, conflict: bad.before.id }, 'commit must refuse it and name the event')
+          ensureEqual(await eventsOf(stage), before, 'a refused change must leave every event as it was')
+        }
+        ensureEqual(await stage.store.commit({ erasures: [again], events: [] }), { ok: true }, 'more is erased of what was read again')
+      },
+    },
+    {
+      title: 'of many who erase fields of one event at once exactly one does',
+      async run(stage) {
+        const one = event(stage.prefix, { salt: SALT })
+        await stage.store.commit({ events: [one] })
+        const erasure = await erasureOf(stage, one.id)
+        const results = await Promise.all(
+          Array.from(
+            { length: 8 },
+            async (_, turn) => await stage.handle(turn).commit({ erasures: [erasure], events: [event(stage.prefix)] }),
+          ),
+        )
+        ensureEqual(results.filter(({ ok }) => ok).length, 1, 'exactly one must be made')
+        ensureEqual((await eventsOf(stage)).length, 2, 'and leave its event')
+      },
+    },
+    {
+      title: 'a cut feed forgets what it said: who has not read it must take everything as changed, who has goes on',
+      async run(stage) {
+        const made = await inserted(stage, { ownerId: 'bob' })
+        const start = (await stage.store.changes(undefined, 10)).cursor
+        await stage.store.commit({ ownersChanged: [{ ownerId: 'bob' }], events: [] })
+        const stamp = bulkStamp()
+        await stage.second.revokeWhere({ prefix: stage.prefix, ownerId: 'bob' }, stamp, bulkEvent(stage.prefix, stamp))
+        const end = (await stage.second.changes(undefined, 10)).cursor
+        ensureEqual(await stage.store.commit({ cutsFeed: true, events: [] }), { ok: true }, 'commit must cut the feed')
+        const behind = await stage.second.changes(start, 10)
+        ensure(behind.everything, 'behind the cut anything may have changed')
+        ensureEqual([behind.owners, behind.bulk], [[], []], 'and nothing of what was said is told')
+        ensureEqual((await stage.second.changes(end, 10)).everything, false, 'who has read it misses nothing')
+        await stage.store.commit({ ownersChanged: [{ ownerId: 'eve' }], events: [] })
+        ensureEqual((await readFeed(stage.second, end)).owners, [{ ownerId: 'eve' }], 'and reads on')
+        ensure(stage.second.reached((await stage.second.changes(undefined, 10)).cursor, end), 'positions still have their order')
+        ensure((await list(stage, { ids: [made.id] }))[0]?.revokedAt !== undefined, 'the revocation stays')
+      },
+    },
+    {
+      title: 'addresses of last uses are removed on request, and their instants stay',
+      async run(stage) {
+        const [{ id }, { id: other }] = [await inserted(stage), await inserted(stage)]
+        const lastUses = [id, other].map((tokenId) => ({ tokenId, at: START, ip: '192.0.2.1' }))
+        const addresses = [{ tokenId: id, ip: '192.0.2.1', count: 1, lastAt: START }]
+        await stage.store.recordUsage(batch({ addresses, lastUses }))
+        await stage.second.trimUsage({ tokenIds: [id], lastAddresses: true })
+        const [row] = await list(stage, { ids: [id] })
+        ensureEqual([row?.lastUsedAt, row?.lastUsedIp], [START, undefined], 'the address must be gone, the instant must stay')
+        ensureEqual((await list(stage, { ids: [other] }))[0]?.lastUsedIp, '192.0.2.1', 'the last use of another token must stay')
+        ensureEqual((await stage.store.usage({ tokenIds: [id] })).addresses, addresses, 'other addresses were not asked for')
+      },
+    },
+  ],
+}
