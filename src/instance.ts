@@ -11,7 +11,7 @@ import type { Health } from './model/health.js'
 import type { MaybePromise } from './model/json.js'
 import type { Introspection, Principal, RateState, Verification, VerifyContext } from './model/principal.js'
 import type { CreateInput, Duration, InstantInput, Minted, Page, Replayed, TokenRecord, TokenStatus, UpdateInput } from './model/record.js'
-import type { OwnerForecast, OwnerGone, OwnerGoneInput, OwnerInput, RevokeAllInput, RevokeInput } from './model/revocation.js'
+import type { Erased, OwnerForecast, OwnerGone, OwnerGoneInput, OwnerInput, RevokeAllInput, RevokeInput } from './model/revocation.js'
 import type { Ticket } from './model/ticket.js'
 import type { CreateOptions } from './model/transaction.js'
 import type { UsageInput, UsageOfInput, UsageReport, UsageSummary } from './model/usage.js'
@@ -132,6 +132,12 @@ export interface TokenHandle<S extends string = string> extends SealedAudit {
    */
   ownerGone(owner: OwnerGoneInput & { readonly dryRun: true }): Promise<OwnerForecast>
   ownerGone(owner: OwnerGoneInput & { readonly dryRun?: false | undefined }): Promise<OwnerGone>
+  /**
+   * Removes the id of an owner who is gone from all records and events, and with it names, texts and addresses of the owner's tokens. Safe to repeat.
+   *
+   * @throws ConflictError `conflict` while a token of the owner is not revoked
+   */
+  erase(owner: OwnerInput): Promise<Erased>
   /** Puts into the audit that a token was found where it should not be, and acts on it. Repeating a report changes nothing. */
   reportLeak(input: LeakInput): Promise<LeakReported>
   /**

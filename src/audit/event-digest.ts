@@ -1,9 +1,6 @@
-import type { ErasedFields, ListedEvent, StoredEvent } from '../model/event.js'
+import { ERASED, type ErasedFields, type ListedEvent, type StoredEvent } from '../model/event.js'
 import { canonicalJson } from './canonical.js'
 import { bytesToHex, deriveKey, hash, hashText, hexToBytes, isHash, utf8ToBytes } from './hash.js'
-
-/** Stands as the actor of an event whose actor was erased. */
-const ERASED_ACTOR = 'erased'
 
 /**
  * How the digest of an event takes up each of its fields: `plain` as it is, `personal` as a commitment under the event's salt, `members` as
@@ -47,7 +44,7 @@ export function isPersonalPath(path: string): boolean {
 }
 
 function isErased({ actorId, erased }: StoredEvent, path: string): boolean {
-  return path === 'actorId' && actorId === ERASED_ACTOR && erased !== undefined && Object.hasOwn(erased.commitments, path)
+  return path === 'actorId' && actorId === ERASED && erased !== undefined && Object.hasOwn(erased.commitments, path)
 }
 
 /** The personal fields that are there, by their paths. */
@@ -132,7 +129,7 @@ export function eraseFields<E extends StoredEvent>(event: E, isPersonal: (path: 
   }
   const { salt: _, ...rest } = event
   const kept = Object.entries(rest).flatMap(([field, value]) => {
-    if (gone.has(field)) return field === 'actorId' ? [[field, ERASED_ACTOR] as const] : []
+    if (gone.has(field)) return field === 'actorId' ? [[field, ERASED] as const] : []
     if (KINDS.get(field) !== 'members' || value === undefined) return [[field, value] as const]
     const members = Object.entries(Object(value)).filter(([name]) => !gone.has(`${field}.${name}`))
     return [[field, Object.fromEntries(members)] as const]

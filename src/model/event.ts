@@ -29,6 +29,9 @@ export const ACTIONS = [
   'management.refused',
 ] as const
 
+/** Stands where there must be the id of a person who was erased. No actor has this id. */
+export const ERASED = 'erased'
+
 /** The action that an event records. */
 export type AuditAction = (typeof ACTIONS)[number]
 

@@ -31,6 +31,9 @@ export type OwnerGone = {
   readonly count: number
 }
 
+/** Result of `erase`: how many records and audit events lost what they said about the owner in this call. */
+export type Erased = { readonly tokens: number; readonly events: number }
+
 /** What would stop working without an owner: the answer to `ownerGone` with `dryRun: true`. */
 export type OwnerForecast = {
   /** How many tokens would end that work now, wait for their start, or are inactive. */

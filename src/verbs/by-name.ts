@@ -2,6 +2,7 @@
 export { activate } from './activate.js'
 export { create } from './create.js'
 export { deactivate } from './deactivate.js'
+export { erase } from './erase.js'
 export { events } from './events.js'
 export { explain } from './explain.js'
 export { get } from './get.js'

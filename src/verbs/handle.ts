@@ -62,6 +62,7 @@ export function createHandle(open: () => Context, actor: ReadActor): TokenHandle
     explain: (id, input) => run('explain', (context, verbs) => verbs.explain(context, actor, id, input), { id }),
     grantable: () => grantable(open(), actor),
     ownerGone: ownerGoneAs,
+    erase: (owner) => run('erase', (context, verbs) => verbs.erase(context, actor, owner), { input: owner }),
     ownerChanged: (owner) => run('ownerChanged', (context, verbs) => verbs.ownerChanged(context, actor, owner), { input: owner }),
     reportLeak: (input) => run('reportLeak', (context, verbs) => verbs.reportLeak(context, actor, input)),
     consume: (name, handler, options) => consume(open(), actor, name, handler, options),

@@ -6,11 +6,15 @@ import { sqliteStore } from 'latchkey/stores/sqlite'
 import { onTestFinished } from 'vitest'
 import type { TokenStore } from '../../src/store/port.js'
 import { ownDatabase, ownFolder, ownSchema } from '../stores/sql/databases.js'
+import { type Dump, dumpMemory, dumpRedis, dumpSqlite, dumpTables } from './dump.js'
 import { newKeyPrefix, removeKeys, withRedis } from './redis.js'
 import { service } from './services.js'
 
 /** Opens one more store on the same data, as another node does. */
-export type OpenStore = () => TokenStore
+export type OpenStore = (() => TokenStore) & {
+  /** Everything that the database holds. */
+  readonly dump: Dump
+}
 
 /** A kind of store that a test can have for itself, or why it is skipped. */
 export type StoreKind = { readonly kind: string; readonly skip: string | undefined; place(): Promise<OpenStore> }
@@ -24,7 +28,8 @@ export async function everyStore(): Promise<readonly StoreKind[]> {
       skip: undefined,
       place: async () => {
         const store = memoryStore()
-        return () => store
+        const { cursor } = await store.changes(undefined, 1)
+        return Object.assign(() => store, { dump: () => dumpMemory(store, 'acme_test', cursor) })
       },
     },
     {
@@ -33,25 +38,28 @@ export async function everyStore(): Promise<readonly StoreKind[]> {
       place: async () => {
         const folder = await ownFolder()
         onTestFinished(() => folder.remove())
-        return () => sqliteStore(folder.path('tokens.db'))
+        const path = folder.path('tokens.db')
+        return Object.assign(() => sqliteStore(path), { dump: () => dumpSqlite(path) })
       },
     },
     {
       kind: 'postgres',
       skip: postgres.skip,
       place: async () => {
-        const { url, schema, remove } = await ownSchema(postgres.url ?? '')
+        const { url, schema, query, remove } = await ownSchema(postgres.url ?? '')
         onTestFinished(remove)
-        return () => postgresStore({ url, schema })
+        const tables = `select table_name as name from information_schema.tables where table_schema = '${schema}'`
+        return Object.assign(() => postgresStore({ url, schema }), { dump: () => dumpTables(query, tables, (name) => `"${name}"`) })
       },
     },
     {
       kind: 'mysql',
       skip: mysql.skip,
       place: async () => {
-        const { url, remove } = await ownDatabase(mysql.url ?? '')
+        const { url, schema, query, remove } = await ownDatabase(mysql.url ?? '')
         onTestFinished(remove)
-        return () => mysqlStore({ url })
+        const tables = `select table_name as name from information_schema.tables where table_schema = '${schema}'`
+        return Object.assign(() => mysqlStore({ url }), { dump: () => dumpTables(query, tables, (name) => `\`${name}\``) })
       },
     },
     {
@@ -61,7 +69,8 @@ export async function everyStore(): Promise<readonly StoreKind[]> {
         const url = redis.url ?? ''
         const keyPrefix = newKeyPrefix()
         onTestFinished(() => withRedis(url, (client) => removeKeys(client, keyPrefix)))
-        return () => redisStore({ url, keyPrefix, onWarning: () => {} })
+        const open = () => redisStore({ url, keyPrefix, onWarning: () => {} })
+        return Object.assign(open, { dump: () => withRedis(url, (client) => dumpRedis(client, keyPrefix)) })
       },
     },
   ]

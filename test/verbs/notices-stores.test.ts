@@ -1,13 +1,14 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
+import type { TokenStore } from '../../src/store/port.js'
 import { interceptStore } from '../../src/testing/faults/intercept.js'
 import { pause } from '../latchkey/harness.js'
-import { everyStore, type OpenStore } from '../support/every-store.js'
+import { everyStore } from '../support/every-store.js'
 import { DAY, HOUR, node, START } from './notices-world.js'
 
 describe.each(await everyStore())('notices on $kind', ({ skip, place }) => {
   const POLICY = { expiry: { unused: '180d' } } as const
 
-  async function openers(): Promise<OpenStore> {
+  async function openers(): Promise<() => TokenStore> {
     const open = await place()
     return () => {
       const store = open()

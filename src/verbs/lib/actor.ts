@@ -1,5 +1,6 @@
 import { GrantDeniedError, InvalidInputError } from '../../errors.js'
 import type { Actor } from '../../model/actor.js'
+import { ERASED } from '../../model/event.js'
 import type { Resources } from '../../model/json.js'
 import type { Reach, StoredToken } from '../../model/record.js'
 import type { Catalogue } from '../../policy/catalogue.js'
@@ -65,6 +66,7 @@ export function readActor(input: unknown): ReadActor {
   reading('actor', () => refuseLostLimits(input))
   const { id, tenants, manages, scopes, resources, ip } = readPart('actor', READER, input)
   if (id === 'system') throw new InvalidInputError('actor.id', '"system" is the application itself, which acts through tokens.system')
+  if (id === ERASED) throw new InvalidInputError('actor.id', `"${ERASED}" stands for whoever was erased`)
   return Object.freeze({
     id,
     tenants: tenants === '*' ? undefined : Object.freeze([...tenants]),

@@ -84,6 +84,8 @@ async function takeBack(context: Context, current: StoredToken, state: Fields, a
     })
     for (const event of page) {
       const isCreation = event.action === 'token.created' || event.action === 'token.imported'
+      // What it took away is not known any more.
+      if (event.action === 'owner.erased' && event.at > at) return false
       // The event of a creation may outlive others, so that it proves nothing of those behind it.
       if (isCreation) return left === 0
       if (event.at <= at) return true

@@ -1,0 +1,174 @@
+import type { Actor, AuditHead, Latchkey } from 'latchkey'
+import { memoryStore } from 'latchkey/stores/memory'
+import { faultyStore } from 'latchkey/testing'
+import { describe, expect, it } from 'vitest'
+import { instance, mint, refusal, type Scope, verdict } from '../latchkey/harness.js'
+import { everyStore } from '../support/every-store.js'
+
+const ADMIN: Actor = { id: 'ann', tenants: ['t1'], manages: 'all' }
+const ID = 'q7-zoe-person'
+const ZOE: Actor = { id: ID, tenants: '*', manages: 'all', ip: '203.0.113.77' }
+/** Everything by which the person is known to the database. */
+const TRACES = [ID, 'Zoe Quill', 'zoe@quill.example', '203.0.113.77', '198.51.100.88', 'zq-laptop', 'zq-feed']
+
+/** A life of tokens in which the person stands in every place where it can. */
+async function live(tokens: Latchkey<Scope>): Promise<{ readonly own: string; readonly others: string; readonly text: string }> {
+  const said = { description: 'for zoe@quill.example', metadata: { mail: 'zoe@quill.example' }, resources: { person: [ID] } }
+  const terms = { ownerId: ID, tenantId: 't1', allowedIps: ['198.51.100.88'], ...said }
+  const { token, record } = await mint(tokens, { name: 'Zoe Quill', ...terms })
+  await tokens
+    .as(ZOE)
+    .create({ name: 'by key', scopes: ['stock:read'], ownerId: ID, tenantId: 't1', idempotencyKey: 'k1', metadata: { of: ID } })
+  await tokens.verify(token, { ip: '198.51.100.88', endpoint: 'GET /stock' })
+  await tokens.flush()
+  await tokens.system.update(record.id, { name: 'Zoe Quill 2', description: null })
+  const other = await tokens.as(ZOE).create({ name: 'ERP', scopes: ['stock:read'], tenantId: 't1' })
+  await tokens.as(ZOE).deactivate(other.record.id)
+  const revoked = await mint(tokens, { tenantId: 't1' })
+  await tokens.as(ZOE).revoke(revoked.record.id, { reason: 'zq-laptop' })
+  await tokens.as(ZOE).revokeAll({ tenantId: 't1', ownerId: 'nobody' })
+  await refusal(tokens.as({ ...ZOE, manages: 'own' }).revoke(revoked.record.id))
+  await tokens.system.reportLeak({ token, action: 'notify', source: 'zq-feed' })
+  await tokens.system.ownerChanged({ ownerId: ID })
+  const rotated = await tokens.system.rotate(record.id, { overlap: '1h' })
+  await tokens.verify(token, { ip: '198.51.100.88' })
+  await tokens.as(ADMIN).ownerGone({ ownerId: ID, tenantId: 't1', reason: 'Zoe Quill left with zq-laptop' })
+  await tokens.verify(token, { ip: '198.51.100.88' })
+  await tokens.verify(rotated.token ?? '', { ip: '198.51.100.88' })
+  return { own: record.id, others: other.record.id, text: token }
+}
+
+for (const { kind, skip, place } of await everyStore()) {
+  describe.skipIf(skip !== undefined)(`an erased owner, on ${kind} ${skip ?? ''}`, () => {
+    it('is found nowhere in the database, and the sealed audit still holds', async () => {
+      const open = await place()
+      const [here, there] = [instance({ store: open() }), instance({ store: open() })]
+      const { own, others, text } = await live(here)
+      const neighbor = await mint(here, { ownerId: `${ID}-2`, name: 'neighbor' })
+      await here.flush()
+      const before = await open.dump()
+      for (const trace of TRACES) expect(before.includes(trace), trace).toBe(true)
+      const head = (await there.system.sealAudit()) as AuditHead
+
+      const erased = await there.system.erase({ ownerId: ID })
+      expect(erased.tokens).toBeGreaterThan(3)
+      expect(erased.events).toBeGreaterThan(8)
+
+      const after = (await open.dump()).replaceAll(`${ID}-2`, '')
+      for (const trace of TRACES) expect(after.includes(trace), trace).toBe(false)
+      expect(await there.system.verifyAudit({ head })).toMatchObject({ ok: true, erased: erased.events })
+      expect(await here.system.get(own)).toMatchObject({
+        name: 'erased',
+        status: 'revoked',
+        allowedIps: [],
+        resources: { person: [] },
+        revokedCode: 'owner_gone',
+      })
+      expect(await here.system.get(others)).toMatchObject({ name: 'ERP', createdBy: 'erased', status: 'inactive', deactivatedBy: 'erased' })
+      expect(await verdict(here.verify(text))).toBe('token_revoked')
+      expect(await verdict(here.verify(neighbor.token))).toBe('ok')
+      // What the other node had still in memory comes behind.
+      expect((await here.system.erase({ ownerId: ID })).tokens).toBe(0)
+      expect(await there.system.erase({ ownerId: ID })).toEqual({ tokens: 0, events: 0 })
+      expect((await open.dump()).replaceAll(`${ID}-2`, '').includes(ID)).toBe(false)
+    })
+
+    it('is erased by many at once, and after a crash in the middle, with one event for each change', async () => {
+      const open = await place()
+      const faulty = faultyStore(open())
+      const broken = instance({ store: faulty })
+      const nodes = [instance({ store: open() }), instance({ store: open() })] as const
+      for (let at = 0; at < 6; at += 1) await mint(nodes[0], { ownerId: ID, tenantId: `t${at % 2}` })
+      await nodes[0].system.ownerGone({ ownerId: ID })
+      faulty.behave(({ method, number }) => (method === 'commit' && number > 1 ? { do: 'fail', error: new Error('crashed') } : undefined))
+      expect(await refusal(broken.system.erase({ ownerId: ID }))).toBe('store_unavailable undefined')
+      const results = await Promise.all(nodes.map(({ system }) => system.erase({ ownerId: ID })))
+      expect((await open.dump()).includes(ID)).toBe(false)
+      const events = (await nodes[0].system.events({ action: 'owner.erased', limit: 1000 })).items
+      const covered = events.flatMap(({ details }) => (details?.events ?? []) as string[])
+      expect(new Set(covered).size).toBe(covered.length)
+      expect(results.reduce((sum, { events }) => sum + events, 0)).toBe(covered.length)
+      expect(events.filter(({ tokenId }) => tokenId !== undefined)).toHaveLength(6)
+      for (const { tenantId, tokenId, details } of events) {
+        if (tokenId !== undefined) continue
+        const { items } = await nodes[0].system.events({ limit: 1000 })
+        for (const id of (details?.events ?? []) as string[]) expect(items.find((event) => event.id === id)?.tenantId).toBe(tenantId)
+      }
+    })
+  })
+}
+
+describe('erase', () => {
+  it('is refused while a token of the owner can still work, or could again', async () => {
+    const time = { now: Date.UTC(2030, 0, 1) }
+    const tokens = instance({ clock: () => time.now })
+    await mint(tokens, { ownerId: ID, expiresIn: '1h' })
+    const inactive = await mint(tokens, { ownerId: ID })
+    await tokens.system.deactivate(inactive.record.id)
+    time.now += 7_200_000
+    const before = (await tokens.system.events({ limit: 1000 })).items
+    expect(await refusal(tokens.system.erase({ ownerId: ID }))).toBe('conflict undefined')
+    expect((await tokens.system.events({ limit: 1000 })).items).toEqual(before)
+    await tokens.system.revoke(inactive.record.id)
+    expect(await refusal(tokens.system.erase({ ownerId: ID }))).toBe('conflict undefined')
+    await tokens.system.ownerGone({ ownerId: ID })
+    expect(await tokens.system.erase({ ownerId: ID })).toMatchObject({ tokens: 2 })
+  })
+
+  it('that is refused because of a token made meanwhile leaves that token whole', async () => {
+    const store = faultyStore(memoryStore())
+    const tokens = instance({ store })
+    await mint(tokens, { ownerId: ID })
+    await tokens.system.ownerGone({ ownerId: ID })
+    let late: Promise<{ readonly token?: string | undefined }> | undefined
+    store.behave(({ method }) => {
+      if (method === 'commit' && late === undefined) late = Promise.resolve().then(() => mint(tokens, { ownerId: ID, name: 'late' }))
+      return undefined
+    })
+    expect(await refusal(tokens.system.erase({ ownerId: ID }))).toBe('conflict undefined')
+    expect(await verdict(tokens.verify((await late)?.token ?? ''))).toBe('ok')
+    await tokens.system.ownerGone({ ownerId: ID })
+    await tokens.system.erase({ ownerId: ID })
+    expect(JSON.stringify(await store.events({ prefix: 'acme_test', limit: 1000 }))).not.toContain(ID)
+  })
+
+  it('in one tenant leaves the others and what they saw as they are', async () => {
+    const tokens = instance()
+    const inT1 = await mint(tokens, { ownerId: ID, tenantId: 't1', name: 'one' })
+    const inT2 = await mint(tokens, { ownerId: ID, tenantId: 't2', name: 'two' })
+    await tokens.system.ownerGone({ ownerId: ID, tenantId: 't1' })
+    expect(await tokens.as(ADMIN).erase({ ownerId: ID, tenantId: 't1' })).toMatchObject({ tokens: 1 })
+    expect(await tokens.system.get(inT1.record.id)).toMatchObject({ name: 'erased' })
+    expect(await tokens.system.get(inT2.record.id)).toMatchObject({ name: 'two', ownerId: ID, status: 'active' })
+    const seen = (await tokens.as(ADMIN).events({ limit: 1000 })).items
+    expect(JSON.stringify(seen)).not.toContain(ID)
+    expect(seen.filter(({ action }) => action === 'owner.erased').length).toBeGreaterThan(1)
+    expect((await tokens.system.events({ tokenId: inT2.record.id })).items[0]).toMatchObject({ ownerId: ID })
+  })
+
+  it('takes an administrator of the tenant, who is somebody else', async () => {
+    const tokens = instance()
+    const input = { ownerId: ID, tenantId: 't1' }
+    expect(await refusal(tokens.as({ ...ADMIN, tenants: ['t2'] }).erase(input))).toBe('grant_denied tenantId')
+    expect(await refusal(tokens.as(ADMIN).erase({ ownerId: ID }))).toBe('grant_denied tenantId')
+    expect(await refusal(tokens.as({ ...ADMIN, manages: 'own' }).erase(input))).toBe('grant_denied actor')
+    expect(await refusal(tokens.as({ ...ADMIN, id: ID }).erase(input))).toBe('grant_denied ownerId')
+    expect(await refusal(tokens.system.erase({ ownerId: ID, tenantId: undefined }))).toBe('invalid_input tenantId')
+    expect(() => tokens.as({ ...ADMIN, id: 'erased' })).toThrow(/stands for whoever was erased/)
+  })
+
+  it('leaves the words of others, and answers "not known" for what its past was', async () => {
+    const time = { now: Date.UTC(2030, 0, 1) }
+    const tokens = instance({ clock: () => time.now, usage: false })
+    const { record } = await mint(tokens, { ownerId: ID, allowedIps: ['192.0.2.1'] })
+    const other = await mint(tokens, { name: `of ${ID}`, metadata: { rack: ID } })
+    const at = time.now + 1000
+    time.now += 2000
+    await tokens.system.ownerGone({ ownerId: ID, reason: 'left' })
+    await tokens.system.erase({ ownerId: ID })
+    const { ok, steps } = await tokens.system.explain(record.id, { at })
+    expect(ok).toBe(undefined)
+    expect(steps.every((step) => step.ok !== undefined)).toBe(false)
+    expect(await tokens.system.get(other.record.id)).toMatchObject({ name: `of ${ID}`, metadata: { rack: ID } })
+  })
+})
