@@ -20,11 +20,14 @@ export type Erasure = {
  * An erasure is told from tampering by an `owner.erased` event only, which stands behind the events that it covers and is sealed. So write that event first,
  * seal where the audit is sealed, and replace the events last: whatever crashes in between, nothing is gone that no seal tells of.
  */
-export function eraseFrom(events: readonly ListedEvent[], isPersonal: (path: string, value: unknown) => boolean): Erasure {
+export function eraseFrom(
+  events: readonly ListedEvent[],
+  isPersonal: (path: string, value: unknown, event: ListedEvent) => boolean,
+): Erasure {
   const changed: ListedEvent[] = []
   const parts = new Map<string, { readonly fields: readonly string[]; readonly seqs: number[] }>()
   for (const event of events) {
-    const erased = eraseFields(event, isPersonal)
+    const erased = eraseFields(event, (path, value) => isPersonal(path, value, event))
     if (erased === event) continue
     changed.push(erased)
     const fields = erasedFields(erased).filter((path) => !Object.hasOwn(event.erased?.commitments ?? {}, path))

@@ -162,7 +162,7 @@ export type TokenCap = {
 } & ({ readonly ownerId: string; readonly tenantId?: string } | { readonly tenantId: string; readonly ownerId?: undefined })
 
 /** An event that loses personal fields: as this store answered it, and what is left of it, in the same place of the order. */
-export type Erasure = { readonly before: StoredEvent; readonly after: StoredEvent }
+export type EventErasure = { readonly before: StoredEvent; readonly after: StoredEvent }
 
 /** One atomic change: all of it happens, or none of it. */
 export type Change = {
@@ -175,7 +175,7 @@ export type Change = {
   /** Owners whose permissions changed, told through the feed. */
   readonly ownersChanged?: readonly OwnerChange[]
   /** Good only if the stored event still has the `salt` and the `erased` of `before`. Indexes follow what is left. */
-  readonly erasures?: readonly Erasure[]
+  readonly erasures?: readonly EventErasure[]
   /** Forgets what the feed said before this change, for good: for whoever has not read that far, everything may have changed. */
   readonly cutsFeed?: true
   readonly events: readonly StoredEvent[]

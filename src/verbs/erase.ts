@@ -1,21 +1,25 @@
 import * as z from 'zod'
 import { aboutToken } from '../activity/about-token.js'
+import { eraseFrom } from '../audit/erasure.js'
 import { ConflictError, GrantDeniedError } from '../errors.js'
 import type { ListedEvent, StoredEvent } from '../model/event.js'
 import type { ListedToken, StoredToken } from '../model/record.js'
 import type { Erased } from '../model/revocation.js'
 import { readShape, refuseUndefined, text } from '../policy/shape.js'
-import type { Erasure, Replacement, TokenFilter } from '../store/port.js'
+import type { Replacement, TokenFilter } from '../store/port.js'
 import { generateId } from '../token/generate.js'
 import { platformRandom } from '../token/random.js'
 import type { Context } from '../verify/context.js'
 import { checkTenant, type ReadActor } from './lib/actor.js'
 import { barrier } from './lib/barrier.js'
 import { commit, MAX_TRIES, tooManyChanges } from './lib/change.js'
-import { eraseEvent, eraseRecord, namesOwner } from './lib/personal.js'
+import { eraseRecord, namesOwner, personalTo } from './lib/personal.js'
+import { sealFirst } from './lib/seals.js'
 
-/** Records, and events, that are read and written at once. */
+/** Records that are read and written at once. */
 const BATCH = 50
+/** About as many as one seal covers. */
+const EVENTS_A_BATCH = 200
 /** How often what somebody wrote meanwhile is gone through once more. */
 const MAX_ROUNDS = 5
 
@@ -146,42 +150,51 @@ async function eraseEvents(task: Task): Promise<number> {
   let after = 0
   let tries = 0
   for (;;) {
-    const page: readonly ListedEvent[] = await context.store.events({
+    const page = await context.store.events({
       prefix: context.settings.prefix,
       order: 'oldest',
       after,
-      limit: BATCH * 4,
+      limit: EVENTS_A_BATCH,
       ...(tenantIds !== undefined && { tenantIds }),
     })
-    const erasures = page.flatMap((before) => erasureOf(task, before)).slice(0, BATCH)
-    if (erasures.length > 0) {
-      const { ok } = await commit(context, { erasures, events: coveringEvents(task, erasures) })
-      tries += 1
-      if (!ok && tries === MAX_TRIES) throw tooManyChanges()
-      if (!ok) continue
-      count += erasures.length
-    }
-    tries = 0
-    const last = erasures.length === BATCH ? erasures.at(-1)?.before : page.at(-1)
-    if (last === undefined || (erasures.length < BATCH && page.length < BATCH * 4)) return count
+    const erased = await eraseFromPage(task, page)
+    tries = erased === undefined ? tries + 1 : 0
+    if (tries === MAX_TRIES) throw tooManyChanges()
+    if (erased === undefined) continue
+    count += erased
+    const last = page.at(-1)
+    if (last === undefined || page.length < EVENTS_A_BATCH) return count
     after = last.seq
   }
 }
 
-function erasureOf({ ownerId }: Task, before: ListedEvent): readonly (Erasure & { readonly before: ListedEvent })[] {
-  const { seq: _, ...after } = eraseEvent(before, ownerId)
-  return after.erased === before.erased ? [] : [{ before, after }]
+/** How many of these events lost fields; `undefined` where somebody else was at them: then they are read again. */
+async function eraseFromPage(task: Task, page: readonly ListedEvent[]): Promise<number | undefined> {
+  const { context, ownerId } = task
+  const { events } = eraseFrom(page, personalTo(ownerId))
+  if (events.length === 0) return 0
+  // What is erased looks like tampering until a sealed event covers it.
+  await commit(context, { events: coveringEvents(task, page) })
+  await sealFirst(context)
+  const before = new Map(page.map((event) => [event.seq, event]))
+  const erasures = events.flatMap(({ seq, ...after }) => {
+    const event = before.get(seq)
+    return event === undefined ? [] : [{ before: event, after }]
+  })
+  const { ok } = await commit(context, { erasures, events: [] })
+  return ok ? erasures.length : undefined
 }
 
-/** One event for each tenant, which names the events that lose fields: the administrators of a tenant see what happened to its audit, and no more. */
-function coveringEvents(task: Task, erasures: readonly Erasure[]): readonly StoredEvent[] {
-  const byTenant = new Map<string | undefined, string[]>()
-  for (const { before } of erasures) byTenant.set(before.tenantId, [...(byTenant.get(before.tenantId) ?? []), before.id])
-  return [...byTenant].map(([tenantId, ids]) => ({
-    ...eventOf(task, tenantId === undefined ? {} : { tenantId }),
-    count: ids.length,
-    details: { events: ids },
-  }))
+/** One event for each tenant, which names the places and fields that change: the administrators of a tenant see what happens to its audit, and no more. */
+function coveringEvents(task: Task, page: readonly ListedEvent[]): readonly StoredEvent[] {
+  const tenants = new Set(page.map(({ tenantId }) => tenantId))
+  return [...tenants].flatMap((tenantId) => {
+    const own = page.filter((event) => event.tenantId === tenantId)
+    const { events, covers } = eraseFrom(own, personalTo(task.ownerId))
+    if (events.length === 0) return []
+    const details = { covers: covers.map(({ fields, seqs }) => ({ fields: [...fields], seqs: [...seqs] })) }
+    return [{ ...eventOf(task, tenantId === undefined ? {} : { tenantId }), count: events.length, details }]
+  })
 }
 
 function eventOf({ context, actor }: Task, about: Partial<StoredEvent>): StoredEvent {

@@ -28,6 +28,7 @@ describe('close', () => {
       tokens.system.prune({ before: 0 }),
       tokens.system.ownerChanged({ ownerId: 'u1' }),
       tokens.system.ownerGone({ ownerId: 'u1' }),
+      tokens.system.erase({ ownerId: 'u1' }),
     ]
     expect(new Set(await Promise.all(calls.map(refusal)))).toEqual(new Set(['closed undefined']))
     expect(() => deciderOf(tokens).decide(token)).toThrow('closed')

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { ListedToken, StoredToken } from '../../../src/model/record.js'
 import { foldAscii } from '../../../src/policy/fold-ascii.js'
-import type { Change, CommitResult, Erasure, ListQuery, TokenCap } from '../../../src/store/port.js'
+import type { Change, CommitResult, EventErasure, ListQuery, TokenCap } from '../../../src/store/port.js'
 import type { Connection } from './connection.js'
 import { decodeEvent, decodeToken, encodeEvent, encodeOwner, encodeToken, groupsOf, listOf } from './encode.js'
 import { indexFilter, wellFormed } from './filter.js'
@@ -70,7 +70,7 @@ export async function commitChange(
 /** Erasures as a script's arguments; or the id of an event that is not as one of them expects it. The script compares whole bodies. */
 async function storedErasures(
   connection: Connection,
-  erasures: readonly Erasure[],
+  erasures: readonly EventErasure[],
 ): Promise<readonly (readonly string[])[] | { readonly conflict: string }> {
   if (erasures.length === 0) return []
   const bodies = listOf(await connection.getMany(erasures.map(({ before }) => `ev:${before.id}`)))

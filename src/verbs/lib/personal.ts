@@ -1,4 +1,3 @@
-import { eraseFields } from '../../audit/event-digest.js'
 import { ERASED, type ListedEvent } from '../../model/event.js'
 import { FIELD_ROWS, type FieldKind } from '../../model/fields.js'
 import type { StoredToken } from '../../model/record.js'
@@ -13,7 +12,7 @@ const KEPT_MEMBERS: ReadonlySet<string> = new Set(FIELD_ROWS.filter(([, { kind }
 const ID_MEMBERS: ReadonlySet<string> = new Set(IDS)
 /** Members of `details` that hold the library's own words, ids of tokens, instants and counts. */
 const KEPT_DETAILS: ReadonlySet<string> = new Set([
-  ...['action', 'attempt', 'attempts', 'field', 'tokens', 'actors', 'consumer', 'events', 'eventId'],
+  ...['action', 'attempt', 'attempts', 'field', 'tokens', 'actors', 'consumer', 'eventId'],
   ...['successorId', 'overlapSeconds', 'replacesId', 'replacedById', 'reusedId', 'ids', 'before', 'expiresAt', 'rotationDueAt'],
   ...['thresholdSeconds', 'unusedSince', 'lastUsedAt', 'deactivatesAt', 'sinceSeconds', 'createdAt'],
 ])
@@ -47,24 +46,26 @@ export function eraseRecord(token: StoredToken, ownerId: string, now: number): S
   })
 }
 
-/** The event without what it says about the owner; the same event where it says nothing. */
-export function eraseEvent(event: ListedEvent, ownerId: string): ListedEvent {
+/** Makes a test of whether a field of an event, by its path, says something about the owner. */
+export function personalTo(ownerId: string): (path: string, value: unknown, event: ListedEvent) => boolean {
+  return (path, value, event) => isPersonal(ownerId, path, value, event)
+}
+
+function isPersonal(ownerId: string, path: string, value: unknown, event: ListedEvent): boolean {
   const { actorId } = event
   const isTheirs = event.ownerId === ownerId
   const isTheirDeed = actorId === ownerId
   // Their token, or the library in answer to it, acted from an address of theirs.
   const isTheirAddress = isTheirDeed || (isTheirs && (actorId === 'system' || actorId.startsWith('token:')))
-  return eraseFields(event, (path, value) => {
-    if (path === 'actorId' || path === 'ownerId' || path === 'createdBy') return value === ownerId
-    if (path === 'ip') return isTheirAddress
-    if (path === 'reason') return (isTheirs || isTheirDeed) && !isOwnWord(value)
-    const dot = path.indexOf('.')
-    const [field, name] = [path.slice(0, dot), path.slice(dot + 1)]
-    if (ID_MEMBERS.has(name)) return value === ownerId
-    if (name === 'revokedReason' && isTheirDeed) return true
-    if (field === 'details') return isTheirs ? !KEPT_DETAILS.has(name) : mentions(value, ownerId)
-    return isTheirs && !KEPT_MEMBERS.has(name)
-  })
+  if (path === 'actorId' || path === 'ownerId' || path === 'createdBy') return value === ownerId
+  if (path === 'ip') return isTheirAddress
+  if (path === 'reason') return (isTheirs || isTheirDeed) && !isOwnWord(value)
+  const dot = path.indexOf('.')
+  const [field, name] = [path.slice(0, dot), path.slice(dot + 1)]
+  if (ID_MEMBERS.has(name)) return value === ownerId
+  if (name === 'revokedReason' && isTheirDeed) return true
+  if (field === 'details') return isTheirs ? !KEPT_DETAILS.has(name) : mentions(value, ownerId)
+  return isTheirs && !KEPT_MEMBERS.has(name)
 }
 
 /** Reasons that the library gives by itself. */

@@ -1,5 +1,5 @@
 import type { StoredEvent } from '../../../../src/model/event.js'
-import type { Erasure } from '../../../../src/store/port.js'
+import type { EventErasure } from '../../../../src/store/port.js'
 import type { Sql } from '../context.js'
 import { affected, ask, ConflictSignal, type Steps } from '../engine.js'
 import { eventToUnplacedRow } from '../schema/event-row.js'
@@ -10,7 +10,7 @@ const stateOf = (event: StoredEvent) => {
 }
 
 /** Puts what is left of an event in its place, unless something else of it was erased since it was read. */
-export function* eraseFields({ builder }: Sql, { before, after }: Erasure): Steps<void> {
+export function* eraseFields({ builder }: Sql, { before, after }: EventErasure): Steps<void> {
   const { id, prefix, salt, erased } = stateOf(before)
   const { id: _, ...columns } = eventToUnplacedRow(after)
   const result = yield* ask(

@@ -1,5 +1,5 @@
 import type { StoredEvent } from '../../../model/event.js'
-import type { Erasure } from '../../../store/port.js'
+import type { EventErasure } from '../../../store/port.js'
 import { ensure, ensureEqual } from '../../assert.js'
 import { batch, bulkEvent, bulkStamp, event, inserted, list, newPrefix, readFeed, START } from '../build.js'
 import type { Stage, StoreCases } from '../types.js'
@@ -18,7 +18,7 @@ async function eventsOf(stage: Stage, more = {}): Promise<readonly StoredEvent[]
 }
 
 /** The erasure of an event, as it is stored now. */
-async function erasureOf(stage: Stage, id: string): Promise<Erasure> {
+async function erasureOf(stage: Stage, id: string): Promise<EventErasure> {
   const [before] = await eventsOf(stage, { id })
   if (before === undefined) throw new Error('the event must be there')
   return { before, after: erasedOf(before) }
