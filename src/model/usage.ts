@@ -52,6 +52,17 @@ export type UsageQuery = {
   readonly stepMs?: number
 }
 
+/** Which usage is too old to be kept, of up to 100 tokens. */
+export type UsageTrim = {
+  readonly tokenIds: readonly string[]
+  /** Counters of hours that begin before this instant. */
+  readonly countsBefore?: number
+  /** Addresses that were last seen before this instant. */
+  readonly addressesBefore?: number
+  /** Also the addresses of last uses; their instants stay. */
+  readonly lastAddresses?: true
+}
+
 /** Counters by key, in ascending order of bucket, endpoint, outcome and scope; addresses, most recent first, at most 1000. */
 export type UsageRows = {
   readonly counts: readonly UsageCount[]

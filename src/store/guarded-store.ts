@@ -1,7 +1,7 @@
 import type { ListedEvent, StoredEvent } from '../model/event.js'
 import type { MaybePromise } from '../model/json.js'
 import type { ListedToken, StoredToken } from '../model/record.js'
-import type { UsageBatch, UsageQuery, UsageRows } from '../model/usage.js'
+import type { UsageBatch, UsageQuery, UsageRows, UsageTrim } from '../model/usage.js'
 import { Breaker } from './breaker.js'
 import { DamagedEvents } from './damaged-events.js'
 import { FoundRecords } from './found-records.js'
@@ -23,7 +23,6 @@ import type {
   TicketRoom,
   TokenFilter,
   TokenStore,
-  UsageTrim,
 } from './port.js'
 import { readBulkResult, readConsumers, readEvents, readFeedPage, readPlaced, readSeals, readTicket } from './read-answers.js'
 import { readAddition, readCommit, takesNoPart } from './read-commit.js'

@@ -1,7 +1,7 @@
 import type { AuditAction, ListedEvent, StoredEvent } from '../model/event.js'
 import type { MaybePromise } from '../model/json.js'
 import type { ListedToken, RevokedCode, StoredToken, TokenStatus } from '../model/record.js'
-import type { UsageBatch, UsageQuery, UsageRows } from '../model/usage.js'
+import type { UsageBatch, UsageQuery, UsageRows, UsageTrim } from '../model/usage.js'
 
 /**
  * The store port: the one interface between latchkey and a database.
@@ -82,17 +82,6 @@ export type EventQuery = {
   /** Only events behind this `seq` in the order asked for: smaller ones, or with `order: 'oldest'` larger ones. */
   readonly after?: number
   readonly limit: number
-}
-
-/** Which usage is too old to be kept, of up to 100 tokens. */
-export type UsageTrim = {
-  readonly tokenIds: readonly string[]
-  /** Counters of hours that begin before this instant. */
-  readonly countsBefore?: number
-  /** Addresses that were last seen before this instant. */
-  readonly addressesBefore?: number
-  /** Also the addresses of last uses; their instants stay. */
-  readonly lastAddresses?: true
 }
 
 /** Where a named consumer of a prefix's audit events stands, and who reads for it. */

@@ -1,5 +1,4 @@
-import type { LastUse, UsageAddress, UsageBatch, UsageCount, UsageQuery, UsageRows } from '../../../src/model/usage.js'
-import type { UsageTrim } from '../../../src/store/port.js'
+import type { LastUse, UsageAddress, UsageBatch, UsageCount, UsageQuery, UsageRows, UsageTrim } from '../../../src/model/usage.js'
 
 /** How many addresses are answered for a query, most recent first. Of one token, up to twice as many are kept. */
 const MAX_ADDRESSES = 1000

@@ -1,4 +1,4 @@
-import type { UsageTrim } from '../../../src/store/port.js'
+import type { UsageTrim } from '../../../src/model/usage.js'
 import { periodOf } from './activity.js'
 import type { Connection } from './connection.js'
 import { decodeListed, encodeEvent } from './encode.js'

@@ -1,6 +1,6 @@
 import type { ListedEvent, StoredEvent } from '../../../src/model/event.js'
 import type { ListedToken, StoredToken } from '../../../src/model/record.js'
-import type { UsageBatch, UsageQuery, UsageRows } from '../../../src/model/usage.js'
+import type { UsageBatch, UsageQuery, UsageRows, UsageTrim } from '../../../src/model/usage.js'
 import type {
   Addition,
   AdditionResult,
@@ -19,7 +19,6 @@ import type {
   TicketRoom,
   TokenFilter,
   TokenStore,
-  UsageTrim,
 } from '../../../src/store/port.js'
 import type { Sql } from './context.js'
 import type { Engine } from './engine.js'

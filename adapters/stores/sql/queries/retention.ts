@@ -1,4 +1,4 @@
-import type { UsageTrim } from '../../../../src/store/port.js'
+import type { UsageTrim } from '../../../../src/model/usage.js'
 import { chunks, type Sql } from '../context.js'
 import { ask, type Steps } from '../engine.js'
 

@@ -1,5 +1,5 @@
-import type { UsageAddress, UsageCount } from '../../../model/usage.js'
-import type { UsageTrim } from '../../../store/port.js'
+import type { UsageAddress, UsageCount, UsageTrim } from '../../../model/usage.js'
+
 import { ensure, ensureEqual } from '../../assert.js'
 import { batch, event, eventIds, inserted, list, newPrefix, START } from '../build.js'
 import type { Stage, StoreCases } from '../types.js'
