@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander'
+import manifest from '../../package.json' with { type: 'json' }
 import { addInit } from './commands/init.js'
 import { COMMANDS } from './commands.js'
 import type { Perform } from './lib/command.js'
@@ -49,6 +50,7 @@ function buildProgram(
     .option('--as <name>', 'who acts, for the audit, as cli:<name> (default: the user of the system)')
     .option('--json', 'print JSON, for scripts')
     .option('--yes', 'do not ask before what cannot be undone')
+    .version(manifest.version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show help')
     .helpCommand('help [command]', 'show help for a command')
     .addHelpText('after', EXIT_CODES)

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { migrationSql, sqliteStore } from 'latchkey/stores/sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -217,6 +218,8 @@ describe('changes', () => {
       ['rotate', id, '--overlap', '0'],
       ['revoke', id],
       ['revoke-all', '--all'],
+      ['owner-gone', 'o1'],
+      ['erase', 'o1'],
       ['prune', '--before', '4000000000000'],
     ]
     for (const command of commands) {
@@ -224,6 +227,57 @@ describe('changes', () => {
       expect([code, stdout, stderr]).toEqual([1, '', expect.stringContaining('add --yes; nothing was changed')])
     }
     expect(await shell.tokens.system.get(id)).toMatchObject({ status: 'active', version: 1 })
+  })
+
+  it('update changes what is named, removes what is to be removed, and nothing else', async () => {
+    const made = await shell.tokens.system.create({
+      name: 'terms',
+      description: 'old',
+      scopes: ['inventory:read'],
+      resources: { warehouse: ['w1'] },
+      expiresIn: '1d',
+      metadata: { a: 1 },
+    })
+    const { id } = made.record
+    const set = ['--name', 'new terms', '--scope', 'inventory:write', '--allowed-ip', '10.0.0.0/8']
+    const answer = await json('update', id, ...set, '--remove', 'description', 'resource', 'expires-at', '--as', 'ada')
+    expect(answer).toMatchObject({
+      name: 'new terms',
+      scopes: ['inventory:write'],
+      allowedIps: ['10.0.0.0/8'],
+      metadata: { a: 1 },
+      version: 2,
+    })
+    for (const gone of ['description', 'resources', 'expiresAt']) expect(answer).not.toHaveProperty(gone)
+    expect((await shell.run('update', id)).code).toBe(2)
+    expect(await shell.run('update', id, '--expires-in', '1d', '--remove', 'expires-at')).toMatchObject({ code: 2 })
+    expect((await shell.run('update', id, '--remove', 'name')).code).toBe(2)
+    expect((await shell.run('update', id, '--name', 'x')).stderr).toBe(`Updated "x", id ${id}, to version 3.\n`)
+  })
+
+  it('deactivate stops a token, and activate takes that back', async () => {
+    const { token, record } = await shell.tokens.system.create({ name: 'paused', scopes: ['inventory:read'] })
+    expect(await json('deactivate', record.id, '--as', 'ada')).toMatchObject({ status: 'inactive', deactivatedBy: 'cli:ada' })
+    expect(await shell.tokens.introspect(token)).toMatchObject({ active: false })
+    expect((await shell.run('activate', record.id)).stderr).toBe(`Activated "paused", id ${record.id}.\n`)
+    expect(await shell.tokens.introspect(token)).toMatchObject({ active: true })
+  })
+
+  it('owner-gone foretells and ends the tokens of an owner, and erase removes the person', async () => {
+    const { record } = await shell.tokens.system.create({ name: 'Zoe', scopes: ['inventory:read'], ownerId: 'zoe', tenantId: 't1' })
+    expect(await json('owner-gone', 'zoe', '--tenant', 't1', '--dry-run')).toMatchObject({ live: 1, items: [{ id: record.id }] })
+    expect((await shell.run('owner-gone', 'zoe', '--dry-run')).stderr).toContain('1 would end; 0 were used')
+    const early = await shell.run('erase', 'zoe', '--yes')
+    expect([early.code, early.stderr]).toEqual([1, expect.stringContaining('ownerGone()')])
+    expect(await json('owner-gone', 'zoe', '--yes', '--reason', 'left')).toEqual({ count: 1 })
+    expect(await json('erase', 'zoe', '--yes', '--as', 'ada')).toMatchObject({ tokens: 1 })
+    expect(await shell.tokens.system.get(record.id)).toMatchObject({ name: 'erased', status: 'revoked' })
+    expect((await shell.run('erase', 'zoe', '--yes')).stderr).toBe('Erased 0 tokens and 0 events. Nothing is left.\n')
+  })
+
+  it('--version prints the version of the package, without a configuration', async () => {
+    const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+    expect(await shell.run('--version', '--config', 'none')).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' })
   })
 
   it('revoke ends a token in the name of whoever ran it, in the record and in the audit', async () => {

@@ -100,7 +100,7 @@ describe('the configuration', () => {
 
   it('is missed with a sentence that says what to write', async () => {
     const { code, stderr } = await execute(process.execPath, [shell.program, 'list'], '/')
-    expect([code, stderr]).toEqual([2, expect.stringContaining('no latchkey.config.ts')])
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/no latchkey\.config\.ts.*run `npx latchkey init`/)])
   })
 
   const TYPESCRIPT = `import { tokens as inner } from './latchkey.config.mjs'

@@ -1,0 +1,18 @@
+import type { Command } from 'commander'
+import type { Perform } from '../lib/command.js'
+import { say } from '../lib/output.js'
+import { readId } from '../lib/read-values.js'
+
+/** `activate` */
+export function addActivate(program: Command, perform: Perform): void {
+  const command = program
+    .command('activate')
+    .summary('let a deactivated token work again')
+    .description('Ends the deactivation of a token. It works again with the same text.')
+    .argument('<id>', 'id of the token')
+  perform(command, async ({ handle, streams, answer }, _options, [text = '']) => {
+    const id = await readId(streams, text)
+    const record = await handle.activate(id)
+    await answer(record, () => say(streams, `Activated ${JSON.stringify(record.name)}, id ${id}.`))
+  })
+}

@@ -1,0 +1,18 @@
+import type { Command } from 'commander'
+import type { Perform } from '../lib/command.js'
+import { say } from '../lib/output.js'
+import { readId } from '../lib/read-values.js'
+
+/** `deactivate` */
+export function addDeactivate(program: Command, perform: Perform): void {
+  const command = program
+    .command('deactivate')
+    .summary('stop a token until it is activated again')
+    .description('Stops a token. Unlike a revocation, `activate` takes it back.')
+    .argument('<id>', 'id of the token')
+  perform(command, async ({ handle, streams, answer }, _options, [text = '']) => {
+    const id = await readId(streams, text)
+    const record = await handle.deactivate(id)
+    await answer(record, () => say(streams, `Deactivated ${JSON.stringify(record.name)}, id ${id}.`))
+  })
+}

@@ -1,0 +1,38 @@
+import type { Command } from 'commander'
+import type { Perform } from '../lib/command.js'
+import { say, writeTable } from '../lib/output.js'
+import { ownerOf } from '../lib/owner-of.js'
+import { given } from '../lib/read-values.js'
+
+type Options = { readonly tenant?: string; readonly reason?: string; readonly wait?: true; readonly dryRun?: true }
+
+/** `owner-gone` */
+export function addOwnerGone(program: Command, perform: Perform): void {
+  const command = program
+    .command('owner-gone')
+    .summary('end every token of somebody who left, for good')
+    .description('Ends every token of an owner who left, no matter who created it. Nothing brings them back.')
+    .argument('<owner>', 'id of the owner')
+    .option('--tenant <id>', 'in this tenant (default: in every tenant)')
+    .option('--reason <text>', 'why, for the records and the audit')
+    .option('--wait', 'return only when every node refuses the tokens')
+    .option('--dry-run', 'change nothing, and show which tokens would end')
+  perform<Options>(command, async ({ handle, streams, answer, confirm }, { tenant, reason, wait, dryRun }, [ownerId = '']) => {
+    const owner = { ownerId, ...given({ tenantId: tenant }) }
+    if (dryRun) {
+      const told = await handle.ownerGone({ ...owner, dryRun })
+      await answer(told, async () => {
+        const rows = told.items.map((record) => [record.id, record.name, record.status, record.tenantId, record.lastUsedAt ?? 'never'])
+        await writeTable(streams, ['id', 'name', 'status', 'tenant', 'last used'], rows)
+        await say(
+          streams,
+          `${told.live} would end${told.complete ? '' : ', and more'}; ${told.usedRecently} were used in the last 30 days.`,
+        )
+      })
+      return
+    }
+    await confirm(() => `Revoke every token of ${ownerOf(ownerId, tenant)} for good?`)
+    const { count } = await handle.ownerGone({ ...owner, ...given({ reason, waitForNodes: wait }) })
+    await answer({ count }, () => say(streams, `Revoked ${count} token${count === 1 ? '' : 's'}.`))
+  })
+}

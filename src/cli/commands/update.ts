@@ -1,0 +1,79 @@
+import { type Command, Option } from 'commander'
+import type { UpdateInput } from '../../model/record.js'
+import type { Perform } from '../lib/command.js'
+import { CommandError, EXIT } from '../lib/fault.js'
+import { say } from '../lib/output.js'
+import { collect, given, numberOrText, readId, readJson, readResources } from '../lib/read-values.js'
+
+type Options = {
+  readonly name?: string
+  readonly description?: string
+  readonly scope?: readonly string[]
+  readonly resource?: readonly string[]
+  readonly expiresIn?: number | string
+  readonly expiresAt?: number | string
+  readonly notBefore?: number | string
+  readonly allowedIp?: readonly string[]
+  readonly rotateEvery?: number | string
+  readonly metadata?: string
+  readonly remove?: readonly string[]
+}
+
+/** What `--remove` takes away, by the name of the option that sets it. */
+const REMOVABLE: ReadonlyMap<string, string> = new Map([
+  ['description', 'description'],
+  ['resource', 'resources'],
+  ['expires-at', 'expiresAt'],
+  ['not-before', 'notBefore'],
+  ['allowed-ip', 'allowedIps'],
+  ['rotate-every', 'rotateEvery'],
+  ['metadata', 'metadata'],
+])
+
+/** `update` */
+export function addUpdate(program: Command, perform: Perform): void {
+  const command = program
+    .command('update')
+    .summary('change the terms of a token')
+    .description('Changes the terms of a token. What is not named stays; a list that is named replaces the old one.')
+    .argument('<id>', 'id of the token')
+    .option('--name <name>', 'name of the token, for people')
+    .option('--description <text>', 'what the token is for')
+    .option('--scope <scope>', 'a scope, a wildcard or an @group; repeatable, in place of all scopes so far', collect)
+    .option('--resource <dimension=value>', 'data that it is limited to; repeatable, in place of all limits so far', collect)
+    .option('--expires-in <duration>', 'how long it lives from now, such as 90d', numberOrText)
+    .option('--expires-at <instant>', 'when it ends, such as 2030-01-31T12:00:00Z', numberOrText)
+    .option('--not-before <instant>', 'when it begins', numberOrText)
+    .option('--allowed-ip <address>', 'an address or CIDR range that it works from; repeatable, in place of all so far', collect)
+    .option('--rotate-every <duration>', 'how often it is to be rotated', numberOrText)
+    .option('--metadata <json>', 'a JSON object of your own')
+    .addOption(new Option('--remove <what...>', 'take these away').choices([...REMOVABLE.keys()]))
+  perform<Options>(command, async ({ handle, streams, answer }, options, [text = '']) => {
+    const changes = readChanges(options)
+    const id = await readId(streams, text)
+    const record = await handle.update(id, changes)
+    await answer(record, () => say(streams, `Updated ${JSON.stringify(record.name)}, id ${id}, to version ${record.version}.`))
+  })
+}
+
+function readChanges(options: Options): UpdateInput {
+  const { name, description, expiresIn, expiresAt, notBefore, rotateEvery, remove = [] } = options
+  const set = given({
+    name,
+    description,
+    scopes: options.scope,
+    resources: readResources(options.resource),
+    allowedIps: options.allowedIp,
+    metadata: readJson('--metadata', options.metadata),
+    expiresIn,
+    expiresAt,
+    notBefore,
+    rotateEvery,
+  })
+  const removed = remove.map((what) => REMOVABLE.get(what) ?? what)
+  const twice = removed.find((field) => Object.hasOwn(set, field) || (field === 'expiresAt' && expiresIn !== undefined))
+  if (twice !== undefined) throw new CommandError(EXIT.usage, `${twice} cannot be set and removed at once`)
+  const changes = { ...set, ...Object.fromEntries(removed.map((field) => [field, null])) }
+  if (Object.keys(changes).length === 0) throw new CommandError(EXIT.usage, 'name what to change, such as --name or --expires-in')
+  return changes as object as UpdateInput
+}
