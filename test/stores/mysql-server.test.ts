@@ -17,6 +17,15 @@ describe.skipIf(mysql.skip)(`mysql as a server ${mysql.skip ?? ''}`, () => {
     place: () => ownDatabase(url),
     open: (place) => mysqlStore({ url: place.url, poolSize: 2 }),
     printed: () => migrationSql('mysql'),
+    async limited(place) {
+      // Names of users have 32 characters in MySQL.
+      const user = place.schema.slice(-24)
+      await place.query(`create user '${user}'@'%' identified by 'word'`)
+      const as = new URL(place.url)
+      as.username = user
+      as.password = 'word'
+      return { user, store: mysqlStore({ url: as.href }), remove: () => place.query(`drop user '${user}'@'%'`) }
+    },
     async broken(place) {
       const changed = (change: (url: URL) => void): string => {
         const other = new URL(place.url)

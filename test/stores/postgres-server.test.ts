@@ -24,6 +24,19 @@ describe.skipIf(postgres.skip)(`postgres as a server ${postgres.skip ?? ''}`, ()
     place: () => ownSchema(url),
     open: (place) => postgresStore({ url, schema: place.schema, poolSize: 2 }),
     printed: (place) => migrationSql('postgres', { schema: place.schema }),
+    async limited(place) {
+      const user = `${place.schema}_app`
+      await place.query(`create role ${user} login password 'word'`)
+      const as = changed((it) => {
+        it.username = user
+        it.password = 'word'
+      })
+      return {
+        user,
+        store: postgresStore({ url: as, schema: place.schema }),
+        remove: () => place.query(`drop owned by ${user}; drop role ${user}`),
+      }
+    },
     async broken(place) {
       const { schema } = place
       const nobody = changed((it) => {

@@ -13,6 +13,8 @@ export type ServerSubject = {
   open(place: OwnPlace): TokenStore
   /** The statements of the printed SQL for it. */
   printed(place: OwnPlace): Promise<string>
+  /** A user with a login and no rights at all, a store that connects as it, and how to remove it. `USER` in the printed SQL is its name. */
+  limited(place: OwnPlace): Promise<{ readonly user: string; readonly store: TokenStore; remove(): Promise<unknown> }>
   /** Stores that cannot work, with the words that their error must hold. None of them may tell `s3cret-word`. */
   broken(place: OwnPlace): Promise<readonly { readonly store: TokenStore; readonly says: string }[]>
 }
@@ -64,6 +66,29 @@ export const serverTests = (subject: ServerSubject): void => {
       expect(await place.query('select version from latchkey_migrations')).toEqual(before)
       expect(await store.commit({ inserts: [token()], events: [event()] })).toEqual({ ok: true })
       await store.close?.()
+    }))
+
+  it('works for a user who has what the printed SQL grants, and no more', () =>
+    within(async (place) => {
+      const printed = await subject.printed(place)
+      for (const statement of printed.split(/;\n\n/)) if (!/^(--[^\n]*\n?)*$/.test(statement)) await place.query(statement)
+      const { user, store, remove } = await subject.limited(place)
+      try {
+        for (const [, grant = ''] of printed.matchAll(/^-- {3}(grant .*);$/gm)) await place.query(grant.replace('latchkey_app', user))
+        await store.migrate?.()
+        const made = token()
+        expect(await store.commit({ inserts: [made], events: [event()] })).toEqual({ ok: true })
+        expect(await store.commit({ removals: [made.id], cutsFeed: true, events: [event()] })).toEqual({ ok: true })
+        await store.recordUsage({ nodeId: 'n', seq: 1, at: 1, counts: [], addresses: [], lastUses: [] })
+        await store.renewLease({ nodeId: 'n', cursor: '0', expiresAt: 2 })
+        expect(await store.saveConsumer({ prefix: 'p', name: 'n', version: 1, position: 0 })).toBe(true)
+        expect(await store.saveSeal({ prefix: 'p', number: 1, body: '{}' })).toBe(true)
+        expect(await store.placeEvents?.('p')).toEqual([])
+        expect(await store.takeTicket('p', '0'.repeat(64))).toBe(undefined)
+      } finally {
+        await store.close?.()
+        await remove()
+      }
     }))
 
   it('says in one typed error what is wrong and what to do, and never the password', () =>
