@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises'
 import type { Options } from 'tsup'
 import { requireBuiltins, requireModules } from './test/tools/commonjs.js'
 import { DECLARED, entries, PROGRAM } from './test/tools/entries.js'
+import { noteInputs } from './test/tools/inputs.js'
 import { requirePage } from './test/tools/page.js'
 
 requirePage()
@@ -25,7 +26,7 @@ const options: Options[] = [
     ...shared,
     // With the entries, so that the command line and the configuration that it loads share one copy.
     entry: Object.fromEntries([...entries, ...PROGRAM]),
-    esbuildPlugins: [requireBuiltins()],
+    esbuildPlugins: [requireBuiltins(), noteInputs('esm')],
     // rollup's declarations set `baseUrl`, which TypeScript 6 deprecates.
     dts: { entry: Object.fromEntries([...entries, ...DECLARED]), compilerOptions: { ignoreDeprecations: '6.0' } },
   },
@@ -37,6 +38,7 @@ const options: Options[] = [
     // users without a release of ours.
     noExternal: ['jose', /^@noble\/hashes/],
     treeshake: false,
+    esbuildPlugins: [noteInputs('cjs')],
     plugins: [requireModules()],
   },
 ]

@@ -7,15 +7,15 @@ import { build } from 'esbuild'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const target = `${root}src/dashboard/assets.js`
 
-/** The text of the generated module. */
-export const bundle = async (): Promise<string> => {
-  const { outputFiles } = await build({
+const buildPage = () =>
+  build({
     absWorkingDir: root,
     entryPoints: { page: 'src/dashboard/page/main.tsx', style: 'src/dashboard/page/page.css' },
     outdir: 'out',
     bundle: true,
     minify: true,
     write: false,
+    metafile: true,
     format: 'esm',
     target: ['es2022', 'chrome123', 'firefox120', 'safari17.5'],
     charset: 'utf8',
@@ -24,6 +24,13 @@ export const bundle = async (): Promise<string> => {
     jsxImportSource: 'preact',
     tsconfigRaw: {},
   })
+
+/** The files that the page is made of. */
+export const pageInputs = async (): Promise<readonly string[]> => Object.keys((await buildPage()).metafile.inputs)
+
+/** The text of the generated module. */
+export const bundle = async (): Promise<string> => {
+  const { outputFiles } = await buildPage()
   const textOf = (ending: string): string => outputFiles.find(({ path }) => path.endsWith(ending))?.text.trimEnd() ?? ''
   return [
     '// Made by `npm run page` from the folder src/dashboard/page/. Do not edit.',

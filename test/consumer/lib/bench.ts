@@ -45,6 +45,7 @@ export async function pack(work: string): Promise<string> {
     (path) => !/^(dist\/|docs\/.*\.md$|(README|CHANGELOG|SECURITY|CONTRIBUTING)\.md$|LICENSE$|package\.json$)/.test(path),
   )
   if (strangers.length > 0) throw new Error(`the package holds more than it should: ${strangers.join(', ')}`)
+  if (!files.includes('dist/third-party-notices.txt')) throw new Error('the package lacks the notices of the code that it bundles')
   return join(work, packed.filename)
 }
 

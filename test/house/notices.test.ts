@@ -1,0 +1,31 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { noticesOf } from '../tools/notices.js'
+import { pageInputs } from '../tools/page.js'
+
+const { devDependencies } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+
+describe('the notices of bundled code', () => {
+  it('hold name, version and license of every package that a file belongs to, once', () => {
+    const files = [
+      'node_modules/commander/lib/command.js',
+      'node_modules/commander/index.js',
+      'node_modules/@noble/hashes/sha2.js',
+      'node_modules/cli-table3/index.js',
+      'src/index.ts',
+    ]
+    const text = noticesOf(files)
+    expect(text).toMatch(/^commander \d+\.\d+\.\d+ \(MIT\)$/m)
+    expect(text).toMatch(/^@noble\/hashes \d+\.\d+\.\d+ \(MIT\)$/m)
+    expect(text.match(/^commander /gm)).toHaveLength(1)
+    expect(text).toContain('Copyright (c) 2014 James Talmage')
+  })
+
+  it('cover the page, which is bundled too', async () => {
+    const text = noticesOf(await pageInputs())
+    for (const name of ['preact', 'uplot']) {
+      expect(devDependencies).toHaveProperty(name)
+      expect(text).toMatch(new RegExp(`^${name} \\d`, 'm'))
+    }
+  })
+})

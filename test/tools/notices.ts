@@ -1,0 +1,34 @@
+// Writes what the licenses ask of whoever passes on the code of others: their notices, into dist, for all that was bundled. Part of `npm run build`.
+import { readdirSync, readFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { takeInputs } from './inputs.js'
+import { pageInputs } from './page.js'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const PACKAGE = /^.*node_modules\/(?:@[^/]+\/)?[^/]+/
+
+/** The folders of the packages that these files belong to. */
+const packagesOf = (files: readonly string[]): readonly string[] =>
+  [...new Set(files.flatMap((file) => PACKAGE.exec(file)?.[0] ?? []))].sort()
+
+/**
+ * The notices of the packages that these files belong to.
+ *
+ * @throws Error for a package without the text of its license
+ */
+export const noticesOf = (files: readonly string[], folder: string = root): string => {
+  const parts = packagesOf(files).map((path) => {
+    const home = `${folder}${path}`
+    const { name, version, license } = JSON.parse(readFileSync(`${home}/package.json`, 'utf8'))
+    const text = readdirSync(home).find((file) => /^licen[cs]e/i.test(file))
+    if (text === undefined) throw new Error(`${name} is bundled, but holds no text of its license: it must not be passed on`)
+    return `${name} ${version} (${license})\n\n${readFileSync(`${home}/${text}`, 'utf8').trim()}\n`
+  })
+  return ['This package contains code of these packages, under their licenses.\n', ...parts].join(`\n${'-'.repeat(80)}\n\n`)
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const files = [...(await pageInputs()), ...(await takeInputs())]
+  await writeFile(`${root}dist/third-party-notices.txt`, noticesOf(files))
+}
