@@ -111,7 +111,7 @@ export class AuditCheck {
     if (this.#last !== undefined && seq <= this.#last.lastSeq) this.#range?.event(event)
     else {
       this.#behind += 1
-      if (damaged !== undefined) this.#problems.add({ kind: 'changed', seq, eventId, message: damagedMessage([damaged].flat()) })
+      if (damaged !== undefined) this.#problems.add({ kind: 'changed', seq, eventId, message: damagedMessage(damaged) })
     }
   }
 

@@ -10,14 +10,15 @@ type Odd = {
   readonly eventId: string
   readonly digest: string | undefined
   readonly kind: 'changed' | 'inserted'
-  readonly damaged?: readonly string[] | undefined
+  readonly damaged?: unknown
 }
 
 const WHAT = { changed: 'the event is not as it was sealed', inserted: 'the event was not there when its range was sealed' } as const
 
-/** What is wrong with an event that cannot be read whole. */
-export function damagedMessage(fields: readonly string[]): string {
-  return `the event is damaged: ${fields.map(String).join(', ')} cannot be read`
+/** What is wrong with an event that cannot be read whole. In an export anything may stand as its fields. */
+export function damagedMessage(fields: unknown): string {
+  const named = Array.isArray(fields) && fields.length > 0 && fields.every((field) => typeof field === 'string')
+  return `the event is damaged: ${named ? fields.join(', ') : 'part of it'} cannot be read`
 }
 
 /** More of them are not looked at again. */

@@ -115,6 +115,16 @@ describe('whatever somebody does to a sealed audit is found', () => {
     )
   })
 
+  it('an event in an export that is said to be damaged, whatever stands there', async () => {
+    for (const damaged of [[], ['after'], [5], 5, {}, null]) {
+      const lines = structuredClone(entries) as { event?: Record<string, unknown> }[]
+      const events: Record<string, unknown>[] = lines.flatMap(({ event }) => (event === undefined ? [] : [event]))
+      Object.assign(events[3] ?? {}, { damaged })
+      const report = await verifyAuditExport(lines as never, { head })
+      expect(report.problems).toMatchObject([{ kind: 'changed', seq: events[3]?.seq, message: expect.stringContaining('damaged') }])
+    }
+  })
+
   it('events that are gone, each by its place', async () => {
     await fc.assert(
       fc.asyncProperty(fc.uniqueArray(indexes, { minLength: 1, maxLength: 10 }), async (gone) => {
