@@ -24,7 +24,7 @@ export const testing: Suite = {
   name: 'testing',
   sample: true,
   async run(bench) {
-    const vitest = await bench.project({ name: 'testing-vitest', packages: [...SHARED, 'vitest@4'] })
+    const vitest = await bench.project({ name: 'testing-vitest', packages: [...SHARED, 'kysely@0.28', 'libsql', 'vitest@4'] })
     const files = await save(vitest, 'src', 'vitest')
     await bench.check('the tests on the page about testing compile', () => compiles(vitest, 'nodenext', files))
     await bench.check('the tests on the page about testing pass in vitest with supertest', () =>
