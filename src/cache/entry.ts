@@ -4,33 +4,71 @@ import type { StoredToken } from '../model/record.js'
 import type { Catalogue, ScopeSet } from '../policy/catalogue.js'
 import { compileNetworks } from '../policy/network.js'
 import type { Lifecycle } from '../policy/status.js'
+import { packDigest } from '../token/packed-digest.js'
 
 /**
  * A record as verification reads it: what the decision and the principal need, and nothing else.
  *
  * Kept lean because a cache holds very many of them: what tokens have in common is shared, what few have stands apart.
  */
-export type Entry = {
+export class Entry {
   readonly id: string
+  /** As `packDigest` makes it. */
   readonly digest: string
   readonly name: string
   readonly tenantId: string | undefined
   readonly ownerId: string | undefined
   readonly createdBy: string
-  /** The first token of its line of rotations. Absent: it was never rotated. */
-  readonly rootId: string | undefined
   readonly scopes: ScopeSet
-  readonly lifecycle: Lifecycle
-  /** Fields that most tokens do not have. */
+  readonly expiresAt: number | undefined
+  /** What most tokens do not have. */
   readonly optional: OptionalParts | undefined
   /** Second-chance bit of the cache. */
-  visited: boolean
+  visited = false
   /** Where uses of this token are being counted; belongs to the usage recorder. */
-  slot: unknown
+  slot: unknown = undefined
+
+  constructor(record: StoredToken, scopes: ScopeSet) {
+    this.id = record.id
+    this.digest = packDigest(record.digest)
+    this.name = record.name
+    this.tenantId = shared(record.tenantId)
+    this.ownerId = shared(record.ownerId)
+    this.createdBy = shared(record.createdBy)
+    this.scopes = scopes
+    this.expiresAt = record.expiresAt
+    this.optional = compileOptional(record)
+  }
+
+  /** Until when and from when the token is good: the entry itself, since another object for each would weigh too much. */
+  get lifecycle(): Lifecycle {
+    return this
+  }
+
+  get revokedAt(): number | undefined {
+    return this.optional?.revokedAt
+  }
+
+  get deactivatedAt(): number | undefined {
+    return this.optional?.deactivatedAt
+  }
+
+  get notBefore(): number | undefined {
+    return this.optional?.notBefore
+  }
+
+  /** The first token of its line of rotations. Absent: it was never rotated. */
+  get rootId(): string | undefined {
+    return this.optional?.rootId
+  }
 }
 
 /** The less common parts of a record. */
 export type OptionalParts = {
+  readonly revokedAt: number | undefined
+  readonly deactivatedAt: number | undefined
+  readonly notBefore: number | undefined
+  readonly rootId: string | undefined
   /** The token carries its owner's scopes in place of its own. */
   readonly inherit: boolean
   /** Was it rotated? */
@@ -45,8 +83,6 @@ export type OptionalParts = {
 export function rootIdOf({ id, rootId }: { readonly id: string; readonly rootId?: string | undefined }): string {
   return rootId ?? id
 }
-
-const ALWAYS: Lifecycle = Object.freeze({})
 
 /** Tenants and people that many tokens have in common, by name: each record comes with strings of its own, and one copy is enough. */
 const common: Map<string, string> = new Map()
@@ -68,46 +104,21 @@ function shared<T extends string | undefined>(text: T): T {
  */
 export function compileEntry(record: StoredToken, catalogue: Catalogue): Entry {
   try {
-    return entryOf(record, catalogue)
+    return new Entry(record, catalogue.resolve(record.scopes))
   } catch {
     throw new StoreUnavailableError('the store answered a record that cannot be decided by')
   }
 }
 
-function entryOf(record: StoredToken, catalogue: Catalogue): Entry {
-  return {
-    id: record.id,
-    digest: record.digest,
-    name: record.name,
-    tenantId: shared(record.tenantId),
-    ownerId: shared(record.ownerId),
-    createdBy: shared(record.createdBy),
-    rootId: shared(record.rootId),
-    scopes: catalogue.resolve(record.scopes),
-    lifecycle: compileLifecycle(record),
-    optional: compileOptional(record),
-    visited: false,
-    slot: undefined,
-  }
-}
-
-function compileLifecycle({ revokedAt, deactivatedAt, notBefore, expiresAt }: StoredToken): Lifecycle {
-  if (revokedAt === undefined && deactivatedAt === undefined && notBefore === undefined && expiresAt === undefined) return ALWAYS
-  // The common case, in the smallest object there is.
-  if (expiresAt !== undefined && revokedAt === undefined && deactivatedAt === undefined && notBefore === undefined) return { expiresAt }
-  return {
-    ...(revokedAt !== undefined && { revokedAt }),
-    ...(deactivatedAt !== undefined && { deactivatedAt }),
-    ...(notBefore !== undefined && { notBefore }),
-    ...(expiresAt !== undefined && { expiresAt }),
-  }
-}
-
 function compileOptional(record: StoredToken): OptionalParts | undefined {
-  const { inherit, replacedById, resources, metadata, allowedIps } = record
-  const parts = [inherit, replacedById, resources, metadata, allowedIps]
+  const { revokedAt, deactivatedAt, notBefore, rootId, inherit, replacedById, resources, metadata, allowedIps } = record
+  const parts = [revokedAt, deactivatedAt, notBefore, rootId, inherit, replacedById, resources, metadata, allowedIps]
   if (parts.every((part) => part === undefined)) return undefined
   return {
+    revokedAt,
+    deactivatedAt,
+    notBefore,
+    rootId: shared(rootId),
     inherit: inherit === true,
     replaced: replacedById !== undefined,
     resources: frozen(resources),

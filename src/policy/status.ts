@@ -2,7 +2,7 @@ import type { StoredToken, TokenStatus } from '../model/record.js'
 import { MAX_INSTANT } from './instant.js'
 
 /** The instants that decide about a token. */
-export type Lifecycle = Pick<StoredToken, 'revokedAt' | 'deactivatedAt' | 'notBefore' | 'expiresAt'>
+export type Lifecycle = { readonly [Name in 'revokedAt' | 'deactivatedAt' | 'notBefore' | 'expiresAt']?: StoredToken[Name] | undefined }
 
 /** Why a token is refused for its status. */
 export type LifecycleRefusal = 'token_revoked' | 'token_inactive' | 'token_not_yet_valid' | 'token_expired'

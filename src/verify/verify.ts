@@ -12,7 +12,8 @@ import { limitKey } from '../rate-limit/key.js'
 import { NEVER_SECONDS, type Rated } from '../rate-limit/rates.js'
 import { isThenable } from '../store/deadline.js'
 import { checksumMatches } from '../token/checksum.js'
-import { equalDigests } from '../token/compare.js'
+import { isPacked } from '../token/packed-digest.js'
+
 import type { Context } from './context.js'
 import { TokenPrincipal } from './principal.js'
 import { principalOf } from './principal-of.js'
@@ -59,7 +60,7 @@ export function decide(context: Context, token: unknown, request: VerifyContext 
   return context.records.read(parsed.id, request?.ip).then((read) => {
     if (read === undefined) return refuseUnread(context, UNKNOWN)
     // A guess at the secret of a known id cost a read as well.
-    if (!equalDigests(read.digest, digest)) context.records.noteGuess(request?.ip)
+    if (!isPacked(read.digest, digest)) context.records.noteGuess(request?.ip)
     return judge(context, read, digest, request)
   })
 }
@@ -90,7 +91,7 @@ export function digestOf(context: Context, token: string, body: string): string 
 
 function judge(context: Context, entry: Entry, digest: string, request: VerifyContext | undefined): MaybePromise<Verification> {
   const now = context.settings.clock()
-  if (!equalDigests(entry.digest, digest)) return refuse(context, entry, 'secret_mismatch', now, request)
+  if (!isPacked(entry.digest, digest)) return refuse(context, entry, 'secret_mismatch', now, request)
   if (entry.optional?.replaced === true) noteIfReused(context, entry, now, request)
   return judgeHeld(context, entry, now, request)
 }

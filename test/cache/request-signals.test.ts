@@ -22,7 +22,7 @@ function watching(): { signals: Signals; entry: () => Entry; revoke: (id: string
     report: () => undefined,
     read: async (id) => {
       const entry = entries.get(id)
-      return entry && { ...entry, lifecycle: revoked.has(id) ? { revokedAt: 1 } : {} }
+      return entry && Object.create(entry, { lifecycle: { value: revoked.has(id) ? { revokedAt: 1 } : {} } })
     },
     follow: () => undefined,
     fresh: () => true,

@@ -1,6 +1,6 @@
 import type { Mutant } from './mutants.js'
 
-const SECRET_CHECK = "if (!equalDigests(entry.digest, digest)) return refuse(context, entry, 'secret_mismatch', now, request)"
+const SECRET_CHECK = "if (!isPacked(entry.digest, digest)) return refuse(context, entry, 'secret_mismatch', now, request)"
 const STATUS_CHECK = 'const code = refusalOf(entry.lifecycle, now)\n'
 const IP_CHECK = "if (allowsIp !== undefined && !allowsIp(request?.ip)) return refuse(context, entry, 'ip_denied', now, request)"
 const NO_OWNER = 'if (context.owners === undefined || entry.ownerId === undefined) return allow(context, entry, undefined, now, request)'
@@ -30,6 +30,16 @@ export const DECISION_MUTANTS: { readonly [file: string]: readonly Mutant[] } = 
     { find: 'difference |=', become: 'difference =' },
     { find: 'return difference === 0', become: 'return true' },
   ],
+  'src/token/packed-digest.ts': [
+    { find: 'if (!DIGEST.test(digest)) return ', become: 'if (digest === undefined) return ' },
+    { find: ' || packed.length !== BYTES || digest.length !== 2 * BYTES', become: '' },
+    { find: 'for (let at = 0; at < BYTES; at++)', become: 'for (let at = 1; at < BYTES; at++)' },
+    { find: 'for (let at = 0; at < BYTES; at++)', become: 'for (let at = 0; at < BYTES - 1; at++)' },
+    { find: 'difference |=', become: 'difference =' },
+    { find: '(codeAt(digest, 2 * at) ^ digitOf(byte >> 4)) | ', become: '' },
+    { find: ' | (codeAt(digest, 2 * at + 1) ^ digitOf(byte & 15))', become: '' },
+    { find: 'return difference === 0', become: 'return true' },
+  ],
   'src/verify/principal-of.ts': [
     {
       find: 'scopesInForce(settings.catalogue, { scopes, inherit: optional?.inherit === true }, owned)',
@@ -54,8 +64,8 @@ export const DECISION_MUTANTS: { readonly [file: string]: readonly Mutant[] } = 
     { find: 'return Promise.reject(new StoreUnavailableError(THROTTLED))', become: 'return UNKNOWN' },
     { find: 'context.records.read(parsed.id, request?.ip)', become: 'context.records.read(parsed.id, undefined)' },
     { find: 'if (read === undefined) return refuseUnread(context, UNKNOWN)', become: 'if (read === undefined) return MALFORMED' },
-    { find: 'if (!equalDigests(read.digest, digest)) context.records.noteGuess(request?.ip)', become: '' },
-    { find: 'if (!equalDigests(read.digest, digest)) context.records', become: 'context.records' },
+    { find: 'if (!isPacked(read.digest, digest)) context.records.noteGuess(request?.ip)', become: '' },
+    { find: 'if (!isPacked(read.digest, digest)) context.records', become: 'context.records' },
     { find: 'if (checksumMatches(token, digest)) return digest', become: 'return digest' },
     {
       find: 'for (const digester of context.settings.digesters) {',
@@ -133,11 +143,11 @@ export const DECISION_MUTANTS: { readonly [file: string]: readonly Mutant[] } = 
     { find: "if (typeof now !== 'number' || !(now >= 0 && now <= MAX_INSTANT)) return false", become: '' },
   ],
   'src/cache/entry.ts': [
-    { find: 'return { expiresAt }', become: 'return ALWAYS' },
-    { find: '...(revokedAt !== undefined && { revokedAt }),', become: '' },
-    { find: '...(deactivatedAt !== undefined && { deactivatedAt }),', become: '' },
-    { find: '...(notBefore !== undefined && { notBefore }),', become: '' },
-    { find: '...(expiresAt !== undefined && { expiresAt }),', become: '' },
+    { find: 'this.expiresAt = record.expiresAt', become: 'this.expiresAt = undefined' },
+    { find: 'return this.optional?.revokedAt', become: 'return undefined' },
+    { find: 'return this.optional?.deactivatedAt', become: 'return undefined' },
+    { find: 'return this.optional?.notBefore', become: 'return undefined' },
+    { find: 'const parts = [revokedAt, deactivatedAt, notBefore, rootId, ', become: 'const parts = [' },
     { find: 'resources: frozen(resources),', become: 'resources: undefined,' },
     { find: 'allowedIps === undefined ? undefined : compileNetworks(allowedIps)', become: 'undefined' },
     { find: 'return rootId ?? id', become: 'return id' },

@@ -22,7 +22,7 @@ export const memory: Section = async ({ quick }) => {
   }
   return {
     tables: [{ title: `Memory of ${count.toLocaleString('en')} cached tokens`, head: ['tokens with', 'bytes each'], rows }],
-    verdicts: [atMost('memory per cached token (tenant, owner and expiry), stretch 260', 400, lean, 'bytes')],
+    verdicts: [atMost('memory per cached token (tenant, owner and expiry), stretch 260', 300, lean, 'bytes')],
   }
 }
 

@@ -1,0 +1,26 @@
+import { codeAt } from './code-at.js'
+
+const DIGEST = /^[0-9a-f]{64}$/
+const BYTES = 32
+
+/** A digest in half the memory: a text of 32 characters, each of them one byte. Empty, which matches nothing, for what is no digest. */
+export function packDigest(digest: string): string {
+  if (!DIGEST.test(digest)) return ''
+  return String.fromCharCode(...Array.from({ length: BYTES }, (_, at) => Number.parseInt(digest.slice(2 * at, 2 * at + 2), 16)))
+}
+
+/** Is this the digest that was packed? As `equalDigests`, it takes the same time wherever they differ. */
+export function isPacked(packed: string, digest: string): boolean {
+  if (typeof digest !== 'string' || packed.length !== BYTES || digest.length !== 2 * BYTES) return false
+  let difference = 0
+  for (let at = 0; at < BYTES; at++) {
+    const byte = codeAt(packed, at)
+    difference |= (codeAt(digest, 2 * at) ^ digitOf(byte >> 4)) | (codeAt(digest, 2 * at + 1) ^ digitOf(byte & 15))
+  }
+  return difference === 0
+}
+
+/** The code of a lower-case hexadecimal digit, without a branch or a look-up that would depend on it. */
+function digitOf(value: number): number {
+  return 48 + value + (((9 - value) >> 31) & 39)
+}
