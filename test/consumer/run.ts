@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { createBench, pack, type Suite } from './lib/bench.js'
 import { bare } from './suites/bare.js'
 import { bundlers } from './suites/bundlers.js'
+import { commandLine } from './suites/command-line.js'
 import { copies } from './suites/copies.js'
 import { jest } from './suites/jest.js'
 import { nestjs } from './suites/nest.js'
@@ -20,6 +21,7 @@ import { workers } from './suites/workers.js'
 // `run.ts` runs the sample of CI, `run.ts --all` everything, and `run.ts jest next` only what it names.
 const SUITES: readonly Suite[] = [
   quickStart,
+  commandLine,
   types,
   copies,
   bare,
