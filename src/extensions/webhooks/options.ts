@@ -36,7 +36,7 @@ export type WebhookOptions = {
     readonly attempts?: number
     /** The first wait; each that follows is four times as long. @default '5s' */
     readonly first?: Duration
-    /** The longest wait, also where the receiver asks for more. @default '6h' */
+    /** The longest wait, also where the receiver asks for more; jitter may add a fifth of it. @default '6h' */
     readonly longest?: Duration
   }
   /** How long a receiver may take to answer, with looking up its name and connecting. @default '15s' */
