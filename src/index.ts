@@ -29,7 +29,6 @@ export type {
   EventsInput,
   IfVersion,
   Latchkey,
-  ListInput,
   RotateInput,
   TokenHandle,
 } from './instance.js'
@@ -47,16 +46,21 @@ export type {
   Explanation,
   RecordedRefusal,
 } from './model/explanation.js'
+export type * from './model/format.js'
 export type * from './model/health.js'
+export type * from './model/import.js'
 export type * from './model/json.js'
+export type * from './model/list-input.js'
 export type * from './model/principal.js'
 export type * from './model/record.js'
 export type * from './model/register.js'
 export type * from './model/revocation.js'
 export type * from './model/transaction.js'
 export type * from './model/usage.js'
-export type { CacheOptions, CachePreset, LatchkeyOptions, OwnerPermissions } from './options.js'
+export type { LatchkeyOptions, OwnerPermissions } from './options.js'
+export type { CacheOptions, CachePreset } from './policy/cache-bounds.js'
 export type { ExpiryOptions } from './policy/expiry.js'
+export type { ImportsOptions } from './policy/imports.js'
 export type { MaxTokensOptions } from './policy/max-tokens.js'
 export type { NoticesOptions } from './policy/notices.js'
 export type { ResourceMode } from './policy/resource-mode.js'

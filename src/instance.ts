@@ -7,10 +7,13 @@ import type { Attempted } from './model/attempted.js'
 import { aboutCopies } from './model/copies.js'
 import type { AuditAction, AuditEvent, EventConsumer, EventHandler, LeakInput, LeakReported } from './model/event.js'
 import type { ExplainInput, Explanation } from './model/explanation.js'
+import type { ForeignShapes } from './model/foreign-shapes.js'
 import type { Health } from './model/health.js'
+import type { ImportInput, ImportReport } from './model/import.js'
 import type { MaybePromise } from './model/json.js'
+import type { ListInput } from './model/list-input.js'
 import type { Introspection, Principal, RateState, Verification, VerifyContext } from './model/principal.js'
-import type { CreateInput, Duration, InstantInput, Minted, Page, Replayed, TokenRecord, TokenStatus, UpdateInput } from './model/record.js'
+import type { CreateInput, Duration, InstantInput, Minted, Page, Replayed, TokenRecord, UpdateInput } from './model/record.js'
 import type { Erased, OwnerForecast, OwnerGone, OwnerGoneInput, OwnerInput, RevokeAllInput, RevokeInput } from './model/revocation.js'
 import type { Ticket } from './model/ticket.js'
 import type { CreateOptions } from './model/transaction.js'
@@ -22,28 +25,6 @@ import type { ScopeSet } from './policy/scope-set.js'
 import type { GuardedStore } from './store/guarded-store.js'
 import type { StoreMethod } from './store/methods.js'
 import type { Report } from './store/reporter.js'
-
-/** Filters of `list`. */
-export type ListInput = {
-  readonly tenantId?: string | undefined
-  readonly ownerId?: string | undefined
-  readonly createdBy?: string | undefined
-  readonly status?: TokenStatus | readonly TokenStatus[] | undefined
-  /** Substring of the name, taken literally, ASCII letters in either case. */
-  readonly name?: string | undefined
-  /** The first characters of the id; the beginning of a token's text as people see it, `acme_live_4kQ0…`, is taken for its id. */
-  readonly id?: string | undefined
-  /** Only these tokens, 1 to 100; those that the actor may not see are left out. */
-  readonly ids?: readonly string[] | undefined
-  readonly rotationDue?: boolean | undefined
-  readonly expiresWithin?: Duration | undefined
-  readonly neverExpires?: boolean | undefined
-  readonly unusedFor?: Duration | undefined
-  readonly neverUsed?: boolean | undefined
-  /** 1 to 1000. @default 50 */
-  readonly limit?: number | undefined
-  readonly cursor?: string | undefined
-}
 
 /** Filters of `events`. */
 export type EventsInput = {
@@ -155,6 +136,11 @@ export interface TokenHandle<S extends string = string> extends SealedAudit {
    * ```
    */
   consume(name: string, handler: EventHandler, options?: ConsumeOptions): EventConsumer
+  /**
+   * Makes records of tokens that another system made, from the rows of its table. They go on working in their old shape, and are listed, limited, audited,
+   * rotated and revoked like any other. Calling it again goes on where it broke off. Needs an actor who sees every token.
+   */
+  import<Row>(rows: Iterable<Row> | AsyncIterable<Row>, input: ImportInput<Row, S>): Promise<ImportReport>
   /** Removes tokens that were revoked or expired before the instant, with their usage; their audit stays. Needs an actor who sees every token. */
   prune(input: { readonly before: InstantInput }): Promise<{ readonly count: number }>
 }
@@ -213,6 +199,8 @@ export type Decider = {
   flush?(): Promise<void>
   /** Is this one of its own credentials, good or not? Everything is where it cannot tell. */
   isOwn?(credential: string): boolean
+  /** Credentials of other systems, whose tokens were imported. Absent: it knows none. */
+  readonly imported?: ForeignShapes | undefined
   /** Does a forged token cost a read of the store? Without a pepper it may. @default false */
   readonly looksUpForgeries?: boolean | undefined
   /** Resolves grants to scopes of the catalogue. */

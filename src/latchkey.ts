@@ -17,6 +17,7 @@ import { noteAttempted } from './verbs/lib/attempts.js'
 import { follow } from './verbs/lib/follow.js'
 import { upkeepOf } from './verbs/upkeep.js'
 import { buildContext } from './verify/build-context.js'
+import { shapesOf } from './verify/find-imported.js'
 import { identify } from './verify/identify.js'
 import { introspect } from './verify/introspect.js'
 import { readings } from './verify/readings.js'
@@ -104,7 +105,9 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
       return { handle: createHandle(open, actor), actor: publicActor(actor) }
     },
     noteAttempt: (attempted) => noteAttempted(open(), attempted),
-    isOwn: (credential) => holdsToken(credential) || credential.toLowerCase().startsWith(`${prefix}_`),
+    imported: shapesOf(context),
+    isOwn: (credential) =>
+      holdsToken(credential) || credential.toLowerCase().startsWith(`${prefix}_`) || (context.imported?.claims(credential).length ?? 0) > 0,
     resolve: (grants) => settings.catalogue.resolve(grants),
     standing: (id) => standing(open(), id),
     identify: async (token) => identify(open(), token),

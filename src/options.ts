@@ -3,11 +3,13 @@ import type { Actor } from './model/actor.js'
 import type { AuditEvent } from './model/event.js'
 import type { MaybePromise, Resources } from './model/json.js'
 import type { Duration } from './model/record.js'
+import { BALANCED, type CacheOptions, type CachePreset, readCache } from './policy/cache-bounds.js'
 import { type Catalogue, compileCatalogue } from './policy/catalogue.js'
 import { type Expiry, type ExpiryOptions, expiryShape, readExpiry } from './policy/expiry.js'
+import { type Imports, type ImportsOptions, importsShape, readImports } from './policy/imports.js'
 import { type MaxTokensOptions, maxTokensShape } from './policy/max-tokens.js'
 import { type Notices, type NoticesOptions, readNotices } from './policy/notices.js'
-import { callback, duration, flag, wholeNumber } from './policy/option-kinds.js'
+import { callback, duration, flag, secretText } from './policy/option-kinds.js'
 import { anything, either, listOf, objectOf, oneOf, passing, readOption, readPart, string } from './policy/option-reader.js'
 import { refuseUndefined } from './policy/read-input.js'
 import { type ResourceMode, resourceMode } from './policy/resource-mode.js'
@@ -46,6 +48,8 @@ export type LatchkeyOptions<S extends string = string> = FaultOptions & {
   readonly allowWildcard?: boolean
   /** At least 32 characters each, newest first: the first mints, all verify. */
   readonly pepper?: string | readonly string[]
+  /** Accepts tokens that another system made, once `import` has brought them in. @default none */
+  readonly imports?: ImportsOptions
   /** Returns an owner's current permissions, or `null` if the owner is gone. A token never does more than its owner. Not called for tokens without an owner. */
   readonly owner?: (owner: { readonly ownerId: string; readonly tenantId?: string }) => MaybePromise<OwnerPermissions | null>
   /**
@@ -91,26 +95,6 @@ export type LatchkeyOptions<S extends string = string> = FaultOptions & {
   readonly random?: (size: number) => Uint8Array
 }
 
-/**
- * The presets of the `cache` option.
- *
- * `fresh`: a node that lost the change feed stops trusting its cache after 250 ms. `balanced`: after 2 s. `available`: after 5 s, owners'
- * permissions count for 30 s, and while neither feed nor store can be reached, cached records serve for 5 minutes more.
- */
-export type CachePreset = 'fresh' | 'balanced' | 'available'
-
-/** The `cache` option in full. What is left out is as in `balanced`. */
-export type CacheOptions = {
-  /** How long a node may go on without having followed the store's change feed, 0.05 s to 60 s. @default '2s' */
-  readonly maxStaleness?: Duration
-  /** @default 100_000 */
-  readonly maxEntries?: number
-  /** How long an owner's permissions count once asked, at most 60 s; 0 asks for every verification. @default 0 */
-  readonly ownerStaleness?: Duration
-  /** How much longer cached records serve while neither feed nor store can be reached, at most an hour; 0 refuses with 503. @default 0 */
-  readonly serveStaleFor?: Duration
-}
-
 /** The options as the rest of the library reads them. */
 export type Settings = {
   readonly prefix: string
@@ -121,6 +105,8 @@ export type Settings = {
   readonly allowWildcard: boolean
   readonly digesters: readonly [Digester, ...Digester[]]
   readonly parse: (token: unknown) => ParsedToken | undefined
+  /** Absent: no tokens of another system are known. */
+  readonly imports: Imports | undefined
   readonly owner: ((owner: { readonly ownerId: string; readonly tenantId?: string }) => unknown) | undefined
   readonly mayOwn: LatchkeyOptions['mayOwn'] | undefined
   readonly maxTokens: MaxTokensOptions
@@ -144,34 +130,9 @@ export type Settings = {
   readonly random: RandomSource
 }
 
-type Bounds = Required<{ readonly [Name in keyof CacheOptions]: number }>
-
-const BALANCED: Bounds = { maxStaleness: 2, maxEntries: 100_000, ownerStaleness: 0, serveStaleFor: 0 }
-
-const PRESETS: ReadonlyMap<unknown, Bounds> = new Map<unknown, Bounds>([
-  ['fresh', { ...BALANCED, maxStaleness: 0.25 }],
-  ['balanced', BALANCED],
-  ['available', { ...BALANCED, maxStaleness: 5, ownerStaleness: 30, serveStaleFor: 300 }],
-])
-
 const named = (error: string) =>
   passing<Record<string, unknown>>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), error)
-/** 32 random hexadecimal digits have fewer than this less than once in ten million times. */
-const LEAST_DISTINCT = 8
-const pepperText = string()
-  .and((value) => value.length >= 32, 'must be at least 32 characters long')
-  .and(
-    (value) => new Set(value).size >= LEAST_DISTINCT,
-    `must have at least ${LEAST_DISTINCT} different characters: make it of random bytes, such as "openssl rand -base64 32" prints`,
-  )
 const PEPPERS = 'must be a string of at least 32 characters, or a list of such, newest first'
-
-const cacheBounds = objectOf({
-  maxStaleness: duration({ min: 0.05, max: 60, fraction: true }).optional(),
-  maxEntries: wholeNumber(1, 10_000_000).optional(),
-  ownerStaleness: duration({ min: 0, max: 60, fraction: true }).optional(),
-  serveStaleFor: duration({ min: 0, max: 3600, fraction: true }).optional(),
-})
 
 const reader = objectOf({
   prefix: string('must be a string such as acme_live').and(
@@ -183,7 +144,8 @@ const reader = objectOf({
   groups: named("must be an object of groups and their scopes, such as { staff: ['inventory:read'] }").default({}),
   implies: named("must be an object of scopes and what comes with them, such as { 'stock:write': ['stock:read'] }").default({}),
   allowWildcard: flag.default(false),
-  pepper: either([pepperText, listOf(pepperText, { min: 1, range: 'must not be an empty list' })], PEPPERS).optional(),
+  pepper: either([secretText, listOf(secretText, { min: 1, range: 'must not be an empty list' })], PEPPERS).optional(),
+  imports: importsShape.optional(),
   owner: callback<NonNullable<LatchkeyOptions['owner']>>().optional(),
   mayOwn: callback<NonNullable<LatchkeyOptions['mayOwn']>>().optional(),
   maxTokens: maxTokensShape.default({}),
@@ -231,6 +193,7 @@ export function readOptions(options: LatchkeyOptions): Settings {
     allowWildcard: given.allowWildcard,
     digesters: createDigesters(given.pepper === undefined ? [] : [given.pepper].flat()),
     parse: createParser(given.prefix),
+    imports: given.imports === undefined ? undefined : readImports(given.imports, given.prefix),
     owner: given.owner,
     mayOwn: given.mayOwn,
     maxTokens: Object.freeze(given.maxTokens),
@@ -258,21 +221,6 @@ export function readOptions(options: LatchkeyOptions): Settings {
     monotonic: () => performance.now(),
     random: given.random ?? platformRandom,
   })
-}
-
-function readCache(input: unknown): Bounds | undefined {
-  if (input === false) return undefined
-  const preset = PRESETS.get(input)
-  if (preset !== undefined) return preset
-  if (typeof input !== 'object' || input === null) {
-    throw new InvalidInputError(
-      'cache',
-      "must be 'fresh', 'balanced', 'available', false, or { maxStaleness, maxEntries, ownerStaleness, serveStaleFor }",
-    )
-  }
-  const bounds = readPart('cache', cacheBounds, input)
-  const given = Object.entries(bounds).filter(([, value]) => value !== undefined)
-  return { ...BALANCED, ...(Object.fromEntries(given) as Partial<Bounds>) }
 }
 
 function frozenLists(groups: { readonly [group: string]: readonly string[] }): { readonly [group: string]: readonly string[] } {

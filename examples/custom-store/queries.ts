@@ -44,7 +44,8 @@ function isListed(token: StoredToken, usedAt: number | undefined, query: ListQue
     (query.expiresBefore === undefined || (token.expiresAt !== undefined && token.expiresAt < query.expiresBefore)) &&
     (query.neverExpires === undefined || token.expiresAt === undefined) &&
     (query.unusedSince === undefined || usedAt === undefined || usedAt < query.unusedSince) &&
-    (query.neverUsed === undefined || usedAt === undefined)
+    (query.neverUsed === undefined || usedAt === undefined) &&
+    (query.imported === undefined || token.importedFrom !== undefined)
   )
 }
 

@@ -8,7 +8,7 @@ import { deriveId } from '../token/derive-id.js'
 import { aboutToken } from './about-token.js'
 
 /** An old token counts as still in use if it was used within this time, or within the threshold where that is longer. */
-const STILL_MS = 86_400_000
+export const STILL_MS: number = 86_400_000
 
 /** A notice about one token, and the instant that it became due at. */
 export type Notice = {

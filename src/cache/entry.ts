@@ -75,6 +75,10 @@ export type OptionalParts = {
   readonly replaced: boolean
   readonly resources: Resources | undefined
   readonly metadata: JsonObject | undefined
+  /** The format that the token was imported in. Absent: it was made here. */
+  readonly importedFrom: string | undefined
+  /** Its slow hash, until it is replaced by a digest. */
+  readonly importedHash: string | undefined
   /** Is this address allowed? Absent: every address is. */
   readonly allowsIp: ((ip: string | undefined) => boolean) | undefined
 }
@@ -111,8 +115,32 @@ export function compileEntry(record: StoredToken, catalogue: Catalogue): Entry {
 }
 
 function compileOptional(record: StoredToken): OptionalParts | undefined {
-  const { revokedAt, deactivatedAt, notBefore, rootId, inherit, replacedById, resources, metadata, allowedIps } = record
-  const parts = [revokedAt, deactivatedAt, notBefore, rootId, inherit, replacedById, resources, metadata, allowedIps]
+  const {
+    revokedAt,
+    deactivatedAt,
+    notBefore,
+    rootId,
+    inherit,
+    replacedById,
+    resources,
+    metadata,
+    allowedIps,
+    importedFrom,
+    importedHash,
+  } = record
+  const parts = [
+    revokedAt,
+    deactivatedAt,
+    notBefore,
+    rootId,
+    inherit,
+    replacedById,
+    resources,
+    metadata,
+    allowedIps,
+    importedFrom,
+    importedHash,
+  ]
   if (parts.every((part) => part === undefined)) return undefined
   return {
     revokedAt,
@@ -123,6 +151,8 @@ function compileOptional(record: StoredToken): OptionalParts | undefined {
     replaced: replacedById !== undefined,
     resources: frozen(resources),
     metadata: frozen(metadata),
+    importedFrom: shared(importedFrom),
+    importedHash,
     allowsIp: allowedIps === undefined ? undefined : compileNetworks(allowedIps),
   }
 }

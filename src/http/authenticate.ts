@@ -50,7 +50,7 @@ export function createGuard<R extends object>(
     resources = decider.resources,
     onWarning,
   } = readOptions(options)
-  const reader = createCredentialReader(credential, platform.upgrades === true)
+  const reader = createCredentialReader(credential, platform.upgrades === true, decider.imported)
   const { report } = decider
   const host = askHost(options, decider)
   const checkSharing = decider.looksUpForgeries === true ? sharingCheckOf(decider) : undefined

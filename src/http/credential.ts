@@ -1,4 +1,5 @@
 import { InvalidInputError } from '../errors.js'
+import type { ForeignShapes } from '../model/foreign-shapes.js'
 import { TICKET_PROTOCOL } from '../model/ticket.js'
 import { holdsToken } from '../token/redact.js'
 import { fieldValues, type HeaderSource } from './request.js'
@@ -33,6 +34,9 @@ export type CredentialReader = {
 const MAX_LENGTH = 8192
 
 const MISSING: Credential = { kind: 'missing' }
+const NO_SHAPES: ForeignShapes = { schemes: [], admits: () => false }
+/** No longer one is looked for. */
+const LONGEST_SCHEME = 32
 // RFC 6750 §2.1: b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="
 const B64TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/
 // RFC 9110 §11.4: credentials = auth-scheme [ 1*SP ( token68 / #auth-param ) ], the scheme in any case (§11.1)
@@ -46,18 +50,19 @@ const RESERVED = new Set(['authorization', 'cookie', 'host', 'origin', 'proxy-au
 /**
  * Makes the reader for the option `credential`: one source, or a list of them. A request may present one credential: several are refused, even equal ones.
  *
- * With `tickets`, a ticket in `Sec-WebSocket-Protocol` is one too.
+ * With `tickets`, a ticket in `Sec-WebSocket-Protocol` is one too. `foreign` admits credentials of other systems that RFC 6750 does not.
  *
  * @throws InvalidInputError `invalid_input`
  */
 export function createCredentialReader(
   option: CredentialSource | readonly CredentialSource[] = 'bearer',
   tickets: boolean = false,
+  foreign: ForeignShapes = NO_SHAPES,
 ): CredentialReader {
   const given: readonly unknown[] = Array.isArray(option) ? option : [option]
   if (given.length === 0) throw new InvalidInputError('credential', `must not be an empty list: ${EXPECTED}`)
   const headers = given.filter((source) => source !== 'bearer' && source !== 'basic').map(headerName)
-  const schemes = { bearer: given.includes('bearer'), basic: given.includes('basic') }
+  const schemes = { bearer: given.includes('bearer'), basic: given.includes('basic'), foreign }
   const parts: readonly Part[] = [...(schemes.bearer ? [BEARER] : []), ...headers.map(partOf), ...(schemes.basic ? [BASIC] : [])]
   if (new Set(given.map((source) => JSON.stringify(source).toLowerCase())).size < given.length) {
     throw new InvalidInputError('credential', 'names one source twice')
@@ -65,7 +70,7 @@ export function createCredentialReader(
   const readAuthorization = (value: string): Credential => readScheme(value, schemes)
   const readers = [
     ...(schemes.bearer || schemes.basic ? [(from: HeaderSource) => readField(from, 'authorization', readAuthorization)] : []),
-    ...headers.map((name) => (from: HeaderSource) => readField(from, name, readToken)),
+    ...headers.map((name) => (from: HeaderSource) => readField(from, name, (value) => readToken(value, foreign))),
     ...(tickets ? [readTicket] : []),
   ]
   const [first = () => MISSING] = readers
@@ -84,6 +89,8 @@ export function readCredential(
 ): Credential {
   return createCredentialReader(options.credential).read(headers)
 }
+
+type Schemes = { readonly bearer: boolean; readonly basic: boolean; readonly foreign: ForeignShapes }
 
 type Part = { readonly challenge: (realm: string) => string; readonly howTo: string }
 
@@ -137,22 +144,22 @@ export function isTicketProtocol(protocol: string): boolean {
   return protocol.slice(0, TICKET_PROTOCOL.length).toLowerCase() === TICKET_PROTOCOL
 }
 
-function readScheme(value: string, schemes: { readonly bearer: boolean; readonly basic: boolean }): Credential {
+function readScheme(value: string, schemes: Schemes): Credential {
   const scheme = SCHEME.exec(value)?.[0]
   if (scheme === undefined) return malformed('no authentication scheme')
-  const name = scheme.length > 6 ? '' : scheme.toLowerCase()
-  const bearer = name === 'bearer' && schemes.bearer
+  const name = scheme.length > LONGEST_SCHEME ? '' : scheme.toLowerCase()
+  const bearer = schemes.bearer && (name === 'bearer' || schemes.foreign.schemes.includes(name))
   if (!bearer && !(name === 'basic' && schemes.basic)) {
     return holdsSecondCredential(value.slice(scheme.length)) ? malformed('more than one credential') : MISSING
   }
   let start = scheme.length
   while (value.charCodeAt(start) === 0x20) start += 1
-  return bearer ? readToken(value.slice(start)) : readBasic(value.slice(start))
+  return bearer ? readToken(value.slice(start), schemes.foreign) : readBasic(value.slice(start), schemes.foreign)
 }
 
 // RFC 7617 §2: user-pass = user-id ":" password, in base64.
-function readBasic(value: string): Credential {
-  const credential = readToken(value)
+function readBasic(value: string, foreign: ForeignShapes): Credential {
+  const credential = readToken(value, NO_SHAPES)
   if (credential.kind !== 'token') return credential
   let pair: string
   try {
@@ -164,7 +171,7 @@ function readBasic(value: string): Credential {
   if (colon === -1) return malformed('no user name and password')
   const token = chooseToken(pair.slice(0, colon), pair.slice(colon + 1))
   if (token === undefined) return malformed('more than one credential')
-  const read = readToken(token)
+  const read = readToken(token, foreign)
   return read.kind === 'token' ? { ...read, resent: true } : read
 }
 
@@ -175,10 +182,10 @@ function chooseToken(user: string, password: string): string | undefined {
   return named || password === '' ? user : password
 }
 
-function readToken(value: string): Credential {
+function readToken(value: string, foreign: ForeignShapes): Credential {
   if (value.length === 0) return malformed('no token')
   if (value.length > MAX_LENGTH) return malformed('too long')
-  return B64TOKEN.test(value) ? { kind: 'token', token: value } : malformed('characters that no token has')
+  return B64TOKEN.test(value) || foreign.admits(value) ? { kind: 'token', token: value } : malformed('characters that no token has')
 }
 
 // Where repeated fields arrive joined with commas, a second credential shows as a list element that is no parameter of the first.

@@ -61,6 +61,8 @@ export type ExplainStep = {
   /** The step was answered by the options of today, which may have been others then. */
   readonly assumes?: 'present_options'
   readonly createdAt?: Date
+  /** The format that the token was imported in; where it is not among those accepted then, no credential is recognized as this token. */
+  readonly importedFrom?: string
   readonly revokedAt?: Date
   readonly revokedBy?: string
   readonly revokedCode?: RevokedCode

@@ -234,12 +234,27 @@ export const FIELDS = {
     description:
       'The first token of the line of rotations that this one belongs to, also on that first token itself. Absent: it was never rotated.',
   },
-  /** Fingerprint of the request that made the token under an idempotency key, from which its id is derived. */
+  /** Fingerprint of the request that made the token under an idempotency key, or of the row that it was imported from. Its id is derived from the same. */
   requestHash: {
     kind: 'word',
     since: 1,
     secret: true,
-    description: 'Fingerprint of the request that made the token under an idempotency key, from which its id is derived.',
+    description:
+      'Fingerprint of the request that made the token under an idempotency key, or of the row that it was imported from. Its id is derived from the same.',
+  },
+  /** The format that the token was imported in, and is still presented in. Absent: it was made here. */
+  importedFrom: {
+    kind: 'word',
+    since: 1,
+    audited: true,
+    description: 'The format that the token was imported in, and is still presented in. Absent: it was made here.',
+  },
+  /** The slow hash that the token was imported with, until its first use. */
+  importedHash: {
+    kind: 'text',
+    since: 1,
+    secret: true,
+    description: 'The slow hash that the token was imported with, until its first use.',
   },
   /** When it was last let in. Absent: never, or uses are not counted. */
   lastUsedAt: { kind: 'instant', since: 1, beside: true, description: 'When it was last let in. Absent: never, or uses are not counted.' },

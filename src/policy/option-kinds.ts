@@ -1,4 +1,5 @@
 import { type DurationLimits, readDuration } from './duration.js'
+import { readInstant } from './instant.js'
 import { type OptionReader, passing, readBy, string } from './option-reader.js'
 import { whyNotPlain } from './plain-text.js'
 
@@ -35,3 +36,16 @@ export function address(error = 'must be an absolute URL'): OptionReader<string>
 export function plainText(min: number, max: number): OptionReader<string> {
   return string().refusedFor((value) => whyNotPlain(value, min, max))
 }
+
+/** 32 random hexadecimal digits have fewer than this less than once in ten million times. */
+const LEAST_DISTINCT = 8
+/** A secret of the host's, such as a pepper. */
+export const secretText: OptionReader<string> = string()
+  .and((value) => value.length >= 32, 'must be at least 32 characters long')
+  .and(
+    (value) => new Set(value).size >= LEAST_DISTINCT,
+    `must have at least ${LEAST_DISTINCT} different characters: make it of random bytes, such as "openssl rand -base64 32" prints`,
+  )
+
+/** An instant, as milliseconds since the epoch. */
+export const instant: OptionReader<number> = readBy((input) => readInstant([], input))

@@ -5,7 +5,6 @@ import type { UsageBatch, UsageQuery, UsageRows, UsageTrim } from '../model/usag
 
 /**
  * The store port: the one interface between latchkey and a database.
- *
  * Rules for every method: instants are absolute, whole milliseconds since the Unix epoch, given by the caller (a store has no
  * clock of its own); what is absent is `undefined`, never `null`; strings compare byte for byte; a failure is thrown, never swallowed.
  * Methods may answer at once or with a promise. Prove an implementation with `storeContract` from `latchkey/testing`.
@@ -45,6 +44,8 @@ export type ListQuery = TokenFilter & {
   readonly unusedSince?: number
   /** Tokens never used at all. */
   readonly neverUsed?: true
+  /** Tokens that have an `importedFrom`. */
+  readonly imported?: true
   /** The caller's present instant, for `statuses` and `rotationDue`. */
   readonly now: number
   /** Only rows behind this one in the order of the list. The row itself need not exist any more. */
@@ -141,7 +142,6 @@ export type Replacement = { readonly expectedVersion: number; readonly record: S
 
 /**
  * How many tokens may live: of an owner within a tenant (without `tenantId`: among the tokens that have none), or without `ownerId` of a tenant.
- *
  * A token lives until it is revoked or has expired at `now`, also while it is inactive, not yet valid, or in its overlap.
  */
 export type TokenCap = {

@@ -12,6 +12,7 @@ export type FaultPlace =
   | 'deadLetter'
   | 'errorBody'
   | 'foreign'
+  | 'imports'
   | 'ip'
   | 'mayOwn'
   | 'names'
@@ -73,6 +74,7 @@ const HELP: { readonly [Place in FaultPlace | 'store']?: readonly [code: string,
   consumer: CALLBACK,
   errorBody: CALLBACK,
   foreign: CALLBACK,
+  imports: CALLBACK,
   ip: CALLBACK,
   mayOwn: CALLBACK,
   names: CALLBACK,

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { ConflictError, InvalidInputError, StoreUnavailableError } from '../errors.js'
+import { ConflictError, StoreUnavailableError } from '../errors.js'
 import type { Minted, Replayed, StoredToken } from '../model/record.js'
 import { refuseUndefined } from '../policy/read-input.js'
 import { readShape } from '../policy/shape.js'
@@ -10,16 +10,11 @@ import { viewRecord } from '../verify/view-record.js'
 import { canSee, type ReadActor } from './lib/actor.js'
 import { auditEvent } from './lib/audit.js'
 import { commit, commitIn } from './lib/change.js'
+import { type Draft, type Given, readDraft } from './lib/draft.js'
 import { checkHandout, checkOwner } from './lib/handout.js'
-import { checkLifetime, createShape, endOf, givenFields, readScopes, withoutNull } from './lib/inputs.js'
+import { createShape } from './lib/inputs.js'
 
 const MAX_TRIES = 5
-
-/** Everything about a new token but its id and secret. */
-type Draft = Omit<StoredToken, 'id' | 'digest' | 'pepperId' | 'requestHash'>
-
-/** Parsed input of `create`. */
-type Given = { readonly [name: string]: unknown; readonly idempotencyKey?: string }
 
 /**
  * Makes a token: the answer is the only place where its text ever stands.
@@ -60,41 +55,6 @@ function readTransaction(options: unknown): object | undefined {
   const { transaction } = readShape(optionsShape, options, 'the options')
   refuseUndefined(options, ['transaction'], 'to create outside of a transaction')
   return transaction
-}
-
-function readDraft(context: Context, given: Given, actor: ReadActor, now: number): Draft {
-  const { settings } = context
-  const fields = givenFields(given, 'create')
-  const { expiry } = settings
-  const lifetime = endOf(given, fields, now) ?? (expiry.defaultSeconds === undefined ? undefined : now + expiry.defaultSeconds * 1000)
-  const { expiresAt: _, ...terms } = withoutNull(fields)
-  const { rotateEverySeconds } = terms
-  // A person who manages only its own tokens owns them too, so that they follow its permissions.
-  const ownerId = terms.ownerId ?? (actor.manages === 'own' ? actor.id : undefined)
-  const draft: Draft = {
-    ...terms,
-    version: 1,
-    prefix: settings.prefix,
-    name: terms.name ?? '',
-    scopes: readGrants(context, terms),
-    createdAt: now,
-    createdBy: actor.id,
-    updatedAt: now,
-    ...(ownerId !== undefined && { ownerId }),
-    ...(lifetime !== undefined && { expiresAt: lifetime }),
-    ...(rotateEverySeconds !== undefined && { rotationDueAt: now + rotateEverySeconds * 1000 }),
-  }
-  checkLifetime(draft, now, expiry)
-  return draft
-}
-
-function readGrants(context: Context, { scopes, inherit }: Partial<StoredToken>): readonly string[] {
-  if (inherit === true) {
-    if (scopes !== undefined) throw new InvalidInputError('inherit', 'stands in place of scopes: give one of them')
-    return []
-  }
-  if (scopes === undefined) throw new InvalidInputError('scopes', 'is required: give a list of scopes, or inherit: true')
-  return readScopes(context.settings.catalogue, scopes)
 }
 
 function mint(context: Context, draft: Draft, actor: ReadActor, given: Given): { token: string; record: StoredToken } {

@@ -70,6 +70,7 @@ export function createHandle(open: () => Context, actor: ReadActor): TokenHandle
     verifyAudit: (anchors) => run('verifyAudit', (context, verbs) => verbs.verifyAudit(context, actor, anchors)),
     proveEvent: (id, input) => run('proveEvent', (context, verbs) => verbs.proveEvent(context, actor, id, input)),
     exportAudit: () => exportAudit(open(), actor),
+    import: (rows, input) => run('import', (context, verbs) => verbs.importTokens(context, actor, rows, input)),
     prune: (input) => run('prune', (context, verbs) => verbs.prune(context, actor, input)),
   }
   return Object.freeze(handle)

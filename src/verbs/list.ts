@@ -33,6 +33,7 @@ type Given = {
   neverExpires?: boolean | undefined
   unusedFor?: number | undefined
   neverUsed?: boolean | undefined
+  imported?: boolean | undefined
   limit?: number | undefined
   cursor?: string | undefined
 }
@@ -70,6 +71,7 @@ export const listShape: z.ZodType<Given> = z.strictObject({
   neverExpires: flag.meta({ description: 'Without an expiry.' }).optional(),
   unusedFor: durationSchema().meta({ description: 'Older than this, and not used for this long.' }).optional(),
   neverUsed: flag.meta({ description: 'Never used at all.' }).optional(),
+  imported: flag.meta({ description: 'Imported, and still presented in the shape of another system.' }).optional(),
   limit: limitShape,
   cursor: cursorShape,
 })
@@ -150,5 +152,6 @@ function queryFor(prefix: string, given: Given, actor: ReadActor, now: number): 
     ...(given.neverExpires === true && { neverExpires: true }),
     ...(unusedFor !== undefined && { unusedSince: now - unusedFor * 1000 }),
     ...(given.neverUsed === true && { neverUsed: true }),
+    ...(given.imported === true && { imported: true }),
   }
 }

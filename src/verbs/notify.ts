@@ -4,6 +4,7 @@ import type { ListedToken } from '../model/record.js'
 import type { ListQuery } from '../store/port.js'
 import type { Context } from '../verify/context.js'
 import { tell } from './lib/tell.js'
+import { notifyImported } from './notify-imported.js'
 
 /** A page, and a commit: one that stands already costs a commit more. */
 const PAGE = 50
@@ -20,7 +21,7 @@ export async function notify(context: Context, now: number, goOn: () => Promise<
   for (const window of windowsOf(context, since, now)) {
     if (!(await sweep(context, window, { since, now, goOn }))) return false
   }
-  return true
+  return notifyImported(context, now, goOn, since)
 }
 
 async function sweep(

@@ -8,6 +8,7 @@ import type { Context } from '../verify/context.js'
 import { creationId } from './create.js'
 import { SYSTEM } from './lib/actor.js'
 import { commit } from './lib/change.js'
+import { importId } from './lib/import-run.js'
 import { sealFirst, sealRemoval } from './lib/seals.js'
 import { prune } from './prune.js'
 
@@ -29,7 +30,8 @@ async function removeEvents(context: Context, now: number, before: number, goOn:
   let after = 0
   while (await goOn()) {
     const page = await context.store.events({ prefix, order: 'oldest', after, limit: EVENTS_A_BATCH })
-    const old = page.filter((event) => event.at < before && event.seq <= (sealed ?? Number.POSITIVE_INFINITY) && !mustStay(event))
+    const isOld = (event: ListedEvent): boolean => event.at < before && event.seq <= (sealed ?? Number.POSITIVE_INFINITY)
+    const old = page.filter((event) => isOld(event) && !mustStay(event) && !keepsFromReturning(context, event, now))
     const end = old.at(-1)
     if (end !== undefined) {
       await tellWhoIsBehind(context, old, now)
@@ -51,6 +53,14 @@ async function removeEvents(context: Context, now: number, before: number, goOn:
 function mustStay({ id, action, tokenId }: StoredEvent): boolean {
   if (action === 'owner.erased') return true
   return action === 'token.created' && tokenId !== undefined && id === creationId(tokenId)
+}
+
+// The id of an imported token comes again with its row, for as long as its format is accepted.
+function keepsFromReturning({ settings }: Context, { id, action, tokenId, after, details }: StoredEvent, now: number): boolean {
+  if (action !== 'token.imported' || tokenId === undefined || id !== importId(tokenId)) return false
+  const format = settings.imports?.formats.find(({ name }) => name === after?.importedFrom)
+  const until = format === undefined ? Date.parse(String(details?.until)) : (format.until ?? Number.POSITIVE_INFINITY)
+  return !(until <= now)
 }
 
 /**

@@ -111,6 +111,8 @@ function mintSuccessor(
     rotationDueAt: rotateEverySeconds === undefined ? undefined : now + rotateEverySeconds * 1000,
     replacesId: old.id,
     replacedById: undefined,
+    importedFrom: undefined,
+    importedHash: undefined,
     rootId: rootIdOf(old),
     requestHash: key === undefined ? undefined : fingerprint({ overlap }),
   })

@@ -5,6 +5,7 @@ import { Consumers } from '../activity/consumers.js'
 import { Housekeeping } from '../activity/housekeeping.js'
 import { LineageRevoker } from '../activity/lineages.js'
 import { Outbox } from '../activity/outbox.js'
+import { Rehasher } from '../activity/rehash.js'
 import { UsageRecorder } from '../activity/usage.js'
 import { Budget, type Rate } from '../cache/budget.js'
 import { createElapsedClock } from '../cache/elapsed.js'
@@ -19,6 +20,8 @@ import { createReporter, type FaultReport, type Report } from '../store/reporter
 import { generateId } from '../token/generate.js'
 import { platformRandom } from '../token/random.js'
 import type { Buffered, Context } from './context.js'
+import { Imported } from './imported.js'
+import { SlowHashes } from './slow-hashes.js'
 
 const DEFAULT_FLUSH_MS = 1000
 const OWNER_REFUSALS: Rate = { burst: 100, perSecond: 10 }
@@ -103,7 +106,11 @@ export function buildContext(settings: Settings): Context {
           tellPlaced: (events) => outbox.tell(events),
           changed: (filter) => records.bulkChanged([filter]),
         })
-  const buffers: readonly Buffered[] = [usage, refusals, reuses, attempts, lineages, outbox].filter((buffer) => buffer !== undefined)
+  const rehasher =
+    settings.imports === undefined ? undefined : new Rehasher({ store, clock, announce, changed: (id) => records.changed(id) })
+  const buffers: readonly Buffered[] = [usage, refusals, reuses, attempts, lineages, outbox, rehasher].filter(
+    (buffer) => buffer !== undefined,
+  )
   const flush = async (): Promise<void> => {
     const now = clock()
     await Promise.all(buffers.map((buffer) => buffer.flush(now, false)))
@@ -117,6 +124,13 @@ export function buildContext(settings: Settings): Context {
     settings.usage?.flushMs ?? DEFAULT_FLUSH_MS,
     report,
   )
+  const { imports, digesters, deadlineMs } = settings
+  const slow = new SlowHashes(deadlineMs, monotonic, report)
+  const scheduleFlush = (): void => housekeeping.scheduleFlush()
+  const imported =
+    imports === undefined || rehasher === undefined
+      ? undefined
+      : new Imported({ imports, digesters, clock, report, slow, rehasher, scheduleFlush })
   return {
     settings,
     vitals,
@@ -134,13 +148,14 @@ export function buildContext(settings: Settings): Context {
     attempts,
     lineages,
     outbox,
+    imported,
     report,
     announce,
     consumers,
     housekeeping,
     buffers,
     flush,
-    scheduleFlush: () => housekeeping.scheduleFlush(),
+    scheduleFlush,
   }
 }
 

@@ -15,6 +15,7 @@ import type { Settings } from '../options.js'
 import type { Rates } from '../rate-limit/rates.js'
 import type { GuardedStore } from '../store/guarded-store.js'
 import type { Report } from '../store/reporter.js'
+import type { Imported } from './imported.js'
 import type { SignalOf } from './principal.js'
 
 /** What is written some time after it came to be. */
@@ -49,6 +50,8 @@ export type Context = {
   readonly attempts: Attempts
   /** Absent without the option `onReuse`. */
   readonly lineages: LineageRevoker | undefined
+  /** Absent without the option `imports`. */
+  readonly imported: Imported | undefined
   /** Events of transactions of the host's. */
   readonly outbox: Outbox
   readonly consumers: Consumers

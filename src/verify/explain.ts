@@ -1,6 +1,7 @@
 import { compileEntry, type Entry, rootIdOf } from '../cache/entry.js'
 import { isLatchkeyError } from '../errors.js'
 import type { ExplainStep } from '../model/explanation.js'
+import type { Imports } from '../policy/imports.js'
 import { compileNetworks } from '../policy/network.js'
 import { type Lifecycle, type LifecycleRefusal, refusalOf } from '../policy/status.js'
 import { limitKey } from '../rate-limit/key.js'
@@ -19,7 +20,7 @@ export async function explainSteps(context: Context, moment: Moment, asked: Aske
   const entry = compileEntry(moment.record, context.settings.catalogue)
   const owner = await findOwner(context, moment)
   return [
-    recordStep(moment),
+    recordStep(context, moment),
     ...lifecycleSteps(moment),
     addressStep(moment, entry, asked.ip),
     owner.step,
@@ -28,8 +29,17 @@ export async function explainSteps(context: Context, moment: Moment, asked: Aske
   ]
 }
 
-function recordStep({ record, at, past }: Moment): ExplainStep {
-  return decided('record', !past || at >= record.createdAt, 'token_unknown', { createdAt: new Date(record.createdAt) })
+function recordStep({ settings }: Context, { record, at, past }: Moment): ExplainStep {
+  const { createdAt, importedFrom } = record
+  const facts = { createdAt: new Date(createdAt), ...(importedFrom !== undefined && { importedFrom }) }
+  return decided('record', (!past || at >= createdAt) && isRecognized(settings.imports, importedFrom, at), 'token_unknown', facts)
+}
+
+/** Is the format that a token was imported in among those that are accepted? */
+function isRecognized(imports: Imports | undefined, importedFrom: string | undefined, at: number): boolean {
+  if (importedFrom === undefined) return true
+  const format = imports?.formats.find(({ name }) => name === importedFrom)
+  return format !== undefined && (format.until === undefined || at < format.until)
 }
 
 function lifecycleSteps({ record, at, known }: Moment): readonly ExplainStep[] {

@@ -1,6 +1,7 @@
 import type { StoredToken, TokenRecord } from '../model/record.js'
 import { equalDigests } from '../token/compare.js'
 import type { Context } from './context.js'
+import { findStoredImported } from './find-imported.js'
 import { digestOf } from './verify.js'
 import { viewRecord } from './view-record.js'
 
@@ -19,8 +20,9 @@ export async function identify(context: Context, token: unknown): Promise<TokenR
 /** The stored token behind a text, its secret compared. */
 export async function findByToken(context: Context, token: unknown): Promise<StoredToken | undefined> {
   const parsed = context.settings.parse(token)
-  const digest = parsed === undefined ? undefined : digestOf(context, parsed.token, parsed.body)
-  if (parsed === undefined || digest === undefined) return undefined
+  if (parsed === undefined) return findStoredImported(context, token)
+  const digest = digestOf(context, parsed.token, parsed.body)
+  if (digest === undefined) return undefined
   const stored = (await context.store.find([parsed.id])).get(parsed.id)
   return stored !== undefined && equalDigests(stored.digest, digest) ? stored : undefined
 }

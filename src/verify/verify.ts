@@ -15,6 +15,7 @@ import { checksumMatches } from '../token/checksum.js'
 import { isPacked } from '../token/packed-digest.js'
 
 import type { Context } from './context.js'
+import { findImported } from './find-imported.js'
 import { TokenPrincipal } from './principal.js'
 import { principalOf } from './principal-of.js'
 import { noteReuse } from './reuse.js'
@@ -38,7 +39,7 @@ const UNKNOWN: Refused = Object.freeze({ ok: false, code: 'token_unknown' })
  */
 export function decide(context: Context, token: unknown, request: VerifyContext | undefined): MaybePromise<Verification> {
   const parsed = context.settings.parse(token)
-  if (parsed === undefined) return refuseUnread(context, MALFORMED)
+  if (parsed === undefined) return decideImported(context, token, request)
   const digest = digestOf(context, parsed.token, parsed.body)
   if (digest === undefined) return refuseUnread(context, MALFORMED)
   const entry = context.records.get(parsed.id)
@@ -62,6 +63,19 @@ export function decide(context: Context, token: unknown, request: VerifyContext 
     // A guess at the secret of a known id cost a read as well.
     if (!isPacked(read.digest, digest)) context.records.noteGuess(request?.ip)
     return judge(context, read, digest, request)
+  })
+}
+
+/** The decision about what has not our form: it may be a token that another system made. */
+function decideImported(context: Context, token: unknown, request: VerifyContext | undefined): MaybePromise<Verification> {
+  const { imported } = context
+  const claims = imported?.claims(token) ?? []
+  if (imported === undefined || claims.length === 0) return refuseUnread(context, MALFORMED)
+  return findImported(context, imported, claims, request).then((found) => {
+    if (found === undefined) return refuseUnread(context, UNKNOWN)
+    const { entry, proven } = found
+    const now = context.settings.clock()
+    return proven ? judgeProven(context, entry, now, request) : refuseWrongSecret(context, entry, now, request)
   })
 }
 
@@ -91,7 +105,15 @@ export function digestOf(context: Context, token: string, body: string): string 
 
 function judge(context: Context, entry: Entry, digest: string, request: VerifyContext | undefined): MaybePromise<Verification> {
   const now = context.settings.clock()
-  if (!isPacked(entry.digest, digest)) return refuse(context, entry, 'secret_mismatch', now, request)
+  if (!isPacked(entry.digest, digest)) return refuseWrongSecret(context, entry, now, request)
+  return judgeProven(context, entry, now, request)
+}
+
+function refuseWrongSecret(context: Context, entry: Entry, now: number, request: VerifyContext | undefined): Refused {
+  return refuse(context, entry, 'secret_mismatch', now, request)
+}
+
+function judgeProven(context: Context, entry: Entry, now: number, request: VerifyContext | undefined): MaybePromise<Verification> {
   if (entry.optional?.replaced === true) noteIfReused(context, entry, now, request)
   return judgeHeld(context, entry, now, request)
 }

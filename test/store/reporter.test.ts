@@ -191,6 +191,7 @@ const PLACES: { readonly [Place in FaultPlace]: true } = {
   deadLetter: true,
   errorBody: true,
   foreign: true,
+  imports: true,
   ip: true,
   waitUntil: true,
   mayOwn: true,

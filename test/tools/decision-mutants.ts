@@ -1,6 +1,6 @@
 import type { Mutant } from './mutants.js'
 
-const SECRET_CHECK = "if (!isPacked(entry.digest, digest)) return refuse(context, entry, 'secret_mismatch', now, request)"
+const SECRET_CHECK = 'if (!isPacked(entry.digest, digest)) return refuseWrongSecret(context, entry, now, request)'
 const STATUS_CHECK = 'const code = refusalOf(entry.lifecycle, now)\n'
 const IP_CHECK = "if (allowsIp !== undefined && !allowsIp(request?.ip)) return refuse(context, entry, 'ip_denied', now, request)"
 const NO_OWNER = 'if (context.owners === undefined || entry.ownerId === undefined) return allow(context, entry, undefined, now, request)'
@@ -52,7 +52,9 @@ export const DECISION_MUTANTS: { readonly [file: string]: readonly Mutant[] } = 
     { find: 'if (owned === undefined) return', become: 'if (true) return' },
   ],
   'src/verify/verify.ts': [
-    { find: 'if (parsed === undefined) return refuseUnread(context, MALFORMED)', become: '' },
+    { find: 'if (parsed === undefined) return decideImported(context, token, request)', become: '' },
+    { find: 'return proven ?', become: 'return true ?' },
+    { find: 'if (found === undefined) return refuseUnread(context, UNKNOWN)', become: 'if (found === undefined) return MALFORMED' },
     {
       find: 'if (digest === undefined) return refuseUnread(context, MALFORMED)',
       become: 'if (digest === undefined) return refuseUnread(context, UNKNOWN)',
@@ -249,7 +251,7 @@ export const DECISION_MUTANTS: { readonly [file: string]: readonly Mutant[] } = 
   ],
   'src/verify/identify.ts': [
     { find: ' && equalDigests(stored.digest, digest)', become: '' },
-    { find: 'parsed === undefined || digest === undefined', become: 'parsed === undefined' },
+    { find: 'if (digest === undefined) return undefined', become: '' },
   ],
   'src/verify/introspect.ts': [
     { find: 'owned === null || code !== undefined', become: 'owned === null' },

@@ -43,6 +43,7 @@ const PACKAGES: { readonly [place: string]: readonly string[] } = {
   'src/dashboard/page/': ['preact', 'uplot'],
   'src/extensions/client/node': ['node:'],
   'src/extensions/audit/': ['jose', 'zod'],
+  'src/extensions/import/': ['@noble/hashes'],
   'src/extensions/jwt/': ['jose'],
   'src/extensions/otel/': ['@opentelemetry/api'],
   'src/extensions/webhooks/': ['node:', 'standardwebhooks', '@noble/hashes'],

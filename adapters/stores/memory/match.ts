@@ -20,7 +20,8 @@ export function matcherOf(query: ListQuery): (token: StoredToken, lastUse: LastU
     (query.expiresBefore === undefined || (token.expiresAt !== undefined && token.expiresAt < query.expiresBefore)) &&
     (query.neverExpires === undefined || token.expiresAt === undefined) &&
     (query.unusedSince === undefined || lastUse === undefined || lastUse.at < query.unusedSince) &&
-    (query.neverUsed === undefined || lastUse === undefined)
+    (query.neverUsed === undefined || lastUse === undefined) &&
+    (query.imported === undefined || token.importedFrom !== undefined)
 }
 
 /** Does this token count against a cap? */

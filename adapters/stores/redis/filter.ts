@@ -1,5 +1,5 @@
-import type { TokenFilter } from '../../../src/store/port.js'
-import { creatorIndex, lineageIndex, ownerIndex, prefixIndex, tenantIndex } from './keys.js'
+import type { ListQuery, TokenFilter } from '../../../src/store/port.js'
+import { creatorIndex, importedIndex, lineageIndex, ownerIndex, prefixIndex, tenantIndex } from './keys.js'
 
 /** Above this many tenants, merging their indexes costs more than walking that of the prefix. */
 const MERGED_TENANTS = 64
@@ -15,12 +15,21 @@ export type IndexFilter = {
   readonly ids?: readonly string[]
 }
 
-export function indexFilter({ prefix, ids, tenantIds, ownerId, createdBy, rootId }: TokenFilter): IndexFilter {
+export function indexFilter({
+  prefix,
+  ids,
+  tenantIds,
+  ownerId,
+  createdBy,
+  rootId,
+  imported,
+}: TokenFilter & Pick<ListQuery, 'imported'>): IndexFilter {
   const all = [
     prefixIndex(prefix),
     ...(ownerId === undefined ? [] : [ownerIndex(prefix, ownerId)]),
     ...(createdBy === undefined ? [] : [creatorIndex(prefix, createdBy)]),
     ...(rootId === undefined ? [] : [lineageIndex(prefix, rootId)]),
+    ...(imported === undefined ? [] : [importedIndex(prefix)]),
   ]
   const any = tenantIds === undefined ? undefined : [...new Set(tenantIds)].map((tenantId) => tenantIndex(prefix, tenantId))
   const choices = [...(any === undefined || any.length > MERGED_TENANTS ? [] : [any]), ...all.map((index) => [index])]

@@ -24,13 +24,14 @@ export const tenantIndex = (prefix: string, tenantId: string): string => `l:${JS
 export const ownerIndex = (prefix: string, ownerId: string): string => `l:${JSON.stringify([prefix, 'owner', ownerId])}`
 export const creatorIndex = (prefix: string, createdBy: string): string => `l:${JSON.stringify([prefix, 'creator', createdBy])}`
 export const lineageIndex = (prefix: string, rootId: string): string => `l:${JSON.stringify([prefix, 'lineage', rootId])}`
+export const importedIndex = (prefix: string): string => `l:${JSON.stringify([prefix, 'imported'])}`
 
 /** An owner within one tenant, or among the tokens that have none. */
 export const personIndex = (prefix: string, tenantId: string | undefined, ownerId: string): string =>
   `l:${JSON.stringify([prefix, 'person', tenantId ?? null, ownerId])}`
 
 /** The indexes that a token stands in, that of its prefix first. */
-export function indexesOf({ prefix, tenantId, ownerId, createdBy, rootId }: StoredToken): readonly string[] {
+export function indexesOf({ prefix, tenantId, ownerId, createdBy, rootId, importedFrom }: StoredToken): readonly string[] {
   return [
     prefixIndex(prefix),
     ...(tenantId === undefined ? [] : [tenantIndex(prefix, tenantId)]),
@@ -38,6 +39,7 @@ export function indexesOf({ prefix, tenantId, ownerId, createdBy, rootId }: Stor
     creatorIndex(prefix, createdBy),
     ...(ownerId === undefined ? [] : [personIndex(prefix, tenantId, ownerId)]),
     ...(rootId === undefined ? [] : [lineageIndex(prefix, rootId)]),
+    ...(importedFrom === undefined ? [] : [importedIndex(prefix)]),
   ]
 }
 

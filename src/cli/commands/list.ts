@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander'
-import type { ListInput } from '../../instance.js'
+import type { ListInput } from '../../model/list-input.js'
 import { STATUSES, type TokenStatus } from '../../model/record.js'
 import type { Perform } from '../lib/command.js'
 import { say, writeTable } from '../lib/output.js'

@@ -28,6 +28,7 @@ export function accept(tokens: Authenticator, ...verifiers: readonly Verifier[])
     report: own.report,
     resources: own.resources,
     looksUpForgeries: own.looksUpForgeries,
+    imported: own.imported,
     decide(token, context) {
       const verifier = looksSigned(token) ? byIssuer.get(claimedIssuer(token)) : undefined
       return (verifier ?? own).decide(token, context)

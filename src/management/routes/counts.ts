@@ -1,5 +1,6 @@
 import * as z from 'zod'
-import type { ListInput, TokenHandle } from '../../instance.js'
+import type { TokenHandle } from '../../instance.js'
+import type { ListInput } from '../../model/list-input.js'
 import { readShape, text } from '../../policy/shape.js'
 import type { Route } from '../route.js'
 import { tokenCounts } from '../schemas/outputs.js'

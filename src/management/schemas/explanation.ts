@@ -37,6 +37,7 @@ const step = z.strictObject({
   unknown: z.enum(EXPLAIN_UNKNOWNS).meta({ description: 'Why it cannot be told.' }).optional(),
   assumes: z.literal('present_options').meta({ description: 'Answered by the options of today.' }).optional(),
   createdAt: instant.optional(),
+  importedFrom: z.string().meta({ description: 'The format that the token was imported in.' }).optional(),
   revokedAt: instant.optional(),
   revokedBy: z.string().optional(),
   revokedCode: z.string().optional(),

@@ -151,6 +151,23 @@ export const filterCases: StoreCases = {
       },
     },
     {
+      title: 'imported',
+      async run(stage) {
+        const old = { importedFrom: 'bcrypt', importedHash: '$2b$10$abcdefghijklmnopqrstuv' }
+        const byName = await insertNamed(stage, { made: {}, first: { ...old, ownerId: 'o' }, second: old })
+        ensureSameMembers(await listNames(stage, { imported: true }), ['first', 'second'], 'imported tokens')
+        ensureSameMembers(await listNames(stage, { imported: true, ownerId: 'o' }), ['first'], 'imported tokens of an owner')
+        const { importedHash: _, ...rest } = byName.get('second') ?? token(stage.prefix)
+        await stage.store.commit({ updates: [{ expectedVersion: 1, record: { ...rest, version: 2 } }], events: [] })
+        const rows = await list(stage, { imported: true })
+        ensureSameMembers(
+          rows.map(({ name, importedHash }) => `${name} ${importedHash}`),
+          [`first ${old.importedHash}`, 'second undefined'],
+          'the hash that a token was imported with goes, and the token stays imported',
+        )
+      },
+    },
+    {
       title: 'neverUsed, unusedSince, and the last use in the list',
       async run(stage) {
         const byName = await insertNamed(stage, { never: {}, early: {}, late: {} })

@@ -121,7 +121,15 @@ export const pagingCases: StoreCases = {
     {
       title: 'every filter works behind a position',
       async run(stage) {
-        const common = { tenantId: 'a', ownerId: 'o', createdBy: 'bob', name: 'Pick me', expiresAt: START + 60, rotationDueAt: START }
+        const common = {
+          tenantId: 'a',
+          ownerId: 'o',
+          createdBy: 'bob',
+          name: 'Pick me',
+          expiresAt: START + 60,
+          rotationDueAt: START,
+          importedFrom: 'sha256',
+        }
         const made = Array.from({ length: 24 }, (_, index) => token(stage.prefix, { ...common, createdAt: START - (index % 3) }))
         const others = Array.from({ length: 24 }, (_, index) =>
           token(stage.prefix, { createdAt: START - (index % 3), name: 'Other', expiresAt: START - 1 }),
@@ -141,6 +149,7 @@ export const pagingCases: StoreCases = {
           { rotationDue: true },
           { expiresBefore: START + 61, statuses: ['active'] },
           { neverUsed: true, ownerId: 'o' },
+          { imported: true },
           { unusedSince: START, nameContains: 'me' },
         ]
         for (const query of queries) {

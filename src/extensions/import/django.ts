@@ -1,0 +1,23 @@
+import type { TokenFormat } from '../../model/format.js'
+import { objectOf, readOption } from '../../policy/option-reader.js'
+import { plainFormat } from './hashed.js'
+import { type FormatOptions, formatFields } from './lib/shape.js'
+
+/** Options of `djangoTokens`. */
+export type DjangoTokensOptions = FormatOptions
+
+const given = objectOf(formatFields)
+
+/** 20 random bytes in hexadecimal digits. */
+const KEY = /^[0-9a-f]{40}$/
+
+/**
+ * Tokens of Django REST framework's `authtoken`: rows of its table `authtoken_token`, whose column `key` holds them as plain text. They come as
+ * `Authorization: Token …`, which the guard then accepts beside `Bearer`.
+ *
+ * @throws InvalidInputError `invalid_input`
+ */
+export function djangoTokens(options: DjangoTokensOptions = {}): TokenFormat {
+  const { name = 'django', until } = readOption(given, options, 'djangoTokens()')
+  return plainFormat({ name, until, scheme: 'Token', shape: { prefix: '', matches: (credential) => KEY.test(credential) }, column: 'key' })
+}

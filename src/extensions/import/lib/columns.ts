@@ -1,0 +1,61 @@
+import { bytesToHex } from '@noble/hashes/utils.js'
+import { InvalidInputError } from '../../../errors.js'
+
+/** How a column holds the bytes of a hash. A column of bytes needs none of them. */
+export type HashEncoding = 'hex' | 'base64' | 'base64url'
+
+const TEXTS: { readonly [Encoding in HashEncoding]: RegExp } = {
+  hex: /^(?:[0-9A-Fa-f]{2})+$/,
+  base64: /^[0-9A-Za-z+/]+={0,2}$/,
+  base64url: /^[0-9A-Za-z_-]+={0,2}$/,
+}
+
+/** The value of a column. */
+export function columnOf(row: unknown, column: string): unknown {
+  try {
+    return Reflect.get(Object(row), column)
+  } catch {
+    throw new InvalidInputError([column], 'could not be read')
+  }
+}
+
+/**
+ * The text of a column; a number counts, as ids are.
+ *
+ * @throws InvalidInputError `invalid_input`
+ */
+export function textIn(row: unknown, column: string): string {
+  const value = columnOf(row, column)
+  const text = Number.isSafeInteger(value) || typeof value === 'bigint' ? String(value) : value
+  if (typeof text !== 'string' || text === '') throw new InvalidInputError([column], 'must be text that is not empty')
+  return text
+}
+
+/**
+ * The hash in a column, in lower-case hexadecimal digits.
+ *
+ * @throws InvalidInputError `invalid_input`
+ */
+export function hashIn(row: unknown, column: string, size: number, encoding: HashEncoding, mark: string): string {
+  const value = columnOf(row, column)
+  const hex = value instanceof Uint8Array ? bytesToHex(new Uint8Array(value)) : decode(value, encoding, mark)
+  if (hex?.length !== 2 * size) {
+    const behind = mark === '' ? '' : ` behind ${JSON.stringify(mark)}`
+    throw new InvalidInputError([column], `must be a hash of ${size} bytes in ${encoding}${behind}`)
+  }
+  return hex
+}
+
+function decode(value: unknown, encoding: HashEncoding, mark: string): string | undefined {
+  if (typeof value !== 'string' || !value.startsWith(mark)) return undefined
+  // Columns of a fixed width are filled up with spaces.
+  const text = value.slice(mark.length).trimEnd()
+  if (text.length > 256 || !TEXTS[encoding].test(text)) return undefined
+  if (encoding === 'hex') return text.toLowerCase()
+  const plain = text.replaceAll('-', '+').replaceAll('_', '/').replace(/=+$/, '')
+  try {
+    return bytesToHex(Uint8Array.from(atob(plain), (char) => char.charCodeAt(0)))
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,33 @@
+import type { TokenFormat } from '../../model/format.js'
+import { objectOf, readOption } from '../../policy/option-reader.js'
+import { defaultEngine } from '../../token/hash.js'
+import { hashIn, textIn } from './lib/columns.js'
+import { type FormatOptions, formatFields } from './lib/shape.js'
+
+/** Options of `sanctumTokens`. */
+export type SanctumTokensOptions = FormatOptions
+
+const given = objectOf(formatFields)
+
+/** The id of the row, which may be a number, a UUID or a ULID; a bar; at least 40 characters, and what `token_prefix` and the checksum add. */
+const TOKEN = /^([0-9A-Za-z-]{1,40})\|([!#-+\--~]{20,256})$/
+
+/**
+ * Tokens of Laravel Sanctum, `id|secret`: rows of its table `personal_access_tokens`, whose column `token` holds the SHA-256 of the secret.
+ *
+ * The bar is no character of a bearer token by RFC 6750; the guard lets it pass for tokens of this shape.
+ *
+ * @throws InvalidInputError `invalid_input`
+ */
+export function sanctumTokens(options: SanctumTokensOptions = {}): TokenFormat {
+  const { name = 'sanctum', until } = readOption(given, options, 'sanctumTokens()')
+  return {
+    name,
+    ...(until !== undefined && { until }),
+    read(credential) {
+      const [, id, secret] = TOKEN.exec(credential) ?? []
+      return id === undefined || secret === undefined ? undefined : { key: id, proof: defaultEngine.sha256(secret) }
+    },
+    row: (row) => ({ key: textIn(row, 'id'), proof: hashIn(row, 'token', 32, 'hex', '') }),
+  }
+}

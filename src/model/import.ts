@@ -1,0 +1,54 @@
+import type { TokenFormat } from './format.js'
+import type { MaybePromise } from './json.js'
+import type { CreateInput } from './record.js'
+
+/** The terms of an imported token: as for `create`. */
+export type ImportedTerms<S extends string = string> = CreateInput<S> & { readonly idempotencyKey?: undefined }
+
+/** How `import` works. */
+export type ImportInput<Row = unknown, S extends string = string> = {
+  /** One of the formats of the option `imports`, or its name. */
+  readonly format: TokenFormat | string
+  /** The terms of a row's token: its name, scopes, owner, tenant and end. `undefined` leaves the row out. What it throws is a problem of that row. */
+  readonly map: (row: Row) => MaybePromise<ImportedTerms<S> | undefined | null>
+  /** Check everything and write nothing. Two rows with one key are found only where they stand within a hundred rows of each other. @default false */
+  readonly dryRun?: boolean | undefined
+  /** Told after each hundred rows, once they are written. It is waited for; what it throws ends the import. */
+  readonly onProgress?: ((progress: ImportProgress) => unknown) | undefined
+}
+
+/** How far an import has come: each row counts once. */
+export type ImportProgress = {
+  /** Rows that were read. */
+  readonly rows: number
+  /** Rows that are tokens now, or would be with `dryRun`. */
+  readonly imported: number
+  /** Rows that were imported before, whatever became of their tokens. */
+  readonly existing: number
+  /** Rows whose tokens were imported before, ended, and have been removed since. They stay removed. */
+  readonly removed: number
+  /** Rows whose `expiresAt` has passed. */
+  readonly expired: number
+  /** Rows that `map` left out. */
+  readonly skipped: number
+  /** Rows that could not be imported; `problems` tells why. */
+  readonly failed: number
+}
+
+/** Why a row was not imported. */
+export type ImportProblem = {
+  /** The position of the row, counted from 1. */
+  readonly row: number
+  /** The column of the row, or the field of its terms. */
+  readonly field?: string
+  /** Never quotes the row. */
+  readonly message: string
+  /** What `map` threw. */
+  readonly cause?: unknown
+}
+
+/** The outcome of `import`. */
+export type ImportReport = ImportProgress & {
+  /** The first 100. */
+  readonly problems: readonly ImportProblem[]
+}

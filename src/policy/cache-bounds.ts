@@ -1,0 +1,63 @@
+import { InvalidInputError } from '../errors.js'
+import type { Duration } from '../model/record.js'
+import { duration, wholeNumber } from './option-kinds.js'
+import { objectOf, readPart } from './option-reader.js'
+
+/**
+ * The presets of the `cache` option.
+ *
+ * `fresh`: a node that lost the change feed stops trusting its cache after 250 ms. `balanced`: after 2 s. `available`: after 5 s, owners'
+ * permissions count for 30 s, and while neither feed nor store can be reached, cached records serve for 5 minutes more.
+ */
+export type CachePreset = 'fresh' | 'balanced' | 'available'
+
+/** The `cache` option in full. What is left out is as in `balanced`. */
+export type CacheOptions = {
+  /** How long a node may go on without having followed the store's change feed, 0.05 s to 60 s. @default '2s' */
+  readonly maxStaleness?: Duration
+  /** @default 100_000 */
+  readonly maxEntries?: number
+  /** How long an owner's permissions count once asked, at most 60 s; 0 asks for every verification. @default 0 */
+  readonly ownerStaleness?: Duration
+  /** How much longer cached records serve while neither feed nor store can be reached, at most an hour; 0 refuses with 503. @default 0 */
+  readonly serveStaleFor?: Duration
+}
+
+/** The option as the rest of the library reads it, durations in seconds. */
+export type Bounds = Required<{ readonly [Name in keyof CacheOptions]: number }>
+
+/** The bounds of the preset `balanced`, which the others start from. */
+export const BALANCED: Bounds = { maxStaleness: 2, maxEntries: 100_000, ownerStaleness: 0, serveStaleFor: 0 }
+
+const PRESETS: ReadonlyMap<unknown, Bounds> = new Map<unknown, Bounds>([
+  ['fresh', { ...BALANCED, maxStaleness: 0.25 }],
+  ['balanced', BALANCED],
+  ['available', { ...BALANCED, maxStaleness: 5, ownerStaleness: 30, serveStaleFor: 300 }],
+])
+
+const cacheBounds = objectOf({
+  maxStaleness: duration({ min: 0.05, max: 60, fraction: true }).optional(),
+  maxEntries: wholeNumber(1, 10_000_000).optional(),
+  ownerStaleness: duration({ min: 0, max: 60, fraction: true }).optional(),
+  serveStaleFor: duration({ min: 0, max: 3600, fraction: true }).optional(),
+})
+
+/**
+ * Reads the option `cache`; `undefined`: nothing is kept.
+ *
+ * @throws InvalidInputError `invalid_input`
+ */
+export function readCache(input: unknown): Bounds | undefined {
+  if (input === false) return undefined
+  const preset = PRESETS.get(input)
+  if (preset !== undefined) return preset
+  if (typeof input !== 'object' || input === null) {
+    throw new InvalidInputError(
+      'cache',
+      "must be 'fresh', 'balanced', 'available', false, or { maxStaleness, maxEntries, ownerStaleness, serveStaleFor }",
+    )
+  }
+  const bounds = readPart('cache', cacheBounds, input)
+  const given = Object.entries(bounds).filter(([, value]) => value !== undefined)
+  return { ...BALANCED, ...(Object.fromEntries(given) as Partial<Bounds>) }
+}

@@ -1,0 +1,24 @@
+import { ascii, base62Of } from './derive-id.js'
+import { defaultEngine } from './hash.js'
+
+/** Derives what is kept of imported tokens, by HMAC under the import key: whoever reads the store learns nothing of a weak token or of its old hash. */
+export type ImportKeys = {
+  /** The public id of the token with this key in a format. */
+  idOf(format: string, key: string): string
+  /** The text whose digest is kept. Holds characters that no token has, so that it is never that of a token made here. */
+  bodyOf(format: string, id: string, proof: string): string
+  /** Marks the row that a token came from, so that another row under the same key is found out. */
+  markOf(format: string, key: string, material: string): string
+}
+
+/** Prepares the import key. Nothing of one prefix is found under another. */
+export function createImportKeys(secret: string, prefix: string): ImportKeys {
+  const hmac = defaultEngine.hmacSha256(secret)
+  const derive = (purpose: 'id' | 'proof' | 'row', format: string, ...parts: readonly string[]): string =>
+    hmac(ascii(JSON.stringify([`latchkey: import ${purpose}`, prefix, format, ...parts])))
+  return {
+    idOf: (format, key) => base62Of(derive('id', format, key)),
+    bodyOf: (format, id, proof) => `latchkey: import ${derive('proof', format, id, proof)}`,
+    markOf: (format, key, material) => derive('row', format, key, material),
+  }
+}

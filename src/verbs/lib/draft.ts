@@ -1,0 +1,51 @@
+import { InvalidInputError } from '../../errors.js'
+import type { StoredToken } from '../../model/record.js'
+import type { Context } from '../../verify/context.js'
+import type { ReadActor } from './actor.js'
+import { checkLifetime, endOf, givenFields, readScopes, withoutNull } from './inputs.js'
+
+/** Everything about a new token but its id and secret. */
+export type Draft = Omit<StoredToken, 'id' | 'digest' | 'pepperId' | 'requestHash' | 'importedFrom' | 'importedHash'>
+
+/** Parsed input of `create`. */
+export type Given = { readonly [name: string]: unknown; readonly idempotencyKey?: string }
+
+/**
+ * Reads what a new token is to be.
+ *
+ * @throws InvalidInputError `invalid_input`, with the field
+ */
+export function readDraft(context: Context, given: Given, actor: ReadActor, now: number): Draft {
+  const { settings } = context
+  const fields = givenFields(given, 'create')
+  const { expiry } = settings
+  const lifetime = endOf(given, fields, now) ?? (expiry.defaultSeconds === undefined ? undefined : now + expiry.defaultSeconds * 1000)
+  const { expiresAt: _, ...terms } = withoutNull(fields)
+  const { rotateEverySeconds } = terms
+  // A person who manages only its own tokens owns them too, so that they follow its permissions.
+  const ownerId = terms.ownerId ?? (actor.manages === 'own' ? actor.id : undefined)
+  const draft: Draft = {
+    ...terms,
+    version: 1,
+    prefix: settings.prefix,
+    name: terms.name ?? '',
+    scopes: readGrants(context, terms),
+    createdAt: now,
+    createdBy: actor.id,
+    updatedAt: now,
+    ...(ownerId !== undefined && { ownerId }),
+    ...(lifetime !== undefined && { expiresAt: lifetime }),
+    ...(rotateEverySeconds !== undefined && { rotationDueAt: now + rotateEverySeconds * 1000 }),
+  }
+  checkLifetime(draft, now, expiry)
+  return draft
+}
+
+function readGrants(context: Context, { scopes, inherit }: Partial<StoredToken>): readonly string[] {
+  if (inherit === true) {
+    if (scopes !== undefined) throw new InvalidInputError('inherit', 'stands in place of scopes: give one of them')
+    return []
+  }
+  if (scopes === undefined) throw new InvalidInputError('scopes', 'is required: give a list of scopes, or inherit: true')
+  return readScopes(context.settings.catalogue, scopes)
+}

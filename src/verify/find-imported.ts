@@ -1,0 +1,78 @@
+import type { Entry } from '../cache/entry.js'
+import { StoreUnavailableError } from '../errors.js'
+import type { ForeignShapes } from '../model/foreign-shapes.js'
+import type { VerifyContext } from '../model/principal.js'
+import type { StoredToken } from '../model/record.js'
+import { equalDigests } from '../token/compare.js'
+import { isPacked } from '../token/packed-digest.js'
+import type { Context } from './context.js'
+import type { Claim, Imported } from './imported.js'
+
+/** The entry that a credential of another system's format is of, and whether it proves to be. */
+export type Found = { readonly entry: Entry; readonly proven: boolean }
+
+/**
+ * Looks up the claims one after the other: the first that is proven, else the first whose record exists.
+ *
+ * @throws StoreUnavailableError `store_unavailable`
+ */
+export async function findImported(
+  context: Context,
+  imported: Imported,
+  claims: readonly Claim[],
+  request: VerifyContext | undefined,
+): Promise<Found | undefined> {
+  let other: Entry | undefined
+  for (const claim of claims) {
+    const entry = await entryOf(context, claim.id, request)
+    if (entry === undefined) continue
+    const { importedFrom, importedHash } = entry.optional ?? {}
+    if (
+      await imported.proves(
+        claim,
+        { id: entry.id, hasDigest: (digest) => isPacked(entry.digest, digest), importedFrom, importedHash },
+        request?.ip,
+      )
+    ) {
+      return { entry, proven: true }
+    }
+    context.records.noteGuess(request?.ip)
+    other ??= entry
+  }
+  return other === undefined ? undefined : { entry: other, proven: false }
+}
+
+async function entryOf({ records, vitals }: Context, id: string, request: VerifyContext | undefined): Promise<Entry | undefined> {
+  const entry = records.get(id)
+  if (entry !== undefined || records.isKnownMissing(id)) {
+    vitals.cacheHits += 1
+    return entry
+  }
+  if (records.isThrottled(request?.ip)) {
+    vitals.throttled += 1
+    throw new StoreUnavailableError('too many tokens that do not exist are asked about from this address')
+  }
+  vitals.cacheMisses += 1
+  return records.read(id, request?.ip)
+}
+
+/** The stored token behind a credential of another system's format, from the primary, proven. */
+export async function findStoredImported(context: Context, token: unknown): Promise<StoredToken | undefined> {
+  const { imported, store } = context
+  for (const claim of imported?.claims(token) ?? []) {
+    const stored = (await store.find([claim.id])).get(claim.id)
+    if (stored === undefined) continue
+    const { id, importedFrom, importedHash } = stored
+    const provable = { id, hasDigest: (digest: string) => equalDigests(stored.digest, digest), importedFrom, importedHash }
+    if (await imported?.proves(claim, provable, undefined)) return stored
+  }
+  return undefined
+}
+
+/** How credentials look that only the option `imports` brings in. */
+export function shapesOf({ imported, settings }: Context): ForeignShapes | undefined {
+  const { formats } = settings.imports ?? {}
+  if (imported === undefined || formats === undefined) return undefined
+  const schemes = formats.flatMap(({ scheme }) => (scheme === undefined ? [] : [scheme.toLowerCase()]))
+  return { schemes: [...new Set(schemes)], admits: (credential) => imported.claims(credential).length > 0 }
+}

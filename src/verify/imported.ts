@@ -1,0 +1,106 @@
+import type { Rehasher } from '../activity/rehash.js'
+import { StoreUnavailableError } from '../errors.js'
+import type { FormatClaim, TokenFormat } from '../model/format.js'
+import type { MaybePromise } from '../model/json.js'
+import type { Imports } from '../policy/imports.js'
+import type { Report } from '../store/reporter.js'
+import type { Digester } from '../token/digest.js'
+import { defaultEngine } from '../token/hash.js'
+import { parseAnyToken } from '../token/parse.js'
+import { askFormat, type SlowHashes } from './slow-hashes.js'
+
+/** Longer credentials are none, here as in a request. */
+const MAX_LENGTH = 8192
+/** Visible ASCII but quotes and the comma, which would make a list of a header. */
+const CREDENTIAL = /^[!#-+\--~]+$/
+
+/** That a credential may be the token with this id, in this format. */
+export type Claim = {
+  readonly id: string
+  readonly format: TokenFormat
+  readonly credential: string
+  /** What is digested, by whichever pepper. */
+  readonly body: string
+}
+
+/** The fields of a record that a claim is held against. */
+export type Provable = {
+  readonly id: string
+  /** Compares its digest in constant time. */
+  readonly hasDigest: (digest: string) => boolean
+  readonly importedFrom?: string | undefined
+  readonly importedHash?: string | undefined
+}
+
+/** How imported tokens are recognised and proven. */
+export type ImportedOptions = {
+  readonly imports: Imports
+  readonly digesters: readonly [Digester, ...Digester[]]
+  readonly clock: () => number
+  readonly report: Report
+  readonly slow: SlowHashes
+  readonly rehasher: Rehasher
+  readonly scheduleFlush: () => void
+}
+
+/** Knows the tokens that other systems made, in the formats of the option `imports`. */
+export class Imported {
+  readonly #options: ImportedOptions
+
+  constructor(options: ImportedOptions) {
+    this.#options = options
+  }
+
+  /**
+   * The tokens that a credential may be, one for each format that it fits. A token of this library is none of them, whatever its prefix.
+   *
+   * @throws StoreUnavailableError `store_unavailable`, where a function of the host's fails
+   */
+  claims(credential: unknown): readonly Claim[] {
+    if (typeof credential !== 'string' || credential.length > MAX_LENGTH || !CREDENTIAL.test(credential)) return []
+    if (parseAnyToken(credential) !== undefined) return []
+    const { imports, clock } = this.#options
+    const now = clock()
+    return imports.formats.flatMap((format) => {
+      // Without a time that can be told, nothing is before its end.
+      if (format.until !== undefined && !(now < format.until)) return []
+      const read = this.#read(format, credential)
+      if (read === undefined) return []
+      const id = imports.keys.idOf(format.name, read.key)
+      return [{ id, format, credential, body: imports.keys.bodyOf(format.name, id, read.proof) }]
+    })
+  }
+
+  #read(format: TokenFormat, credential: string): FormatClaim | undefined {
+    const read: unknown = askFormat(format, this.#options.report, credential, () => format.read(credential))
+    if (read === undefined || read === null) return undefined
+    const { key, proof } = Object(read) as { readonly [K in keyof FormatClaim]?: unknown }
+    if (typeof key !== 'string' || typeof proof !== 'string') {
+      throw new StoreUnavailableError(`the function read of the format ${format.name} answered no key and proof`)
+    }
+    return { key, proof }
+  }
+
+  /**
+   * Does the claim prove to be this record's token? Compared in constant time, by each pepper: an imported token does not tell which one it needs.
+   *
+   * @throws StoreUnavailableError `store_unavailable`, when a slow hash was not compared in time
+   */
+  proves({ id, format, credential, body }: Claim, record: Provable, ip: string | undefined): MaybePromise<boolean> {
+    if (record.id !== id || record.importedFrom !== format.name) return false
+    const { digesters, rehasher, slow, scheduleFlush } = this.#options
+    const { importedHash: hash } = record
+    if (hash === undefined) return digesters.some((digester) => record.hasDigest(digester.digest(body)))
+    const [{ digest: digestOf, pepperId }] = digesters
+    const digest = digestOf(body)
+    if (rehasher.isProven(id, hash, digest)) return true
+    const name = defaultEngine.sha256(`${id} ${digest} ${defaultEngine.sha256(hash)}`)
+    return slow.compare(name, format, credential, hash, ip).then((same) => {
+      if (same) {
+        rehasher.note(id, { hash, digest, pepperId })
+        scheduleFlush()
+      }
+      return same
+    })
+  }
+}

@@ -1,0 +1,155 @@
+import type { TokenFormat } from 'latchkey'
+import { bcryptTokens, ownTokens } from 'latchkey/import'
+import { memoryStore } from 'latchkey/stores/memory'
+import { heldStore } from 'latchkey/testing'
+import { expect, it } from 'vitest'
+import { until, verdict } from '../latchkey/harness.js'
+import { accepting } from './world.js'
+
+type Call = { readonly credential: string; readonly answer: (same: unknown) => void }
+
+/** A format whose comparison the test answers, one call at a time. */
+function slowFormat(): { readonly format: TokenFormat; readonly calls: Call[] } {
+  const calls: Call[] = []
+  const format = ownTokens({
+    name: 'slow',
+    key: (credential) => /^k-([0-9]+)-/.exec(credential)?.[1],
+    verify: (credential) => new Promise<boolean>((resolve) => calls.push({ credential, answer: resolve as (same: unknown) => void })),
+  })
+  return { format, calls }
+}
+
+const rows = Array.from({ length: 10 }, (_, key) => ({ key, hash: `hash of ${key}` }))
+const map = () => ({ name: 'Old', scopes: ['stock:read' as const] })
+
+it('at its first use a token is compared once, however many requests bring it, and then never again on any node', async () => {
+  const { format, calls } = slowFormat()
+  const store = memoryStore()
+  const tokens = accepting([format], { store })
+  await tokens.system.import(rows, { format, map })
+  const many = Promise.all(Array.from({ length: 50 }, () => verdict(tokens.verify('k-1-secret'))))
+  await until(() => calls.length === 1)
+  calls[0]?.answer(true)
+  expect(new Set(await many)).toEqual(new Set(['ok']))
+  expect(await verdict(tokens.verify('k-1-secret'))).toBe('ok')
+  await tokens.flush()
+  const { record } = await tokens.introspect('k-1-secret')
+  expect(record).toMatchObject({ version: 2, importedFrom: 'slow' })
+  const [stored] = await store.find([record?.id ?? ''])
+  expect(stored).not.toHaveProperty('importedHash')
+  const { items } = await tokens.system.events({ tokenId: record?.id })
+  expect(items.map(({ action, actorId, details }) => [action, actorId, details])).toEqual([
+    ['token.updated', 'system', { rehashed: true }],
+    ['token.imported', 'system', undefined],
+  ])
+  expect(await verdict(accepting([format], { store }).verify('k-1-secret'))).toBe('ok')
+  expect(await verdict(tokens.verify('k-1-guess'))).toBe('secret_mismatch')
+  expect(calls).toHaveLength(1)
+})
+
+it('of two nodes at the first use one replaces the hash, and both let the token in', async () => {
+  const { format, calls } = slowFormat()
+  const store = memoryStore()
+  const [a, b] = [accepting([format], { store }), accepting([format], { store })]
+  await a.system.import(rows, { format, map })
+  const both = Promise.all([verdict(a.verify('k-1-secret')), verdict(b.verify('k-1-secret'))])
+  await until(() => calls.length === 2)
+  for (const { answer } of calls) answer(true)
+  expect(await both).toEqual(['ok', 'ok'])
+  await Promise.all([a.flush(), b.flush()])
+  await Promise.all([a.flush(), b.flush()])
+  expect((await a.introspect('k-1-secret')).record?.version).toBe(2)
+  expect([await verdict(a.verify('k-1-secret')), await verdict(b.verify('k-1-secret'))]).toEqual(['ok', 'ok'])
+  expect(calls).toHaveLength(2)
+})
+
+it('a revocation wins over the replacement of the hash, whichever is written first', async () => {
+  const { format, calls } = slowFormat()
+  const held = heldStore(memoryStore())
+  const tokens = accepting([format], { store: held })
+  await tokens.system.import(rows, { format, map })
+  const first = verdict(tokens.verify('k-1-secret'))
+  await until(() => calls.length === 1)
+  calls[0]?.answer(true)
+  expect(await first).toBe('ok')
+  held.hold('commit')
+  const flushed = tokens.flush()
+  const replacement = await held.next('commit')
+  held.pass('commit')
+  const { items } = await tokens.system.list({ imported: true, limit: 1000 })
+  const { record } = await tokens.introspect('k-1-secret')
+  expect(items).toHaveLength(10)
+  await tokens.system.revoke(record?.id ?? '')
+  await replacement.release()
+  await flushed
+  expect(await verdict(tokens.verify('k-1-secret'))).toBe('token_revoked')
+  await tokens.flush()
+  expect((await tokens.system.get(record?.id ?? ''))?.status).toBe('revoked')
+  expect(await verdict(tokens.verify('k-1-secret'))).toBe('token_revoked')
+})
+
+it('no more than four tokens are compared at once, and one that hangs holds nobody up for longer than the deadline', async () => {
+  const { format, calls } = slowFormat()
+  const faults: string[] = []
+  const tokens = accepting([format], { deadline: 0.3, onError: ({ where }) => faults.push(where) })
+  await tokens.system.import(rows, { format, map })
+  const all = Promise.all(rows.map(({ key }) => verdict(tokens.verify(`k-${key}-secret`))))
+  await until(() => calls.length === 4)
+  calls[0]?.answer(true)
+  await until(() => calls.length === 5)
+  expect((await all).filter((each) => each === 'ok')).toHaveLength(1)
+  expect(new Set(faults)).toEqual(new Set(['imports']))
+  calls.length = 0
+  const later = verdict(tokens.verify('k-9-secret'))
+  await until(() => calls.length === 1)
+  calls[0]?.answer(true)
+  expect(await later).toBe('ok')
+})
+
+it.each([[1], ['true'], [undefined], [{}]])('a comparison that answers %j decides nothing', async (answer) => {
+  const { format, calls } = slowFormat()
+  const tokens = accepting([format])
+  await tokens.system.import(rows, { format, map })
+  const first = verdict(tokens.verify('k-1-secret'))
+  await until(() => calls.length === 1)
+  calls[0]?.answer(answer)
+  expect(await first).toBe('store_unavailable')
+})
+
+it('an address that guesses is not compared any more, and a token that was used before goes on from there', async () => {
+  let compared = 0
+  const format = ownTokens({
+    name: 'slow',
+    key: (credential) => /^k-([0-9]+)-/.exec(credential)?.[1],
+    verify: (credential) => {
+      compared += 1
+      return credential.endsWith('secret')
+    },
+  })
+  const tokens = accepting([format])
+  await tokens.system.import(rows, { format, map })
+  const ip = '192.0.2.1'
+  expect(await verdict(tokens.verify('k-2-secret', { ip }))).toBe('ok')
+  await tokens.flush()
+  const verdicts: string[] = []
+  for (let guess = 0; guess < 30; guess += 1) verdicts.push(await verdict(tokens.verify(`k-1-guess${guess}`, { ip })))
+  expect(verdicts.at(0)).toBe('secret_mismatch')
+  expect(verdicts.at(-1)).toBe('store_unavailable')
+  expect(compared).toBeLessThan(30)
+  expect(await verdict(tokens.verify('k-2-secret', { ip }))).toBe('ok')
+  expect(await verdict(tokens.verify('k-1-secret', { ip: '192.0.2.2' }))).toBe('ok')
+  const before = compared
+  expect(await verdict(tokens.verify('k-77-secret', { ip: '192.0.2.2' }))).toBe('token_unknown')
+  expect(compared).toBe(before)
+})
+
+it('a token whose end bcrypt does not read keeps its holder, whatever was appended at its first use', async () => {
+  const long = `sk_${'a'.repeat(80)}`
+  const format = bcryptTokens({ compare: async (text) => text.slice(0, 72) === long.slice(0, 72), prefix: 'sk_', keyLength: 8 })
+  const tokens = accepting([format])
+  const hash = '$2b$04$F/2/ns1gXABlL.qT0GW7m.Rlwim0u.WUw65Nd5S7YVzFRbHGyfqU.'
+  await tokens.system.import([{ prefix: long.slice(0, 8), hash }], { format, map })
+  expect(await verdict(tokens.verify(`${long}x`))).toBe('ok')
+  await tokens.flush()
+  expect(await verdict(tokens.verify(long))).toBe('ok')
+})
