@@ -128,19 +128,8 @@ function compileOptional(record: StoredToken): OptionalParts | undefined {
     importedFrom,
     importedHash,
   } = record
-  const parts = [
-    revokedAt,
-    deactivatedAt,
-    notBefore,
-    rootId,
-    inherit,
-    replacedById,
-    resources,
-    metadata,
-    allowedIps,
-    importedFrom,
-    importedHash,
-  ]
+  const imported = importedFrom ?? importedHash
+  const parts = [revokedAt, deactivatedAt, notBefore, rootId, inherit, replacedById, resources, metadata, allowedIps, imported]
   if (parts.every((part) => part === undefined)) return undefined
   return {
     revokedAt,
