@@ -11,7 +11,7 @@ const old = sha256Tokens({ name: 'old', prefix: 'sk_', length: 35 })
 
 function nodeOf(open: OpenStore, format = old): Latchkey<Scope> {
   const imports = { key: IMPORT_KEY, formats: [format] }
-  const tokens = latchkey({ prefix: 'acme_test', store: open(), scopes: SCOPES, logger: false, imports })
+  const tokens = latchkey({ prefix: 'acme_test', store: open(), scopes: SCOPES, logger: false, deadline: '30s', imports })
   onTestFinished(() => tokens.close().catch(() => undefined))
   return tokens
 }
