@@ -1,13 +1,14 @@
 import { acts } from './texts/en/acts.js'
 import { app } from './texts/en/app.js'
 import { detail } from './texts/en/detail.js'
+import { explain } from './texts/en/explain.js'
 import { form } from './texts/en/form.js'
 import { list } from './texts/en/list.js'
 
-type Texts = typeof app & typeof list & typeof detail & typeof form & typeof acts
+type Texts = typeof app & typeof list & typeof detail & typeof explain & typeof form & typeof acts
 
 /** Every text of the page, in English. `{words}` in braces are filled in; a key that ends in `.one` is for a count of one. */
-export const texts: Texts = { ...app, ...list, ...detail, ...form, ...acts }
+export const texts: Texts = { ...app, ...list, ...detail, ...explain, ...form, ...acts }
 
 type Form = 'zero' | 'one' | 'two' | 'few' | 'many'
 

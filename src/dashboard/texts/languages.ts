@@ -2,18 +2,20 @@ import type { DashboardTexts } from '../texts.js'
 import { acts as arActs } from './ar/acts.js'
 import { app as arApp } from './ar/app.js'
 import { detail as arDetail } from './ar/detail.js'
+import { explain as arExplain } from './ar/explain.js'
 import { form as arForm } from './ar/form.js'
 import { list as arList } from './ar/list.js'
 import { acts as deActs } from './de/acts.js'
 import { app as deApp } from './de/app.js'
 import { detail as deDetail } from './de/detail.js'
+import { explain as deExplain } from './de/explain.js'
 import { form as deForm } from './de/form.js'
 import { list as deList } from './de/list.js'
 
 /** The languages that come with the page, beside English. */
 export const languages: { readonly [language: string]: DashboardTexts } = {
-  ar: { ...arApp, ...arList, ...arDetail, ...arForm, ...arActs },
-  de: { ...deApp, ...deList, ...deDetail, ...deForm, ...deActs },
+  ar: { ...arApp, ...arList, ...arDetail, ...arExplain, ...arForm, ...arActs },
+  de: { ...deApp, ...deList, ...deDetail, ...deExplain, ...deForm, ...deActs },
 }
 
 /** The texts of a language: those of `de` for `de-AT`. English, and what is not known here, has none. */

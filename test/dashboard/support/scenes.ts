@@ -185,6 +185,26 @@ export const SCENES: { readonly [name: string]: Scene } = {
   'detail-expired': { at: tokenOf('Old mobile app') },
   'detail-revoked': { at: tokenOf('Contractor laptop') },
   'detail-missing': { at: () => '?token=0000000000000000' },
+  'explain-refused': {
+    at: tokenOf('Warehouse scanner fleet'),
+    whole: true,
+    async act({ page, t }) {
+      await page.locator('.explain summary').click()
+      await page.locator('.explained li').first().waitFor()
+      await page.getByLabel(t('explain.scope')).selectOption('orders:read')
+      await page.getByLabel(t('explain.address')).fill('203.0.113.7')
+      await page.getByRole('button', { name: t('explain.ask'), exact: true }).click()
+      await page.locator('.explained li').nth(8).waitFor()
+    },
+  },
+  'explain-let-in': {
+    at: tokenOf('Web shop'),
+    whole: true,
+    async act({ page }) {
+      await page.locator('.explain summary').click()
+      await page.locator('.explained li').first().waitFor()
+    },
+  },
   'advisor-remove': { at: tokenOf('Price feed'), act: ({ page }) => page.locator('.card-head > .button').click() },
   edit: {
     at: tokenOf('Warehouse scanner fleet'),

@@ -39,7 +39,7 @@ const ICONS: { readonly [action: string]: IconName } = {
 }
 
 /** The audit trail of a token: who, when, from where, and what changed. */
-export function Audit({ id }: { readonly id: string }): JSX.Element {
+export function Audit({ id, onExplain }: { readonly id: string; readonly onExplain: (event: AuditEvent) => void }): JSX.Element {
   const first = useLoad(id, (signal) => load(id, undefined, signal))
   const [older, setOlder] = useState<Page<AuditEvent>>({ items: [] })
   const { busy, problem, run } = useTask()
@@ -56,7 +56,7 @@ export function Audit({ id }: { readonly id: string }): JSX.Element {
       {first.data && events.length === 0 && <p class="muted none">{t('audit.none')}</p>}
       <ol class="audit">
         {events.map((event) => (
-          <Entry key={event.id} event={event} />
+          <Entry key={event.id} event={event} onExplain={onExplain} />
         ))}
       </ol>
       <ProblemLine problem={problem ?? first.problem} />
@@ -75,8 +75,15 @@ const load = (id: string, cursor?: string, signal?: AbortSignal): Promise<Page<A
 /** Events of several tokens: where they are shown, and what the tokens are called. */
 type Among = { readonly place: Place; readonly names: ReadonlyMap<string, string> }
 
+type EntryProps = {
+  readonly event: AuditEvent
+  readonly among?: Among
+  /** Where it can be explained why a token was refused. */
+  readonly onExplain?: (event: AuditEvent) => void
+}
+
 /** One event; among those of other tokens it names its own. */
-export function Entry({ event, among }: { readonly event: AuditEvent; readonly among?: Among }): JSX.Element {
+export function Entry({ event, among, onExplain }: EntryProps): JSX.Element {
   const fields = [...new Set([...Object.keys(event.before ?? {}), ...Object.keys(event.after ?? {})])]
   const presented = event.action === 'token.refused' || event.action === 'token.reused'
   return (
@@ -117,6 +124,11 @@ export function Entry({ event, among }: { readonly event: AuditEvent; readonly a
             </>
           )}
         </p>
+        {onExplain !== undefined && event.action === 'token.refused' && (
+          <Button kind="quiet" onClick={() => onExplain(event)}>
+            {t('explain.title')}
+          </Button>
+        )}
         {event.reason && (
           <p class="audit-reason">
             <bdi>{event.reason}</bdi>

@@ -8,7 +8,7 @@ import { useLoad, useTask } from '../lib/hooks.js'
 import { Problem } from '../lib/problem.js'
 import { t } from '../lib/text.js'
 import { useTitle } from '../lib/title.js'
-import type { Token } from '../lib/types.js'
+import type { AuditEvent, Token } from '../lib/types.js'
 import { go, linkTo, type Place, useScroll } from '../lib/url.js'
 import { useWorld } from '../lib/world.js'
 import { Button } from '../ui/button.js'
@@ -21,6 +21,7 @@ import { Activity } from './activity.js'
 import { Advisor } from './advisor.js'
 import { Audit } from './audit.js'
 import { Banners } from './banners.js'
+import { Explain } from './explain.js'
 import { Facts } from './facts.js'
 
 type Props = { readonly id: string; readonly place: Place }
@@ -69,6 +70,9 @@ type LoadedProps = { readonly token: Token; readonly place: Place; readonly roun
 function Loaded({ token, place, round, onChanged }: LoadedProps): JSX.Element {
   const { usageCounted } = useWorld()
   const [act, setAct] = useState<Act | undefined>()
+  const [refused, setRefused] = useState<{ readonly event: AuditEvent; readonly round: number } | undefined>()
+  const explain = (event: AuditEvent): void => setRefused((before) => ({ event, round: (before?.round ?? 0) + 1 }))
+  const own = refused?.event.tokenId === token.id ? refused : undefined
   const heading = useRef<HTMLHeadingElement>(null)
   useEffect(() => heading.current?.focus({ preventScroll: true }), [token.id])
   const close = (): void => {
@@ -104,7 +108,8 @@ function Loaded({ token, place, round, onChanged }: LoadedProps): JSX.Element {
         <div class="detail-main">
           <Activity id={token.id} />
           {usageCounted && !isOver(token) && token.scopes.length > 0 && <Advisor token={token} onChanged={onChanged} />}
-          <Audit key={round} id={token.id} />
+          <Explain key={`${token.id} ${own?.round}`} token={token} event={own?.event} />
+          <Audit key={round} id={token.id} onExplain={explain} />
         </div>
         <Facts token={token} place={place} />
       </div>

@@ -1,10 +1,21 @@
+import type { Explanation as Explained, ExplainStep, RecordedRefusal } from '../../../model/explanation.js'
 import type { TokenRecord } from '../../../model/record.js'
 
 /** JSON writes an instant as text. */
 type OnWire<T> = T extends Date ? string : T
+type Wired<T> = { readonly [Field in keyof T]: OnWire<T[Field]> }
 
 /** A token, as the management API answers it. */
-export type Token = { readonly [Field in keyof TokenRecord]: OnWire<TokenRecord[Field]> }
+export type Token = Wired<TokenRecord>
+
+export type Step = Wired<ExplainStep>
+
+/** Why a token is let in or refused. */
+export type Explanation = Pick<Explained, 'ok' | 'code'> & {
+  readonly at: string
+  readonly steps: readonly Step[]
+  readonly refusals?: readonly Wired<RecordedRefusal>[]
+}
 
 export type Resources = { readonly [dimension: string]: readonly string[] }
 

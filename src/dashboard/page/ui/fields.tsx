@@ -43,7 +43,7 @@ type TextProps = Omit<FieldProps, 'children'> & {
   readonly mono?: boolean
   readonly first?: boolean
   readonly most?: number
-  readonly type?: 'text' | 'date'
+  readonly type?: 'text' | 'date' | 'datetime-local'
   readonly min?: string
   /** The options, with their names. */
   readonly choices?: readonly (readonly [string, string])[]

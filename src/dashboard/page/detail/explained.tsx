@@ -1,0 +1,152 @@
+import type { JSX } from 'preact'
+import { useEffect } from 'preact/hooks'
+import { call, type Query } from '../lib/api.js'
+import { moment } from '../lib/format.js'
+import { useLoad } from '../lib/hooks.js'
+import type { Problem } from '../lib/problem.js'
+import { Rich } from '../lib/rich.js'
+import { t } from '../lib/text.js'
+import type { Explanation, Step } from '../lib/types.js'
+import { announce } from '../ui/announce.js'
+import { Banner } from '../ui/banner.js'
+import { Icon, type IconName } from '../ui/icons.js'
+import { ProblemLine } from '../ui/problem.js'
+import { reasonOf } from './reason.js'
+
+type Props = {
+  readonly id: string
+  /** When the token changes, it is asked again. */
+  readonly version: number
+  readonly query: Query
+  readonly round: number
+  readonly onProblem: (problem: Problem | undefined) => void
+}
+
+/** Codes of those who sent another text than the token's. */
+const OTHER_TEXT: ReadonlySet<string | undefined> = new Set(['secret_mismatch', 'token_malformed', 'token_invalid'])
+/** A host may serve less of the API than this page knows. */
+const NOT_OFFERED: ReadonlySet<number | undefined> = new Set([403, 404, 405])
+
+/** The answer to a question: the verdict at first glance, then every step. */
+export function Explained({ id, version, query, round, onProblem }: Props): JSX.Element {
+  const { data, problem, loading } = useLoad(`${id} ${version} ${round}`, (signal) =>
+    call<Explanation>('GET', `${id}/explain`, { query, signal }),
+  )
+  const answer = loading || problem !== undefined ? undefined : data
+  useEffect(() => onProblem(problem), [problem])
+  useEffect(() => {
+    if (answer !== undefined) announce(sentenceOf(answer))
+  }, [answer])
+  if (NOT_OFFERED.has(problem?.status))
+    return (
+      <p class="problem-line" role="alert">
+        {t('explain.notOffered')}
+      </p>
+    )
+  return (
+    <div class="explained">
+      {loading && <p class="muted">{t('use.loading')}</p>}
+      <ProblemLine problem={problem} />
+      {answer && (
+        <>
+          <Verdict answer={answer} />
+          <Recorded answer={answer} />
+          <h3>{t('explain.steps')}</h3>
+          <ol>
+            {answer.steps.map((step) => (
+              <Line key={step.step} step={step} />
+            ))}
+          </ol>
+        </>
+      )}
+    </div>
+  )
+}
+
+const refusing = ({ steps }: Explanation): Step | undefined => steps.find(({ ok }) => ok === false)
+
+/** For screen readers: the verdict, the reason and what to do. */
+function sentenceOf(answer: Explanation): string {
+  const step = refusing(answer)
+  if (step === undefined) return t(answer.ok ? 'explain.letIn' : 'explain.unsure')
+  const { why, what } = reasonOf(step)
+  return `${t('explain.refused')}. ${t(why.k, why.blanks)} ${t(what.k, what.blanks)}`
+}
+
+function Verdict({ answer }: { readonly answer: Explanation }): JSX.Element {
+  const step = refusing(answer)
+  const asOf = <p class="sub">{t('explain.asOf', { time: moment(answer.at) })}</p>
+  if (step === undefined)
+    return (
+      <Banner tone="info" icon={answer.ok ? 'check' : 'info'}>
+        <p>
+          <strong>{t(answer.ok ? 'explain.letIn' : 'explain.unsure')}</strong>
+        </p>
+        {asOf}
+      </Banner>
+    )
+  const { why, what } = reasonOf(step)
+  return (
+    <Banner tone="danger" icon="ban">
+      <p>
+        <strong>{t('explain.refused')}</strong> {answer.code && <code>{answer.code}</code>}
+      </p>
+      <p>
+        <Rich k={why.k} {...why.blanks} />
+      </p>
+      <p>
+        <Rich k={what.k} {...what.blanks} />
+      </p>
+      {asOf}
+    </Banner>
+  )
+}
+
+/** What the audit holds of these minutes. */
+function Recorded({ answer: { refusals = [] } }: { readonly answer: Explanation }): JSX.Element | null {
+  if (refusals.length === 0) return null
+  return (
+    <>
+      {refusals.some(({ code }) => OTHER_TEXT.has(code)) && <Banner tone="info">{t('explain.otherText')}</Banner>}
+      <h3>{t('explain.recorded')}</h3>
+      <ul>
+        {refusals.map(({ at, code, count = 1, ip }) => (
+          <li key={`${at} ${code} ${ip}`}>
+            <Icon name="lock" />
+            <span>
+              {moment(at)} <code>{code}</code> {count > 1 && t('audit.times', { count })}{' '}
+              {ip !== undefined && <Rich k="audit.from" ip={<span class="mono">{ip}</span>} />}
+            </span>
+          </li>
+        ))}
+      </ul>
+    </>
+  )
+}
+
+function Line({ step }: { readonly step: Step }): JSX.Element {
+  const { tone, icon } = lookOf(step)
+  const reason = step.ok === false ? reasonOf(step) : undefined
+  return (
+    <li class={tone}>
+      <Icon name={icon} />
+      <div>
+        <p>
+          <span>{t(`explain.step.${step.step}`)}</span> <strong>{t(`explain.${tone}`)}</strong>
+        </p>
+        {reason !== undefined && (
+          <p class="sub">
+            <Rich k={reason.why.k} {...reason.why.blanks} /> <Rich k={reason.what.k} {...reason.what.blanks} />
+          </p>
+        )}
+        {step.unknown !== undefined && <p class="sub">{t(`explain.not.${step.unknown}`)}</p>}
+        {step.assumes !== undefined && <p class="sub">{t('explain.today')}</p>}
+      </div>
+    </li>
+  )
+}
+
+function lookOf({ ok }: Step): { readonly tone: 'passed' | 'refuses' | 'unknown'; readonly icon: IconName } {
+  if (ok === undefined) return { tone: 'unknown', icon: 'info' }
+  return ok ? { tone: 'passed', icon: 'check' } : { tone: 'refuses', icon: 'ban' }
+}

@@ -1,0 +1,76 @@
+import type { Page } from 'playwright-core'
+import { describe, expect, it } from 'vitest'
+import { languages } from '../../src/dashboard/texts/languages.js'
+import { texts } from '../../src/dashboard/texts.js'
+import { ACTIONS } from '../../src/model/event.js'
+import { findChromium } from './support/browser.js'
+import type { World } from './support/host.js'
+import { press, stage, wider } from './support/stage.js'
+
+const { path = '', skip } = findChromium()
+
+describe('texts of events', () => {
+  it.each(['en', ...Object.keys(languages)])('every action, notices included, has words in %s', (language) => {
+    const known = Object.hasOwn(languages, language) ? languages[language] : texts
+    expect(ACTIONS.filter((action) => !Object.hasOwn(known ?? {}, `audit.${action}`))).toEqual([])
+  })
+})
+
+describe.skipIf(skip !== undefined)(`why a token is refused ${skip ?? ''}`, () => {
+  const play = stage(path)
+  const summary = (page: Page) => page.locator('.explain summary')
+  const verdict = (page: Page) => page.locator('.explained .banner').first()
+  const asked = ({ seen }: World): string[] => seen.map((one) => one.path).filter((one) => one.includes('/explain'))
+
+  it('is told by step, with what to do, and nothing is asked before', () => {
+    let id = ''
+    const before = async ({ tokens }: World): Promise<void> => {
+      id = (await tokens.system.create({ name: 'ERP', scopes: ['inventory:read'] })).record.id
+    }
+    return play({ before, context: { viewport: { width: 320, height: 700 } } }, async ({ page, world }) => {
+      await page.goto(`${world.url}?token=${id}`)
+      await page.locator('.audit-line').first().waitFor()
+      expect(asked(world)).toEqual([])
+      await summary(page).focus()
+      await page.keyboard.press('Enter')
+      await expect.poll(() => verdict(page).textContent()).toContain('It is let in')
+      expect(asked(world)).toHaveLength(1)
+      await page.getByLabel('Scope the route requires').selectOption('orders:read')
+      await press(page, 'Explain')
+      await expect.poll(() => verdict(page).textContent()).toContain('It does not have the scope orders:read.')
+      expect(await verdict(page).textContent()).toContain('add one of: orders:read')
+      await expect.poll(() => page.locator('[data-announcer]').textContent()).toContain('It is refused. It does not have the scope')
+      expect(await page.locator('.explained .refuses').allTextContents()).toHaveLength(1)
+      expect(await wider(page.locator('main'))).toEqual([])
+      await page.getByLabel('Scope the route requires').selectOption('inventory:read')
+      await press(page, 'Explain')
+      await expect.poll(() => verdict(page).textContent()).toContain('It is let in')
+    })
+  })
+
+  it('is asked from a refusal in the audit trail, with its address and its time', () => {
+    let id = ''
+    const before = async ({ tokens }: World): Promise<void> => {
+      const { token, record } = await tokens.system.create({ name: 'ERP', scopes: ['inventory:read'], allowedIps: ['192.0.2.0/24'] })
+      id = record.id
+      await tokens.verify(token, { ip: '203.0.113.7' })
+      await tokens.flush()
+    }
+    return play({ before }, async ({ page, world }) => {
+      await page.goto(`${world.url}?token=${id}`)
+      await page.locator('.audit').getByRole('button', { name: 'Why was this refused?' }).click()
+      await expect.poll(() => verdict(page).textContent()).toContain('203.0.113.7 is not one of its allowed addresses: 192.0.2.0/24.')
+      expect(await summary(page).evaluate((node) => node === document.activeElement)).toBe(true)
+      await page.locator('.explained').getByText('Refusals recorded around that time').waitFor()
+      await page.getByLabel('Caller’s address').fill('nowhere')
+      await press(page, 'Explain')
+      await page.locator('.explain .error').waitFor()
+      await page.getByLabel('Caller’s address').fill('192.0.2.1')
+      await press(page, 'Explain')
+      await expect.poll(() => verdict(page).textContent()).toContain('It is let in')
+      await page.route(/\/explain/, (route) => route.fulfill({ status: 403, body: '{}' }))
+      await press(page, 'Explain')
+      await page.getByRole('alert').getByText('This server does not explain this token to you.').waitFor()
+    })
+  })
+})
