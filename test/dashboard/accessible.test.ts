@@ -69,6 +69,8 @@ describe.skipIf(skip !== undefined)(`axe-core finds nothing ${skip ?? ''}`, () =
         for (const name of ['Warehouse scanner fleet', 'Refund bot', 'Contractor laptop']) {
           await page.goto(`${world.url}?token=${ids.get(name)}`)
           await page.locator('.audit summary').first().click()
+          await page.locator('.explain summary').click()
+          await page.locator('.explained li').first().waitFor()
           await page.locator('.shares li').first().waitFor()
           expect(await findings(page), name).toEqual([])
         }

@@ -197,6 +197,20 @@ export const SCENES: { readonly [name: string]: Scene } = {
       await page.locator('.explained li').nth(8).waitFor()
     },
   },
+  'explain-recorded': {
+    whole: true,
+    async act({ page, world, t }) {
+      const { token, record } = await world.tokens.system.create({ name: 'Backup', scopes: ['orders:read'], allowedIps: ['192.0.2.0/24'] })
+      await world.tokens.verify(token, { ip: '203.0.113.7' })
+      await world.tokens.flush()
+      await page.goto(`${world.url}?token=${record.id}`)
+      await page
+        .locator('.audit')
+        .getByRole('button', { name: t('explain.title') })
+        .click()
+      await page.locator('.explained li').first().waitFor()
+    },
+  },
   'explain-let-in': {
     at: tokenOf('Web shop'),
     whole: true,

@@ -51,7 +51,8 @@ function spentOf({ rates, limits }: Step): readonly string[] | undefined {
 function scopeReason({ scopes = [] }: Step): Reason {
   const lacking = scopes.filter(({ held }) => held === false)
   const names = { list: list(lacking.map(({ scope }) => scope)) }
-  const givers = lacking.flatMap(({ givenBy }) => givenBy ?? [])
+  // Every scope there is would help as well, and is no advice.
+  const givers = lacking.flatMap(({ givenBy }) => givenBy ?? []).filter((name) => name !== '*')
   return givers.length === 0 ? reason('why.scopes', names, 'do.owned') : reason('why.scopes', names, 'do.scopes', { list: list(givers) })
 }
 
