@@ -22,7 +22,7 @@ export type HashedTokensOptions = FormatOptions &
     /** The column that holds the hashes, as text or as bytes. @default 'hash' */
     readonly column?: string | undefined
     /** How the column writes them. @default 'hex' */
-    readonly encoding?: HashEncoding | undefined
+    readonly encoding?: 'hex' | 'base64' | 'base64url' | undefined
     /** What stands in the column before each hash, such as `sha256:`. @default '' */
     readonly mark?: string | undefined
     /** What was hashed: the whole token, or what follows its prefix. @default 'whole' */
