@@ -48,6 +48,31 @@ describe.skipIf(skip !== undefined)(`why a token is refused ${skip ?? ''}`, () =
     })
   })
 
+  it('is not "let in" where the audit tells of a route, and is asked anew when the token changes', () => {
+    let id = ''
+    const before = async ({ tokens, origin }: World): Promise<void> => {
+      const { token, record } = await tokens.system.create({ name: 'ERP', scopes: ['orders:read'] })
+      id = record.id
+      expect((await fetch(`${origin}/api/stock/1`, { headers: { authorization: `Bearer ${token}` } })).status).toBe(403)
+      await tokens.flush()
+    }
+    return play({ before }, async ({ page, world }) => {
+      await page.goto(`${world.url}?token=${id}`)
+      await page.locator('.audit').getByRole('button', { name: 'Why was this refused?' }).click()
+      await expect.poll(() => verdict(page).textContent()).toContain('not known whether it is let in')
+      expect(await verdict(page).textContent()).toContain('Choose the scope that the route requires.')
+      await page.getByLabel('Scope the route requires').selectOption('inventory:read')
+      await press(page, 'Explain')
+      await expect.poll(() => verdict(page).textContent()).toContain('It does not have the scope inventory:read.')
+      await page.getByLabel('Scope the route requires').selectOption('')
+      await page.getByLabel('Time', { exact: true }).fill('')
+      await press(page, 'Explain')
+      await expect.poll(() => verdict(page).textContent()).toContain('It is let in')
+      await press(page, 'Deactivate')
+      await expect.poll(() => verdict(page).textContent()).toContain('Activate it.')
+    })
+  })
+
   it('is asked from a refusal in the audit trail, with its address and its time', () => {
     let id = ''
     const before = async ({ tokens }: World): Promise<void> => {

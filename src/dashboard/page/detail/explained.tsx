@@ -5,7 +5,7 @@ import { moment } from '../lib/format.js'
 import { useLoad } from '../lib/hooks.js'
 import type { Problem } from '../lib/problem.js'
 import { Rich } from '../lib/rich.js'
-import { t } from '../lib/text.js'
+import { type Key, t } from '../lib/text.js'
 import type { Explanation, Step } from '../lib/types.js'
 import { announce } from '../ui/announce.js'
 import { Banner } from '../ui/banner.js'
@@ -24,6 +24,8 @@ type Props = {
 
 /** Codes of those who sent another text than the token's. */
 const OTHER_TEXT: ReadonlySet<string | undefined> = new Set(['secret_mismatch', 'token_malformed', 'token_invalid'])
+/** Codes of routes: which scope they required is not in the audit. */
+const BY_ROUTE: ReadonlySet<string | undefined> = new Set(['scope_insufficient', 'resource_denied'])
 /** A host may serve less of the API than this page knows. */
 const NOT_OFFERED: ReadonlySet<number | undefined> = new Set([403, 404, 405])
 
@@ -35,7 +37,7 @@ export function Explained({ id, version, query, round, onProblem }: Props): JSX.
   const answer = loading || problem !== undefined ? undefined : data
   useEffect(() => onProblem(problem), [problem])
   useEffect(() => {
-    if (answer !== undefined) announce(sentenceOf(answer))
+    if (answer !== undefined) announce(sentenceOf(answer, query))
   }, [answer])
   if (NOT_OFFERED.has(problem?.status))
     return (
@@ -49,7 +51,7 @@ export function Explained({ id, version, query, round, onProblem }: Props): JSX.
       <ProblemLine problem={problem} />
       {answer && (
         <>
-          <Verdict answer={answer} />
+          <Verdict answer={answer} query={query} />
           <Recorded answer={answer} />
           <h3>{t('explain.steps')}</h3>
           <ol>
@@ -65,26 +67,40 @@ export function Explained({ id, version, query, round, onProblem }: Props): JSX.
 
 const refusing = ({ steps }: Explanation): Step | undefined => steps.find(({ ok }) => ok === false)
 
+/** Where no step refuses: whether it is let in, and why the audit tells otherwise. */
+function passingOf({ ok, refusals = [] }: Explanation, { scope }: Query): { readonly verdict: Key; readonly note?: Key } {
+  const verdict = ok ? 'explain.letIn' : 'explain.unsure'
+  if (refusals.some(({ code }) => OTHER_TEXT.has(code))) return { verdict, note: 'explain.otherText' }
+  if (scope === '' && refusals.some(({ code }) => BY_ROUTE.has(code))) return { verdict: 'explain.unsure', note: 'explain.byRoute' }
+  return { verdict }
+}
+
 /** For screen readers: the verdict, the reason and what to do. */
-function sentenceOf(answer: Explanation): string {
+function sentenceOf(answer: Explanation, query: Query): string {
   const step = refusing(answer)
-  if (step === undefined) return t(answer.ok ? 'explain.letIn' : 'explain.unsure')
+  if (step === undefined) {
+    const { verdict, note } = passingOf(answer, query)
+    return note === undefined ? t(verdict) : `${t(verdict)}. ${t(note)}`
+  }
   const { why, what } = reasonOf(step)
   return `${t('explain.refused')}. ${t(why.k, why.blanks)} ${t(what.k, what.blanks)}`
 }
 
-function Verdict({ answer }: { readonly answer: Explanation }): JSX.Element {
+function Verdict({ answer, query }: { readonly answer: Explanation; readonly query: Query }): JSX.Element {
   const step = refusing(answer)
   const asOf = <p class="sub">{t('explain.asOf', { time: moment(answer.at) })}</p>
-  if (step === undefined)
+  if (step === undefined) {
+    const { verdict, note } = passingOf(answer, query)
     return (
-      <Banner tone="info" icon={answer.ok ? 'check' : 'info'}>
+      <Banner tone="info" icon={verdict === 'explain.letIn' ? 'check' : 'info'}>
         <p>
-          <strong>{t(answer.ok ? 'explain.letIn' : 'explain.unsure')}</strong>
+          <strong>{t(verdict)}</strong>
         </p>
+        {note !== undefined && <p>{t(note)}</p>}
         {asOf}
       </Banner>
     )
+  }
   const { why, what } = reasonOf(step)
   return (
     <Banner tone="danger" icon="ban">
@@ -107,7 +123,6 @@ function Recorded({ answer: { refusals = [] } }: { readonly answer: Explanation 
   if (refusals.length === 0) return null
   return (
     <>
-      {refusals.some(({ code }) => OTHER_TEXT.has(code)) && <Banner tone="info">{t('explain.otherText')}</Banner>}
       <h3>{t('explain.recorded')}</h3>
       <ul>
         {refusals.map(({ at, code, count = 1, ip }) => (

@@ -24,6 +24,7 @@ export const explain: DashboardTexts = {
   'explain.today': 'وفق إعدادات اليوم.',
   'explain.recorded': 'حالات الرفض المسجلة قرب ذلك الوقت',
   'explain.otherText': 'كان سر المستدعي خاطئًا. تفترض هذه الفحوص السر الصحيح.',
+  'explain.byRoute': 'رفضه مسار بسبب النطاق أو البيانات. اختر النطاق الذي يتطلبه المسار.',
   'explain.step.record': 'موجود',
   'explain.step.revoked': 'غير ملغى',
   'explain.step.inactive': 'غير معطَّل',

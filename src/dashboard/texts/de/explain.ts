@@ -24,6 +24,7 @@ export const explain: DashboardTexts = {
   'explain.today': 'Nach den heutigen Einstellungen.',
   'explain.recorded': 'Ablehnungen, die um diese Zeit aufgezeichnet wurden',
   'explain.otherText': 'Das Geheimnis des Aufrufers war falsch. Diese Prüfungen setzen das richtige voraus.',
+  'explain.byRoute': 'Eine Route hat es wegen des Scopes oder der Daten abgelehnt. Wählen Sie den Scope, den die Route verlangt.',
   'explain.step.record': 'Existiert',
   'explain.step.revoked': 'Nicht widerrufen',
   'explain.step.inactive': 'Nicht deaktiviert',

@@ -22,6 +22,7 @@ export const explain = {
   'explain.today': 'According to today’s settings.',
   'explain.recorded': 'Refusals recorded around that time',
   'explain.otherText': 'The caller’s secret was wrong. These checks assume the right one.',
+  'explain.byRoute': 'A route refused it for its scope or its data. Choose the scope that the route requires.',
   'explain.step.record': 'Exists',
   'explain.step.revoked': 'Not revoked',
   'explain.step.inactive': 'Not deactivated',
