@@ -6,8 +6,19 @@ import { readInput, unknownName } from './read-input.js'
 const MAX_KEY = 64
 
 /** What was found wrong, in the order in which it is told. */
-type Found = { readonly unknown: InputIssue[]; readonly wrong: InputIssue[] }
+type Found = {
+  readonly unknown: InputIssue[]
+  readonly wrong: InputIssue[]
+  /** How many values are of another kind altogether, and not only out of bounds. */
+  misfits: number
+}
 type Place = readonly PropertyKey[]
+
+function misfit(found: Found, path: Place, message: string): never {
+  found.misfits += 1
+  found.wrong.push({ path, message })
+  return REFUSED
+}
 
 const count = ({ unknown, wrong }: Found): number => unknown.length + wrong.length
 
@@ -80,8 +91,7 @@ export const anything: OptionReader<unknown> = new OptionReader((input) => input
 export function passing<T>(test: (value: unknown) => boolean, error: string): OptionReader<T> {
   return new OptionReader((input, place, found) => {
     if (test(input)) return input as T
-    found.wrong.push({ path: place, message: missing(input, place, error) })
-    return REFUSED
+    return misfit(found, place, missing(input, place, error))
   })
 }
 
@@ -103,25 +113,30 @@ export function readBy<T>(read: (input: unknown) => T): OptionReader<T> {
     } catch (error) {
       if (!(error instanceof InvalidInputError)) throw error
       for (const { path, message } of error.issues) {
-        found.wrong.push({ path: [...place, ...path], message: path.length === 0 ? missing(input, place, message) : message })
+        misfit(found, [...place, ...path], path.length === 0 ? missing(input, place, message) : message)
       }
       return REFUSED
     }
   })
 }
 
-/** What the first of these readers takes. */
+/** What the first of these readers takes. Where it is of one reader's kind, what that finds out of bounds is told. */
 export function either<const Readers extends readonly OptionReader<unknown>[]>(
   readers: Readers,
   error: string,
 ): OptionReader<OptionOf<Readers[number]>> {
   return new OptionReader((input, place, found) => {
+    const near: Found[] = []
     for (const reader of readers) {
-      const own: Found = { unknown: [], wrong: [] }
+      const own: Found = { unknown: [], wrong: [], misfits: 0 }
       const value = reader.at(input, place, own)
       if (count(own) === 0) return value as OptionOf<Readers[number]>
+      if (own.misfits === 0) near.push(own)
     }
-    found.wrong.push({ path: place, message: missing(input, place, error) })
+    const [only, ...others] = near
+    if (only === undefined || others.length > 0) return misfit(found, place, missing(input, place, error))
+    found.unknown.push(...only.unknown)
+    found.wrong.push(...only.wrong)
     return REFUSED
   })
 }
@@ -132,14 +147,8 @@ export function listOf<T>(
   { error = 'must be a list', min = 0, max = Number.POSITIVE_INFINITY, range = error }: ListLimits = {},
 ): OptionReader<T[]> {
   return new OptionReader((input, place, found) => {
-    if (!Array.isArray(input)) {
-      found.wrong.push({ path: place, message: missing(input, place, error) })
-      return REFUSED
-    }
-    if (input.length < min || input.length > max) {
-      found.wrong.push({ path: place, message: range })
-      return REFUSED
-    }
+    if (!Array.isArray(input)) return misfit(found, place, missing(input, place, error))
+    if (input.length < min || input.length > max) return misfit(found, place, range)
     return Array.from(input, (value, at) => item.at(value, [...place, at], found))
   })
 }
@@ -161,8 +170,7 @@ export function objectOf<F extends OptionFields>(
   return new OptionReader((input, place, found) => {
     if (typeof input !== 'object' || input === null || Array.isArray(input)) {
       const message = place.length === 0 ? `must be an object, not ${quote(input)}` : missing(input, place, error ?? 'must be an object')
-      found.wrong.push({ path: place, message })
-      return REFUSED
+      return misfit(found, place, message)
     }
     const given: [string, unknown][] = others === 'keep' ? Object.entries(input).filter(([name]) => !Object.hasOwn(fields, name)) : []
     for (const [name, reader] of Object.entries(fields)) {
@@ -193,7 +201,7 @@ function missing(input: unknown, place: Place, message: string): string {
  */
 export function readOption<T>(reader: OptionReader<T>, input: unknown, root: string): T {
   return readInput(input, root, () => {
-    const found: Found = { unknown: [], wrong: [] }
+    const found: Found = { unknown: [], wrong: [], misfits: 0 }
     const value = reader.at(input, [], found)
     // A misspelled name is why another is missing.
     const issues = [...found.unknown, ...found.wrong]
