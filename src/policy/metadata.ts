@@ -25,7 +25,8 @@ export function readMetadata(place: InputPlace, input: unknown): JsonObject {
 function isPlain(value: unknown): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
   const prototype: unknown = Object.getPrototypeOf(value)
-  return prototype === Object.prototype || prototype === null
+  // The plain objects of another realm, such as Jest's, have an Object.prototype of their own.
+  return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
 function copyObject(place: InputPlace, value: Record<string, unknown>, depth: number): JsonObject {

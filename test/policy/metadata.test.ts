@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
 import { readMetadata } from '../../src/policy/metadata.js'
 
@@ -9,6 +10,12 @@ test('metadata is copied deeply and frozen', () => {
   expect(Object.hasOwn(kept, 'gone')).toBe(false)
   expect(() => Object.assign(kept, { more: 1 })).toThrow(TypeError)
   expect(() => Object.assign(kept.team as object, { more: 1 })).toThrow(TypeError)
+})
+
+test('metadata may have been made in another realm, as by Jest', () => {
+  const kept = readMetadata('metadata', runInNewContext('({ team: { name: "x" }, tags: ["a", { b: 1 }] })'))
+  expect(kept).toEqual({ team: { name: 'x' }, tags: ['a', { b: 1 }] })
+  expect(Object.getPrototypeOf(kept)).toBe(Object.prototype)
 })
 
 function nested(levels: number): object {
@@ -25,6 +32,8 @@ describe('what cannot be kept as JSON is refused, and the place named', () => {
     ['text', 'x', 'metadata'],
     ['a list', [], 'metadata'],
     ['a Map', new Map(), 'metadata'],
+    ['a Map of another realm', runInNewContext('new Map()'), 'metadata'],
+    ['an instance', new (class Team {})(), 'metadata'],
     ['a Date', { at: new Date(0) }, 'metadata.at'],
     ['NaN', { n: Number.NaN }, 'metadata.n'],
     ['Infinity', { n: { m: Number.POSITIVE_INFINITY } }, 'metadata.n.m'],
