@@ -3,6 +3,7 @@ import { type Authenticator, deciderOf } from '../instance.js'
 import { noteCopy } from '../model/copies.js'
 import type { MaybePromise } from '../model/json.js'
 import type { Principal, RateState } from '../model/principal.js'
+import { normalizeIp } from '../policy/network.js'
 import { isThenable } from '../store/deadline.js'
 import { limitsOf } from '../verify/route-check.js'
 import { type Admission, admissionOf, admit, type Guard, startUse, type Use } from './admission.js'
@@ -205,7 +206,7 @@ function isPrincipal(value: unknown): value is Principal {
 
 // A token is refused for an address that most likely is not the client's.
 function warnOfAddress(seen: RequestLike, trustsProxy: boolean | undefined, onWarning: OnWarning | undefined): void {
-  if (seen.ip === undefined) warn('LATCHKEY_W005', onWarning)
+  if (normalizeIp(seen.ip) === undefined) warn('LATCHKEY_W005', onWarning)
   else if (trustsProxy === false && isForwarded(seen)) warn('LATCHKEY_W003', onWarning)
 }
 

@@ -32,7 +32,8 @@ const MESSAGES: { readonly [Name in WarningCode]: string } = {
   LATCHKEY_W003:
     'a token with allowedIps was refused for its address while X-Forwarded-For is present and the framework trusts no proxy: the address seen is the proxy’s',
   LATCHKEY_W004: 'a scope is required that is not in the catalogue, so that no token can hold it',
-  LATCHKEY_W005: 'a token with allowedIps was refused because the client’s address is not known: say how to find it, with the option ip',
+  LATCHKEY_W005:
+    'a token with allowedIps was refused because the client’s address is not known or cannot be read: say how to find it, with the option ip',
   LATCHKEY_W006: 'the actor callback of management() returned an incomplete actor, so the request counts as signed out',
   LATCHKEY_W007:
     'requireScopes() ran where no authenticate() of the same copy ran before: the request was answered 500 and the handler did not run',

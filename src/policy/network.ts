@@ -9,9 +9,12 @@ type Network = { readonly address: Address; readonly bits: number }
 const MAX_NETWORKS = 1000
 /** `0000:0000:0000:0000:0000:ffff:255.255.255.255` */
 const MAX_ADDRESS_LENGTH = 45
+/** With a zone, brackets and a port. */
+const MAX_CLIENT_LENGTH = 2 * MAX_ADDRESS_LENGTH + 8
 /** The form of IPv4 that every program reads alike: no octal `010.0.0.1`, no short `10.1`. */
 const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/
 const IPV6 = /^[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*$/
+const WITH_PORT = /^(?:\[([^[\]]*)\](?::\d{1,5})?|([\d.]+):\d{1,5})$/
 /** Looks public, but is answered by the host of a virtual machine: the wire server of Azure. */
 const CLOUD_INTERNAL = ['168.63.129.16']
 /** `::ffff:0:0/96`: IPv4 addresses as a dual-stack socket shows them (RFC 4291 §2.5.5.2). */
@@ -52,7 +55,7 @@ export function compileNetworks(list: readonly string[]): (ip: string | undefine
   }
 }
 
-/** An address in canonical form, IPv4-mapped IPv6 as IPv4, without a zone; `undefined` for anything else. */
+/** An address in canonical form, IPv4-mapped IPv6 as IPv4, without a zone, brackets or a port; `undefined` for anything else. */
 export function normalizeIp(ip: unknown): string | undefined {
   const address = parseClient(ip)
   return address && formatAddress(address)
@@ -107,13 +110,24 @@ function parseNetwork(entry: unknown): Network | undefined {
   return unmap({ address: masked(address, Number(bits)), bits: Number(bits) })
 }
 
-/** A socket's address may carry the zone of a link-local address (`fe80::1%eth0`, RFC 4007 §11); lists cannot. */
-function parseClient(ip: unknown): Address | undefined {
-  if (typeof ip !== 'string') return undefined
+/**
+ * A socket's address may carry the zone of a link-local address (`fe80::1%eth0`, RFC 4007 §11), and what a proxy or a platform tells may carry brackets
+ * and a port (RFC 3986 §3.2.2); lists cannot.
+ */
+function parseClient(given: unknown): Address | undefined {
+  if (typeof given !== 'string' || given.length > MAX_CLIENT_LENGTH) return undefined
+  const ip = withoutPort(given)
   const zone = ip.indexOf('%')
-  const address = parseAddress(zone > 0 && ip.length <= 2 * MAX_ADDRESS_LENGTH ? ip.slice(0, zone) : ip)
+  const address = parseAddress(zone > 0 ? ip.slice(0, zone) : ip)
   if (address === undefined || (zone > 0 && address.kind() === 'ipv4')) return undefined
   return unmap({ address, bits: address.kind() === 'ipv4' ? 32 : 128 }).address
+}
+
+function withoutPort(ip: string): string {
+  const [, bracketed, dotted] = WITH_PORT.exec(ip) ?? []
+  // Only an IPv6 address stands in brackets.
+  if (bracketed !== undefined) return bracketed.includes(':') ? bracketed : ip
+  return dotted ?? ip
 }
 
 function parseAddress(text: string): Address | undefined {

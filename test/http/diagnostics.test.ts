@@ -93,6 +93,14 @@ describe('mistakes in the set-up', () => {
     expect(told.map(({ code }) => code)).toEqual(['LATCHKEY_W005'])
   })
 
+  it('something that is no address, before a token with allowedIps', () => {
+    const { told, onWarning } = collector()
+    createGuard(denied, { onWarning }, fakePlatform())({ ...withToken(), ip: '203.0.113.7:54321' })
+    expect(told).toEqual([])
+    createGuard(denied, { onWarning }, fakePlatform())({ ...withToken(), ip: 'unix:' })
+    expect(told.map(({ code }) => code)).toEqual(['LATCHKEY_W005'])
+  })
+
   it('a proxy that changes Host, once, whatever callers name as their origin', async () => {
     const { told, onWarning } = collector()
     const session = { onWarning, session: () => ({ id: 'anna', scopes: '*' as const }) }
