@@ -1,4 +1,4 @@
-import type { AuditAnchors, AuditHead, LatchkeyOptions, ListedEvent, SealingOptions, StoredEvent, TokenStore } from 'latchkey'
+import type { AuditAnchors, AuditHead, Latchkey, LatchkeyOptions, ListedEvent, SealingOptions, StoredEvent, TokenStore } from 'latchkey'
 import { type AuditEntry, type FullSeal, verifyAuditExport } from 'latchkey/audit'
 import { memoryStore } from 'latchkey/stores/memory'
 import { type FaultPlan, faultyStore } from 'latchkey/testing'
@@ -13,7 +13,7 @@ import { retain } from '../../src/verbs/retain.js'
 import { upkeepOf } from '../../src/verbs/upkeep.js'
 import { buildContext } from '../../src/verify/build-context.js'
 import { exported, forgeableStore } from '../audit/log.js'
-import { instance, mint, refusal, SCOPES } from '../latchkey/harness.js'
+import { instance, mint, refusal, SCOPES, type Scope } from '../latchkey/harness.js'
 
 const DAY = 86_400_000
 const down = new Error('the store is down')
@@ -77,6 +77,19 @@ describe('sealing', () => {
       return store.calls.map(({ method }) => method).filter((method) => method !== 'changes' && method !== 'subscribe')
     }
     expect(await calls({ sealing: {} })).toEqual(await calls({}))
+  })
+
+  it('writes no seal by a clock that does not tell the time, which nothing could follow', async () => {
+    let now = Date.UTC(2030, 0, 1)
+    const { system } = instance({ clock: () => now })
+    await mint({ system } as Latchkey<Scope>)
+    for (const wrong of [Number.NaN, Number.POSITIVE_INFINITY, -1]) {
+      now = wrong
+      expect(await refusal(system.sealAudit())).toMatch(/^store_unavailable/)
+    }
+    now = Date.UTC(2030, 0, 2)
+    expect(await system.sealAudit()).toMatchObject({ number: 1 })
+    expect(await system.verifyAudit()).toMatchObject({ ok: true, sealed: 1 })
   })
 
   it('shows salts to nobody but whoever exports the audit', async () => {

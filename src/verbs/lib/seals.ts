@@ -3,6 +3,7 @@ import type { Leaf } from '../../audit/merkle.js'
 import { type FullSeal, headOf, nextSeal, openSeal, SEALED_AT_ONCE, type Seal, sealHash, storeSeal } from '../../audit/seal.js'
 import { ConflictError, StoreUnavailableError } from '../../errors.js'
 import type { AuditHead } from '../../model/audit.js'
+import { isInstant } from '../../policy/instant.js'
 import { callOut } from '../../store/deadline.js'
 import type { StoredSeal } from '../../store/port.js'
 import type { Context } from '../../verify/context.js'
@@ -84,7 +85,10 @@ async function addSeal(
   prunedThrough?: number,
 ): Promise<FullSeal | undefined> {
   const { prefix, clock, sealing, deadlineMs } = context.settings
-  const made = nextSeal(before, { prefix, at: clock(), leaves, prunedThrough })
+  const at = clock()
+  // A seal with any other time could never be read again, nor be followed by another.
+  if (!isInstant(at)) throw new StoreUnavailableError('nothing can be sealed: the option clock does not tell the time')
+  const made = nextSeal(before, { prefix, at, leaves, prunedThrough })
   const sign = sealing?.sign
   // Behind a signed seal an unsigned one is taken for a forgery, for good.
   if (sign === undefined && before?.signature !== undefined) {
