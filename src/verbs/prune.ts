@@ -18,7 +18,7 @@ const CLOCKS_DIFFER_MS = 60_000
 const shape: z.ZodType<{ before: number }> = z.strictObject({ before: instantSchema })
 
 /**
- * Removes tokens that were revoked or expired before an instant, with their usage; their audit stays.
+ * Removes tokens that were revoked or expired before an instant, with their usage; their audit stays. Goes on page by page, as long as `goOn` says so.
  *
  * An expired token is revoked first: an edit that brings it back at the same moment either comes before that, and the token stays, or
  * after it, and is refused.
@@ -26,7 +26,12 @@ const shape: z.ZodType<{ before: number }> = z.strictObject({ before: instantSch
  * @throws InvalidInputError `invalid_input`, field `before`
  * @throws GrantDeniedError `grant_denied`, for an actor that does not see every token
  */
-export async function prune(context: Context, actor: ReadActor, input: unknown): Promise<{ readonly count: number }> {
+export async function prune(
+  context: Context,
+  actor: ReadActor,
+  input: unknown,
+  goOn: () => Promise<boolean> = async () => true,
+): Promise<{ readonly count: number }> {
   checkSeesAll(actor, 'pruning takes every tenant and every token')
   const { before } = readShape(shape, input, 'prune()')
   if (before > context.settings.clock() + CLOCKS_DIFFER_MS) {
@@ -44,6 +49,7 @@ export async function prune(context: Context, actor: ReadActor, input: unknown):
       ...(after !== undefined && { after: { createdAt: after.createdAt, id: after.id } }),
     })
     const dead = page.filter((token) => diedBefore(token, before))
+    if (dead.length > 0 && !(await goOn())) break
     count += await remove(context, await end(context, dead, actor, now), actor, before)
     after = page.length === PAGE ? page.at(-1) : undefined
   } while (after !== undefined)

@@ -18,7 +18,7 @@ const TOKENS_A_BATCH = 50
 /** Removes what the option `retention` says is too old, in small batches. What is left when `goOn` answers no is found again the next time. */
 export async function retain(context: Context, now: number, goOn: () => Promise<boolean>): Promise<void> {
   const { deadMs, eventsMs, usageMs, addressesMs } = context.settings.retention
-  if (deadMs !== undefined) await prune(context, SYSTEM, { before: Math.max(0, now - deadMs) })
+  if (deadMs !== undefined) await prune(context, SYSTEM, { before: Math.max(0, now - deadMs) }, goOn)
   if (eventsMs !== undefined) await removeEvents(context, now, now - eventsMs, goOn)
   if (usageMs !== undefined || addressesMs !== undefined) await trimUsage(context, now, goOn)
 }

@@ -115,6 +115,15 @@ describe('retention', () => {
     expect(await actions()).toContain('token.pruned')
   })
 
+  it('stops removing tokens, page by page, when another node took over or this one closes', async () => {
+    const { store, make, pass, sweep } = node(kept({ dead: '90d' }))
+    for (let index = 0; index < 450; index += 1) await make(`Token ${index}`, { expiresIn: '1d' })
+    pass(92)
+    const pages: number[] = []
+    await sweep(async () => pages.push(1) === 1)
+    expect(await store.list({ prefix: 'acme_test', now: START, limit: 1000 })).toHaveLength(250)
+  })
+
   it('removes counts and addresses that are too old, of every token', async () => {
     const { store, make, pass, sweep, handle } = node(kept({ usage: '90d', addresses: '30d' }))
     const ids = []
