@@ -139,6 +139,18 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
       await dialog.getByText('5 tokens will be revoked.').waitFor()
       const button = dialog.getByRole('button', { name: 'Revoke all of them' })
       await expect.poll(() => button.isDisabled()).toBe(true)
+      // What could not be counted is not the number of before.
+      const isCount = (url: URL): boolean => url.pathname === '/admin/tokens/' && url.searchParams.get('limit') === '1000'
+      await page.route(isCount, (route) => route.fulfill({ status: 403, body: '{"detail":"Not you"}' }))
+      await dialog.getByText('Everywhere', { exact: true }).click()
+      await dialog.getByText('The tokens could not be counted.').waitFor()
+      await dialog.getByText('Not you').waitFor()
+      await dialog.getByLabel('Type revoke everything to confirm').fill('revoke everything')
+      expect(await button.isDisabled()).toBe(true)
+      expect(await dialog.getByText(/tokens will be revoked/).count()).toBe(0)
+      await page.unroute(isCount)
+      await dialog.getByText('Of one client', { exact: true }).click()
+      await dialog.getByText('5 tokens will be revoked.').waitFor()
       await dialog.getByLabel('Type acme to confirm').fill('acme')
       await button.click()
       await page.getByText('5 tokens revoked').waitFor()

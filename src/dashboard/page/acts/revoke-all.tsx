@@ -33,7 +33,8 @@ export function RevokeAll({ client, onClose, onDone }: Props): JSX.Element {
   const asked = tenantId !== '' && ownerId !== ''
   const filter = { ...(tenantId !== undefined && { tenantId }), ...(ownerId !== undefined && { ownerId }) }
   const counted = useLoad(JSON.stringify(filter), (signal) => (asked ? countAlive(filter, signal) : Promise.resolve(undefined)))
-  const count = counted.loading ? undefined : counted.data
+  // A number that is not of now is none.
+  const count = counted.loading || counted.problem !== undefined ? undefined : counted.data
   const word = tenantId ?? ownerId ?? t('revokeAll.word')
   const ready = asked && count !== undefined && count.count > 0 && typed === word
 
@@ -90,13 +91,15 @@ export function RevokeAll({ client, onClose, onDone }: Props): JSX.Element {
       <div role="status">
         {asked && (
           <Banner tone="danger">
-            <strong>{count === undefined ? t('revokeAll.counting') : countText(count)}</strong>
+            <strong>
+              {counted.problem !== undefined ? t('revokeAll.uncounted') : count === undefined ? t('revokeAll.counting') : countText(count)}
+            </strong>
           </Banner>
         )}
       </div>
       <TextField label={t('revoke.reason')} optional most={500} value={reason} onInput={setReason} />
       {asked && <TextField label={t('revokeAll.type', { word })} value={typed} mono onInput={setTyped} />}
-      <ProblemLine problem={problem} />
+      <ProblemLine problem={problem ?? counted.problem} />
     </Dialog>
   )
 }

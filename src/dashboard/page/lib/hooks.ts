@@ -17,7 +17,7 @@ type State<T> = { data?: T; problem?: Problem; key?: string; retryAt?: number | 
 
 /**
  * Loads something anew whenever `key` changes. What could not be decided is tried again by itself, ever less often, and at once when the
- * browser is online again. The old data stays meanwhile.
+ * browser is online again. The old data stays meanwhile, and after an error only where it is data of the same key.
  */
 export function useLoad<T>(key: string, load: (signal: AbortSignal) => Promise<T>): Loaded<T> {
   const [state, setState] = useState<State<T>>({})
@@ -43,7 +43,12 @@ export function useLoad<T>(key: string, load: (signal: AbortSignal) => Promise<T
         const problem = Problem.of(error)
         const wait = problem.transient ? retryMs(problem, failures.current) : undefined
         failures.current += 1
-        setState((before) => ({ ...before, problem, key, retryAt: wait === undefined ? undefined : Date.now() + wait }))
+        setState((before) => ({
+          ...(before.key === key && before),
+          problem,
+          key,
+          retryAt: wait === undefined ? undefined : Date.now() + wait,
+        }))
         if (wait === undefined) return
         timer = setTimeout(again, wait)
         addEventListener('online', again, { signal: abort.signal, once: true })

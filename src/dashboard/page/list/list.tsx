@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import { type Act, Acts } from '../acts/acts.js'
 import { RevokeAll } from '../acts/revoke-all.js'
 import { Create } from '../form/create.js'
@@ -45,6 +45,9 @@ export function List({ place: whole }: { readonly place: Place }): JSX.Element {
   const loaded = useLoad(JSON.stringify(place), (signal) => loadRows(place, me.prefix, signal))
   const { data: rows, problem, loading, reload } = loaded
   const items = rows?.items ?? []
+  // The counts stay where a filter could not be loaded.
+  const wasThere = useRef(false)
+  wasThere.current ||= rows !== undefined
   const uses = useUses(items)
   const [round, setRound] = useState(0)
   const changed = (): void => {
@@ -92,7 +95,7 @@ export function List({ place: whole }: { readonly place: Place }): JSX.Element {
           </Button>
         </div>
       </div>
-      <Strip place={place} round={round} ready={rows !== undefined} />
+      <Strip place={place} round={round} ready={wasThere.current} />
       <Filters place={place} me={me} sorts={narrow} />
       {rows?.cut && <Banner tone="info">{t('list.sortNote')}</Banner>}
       {problem !== undefined ? (

@@ -59,6 +59,7 @@ export const acts: DashboardTexts = {
   'revokeAll.everywhere': 'في كل مكان',
   'revokeAll.everywhereHint': 'كل رمز يمكنك رؤيته، لكل {clients}.',
   'revokeAll.counting': 'جارٍ العدّ…',
+  'revokeAll.uncounted': 'تعذّر عدّ الرموز.',
   'revokeAll.count': 'الرموز التي ستُلغى: {count}.',
   'revokeAll.countMore': 'الرموز التي ستُلغى: أكثر من {count}.',
   'revokeAll.countNone': 'لا رمز لإلغائه.',

@@ -62,6 +62,7 @@ export const acts: DashboardTexts = {
   'revokeAll.everywhere': 'Überall',
   'revokeAll.everywhereHint': 'Jedes Token, das Sie sehen dürfen, über alle {clients} hinweg.',
   'revokeAll.counting': 'Wird gezählt…',
+  'revokeAll.uncounted': 'Die Tokens konnten nicht gezählt werden.',
   'revokeAll.count': '{count} Tokens werden widerrufen.',
   'revokeAll.count.one': '1 Token wird widerrufen.',
   'revokeAll.countMore': 'Mehr als {count} Tokens werden widerrufen.',

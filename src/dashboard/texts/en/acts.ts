@@ -62,6 +62,7 @@ export const acts = {
   'revokeAll.everywhere': 'Everywhere',
   'revokeAll.everywhereHint': 'Every token that you may see, of every {client}.',
   'revokeAll.counting': 'Counting…',
+  'revokeAll.uncounted': 'The tokens could not be counted.',
   'revokeAll.count': '{count} tokens will be revoked.',
   'revokeAll.count.one': '1 token will be revoked.',
   'revokeAll.countMore': 'More than {count} tokens will be revoked.',
