@@ -180,8 +180,8 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
       expect(record?.allowedIps).toHaveLength(1)
     }))
 
-  it('shows what the server refuses at the field', () =>
-    play({}, async ({ page }) => {
+  it('shows what the server or the form refuses at the field', () =>
+    play({}, async ({ page, world }) => {
       await press(page, 'Create token')
       const dialog = page.getByRole('dialog')
       await confirm(page, 'Review')
@@ -195,9 +195,21 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
       await expect.poll(() => dialog.getByLabel('Metadata').getAttribute('aria-invalid')).toBe('true')
       await expect.poll(() => dialog.getByLabel('Metadata').evaluate((node) => node === document.activeElement)).toBe(true)
       await dialog.getByLabel('Metadata').fill('{}')
+      // Ids without a kind would limit nothing, and the second row of a kind would take the place of the first.
+      await confirm(page, 'Limit to a resource')
+      const kinds = dialog.getByLabel('Kind')
+      await dialog.getByLabel('Ids, separated by commas').fill('w1, w2')
+      await confirm(page, 'Review')
+      await dialog.getByText('Say of which kind these ids are.').waitFor()
+      await expect.poll(() => kinds.evaluate((node) => node === document.activeElement)).toBe(true)
+      await kinds.fill('warehouse')
+      await confirm(page, 'Limit to a resource')
+      await kinds.last().fill('warehouse ')
+      await dialog.getByLabel('Ids, separated by commas').last().fill('w3,w1')
       await confirm(page, 'Review')
       await confirm(page, 'Create token')
       await page.locator('[data-token]:not(:empty)').waitFor()
+      expect((await world.tokens.system.list()).items[0]?.resources).toEqual({ warehouse: ['w1', 'w2', 'w3'] })
     }))
 
   it('works by keyboard alone', () =>

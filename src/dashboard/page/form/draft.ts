@@ -86,6 +86,7 @@ export function check(draft: Draft): { readonly [field: string]: string } {
     ...(draft.reach === 'one' && draft.tenantId.trim() === '' && { tenantId: t('form.clientMissing') }),
     ...(draft.inherit && draft.ownerId.trim() === '' && { ownerId: t('form.ownerMissing') }),
     ...(draft.expiry === 'custom' && !(endOf(draft.day) > Date.now()) && { expiresAt: t('form.dayMissing') }),
+    ...(draft.resources.some(isNameless) && { resources: t('form.dimensionMissing') }),
     ...(bad !== undefined && { allowedIps: t('form.addressWrong', { entry: bad }) }),
     ...(draft.metadata.trim() !== '' && metadataOf(draft.metadata) === undefined && { metadata: t('form.metadataWrong') }),
   }
@@ -148,18 +149,25 @@ function termsOf(draft: Draft): { [field: string]: unknown } {
   }
 }
 
+type Row = Draft['resources'][number]
+
+const idsOf = ({ values }: Row): readonly string[] =>
+  values
+    .split(/[,\n]/)
+    .map((value) => value.trim())
+    .filter(Boolean)
+
+/** Does a row limit to ids, and not say of what kind? Left out, the token would not be limited. */
+export const isNameless = (row: Row): boolean => row.dimension.trim() === '' && idsOf(row).length > 0
+
+/** What a draft is limited to. Rows of one kind count together. */
 export function resourcesOf({ resources }: Draft): Resources | undefined {
-  const named = resources.filter(({ dimension }) => dimension.trim() !== '')
-  if (named.length === 0) return undefined
-  return Object.fromEntries(
-    named.map(({ dimension, values }) => [
-      dimension.trim(),
-      values
-        .split(/[,\n]/)
-        .map((value) => value.trim())
-        .filter(Boolean),
-    ]),
-  )
+  const named = new Map<string, readonly string[]>()
+  for (const row of resources) {
+    const kind = row.dimension.trim()
+    if (kind !== '') named.set(kind, [...new Set([...(named.get(kind) ?? []), ...idsOf(row)])])
+  }
+  return named.size === 0 ? undefined : Object.fromEntries(named)
 }
 
 /** The metadata of a draft, where its text is an object. */

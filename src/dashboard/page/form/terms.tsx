@@ -1,4 +1,5 @@
 import type { JSX } from 'preact'
+import { useId } from 'preact/hooks'
 import { duration } from '../lib/format.js'
 import { Rich } from '../lib/rich.js'
 import { t } from '../lib/text.js'
@@ -7,7 +8,7 @@ import { Banner } from '../ui/banner.js'
 import { Button } from '../ui/button.js'
 import { Pills, TextField } from '../ui/fields.js'
 import { Icon } from '../ui/icons.js'
-import { type Draft, type Errors, expiryDays, type Limits, mayLiveForever } from './draft.js'
+import { type Draft, type Errors, expiryDays, isNameless, type Limits, mayLiveForever } from './draft.js'
 
 type Props = { readonly draft: Draft; readonly errors: Errors; readonly onChange: (change: Partial<Draft>) => void }
 
@@ -71,6 +72,7 @@ export function Reach({ draft, errors, onChange, me }: Props & { readonly me: Me
   const setRow = (index: number, change: Partial<Draft['resources'][number]>): void =>
     onChange({ resources: resources.map((row, at) => (at === index ? { ...row, ...change } : row)) })
   const mine = me.ip
+  const wrong = useId()
   return (
     <section class="form-section">
       <h3>{t('form.where')}</h3>
@@ -82,6 +84,8 @@ export function Reach({ draft, errors, onChange, me }: Props & { readonly me: Me
             <input
               aria-label={t('form.dimension')}
               placeholder={t('form.dimension')}
+              aria-invalid={errors.resources !== undefined && isNameless(row)}
+              aria-describedby={errors.resources === undefined ? undefined : wrong}
               value={row.dimension}
               onInput={(event) => setRow(index, { dimension: event.currentTarget.value })}
             />
@@ -101,7 +105,11 @@ export function Reach({ draft, errors, onChange, me }: Props & { readonly me: Me
             </button>
           </div>
         ))}
-        {errors.resources && <p class="error">{errors.resources}</p>}
+        {errors.resources && (
+          <p class="error" id={wrong}>
+            {errors.resources}
+          </p>
+        )}
         <Button kind="quiet" icon="plus" onClick={() => onChange({ resources: [...resources, { dimension: '', values: '' }] })}>
           {t('form.addResource')}
         </Button>

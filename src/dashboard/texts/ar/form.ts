@@ -72,6 +72,7 @@ export const form: DashboardTexts = {
   'form.metadataHint': 'كائن JSON للتكامل الذي يستخدمه.',
   'form.metadataWrong': 'هذا ليس كائن JSON.',
   'form.nameMissing': 'أعطه اسمًا.',
+  'form.dimensionMissing': 'حدّد نوع هذه المعرّفات.',
   'form.addressWrong': '{entry} ليس عنوانًا ولا نطاق عناوين.',
   'form.dayMissing': 'اختر يومًا في المستقبل.',
   'form.saved': 'حُفظت التغييرات',

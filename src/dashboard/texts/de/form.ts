@@ -69,6 +69,7 @@ export const form: DashboardTexts = {
   'form.metadataHint': 'Ein JSON-Objekt für die Integration, die es benutzt.',
   'form.metadataWrong': 'Das ist kein JSON-Objekt.',
   'form.nameMissing': 'Geben Sie ihm einen Namen.',
+  'form.dimensionMissing': 'Geben Sie an, von welcher Art diese IDs sind.',
   'form.addressWrong': '{entry} ist weder eine Adresse noch ein Bereich.',
   'form.dayMissing': 'Wählen Sie einen Tag in der Zukunft.',
   'form.saved': 'Änderungen gespeichert',

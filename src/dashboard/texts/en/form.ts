@@ -67,6 +67,7 @@ export const form = {
   'form.metadataHint': 'A JSON object for the integration that uses it.',
   'form.metadataWrong': 'This is not a JSON object.',
   'form.nameMissing': 'Give it a name.',
+  'form.dimensionMissing': 'Say of which kind these ids are.',
   'form.addressWrong': '{entry} is not an address or a range.',
   'form.dayMissing': 'Choose a day in the future.',
   'form.saved': 'Changes saved',
