@@ -77,6 +77,13 @@ describe.skipIf(skip !== undefined)(`failures ${skip ?? ''}`, () => {
       }
       const waits = asked.slice(1).map((at, index) => at - (asked[index] ?? 0))
       expect(waits[3]).toBeGreaterThan((waits[1] ?? 0) * 1.5)
+      // A month is more than a timer holds.
+      answer = { status: 429, headers: { 'retry-after': '2592000' }, body: '{}' }
+      await press(page, 'Never used')
+      await page.getByText(/Trying again in 3,?(600|599) seconds/).waitFor()
+      const before = asked.length
+      await page.clock.runFor(60_000)
+      expect(asked).toHaveLength(before)
     }))
 
   it('never make a second token: a lost answer is asked for again under the same key, and the token is offered for rotation', () =>

@@ -3,6 +3,8 @@ import { Problem } from './problem.js'
 
 const FIRST_RETRY_MS = 2000
 const LAST_RETRY_MS = 60_000
+// Browsers fire a timer of more than 2 ** 31 - 1 ms at once.
+const LONGEST_WAIT_MS = 3_600_000
 
 export type Loaded<T> = {
   readonly data: T | undefined
@@ -69,10 +71,11 @@ export function useLoad<T>(key: string, load: (signal: AbortSignal) => Promise<T
   }
 }
 
-// Twice as long each time, with some chance in it, so that many pages do not come back in one moment; never earlier than the server asks.
+// Twice as long each time, with some chance in it, so that many pages do not come back in one moment; never earlier than the server asks,
+// but for an hour at most: a page that waits for weeks is a page that does not come back.
 function retryMs({ retryAfter = 0 }: Problem, failures: number): number {
   const wait = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** failures)
-  return Math.max(retryAfter * 1000, wait * (0.75 + Math.random() / 2))
+  return Math.min(LONGEST_WAIT_MS, Math.max(retryAfter * 1000, wait * (0.75 + Math.random() / 2)))
 }
 
 /** Is the window narrow? */
