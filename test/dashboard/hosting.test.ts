@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { findChromium } from './support/browser.js'
 import { PEOPLE } from './support/host.js'
 import { seed } from './support/seed.js'
-import { chooseEveryClient, confirm, createByPage, press, stage, type Wanted } from './support/stage.js'
+import { chooseEveryClient, confirm, createByPage, keep, press, stage, type Wanted } from './support/stage.js'
 
 const { path = '', skip } = findChromium()
 
@@ -153,6 +153,10 @@ describe.skipIf(skip !== undefined)(`whose token it is ${skip ?? ''}`, () => {
         scopes: [],
         ownerId: PEOPLE.uma?.id,
       })
+      await keep(page)
+      await expect.poll(() => page.locator('td.col-scopes').allTextContents()).toEqual(['Those of its owner'])
+      await page.getByRole('link', { name: 'Mine' }).click()
+      await page.locator('.facts').getByText('Those of its owner').waitFor()
     }))
 
   it('ends with the person: all tokens of an owner are revoked at once', () =>

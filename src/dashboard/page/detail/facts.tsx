@@ -10,7 +10,7 @@ import { useWorld } from '../lib/world.js'
 import { textOfMetadata } from '../list/columns.js'
 import { CopyButton } from '../ui/copy.js'
 import { Ago, Moment } from '../ui/time.js'
-import { Chips } from '../ui/token.js'
+import { Chips, ScopesOf } from '../ui/token.js'
 import { Client, User } from '../ui/who.js'
 
 /** Every field of a token. */
@@ -28,7 +28,7 @@ export function Facts({ token, place }: { readonly token: Token; readonly place:
         <Fact label={t('detail.client')}>{token.tenantId === undefined ? t('list.everyClient') : <Client id={token.tenantId} />}</Fact>
         <Fact label={t('detail.owner')}>{token.ownerId === undefined ? t('detail.none') : <User id={token.ownerId} />}</Fact>
         <Fact label={t('detail.scopes')}>
-          <Chips items={token.scopes} most={100} />
+          <ScopesOf token={token} most={100} />
         </Fact>
         <Fact label={t('detail.resources')}>
           {token.resources === undefined

@@ -2,7 +2,7 @@ import type { JSX } from 'preact'
 import { config } from '../lib/config.js'
 import { type Key, t } from '../lib/text.js'
 import type { Token } from '../lib/types.js'
-import { Chips, StatusBadge } from '../ui/token.js'
+import { ScopesOf, StatusBadge } from '../ui/token.js'
 import {
   ClientCell,
   CreatedCell,
@@ -41,7 +41,7 @@ const STANDARD: readonly Column[] = [
       <StatusNote token={token} />
     </>
   )),
-  column('scopes', 'list.column.scopes', (token) => <Chips items={token.scopes} most={1} />),
+  column('scopes', 'list.column.scopes', (token) => <ScopesOf token={token} most={1} />),
   column('lastUsed', 'list.column.lastUsed', (token) => <LastUsedCell token={token} />, 'lastUsed'),
   column('use', 'list.column.use', (token, uses) => <Spark summary={uses?.get(token.id)} />),
   column('expires', 'list.column.expires', (token) => <ExpiresCell token={token} />, 'expires'),

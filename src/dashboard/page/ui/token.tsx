@@ -13,6 +13,11 @@ export function StatusBadge({ token }: { readonly token: Token }): JSX.Element {
   )
 }
 
+/** What a token may do: its scopes, or whatever its owner may. */
+export function ScopesOf({ token, most }: { readonly token: Token; readonly most: number }): JSX.Element {
+  return token.inherit ? <span>{t('form.ownersScopes')}</span> : <Chips items={token.scopes} most={most} />
+}
+
 /** Scopes as chips: the first few, then how many more. */
 export function Chips({ items, most = 2 }: { readonly items: readonly string[]; readonly most?: number }): JSX.Element {
   if (items.length === 0) return <span class="muted">{t('list.noScopes')}</span>
