@@ -67,6 +67,21 @@ export const press = (page: Page, name: string): Promise<void> => page.getByRole
 export const confirm = (page: Page, name: string): Promise<void> =>
   page.locator('dialog[open]').getByRole('button', { name, exact: true }).click()
 
+/** Holds back the answer to a change until it is let go. */
+export async function holdBack(page: Page, match: RegExp): Promise<{ readonly asked: Promise<unknown>; readonly letGo: () => void }> {
+  let letGo = (): void => {}
+  const held = new Promise<void>((resolve) => {
+    letGo = resolve
+  })
+  await page.route(match, async (route) => {
+    if (route.request().method() !== 'POST') return route.fallback()
+    const response = await route.fetch()
+    await held
+    await route.fulfill({ response })
+  })
+  return { asked: page.waitForRequest((request) => request.method() === 'POST' && match.test(request.url())), letGo }
+}
+
 /** Copies the token that is shown, and closes its dialog. */
 export async function keep(page: Page): Promise<void> {
   await confirm(page, 'Copy token')

@@ -7,6 +7,7 @@ import type { Minted, Token } from '../lib/types.js'
 import { Banner } from '../ui/banner.js'
 import { Button } from '../ui/button.js'
 import { Dialog } from '../ui/dialog.js'
+import { useHeldClose } from '../ui/leave.js'
 import { ProblemLine } from '../ui/problem.js'
 import { StatusBadge } from '../ui/token.js'
 
@@ -21,14 +22,15 @@ type Props = {
 export function Lost({ record, onClose, onMade }: Props): JSX.Element {
   const [key] = useState(newKey)
   const { busy, problem, run } = useTask()
+  const close = useHeldClose(busy, onClose)
   const rotate = (): Promise<void> => run(async () => onMade(await callOnce<Minted>(`${record.id}/rotate`, { body: { overlap: 0 }, key })))
   return (
     <Dialog
       title={t('lost.title')}
-      onClose={onClose}
+      onClose={close}
       footer={
         <>
-          <Button onClick={onClose}>{t('lost.later')}</Button>
+          <Button onClick={close}>{t('lost.later')}</Button>
           <Button kind="primary" icon="rotate" busy={busy} onClick={() => void rotate()}>
             {t('lost.rotate')}
           </Button>

@@ -12,6 +12,7 @@ import { Banner } from '../ui/banner.js'
 import { Button } from '../ui/button.js'
 import { Dialog } from '../ui/dialog.js'
 import { Pills } from '../ui/fields.js'
+import { useHeldClose } from '../ui/leave.js'
 import { ProblemLine } from '../ui/problem.js'
 import { Ago } from '../ui/time.js'
 
@@ -34,6 +35,7 @@ export function Rotate({ token, onClose, onMade }: Props): JSX.Element {
   const [overlap, setOverlap] = useState<(typeof OVERLAPS)[number]['value']>('86400')
   const [key] = useState(newKey)
   const { busy, problem, run } = useTask()
+  const close = useHeldClose(busy, onClose)
   const now = useNow()
   const { usageCounted } = useWorld()
   const { data } = useLoad(token.id, (signal) => call<Token>('GET', token.id, { signal }))
@@ -49,10 +51,10 @@ export function Rotate({ token, onClose, onMade }: Props): JSX.Element {
   return (
     <Dialog
       title={<Rich k="rotate.title" name={token.name} />}
-      onClose={onClose}
+      onClose={close}
       footer={
         <>
-          <Button onClick={onClose}>{t('action.cancel')}</Button>
+          <Button onClick={close}>{t('action.cancel')}</Button>
           <Button kind="primary" icon="rotate" busy={busy} onClick={() => void rotate()}>
             {t('rotate.confirm')}
           </Button>

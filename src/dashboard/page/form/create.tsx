@@ -12,7 +12,7 @@ import { Banner } from '../ui/banner.js'
 import { Button } from '../ui/button.js'
 import { Dialog } from '../ui/dialog.js'
 import { focusWrong } from '../ui/focus.js'
-import { useGuardedClose } from '../ui/leave.js'
+import { useGuardedClose, useHeldClose } from '../ui/leave.js'
 import { fieldErrors, ProblemLine } from '../ui/problem.js'
 import { check, createBody, isChanged, newDraft } from './draft.js'
 import { TokenForm } from './form.js'
@@ -38,7 +38,7 @@ export function Create({ wishes, onClose, onMade }: Props): JSX.Element {
   const [key, setKey] = useState(newKey)
   const { busy, problem, run, clear } = useTask()
   const writing = step.at === 'form' || step.at === 'review'
-  const close = useGuardedClose(writing && isChanged(draft, before), onClose)
+  const close = useHeldClose(busy, useGuardedClose(writing && isChanged(draft, before), onClose))
   const found = check(draft)
   const errors = { ...fieldErrors(problem), ...(tried ? found : {}) }
 

@@ -25,3 +25,11 @@ export function useGuardedClose(active: boolean, close: () => void, question: Qu
     })
   }
 }
+
+/** How to close what waits for an answer that is shown once: not before it has come, since whoever leaves then never sees it. */
+export function useHeldClose(busy: boolean, close: () => void): () => void {
+  useEffect(() => (busy ? guard(() => Promise.resolve(false)) : undefined), [busy])
+  return () => {
+    if (!busy) close()
+  }
+}
