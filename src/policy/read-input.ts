@@ -4,12 +4,22 @@ import { closest } from './suggest.js'
 /** More than this is not told at once. */
 const MAX_ISSUES = 20
 
+/** What other libraries call the fields by which a list is read page by page. */
+const ELSEWHERE: ReadonlyMap<string, string> = new Map([
+  ['page', 'cursor'],
+  ['offset', 'cursor'],
+  ['skip', 'cursor'],
+  ['pagesize', 'limit'],
+  ['perpage', 'limit'],
+])
+
 const bare = (name: string): string => name.toLowerCase().replaceAll(/[_-]/g, '')
 
 /** The message for a name that nothing has. It says how the name was probably meant: `expires`, `expires_in` or `expiresInDays` for `expiresIn`. */
 export function unknownName(key: string, names: readonly string[]): string {
   const start = bare(key)
   const name =
+    names.find((known) => known === ELSEWHERE.get(start)) ??
     names.find((known) => start !== '' && bare(known).startsWith(start)) ??
     names.find((known) => known.length > 3 && start.startsWith(bare(known))) ??
     closest(key, names)

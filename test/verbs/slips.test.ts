@@ -63,4 +63,21 @@ describe('slips of those who call the verbs', () => {
     await expect(tokens.system.create(undefined as never)).rejects.toThrow('create(): must be an object, not undefined')
     await tokens.close()
   })
+
+  it('a page asked for by another name is told the cursor or the limit', async () => {
+    const { tokens } = await kit()
+    const cases = [
+      [{ page: 2 }, 'cursor'],
+      [{ offset: 50 }, 'cursor'],
+      [{ skip: 50 }, 'cursor'],
+      [{ pageSize: 50 }, 'limit'],
+      [{ per_page: 50 }, 'limit'],
+    ] as const
+    for (const [input, meant] of cases) {
+      await expect(tokens.system.list(input as never)).rejects.toThrow(`there is no such field; did you mean "${meant}"?`)
+      await expect(tokens.system.events(input as never)).rejects.toThrow(`there is no such field; did you mean "${meant}"?`)
+    }
+    await expect(tokens.system.create({ name: 'x', scopes: [], page: 2 } as never)).rejects.not.toThrow('cursor')
+    await tokens.close()
+  })
 })
