@@ -1,7 +1,7 @@
 import { InvalidInputError } from '../errors.js'
 import type { MaybePromise } from '../model/json.js'
 import type { ScopeName } from '../model/principal.js'
-import { isScopeName } from '../policy/scope.js'
+import { isGrant, isScopeName } from '../policy/scope.js'
 import { resourceValues } from '../verify/route-check.js'
 
 /** The values for a dimension: fixed, or a function of the framework's own request. */
@@ -46,7 +46,8 @@ export function readRequirement<R>(args: readonly unknown[]): Requirement<R> {
 
 function readScope(scope: unknown, index: number): string {
   if (isScopeName(scope)) return scope
-  throw new InvalidInputError(`scopes.${index}`, 'must be the plain name of a scope, such as inventory:read')
+  const hint = isGrant(scope) ? ': groups and wildcards are for tokens' : ''
+  throw new InvalidInputError(`scopes.${index}`, `must be the plain name of a scope, such as inventory:read${hint}`)
 }
 
 function readAny(input: object): readonly unknown[] {

@@ -15,7 +15,9 @@ export function whyNotGrantable(definitions: Definitions, grant: unknown): strin
   if (isWildcard(grant)) {
     return definitions.names.some((name) => covers(grant, name)) ? undefined : `${quote(grant)} covers no scope of the catalogue`
   }
-  return definitions.known.has(grant) ? undefined : `${quote(grant)} is not in the catalogue${suggestion(definitions, grant)}`
+  if (definitions.known.has(grant)) return undefined
+  if (definitions.groups.has(grant)) return `${quote(grant)} is a group: write ${quote(`@${grant}`)}`
+  return `${quote(grant)} is not in the catalogue${suggestion(definitions, grant)}`
 }
 
 function suggestion(definitions: Definitions, grant: string): string {

@@ -76,6 +76,13 @@ describe('the arguments of requireScopes', () => {
   })
 })
 
+describe('a group or a wildcard that a route requires', () => {
+  it.each(['@staff', 'a:*', '*'])('%s is told to be for tokens', (scope) => {
+    const told = 'must be the plain name of a scope, such as inventory:read: groups and wildcards are for tokens'
+    expect(() => createScopeCheck<FakeRequest>([scope as 'a:b'])).toThrow(told)
+  })
+})
+
 describe('a check', () => {
   it('wants all, or any', async () => {
     expect(await check(['a:read'])).toBe('ran')

@@ -111,6 +111,7 @@ describe('whyNotGrantable says why a grant cannot be given', () => {
     ['inventory:delete-everything', /not in the catalogue$/],
     ['billing:*', /covers no scope/],
     ['inventory:read:*', /covers no scope/],
+    ['staff', /"staff" is a group: write "@staff"/],
     ['@stuff', /no group "@stuff"; did you mean "@staff"\?/],
     ['@__proto__', /no group/],
     ['__proto__', /not in the catalogue/],
