@@ -1,3 +1,5 @@
+import { docsOf, warnOnConsole } from '../model/console-warning.js'
+
 /** A mistake in how the library is used, told once. */
 export type Warning = {
   /** Stable: it can be searched for and muted by. */
@@ -60,7 +62,7 @@ export function warn(code: WarningCode, onWarning?: OnWarning, subject = '', onc
   seen.add(key)
   const message = subject === '' ? MESSAGES[code] : `${MESSAGES[code]}: ${subject}`
   try {
-    if (onWarning === undefined) toConsole({ code, message, docs: docsOf(code) })
+    if (onWarning === undefined) warnOnConsole(code, message)
     else Promise.resolve(onWarning({ code, message, docs: docsOf(code) })).catch(() => undefined)
   } catch {
     // a listener's fault is the listener's
@@ -70,22 +72,8 @@ export function warn(code: WarningCode, onWarning?: OnWarning, subject = '', onc
 /** Bounds what one process can be told, whatever it asks for. */
 const MAX_TOLD = 100
 
-function docsOf(code: WarningCode): string {
-  // In the package itself, so that it is there offline, and of the same version.
-  return `node_modules/latchkey/docs/diagnostics.md#${code.toLowerCase()}`
-}
-
 function seenBy(listener: object): Set<string> {
   const seen = told.get(listener) ?? new Set<string>()
   told.set(listener, seen)
   return seen
-}
-
-// Node can mute or raise a warning by its code; other platforms have the console.
-function toConsole(warning: Warning): void {
-  const text = `${warning.message} (see ${warning.docs})`
-  const process: unknown = Reflect.get(globalThis, 'process')
-  const emit: unknown = typeof process === 'object' && process !== null ? Reflect.get(process, 'emitWarning') : undefined
-  if (typeof emit === 'function') Reflect.apply(emit, process, [text, { type: 'LatchkeyWarning', code: warning.code }])
-  else console.warn(`${warning.code}: ${text}`)
 }

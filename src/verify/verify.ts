@@ -19,6 +19,7 @@ import { findImported } from './find-imported.js'
 import { TokenPrincipal } from './principal.js'
 import { principalOf } from './principal-of.js'
 import { noteReuse } from './reuse.js'
+import { tellOfScheme } from './tell-of-scheme.js'
 
 type Refused = Extract<Verification, { ok: false }>
 type Allowed = Extract<Verification, { ok: true }>
@@ -237,11 +238,12 @@ export function verify(context: Context, token: unknown, request: VerifyContext 
   const verification = decide(context, token, request)
   return verification instanceof Promise
     ? verification.then((late) => counted(context, late, request))
-    : counted(context, verification, request)
+    : counted(context, verification, request, token)
 }
 
-function counted(context: Context, verification: Verification, request: VerifyContext | undefined): Verification {
+function counted(context: Context, verification: Verification, request: VerifyContext | undefined, token?: unknown): Verification {
   if (verification.ok) note(context, verification.principal, endpointOf(request), '', request?.ip, 'allowed')
+  else if (verification.code === 'token_malformed') tellOfScheme(context, token)
   return verification
 }
 

@@ -1,6 +1,7 @@
+import { readFile } from 'node:fs/promises'
 import { latchkey } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 
 const ADA = { id: 'ada', tenants: ['globex'], manages: 'own' } as const
 
@@ -79,5 +80,27 @@ describe('slips of those who call the verbs', () => {
     }
     await expect(tokens.system.create({ name: 'x', scopes: [], page: 2 } as never)).rejects.not.toThrow('cursor')
     await tokens.close()
+  })
+
+  it('a token given to verify() with its scheme is refused, and the developer is told once', async () => {
+    const { tokens, token } = await kit()
+    const emit = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
+    try {
+      for (const given of ['Bearer x', 'acme_live_x', `Token ${token}`, ` ${token}`]) await tokens.verify(given)
+      expect(emit).not.toHaveBeenCalled()
+      for (const given of [`Bearer ${token}`, `bearer  ${token}`]) {
+        expect(await tokens.verify(given)).toEqual({ ok: false, code: 'token_malformed' })
+      }
+      expect(emit).toHaveBeenCalledTimes(1)
+      expect(emit).toHaveBeenCalledWith(expect.stringContaining('pass the token alone, without "Bearer "'), {
+        type: 'LatchkeyWarning',
+        code: 'LATCHKEY_VERIFY_BEARER',
+      })
+      expect(JSON.stringify(emit.mock.calls)).not.toContain(token)
+      expect(await readFile(new URL('../../docs/diagnostics.md', import.meta.url), 'utf8')).toContain('## LATCHKEY_VERIFY_BEARER\n')
+    } finally {
+      emit.mockRestore()
+      await tokens.close()
+    }
   })
 })
