@@ -24,6 +24,7 @@ export type WarningCode =
   | 'LATCHKEY_W011'
   | 'LATCHKEY_W012'
   | 'LATCHKEY_W013'
+  | 'LATCHKEY_W014'
 
 /** Is told of warnings in place of the console. Its faults change nothing. */
 export type OnWarning = (warning: Warning) => unknown
@@ -48,6 +49,7 @@ const MESSAGES: { readonly [Name in WarningCode]: string } = {
   LATCHKEY_W012:
     'a change was refused because the page’s origin is not the host of the request: if a proxy changed Host, have it pass Host on, or name the page’s origin in allowedOrigins of management()',
   LATCHKEY_W013: 'authenticateUpgrade() was given something unsound, so the connection was answered 500',
+  LATCHKEY_W014: 'a request to management() lies outside of its mount path, so it was answered 404: check the option mountPath',
 }
 
 const told = new WeakMap<object, Set<string>>()

@@ -1,11 +1,13 @@
 import { type Context, Hono } from 'hono'
 import { LatchkeyError } from '../errors.js'
+import { warn } from '../http/diagnostics.js'
 import { handOver } from '../http/hand-over.js'
 import { internalsOf, type Latchkey } from '../instance.js'
+import { quote } from '../policy/quote.js'
 import type { Access, Arriving, Asking, Caller } from './access.js'
 import { checkInstants, readBody } from './body.js'
 import { corsHeaders, preflightHeaders, refuseCrossSite } from './cross-site.js'
-import { fault, type Part, Refusal } from './fault.js'
+import { fault, type Part, PathRefusal, Refusal } from './fault.js'
 import { createCallLimits } from './limit.js'
 import { wanted } from './negotiate.js'
 import { openapiRoute } from './openapi.js'
@@ -145,7 +147,7 @@ export function createApp(
     })
     app.all(path, (here) => elsewhere(here, () => notAllowed(allow)))
   }
-  app.notFound((here) => elsewhere(here, () => problemResponse(new Refusal('not_found', ''))))
+  app.notFound((here) => elsewhere(here, () => problemResponse(new PathRefusal())))
   app.onError((error) => problemResponse(error))
 
   const addressBy = (find: () => string | undefined): string | undefined => {
@@ -162,7 +164,9 @@ export function createApp(
     try {
       const { ip } = arriving
       const caller = { ...arriving, ip: typeof ip === 'function' ? addressBy(ip) : ip }
-      const response = await app.fetch(request, { caller, mountPath: mount, path: pathBelow(request, mount) })
+      const path = pathBelow(request, mount)
+      if (path === NOWHERE) warnOutside(request, mount)
+      const response = await app.fetch(request, { caller, mountPath: mount, path })
       return finish(response, request, settings)
     } catch (error) {
       return finish(refuse(error), request, settings)
@@ -179,6 +183,11 @@ function pathBelow(request: Request, mount: string): string {
   const path = pathname.slice(mount.length)
   if (path === '') return '/'
   return path.startsWith('/') ? path : NOWHERE
+}
+
+// Callers choose the path, so one is told for each mount path.
+function warnOutside(request: Request, mount: string): void {
+  warn('LATCHKEY_W014', undefined, `${quote(new URL(request.url).pathname)} is not below ${quote(mount)}`, mount)
 }
 
 function byPath(routes: readonly Route[]): Map<string, Route[]> {

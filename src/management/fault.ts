@@ -37,6 +37,13 @@ export function pointerTo(path: readonly PropertyKey[]): string {
   return `#${path.map((step) => `/${escapeStep(String(step))}`).join('')}`
 }
 
+/** A path at which there is nothing, for whoever asks. */
+export class PathRefusal extends LatchkeyError<'not_found'> {
+  constructor() {
+    super('not_found', 'there is nothing at this path')
+  }
+}
+
 /** A call beyond a limit. */
 export class RateRefusal extends LatchkeyError<'rate_limited'> {
   /** Where the limits stand. */

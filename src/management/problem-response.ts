@@ -2,7 +2,7 @@ import { CODES, type Code, type InputIssue, InvalidInputError, LatchkeyError } f
 import { titleOf } from '../http/problem.js'
 import { rateFields } from '../http/rate-fields.js'
 import { redact } from '../token/redact.js'
-import { type Fault, type Part, pointerTo, RateRefusal, RequestFault } from './fault.js'
+import { type Fault, type Part, PathRefusal, pointerTo, RateRefusal, RequestFault } from './fault.js'
 import { tagOf } from './preconditions.js'
 
 /** The body of every refusal: a problem document (RFC 9457). */
@@ -37,6 +37,7 @@ export function problemResponse(error: unknown, part: Part = 'body'): Response {
 function problemOf(error: unknown, part: Part): ProblemBody {
   if (!(error instanceof LatchkeyError)) return about('store_unavailable', 503, 'nothing was decided: try again')
   if (error instanceof RequestFault) return { ...about(error.code, error.status, error.message), errors: error.faults }
+  if (error instanceof PathRefusal) return about(error.code, error.status, error.message)
   // What is not visible and what does not exist are the same, byte for byte.
   if (error.code === 'not_found') return about('not_found', 404, 'there is no such token, or none that you may see')
   if (error.code === 'store_unavailable' || error.code === 'closed') return about(error.code, 503, 'nothing was decided: try again')

@@ -25,6 +25,31 @@ describe('those who set the API up are told what is wrong', () => {
     }
   })
 
+  it('a request outside of the mount path is told once, and answered with no word of tokens or of the mount path', async () => {
+    const emit = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
+    try {
+      const { tokens, call } = api({ id: 'ada', tenants: '*', manages: 'all' })
+      const bodies: unknown[] = []
+      for (const path of ['/api/t', '/api/t/grantable', '/tt', '/t/no/such/path']) {
+        const answer = await call(new Request(`http://localhost${path}`))
+        bodies.push(await answer.json())
+      }
+      const problem = { title: 'Not Found', status: 404, detail: 'there is nothing at this path', code: 'not_found' }
+      expect(bodies).toEqual([problem, problem, problem, problem])
+      expect(emit).toHaveBeenCalledTimes(1)
+      expect(emit).toHaveBeenCalledWith(
+        expect.stringMatching(/mountPath.*"\/api\/t" is not below "\/t"/),
+        expect.objectContaining({ code: 'LATCHKEY_W014' }),
+      )
+      await tokens.close()
+      const nobody = api(undefined)
+      expect((await nobody.call(new Request('http://localhost/api/t'))).status).toBe(401)
+      await nobody.tokens.close()
+    } finally {
+      emit.mockRestore()
+    }
+  })
+
   it('missing arguments are errors that name them', async () => {
     const { tokens } = api(undefined)
     expect(() => management(tokens, undefined as never)).toThrow('actor: must be a function')
