@@ -7,6 +7,7 @@ import type { AuthenticateOptions as Options } from '../../src/http/options.js'
 import type { PlainResponse } from '../../src/http/problem.js'
 import type { Platform } from '../../src/http/request.js'
 import { createScopeCheck } from '../../src/http/require-scopes.js'
+import { tellRoute } from '../../src/http/tell-route.js'
 import { createTrustCheck } from '../../src/http/trust-check.js'
 import type { Authenticator, Latchkey } from '../../src/instance.js'
 import type { ManagementOptions as Manage } from '../../src/management/index.js'
@@ -65,7 +66,10 @@ export function authenticate(tokens: Authenticator, options: AuthenticateOptions
     const { principal, use, response } = outcome
     if (response !== undefined) return response
     const own = { value: principal, writable: true, enumerable: true, configurable: true }
-    if (!Reflect.defineProperty(req, 'principal', own)) return guard.refuse('misconfigured', req)
+    if (!Reflect.defineProperty(req, 'principal', own)) {
+      tellRoute(guard, 'LATCHKEY_W015', guard.onWarning, { route: endpointOf(req) })
+      return guard.refuse('misconfigured', req)
+    }
     if (guard.vary !== undefined && !res.headersSent) res.vary(guard.vary)
     if (use !== undefined) onClose(res, () => use.over(endpointOf(req), principal))
     return undefined
@@ -92,7 +96,7 @@ export function authenticate(tokens: Authenticator, options: AuthenticateOptions
 export function requireScopes<const First extends FirstInput, const Rest extends RestInput<First, Request>>(
   ...args: readonly [FirstArgument<First>, ...RestArguments<Rest>]
 ): Middleware {
-  const check = createScopeCheck<Request>(args)
+  const check = createScopeCheck<Request>(args, endpointOf)
 
   return markGuard(function requireScopesOfRequest(incoming, outgoing, next) {
     const [req, res] = onExpress(incoming, outgoing)

@@ -114,7 +114,7 @@ export const authenticate: FastifyPluginAsync<AuthenticateOptions> = Object.assi
 export function requireScopes<const First extends FirstInput, const Rest extends RestInput<First, FastifyRequest>>(
   ...args: readonly [FirstArgument<First>, ...RestArguments<Rest>]
 ): ScopeHook {
-  const check = createScopeCheck<FastifyRequest>(args)
+  const check = createScopeCheck<FastifyRequest>(args, endpointOf)
 
   return markGuard(function requireScopesOfRequest(incoming, outgoing, done) {
     const request = incoming as FastifyRequest

@@ -106,7 +106,7 @@ export function authenticate(tokens: Authenticator, given: AuthenticateOptions =
 export function requireScopes<const First extends FirstInput, const Rest extends RestInput<First, Context>>(
   ...args: readonly [FirstArgument<First>, ...RestArguments<Rest>]
 ): MiddlewareHandler {
-  const check = createScopeCheck<Context>(args)
+  const check = createScopeCheck<Context>(args, (c) => `${c.req.method} ${routePath(c)}`)
   return markGuard(async function requireScopesOfRequest(c, next) {
     const refusal = await check(c)
     if (refusal !== undefined) return toResponse(refusal)

@@ -75,7 +75,7 @@ export function authenticate(tokens: Authenticator, options: AuthenticateOptions
 export function requireScopes<const First extends FirstInput, const Rest extends RestInput<First, Context>>(
   ...args: readonly [FirstArgument<First>, ...RestArguments<Rest>]
 ): Middleware {
-  const check = createScopeCheck<Context>(args)
+  const check = createScopeCheck<Context>(args, endpointOf)
   return markGuard(async function requireScopesOfRequest(ctx: Context, next: Next) {
     const refusal = await check(ctx)
     if (refusal !== undefined) return send(ctx, refusal)

@@ -24,7 +24,7 @@ import type { AuthenticateOptions as Options } from '../../src/http/options.js'
 import type { PlainResponse } from '../../src/http/problem.js'
 import { createScopeCheck } from '../../src/http/require-scopes.js'
 import type { Authenticator } from '../../src/instance.js'
-import { admitAs, type HttpRequest, type HttpResponse, platform, send, setHeaders } from './nest/http.js'
+import { admitAs, endpointOf, type HttpRequest, type HttpResponse, platform, send, setHeaders } from './nest/http.js'
 import { type ManagementOptions, mountManagement } from './nest/management.js'
 import { RefusedException } from './nest/refused-exception.js'
 
@@ -102,7 +102,7 @@ Inject(ENGINE)(LatchkeyGuard, undefined, 0)
 export function RequireScopes<const First extends FirstInput, const Rest extends RestInput<First, HttpRequest>>(
   ...args: readonly [FirstArgument<First>, ...RestArguments<Rest>]
 ): MethodDecorator & ClassDecorator {
-  const check = createScopeCheck<HttpRequest>(args)
+  const check = createScopeCheck<HttpRequest>(args, endpointOf)
   // A class of its own, since Nest puts the guards of class and method together and replaces other metadata.
   class ScopesGuard extends LatchkeyGuard {
     constructor(engine: unknown) {

@@ -25,6 +25,7 @@ export type WarningCode =
   | 'LATCHKEY_W012'
   | 'LATCHKEY_W013'
   | 'LATCHKEY_W014'
+  | 'LATCHKEY_W015'
 
 /** Is told of warnings in place of the console. Its faults change nothing. */
 export type OnWarning = (warning: Warning) => unknown
@@ -50,6 +51,8 @@ const MESSAGES: { readonly [Name in WarningCode]: string } = {
     'a change was refused because the page’s origin is not the host of the request: if a proxy changed Host, have it pass Host on, or name the page’s origin in allowedOrigins of management()',
   LATCHKEY_W013: 'authenticateUpgrade() was given something unsound, so the connection was answered 500',
   LATCHKEY_W014: 'a request to management() lies outside of its mount path, so it was answered 404: check the option mountPath',
+  LATCHKEY_W015:
+    'the principal could not be set on the request, where something made a principal property that cannot be changed: the request was answered 500',
 }
 
 const told = new WeakMap<object, Set<string>>()

@@ -9,6 +9,7 @@ import { CALLBACK_DEADLINE_MS } from './options.js'
 import type { PlainResponse } from './problem.js'
 import { createRefusals } from './refuse.js'
 import { type Requirement, type ResourceSource, readRequirement } from './requirement.js'
+import { tellRoute } from './tell-route.js'
 
 /** Checks an admitted request: `undefined` when it may go on, else the answer that refuses it. Never throws, never rejects. */
 export type ScopeCheck<R> = (request: R) => MaybePromise<PlainResponse | undefined>
@@ -20,15 +21,17 @@ const refuseUnguarded = createRefusals<unknown>()
  *
  * It trusts only what a guard of this library remembered of the request, never a property that somebody set on it.
  *
+ * `routeOf` names the route of a request, for warnings; empty where it is not known.
+ *
  * @throws InvalidInputError `invalid_input` when the arguments are unsound.
  */
-export function createScopeCheck<R extends object>(args: readonly unknown[]): ScopeCheck<R> {
+export function createScopeCheck<R extends object>(args: readonly unknown[], routeOf?: (request: R) => string): ScopeCheck<R> {
   const requirement = readRequirement<R>(args)
   noteCopy()
   return (request) => {
     const admission = admissionOf(request)
     if (admission === undefined) {
-      warnUnguarded()
+      warnUnguarded(requirement, () => routeOf?.(request))
       return refuseUnguarded('misconfigured', request)
     }
     const unavailable = (error: unknown): PlainResponse => {
@@ -44,10 +47,20 @@ export function createScopeCheck<R extends object>(args: readonly unknown[]): Sc
   }
 }
 
-function warnUnguarded(): void {
-  const copies = aboutCopies()
-  if (copies === undefined) warn('LATCHKEY_W002')
-  else warn('LATCHKEY_W007', undefined, copies)
+function warnUnguarded(requirement: { readonly name: string }, routeOf: () => string | undefined): void {
+  const about = aboutCopies()
+  const unnamed = `a route that requires ${requirement.name}`
+  const route = orNothing(routeOf) || unnamed
+  tellRoute(requirement, about === undefined ? 'LATCHKEY_W002' : 'LATCHKEY_W007', undefined, { route, about })
+}
+
+// A framework that is not as it was expected costs the warning a name, and nothing else.
+function orNothing(find: () => string | undefined): string | undefined {
+  try {
+    return find()
+  } catch {
+    return undefined
+  }
 }
 
 function check<R>(requirement: Requirement<R>, admission: Admission, request: R): MaybePromise<PlainResponse | undefined> {

@@ -12,7 +12,7 @@ const say: RequestHandler = (req, res) => void res.json({ ran: true, id: req.pri
 describe.each([
   ['Express 4', express4],
   ['Express 5', express5],
-])('%s', (_name, express) => {
+])('%s', (name, express) => {
   it('keeps an outage from an error handler that swallows, and from next(err)', async () => {
     const { outage, token } = await kit()
     const app = express()
@@ -76,8 +76,31 @@ describe.each([
       Object.defineProperty(req, 'principal', { value: { tokenId: 'fixed' } })
       next()
     })
-    app.get('/', authenticate(tokens), say)
-    await served(app, async (origin) => expect((await fetch(origin, bearer(token))).status).toBe(500))
+    const told: string[] = []
+    app.get('/', authenticate(tokens, { onWarning: ({ code, message }) => told.push(`${code} ${message}`) }), say)
+    await served(app, async (origin) => {
+      for (let turn = 0; turn < 2; turn += 1) expect((await fetch(origin, bearer(token))).status).toBe(500)
+    })
+    expect(told).toEqual([expect.stringMatching(/^LATCHKEY_W015 .*: GET \/$/)])
+  })
+
+  it('names each route without a guard', async () => {
+    const emit = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
+    try {
+      const app = express()
+      const mayRead = requireScopes('a:read')
+      // The console is told of a route once in a process.
+      const at = `/${name.replace(' ', '')}`
+      app.get(`${at}/unguarded/:id`, mayRead, say)
+      app.get(`${at}/second`, mayRead, say)
+      await served(app, async (origin) => {
+        for (const path of ['/unguarded/1', '/unguarded/2', '/second']) expect((await fetch(origin + at + path)).status).toBe(500)
+      })
+      const told = emit.mock.calls.map(([text]) => String(text).match(/GET \S+/)?.[0])
+      expect(told).toEqual([`GET ${at}/unguarded/:id`, `GET ${at}/second`])
+    } finally {
+      emit.mockRestore()
+    }
   })
 
   it('cuts off an answer that somebody has begun, and passes no error on', async () => {

@@ -18,6 +18,7 @@ import { type AbstractHttpAdapter, APP_FILTER, APP_GUARD } from '@nestjs/core'
 import { ExpressAdapter } from '@nestjs/platform-express'
 import { FastifyAdapter } from '@nestjs/platform-fastify'
 import { Test } from '@nestjs/testing'
+import type { FastifyInstance } from 'fastify'
 import type { Authenticator, Principal } from 'latchkey'
 import { dashboard } from 'latchkey/dashboard'
 import {
@@ -187,6 +188,24 @@ describe.each(['Express', 'Fastify'] as const)('under Nest on %s', (platform) =>
     expect(await statuses('/stock/warehouses/w1', '/stock/warehouses/w2')).toEqual([200, 403])
     expect((await call('/alone')).status).toBe(401)
     expect((await call('/inherited/me')).status).toBe(401)
+  })
+
+  it('lets nobody in when the principal cannot be attached, and names the route', async () => {
+    const { tokens, token } = await kit()
+    const told: string[] = []
+    const onWarning = ({ code, message }: { code: string; message: string }): unknown => told.push(`${code} ${message}`)
+    const fix = (request: object): unknown => Object.defineProperty(request, 'principal', { value: { name: 'fixed' } })
+    const call = await start(platform, { tokens, onWarning }, {}, (app) => {
+      const server: FastifyInstance | undefined = platform === 'Fastify' ? app.getHttpAdapter().getInstance() : undefined
+      const useFix = (request: object, _response: object, next: () => void): void => {
+        fix(request)
+        next()
+      }
+      if (server === undefined) app.use(useFix)
+      else server.addHook('onRequest', async (request) => void fix(request))
+    })
+    for (let turn = 0; turn < 2; turn += 1) expect((await call('/stock/me', bearer(token))).status).toBe(500)
+    expect(told).toEqual([expect.stringMatching(/^LATCHKEY_W015 .*: GET \/stock\/me$/)])
   })
 
   it('of several decorators all are checked', async () => {

@@ -54,13 +54,13 @@ describe('warnings', () => {
   it('have each a place on the page that they point to', async () => {
     const page = await readFile(new URL('../../docs/diagnostics.md', import.meta.url), 'utf8')
     const { told, onWarning } = collector()
-    const codes = Array.from({ length: 14 }, (_, at) => `LATCHKEY_W0${String(at + 1).padStart(2, '0')}` as WarningCode)
+    const codes = Array.from({ length: 15 }, (_, at) => `LATCHKEY_W0${String(at + 1).padStart(2, '0')}` as WarningCode)
     for (const code of codes) warn(code, onWarning)
     for (const { code, docs } of told) {
       expect(docs).toBe(`node_modules/latchkey/docs/diagnostics.md#${code.toLowerCase()}`)
       expect(page).toContain(`## ${code}\n`)
     }
-    expect(told).toHaveLength(14)
+    expect(told).toHaveLength(15)
   })
 })
 
@@ -124,5 +124,24 @@ describe('mistakes in the set-up', () => {
     await createScopeCheck<FakeRequest>([{ any: ['a:raed', 'a:read'] }])(request)
     await createScopeCheck<FakeRequest>(['a:raed'])(request)
     expect(told).toEqual([expect.objectContaining({ code: 'LATCHKEY_W004', message: expect.stringContaining('a:raed') })])
+  })
+
+  it('a route without a guard, by its name and once for each, or by its scopes where it has no name', async () => {
+    const emit = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
+    try {
+      const routes = ['GET /one', 'GET /two', 'GET /one', ...Array.from({ length: 50 }, (_, at) => `GET /t/${at}`)]
+      let route = ''
+      const named = createScopeCheck<FakeRequest>(['a:read'], () => route)
+      for (route of routes) await named(withToken())
+      await createScopeCheck<FakeRequest>(['a:write'])(withToken())
+      const told = emit.mock.calls.map(([text]) => String(text))
+      expect(told[0]).toContain('the handler did not run: GET /one (see')
+      expect(told[1]).toContain('GET /two')
+      expect(told.at(-1)).toContain('a route that requires a:write')
+      expect(told).toHaveLength(9)
+      expect(emit).toHaveBeenCalledWith(expect.anything(), expect.objectContaining({ code: 'LATCHKEY_W002' }))
+    } finally {
+      emit.mockRestore()
+    }
   })
 })

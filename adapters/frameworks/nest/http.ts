@@ -3,6 +3,7 @@ import type { Guard } from '../../../src/http/admission.js'
 import type { GuardOutcome } from '../../../src/http/authenticate.js'
 import type { PlainResponse } from '../../../src/http/problem.js'
 import type { Platform } from '../../../src/http/request.js'
+import { tellRoute } from '../../../src/http/tell-route.js'
 import { onClose } from '../node/close.js'
 import { expressBelievesCallers, fastifyBelievesCallers } from '../node/trust.js'
 
@@ -63,7 +64,10 @@ export function admitAs(outcome: GuardOutcome, guard: Guard, request: HttpReques
   const { principal, use } = outcome
   if (outcome.response !== undefined) return outcome.response
   const own = { value: principal, writable: true, enumerable: true, configurable: true }
-  if (!Reflect.defineProperty(request, 'principal', own)) return guard.refuse('misconfigured', request)
+  if (!Reflect.defineProperty(request, 'principal', own)) {
+    tellRoute(guard, 'LATCHKEY_W015', guard.onWarning, { route: endpointOf(request) })
+    return guard.refuse('misconfigured', request)
+  }
   if (guard.vary !== undefined) addVary(response, guard.vary)
   if (use !== undefined) onClose(nodeResponse(response), () => use.over(endpointOf(request), principal))
   return undefined
@@ -101,8 +105,8 @@ function nodeResponse(response: HttpResponse): ServerResponse {
   return 'raw' in response ? response.raw : response
 }
 
-// The pattern that matched, never the path that was asked for.
-function endpointOf(request: HttpRequest): string {
+/** The route: the pattern that matched, never the path that was asked for. */
+export function endpointOf(request: HttpRequest): string {
   const { route, routeOptions, baseUrl = '' } = request as Inside
   const path = routeOptions?.url ?? route?.path
   return typeof path === 'string' ? `${request.method} ${baseUrl}${path}` : ''
