@@ -59,6 +59,16 @@ export function decodeListed(
   return { id, prefix, at: 0, action: 'damaged' as StoredEvent['action'], actorId: '', damaged: ['body'] }
 }
 
+/** Does it tell that it is the body of another prefix's event? One that is damaged tells nothing. */
+export function isOfAnother(body: unknown, prefix: string): boolean {
+  try {
+    const of: unknown = Object(parse<StoredEvent>(body)).prefix
+    return typeof of === 'string' && of !== prefix
+  } catch {
+    return false
+  }
+}
+
 /** Longer filters name thousands of tokens or tenants: the feed then says less, and so more than was touched. */
 const LONGEST_FILTER = 16_000
 

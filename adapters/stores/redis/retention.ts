@@ -1,7 +1,7 @@
 import type { UsageTrim } from '../../../src/model/usage.js'
 import { periodOf } from './activity.js'
 import type { Connection } from './connection.js'
-import { decodeListed, encodeEvent } from './encode.js'
+import { decodeListed, encodeEvent, isOfAnother } from './encode.js'
 import { scripts } from './scripts.js'
 
 /** Tokens whose usage one script looks at. */
@@ -12,9 +12,8 @@ export async function removeEvents(connection: Connection, prefix: string, ids: 
   if (ids.length === 0) return
   const bodies = await connection.getMany(ids.map((id) => `ev:${id}`))
   const args = (Array.isArray(bodies) ? bodies : []).flatMap((body, index) => {
-    const event = body === null ? undefined : decodeListed(body, { prefix, id: ids[index] ?? '' })
-    if (event === undefined || event.prefix !== prefix) return []
-    const [id, , indexes] = encodeEvent(event)
+    if (body === null || isOfAnother(body, prefix)) return []
+    const [id, , indexes] = encodeEvent(decodeListed(body, { prefix, id: ids[index] ?? '' }))
     return [id, indexes]
   })
   if (args.length > 0) await connection.run(scripts.removeEvents, args)
