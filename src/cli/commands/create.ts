@@ -3,22 +3,13 @@ import type { CreateInput } from '../../model/record.js'
 import type { Perform } from '../lib/command.js'
 import { CommandError, EXIT } from '../lib/fault.js'
 import { showMinted } from '../lib/minted.js'
-import { collect, given, numberOrText, readJson, readResources } from '../lib/read-values.js'
+import { collect, given, numberOrText, readTerms, type Terms } from '../lib/read-values.js'
 
-type Options = {
+type Options = Terms & {
   readonly name: string
-  readonly description?: string
-  readonly scope?: readonly string[]
   readonly inherit?: true
   readonly tenant?: string
   readonly owner?: string
-  readonly resource?: readonly string[]
-  readonly expiresIn?: number | string
-  readonly expiresAt?: number | string
-  readonly notBefore?: number | string
-  readonly allowedIp?: readonly string[]
-  readonly rotateEvery?: number | string
-  readonly metadata?: string
 }
 
 /** `create` */
@@ -52,21 +43,6 @@ function readInput(options: Options): CreateInput & { readonly idempotencyKey?: 
   if (options.scope === undefined && options.inherit === undefined) {
     throw new CommandError(EXIT.usage, 'name what the token may do with --scope, or use --inherit')
   }
-  const { name, description, inherit, expiresIn, expiresAt, notBefore, rotateEvery } = options
-  const input = {
-    name,
-    description,
-    inherit,
-    scopes: options.scope,
-    tenantId: options.tenant,
-    ownerId: options.owner,
-    resources: readResources(options.resource),
-    allowedIps: options.allowedIp,
-    metadata: readJson('--metadata', options.metadata),
-    expiresIn,
-    expiresAt,
-    notBefore,
-    rotateEvery,
-  }
-  return given(input) as object as CreateInput & { readonly idempotencyKey?: undefined }
+  const { inherit, tenant: tenantId, owner: ownerId } = options
+  return given({ ...readTerms(options), inherit, tenantId, ownerId }) as object as CreateInput & { readonly idempotencyKey?: undefined }
 }

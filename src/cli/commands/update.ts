@@ -3,21 +3,9 @@ import type { UpdateInput } from '../../model/record.js'
 import type { Perform } from '../lib/command.js'
 import { CommandError, EXIT } from '../lib/fault.js'
 import { say } from '../lib/output.js'
-import { collect, given, numberOrText, readId, readJson, readResources } from '../lib/read-values.js'
+import { collect, given, numberOrText, readId, readTerms, type Terms } from '../lib/read-values.js'
 
-type Options = {
-  readonly name?: string
-  readonly description?: string
-  readonly scope?: readonly string[]
-  readonly resource?: readonly string[]
-  readonly expiresIn?: number | string
-  readonly expiresAt?: number | string
-  readonly notBefore?: number | string
-  readonly allowedIp?: readonly string[]
-  readonly rotateEvery?: number | string
-  readonly metadata?: string
-  readonly remove?: readonly string[]
-}
+type Options = Terms & { readonly remove?: readonly string[] }
 
 /** What `--remove` takes away, by the name of the option that sets it. */
 const REMOVABLE: ReadonlyMap<string, string> = new Map([
@@ -57,19 +45,8 @@ export function addUpdate(program: Command, perform: Perform): void {
 }
 
 function readChanges(options: Options): UpdateInput {
-  const { name, description, expiresIn, expiresAt, notBefore, rotateEvery, remove = [] } = options
-  const set = given({
-    name,
-    description,
-    scopes: options.scope,
-    resources: readResources(options.resource),
-    allowedIps: options.allowedIp,
-    metadata: readJson('--metadata', options.metadata),
-    expiresIn,
-    expiresAt,
-    notBefore,
-    rotateEvery,
-  })
+  const { expiresIn, remove = [] } = options
+  const set = given(readTerms(options))
   const removed = remove.map((what) => REMOVABLE.get(what) ?? what)
   const twice = removed.find((field) => Object.hasOwn(set, field) || (field === 'expiresAt' && expiresIn !== undefined))
   if (twice !== undefined) throw new CommandError(EXIT.usage, `${twice} cannot be set and removed at once`)

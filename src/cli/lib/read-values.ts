@@ -67,3 +67,25 @@ export function readCount(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new CommandError(EXIT.usage, '--limit must be a whole number')
   return Number(text)
 }
+
+/** The options that say what a token is and may do, as `create` and `update` take them. */
+export type Terms = {
+  readonly name?: string
+  readonly description?: string
+  readonly scope?: readonly string[]
+  readonly resource?: readonly string[]
+  readonly expiresIn?: number | string
+  readonly expiresAt?: number | string
+  readonly notBefore?: number | string
+  readonly allowedIp?: readonly string[]
+  readonly rotateEvery?: number | string
+  readonly metadata?: string
+}
+
+/** The same, by the names that the library gives them. */
+export function readTerms(options: Terms): { readonly [field: string]: unknown } {
+  const { name, description, scope: scopes, expiresIn, expiresAt, notBefore, allowedIp: allowedIps, rotateEvery } = options
+  const resources = readResources(options.resource)
+  const metadata = readJson('--metadata', options.metadata)
+  return { name, description, scopes, resources, allowedIps, metadata, expiresIn, expiresAt, notBefore, rotateEvery }
+}

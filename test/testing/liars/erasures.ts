@@ -6,7 +6,15 @@ import { type Liar, single } from './liar.js'
 function overlaid(write: (store: TokenStore, left: Map<string, ListedEvent>) => Partial<TokenStore>): TokenStore {
   const honest = memoryStore()
   const left = new Map<string, ListedEvent>()
-  return { ...honest, ...write(honest, left) }
+  return {
+    ...honest,
+    async commit({ erasures = [], ...change }) {
+      const result = await honest.commit(change)
+      if (result.ok) for (const { after } of erasures) left.set(after.id, after as ListedEvent)
+      return result
+    },
+    ...write(honest, left),
+  }
 }
 
 export const erasureLiars: readonly Liar[] = [
@@ -16,11 +24,6 @@ export const erasureLiars: readonly Liar[] = [
     create: () =>
       single(
         overlaid((honest, left) => ({
-          async commit({ erasures = [], ...change }) {
-            const result = await honest.commit(change)
-            if (result.ok) for (const { after } of erasures) left.set(after.id, after as ListedEvent)
-            return result
-          },
           events: async (query) => (await honest.events(query)).map((row) => ({ ...row, ...left.get(row.id), seq: row.seq })),
         })),
       ),
@@ -31,11 +34,6 @@ export const erasureLiars: readonly Liar[] = [
     create: () =>
       single(
         overlaid((honest, left) => ({
-          async commit({ erasures = [], ...change }) {
-            const result = await honest.commit(change)
-            if (result.ok) for (const { after } of erasures) left.set(after.id, after as ListedEvent)
-            return result
-          },
           events: async (query) =>
             (await honest.events(query)).map(({ seq, ...row }) => ({ ...(left.get(row.id) ?? row), seq }) as ListedEvent),
         })),
