@@ -214,7 +214,7 @@ export type Decider = {
 
 /** The internal interface of an instance, for the management API and the extensions. */
 export type Internals = Decider & {
-  readonly settings: Pick<Settings, 'groups' | 'expiry' | 'allowWildcard' | 'usage' | 'owner' | 'clock' | 'retention' | 'store'>
+  readonly settings: Pick<Settings, 'groups' | 'expiry' | 'allowWildcard' | 'usage' | 'owner' | 'clock' | 'retention' | 'store' | 'imports'>
   readonly vitals: Vitals
   /** How the instance stands, as far as that is known here. */
   readings(): Readings

@@ -79,13 +79,13 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
       return failed(error)
     }
   }
-  const { prefix, scopes: catalogue, groups, expiry, allowWildcard, usage, owner, clock, retention, store } = settings
+  const { prefix, scopes: catalogue, groups, expiry, allowWildcard, usage, owner, clock, retention, store, imports } = settings
   const inside: Internals = {
     catalogue,
     report: context.report,
     resources: settings.resources,
     looksUpForgeries: settings.digesters[0].pepperId === undefined,
-    settings: { groups, expiry, allowWildcard, usage, owner, clock, retention, store },
+    settings: { groups, expiry, allowWildcard, usage, owner, clock, retention, store, imports },
     vitals: context.vitals,
     readings: () => readings(context),
     watchStore: (watch) => {

@@ -24,6 +24,9 @@ type Here = Context<Env>
 /** Matches no route: for requests outside of the mount path. */
 const NOWHERE = '//'
 const ID = /^[0-9A-Za-z]{16}$/
+// A handler that was mounted too high up takes the last part of its own path for an id.
+const NO_ID =
+  'there is nothing at this path: ids have 16 letters and digits. Is the API mounted at another path, or does its option mountPath say so?'
 
 /** Makes the handler of all routes. What it answers depends on the request and its caller only. */
 export function createApp(
@@ -84,7 +87,7 @@ export function createApp(
   const callOf = async (route: Route, here: Here): Promise<Call> => {
     const request = here.req.raw
     const id = route.path.startsWith('/:id') ? (here.req.param('id') ?? '') : ''
-    if (route.path.startsWith('/:id') && !ID.test(id)) throw new Refusal('not_found', 'there is no such token')
+    if (route.path.startsWith('/:id') && !ID.test(id)) throw new PathRefusal(NO_ID)
     const { searchParams } = new URL(request.url)
     if (route.query === undefined && searchParams.size > 0)
       throw fault('query', [...searchParams.keys()].slice(0, 1), 'there is no such parameter here')

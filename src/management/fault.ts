@@ -39,8 +39,8 @@ export function pointerTo(path: readonly PropertyKey[]): string {
 
 /** A path at which there is nothing, for whoever asks. */
 export class PathRefusal extends LatchkeyError<'not_found'> {
-  constructor() {
-    super('not_found', 'there is nothing at this path')
+  constructor(message: string = 'there is nothing at this path') {
+    super('not_found', message)
   }
 }
 

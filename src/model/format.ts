@@ -34,6 +34,8 @@ export type TokenFormat = {
   readonly until?: number
   /** A scheme of `Authorization` that its tokens come with beside `Bearer`, such as `Token`. */
   readonly scheme?: string
+  /** A regular expression of its tokens, as text, by which the page cuts one that was pasted into a field. Absent: it cannot be told. */
+  readonly shape?: string
   /** Reads a presented credential; `undefined` where it is none of this format. */
   readonly read: (credential: string) => FormatClaim | undefined
   /**

@@ -103,7 +103,12 @@ export type UsageSummary = {
 }
 
 /** Range and page of `usage`. */
-export type UsageInput = { readonly from?: InstantInput | undefined; readonly to?: InstantInput | undefined }
+export type UsageInput = {
+  readonly from?: InstantInput | undefined
+  readonly to?: InstantInput | undefined
+  /** How long a bucket is, whole hours from `from` on. Of the busiest tokens only longer ones fit into an answer. @default '1h' */
+  readonly step?: Duration | undefined
+}
 
 /** Tokens and range of `usageOf`. */
 export type UsageOfInput = {

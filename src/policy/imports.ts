@@ -58,14 +58,23 @@ export function readImports({ key, formats }: ImportsOptions, prefix: string): I
 
 function isFormat(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false
-  const { name, until, scheme, read, row, verify } = value as { readonly [K in keyof TokenFormat]?: unknown }
+  const { name, until, scheme, shape, read, row, verify } = value as { readonly [K in keyof TokenFormat]?: unknown }
   return (
     typeof name === 'string' &&
     NAME.test(name) &&
     (until === undefined || Number.isFinite(until)) &&
     (scheme === undefined || (typeof scheme === 'string' && SCHEME.test(scheme) && !OURS.has(scheme.toLowerCase()))) &&
+    (shape === undefined || isExpression(shape)) &&
     typeof read === 'function' &&
     typeof row === 'function' &&
     (verify === undefined || typeof verify === 'function')
   )
+}
+
+function isExpression(value: unknown): boolean {
+  try {
+    return typeof value === 'string' && value !== '' && new RegExp(value) instanceof RegExp
+  } catch {
+    return false
+  }
 }

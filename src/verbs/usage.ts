@@ -2,43 +2,50 @@ import * as z from 'zod'
 import { InvalidInputError, NotFoundError } from '../errors.js'
 import { MAX_USE_TEXT, OTHER_USES, type UsageCount, type UsageReport, type UsageRows } from '../model/usage.js'
 import type { Catalogue } from '../policy/catalogue.js'
-import { instantSchema } from '../policy/field-schema.js'
+import { durationSchema, instantSchema } from '../policy/field-schema.js'
 import { readShape } from '../policy/shape.js'
 import type { Context } from '../verify/context.js'
 import { findListed } from './get.js'
 import { canSee, type ReadActor } from './lib/actor.js'
 
-const DAY_MS = 86_400_000
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
 const DEFAULT_DAYS = 30
 const LONGEST_DAYS = 366
 /** Rows that one call reads, and answers at most: some 100 bytes each in JSON. Those that differ in scopes alone are answered as one. */
 const MAX_COUNTERS = 10_000
+/** Rows that one call reads in all where they are added up in longer steps. */
+const MAX_READ = 200_000
 /** Endpoints, and scopes, in the totals: those with the most uses. */
 const MAX_TOTALS = 1000
 
-type Given = { from?: number | undefined; to?: number | undefined }
+type Given = { from?: number | undefined; to?: number | undefined; step?: number | undefined }
 
 /** Input schema of `usage`. */
 export const usageShape: z.ZodType<Given> = z.strictObject({
   from: instantSchema.meta({ description: `From here on; ${DEFAULT_DAYS} days before the end when left out.` }).optional(),
   to: instantSchema.meta({ description: 'Up to here, exclusive; now when left out.' }).optional(),
+  step: durationSchema({ min: 3600 })
+    .refine((seconds) => seconds % 3600 === 0, { error: 'must be whole hours' })
+    .meta({ description: 'How long a bucket is, whole hours from `from` on; one hour when left out. Busy tokens need longer ones.' })
+    .optional(),
 })
 
 /**
  * Reports a token's usage: counts by hour and endpoint, outcomes, addresses. Includes what this process has counted so far.
  *
- * Without a range, of the last 30 days. What would be too much for one answer is refused, with a range that is short enough to ask for.
+ * Without a range, of the last 30 days. What would be too much for one answer is refused: a shorter range is short enough, and so are longer steps.
  *
  * @throws NotFoundError `not_found`
  * @throws InvalidInputError `invalid_input`
  */
 export async function usage(context: Context, actor: ReadActor, id: unknown, range: unknown): Promise<UsageReport> {
-  const { from, to } = readRange(range, context.settings.clock())
+  const { from, to, end, stepMs } = readRange(range, context.settings.clock())
   await context.usage?.flush()
   const stored = await findListed(context, id)
   if (stored === undefined || !canSee(actor, stored)) throw new NotFoundError(String(id))
-  const rows = await context.store.usage({ tokenIds: [stored.id], from, ...(to !== undefined && { to }), limit: MAX_COUNTERS + 1 })
-  if (rows.counts.length > MAX_COUNTERS) throw tooMany()
+  const rows = await (stepMs === HOUR_MS ? readOnce : readInSteps)(context, { tokenId: stored.id, from, to, end, stepMs })
+  if (rows === undefined) throw tooMany(stepMs)
   const unusedScopes = context.usage === undefined ? undefined : unusedAmong(context.settings.catalogue, stored.scopes, rows.counts)
   return {
     ...report(stored.id, rows),
@@ -48,15 +55,64 @@ export async function usage(context: Context, actor: ReadActor, id: unknown, ran
   }
 }
 
-function readRange(range: unknown, now: number): { readonly from: number; readonly to: number | undefined } {
-  const { from, to } = readShape(usageShape, range ?? {}, 'usage()')
+type Range = { readonly from: number; readonly to: number | undefined; readonly end: number; readonly stepMs: number }
+
+function readRange(range: unknown, now: number): Range {
+  const { from, to, step = 3600 } = readShape(usageShape, range ?? {}, 'usage()')
   const end = to ?? now
-  if (from === undefined) return { from: end - DEFAULT_DAYS * DAY_MS, to }
+  const stepMs = step * 1000
+  if (from === undefined) return { from: end - DEFAULT_DAYS * DAY_MS, to, end, stepMs }
   if (to !== undefined && !(from < to)) throw new InvalidInputError('from', 'must lie before to')
   if (!(end - from <= LONGEST_DAYS * DAY_MS)) {
     throw new InvalidInputError('from', `must lie at most ${LONGEST_DAYS} days before the end of the range: ask for a shorter one`)
   }
-  return { from, to }
+  return { from, to, end, stepMs }
+}
+
+type Wanted = Range & { readonly tokenId: string }
+
+/** The counters of a range, or `undefined` where they are too many. */
+async function readOnce(
+  { store }: Context,
+  { tokenId, from, to }: Pick<Wanted, 'tokenId' | 'from' | 'to'>,
+): Promise<UsageRows | undefined> {
+  const rows = await store.usage({ tokenIds: [tokenId], from, ...(to !== undefined && { to }), limit: MAX_COUNTERS + 1 })
+  return rows.counts.length > MAX_COUNTERS ? undefined : rows
+}
+
+/** The counters added up by step, read in parts so small that none is too many. */
+async function readInSteps(context: Context, wanted: Wanted): Promise<UsageRows | undefined> {
+  const sums = new Map<string, UsageCount>()
+  const parts: Pick<Wanted, 'from' | 'to' | 'end'>[] = [wanted]
+  let addresses: UsageRows['addresses'] | undefined
+  let read = 0
+  for (let part = parts.pop(); part !== undefined; part = parts.pop()) {
+    const rows = await readOnce(context, { tokenId: wanted.tokenId, ...part })
+    const halves = rows === undefined ? halve(part) : []
+    read += rows?.counts.length ?? MAX_COUNTERS
+    if ((rows === undefined && halves.length === 0) || read > MAX_READ) return undefined
+    parts.push(...halves)
+    addresses ??= rows?.addresses
+    for (const row of rows?.counts ?? []) addTo(sums, row, wanted)
+    if (sums.size > MAX_COUNTERS) return undefined
+  }
+  return { counts: [...sums.values()].sort((a, b) => a.bucketAt - b.bucketAt), addresses: addresses ?? [] }
+}
+
+/** A range in two, at a whole hour; nothing where it is an hour. */
+function halve({ from, to, end }: Pick<Wanted, 'from' | 'to' | 'end'>): Pick<Wanted, 'from' | 'to' | 'end'>[] {
+  const middle = Math.ceil((from + end) / 2 / HOUR_MS) * HOUR_MS
+  if (!(from < middle && middle < end)) return []
+  return [
+    { from: middle, to, end },
+    { from, to: middle, end: middle },
+  ]
+}
+
+function addTo(sums: Map<string, UsageCount>, row: UsageCount, { from, stepMs }: Wanted): void {
+  const bucketAt = from + Math.floor((row.bucketAt - from) / stepMs) * stepMs
+  const key = JSON.stringify([bucketAt, row.endpoint, row.outcome, row.scope])
+  sums.set(key, { ...row, bucketAt, count: row.count + (sums.get(key)?.count ?? 0) })
 }
 
 function report(tokenId: string, rows: UsageRows): UsageReport {
@@ -114,8 +170,9 @@ function withoutScopes(rows: readonly UsageCount[]): UsageReport['buckets'] {
   return [...merged.values()]
 }
 
-function tooMany(): InvalidInputError {
-  return new InvalidInputError('from', `makes more than ${MAX_COUNTERS.toLocaleString('en')} counts in this range: ask for a shorter one`)
+function tooMany(stepMs: number): InvalidInputError {
+  const way = stepMs < DAY_MS ? 'ask for a shorter one, or for a longer step' : 'ask for a shorter one'
+  return new InvalidInputError('from', `makes more than ${MAX_COUNTERS.toLocaleString('en')} counts in this range: ${way}`)
 }
 
 function sum(rows: readonly UsageCount[]): number {

@@ -102,6 +102,14 @@ describe('methods and paths', () => {
     expect(await outside(`/admin${id}`, '/admin')).toBe(404)
     expect(await outside('/admin', '/admin/')).toBe(200)
   })
+
+  it('says where an API that is mounted too high up is asked below its mount path', async () => {
+    const { tokens } = harness()
+    const { fetch } = createManagement(tokens)
+    const answer = await fetch(new Request(`${ORIGIN}/admin/tokens`), { actor: admin }, '/admin')
+    expect(answer.status).toBe(404)
+    expect(await answer.json()).toMatchObject({ code: 'not_found', detail: expect.stringMatching(/nothing at this path.*mountPath/) })
+  })
 })
 
 describe('GET /', () => {

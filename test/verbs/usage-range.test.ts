@@ -39,6 +39,74 @@ describe('the usage of a token', () => {
     expect((await tokens.system.usage(record.id, { from: now - 10 * HOUR })).buckets).toHaveLength(1100)
     expect(await refusal(tokens.system.usage(record.id, { from: now - 367 * DAY }))).toBe('invalid_input from')
   })
+  it('is added up in longer steps, so that the busiest tokens are counted too', async () => {
+    const now = Date.UTC(2030, 5, 1)
+    const store = memoryStore()
+    const tokens = instance({ store, clock: () => now })
+    const { record } = await mint(tokens)
+    const hours = 30 * 24
+    const counts = Array.from({ length: hours * 25 }, (_, at) => ({
+      tokenId: record.id,
+      bucketAt: now - (1 + Math.floor(at / 25)) * HOUR,
+      endpoint: `GET /${at % 25}`,
+      scope: at % 25 === 0 ? 'stock:read' : '',
+      outcome: at % 25 === 1 ? 'ip_denied' : 'allowed',
+      count: 2,
+    }))
+    const addresses = [{ tokenId: record.id, ip: '192.0.2.1', count: 7, lastAt: now }]
+    await store.recordUsage({ nodeId: 'n', seq: 1, at: now, counts, addresses, lastUses: [] })
+    expect(await refusal(tokens.system.usage(record.id))).toBe('invalid_input from')
+    const report = await tokens.system.usage(record.id, { from: now - 30 * DAY, step: '1d' })
+    expect(report).toMatchObject({ total: 2 * hours * 24, refused: 2 * hours, unusedScopes: [] })
+    expect(report.buckets).toHaveLength(30 * 25)
+    expect(report.buckets[0]).toEqual({
+      at: new Date(now - 30 * DAY),
+      endpoint: expect.any(String),
+      outcome: expect.any(String),
+      count: 48,
+    })
+    expect(report.addresses).toHaveLength(1)
+    expect(report.scopes).toEqual([{ scope: 'stock:read', count: 2 * hours }])
+    expect(await refusal(tokens.system.usage(record.id, { step: 1800 }))).toBe('invalid_input step')
+  })
+
+  it('says the same in steps as by the hour', async () => {
+    const now = Date.UTC(2030, 5, 1)
+    const store = memoryStore()
+    const tokens = instance({ store, clock: () => now })
+    const { record } = await mint(tokens)
+    const counts = Array.from({ length: 100 }, (_, at) => ({
+      tokenId: record.id,
+      bucketAt: now - (1 + at) * HOUR,
+      endpoint: 'GET /',
+      scope: '',
+      outcome: at % 3 === 0 ? 'expired' : 'allowed',
+      count: at,
+    }))
+    await store.recordUsage({ nodeId: 'n', seq: 1, at: now, counts, addresses: [], lastUses: [] })
+    const range = { from: now - 50 * HOUR, to: now - 10 * HOUR }
+    const { buckets: _, ...byHour } = await tokens.system.usage(record.id, range)
+    const { buckets, ...bySteps } = await tokens.system.usage(record.id, { ...range, step: '12h' })
+    expect(bySteps).toEqual(byHour)
+    expect([...new Set(buckets.map(({ at }) => at.getTime()))]).toEqual([50, 38, 26, 14].map((hours) => now - hours * HOUR))
+  })
+
+  it('is refused where even steps would be too many, or too much would have to be read', async () => {
+    const now = Date.UTC(2030, 5, 1)
+    const store = memoryStore()
+    const tokens = instance({ store, clock: () => now })
+    const { record } = await mint(tokens)
+    const counts = Array.from({ length: 10_001 }, (_, at) => ({
+      tokenId: record.id,
+      bucketAt: now - HOUR,
+      endpoint: `GET /${at}`,
+      scope: '',
+      outcome: 'allowed',
+      count: 1,
+    }))
+    await store.recordUsage({ nodeId: 'n', seq: 1, at: now, counts, addresses: [], lastUses: [] })
+    expect(await refusal(tokens.system.usage(record.id, { step: '1d' }))).toBe('invalid_input from')
+  })
 })
 
 describe('the usage of several tokens', () => {

@@ -57,6 +57,7 @@ export function bcryptTokens(options: BcryptTokensOptions): TokenFormat {
   return {
     name,
     ...(until !== undefined && { until }),
+    shape: shape.expression,
     read(credential) {
       if (!shape.matches(credential) || credential.length <= keyLength) return undefined
       // What bcrypt takes for equal proves the same: else whoever added a character would keep the holder out.

@@ -19,5 +19,11 @@ const KEY = /^[0-9a-f]{40}$/
  */
 export function djangoTokens(options: DjangoTokensOptions = {}): TokenFormat {
   const { name = 'django', until } = readOption(given, options, 'djangoTokens()')
-  return plainFormat({ name, until, scheme: 'Token', shape: { prefix: '', matches: (credential) => KEY.test(credential) }, column: 'key' })
+  return plainFormat({
+    name,
+    until,
+    scheme: 'Token',
+    shape: { prefix: '', matches: (credential) => KEY.test(credential), expression: '[0-9a-f]{40}' },
+    column: 'key',
+  })
 }

@@ -93,6 +93,7 @@ export function plainFormat({
     name,
     ...(until !== undefined && { until }),
     ...(scheme !== undefined && { scheme }),
+    shape: shape.expression,
     read: (credential) => (shape.matches(credential) ? claim(credential) : undefined),
     row(row) {
       const token = textIn(row, column)
@@ -160,6 +161,7 @@ export function hashedFormat(given: Given, size: number, hashOf: (text: string) 
   return {
     name,
     ...(until !== undefined && { until }),
+    shape: shape.expression,
     read(credential) {
       if (!shape.matches(credential)) return undefined
       const hash = hashOf(hashed === 'whole' ? credential : credential.slice(shape.prefix.length))

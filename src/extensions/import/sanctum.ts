@@ -24,6 +24,7 @@ export function sanctumTokens(options: SanctumTokensOptions = {}): TokenFormat {
   return {
     name,
     ...(until !== undefined && { until }),
+    shape: '[0-9A-Za-z-]{1,40}\\|[!#-+\\--~]{20,}',
     read(credential) {
       const [, id, secret] = TOKEN.exec(credential) ?? []
       return id === undefined || secret === undefined ? undefined : { key: id, proof: defaultEngine.sha256(secret) }

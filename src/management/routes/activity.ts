@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import type { CredentialSource } from '../../http/credential.js'
 import { readShape } from '../../policy/shape.js'
 import { eventsShape, tokenEventsShape } from '../../verbs/events.js'
 import { usageShape } from '../../verbs/usage.js'
@@ -113,6 +114,14 @@ export const usageOfTokens: Route = {
   },
 }
 
+/** For formats that cannot say how their tokens look: no word of a name is so long and has digits and letters. */
+const ANY_SECRET = '(?=\\S*\\d)(?=\\S*[A-Za-z])[!#-+\\--~]{24,}'
+
+function sentIn([source]: readonly CredentialSource[]): { readonly header: string; readonly scheme?: 'Bearer' | 'Basic' } {
+  if (typeof source === 'object') return { header: source.header }
+  return { header: 'Authorization', scheme: source === 'basic' ? 'Basic' : 'Bearer' }
+}
+
 /** `GET /me` */
 export const getMe: Route = {
   access: 'actor',
@@ -124,8 +133,22 @@ export const getMe: Route = {
   description: 'Who you are to this API, where you act, and what you may grant: what a form has to offer.',
   answers: [{ status: 200, description: 'You.', schema: me }],
   refusals: [],
-  async run({ tokens }, { actor, handle }) {
+  async run({ tokens, inside, settings }, { actor, handle }) {
     const { id, tenants, manages, resources, ip } = actor
-    return { status: 200, body: { id, tenants, manages, resources, ip, prefix: tokens.prefix, grantable: handle.grantable() } }
+    const importedShapes = inside.settings.imports?.formats.map(({ shape }) => shape ?? ANY_SECRET)
+    return {
+      status: 200,
+      body: {
+        id,
+        tenants,
+        manages,
+        resources,
+        ip,
+        prefix: tokens.prefix,
+        grantable: handle.grantable(),
+        sentIn: sentIn(settings.credential),
+        ...(importedShapes !== undefined && { importedShapes }),
+      },
+    }
   },
 }

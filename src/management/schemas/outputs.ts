@@ -142,6 +142,13 @@ export const me: z.ZodType = z
     ip: z.string().meta({ description: 'The address that you ask from.' }).optional(),
     prefix: z.string().meta({ description: 'What every token here begins with.' }),
     grantable: z.array(z.string()).meta({ description: 'What you may put among the scopes of a token.' }),
+    sentIn: z
+      .strictObject({ header: z.string(), scheme: z.enum(['Bearer', 'Basic']).optional() })
+      .meta({ description: 'How a token is sent: the field, and its scheme where it has one.' }),
+    importedShapes: z
+      .array(z.string())
+      .meta({ description: 'Regular expressions of the tokens of other systems that are accepted here.' })
+      .optional(),
   })
   .meta({ id: 'Me' })
 

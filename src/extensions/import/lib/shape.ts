@@ -44,7 +44,17 @@ export const shapeFields: {
 }
 
 /** A shape, once it was read. */
-export type Shape = { readonly prefix: string; readonly matches: (credential: string) => boolean }
+export type Shape = {
+  readonly prefix: string
+  readonly matches: (credential: string) => boolean
+  /** The same as a regular expression. Looser, so that a token that a field cut is found as well. */
+  readonly expression: string
+}
+
+/** From so many characters on, a text is taken for a token that was cut. */
+const ENOUGH = 64
+/** Where a format names no length, so many behind its prefix are no word. */
+const FEW = 12
 
 /**
  * Reads the shape of tokens.
@@ -63,8 +73,10 @@ export function readShapeOf({
   }
   const [min = 1, max = LONGEST] = length === undefined ? [prefix.length + 1] : typeof length === 'number' ? [length, length] : length
   if (min > max) throw new InvalidInputError('length', 'must be [least, most]')
+  const least = length === undefined ? prefix.length + FEW : Math.min(min, ENOUGH)
   return {
     prefix,
+    expression: `${prefix.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')}[!#-+\\--~]{${Math.max(1, least - prefix.length)},}`,
     matches: (credential) =>
       credential.length >= min && credential.length <= max && credential.length > prefix.length && credential.startsWith(prefix),
   }
