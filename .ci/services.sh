@@ -157,7 +157,7 @@ start_services() {
   chmod 711 "$services_folder"
   # Some tests start a server of their own, whose settings are nobody else's.
   need_program initdb postgresql && need_program mariadbd mariadb-server && need_program mariadb-install-db mariadb-server &&
-    need_program redis-server redis-server && need_program openssl openssl || return 1
+    need_program redis-server redis-server && need_program pgbouncer pgbouncer && need_program openssl openssl || return 1
   need_browser && need_promtool && find_or_start postgres && find_or_start mysql && find_or_start redis
 }
 

@@ -111,7 +111,7 @@ describe.skipIf(postgres.skip)(`what the host gives a postgres store ${postgres.
     const store = postgresStore({ pool, schema: place.schema })
     const stop = await store.subscribe?.(() => {})
     const listening = await place.query(`select query from pg_stat_activity where application_name = 'latchkey ${place.schema}'`)
-    expect(listening).toEqual([{ query: expect.stringMatching(/^listen /) }])
+    expect(listening.filter(({ query }) => `${query}`.startsWith('listen '))).toHaveLength(1)
     const held = await pool.connect()
     const results = await Promise.all(Array.from({ length: 10 }, () => store.commit({ inserts: [token()], events: [event()] })))
     expect(results.every(({ ok }) => ok)).toBe(true)

@@ -63,7 +63,8 @@ const KINDS: { readonly [name in 'postgres' | 'mariadb']: Kind } = {
 /** Where Debian keeps programs that are not on the path. */
 const PLACES = ['/usr/local/bin', '/usr/sbin', '/usr/bin', ...[18, 17, 16, 15, 14].map((version) => `/usr/lib/postgresql/${version}/bin`)]
 
-const find = (program: string): string | undefined => {
+/** Where a server's program is. */
+export const findProgram = (program: string): string | undefined => {
   const places = [...(process.env.PATH ?? '').split(':'), ...PLACES]
   return places.map((place) => join(place, program)).find((path) => existsSync(path))
 }
@@ -71,7 +72,7 @@ const find = (program: string): string | undefined => {
 /** Why no server of one's own can be started here, if that is so. With `LATCHKEY_REQUIRE_SERVICES=1` that is an error. */
 export const sqlServerMissing = (name: keyof typeof KINDS): string | undefined => {
   const { program, init } = KINDS[name]
-  const missing = [program, init].filter((each) => find(each) === undefined)
+  const missing = [program, init].filter((each) => findProgram(each) === undefined)
   if (missing.length === 0) return undefined
   const skip = `there is no ${missing.join(' and no ')} to start a server for this test`
   if (process.env.LATCHKEY_REQUIRE_SERVICES === '1') throw new Error(`LATCHKEY_REQUIRE_SERVICES=1, but ${skip}`)
@@ -82,7 +83,8 @@ export const sqlServerMissing = (name: keyof typeof KINDS): string | undefined =
 /** A server of the test's own, whose settings are nobody else's. */
 export type SqlServer = { readonly url: string; readonly port: number; readonly folder: string; dispose(): Promise<void> }
 
-const idOf = async (user: string): Promise<{ readonly uid: number; readonly gid: number } | undefined> => {
+/** The ids of a user to start a server as, where this process may choose. */
+export const idOf = async (user: string): Promise<{ readonly uid: number; readonly gid: number } | undefined> => {
   if (process.getuid?.() !== 0) return undefined
   const line = (await readFile('/etc/passwd', 'utf8')).split('\n').find((each) => each.startsWith(`${user}:`))
   const [, , uid, gid] = line?.split(':') ?? []
@@ -102,11 +104,11 @@ export const createSqlServer = async (
   }
   await own(folder)
   await chmod(folder, 0o755)
-  const made = spawnSync(find(kind.init) ?? kind.init, kind.initArgs(folder), { cwd: folder, ...id, encoding: 'utf8' })
+  const made = spawnSync(findProgram(kind.init) ?? kind.init, kind.initArgs(folder), { cwd: folder, ...id, encoding: 'utf8' })
   if (made.status !== 0) throw new Error(`${kind.init} failed: ${made.stderr}${made.stdout}`.slice(0, 2_000))
   const more = await prepare(folder, own)
   const port = await freePort()
-  const child: ChildProcess = spawn(find(kind.program) ?? kind.program, [...kind.args(folder, port), ...more], {
+  const child: ChildProcess = spawn(findProgram(kind.program) ?? kind.program, [...kind.args(folder, port), ...more], {
     cwd: folder,
     stdio: 'ignore',
     ...id,

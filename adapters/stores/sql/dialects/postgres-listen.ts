@@ -1,8 +1,13 @@
+import { StoreUnavailableError } from '../../../../src/errors.js'
+
+type Notice = { readonly payload?: string | undefined }
+
 /** The part of a `pg` client that listening uses. */
 export type ListenClient = {
   connect(): Promise<unknown>
   query(text: string): Promise<unknown>
   on(event: string, listener: (...details: never[]) => void): unknown
+  removeListener(event: string, listener: (...details: never[]) => void): unknown
   end(): Promise<void>
   ref?(): void
   unref?(): void
@@ -15,6 +20,8 @@ const LONGEST_PAUSE_MS = 5_000
 /** How long a connection may take to come about, and to end. */
 const CONNECT_MS = 10_000
 const END_MS = 1_000
+/** How long a notice may take that was sent to see whether notices arrive. */
+const PROOF_MS = 2_000
 /** How often a connection is asked whether it is alive: a cut cable tells nobody. */
 const PROBE_MS = 15_000
 
@@ -41,6 +48,40 @@ const end = async (client: ListenClient): Promise<void> => {
   }
 }
 
+/** Sends a notice with this text over another connection. */
+export type SendNotice = (text: string) => Promise<unknown>
+
+/** What the notice that proves a connection begins with. The notice of a change has no text. */
+const PROOF = 'proof '
+
+/** Waits until a notice that was sent over another connection has arrived: a pooler takes LISTEN, and then keeps the notices. */
+const prove = async (client: ListenClient, send: SendNotice): Promise<void> => {
+  const text = `${PROOF}${Math.random()}`
+  let hear: () => void = () => {}
+  const heard = new Promise<void>((resolve) => {
+    hear = resolve
+  })
+  const listener = ({ payload }: Notice): void => {
+    if (payload === text) hear()
+  }
+  client.on('notification', listener)
+  try {
+    const sent = await within(CONNECT_MS, send(text)).then(
+      () => true,
+      () => false,
+    )
+    // Where none could be sent, nothing is known of how they arrive.
+    if (!sent) return
+    await within(PROOF_MS, heard).catch(() => {
+      throw new StoreUnavailableError(
+        'postgres store: notices do not arrive, as behind a pooler in transaction mode: changes of other nodes are found by polling',
+      )
+    })
+  } finally {
+    client.removeListener('notification', listener)
+  }
+}
+
 /** Who hears: `lost` once a connection is gone or could not be made, `wake` once there is one again. */
 type Hearer = { wake(): void; readonly lost?: ((error: unknown) => void) | undefined }
 
@@ -53,6 +94,7 @@ export const listen = async (
   channel: string,
   { wake, lost: tellLost }: Hearer,
   newClient: () => ListenClient,
+  send: SendNotice,
 ): Promise<() => Promise<void>> => {
   let stopped = false
   let current: ListenClient | undefined
@@ -94,19 +136,20 @@ export const listen = async (
     // Before anything else: an error event that nobody listens to ends the process.
     client.on('error', lose)
     client.on('end', () => lose())
-    client.on('notification', () => {
-      if (!stopped) wake()
+    client.on('notification', ({ payload }: Notice) => {
+      if (!stopped && payload?.startsWith(PROOF) !== true) wake()
     })
     try {
       await within(CONNECT_MS, client.connect())
       await client.query(`listen "${channel}"`)
+      client.unref?.()
+      await prove(client, send)
     } catch (error) {
       return lose(error)
     }
     if (stopped) return await drop(client)
     if (lost) return
     current = client
-    client.unref?.()
     pause = FIRST_PAUSE_MS
     probe = setInterval(() => {
       const silence = setTimeout(() => lose(new Error('timeout')), PROBE_MS / 2)

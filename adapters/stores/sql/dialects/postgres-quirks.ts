@@ -49,9 +49,13 @@ const faultOf = (error: unknown): Fault => {
   return 'unknown'
 }
 
+const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 40)
+
 /** A name that the server does not cut, at 63 bytes: one that is longer stands for itself by a digest. */
-export const shortName = (name: string): string =>
-  Buffer.byteLength(name) <= 63 ? name : `latchkey_${createHash('sha256').update(name).digest('hex').slice(0, 40)}`
+const shortName = (name: string): string => (Buffer.byteLength(name) <= 63 ? name : `latchkey_${digestOf(name)}`)
+
+/** The name of a prepared statement: another one for every text, and the same one in every process. */
+export const statementName = (text: string): string => `latchkey_${digestOf(text)}`
 
 /** The channel of a store's feed: a hint, so two stores that share one only wake each other. */
 export const channelOf = ({ schema, tablePrefix }: Names): string => shortName(`${schema ?? ''}.${tablePrefix}feed`)

@@ -10,7 +10,7 @@ import { openStore } from '../store.js'
 import { checkValues, leasesOf, type PostgresLease, type PostgresPool, type PostgresResult } from './postgres-connection.js'
 import { postgresHost } from './postgres-host.js'
 import { type ListenClient, listen } from './postgres-listen.js'
-import { channelOf, postgresQuirks, shortName } from './postgres-quirks.js'
+import { channelOf, postgresQuirks, statementName } from './postgres-quirks.js'
 
 type PostgresUrl = { readonly url: string; readonly poolSize: number; readonly warn: (warning: TransportWarning) => void }
 
@@ -41,14 +41,19 @@ const forKysely = (lease: () => Promise<PostgresLease>): KyselyPool => ({
   end: async () => {},
 })
 
-/** Statements by name are planned once a connection. A pooler in between may not know the name: then they go without. */
-const findThrough = (lease: () => Promise<PostgresLease>, prefix: string): NonNullable<KyselyEngineOptions['find']> => {
+/**
+ * Statements by name are planned once a connection. A pooler in between may not know the name: then they go without.
+ *
+ * A pooler may also hand out a connection on which another process prepared a statement by this name: so a name follows from its text, and
+ * one name never stands for two texts.
+ */
+const findThrough = (lease: () => Promise<PostgresLease>): NonNullable<KyselyEngineOptions['find']> => {
   let named = true
   const statements = new Map<string, string>()
   return async (query) => {
     let name = statements.get(query.sql)
     if (name === undefined) {
-      name = shortName(`${prefix}${statements.size + 1}`)
+      name = statementName(query.sql)
       statements.set(query.sql, name)
     }
     const config = { text: query.sql, values: query.parameters, query_timeout: READ_TIMEOUT_MS }
@@ -75,7 +80,7 @@ const findThrough = (lease: () => Promise<PostgresLease>, prefix: string): NonNu
 
 const over = (lease: () => Promise<PostgresLease>, names: Names, options: KyselyEngineOptions): Opened => {
   const kysely = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: forKysely(lease) }) })
-  const find = findThrough(lease, `${names.schema ?? ''}.${names.tablePrefix}find`)
+  const find = findThrough(lease)
   return {
     store: openStore(kyselyEngine(kysely, postgresQuirks, names, { find, ...options }), postgresQuirks, names, postgresHost),
     unavailable: report,
@@ -83,9 +88,18 @@ const over = (lease: () => Promise<PostgresLease>, names: Names, options: Kysely
 }
 
 const listener =
-  (names: Names, newClient: () => ListenClient): NonNullable<KyselyEngineOptions['subscribe']> =>
-  (wake, lost) =>
-    listen(channelOf(names), { wake, lost }, newClient)
+  (lease: () => Promise<PostgresLease>, names: Names, newClient: () => ListenClient): NonNullable<KyselyEngineOptions['subscribe']> =>
+  (wake, lost) => {
+    const send = async (text: string): Promise<void> => {
+      const held = await lease()
+      try {
+        await held.query({ text: 'select pg_notify($1, $2)', values: [channelOf(names), text] })
+      } finally {
+        held.release()
+      }
+    }
+    return listen(channelOf(names), { wake, lost }, newClient, send)
+  }
 
 const loadDriver = async (): Promise<Driver> => {
   try {
@@ -103,7 +117,7 @@ const openUrl = async ({ url, poolSize, warn }: PostgresUrl, names: Names): Prom
   pool.on('error', () => {})
   const tell = tellOnce('postgres', warn)
   const lease = leasesOf(pool, (client) => tell(transportOf(Object(Reflect.get(client, 'connection')).stream)))
-  return over(lease, names, { close: () => pool.end(), subscribe: listener(names, () => new Client(config)) })
+  return over(lease, names, { close: () => pool.end(), subscribe: listener(lease, names, () => new Client(config)) })
 }
 
 const overHostPool = (pool: PostgresPool, names: Names): Opened => {
@@ -111,7 +125,7 @@ const overHostPool = (pool: PostgresPool, names: Names): Opened => {
   // Not one of the pool's connections: it may have few, and the host may end it while latchkey listens.
   const lease = leasesOf(pool)
   if (typeof Client !== 'function') return over(lease, names, {})
-  return over(lease, names, { subscribe: listener(names, () => new Client(options)) })
+  return over(lease, names, { subscribe: listener(lease, names, () => new Client(options)) })
 }
 
 const overKysely = async (kysely: KyselyHandle, names: Names): Promise<Opened> => {
