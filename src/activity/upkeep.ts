@@ -1,3 +1,4 @@
+import { StoreUnavailableError } from '../errors.js'
 import { isInstant } from '../policy/instant.js'
 import type { GuardedStore } from '../store/guarded-store.js'
 import type { FaultPlace, Report } from '../store/reporter.js'
@@ -7,6 +8,8 @@ import { ConsumerClaim } from './consumer-claim.js'
 const FIRST_LOOK_MS = 5_000
 /** How soon at the soonest: a node that was about to do the task may have crashed. */
 const LOOK_EVERY_MS = 10_000
+/** How often at least the store is asked when a task was last done: another node whose clock is wrong must not stay the last one to say so. */
+const RECHECK_MS = 1_200_000
 
 /** Work that one node of a cluster does for all of them, now and then. */
 export type UpkeepTask = {
@@ -15,11 +18,22 @@ export type UpkeepTask = {
   /** Where its faults are. */
   readonly place: FaultPlace
   readonly everyMs: number
+  /** The answer `false`: it was not done. */
+  readonly run: (times: UpkeepTimes, goOn: () => Promise<boolean>) => Promise<unknown>
+}
+
+/** The instants of one turn of a task. */
+export type UpkeepTimes = {
+  /** By the clock of this node, which may be wrong. */
+  readonly now: number
+  /** When the task was last done, by whichever node; 0 before the first time. */
+  readonly since: number
   /**
-   * `goOn` is asked between small batches: when it answers no, another node has taken over, and what is left is done the next time. `since` is the
-   * instant of the last time that it was done, whichever node did it; 0 before the first time. The answer `false`: it was not done.
+   * The instant by which things may be removed. A node that is alone, and was the last one to do the task, goes by its clock. Any other goes by the last
+   * time, however far its own clock says it is; by no instant at all, 0, where that lies ahead. While one node of a cluster has the right time, it moves
+   * the last time back to it, so that no clock that is wrong removes what is still good.
    */
-  readonly run: (now: number, goOn: () => Promise<boolean>, since: number) => Promise<unknown>
+  readonly sure: number
 }
 
 type UpkeepOptions = {
@@ -28,6 +42,8 @@ type UpkeepOptions = {
   readonly clock: () => number
   readonly monotonic: () => number
   readonly report: Report
+  /** Is no other node known? */
+  readonly isAlone: () => Promise<boolean>
 }
 
 /** Does a task in time: begun after the store's first use, off every request's path, and never keeping the process alive. */
@@ -40,6 +56,9 @@ export class Upkeep {
   #claim: ConsumerClaim | undefined
   /** As far as this node knows. */
   #doneAt = 0
+  #askedAt = Number.NEGATIVE_INFINITY
+  /** The last time that it was done, if that was here. */
+  #doneHereAt = 0
   #stopped = false
 
   constructor(store: GuardedStore, task: UpkeepTask, options: UpkeepOptions) {
@@ -63,17 +82,22 @@ export class Upkeep {
   async look(): Promise<void> {
     const { clock } = this.#options
     this.#doneAt = await this.#lastDone()
+    this.#askedAt = clock()
     if (!this.#isDue(clock())) return
     const claim = this.#claimOfTask()
     if (!(await claim.hold())) return
     this.#doneAt = claim.position
     const now = Math.floor(clock())
     if (!this.#isDue(now)) return
+    this.#tellOfClocks(claim.position, now)
     try {
-      const done = await this.#task.run(now, async () => !this.#stopped && (await claim.hold()), claim.position)
+      const times = { now, since: claim.position, sure: await this.#sureInstant(claim.position, now) }
+      // Asked between small batches: when it answers no, another node has taken over, and what is left is done the next time.
+      const done = await this.#task.run(times, async () => !this.#stopped && (await claim.hold()))
       if (this.#stopped || done === false) return
       claim.setTo(now)
       this.#doneAt = now
+      this.#doneHereAt = now
     } finally {
       await claim.release()
     }
@@ -96,6 +120,20 @@ export class Upkeep {
     return isInstant(now) && Math.abs(now - this.#doneAt) >= this.#task.everyMs
   }
 
+  // What was done was done before now: one of the two clocks is wrong, and nobody can know which.
+  #tellOfClocks(since: number, now: number): void {
+    const ahead = since - now
+    if (ahead < this.#task.everyMs || since === this.#doneHereAt) return
+    const minutes = Math.round(ahead / 60_000)
+    const message = `the clock of another node is ${minutes} minutes ahead of this one's: what is too old may be kept until they agree`
+    this.#options.report(this.#task.place, new StoreUnavailableError(message))
+  }
+
+  async #sureInstant(since: number, now: number): Promise<number> {
+    if (since === this.#doneHereAt && (await this.#options.isAlone())) return now
+    return since > now ? 0 : since
+  }
+
   #schedule(ms: number): void {
     if (this.#stopped) return
     this.#timer = startTimer(() => {
@@ -108,6 +146,7 @@ export class Upkeep {
 
   // Timers do not count the time in which the machine sleeps, or by which its clock is set: the clock is asked often, the store when it is time.
   async #lookIfDue(): Promise<void> {
-    if (this.#isDue(this.#options.clock())) await this.look()
+    const now = this.#options.clock()
+    if (this.#isDue(now) || Math.abs(now - this.#askedAt) >= RECHECK_MS) await this.look()
   }
 }

@@ -1,4 +1,5 @@
 import { noticeEvent } from '../activity/due-notices.js'
+import type { UpkeepTimes } from '../activity/upkeep.js'
 import type { StoredEvent } from '../model/event.js'
 import type { ListedToken } from '../model/record.js'
 import { UNUSED_GRACE_MS } from '../policy/notices.js'
@@ -18,11 +19,12 @@ type Idle = { readonly since: number; readonly thresholdMs: number }
 
 /**
  * Looks through all tokens for those that were neither used nor changed for long: tells of each once, and with the option `expiry.unused` deactivates
- * it a grace after that. `since` is the instant up to which everything was told.
+ * it a grace after that. `since` is the instant up to which everything was told; whether the grace has passed is asked of the instant that is sure.
  *
  * Every page is one small read, whatever share of the tokens is unused. Answers whether it came to the end.
  */
-export async function watchIdle(context: Context, now: number, goOn: () => Promise<boolean>, since: number): Promise<boolean> {
+export async function watchIdle(context: Context, times: UpkeepTimes, goOn: () => Promise<boolean>): Promise<boolean> {
+  const { now } = times
   const { prefix, notices } = context.settings
   const shortest = Math.min(notices.unusedMs ?? Number.POSITIVE_INFINITY, notices.deactivateMs ?? Number.POSITIVE_INFINITY)
   let after: { readonly createdAt: number; readonly id: string } | undefined = { createdAt: Math.max(0, now - shortest), id: '~' }
@@ -30,7 +32,7 @@ export async function watchIdle(context: Context, now: number, goOn: () => Promi
     if (!(await goOn())) return false
     const page: readonly ListedToken[] = await context.store.list({ prefix, now, limit: PAGE, after })
     const news: StoredEvent[] = []
-    for (const token of page) news.push(...(await newsOf(context, token, now, since)))
+    for (const token of page) news.push(...(await newsOf(context, token, times)))
     await tell(context, news)
     const last = page.at(-1)
     after = page.length === PAGE && last !== undefined ? { createdAt: last.createdAt, id: last.id } : undefined
@@ -39,7 +41,7 @@ export async function watchIdle(context: Context, now: number, goOn: () => Promi
 }
 
 /** The notice to write, if there is one. On the way, what is due by an older notice is done. */
-async function newsOf(context: Context, token: ListedToken, now: number, since: number): Promise<readonly StoredEvent[]> {
+async function newsOf(context: Context, token: ListedToken, { now, since, sure }: UpkeepTimes): Promise<readonly StoredEvent[]> {
   const { deactivateMs } = context.settings.notices
   if (deactivateMs !== undefined && token.deactivatedAt !== undefined) await reviveIfUsed(context, token, token.deactivatedAt, now)
   const idle = idleOf(context, token, now)
@@ -50,7 +52,7 @@ async function newsOf(context: Context, token: ListedToken, now: number, since: 
   }
   const toldAt = await whenTold(context, token, notice)
   if (toldAt === undefined) return [notice]
-  if (toldAt + UNUSED_GRACE_MS <= now) await deactivate(context, token, idle, now)
+  if (toldAt + UNUSED_GRACE_MS <= sure) await deactivate(context, token, idle, now)
   return []
 }
 

@@ -18,25 +18,26 @@ const CLOCKS_DIFFER_MS = 60_000
 const shape: z.ZodType<{ before: number }> = z.strictObject({ before: instantSchema })
 
 /**
- * Removes tokens that were revoked or expired before an instant, with their usage; their audit stays. Goes on page by page, as long as `goOn` says so.
+ * Removes tokens that were revoked or expired before an instant, with their usage; their audit stays. Goes on page by page, as long as `goOn` says so, which upkeep gives.
  *
  * An expired token is revoked first: an edit that brings it back at the same moment either comes before that, and the token stays, or
  * after it, and is refused.
  *
- * @throws InvalidInputError `invalid_input`, field `before`
+ * @throws InvalidInputError `invalid_input`, field `before`, for an instant in the future, also by the clocks of the other nodes
  * @throws GrantDeniedError `grant_denied`, for an actor that does not see every token
  */
 export async function prune(
   context: Context,
   actor: ReadActor,
   input: unknown,
-  goOn: () => Promise<boolean> = async () => true,
+  goOn?: () => Promise<boolean>,
 ): Promise<{ readonly count: number }> {
   checkSeesAll(actor, 'pruning takes every tenant and every token')
   const { before } = readShape(shape, input, 'prune()')
   if (before > context.settings.clock() + CLOCKS_DIFFER_MS) {
     throw new InvalidInputError('before', 'lies in the future: only tokens that have ended are removed')
   }
+  if (goOn === undefined) await refuseAhead(context, before)
   let count = 0
   let after: ListedToken | undefined
   do {
@@ -49,11 +50,23 @@ export async function prune(
       ...(after !== undefined && { after: { createdAt: after.createdAt, id: after.id } }),
     })
     const dead = page.filter((token) => diedBefore(token, before))
-    if (dead.length > 0 && !(await goOn())) break
+    if (dead.length > 0 && goOn !== undefined && !(await goOn())) break
     count += await remove(context, await end(context, dead, actor, now), actor, before)
     after = page.length === PAGE ? page.at(-1) : undefined
   } while (after !== undefined)
   return { count }
+}
+
+/** An instant that no other node has come to, by its own clock, is most likely a mistake of this one's. A lease that was released tells nothing. */
+async function refuseAhead({ store, nodeId }: Context, before: number): Promise<void> {
+  const own = nodeId()
+  const others = (await store.leases(0)).filter((lease) => lease.nodeId !== own)
+  if (others.length === 0 || others.some(({ expiresAt }) => before <= expiresAt + CLOCKS_DIFFER_MS)) return
+  const latest = new Date(Math.max(...others.map(({ expiresAt }) => expiresAt))).toISOString()
+  throw new InvalidInputError(
+    'before',
+    `lies later than the clocks of all other nodes, the last of which came to ${latest}: check the clock of this one`,
+  )
 }
 
 function diedBefore(token: ListedToken, before: number): boolean {

@@ -15,8 +15,13 @@ import { prune } from './prune.js'
 const EVENTS_A_BATCH = 200
 const TOKENS_A_BATCH = 50
 
-/** Removes what the option `retention` says is too old, in small batches. What is left when `goOn` answers no is found again the next time. */
+/**
+ * Removes what the option `retention` says is too old, in small batches. What is left when `goOn` answers no is found again the next time.
+ *
+ * `now` is the instant that is sure, not what the clock of this node says; 0 where none is.
+ */
 export async function retain(context: Context, now: number, goOn: () => Promise<boolean>): Promise<void> {
+  if (now === 0) return
   const { deadMs, eventsMs, usageMs, addressesMs } = context.settings.retention
   if (deadMs !== undefined) await prune(context, SYSTEM, { before: Math.max(0, now - deadMs) }, goOn)
   if (eventsMs !== undefined) await removeEvents(context, now, now - eventsMs, goOn)
@@ -34,7 +39,7 @@ async function removeEvents(context: Context, now: number, before: number, goOn:
     const old = page.filter((event) => isOld(event) && !mustStay(event) && !keepsFromReturning(context, event, now))
     const end = old.at(-1)
     if (end !== undefined) {
-      await tellWhoIsBehind(context, old, now)
+      await tellWhoIsBehind(context, old)
       if (sealed !== undefined) await sealRemoval(context, end.seq)
       await context.store.removeEvents(
         prefix,
@@ -67,14 +72,14 @@ function keepsFromReturning({ settings }: Context, { id, action, tokenId, after,
  * Writes, before events go that a consumer has not read, that they will: once for each place at which it stands. So for those that a dead letter
  * of a webhook still needs.
  */
-async function tellWhoIsBehind(context: Context, old: readonly ListedEvent[], now: number): Promise<void> {
-  const { prefix } = context.settings
+async function tellWhoIsBehind(context: Context, old: readonly ListedEvent[]): Promise<void> {
+  const { prefix, clock } = context.settings
   for (const row of await context.store.consumers(prefix)) {
     const details = missed(row, old)
     if (details === undefined) continue
     const event: StoredEvent = {
       id: deriveId(['consumer.behind', prefix, row.name, String(row.position)]),
-      at: now,
+      at: Math.floor(clock()),
       action: 'consumer.behind',
       prefix,
       actorId: 'system',

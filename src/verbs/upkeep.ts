@@ -3,12 +3,20 @@ import type { Context } from '../verify/context.js'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 3_600_000
+/** Released leases alone have run out by then. */
+const ALL_LEASES = 0
 
 /** The work that one node does for all of them, now and then, as far as the options ask for it. */
 export function upkeepOf(context: Context): readonly Upkeep[] {
   const { prefix, clock, monotonic } = context.settings
-  const options = { prefix, holder: context.nodeId, clock, monotonic, report: context.report }
+  const options = { prefix, holder: context.nodeId, clock, monotonic, report: context.report, isAlone: () => isAlone(context) }
   return upkeepTasks(context).map((task) => new Upkeep(context.store, task, options))
+}
+
+/** Is there no lease of another node? That of one which crashed stays for a while: meanwhile nothing is removed too early, and only a little too late. */
+export async function isAlone({ store, nodeId }: Context): Promise<boolean> {
+  const own = nodeId()
+  return (await store.leases(ALL_LEASES)).every((lease) => lease.nodeId === own)
 }
 
 /** The same, as tasks. What a task does is loaded when it is first done. */
@@ -20,7 +28,7 @@ export function upkeepTasks(context: Context): readonly UpkeepTask[] {
       name: '.retention',
       place: 'retention',
       everyMs: HOUR_MS,
-      run: async (now, goOn) => (await import('./retain.js')).retain(context, now, goOn),
+      run: async ({ sure }, goOn) => (await import('./retain.js')).retain(context, sure, goOn),
     })
   }
   if (sealing !== undefined) {
@@ -28,7 +36,7 @@ export function upkeepTasks(context: Context): readonly UpkeepTask[] {
       name: '.sealing',
       place: 'sealing',
       everyMs: sealing.everyMs,
-      run: async (_now, goOn) => void (await (await import('./lib/seals.js')).sealUp(context, goOn)),
+      run: async (_times, goOn) => void (await (await import('./lib/seals.js')).sealUp(context, goOn)),
     })
   }
   if (notices.any) {
@@ -36,7 +44,7 @@ export function upkeepTasks(context: Context): readonly UpkeepTask[] {
       name: '.notices',
       place: 'sweep',
       everyMs: MINUTE_MS,
-      run: async (now, goOn, since) => (await import('./notify.js')).notify(context, now, goOn, since),
+      run: async ({ now, since }, goOn) => (await import('./notify.js')).notify(context, now, goOn, since),
     })
   }
   const { unusedMs, deactivateMs } = notices
@@ -47,7 +55,7 @@ export function upkeepTasks(context: Context): readonly UpkeepTask[] {
       name,
       place: 'sweep',
       everyMs: 6 * HOUR_MS,
-      run: async (now, goOn, since) => (await import('./idle.js')).watchIdle(context, now, goOn, since),
+      run: async (times, goOn) => (await import('./idle.js')).watchIdle(context, times, goOn),
     })
   }
   return tasks

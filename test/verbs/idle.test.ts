@@ -229,7 +229,7 @@ describe('the option expiry.unused', () => {
     clock.now += 100 * DAY
     const { watchIdle } = await import('../../src/verbs/idle.js')
     let pages = 0
-    const done = await watchIdle(context, clock.now, async () => ++pages <= 2, 0)
+    const done = await watchIdle(context, { now: clock.now, since: 0, sure: clock.now }, async () => ++pages <= 2)
     expect([done, list.mock.calls.length]).toEqual([false, 2])
   })
 })

@@ -7,7 +7,7 @@ import type { TokenStore } from '../../src/store/port.js'
 import { batch } from '../../src/testing/store-contract/build.js'
 import { createHandle } from '../../src/verbs/handle.js'
 import { SYSTEM } from '../../src/verbs/lib/actor.js'
-import { upkeepTasks } from '../../src/verbs/upkeep.js'
+import { isAlone, upkeepTasks } from '../../src/verbs/upkeep.js'
 import { buildContext } from '../../src/verify/build-context.js'
 import type { Context } from '../../src/verify/context.js'
 import { SCOPES } from '../latchkey/harness.js'
@@ -42,10 +42,17 @@ export function node(options: Partial<LatchkeyOptions> = {}, clock: Clock = { no
   const handle = createHandle(() => context, SYSTEM)
   const { prefix, monotonic } = settings
   const upkeep = upkeepTasks(context)
-    .filter(({ name }) => name !== '.retention')
+    .filter(({ name }) => name !== '.retention' || options.retention !== undefined)
     .map(
       (task) =>
-        new Upkeep(context.store, task, { prefix, holder: context.nodeId, clock: settings.clock, monotonic, report: () => undefined }),
+        new Upkeep(context.store, task, {
+          prefix,
+          holder: context.nodeId,
+          clock: settings.clock,
+          monotonic,
+          report: context.report,
+          isAlone: () => isAlone(context),
+        }),
     )
   const events = async (action?: AuditEvent['action']): Promise<readonly AuditEvent[]> => {
     const found: AuditEvent[] = []

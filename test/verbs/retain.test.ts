@@ -217,7 +217,7 @@ describe('upkeep', () => {
     name: '.test' as const,
     place: 'retention' as const,
     everyMs: 1000,
-    run: async (now: number) => {
+    run: async ({ now }: { readonly now: number }) => {
       runs.push(now)
       await run?.()
     },
@@ -234,7 +234,14 @@ describe('upkeep', () => {
         task(runs, async () => {
           if (fails) throw new Error('the store is down')
         }),
-        { prefix: 'acme_test', holder: () => holder, clock: () => now, monotonic: () => performance.now(), report: () => undefined },
+        {
+          prefix: 'acme_test',
+          holder: () => holder,
+          clock: () => now,
+          monotonic: () => performance.now(),
+          report: () => undefined,
+          isAlone: async () => true,
+        },
       )
     const nodes = [make('a'), make('b'), make('c')]
     await expect(nodes[0]?.look()).rejects.toThrow()
@@ -267,6 +274,7 @@ describe('upkeep', () => {
           clock: () => Date.now(),
           monotonic,
           report: () => undefined,
+          isAlone: async () => true,
         })
       const nodes = [make('a'), make('b')]
       for (const each of nodes) each.start()
@@ -292,7 +300,14 @@ describe('upkeep', () => {
     const report = (where: string): unknown => places.push(where)
     vi.useFakeTimers()
     try {
-      const upkeep = new Upkeep(context.store, failing, { prefix: 'acme_test', holder: () => 'a', clock, monotonic, report })
+      const upkeep = new Upkeep(context.store, failing, {
+        prefix: 'acme_test',
+        holder: () => 'a',
+        clock,
+        monotonic,
+        report,
+        isAlone: async () => true,
+      })
       upkeep.start()
       await vi.advanceTimersByTimeAsync(60_000)
       await upkeep.stop()
