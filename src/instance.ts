@@ -221,7 +221,7 @@ export type Internals = Decider & {
   /** Tells of each call to the store, and of its end; `undefined` tells nobody. */
   watchStore(watch: ((method: StoreMethod) => (error?: unknown) => void) | undefined): void
   /** Returns the current permissions of the token with this id, whoever presents it. Answers from memory where `decide` would; counts nothing. */
-  standing(id: string): MaybePromise<Standing>
+  standing(id: string, ip?: string): MaybePromise<Standing>
   /** The verbs as this actor performs them, who acts from this address unless it names another; and the actor as it was read. */
   actAs(actor: unknown, ip: string | undefined): { readonly handle: TokenHandle; readonly actor: Actor }
   /** Makes a ticket of the token that a principal of this instance was made from. */

@@ -5,6 +5,7 @@ import type { MaybePromise } from './model/json.js'
 import type { Verification } from './model/principal.js'
 import { countOne } from './model/vitals.js'
 import { type LatchkeyOptions, readOptions } from './options.js'
+import { normalizeIp } from './policy/network.js'
 import { copyFault } from './store/describe-fault.js'
 import { share } from './store/users.js'
 import { holdsToken } from './token/redact.js'
@@ -101,7 +102,7 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     },
     actAs: (given, ip) => {
       const read = readActor(given)
-      const actor = read.ip === undefined ? { ...read, ip } : read
+      const actor = read.ip === undefined ? { ...read, ip: normalizeIp(ip) } : read
       return { handle: createHandle(open, actor), actor: publicActor(actor) }
     },
     noteAttempt: (attempted) => noteAttempted(open(), attempted),
@@ -109,7 +110,7 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     isOwn: (credential) =>
       holdsToken(credential) || credential.toLowerCase().startsWith(`${prefix}_`) || (context.imported?.claims(credential).length ?? 0) > 0,
     resolve: (grants) => settings.catalogue.resolve(grants),
-    standing: (id) => standing(open(), id),
+    standing: (id, ip) => standing(open(), id, ip),
     identify: async (token) => identify(open(), token),
     follow: (name, handler, options) => follow(open(), name, handler, options),
     store: () => open().store,

@@ -8,6 +8,14 @@ const CONTROL = /\p{Cc}/u
 const INVISIBLE = /[\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]|(?:^|\p{ASCII})[\u200c\u200d]/u
 const LONE_SURROGATE = /\p{Surrogate}/u
 
+/** As above, and every joiner: what stands in front of one may be taken out as well. */
+const KEPT_OUT = /[\p{Cc}\p{Surrogate}\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/gu
+
+/** A text that somebody else wrote, without the characters that no text of ours may have. */
+export function toPlain(text: string): string {
+  return text.replace(KEPT_OUT, '')
+}
+
 /** The message for a text that holds a token. The text is not repeated. */
 export const HOLDS_TOKEN = 'looks like a token, which is kept nowhere: give its id or its hint'
 

@@ -14,3 +14,9 @@ export function redact(text: string): string {
 export function holdsToken(text: string): boolean {
   return redact(text) !== text
 }
+
+/** The text without this secret, as it is or as it stands in an address. */
+export function withoutText(text: string, secret: string): string {
+  if (secret === '') return text
+  return [secret, encodeURIComponent(secret.toWellFormed())].reduce((rest, each) => rest.replaceAll(each, '…'), text)
+}

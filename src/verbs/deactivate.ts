@@ -1,12 +1,12 @@
 import { ConflictError } from '../errors.js'
-import type { TokenRecord } from '../model/record.js'
+import type { StoredToken, TokenRecord } from '../model/record.js'
 import type { Context } from '../verify/context.js'
-import { type ReadActor, reachOf } from './lib/actor.js'
+import { type ReadActor, reachesBeyond, reachOf } from './lib/actor.js'
 import { auditEvent } from './lib/audit.js'
-import { changeToken, readVersion, withChanges } from './lib/change.js'
+import { changeToken, readVersion, type Step, withChanges } from './lib/change.js'
 
 /**
- * Puts a token to sleep until it is activated again. An inactive token is answered as it is.
+ * Puts a token to sleep until it is activated again. An inactive token is answered as it is, unless the actor reaches further than whoever stopped it.
  *
  * @throws NotFoundError `not_found`
  * @throws ConflictError `conflict`, when the token is revoked or `version` is stale
@@ -15,8 +15,13 @@ export async function deactivate(context: Context, actor: ReadActor, id: unknown
   const version = readVersion(options)
   return changeToken(context, id, actor, version, (current, now) => {
     if (current.revokedAt !== undefined) throw new ConflictError('conflict', 'this token is revoked already, which is final')
-    if (current.deactivatedAt !== undefined) return undefined
-    const record = withChanges(current, now, { deactivatedAt: now, deactivatedBy: actor.id, deactivatedReach: reachOf(actor) })
-    return { record, event: auditEvent('token.deactivated', actor, now, { before: current, after: record }) }
+    return stop(current, actor, now)
   })
+}
+
+/** The step that stops a token. One who reaches further makes the stop its own, so that whoever made it before cannot lift it any more. */
+export function stop(current: StoredToken, actor: ReadActor, now: number): Step {
+  if (current.deactivatedAt !== undefined && !reachesBeyond(actor, current.deactivatedReach)) return undefined
+  const record = withChanges(current, now, { deactivatedAt: now, deactivatedBy: actor.id, deactivatedReach: reachOf(actor) })
+  return { record, event: auditEvent('token.deactivated', actor, now, { before: current, after: record }) }
 }

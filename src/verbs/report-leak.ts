@@ -2,13 +2,15 @@ import * as z from 'zod'
 import { aboutToken } from '../activity/about-token.js'
 import type { LeakAction, LeakReported, StoredEvent } from '../model/event.js'
 import type { StoredToken } from '../model/record.js'
+import { toPlain } from '../policy/plain-text.js'
 import { readShape, text } from '../policy/shape.js'
 import { deriveId } from '../token/derive-id.js'
-import { redact } from '../token/redact.js'
+import { redact, withoutText } from '../token/redact.js'
 import type { Context } from '../verify/context.js'
 import { findByToken } from '../verify/identify.js'
 import { viewRecord } from '../verify/view-record.js'
-import { canSee, type ReadActor, reachOf } from './lib/actor.js'
+import { stop } from './deactivate.js'
+import { canSee, type ReadActor } from './lib/actor.js'
 import { noteOutOfReach } from './lib/attempts.js'
 import { auditEvent } from './lib/audit.js'
 import { commit, findVisible, MAX_TRIES, type Step, tooManyChanges, withChanges } from './lib/change.js'
@@ -17,16 +19,16 @@ type Given = { token: string; source?: string | undefined; url?: string | undefi
 
 const MAX_URL = 2000
 
-// A find is told as it was found, and the token may be part of it, as in an address's query: it is taken out rather than refused.
-function redacted(max: number): z.ZodType<string> {
-  return z.preprocess((told) => (typeof told === 'string' ? redact(told) : told), text(0, max))
+// Where a token was found is up to whoever leaked it, and must not keep anybody from acting: what no text of ours may hold is taken out, not refused.
+function told(max: number): z.ZodType<string> {
+  return z.preprocess((given) => (typeof given === 'string' ? redact(toPlain(given)) : given), text(0, max))
 }
 
 const shape: z.ZodType<Given> = z.strictObject({
   token: z.string({ error: 'must be the token that was found, a string' }),
-  source: redacted(200).optional(),
-  url: redacted(MAX_URL).optional(),
-  type: redacted(200).optional(),
+  source: told(200).optional(),
+  url: told(MAX_URL).optional(),
+  type: told(200).optional(),
   action: z.enum(['revoke', 'deactivate', 'notify'], { error: "must be 'revoke', 'deactivate' or 'notify'" }),
 })
 
@@ -40,7 +42,7 @@ const shape: z.ZodType<Given> = z.strictObject({
  * @throws StoreUnavailableError `store_unavailable`
  */
 export async function reportLeak(context: Context, actor: ReadActor, input: unknown): Promise<LeakReported> {
-  const given = readShape(shape, input, 'reportLeak()')
+  const given = withoutToken(readShape(shape, input, 'reportLeak()'))
   const found = await findByToken(context, given.token)
   if (found === undefined || !canSee(actor, found)) {
     noteOutOfReach(context, actor, 'reportLeak', {})
@@ -63,13 +65,15 @@ export async function reportLeak(context: Context, actor: ReadActor, input: unkn
   throw tooManyChanges()
 }
 
+/** A token that was imported has a shape of its own, which nothing here knows. */
+function withoutToken({ token, action, ...told }: Given): Given {
+  const texts = Object.entries(told).map(([name, told]) => [name, told === undefined ? undefined : withoutText(told, token)])
+  return { token, action, ...Object.fromEntries(texts) }
+}
+
 function stepOf(current: StoredToken, action: LeakAction, actor: ReadActor, now: number): Step {
   if (action === 'notify' || current.revokedAt !== undefined) return undefined
-  if (action === 'deactivate') {
-    if (current.deactivatedAt !== undefined) return undefined
-    const record = withChanges(current, now, { deactivatedAt: now, deactivatedBy: actor.id, deactivatedReach: reachOf(actor) })
-    return { record, event: auditEvent('token.deactivated', actor, now, { before: current, after: record }) }
-  }
+  if (action === 'deactivate') return stop(current, actor, now)
   const record = withChanges(current, now, { revokedAt: now, revokedBy: actor.id, revokedCode: 'leaked', rotationDueAt: undefined })
   return { record, event: auditEvent('token.revoked', actor, now, { before: current, after: record }) }
 }

@@ -10,15 +10,15 @@ import { intersectResources, scopesInForce } from './permissions.js'
 /**
  * Returns the current permissions of the token with this id, whoever presents it, or why it would be refused. Answers from memory where `decide` would; counts nothing.
  *
- * For what was made from a token and must end, and be narrowed, with it.
+ * For what was made from a token and must end, and be narrowed, with it. `ip` is whose read that is, where there is no such token any more.
  *
  * @throws StoreUnavailableError `store_unavailable`, when it cannot decide (thrown or rejected)
  */
-export function standing(context: Context, id: string): MaybePromise<Standing> {
+export function standing(context: Context, id: string, ip?: string): MaybePromise<Standing> {
   const entry = context.records.get(id)
   if (entry !== undefined) return judge(context, entry)
   if (context.records.isKnownMissing(id)) return { code: 'token_unknown' }
-  return context.records.read(id, undefined).then((read) => judge(context, read))
+  return context.records.read(id, ip).then((read) => judge(context, read))
 }
 
 function judge(context: Context, entry: Entry | undefined): MaybePromise<Standing> {

@@ -111,8 +111,24 @@ it('imported tokens survive a change of pepper, and a leak report finds them', a
   const tokens = accepting([old], { store, pepper: [second, first] })
   expect(await verdict(tokens.verify(token))).toBe('ok')
   expect(await verdict(accepting([old], { store, pepper: second }).verify(token))).toBe('secret_mismatch')
-  expect(await tokens.system.reportLeak({ token, action: 'revoke' })).toMatchObject({ known: true, record: { status: 'revoked' } })
+  const at = { url: `https://x.example/?key=${token}`, source: `log of ${token}` }
+  expect(await tokens.system.reportLeak({ token, action: 'revoke', ...at })).toMatchObject({ known: true, record: { status: 'revoked' } })
   expect(await verdict(tokens.verify(token))).toBe('token_revoked')
+  const { items } = await tokens.system.events({ action: 'token.leaked' })
+  expect(items).toMatchObject([{ details: { url: 'https://x.example/?key=…', source: 'log of …' } }])
+})
+
+it('a leak report keeps no text of an imported token, however an address writes it', async () => {
+  const sanctum = sanctumTokens()
+  const tokens = accepting([sanctum])
+  const token = `7|${'kE3'.repeat(16)}`
+  await tokens.system.import([{ id: 7, token: sha256(token.slice(2)) }], {
+    format: sanctum,
+    map: () => ({ name: 'x', scopes: ['stock:read'] }),
+  })
+  await tokens.system.reportLeak({ token, action: 'notify', url: `https://x.example/?key=${encodeURIComponent(token)}` })
+  const { items } = await tokens.system.events({ action: 'token.leaked' })
+  expect(items).toMatchObject([{ details: { url: 'https://x.example/?key=…' } }])
 })
 
 it('a function of a format that throws or answers nonsense decides nothing, and no error quotes the credential', async () => {

@@ -137,6 +137,24 @@ describe('a token through the management API', () => {
     await tokens.close()
   })
 
+  it('holds an address in its one form, and nothing that a caller wrote in its place', async () => {
+    const { call, create } = harness()
+    for (const [ip, told] of [
+      ['::ffff:198.51.100.4', '198.51.100.4'],
+      ['[2001:DB8::1]:443', '2001:db8::1'],
+      ['unknown', undefined],
+      ['198.51.100.4, 203.0.113.9', undefined],
+      ['<script>', undefined],
+    ] as const) {
+      for (const ask of [{ actor: admin, ip }, { actor: { ...admin, ip } }]) {
+        const { id } = await create(admin)
+        await call('POST', `/${id}/revoke`, { ...ask, body: {} })
+        const { body } = await call('GET', `/${id}/events?limit=1`, { actor: admin })
+        expect([ip, body.items[0].action, body.items[0].ip]).toEqual([ip, 'token.revoked', told])
+      }
+    }
+  })
+
   it('is revoked with all of its tenant or owner, and the count is told', async () => {
     const { call, create, tokens } = harness()
     const made = await Promise.all([create(admin), create(admin, { ownerId: 'o1' }), create(admin, { ownerId: 'o1' })])

@@ -2,6 +2,7 @@ import type { Actor, AuditEvent, Latchkey } from 'latchkey'
 import { revocation } from 'latchkey/oauth'
 import { memoryStore } from 'latchkey/stores/memory'
 import { faultyStore } from 'latchkey/testing'
+import { authenticate } from 'latchkey/web'
 import { describe, expect, it } from 'vitest'
 import { deciderOf } from '../../src/instance.js'
 import { createManagement } from '../../src/management/index.js'
@@ -215,6 +216,36 @@ describe('a request that is refused by the management API leaves an event', () =
       `token:${record.id} GET /:id token_cannot_manage t1`,
     ])
     expect(JSON.stringify(await refusedOf(tokens))).not.toContain(token.slice(-12))
+  })
+
+  it('when a guard let it in by what another system made, whatever that is called', async () => {
+    const store = memoryStore()
+    const tokens = instance({ store })
+    const { record } = await mint(tokens, { tenantId: 't1' })
+    const send = api(tokens)
+    const token = `acme_test_${'A'.repeat(16)}_${'b'.repeat(49)}`
+    for (const [tokenId, tenantId] of [
+      [record.id, 't1'],
+      ['u\u00007', 't\u0000'],
+      [`\u202e${'x'.repeat(500)}`, '\u200b'],
+      [`who sent ${token.slice(0, 30)}\u200b${token.slice(30)}`, undefined],
+    ] as const) {
+      const foreign = () => ({ tokenId, ...(tenantId !== undefined && { tenantId }), scopes: [] })
+      const { principal } = await authenticate(tokens, new Request('http://host/', { headers: { authorization: 'Bearer other' } }), {
+        foreign,
+      })
+      expect((await send(ANN, {}, principal as never)).status).toBe(403)
+    }
+    expect(new Set(await told(tokens))).toEqual(
+      new Set([
+        'foreign:u7 GET / token_cannot_manage -',
+        'foreign:who sent acme_test_AAAA… GET / token_cannot_manage -',
+        `foreign:${'x'.repeat(200)} GET / token_cannot_manage -`,
+        `foreign:${record.id} GET / token_cannot_manage t1`,
+      ]),
+    )
+    // None of them is in the trail of the token that bears the name by chance.
+    expect((await tokens.system.events({ tokenId: record.id, action: 'management.refused' })).items).toEqual([])
   })
 
   it('when a page of another site asks for it, told by the person whose browser it was', async () => {

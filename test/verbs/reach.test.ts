@@ -7,6 +7,8 @@ const ADMIN: Actor = { id: 'ann', tenants: ['t1'], manages: 'all' }
 const PARTNER: Actor = { id: 'pat', tenants: ['t1', 't2'], manages: 'all' }
 const ROOT: Actor = { id: 'root', tenants: '*', manages: 'all' }
 
+type Stopper = ReturnType<typeof instance>
+
 describe('a stop', () => {
   it.each([
     ['its own user', OWN, [OWN, ADMIN, PARTNER, ROOT], []],
@@ -29,6 +31,35 @@ describe('a stop', () => {
     await tokens.system.deactivate(record.id)
     expect(await refusal(tokens.as(ADMIN).activate(record.id))).toBe('grant_denied actor')
     expect((await tokens.as(ROOT).activate(record.id)).deactivatedReach).toBeUndefined()
+  })
+
+  it.each([
+    ['a superadmin', (tokens: Stopper, id: string) => tokens.as(ROOT).deactivate(id), 'root'],
+    ['the application', (tokens: Stopper, id: string) => tokens.system.deactivate(id), 'system'],
+  ] as const)('by %s takes the place of that of its own user, who cannot lift it any more', async (_who, stop, by) => {
+    const tokens = instance()
+    const { record } = await tokens.as(OWN).create({ name: 'x', tenantId: 't1', scopes: ['stock:read'] })
+    await tokens.as(OWN).deactivate(record.id)
+    expect(await stop(tokens, record.id)).toMatchObject({ deactivatedBy: by, deactivatedReach: 'all', version: 3 })
+    for (const other of [OWN, ADMIN]) expect(await refusal(tokens.as(other).activate(record.id))).toBe('grant_denied actor')
+    const { items } = await tokens.system.events({ tokenId: record.id, action: 'token.deactivated' })
+    expect(items.map(({ actorId }) => actorId)).toEqual([by, 'bob'])
+  })
+
+  it('stays as it is where somebody who reaches no further stops the token once more', async () => {
+    const tokens = instance()
+    const { record } = await tokens.as(OWN).create({ name: 'x', tenantId: 't1', scopes: ['stock:read'] })
+    await tokens.as(ADMIN).deactivate(record.id)
+    for (const other of [OWN, ADMIN, PARTNER])
+      expect(await tokens.as(other).deactivate(record.id)).toMatchObject({ deactivatedBy: 'ann', version: 2 })
+  })
+
+  it('for a leak takes the place of that of its own user', async () => {
+    const tokens = instance()
+    const { token, record } = await tokens.as(OWN).create({ name: 'x', tenantId: 't1', scopes: ['stock:read'] })
+    await tokens.as(OWN).deactivate(record.id)
+    await tokens.as(ROOT).reportLeak({ token, action: 'deactivate' })
+    expect(await refusal(tokens.as(OWN).activate(record.id))).toBe('grant_denied actor')
   })
 })
 

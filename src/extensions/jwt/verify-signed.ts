@@ -104,7 +104,7 @@ type Rules = {
   readonly maxLifetime: number
   readonly identify: (claims: Claims) => Identity | null
   /** Returns the current permissions of the API token that it was made from. Called last. */
-  readonly parent: ((identity: Identity) => MaybePromise<Standing>) | undefined
+  readonly parent: ((identity: Identity, ip: string | undefined) => MaybePromise<Standing>) | undefined
   /** Who is told of faults already; absent: a reporter of the verifier's own. */
   readonly report: Report | undefined
 }
@@ -131,7 +131,7 @@ export function verifySigned(options: VerifySignedOptions): Verifier {
     types: ['at+jwt'],
     maxLifetime: HOUR_SECONDS,
     identify: identityOf,
-    parent: strict === undefined ? undefined : (identity) => strict.standing(identity.tokenId),
+    parent: strict === undefined ? undefined : (identity, ip) => strict.standing(identity.tokenId, ip),
     report: rest.onError === undefined && rest.logger === undefined ? strict?.report : undefined,
   })
 }
@@ -174,7 +174,7 @@ function createVerifier(kind: 'signed' | 'foreign', options: Checked, rules: Rul
     const identity = kind === 'signed' ? rules.identify(claims) : await callOut(principalSite, () => rules.identify(claims))
     if (identity === null) return refused('owner_denied')
     if (!isAllowedFrom(identity, context?.ip)) return refused('ip_denied')
-    const parent = await rules.parent?.(identity)
+    const parent = await rules.parent?.(identity, context?.ip)
     if (parent?.code !== undefined) return refused(parent.code)
     if (parent?.allowsIp !== undefined && !parent.allowsIp(context?.ip)) return refused('ip_denied')
     const narrowed = parent === undefined ? identity : narrowedBy(identity, parent)

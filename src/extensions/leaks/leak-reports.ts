@@ -4,7 +4,6 @@ import { internalsOf, type Latchkey } from '../../instance.js'
 import type { LeakAction } from '../../model/event.js'
 import { address, callback, plainText, wholeNumber } from '../../policy/option-kinds.js'
 import { either, objectOf, oneOf, readOption, string } from '../../policy/option-reader.js'
-import { redact } from '../../token/redact.js'
 import { type Fetch, KeyRing } from './key-ring.js'
 import { type Find, readReport } from './read-report.js'
 import { verifySignature } from './signature.js'
@@ -78,9 +77,7 @@ export function leakReports<S extends string>(
   const reporter = tokens.as({ id: `leaks:${sender}`, tenants: '*', manages: 'all' })
 
   async function act(find: Find): Promise<boolean> {
-    const { token, type, source } = find
-    // An address may hold the token itself, in a query or a fragment.
-    const url = redact(find.url)
+    const { token, type, url, source } = find
     const chosen = typeof action === 'function' ? action({ type, url, source }) : action
     return (await reporter.reportLeak({ token, type, url, source, action: chosen })).known
   }

@@ -1,4 +1,6 @@
 import { InvalidInputError } from '../../errors.js'
+import { toPlain } from '../../policy/plain-text.js'
+import { redact, withoutText } from '../../token/redact.js'
 
 /** One find, as a scanner reports it. */
 export type Find = { readonly token: string; readonly type: string; readonly url: string; readonly source: string }
@@ -6,9 +8,6 @@ export type Find = { readonly token: string; readonly type: string; readonly url
 const MAX_FINDS = 10_000
 const MAX_TEXT = 200
 const MAX_URL = 2000
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is taken out
-const UNKEPT = /[\u0000-\u001f\u007f]|\p{Surrogate}/gu
-
 /**
  * Reads a verified report: an array of `{ token, type, url, source }`. What else stands in it is passed over.
  *
@@ -29,9 +28,11 @@ export function readReport(bytes: Uint8Array): readonly Find[] {
 function readFind(value: unknown, at: number): Find {
   const { token, type, url, source } = Object(value) as Record<string, unknown>
   if (typeof token !== 'string') throw new InvalidInputError(`body.${at}.token`, 'must be a string')
+  const shown = (text: unknown, max: number): string => (typeof text === 'string' ? withoutSecrets(text, token).slice(0, max) : '')
   return { token, type: shown(type, MAX_TEXT), url: shown(url, MAX_URL), source: shown(source, MAX_TEXT) }
 }
 
-function shown(value: unknown, max: number): string {
-  return typeof value === 'string' ? value.replace(UNKEPT, '').slice(0, max) : ''
+/** Before it is cut: half of a token is not known for one any more. */
+function withoutSecrets(text: string, token: string): string {
+  return withoutText(redact(toPlain(text)), token)
 }

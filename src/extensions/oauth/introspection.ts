@@ -1,6 +1,6 @@
 import { answerJson } from '../../http/fetch-answer.js'
 import { internalsOf, type Latchkey } from '../../instance.js'
-import type { TokenRecord } from '../../model/record.js'
+import type { Introspection } from '../../model/principal.js'
 import { someText } from '../../policy/option-kinds.js'
 import { objectOf, readOption } from '../../policy/option-reader.js'
 import { claimsOf } from './claims.js'
@@ -43,12 +43,12 @@ export function introspection<S extends string>(
     const token = await readTokenForm(request)
     const found = await tokens.introspect(token)
     if (!found.active || !mayKnow(client, found.record.tenantId)) return answerJson(200, { active: false })
-    return answerJson(200, { ...describe(found.record, found.scopes), ...(issuer !== undefined && { iss: issuer }) })
+    return answerJson(200, { ...describe(found), ...(issuer !== undefined && { iss: issuer }) })
   })
 }
 
 // RFC 7662 §2.2; instants are whole seconds (RFC 7519 §2), and an end is never told later than it is.
-function describe(record: TokenRecord, scopes: readonly string[]): Record<string, unknown> {
+function describe({ record, scopes, resources }: Extract<Introspection, { active: true }>): Record<string, unknown> {
   return {
     active: true,
     scope: scopes.join(' '),
@@ -58,6 +58,6 @@ function describe(record: TokenRecord, scopes: readonly string[]): Record<string
     iat: Math.floor(record.createdAt.getTime() / 1000),
     ...(record.notBefore !== undefined && { nbf: Math.ceil(record.notBefore.getTime() / 1000) }),
     ...(record.expiresAt !== undefined && { exp: Math.floor(record.expiresAt.getTime() / 1000) }),
-    ...(record.resources !== undefined && { resources: record.resources }),
+    ...(resources !== undefined && { resources }),
   }
 }

@@ -4,6 +4,8 @@ import { ERASED } from '../../model/event.js'
 import type { Resources } from '../../model/json.js'
 import type { Reach, StoredToken } from '../../model/record.js'
 import type { Catalogue } from '../../policy/catalogue.js'
+import { normalizeIp } from '../../policy/network.js'
+import { plainText } from '../../policy/option-kinds.js'
 import { either, listOf, OptionReader, objectOf, oneOf, readBy, readPart, string } from '../../policy/option-reader.js'
 import { reading } from '../../policy/reading.js'
 import { readResources, resourcesWithin } from '../../policy/resource.js'
@@ -37,18 +39,16 @@ const WHOLE = "{ id, tenants: [...] or '*', manages: 'own' or 'all' }"
 const LIMITS = ['scopes', 'resources'] as const
 
 const TENANTS = "must be a list of tenant ids, or '*' for all"
-const tenant = string().and((id) => id !== '', 'must not be empty')
+const tenant = plainText(1, Number.POSITIVE_INFINITY)
 const READER = objectOf(
   {
-    id: string()
-      .and((id) => id !== '', 'must not be empty')
-      .and((id) => id.length <= 200, 'must be at most 200 characters'),
+    id: plainText(1, 200),
     tenants: either([oneOf(['*'], TENANTS), listOf(tenant)], TENANTS),
     manages: oneOf(['own', 'all'], "must be 'own' or 'all'"),
     scopes: listOf(string(), { error: 'must be a list of scopes; leave it out for an actor that may grant every scope' }).optional(),
     resources: readBy((input) => readResources([], input)).optional(),
     // An address that is none is not told in the audit; it decides nothing.
-    ip: new OptionReader((input) => (typeof input === 'string' ? input : undefined)),
+    ip: new OptionReader(normalizeIp),
   },
   { others: 'drop' },
 )
@@ -73,7 +73,7 @@ export function readActor(input: unknown): ReadActor {
     manages,
     scopes: scopes && Object.freeze([...scopes]),
     resources,
-    ip: ip?.slice(0, 64),
+    ip,
   })
 }
 
@@ -130,6 +130,11 @@ export function reachesAsFarAs(actor: ReadActor, reach: Reach | undefined): bool
   if (reach === undefined) return true
   const asked = REACHES.indexOf(reach)
   return REACHES.indexOf(reachOf(actor)) >= (asked === -1 ? REACHES.length - 1 : asked)
+}
+
+/** Does the actor reach further than this? Without a reach nobody in particular is behind it. */
+export function reachesBeyond(actor: ReadActor, reach: Reach | undefined): boolean {
+  return reach === undefined || (REACHES.includes(reach) && REACHES.indexOf(reachOf(actor)) > REACHES.indexOf(reach))
 }
 
 /** The permissions that a token hands out. */

@@ -4,14 +4,17 @@ import { type Code, LatchkeyError } from '../../errors.js'
 import type { Attempted } from '../../model/attempted.js'
 import type { MaybePromise } from '../../model/json.js'
 import { normalizeIp } from '../../policy/network.js'
+import { toPlain, whyNotPlain } from '../../policy/plain-text.js'
 import type { Filtered } from '../../store/compile-filter.js'
 import { isTokenId } from '../../token/parse.js'
+import { redact } from '../../token/redact.js'
 import type { Context } from '../../verify/context.js'
 import { TokenPrincipal } from '../../verify/principal.js'
 import { type ReadActor, SYSTEM } from './actor.js'
 
 /** Whom a request is from that names nobody. */
 const NOBODY = 'anonymous'
+const MAX_ID = 200
 
 /** The subject of a refused call: the token that it named, or the input that may name a tenant. */
 export type Target = { readonly id?: unknown; readonly input?: unknown }
@@ -62,9 +65,10 @@ export function noteAttempted(context: Context, { attempt, code, field, ip, acto
   const shared = { attempt, code: code as Code, field, ip: actor?.ip ?? ip }
   if (principal !== undefined) {
     const entry = TokenPrincipal.entryOf(principal)
-    const { tokenId, tenantId } = principal
-    const told = entry === undefined ? (tenantId === undefined ? {} : { tenantId }) : aboutToken(entry)
-    note(context, { ...shared, actorId: `token:${tokenId}`, about: told })
+    const { kind, tokenId, tenantId } = principal
+    // Whom another system names may be called like a token of ours, and in whatever characters.
+    if (entry !== undefined) note(context, { ...shared, actorId: `token:${entry.id}`, about: aboutToken(entry) })
+    else note(context, { ...shared, actorId: `${kind}:${shownId(tokenId)}`, about: isPlain(tenantId) ? { tenantId } : {} })
   } else if (actor === undefined) note(context, { ...shared, actorId: NOBODY, about: {} })
   else note(context, { ...shared, actorId: actor.id, about: homeOf(actor.tenants === '*' ? undefined : actor.tenants) })
 }
@@ -90,6 +94,14 @@ function tenantIn(input: unknown): string | undefined {
 function homeOf(tenants: readonly string[] | undefined): Pick<Attempt['about'], 'tenantId'> {
   const [only, ...more] = tenants ?? []
   return only === undefined || more.length > 0 ? {} : { tenantId: only }
+}
+
+function shownId(id: string | undefined): string {
+  return toPlain(redact(toPlain(id ?? ''))).slice(0, MAX_ID)
+}
+
+function isPlain(tenantId: string | undefined): tenantId is string {
+  return tenantId !== undefined && whyNotPlain(tenantId, 1, MAX_ID) === undefined
 }
 
 function note(context: Context, attempt: Attempt): void {

@@ -207,6 +207,41 @@ describe('the text of a reported token', () => {
   })
 })
 
+describe('what a leaker writes beside a token', () => {
+  it('keeps no find from being acted upon', async () => {
+    const { tokens, create } = createTokens()
+    const sender = createSender()
+    const made = await Promise.all([create(), create(), create()])
+    const urls = [
+      'https://x.example/\u202egpj.exe',
+      `https://x.example/${'a'.repeat(1999)}😀`,
+      'https://x.example/a\u200d\u200db\ufeff\ud800\u0000',
+    ]
+    const finds = made.map(({ token }, at) => ({ token, type: '\u2066t', url: urls[at], source: 'content' }))
+    const response = await leakReports(tokens, { fetch: sender.fetch })(sender.request(JSON.stringify(finds)))
+    expect(response.status).toBe(200)
+    for (const { token } of made) expect(await tokens.verify(token)).toEqual({ ok: false, code: 'token_revoked' })
+    const { items } = await tokens.system.events({ action: 'token.leaked' })
+    expect(items.map(({ details }) => details?.url)).toContain('https://x.example/gpj.exe')
+  })
+
+  it('hides no part of the token from what takes it out', async () => {
+    const { tokens, create } = createTokens()
+    const sender = createSender()
+    const { token, record } = await create()
+    const report = leakReports(tokens, { fetch: sender.fetch, action: 'notify' })
+    const secret = token.split('_')[3] ?? ''
+    const split = token.replace(secret, `\u200b${secret}`)
+    // Cut at 2,000 characters, what is left of it would be too short to be known for a token.
+    const urls = [`https://x.example/#${split}`, `https://x.example/`.padEnd(2000 - token.length + 28, 'a') + token]
+    const response = await report(sender.request(JSON.stringify(urls.map((url) => ({ token, type: 't', url, source: 's' })))))
+    expect(response.status).toBe(200)
+    const { items } = await tokens.system.events({ tokenId: record.id, action: 'token.leaked' })
+    expect(items).toHaveLength(2)
+    for (let at = 0; at + 12 <= secret.length; at += 1) expect(JSON.stringify(items)).not.toContain(secret.slice(at, at + 12))
+  })
+})
+
 describe("GitHub's published sample", () => {
   // From the documentation of the secret scanning partner programme.
   const sample = '[{"token":"some_token","type":"some_type","url":"some_url"}]'

@@ -6,7 +6,9 @@ import { describe, expect, it } from 'vitest'
 
 const INACTIVE = '{"active":false}'
 
-const createTokens = (options: { now?: () => number; owner?: () => { scopes: string[] } | null } = {}) => {
+type Owned = { scopes: string[]; resources?: { [dimension: string]: string[] } }
+
+const createTokens = (options: { now?: () => number; owner?: () => Owned | null } = {}) => {
   const { now, owner } = options
   const tokens = latchkey({
     prefix: 'acme_live',
@@ -98,6 +100,17 @@ describe('introspection (RFC 7662)', () => {
       active: true,
       scope: 'inventory:write',
     })
+  })
+
+  it("cuts the resources to those of the owner now, also where the token's own record has no limit", async () => {
+    const { tokens, create } = createTokens({
+      owner: () => ({ scopes: ['inventory:read'], resources: { warehouse: ['w1'], line: ['a'] } }),
+    })
+    const ask = introspection(tokens, { client })
+    const { token: open } = await create({ ownerId: 'u7' })
+    expect(await (await ask(form({ token: open }))).json()).toMatchObject({ resources: { warehouse: ['w1'], line: ['a'] } })
+    const { token: limited } = await create({ ownerId: 'u7', resources: { warehouse: ['w1', 'w2'] } })
+    expect(await (await ask(form({ token: limited }))).json()).toMatchObject({ resources: { warehouse: ['w1'], line: ['a'] } })
   })
 
   it('§2.1 refuses callers that are no client with 401 and a challenge, whatever the host answers for them', async () => {
