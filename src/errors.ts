@@ -104,7 +104,12 @@ export function isLatchkeyError(error: unknown): error is LatchkeyError {
   return isErrorLike(error) && Reflect.get(error, BRAND) === true && Object.hasOwn(CODES, String(Reflect.get(error, 'code')))
 }
 
-/** Is this an error, of whatever realm? In Jest, what the platform throws is no `instanceof Error` of the tests' realm. */
+/** Is this an error of latchkey about an input, with its issues? It may be of another copy. */
+export function isInvalidInput(error: unknown): error is InvalidInputError {
+  return isLatchkeyError(error) && error.code === 'invalid_input' && Array.isArray(Reflect.get(error, 'issues'))
+}
+
+/** Is this an error, of whatever realm? In Jest, what the platform throws is an instance of no `Error` of the tests' realm. */
 export function isErrorLike(value: unknown): value is Error {
   try {
     return (

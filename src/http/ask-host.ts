@@ -1,4 +1,4 @@
-import { InvalidInputError } from '../errors.js'
+import { isInvalidInput } from '../errors.js'
 import type { Decider } from '../instance.js'
 import type { MaybePromise } from '../model/json.js'
 import type { Principal } from '../model/principal.js'
@@ -27,7 +27,7 @@ export function askHost<R>({ session, foreign, onWarning }: AuthenticateOptions<
       try {
         return read(answer)
       } catch (error) {
-        warn(code, onWarning, error instanceof InvalidInputError ? error.message : '')
+        warn(code, onWarning, isInvalidInput(error) ? error.message : '')
         throw error
       }
     }

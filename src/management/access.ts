@@ -1,4 +1,4 @@
-import { InvalidInputError } from '../errors.js'
+import { isInvalidInput } from '../errors.js'
 import { createGuard, type GuardOutcome } from '../http/authenticate.js'
 import { warn } from '../http/diagnostics.js'
 import type { WaitUntil } from '../http/hand-over.js'
@@ -155,7 +155,7 @@ function tryRead(inside: Internals, answer: object, ip: string | undefined): Ask
   try {
     return inside.actAs(answer, ip)
   } catch (error) {
-    if (!(error instanceof InvalidInputError)) throw error
+    if (!isInvalidInput(error)) throw error
     // To the caller this is "sign in"; whoever wrote the callback would look for the mistake for long.
     warn('LATCHKEY_W006', undefined, error.message)
     return undefined

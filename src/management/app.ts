@@ -1,5 +1,5 @@
 import { type Context, Hono } from 'hono'
-import { LatchkeyError } from '../errors.js'
+import { isLatchkeyError } from '../errors.js'
 import { warn } from '../http/diagnostics.js'
 import { handOver } from '../http/hand-over.js'
 import { internalsOf, type Latchkey } from '../instance.js'
@@ -75,7 +75,7 @@ export function createApp(
       holder.done(endpoint)
       return json(reply)
     } catch (error) {
-      const { code, field } = error instanceof LatchkeyError ? error : { code: undefined, field: undefined }
+      const { code, field } = isLatchkeyError(error) ? error : { code: undefined, field: undefined }
       const scope = code === 'scope_insufficient' ? field : undefined
       holder.done(endpoint, code === 'scope_insufficient' || code === 'rate_limited' ? code : undefined)
       trace({ error, route, request, caller: here.env.caller, principal: holder.principal })

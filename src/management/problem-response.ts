@@ -1,4 +1,4 @@
-import { CODES, type Code, type InputIssue, InvalidInputError, LatchkeyError } from '../errors.js'
+import { CODES, type Code, type InputIssue, isInvalidInput, isLatchkeyError, type LatchkeyError } from '../errors.js'
 import { titleOf } from '../http/problem.js'
 import { rateFields } from '../http/rate-fields.js'
 import { redact } from '../token/redact.js'
@@ -35,15 +35,15 @@ export function problemResponse(error: unknown, part: Part = 'body'): Response {
 }
 
 function problemOf(error: unknown, part: Part): ProblemBody {
-  if (!(error instanceof LatchkeyError)) return about('store_unavailable', 503, 'nothing was decided: try again')
+  if (!isLatchkeyError(error)) return about('store_unavailable', 503, 'nothing was decided: try again')
   if (error instanceof RequestFault) return { ...about(error.code, error.status, error.message), errors: error.faults }
   if (error instanceof PathRefusal) return about(error.code, error.status, error.message)
   // What is not visible and what does not exist are the same, byte for byte.
   if (error.code === 'not_found') return about('not_found', 404, 'there is no such token, or none that you may see')
   if (error.code === 'store_unavailable' || error.code === 'closed') return about(error.code, 503, 'nothing was decided: try again')
   if (error.code === 'conflict' && error.version !== undefined) return { ...about('conflict', 412, error.message), version: error.version }
-  if (error instanceof InvalidInputError)
-    return { ...about(error.code, error.status, error.message), errors: error.issues.map((issue) => faultOf(issue, part)) }
+  if (isInvalidInput(error))
+    return { ...about(error.code, CODES[error.code], error.message), errors: error.issues.map((issue) => faultOf(issue, part)) }
   const { code, field, message }: LatchkeyError = error
   const problem = about(code, CODES[code], message)
   if (field === undefined) return problem
@@ -62,5 +62,5 @@ function faultOf({ path, message: detail }: InputIssue, part: Part): Fault {
 }
 
 function retryAfter(error: unknown): number {
-  return error instanceof LatchkeyError && error.retryAfterSeconds !== undefined ? Math.max(1, Math.ceil(error.retryAfterSeconds)) : 1
+  return isLatchkeyError(error) && error.retryAfterSeconds !== undefined ? Math.max(1, Math.ceil(error.retryAfterSeconds)) : 1
 }

@@ -1,4 +1,4 @@
-import { type Code, LatchkeyError } from '../errors.js'
+import { type Code, isLatchkeyError, type LatchkeyError } from '../errors.js'
 import { isSession } from '../http/host-principal.js'
 import type { Internals } from '../instance.js'
 import type { Principal } from '../model/principal.js'
@@ -34,7 +34,7 @@ export function createTrace(inside: Internals, access: Access): ((refused: Refus
     const { error, route, caller } = refused
     // A session is a person's, who is named by the `actor` callback.
     const principal = refused.principal ?? (isSession(caller.principal) ? undefined : caller.principal)
-    if (!(error instanceof LatchkeyError) || !TRACED.has(error.code) || recorded.has(error)) return
+    if (!isLatchkeyError(error) || !TRACED.has(error.code) || recorded.has(error)) return
     recorded.add(error)
     const { code, field } = error
     const attempt = route === undefined ? 'another path' : `${route.method} ${route.path}`

@@ -1,4 +1,4 @@
-import { type InputIssue, InvalidInputError } from '../errors.js'
+import { type InputIssue, InvalidInputError, isInvalidInput } from '../errors.js'
 import { redact } from '../token/redact.js'
 import { quote } from './quote.js'
 import { readInput, unknownName } from './read-input.js'
@@ -111,7 +111,7 @@ export function readBy<T>(read: (input: unknown) => T): OptionReader<T> {
     try {
       return read(input)
     } catch (error) {
-      if (!(error instanceof InvalidInputError)) throw error
+      if (!isInvalidInput(error)) throw error
       for (const { path, message } of error.issues) {
         misfit(found, [...place, ...path], path.length === 0 ? missing(input, place, message) : message)
       }
@@ -218,7 +218,7 @@ export function readPart<T>(name: string, reader: OptionReader<T>, input: unknow
   try {
     return readOption(reader, input, name)
   } catch (error) {
-    if (!(error instanceof InvalidInputError)) throw error
+    if (!isInvalidInput(error)) throw error
     const issues = error.issues.map(({ path, message }) => ({ path: [name, ...path], message }))
     const [first = { path: [name], message: 'could not be read' }] = issues
     throw new InvalidInputError(first.path, first.message, error.cause, issues)

@@ -1,4 +1,4 @@
-import { type InputIssue, InvalidInputError } from '../errors.js'
+import { type InputIssue, InvalidInputError, isInvalidInput } from '../errors.js'
 import { closest } from './suggest.js'
 
 /** More than this is not told at once. */
@@ -42,7 +42,7 @@ export function readInput<T>(
     refuseSpecialKeys(input)
     result = read()
   } catch (error) {
-    if (error instanceof InvalidInputError) throw error
+    if (isInvalidInput(error)) throw error
     throw new InvalidInputError(root, 'could not be read', error, [{ path: [], message: 'could not be read' }])
   }
   if ('value' in result) return result.value

@@ -1,4 +1,4 @@
-import { type InputPlace, InvalidInputError } from '../errors.js'
+import { type InputPlace, InvalidInputError, isInvalidInput } from '../errors.js'
 
 /**
  * Runs a reader over an input that may be hostile: what its getters and proxies throw becomes a refusal of the field.
@@ -9,6 +9,6 @@ export function reading<T>(place: InputPlace, read: () => T): T {
   try {
     return read()
   } catch (error) {
-    throw error instanceof InvalidInputError ? error : new InvalidInputError(place, 'could not be read', error)
+    throw isInvalidInput(error) ? error : new InvalidInputError(place, 'could not be read', error)
   }
 }

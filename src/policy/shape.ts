@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { type InputIssue, InvalidInputError } from '../errors.js'
+import { type InputIssue, isInvalidInput } from '../errors.js'
 import { redact } from '../token/redact.js'
 import { whyNotPlain } from './plain-text.js'
 import { quote } from './quote.js'
@@ -83,7 +83,7 @@ export function readWith<T>(read: (input: unknown) => T, json: { readonly [keywo
       try {
         return read(input)
       } catch (error) {
-        if (!(error instanceof InvalidInputError)) throw error
+        if (!isInvalidInput(error)) throw error
         for (const { path, message } of error.issues) context.issues.push({ code: 'custom', path: [...path], message, input })
         return z.NEVER
       }

@@ -6,6 +6,9 @@ import { mysqlQuirks } from '../../adapters/stores/sql/dialects/mysql-quirks.js'
 import { postgresQuirks } from '../../adapters/stores/sql/dialects/postgres-quirks.js'
 import { sqliteQuirks } from '../../adapters/stores/sql/dialects/sqlite-quirks.js'
 import { unavailable } from '../../adapters/stores/sql/faults.js'
+import { describe as describeThrown } from '../../src/extensions/client/client-error.js'
+import { unless } from '../../src/extensions/client/node/file-lock.js'
+import { problemResponse } from '../../src/management/problem-response.js'
 import { type CallSite, callOut } from '../../src/store/deadline.js'
 
 /** An error as the platform throws it into a Jest test: of another realm, so no `instanceof Error`. */
@@ -97,5 +100,37 @@ describe('an error of another copy', () => {
       throw error
     }
     expect(() => callOut(site, call)).toThrow(error)
+  })
+})
+
+describe('errors of another copy or realm, where the library reads them', () => {
+  it('a refusal of another copy is answered by the management API as what it is, with the field', async () => {
+    const other = await secondCopy()
+    const response = problemResponse(new other.InvalidInputError('name', 'must be a string'))
+    expect([response.status, await response.json()]).toEqual([
+      400,
+      expect.objectContaining({ code: 'invalid_input', errors: [{ in: 'body', pointer: '#/name', detail: 'must be a string' }] }),
+    ])
+  })
+
+  it('a conflict of another copy is answered as a conflict, with its version', async () => {
+    const other = await secondCopy()
+    const response = problemResponse(new other.ConflictError('conflict', 'changed meanwhile', { version: 3 }))
+    expect([response.status, response.headers.get('etag')]).toEqual([412, expect.stringContaining('3')])
+  })
+
+  it('an error that only claims the brand, with a status of its own, gets the status of its code', async () => {
+    const forged = Object.assign(new Error('x'), { [Symbol.for('latchkey.error')]: true, code: 'invalid_input', status: 200, issues: [] })
+    expect(problemResponse(forged).status).toBe(400)
+  })
+
+  it("the client tells the cause of a failure of another realm's", () => {
+    const refused = runInNewContext("Object.assign(new TypeError('fetch failed'), { cause: new Error('connect ECONNREFUSED') })")
+    expect(describeThrown(refused)).toBe('fetch failed: connect ECONNREFUSED')
+  })
+
+  it('a lock file that is there already is known as one, though the error is of another realm', async () => {
+    expect(await unless('EEXIST', Promise.reject(foreign('exists', { code: 'EEXIST' })))).toBeUndefined()
+    await expect(unless('EEXIST', Promise.reject(undefined))).rejects.toBeUndefined()
   })
 })

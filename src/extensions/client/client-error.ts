@@ -1,3 +1,4 @@
+import { isErrorLike } from '../../errors.js'
 import { redact } from '../../token/redact.js'
 
 /** Why the client failed, for programs. */
@@ -51,9 +52,9 @@ export class ClientError extends Error {
 /** The text of whatever was thrown, for a message. An error of the host may carry the request with the token in it, so nothing but text goes on. */
 export function describe(thrown: unknown): string {
   try {
-    if (!(thrown instanceof Error)) return String(thrown)
+    if (!isErrorLike(thrown)) return String(thrown)
     const { message, cause } = thrown
-    return cause instanceof Error ? `${message}: ${cause.message}` : message
+    return isErrorLike(cause) ? `${message}: ${cause.message}` : message
   } catch {
     return 'an error that cannot be read'
   }

@@ -1,4 +1,4 @@
-import { InvalidInputError } from '../../errors.js'
+import { InvalidInputError, isInvalidInput } from '../../errors.js'
 import { answerJson, answerProblem, readRawBody, TooLargeError } from '../../http/fetch-answer.js'
 import { internalsOf, type Latchkey } from '../../instance.js'
 import type { LeakAction } from '../../model/event.js'
@@ -104,7 +104,7 @@ export function leakReports<S extends string>(
       return await receive(request)
     } catch (error) {
       if (error instanceof TooLargeError) return answerProblem('payload_too_large', `reports of up to ${maxBytes} bytes are taken`)
-      if (error instanceof InvalidInputError) return answerProblem('invalid_input', error.message)
+      if (isInvalidInput(error)) return answerProblem('invalid_input', error.message)
       report('endpoint', error)
       return answerProblem('store_unavailable', 'the report cannot be worked through at the moment: send it again', { 'retry-after': '5' })
     }

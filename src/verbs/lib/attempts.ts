@@ -1,6 +1,6 @@
 import { aboutToken } from '../../activity/about-token.js'
 import type { Attempt } from '../../activity/attempts.js'
-import { type Code, LatchkeyError } from '../../errors.js'
+import { type Code, isLatchkeyError, type LatchkeyError } from '../../errors.js'
 import type { Attempted } from '../../model/attempted.js'
 import type { MaybePromise } from '../../model/json.js'
 import { normalizeIp } from '../../policy/network.js'
@@ -33,7 +33,7 @@ export async function concerning<T>(token: Filtered, step: () => MaybePromise<T>
 
 /** The error, which from now on tells that it was about this token. */
 export function about<E>(error: E, token: Filtered | undefined): E {
-  if (token !== undefined && error instanceof LatchkeyError) subjects.set(error, token)
+  if (token !== undefined && isLatchkeyError(error)) subjects.set(error, token)
   return error
 }
 
@@ -42,7 +42,7 @@ export function about<E>(error: E, token: Filtered | undefined): E {
  * own limits.
  */
 export function noteRefused(context: Context, actor: ReadActor, verb: string, error: unknown, target: Target): void {
-  if (!(error instanceof LatchkeyError)) return
+  if (!isLatchkeyError(error)) return
   if (error.code === 'not_found') noteOutOfReach(context, actor, verb, target)
   const denied = error.code === 'grant_denied' && actor !== SYSTEM
   if (!denied && error.code !== 'token_limit_reached') return

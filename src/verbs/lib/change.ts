@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { ConflictError, InvalidInputError, NotFoundError } from '../../errors.js'
+import { type Code, ConflictError, InvalidInputError, isLatchkeyError, NotFoundError } from '../../errors.js'
 import type { StoredEvent } from '../../model/event.js'
 import type { MaybePromise } from '../../model/json.js'
 import type { StoredToken, TokenRecord } from '../../model/record.js'
@@ -47,9 +47,11 @@ export async function commit(context: Context, change: Change): Promise<Committe
   }
 }
 
+const REFUSED: ReadonlySet<Code> = new Set(['conflict', 'idempotency_key_reused', 'token_limit_reached'])
+
 // A refusal of the other change says nothing of this one; an outage does.
 function unlessRefused(error: unknown): void {
-  if (!(error instanceof ConflictError)) throw error
+  if (!isLatchkeyError(error) || !REFUSED.has(error.code)) throw error
 }
 
 /** The commits under way in this process, by the token that they change. */

@@ -1,4 +1,4 @@
-import { InvalidInputError, LatchkeyError, StoreUnavailableError } from '../../errors.js'
+import { InvalidInputError, isInvalidInput, isLatchkeyError, StoreUnavailableError } from '../../errors.js'
 import type { StoredEvent } from '../../model/event.js'
 import type { FormatRow, TokenFormat } from '../../model/format.js'
 import type { ImportInput, ImportProblem, ImportProgress, ImportReport } from '../../model/import.js'
@@ -77,7 +77,7 @@ export class ImportRun {
       if (prepared === undefined) this.#counts.expired += 1
       else this.#keep(prepared)
     } catch (error) {
-      if (!(error instanceof LatchkeyError) || (error.code !== 'invalid_input' && error.code !== 'grant_denied')) throw error
+      if (!isLatchkeyError(error) || (error.code !== 'invalid_input' && error.code !== 'grant_denied')) throw error
       this.#fail({ row: at, ...(error.field !== undefined && { field: error.field }), message: error.message })
     }
   }
@@ -197,7 +197,7 @@ function readRow(format: TokenFormat, source: unknown): FormatRow {
   try {
     read = format.row(source)
   } catch (error) {
-    if (error instanceof InvalidInputError) throw error
+    if (isInvalidInput(error)) throw error
     throw new InvalidInputError([], 'the row could not be read')
   }
   const { key, proof, hash, token } = Object(read) as { readonly [K in 'key' | 'proof' | 'hash' | 'token']?: unknown }

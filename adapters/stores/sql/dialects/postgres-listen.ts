@@ -17,7 +17,7 @@ export type ListenClient = {
 /** The first pause before a new connection, and the longest, in milliseconds. */
 const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 5_000
-/** How long a connection may take to come about, and to end. */
+/** How long a connection may take until it listens, and to end. */
 const CONNECT_MS = 10_000
 const END_MS = 1_000
 /** How long a notice may take that was sent to see whether notices arrive. */
@@ -117,6 +117,11 @@ export const listen = async (
     pause = Math.min(pause * 2, LONGEST_PAUSE_MS)
   }
 
+  const join = async (client: ListenClient): Promise<void> => {
+    await client.connect()
+    await client.query(`listen "${channel}"`)
+  }
+
   const begin = async (): Promise<void> => {
     let client: ListenClient
     try {
@@ -125,6 +130,7 @@ export const listen = async (
       tellLost?.(error)
       return later()
     }
+    current = client
     let lost = false
     const lose = (error: unknown = new Error('the connection that listens was closed')): void => {
       if (lost) return
@@ -140,16 +146,13 @@ export const listen = async (
       if (!stopped && payload?.startsWith(PROOF) !== true) wake()
     })
     try {
-      await within(CONNECT_MS, client.connect())
-      await client.query(`listen "${channel}"`)
+      await within(CONNECT_MS, join(client))
       client.unref?.()
       await prove(client, send)
     } catch (error) {
       return lose(error)
     }
-    if (stopped) return await drop(client)
-    if (lost) return
-    current = client
+    if (stopped || lost) return
     pause = FIRST_PAUSE_MS
     probe = setInterval(() => {
       const silence = setTimeout(() => lose(new Error('timeout')), PROBE_MS / 2)

@@ -127,7 +127,7 @@ export async function unless<T>(code: string, work: Promise<T>): Promise<T | und
   try {
     return await work
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === code) return undefined
+    if (Reflect.get(Object(error), 'code') === code) return undefined
     throw error
   }
 }

@@ -1,4 +1,4 @@
-import { ConflictError, NotFoundError } from '../../../errors.js'
+import { type Code, isLatchkeyError } from '../../../errors.js'
 import type { Latchkey } from '../../../instance.js'
 import type { AuditEvent } from '../../../model/event.js'
 import type { Minted, Page } from '../../../model/record.js'
@@ -37,13 +37,15 @@ const REASON = 'history'
 
 const _by = { actor: 'system' } as const
 
+const ANSWERS: readonly Code[] = ['conflict', 'token_limit_reached', 'not_found']
+
 /** A conflict, or a token that is gone, is an answer; anything else is a fault of the store. */
 async function refused(work: Promise<unknown>): Promise<boolean> {
   try {
     await work
     return false
   } catch (error) {
-    if (error instanceof ConflictError || error instanceof NotFoundError) return true
+    if (isLatchkeyError(error) && ANSWERS.includes(error.code)) return true
     throw error
   }
 }

@@ -1,0 +1,54 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { type ListenClient, listen } from '../../adapters/stores/sql/dialects/postgres-listen.js'
+
+const silent = (): Promise<never> => new Promise(() => {})
+
+/** Where no notice can be sent, nothing is proved by one. */
+const unsent = async (): Promise<never> => {
+  throw new Error('no connection')
+}
+
+const clientThat = (answers: Partial<ListenClient>): ListenClient => ({
+  connect: async () => undefined,
+  query: async () => undefined,
+  on: () => undefined,
+  removeListener: () => undefined,
+  end: vi.fn(async () => undefined),
+  ...answers,
+})
+
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
+
+it.each([
+  ['takes the connection', { connect: silent }],
+  ['takes the connection and the login', { query: silent }],
+])('a server that %s and then says nothing is told of, and listening begins anew on another connection', async (_what, answers) => {
+  const clients = [clientThat(answers), clientThat({})]
+  const made = [...clients]
+  const hearer = { wake: vi.fn(), lost: vi.fn() }
+  const listening = listen('tokens', hearer, () => made.shift() as ListenClient, unsent)
+  await vi.advanceTimersByTimeAsync(9_000)
+  expect(hearer.lost).not.toHaveBeenCalled()
+  await vi.advanceTimersByTimeAsync(2_000)
+  expect(hearer.lost).toHaveBeenCalledOnce()
+  expect(clients[0]?.end).toHaveBeenCalled()
+  expect(made).toEqual([])
+  expect(hearer.wake).toHaveBeenCalledOnce()
+  const stop = await listening
+  await stop()
+  expect(clients[1]?.end).toHaveBeenCalled()
+})
+
+it('stopping ends a connection that is still being made anew', async () => {
+  const lostBy: (() => void)[] = []
+  const first = clientThat({ on: (event, listener) => event === 'error' && lostBy.push(listener as () => void) })
+  const second = clientThat({ query: silent })
+  const made = [first, second]
+  const stop = await listen('tokens', { wake: () => undefined }, () => made.shift() as ListenClient, unsent)
+  lostBy[0]?.()
+  await vi.advanceTimersByTimeAsync(1_000)
+  expect(made).toEqual([])
+  await stop()
+  expect(second.end).toHaveBeenCalled()
+})
