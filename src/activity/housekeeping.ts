@@ -1,5 +1,5 @@
 import type { Report } from '../store/reporter.js'
-import { startTimer } from '../store/timer.js'
+import type { Background } from '../store/timer.js'
 
 /** The work that is done off the request's path: writing counts and coalesced events, and placing what hosts committed. */
 export type Chores = {
@@ -16,20 +16,22 @@ export class Housekeeping {
   readonly #chores: Chores
   readonly #flushMs: number
   readonly #report: Report
+  readonly #background: Background
   #flushTimer: ReturnType<typeof setTimeout> | undefined
   #sweepTimer: ReturnType<typeof setTimeout> | undefined
   #stopped = false
 
-  constructor(chores: Chores, flushMs: number, report: Report) {
+  constructor(chores: Chores, flushMs: number, report: Report, background: Background) {
     this.#chores = chores
     this.#flushMs = flushMs
     this.#report = report
+    this.#background = background
   }
 
   /** There is something to write. Cheap: one comparison when a flush is on its way. */
   scheduleFlush(): void {
     if (this.#flushTimer !== undefined || this.#stopped) return
-    this.#flushTimer = startTimer(() => void this.#flush(), this.#flushMs)
+    this.#flushTimer = this.#background.timer(() => void this.#flush(), this.#flushMs)
     this.start()
   }
 
@@ -57,7 +59,7 @@ export class Housekeeping {
 
   #scheduleSweep(): void {
     if (this.#stopped) return
-    this.#sweepTimer = startTimer(() => void this.#sweep(), SWEEP_EVERY_MS)
+    this.#sweepTimer = this.#background.timer(() => void this.#sweep(), SWEEP_EVERY_MS)
   }
 
   async #sweep(): Promise<void> {

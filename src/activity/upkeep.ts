@@ -2,7 +2,7 @@ import { StoreUnavailableError } from '../errors.js'
 import { isInstant } from '../policy/instant.js'
 import type { GuardedStore } from '../store/guarded-store.js'
 import type { FaultPlace, Report } from '../store/reporter.js'
-import { startTimer } from '../store/timer.js'
+import type { Background } from '../store/timer.js'
 import { ConsumerClaim } from './consumer-claim.js'
 
 const FIRST_LOOK_MS = 5_000
@@ -44,6 +44,7 @@ type UpkeepOptions = {
   readonly report: Report
   /** Is no other node known? */
   readonly isAlone: () => Promise<boolean>
+  readonly background: Background
 }
 
 /** Does a task in time: begun after the store's first use, off every request's path, and never keeping the process alive. */
@@ -136,7 +137,7 @@ export class Upkeep {
 
   #schedule(ms: number): void {
     if (this.#stopped) return
-    this.#timer = startTimer(() => {
+    this.#timer = this.#options.background.timer(() => {
       this.#working = this.#lookIfDue()
         // The next look tries again.
         .catch((error: unknown) => this.#options.report(this.#task.place, error))

@@ -2,7 +2,7 @@ import type { MaybePromise } from '../model/json.js'
 import type { GuardedStore } from '../store/guarded-store.js'
 import type { FeedPage, OwnerChange, TokenFilter } from '../store/port.js'
 import type { Report } from '../store/reporter.js'
-import { runApart, startTimer } from '../store/timer.js'
+import type { Background } from '../store/timer.js'
 
 const PAGE = 1000
 const LEASE_MS = 90_000
@@ -39,6 +39,7 @@ export class Follower {
   readonly #clock: () => number
   readonly #monotonic: () => number
   readonly #report: Report
+  readonly #background: Background
   #cursor: string | undefined
   #freshUntil = Number.NEGATIVE_INFINITY
   /** When the last read that came to the end of the feed began. */
@@ -63,6 +64,7 @@ export class Follower {
       clock: () => number
       monotonic: () => number
       report: Report
+      background: Background
     },
   ) {
     this.#store = store
@@ -73,6 +75,7 @@ export class Follower {
     this.#clock = options.clock
     this.#monotonic = options.monotonic
     this.#report = options.report
+    this.#background = options.background
   }
 
   /** May what is cached be believed now? */
@@ -99,13 +102,13 @@ export class Follower {
   start(): void {
     if (this.#running) return
     this.#running = true
-    void runApart(() => this.#round())
+    void this.#background.run(() => this.#round())
   }
 
   /** Reads the feed now, or once more when a read is under way. */
   wake(): void {
     if (!this.#running) return
-    if (this.#reading === undefined) void runApart(() => this.#round())
+    if (this.#reading === undefined) void this.#background.run(() => this.#round())
     else this.#again = true
   }
 
@@ -138,7 +141,7 @@ export class Follower {
         void this.#round()
         return
       }
-      this.#timer = startTimer(() => void this.#round(), this.#maxStalenessMs / 4)
+      this.#timer = this.#background.timer(() => void this.#round(), this.#maxStalenessMs / 4)
     })
     return this.#reading
   }
@@ -226,7 +229,7 @@ export class Follower {
       const attempt = (): void => {
         attempts += 1
         const began = this.#monotonic()
-        if (attempts < ATTEMPTS) timer = startTimer(attempt, this.#retryMs)
+        if (attempts < ATTEMPTS) timer = this.#background.timer(attempt, this.#retryMs)
         call().then(
           (answer) => {
             clearTimeout(timer)

@@ -3,6 +3,7 @@ import { compileFilter, type Filtered } from '../store/compile-filter.js'
 import type { GuardedStore } from '../store/guarded-store.js'
 import type { OwnerChange, TokenFilter } from '../store/port.js'
 import type { Report } from '../store/reporter.js'
+import type { Background } from '../store/timer.js'
 import { BoundedMap } from './bounded-map.js'
 import { compileEntry, type Entry } from './entry.js'
 import { Follower } from './follower.js'
@@ -48,6 +49,7 @@ export type RecordCacheOptions = {
   /** The time that passed, sleep included: how old something is. */
   readonly elapsed: () => number
   readonly report: Report
+  readonly background: Background
 }
 
 /**

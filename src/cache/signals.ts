@@ -2,7 +2,7 @@ import { ClosedError, LatchkeyError, type RefusalCode } from '../errors.js'
 import { type Lifecycle, refusalOf } from '../policy/status.js'
 import type { Filtered } from '../store/compile-filter.js'
 import type { Report } from '../store/reporter.js'
-import { startTimer } from '../store/timer.js'
+import type { Background } from '../store/timer.js'
 import type { Entry } from './entry.js'
 import { createHeldSignal } from './held-signal.js'
 
@@ -47,6 +47,7 @@ export type SignalSource = {
   readonly fresh: () => boolean
   readonly clock: () => number
   readonly report: Report
+  readonly background: Background
 }
 
 /**
@@ -129,7 +130,8 @@ export class Signals {
     const watch = this.#watches.get(id)
     if (watch === undefined) return
     if (watch.checking) watch.again = true
-    else void this.#check(id, watch)
+    // Not in the context of the request that changed the token: what others wait for would run in it.
+    else void this.#source.background.run(() => this.#check(id, watch))
   }
 
   /** Looks again at the watched tokens that match: after a bulk change. */
@@ -188,7 +190,7 @@ export class Signals {
   #later(id: string, watch: Watch, delayMs: number): void {
     clearTimeout(watch.timer)
     if (this.#watches.get(id) !== watch) return
-    watch.timer = startTimer(() => this.changed(id), Math.max(1, delayMs))
+    watch.timer = this.#source.background.timer(() => this.changed(id), Math.max(1, delayMs))
   }
 
   #end(id: string, watch: Watch, reason: LatchkeyError): void {

@@ -9,7 +9,15 @@ const ALL_LEASES = 0
 /** The work that one node does for all of them, now and then, as far as the options ask for it. */
 export function upkeepOf(context: Context): readonly Upkeep[] {
   const { prefix, clock, monotonic } = context.settings
-  const options = { prefix, holder: context.nodeId, clock, monotonic, report: context.report, isAlone: () => isAlone(context) }
+  const options = {
+    prefix,
+    holder: context.nodeId,
+    clock,
+    monotonic,
+    report: context.report,
+    background: context.background,
+    isAlone: () => isAlone(context),
+  }
   return upkeepTasks(context).map((task) => new Upkeep(context.store, task, options))
 }
 

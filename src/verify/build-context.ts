@@ -17,6 +17,7 @@ import type { Settings } from '../options.js'
 import { Rates } from '../rate-limit/rates.js'
 import { GuardedStore } from '../store/guarded-store.js'
 import { createReporter, type FaultReport, type Report } from '../store/reporter.js'
+import { Background } from '../store/timer.js'
 import { generateId } from '../token/generate.js'
 import { platformRandom } from '../token/random.js'
 import type { Buffered, Context } from './context.js'
@@ -38,6 +39,7 @@ export function buildContext(settings: Settings): Context {
   }
   const elapsed = createElapsedClock(monotonic, () => Date.now())
   const vitals = new Vitals()
+  const background = new Background()
   const { onError } = settings.faults
   const onFault = (fault: FaultReport): unknown => {
     countOne(vitals.faults, fault.where)
@@ -73,6 +75,7 @@ export function buildContext(settings: Settings): Context {
       monotonic,
       elapsed,
       report,
+      background,
     },
     {
       changed: (id) => signals.changed(id),
@@ -93,6 +96,7 @@ export function buildContext(settings: Settings): Context {
     fresh: () => records.follower.fresh,
     clock,
     report,
+    background,
   })
   const attempts = new Attempts({ store, prefix, monotonic, announce })
   const lineages =
@@ -123,6 +127,7 @@ export function buildContext(settings: Settings): Context {
     },
     settings.usage?.flushMs ?? DEFAULT_FLUSH_MS,
     report,
+    background,
   )
   const { imports, digesters, deadlineMs } = settings
   const slow = new SlowHashes(deadlineMs, monotonic, report)
@@ -153,6 +158,7 @@ export function buildContext(settings: Settings): Context {
     announce,
     consumers,
     housekeeping,
+    background,
     buffers,
     flush,
     scheduleFlush,

@@ -15,6 +15,7 @@ import type { Settings } from '../options.js'
 import type { Rates } from '../rate-limit/rates.js'
 import type { GuardedStore } from '../store/guarded-store.js'
 import type { Report } from '../store/reporter.js'
+import type { Background } from '../store/timer.js'
 import type { Imported } from './imported.js'
 import type { SignalOf } from './principal.js'
 
@@ -56,6 +57,7 @@ export type Context = {
   readonly outbox: Outbox
   readonly consumers: Consumers
   readonly housekeeping: Housekeeping
+  readonly background: Background
   /** Tells the host of a fault. */
   readonly report: Report
   readonly announce: (events: readonly StoredEvent[]) => void

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { compileEntry, type Entry } from '../../src/cache/entry.js'
 import { Signals } from '../../src/cache/signals.js'
 import { compileCatalogue } from '../../src/policy/catalogue.js'
+import { Background } from '../../src/store/timer.js'
 import { token } from '../../src/testing/store-contract/build.js'
 import { pause, until } from '../latchkey/harness.js'
 
@@ -27,6 +28,7 @@ function watching(): { signals: Signals; entry: () => Entry; revoke: (id: string
     follow: () => undefined,
     fresh: () => true,
     clock: () => Date.now(),
+    background: new Background(),
   })
   return {
     signals,

@@ -1,44 +1,85 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { expect, it } from 'vitest'
+import { afterEach, expect, it, vi } from 'vitest'
 import { memoryStore } from '../../adapters/stores/memory.js'
 import { latchkey, type TokenStore } from '../../src/index.js'
-import { runApart, startTimer } from '../../src/store/timer.js'
+import { Background } from '../../src/store/timer.js'
 
-const requests = new AsyncLocalStorage<string>()
+// What is loaded when it is first needed, so that no fake clock has to wait for it.
+await Promise.all([import('../../src/verbs/retain.js'), import('../../src/verbs/notify.js'), import('../../src/verbs/idle.js')])
+await import('../../src/verbs/lib/seals.js')
 
-it('a timer does not run in the async context of the request that started it', async () => {
-  const seen = await requests.run('request 1', () => new Promise((resolve) => startTimer(() => resolve(requests.getStore()), 0)))
-  expect(seen).toBeUndefined()
-})
+const contexts = new AsyncLocalStorage<string>()
 
-it('work that belongs to no request sees no request, and leaves the one around it alone', () => {
-  requests.run('request 1', () => {
-    expect(runApart(() => requests.getStore())).toBeUndefined()
-    expect(requests.getStore()).toBe('request 1')
-  })
-})
-
-it('the store is read for the cluster and written for usage outside of the request that came first', async () => {
-  const background = new Map<string, Set<string | undefined>>()
-  const memory = memoryStore()
-  const watched: TokenStore = new Proxy(memory, {
+/** The store, and in which contexts each of its methods was called. */
+const watched = (inner: TokenStore) => {
+  const seen = new Map<string, Set<string | undefined>>()
+  const store: TokenStore = new Proxy(inner, {
     get(target, method, receiver) {
       const value: unknown = Reflect.get(target, method, receiver)
       if (typeof value !== 'function') return value
       return (...args: readonly unknown[]) => {
-        const contexts = background.get(String(method)) ?? new Set()
-        background.set(String(method), contexts.add(requests.getStore()))
+        seen.set(String(method), (seen.get(String(method)) ?? new Set()).add(contexts.getStore()))
         return Reflect.apply(value, target, args)
       }
     },
   })
-  const tokens = latchkey({ prefix: 'acme_live', store: watched, scopes: { 'a:read': 'Read' }, usage: { flushEvery: 1 } })
-  await requests.run('request 1', async () => {
-    const { token } = await tokens.system.create({ name: 'ERP', scopes: ['a:read'] })
-    expect(await tokens.verify(token)).toMatchObject({ ok: true })
+  return { store, in: (method: string): readonly unknown[] => [...(seen.get(method) ?? [])] }
+}
+
+afterEach(() => void vi.useRealTimers())
+
+it('a timer runs in the async context in which the background was made, not in that of the request that started it', async () => {
+  const background = contexts.run('start-up', () => new Background())
+  const seen = await contexts.run('request', () => new Promise((resolve) => background.timer(() => resolve(contexts.getStore()), 0)))
+  expect(seen).toBe('start-up')
+})
+
+it('work that belongs to no request sees no request, and leaves the one around it alone', () => {
+  const background = new Background()
+  contexts.run('request', () => {
+    expect(background.run(() => contexts.getStore())).toBeUndefined()
+    expect(contexts.getStore()).toBe('request')
   })
-  await expect.poll(() => background.get('recordUsage')).toBeDefined()
-  expect([...(background.get('recordUsage') ?? [])]).toEqual([undefined])
-  expect([...(background.get('changes') ?? [])]).toEqual([undefined])
+})
+
+it('an instance works for the cluster in the async context in which it was made, at every one of its timers', async () => {
+  vi.useFakeTimers()
+  const { store, in: contextsOf } = watched(memoryStore())
+  const tokens = contexts.run('start-up', () =>
+    latchkey({
+      prefix: 'acme_live',
+      store,
+      scopes: { 'a:read': 'Read' },
+      sealing: { every: '10s' },
+      notices: { unused: '1d' },
+      logger: false,
+    }),
+  )
+  const ended: unknown[] = []
+  await contexts.run('request', async () => {
+    const { token, record } = await tokens.system.create({ name: 'ERP', scopes: ['a:read'] })
+    const verification = await tokens.verify(token)
+    if (!verification.ok) throw new Error(verification.code)
+    verification.principal.signal.addEventListener('abort', () => ended.push(contexts.getStore()))
+    await vi.advanceTimersByTimeAsync(60_000)
+    await contexts.run('another request', () => tokens.system.revoke(record.id))
+    await vi.advanceTimersByTimeAsync(120_000)
+  })
+  const background = [
+    'subscribe',
+    'changes',
+    'renewLease',
+    'recordUsage',
+    'consumers',
+    'saveConsumer',
+    'saveSeal',
+    'trimUsage',
+  ]
+  expect(Object.fromEntries(background.map((method) => [method, contextsOf(method)]))).toEqual(
+    Object.fromEntries(background.map((method) => [method, ['start-up']])),
+  )
+  expect(contextsOf('commit')).toEqual(expect.arrayContaining(['request', 'another request']))
+  expect(ended).toEqual(['start-up'])
+  vi.useRealTimers()
   await tokens.close()
 })

@@ -60,8 +60,8 @@ export const MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
     { find: 'else this.#again = true', become: '' },
     { find: 'if (this.#again) {', become: 'if (false) {' },
     {
-      find: 'this.#timer = startTimer(() => void this.#round(), this.#maxStalenessMs / 4)',
-      become: 'this.#timer = startTimer(() => undefined, 1)',
+      find: 'this.#timer = this.#background.timer(() => void this.#round(), this.#maxStalenessMs / 4)',
+      become: 'this.#timer = this.#background.timer(() => undefined, 1)',
     },
     { find: 'this.#listener.lost()', become: '' },
     { find: 'this.epoch += 1', become: 'this.epoch = 1' },

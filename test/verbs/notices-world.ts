@@ -4,6 +4,7 @@ import { Upkeep } from '../../src/activity/upkeep.js'
 import type { AuditEvent } from '../../src/model/event.js'
 import { readOptions } from '../../src/options.js'
 import type { TokenStore } from '../../src/store/port.js'
+import { Background } from '../../src/store/timer.js'
 import { batch } from '../../src/testing/store-contract/build.js'
 import { createHandle } from '../../src/verbs/handle.js'
 import { SYSTEM } from '../../src/verbs/lib/actor.js'
@@ -52,6 +53,7 @@ export function node(options: Partial<LatchkeyOptions> = {}, clock: Clock = { no
           monotonic,
           report: context.report,
           isAlone: () => isAlone(context),
+          background: new Background(),
         }),
     )
   const events = async (action?: AuditEvent['action']): Promise<readonly AuditEvent[]> => {

@@ -4,6 +4,7 @@ import { describe, expect, it, vi } from 'vitest'
 import { Upkeep } from '../../src/activity/upkeep.js'
 import { readOptions } from '../../src/options.js'
 import type { TokenStore } from '../../src/store/port.js'
+import { Background } from '../../src/store/timer.js'
 import { batch } from '../../src/testing/store-contract/build.js'
 import { createHandle } from '../../src/verbs/handle.js'
 import { SYSTEM } from '../../src/verbs/lib/actor.js'
@@ -241,6 +242,7 @@ describe('upkeep', () => {
           monotonic: () => performance.now(),
           report: () => undefined,
           isAlone: async () => true,
+          background: new Background(),
         },
       )
     const nodes = [make('a'), make('b'), make('c')]
@@ -275,6 +277,7 @@ describe('upkeep', () => {
           monotonic,
           report: () => undefined,
           isAlone: async () => true,
+          background: new Background(),
         })
       const nodes = [make('a'), make('b')]
       for (const each of nodes) each.start()
@@ -307,6 +310,7 @@ describe('upkeep', () => {
         monotonic,
         report,
         isAlone: async () => true,
+        background: new Background(),
       })
       upkeep.start()
       await vi.advanceTimersByTimeAsync(60_000)
