@@ -65,16 +65,7 @@ it('an instance works for the cluster in the async context in which it was made,
     await contexts.run('another request', () => tokens.system.revoke(record.id))
     await vi.advanceTimersByTimeAsync(120_000)
   })
-  const background = [
-    'subscribe',
-    'changes',
-    'renewLease',
-    'recordUsage',
-    'consumers',
-    'saveConsumer',
-    'saveSeal',
-    'trimUsage',
-  ]
+  const background = ['subscribe', 'changes', 'renewLease', 'recordUsage', 'consumers', 'saveConsumer', 'saveSeal', 'trimUsage']
   expect(Object.fromEntries(background.map((method) => [method, contextsOf(method)]))).toEqual(
     Object.fromEntries(background.map((method) => [method, ['start-up']])),
   )

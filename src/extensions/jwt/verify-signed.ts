@@ -1,6 +1,6 @@
 import { type CompactJWSHeaderParameters, compactVerify, errors, type FlattenedJWSInput } from 'jose'
 import type { Standing } from '../../cache/standing.js'
-import { InvalidInputError, isLatchkeyError, type RefusalCode, StoreUnavailableError } from '../../errors.js'
+import { InvalidInputError, isLatchkeyError, type RefusalCode } from '../../errors.js'
 import { AUTHENTICATOR, type Decider, internalsOf, type Latchkey, registerDecider } from '../../instance.js'
 import type { MaybePromise, Resources } from '../../model/json.js'
 import type { Verification, VerifyContext } from '../../model/principal.js'

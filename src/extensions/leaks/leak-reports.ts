@@ -1,4 +1,4 @@
-import { InvalidInputError, isInvalidInput } from '../../errors.js'
+import { isInvalidInput } from '../../errors.js'
 import { answerJson, answerProblem, readRawBody, TooLargeError } from '../../http/fetch-answer.js'
 import { internalsOf, type Latchkey } from '../../instance.js'
 import type { LeakAction } from '../../model/event.js'
