@@ -5,6 +5,7 @@ import { latchkey } from 'latchkey'
 import { dashboard } from 'latchkey/dashboard'
 import { authenticate, management, requireScopes } from 'latchkey/express'
 import { sqliteStore } from 'latchkey/stores/sqlite'
+import { stopWithParent } from './support/stop-with-parent.js'
 import { firstToken, printTour } from './support/tour.js'
 
 const port = Number(process.env.PORT ?? 3000)
@@ -77,3 +78,4 @@ function stop(): void {
 }
 process.once('SIGINT', stop)
 process.once('SIGTERM', stop)
+stopWithParent(stop)

@@ -76,6 +76,7 @@ export type {
   RateLimitOptions,
   Refill,
 } from './rate-limit/model.js'
+export type { StoreDiagnosis, StoreFinding } from './store/diagnosis.js'
 export type * from './store/port.js'
 export type { FaultOptions, FaultPlace, FaultReport, Logger } from './store/reporter.js'
 export { redact } from './token/redact.js'

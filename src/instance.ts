@@ -232,8 +232,8 @@ export type Internals = Decider & {
   identify(token: string): Promise<TokenRecord | undefined>
   /** As `consume` of the application itself, with events as the store keeps them. A handler may throw `RetryLater`. */
   follow(name: string, handler: ListedEventHandler, options: { readonly from: 'start' | 'now'; readonly timeoutMs: number }): EventConsumer
-  /** The audit and the state of its consumers. Throws once the instance is closed. */
-  store(): Pick<GuardedStore, 'events' | 'consumers' | 'saveConsumer'>
+  /** The audit, the state of its consumers, and how the server is set up. Throws once the instance is closed. */
+  store(): Pick<GuardedStore, 'events' | 'consumers' | 'saveConsumer' | 'diagnose'>
 }
 
 // Kept apart from the objects that hosts hold: nobody can hand in a decider of its own.

@@ -85,7 +85,7 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     catalogue,
     report: context.report,
     resources: settings.resources,
-    looksUpForgeries: settings.digesters[0].pepperId === undefined,
+    looksUpForgeries: settings.digesters.some(({ pepperId }) => pepperId === undefined),
     settings: { groups, expiry, allowWildcard, usage, owner, clock, retention, store, imports },
     vitals: context.vitals,
     readings: () => readings(context),

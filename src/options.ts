@@ -46,8 +46,8 @@ export type LatchkeyOptions<S extends string = string> = FaultOptions & {
   readonly implies?: { readonly [Name in S]?: readonly NoInfer<S>[] }
   /** May a token hold the bare `*`? @default false */
   readonly allowWildcard?: boolean
-  /** At least 32 characters each, newest first: the first mints, all verify. */
-  readonly pepper?: string | readonly string[]
+  /** At least 32 characters each, newest first: the first mints, all verify. `false` behind them: tokens minted without a pepper are good, too. */
+  readonly pepper?: string | readonly (string | false)[]
   /** Accepts tokens that another system made, once `import` has brought them in. @default none */
   readonly imports?: ImportsOptions
   /** Returns an owner's current permissions, or `null` if the owner is gone. A token never does more than its owner. Not called for tokens without an owner. */
@@ -132,7 +132,8 @@ export type Settings = {
 
 const named = (error: string) =>
   passing<Record<string, unknown>>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), error)
-const PEPPERS = 'must be a string of at least 32 characters, or a list of such, newest first'
+const PEPPERS =
+  'must be a string of at least 32 characters, or a list of such, newest first, with false behind them for tokens minted without one'
 
 const reader = objectOf({
   prefix: string('must be a string such as acme_live').and(
@@ -144,7 +145,10 @@ const reader = objectOf({
   groups: named("must be an object of groups and their scopes, such as { staff: ['inventory:read'] }").default({}),
   implies: named("must be an object of scopes and what comes with them, such as { 'stock:write': ['stock:read'] }").default({}),
   allowWildcard: flag.default(false),
-  pepper: either([secretText, listOf(secretText, { min: 1, range: 'must not be an empty list' })], PEPPERS).optional(),
+  pepper: either(
+    [secretText, listOf(either([secretText, oneOf([false], PEPPERS)], PEPPERS), { min: 1, range: 'must not be an empty list' })],
+    PEPPERS,
+  ).optional(),
   imports: importsShape.optional(),
   owner: callback<NonNullable<LatchkeyOptions['owner']>>().optional(),
   mayOwn: callback<NonNullable<LatchkeyOptions['mayOwn']>>().optional(),

@@ -1,6 +1,7 @@
 import type { StoredToken } from '../../src/model/record.js'
 import { bulkEvents } from '../../src/store/bulk-events.js'
 import { compileFilter } from '../../src/store/compile-filter.js'
+import type { StoreFinding } from '../../src/store/diagnosis.js'
 import type { Change, CommitResult, NodeLease, TokenCap, TokenFilter, TokenStore } from '../../src/store/port.js'
 import { createConsumers } from './memory/consumers.js'
 import { createEvents } from './memory/events.js'
@@ -14,6 +15,13 @@ import { createUsage } from './memory/usage.js'
 
 /** Entries of the change feed that are kept. A follower further behind is told that everything may have changed. */
 const FEED_HISTORY = 50_000
+
+const IN_MEMORY: StoreFinding = {
+  name: 'durability',
+  ok: false,
+  detail: 'everything is gone with the process, and no other process sees it',
+  advice: 'Outside of tests, use another store.',
+}
 
 /** A lease that ran out this long before the one being renewed is forgotten, in milliseconds. */
 const FORGET_LEASES_AFTER = 24 * 3_600_000
@@ -166,6 +174,8 @@ export function memoryStore(): TokenStore {
 
     saveTicket: (ticket, room) => records.get(ticket.tokenId)?.prefix === ticket.prefix && tickets.save(ticket, room),
     takeTicket: (prefix, digest) => tickets.take(prefix, digest),
+
+    diagnose: () => ({ findings: [IN_MEMORY] }),
 
     close() {
       feed.quiet()

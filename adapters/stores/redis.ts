@@ -9,8 +9,9 @@ import { createBulk } from './redis/bulk.js'
 import { type IoredisClient, isRedisClient, type NodeRedisClient, type RedisClient } from './redis/client.js'
 import { givenConnection, ownConnection } from './redis/connection.js'
 import { readConsumers, saveConsumer } from './redis/consumers.js'
+import { diagnoseRedis } from './redis/diagnose.js'
 import { isKeyPrefix, KEY_PREFIX, rootOf } from './redis/keys.js'
-import { judgeUrl, openClient, readSocket } from './redis/open.js'
+import { judgeUrl, openClient, readSocket, transportOfUrl } from './redis/open.js'
 import { removeEvents, trimUsage } from './redis/retention.js'
 import { checked } from './redis/round-trip.js'
 import { readSeals, saveSeal } from './redis/seals.js'
@@ -97,6 +98,7 @@ export function redisStore(options: RedisStoreOptions): TokenStore {
       if (transport !== undefined) onWarning(transport)
       bulk.resume()
     },
+    diagnose: async () => diagnoseRedis(connection, url === undefined ? undefined : await transportOfUrl(url)),
     async close() {
       await bulk.stop()
       waker.close()

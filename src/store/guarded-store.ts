@@ -4,6 +4,7 @@ import type { ListedToken, StoredToken } from '../model/record.js'
 import type { UsageBatch, UsageQuery, UsageRows, UsageTrim } from '../model/usage.js'
 import { Breaker } from './breaker.js'
 import { DamagedEvents } from './damaged-events.js'
+import { readDiagnosis, type StoreDiagnosis } from './diagnosis.js'
 import { FoundRecords } from './found-records.js'
 import type {
   Addition,
@@ -241,6 +242,16 @@ export class GuardedStore extends StoreCalls {
       'takeTicket',
       () => this.store.takeTicket(prefix, digest),
       (answer) => this.sound(readTicket(answer, prefix, digest), 'takeTicket'),
+    )
+  }
+
+  /** How the server is set up; `undefined` where the store does not look. */
+  async diagnose(): Promise<StoreDiagnosis | undefined> {
+    if (this.store.diagnose === undefined) return undefined
+    return await this.manage(
+      'diagnose',
+      () => this.store.diagnose?.() ?? { findings: [] },
+      (answer) => this.sound(readDiagnosis(answer), 'diagnose'),
     )
   }
 

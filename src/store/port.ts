@@ -2,12 +2,12 @@ import type { AuditAction, ListedEvent, StoredEvent } from '../model/event.js'
 import type { MaybePromise } from '../model/json.js'
 import type { ListedToken, RevokedCode, StoredToken, TokenStatus } from '../model/record.js'
 import type { UsageBatch, UsageQuery, UsageRows, UsageTrim } from '../model/usage.js'
+import type { StoreDiagnosis } from './diagnosis.js'
 
 /**
- * The store port: the one interface between latchkey and a database.
- * Rules for every method: instants are absolute, whole milliseconds since the Unix epoch, given by the caller (a store has no
- * clock of its own); what is absent is `undefined`, never `null`; strings compare byte for byte; a failure is thrown, never swallowed.
- * Methods may answer at once or with a promise. Prove an implementation with `storeContract` from `latchkey/testing`.
+ * The store port: the one interface between latchkey and a database. Methods may answer at once or with a promise.
+ * Rules for every method: instants are absolute, whole milliseconds since the Unix epoch, given by the caller; what is absent is `undefined`, never
+ * `null`; strings compare byte for byte; a failure is thrown, never swallowed. Prove an implementation with `storeContract` from `latchkey/testing`.
  */
 
 /** Which tokens: every given field must match; `prefix` always does. */
@@ -171,9 +171,8 @@ export type Change = {
 }
 
 /**
- * Whether a commit happened. `conflict` is the id whose insert existed, whose version was stale or that was gone, or of an event that existed,
- * or that is not as its erasure expects it.
- * `exceeded` is the position of a cap that would not hold; where both are true of a change, it is a conflict.
+ * Whether a commit happened. `conflict` is the id whose insert existed, whose version was stale or that was gone, or of an event that existed, or that
+ * is not as its erasure expects it. `exceeded` is the position of a cap that would not hold; where both are true of a change, it is a conflict.
  */
 export type CommitResult =
   | { readonly ok: true; readonly exceeded?: undefined }
@@ -295,5 +294,7 @@ export interface TokenStore {
   reached(cursor: string, target: string): boolean
   /** Creates or upgrades what the store needs. Called once before the first use; must be safe to race and to repeat. */
   migrate?(): MaybePromise<void>
+  /** Looks at how the server is set up, and says what weakens a promise. Changes nothing, and asks nothing that the other methods have no right to. */
+  diagnose?(): MaybePromise<StoreDiagnosis>
   close?(): MaybePromise<void>
 }

@@ -13,13 +13,19 @@ export type Digester = {
 const PEPPER_ID_LABEL = 'latchkey: pepper id'
 
 /**
- * One digester per pepper, newest first: the first mints, all verify. Without a pepper: one, plain SHA-256.
+ * One digester per pepper, newest first: the first mints, all verify. Without a pepper: one, plain SHA-256, for which `false` stands behind peppers.
  *
- * @throws InvalidInputError (`invalid_input`) when a pepper stands in the list twice.
+ * @throws InvalidInputError (`invalid_input`) when an entry stands in the list twice, and when `false` is the first.
  */
-export function createDigesters(peppers: readonly string[], engine: HashEngine = defaultEngine): readonly [Digester, ...Digester[]] {
+export function createDigesters(
+  peppers: readonly (string | false)[],
+  engine: HashEngine = defaultEngine,
+): readonly [Digester, ...Digester[]] {
   const plain: Digester = { digest: (body) => engine.sha256(body) }
+  if (peppers[0] === false)
+    throw new InvalidInputError('pepper.0', 'must be a pepper: false stands behind it, for tokens minted without one')
   const [newest, ...older] = peppers.map((pepper): Digester => {
+    if (pepper === false) return plain
     const digest = engine.hmacSha256(pepper)
     return { pepperId: digest(PEPPER_ID_LABEL).slice(0, 8), digest }
   })

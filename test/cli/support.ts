@@ -37,14 +37,16 @@ export const tokens = latchkey({
 })
 `
 
+const STORES = ['memory', 'mysql', 'postgres', 'redis', 'sqlite']
+const MODULE = new RegExp(`\\$(index|${STORES.join('|')})\\b`, 'g')
+
 let built: Promise<string> | undefined
 
 /** Once in each file of tests. */
 function build(): Promise<string> {
   built ??= bundle(new URL('../../src/cli/main.ts', import.meta.url), undefined, {
     index: new URL('../../src/index.ts', import.meta.url),
-    memory: new URL('../../adapters/stores/memory.ts', import.meta.url),
-    sqlite: new URL('../../adapters/stores/sqlite.ts', import.meta.url),
+    ...Object.fromEntries(STORES.map((name) => [name, new URL(`../../adapters/stores/${name}.ts`, import.meta.url)])),
   })
   return built
 }
@@ -63,14 +65,7 @@ export async function openShell(): Promise<Shell> {
       const file = join(folder, name)
       const module = (name: string): string => pathToFileURL(join(dirname(program), `${name}.mjs`)).href
       mkdirSync(dirname(file), { recursive: true })
-      writeFileSync(
-        file,
-        text
-          .replaceAll('$index', module('index'))
-          .replaceAll('$sqlite', module('sqlite'))
-          .replaceAll('$memory', module('memory'))
-          .replaceAll('$folder', folder),
-      )
+      writeFileSync(file, text.replaceAll(MODULE, (_, name) => module(name)).replaceAll('$folder', folder))
       return file
     },
     remove: (name) => rmSync(join(folder, name)),

@@ -30,6 +30,11 @@ const BAD: readonly (readonly [options: object, field: string])[] = [
   [{ pepper: 'p'.repeat(32) }, 'pepper'],
   [{ pepper: [] }, 'pepper'],
   [{ pepper: [PEPPER, PEPPER] }, 'pepper.1'],
+  [{ pepper: false }, 'pepper'],
+  [{ pepper: [false] }, 'pepper.0'],
+  [{ pepper: [false, PEPPER] }, 'pepper.0'],
+  [{ pepper: [PEPPER, false, false] }, 'pepper.2'],
+  [{ pepper: [PEPPER, undefined] }, 'pepper'],
   [{ owner: undefined }, 'owner'],
   [{ owner: { scopes: ['stock:read'] } }, 'owner'],
   [{ expiry: { required: undefined } }, 'expiry.required'],
@@ -144,6 +149,20 @@ describe('latchkey()', () => {
     expect(await after.verify(first.token)).toMatchObject({ ok: false })
     const rotated = await both.system.rotate(first.record.id)
     expect(rotated.record.pepperId).toBe(second.record.pepperId)
+    expect(await after.verify(rotated.token)).toMatchObject({ ok: true })
+  })
+
+  it('keeps tokens that were minted without a pepper good while false stands behind it, and plants none afterwards', async () => {
+    const store = memoryStore()
+    const without = instance({ store })
+    const old = await without.system.create({ name: 'x', scopes: [] })
+    const both = instance({ store, pepper: [PEPPER, false] })
+    expect(await both.verify(old.token)).toMatchObject({ ok: true })
+    expect(old.record.pepperId).toBeUndefined()
+    const rotated = await both.system.rotate(old.record.id, { overlap: '1h' })
+    expect(rotated.record.pepperId).toMatch(/^[0-9a-f]{8}$/)
+    const after = instance({ store, pepper: PEPPER })
+    expect(await after.verify(old.token)).toEqual({ ok: false, code: 'token_malformed' })
     expect(await after.verify(rotated.token)).toMatchObject({ ok: true })
   })
 

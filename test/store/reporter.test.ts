@@ -170,6 +170,7 @@ const PLACES: { readonly [Place in FaultPlace]: true } = {
   'store.events': true,
   'store.changes': true,
   'store.subscribe': true,
+  'store.diagnose': true,
   'store.recordUsage': true,
   'store.usage': true,
   'store.renewLease': true,

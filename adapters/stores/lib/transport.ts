@@ -22,9 +22,12 @@ const OWN = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10', '
 
 const isIn = (networks: readonly string[], address: string): boolean => compileNetworks(networks)(address.replace(/%.*$/, ''))
 
+/** Is this an address of this machine? */
+export const isHere = (address: string): boolean => isIn(HERE, address)
+
 /** Judges a connection: no warning if it stays on this machine, is encrypted and checked, or stays in a private network. */
 export function judgeTransport(store: string, { address, encrypted, verified }: Transport): TransportWarning | undefined {
-  if (address === undefined || isIn(HERE, address)) return undefined
+  if (address === undefined || isHere(address)) return undefined
   if (encrypted) {
     if (verified) return undefined
     return {

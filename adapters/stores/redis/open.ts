@@ -2,7 +2,7 @@ import { lookup } from 'node:dns/promises'
 import type { RedisOptions } from 'ioredis'
 import { StoreUnavailableError } from '../../../src/errors.js'
 import { isMissing } from '../lib/package.js'
-import { judgeTransport, type TransportWarning } from '../lib/transport.js'
+import { judgeTransport, type Transport, type TransportWarning } from '../lib/transport.js'
 import type { RedisClient } from './client.js'
 import { letProcessEnd } from './unref.js'
 
@@ -133,15 +133,24 @@ export async function openNodeRedis({ createClient }: NodeRedis, url: string): P
   return { client, lastError: () => last, close: () => client.destroy() }
 }
 
-/** Judges the connection to a server. Both clients check the certificate of `rediss://` themselves. */
-export async function judgeUrl(url: string): Promise<TransportWarning | undefined> {
+const SOCKET: Transport = { encrypted: false, verified: false }
+
+/** How a connection string reaches its server, as far as it tells. Both clients check the certificate of `rediss://` themselves. */
+export async function transportOfUrl(url: string): Promise<Transport | undefined> {
   try {
     const { protocol, hostname } = new URL(url)
-    if (protocol !== 'redis:' || hostname === '') return undefined
+    if (hostname === '' || !protocol.startsWith('redis')) return SOCKET
     const { address } = await lookup(hostname.replace(/^\[|\]$/g, ''))
-    return judgeTransport('redis', { address, encrypted: false, verified: false })
+    const encrypted = protocol === 'rediss:'
+    return { address, encrypted, verified: encrypted }
   } catch {
-    // The path of a socket, or a host that this resolver does not know: the client has reached it in a way of its own.
-    return undefined
+    // A host that this resolver does not know: the client has reached it in a way of its own.
+    return readSocket(url) === undefined ? undefined : SOCKET
   }
+}
+
+/** Judges the connection to a server. */
+export async function judgeUrl(url: string): Promise<TransportWarning | undefined> {
+  const transport = await transportOfUrl(url)
+  return transport && judgeTransport('redis', transport)
 }

@@ -78,6 +78,7 @@ export const lazyStore = ({ name, tables, packages, open }: Lazy): Omit<SqlStore
     takeTicket: (prefix, digest) => call((store) => store.takeTicket(prefix, digest)),
     reached,
     migrate: () => call((store) => store.migrate()),
+    diagnose: () => call((store) => store.diagnose()),
     migrationSql: () => migrationSql(name, tables),
     async close(): Promise<void> {
       const closing = opening

@@ -1,4 +1,5 @@
 import type { CompiledQuery, Expression, Kysely, SqlBool } from 'kysely'
+import type { StoreDiagnosis } from '../../../src/store/diagnosis.js'
 import type { Steps } from './engine.js'
 import type { Tables } from './schema/schema.js'
 import type { Names } from './schema/table-names.js'
@@ -85,4 +86,6 @@ export type Quirks = {
   /** The quoted name of a table. */
   table(names: Names, table: keyof Tables | 'migrations'): string
   migrations(names: Names): readonly Migration[]
+  /** Reads what the server says about itself. */
+  diagnose(): Steps<StoreDiagnosis>
 }

@@ -21,6 +21,7 @@ import type {
   TokenStore,
 } from '../../../src/store/port.js'
 import type { Sql } from './context.js'
+import { diagnose } from './diagnose.js'
 import type { Engine } from './engine.js'
 import type { HostAccess } from './host-transaction.js'
 import { commit } from './queries/commit.js'
@@ -84,6 +85,7 @@ export const openStore = (engine: Engine, quirks: Quirks, names: Names, host: Ho
       // Known before a host's transaction may hold the last connection of a pool.
       await identityOf(sql)
     },
+    diagnose: () => diagnose(sql),
     close: () => engine.close(),
     ...(engine.subscribe === undefined ? {} : { subscribe: engine.subscribe }),
   }

@@ -8,6 +8,7 @@ import { namesPlugin } from '../schema/names-plugin.js'
 import type { Tables } from '../schema/schema.js'
 import { TOKEN_COLUMNS, type TokenRow } from '../schema/token-columns.js'
 import { wide } from '../schema/wide.js'
+import { diagnoseMysql } from './mysql-diagnose.js'
 
 // https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html
 const numbers: ReadonlyMap<number, Fault> = new Map([
@@ -117,4 +118,5 @@ export const mysqlQuirks: Quirks = {
   faultOf,
   table: ({ tablePrefix }, table) => `\`${tablePrefix}${table}\``,
   migrations: mysqlMigrations,
+  diagnose: diagnoseMysql,
 }

@@ -9,6 +9,7 @@ import { postgresMigrations } from '../schema/postgres-migrations.js'
 import type { Tables } from '../schema/schema.js'
 import type { Names } from '../schema/table-names.js'
 import { TOKEN_COLUMNS } from '../schema/token-columns.js'
+import { diagnosePostgres } from './postgres-diagnose.js'
 
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
 const codes: ReadonlyMap<string, Fault> = new Map([
@@ -100,4 +101,5 @@ export const postgresQuirks: Quirks = {
   faultOf,
   table: ({ schema, tablePrefix }, table) => `${schema === undefined ? '' : `"${schema}".`}"${tablePrefix}${table}"`,
   migrations: postgresMigrations,
+  diagnose: diagnosePostgres,
 }

@@ -8,6 +8,7 @@ import type { Tables } from '../schema/schema.js'
 import { sqliteMigrations } from '../schema/sqlite-migrations.js'
 import type { Names } from '../schema/table-names.js'
 import { TOKEN_COLUMNS } from '../schema/token-columns.js'
+import { diagnoseSqlite } from './sqlite-diagnose.js'
 
 const codes: readonly (readonly [RegExp, Fault])[] = [
   [/SQLITE_CONSTRAINT/, 'duplicate'],
@@ -109,4 +110,5 @@ export const sqliteQuirks: Quirks = {
   faultOf,
   table: (names, table) => `"${names.tablePrefix}${table}"`,
   migrations: sqliteMigrations,
+  diagnose: diagnoseSqlite,
 }

@@ -1,3 +1,4 @@
+import { readDiagnosis } from '../../../store/diagnosis.js'
 import { ensure, ensureEqual } from '../../assert.js'
 import { batch, bulkEvent, bulkStamp, event, findOne, inserted, readFeed, START } from '../build.js'
 import type { StoreCases } from '../types.js'
@@ -57,6 +58,24 @@ export const lifeCases: StoreCases = {
           'seq must go on growing',
         )
         ensureEqual((await readFeed(store, page.cursor)).ids, [[...made.id].reverse().join('')], 'the feed must go on')
+      },
+    },
+    {
+      title: 'diagnose, where there is one, says how its server is set up, and changes nothing',
+      async run(stage) {
+        const made = await inserted(stage)
+        const { cursor } = await stage.store.changes(undefined, 1)
+        const diagnosis = await stage.store.diagnose?.()
+        if (diagnosis === undefined) return
+        ensureEqual(
+          readDiagnosis(diagnosis),
+          diagnosis,
+          'a finding has a name of its own in lower case, a detail, and perhaps ok and advice',
+        )
+        ensure(diagnosis.findings.length > 0, 'a diagnosis must find something')
+        for (const { ok, advice } of diagnosis.findings) ensure(ok !== false || advice !== undefined, 'what is wrong needs advice')
+        ensureEqual(await findOne(stage.store, made.id), made, 'a token must survive it')
+        ensureEqual((await readFeed(stage.store, cursor)).ids, [], 'the feed must not tell of it')
       },
     },
     {

@@ -1,0 +1,43 @@
+import type { StoreDiagnosis, StoreFinding } from '../../../src/store/diagnosis.js'
+import { fact, finding, transportFinding } from '../lib/findings.js'
+import { type Transport, transportOf } from '../lib/transport.js'
+import { isIoredis, type RedisClient } from './client.js'
+import type { Connection } from './connection.js'
+import { concernsOf, LAYOUT, type RedisConcern, readServer } from './server.js'
+
+/** What a Redis server says about itself. */
+export async function diagnoseRedis(connection: Connection, transport: Transport | undefined): Promise<StoreDiagnosis> {
+  const server = await readServer(connection)
+  const { facts, fsync } = server
+  const concerns = concernsOf(server)
+  const judged = (name: string, fine: string, ...kinds: readonly RedisConcern['kind'][]): StoreFinding => {
+    const [found] = concerns.filter(({ kind }) => kinds.includes(kind))
+    return finding(name, fine, found && { says: `${found.says} ${found.breaks}`, advice: found.advice })
+  }
+  const known = <T>(value: string | undefined, told: T): readonly T[] => (value === undefined ? [] : [told])
+  const way = transport ?? wayOf(await connection.client())
+  const micros = facts.get('server_time_usec')
+  return {
+    findings: [
+      fact('server', `Redis ${facts.get('redis_version') ?? 'of an unknown version'}`),
+      finding('schema', `layout ${LAYOUT}`, undefined),
+      judged('primary', 'yes', 'REPLICA'),
+      ...known(
+        facts.get('aof_enabled'),
+        facts.get('aof_enabled') === '1' && fsync === undefined
+          ? fact('durability', 'appendonly yes, appendfsync unknown')
+          : judged('durability', `appendonly yes, appendfsync ${fsync}`, 'NOT_PERSISTENT', 'FSYNC'),
+      ),
+      ...known(facts.get('maxmemory_policy'), judged('eviction', 'maxmemory-policy noeviction', 'EVICTION')),
+      ...concerns.filter(({ kind }) => kind === 'UNCHECKED').map(({ says, advice }) => ({ name: 'unchecked', detail: says, advice })),
+      ...(way === undefined ? [] : [transportFinding(way)]),
+    ],
+    ...(micros === undefined ? {} : { now: Number(micros) / 1000 }),
+  }
+}
+
+/** How a client of the host's reaches its server: seen on one `ioredis` connection, and on no other client. */
+function wayOf(client: RedisClient): Transport | undefined {
+  const stream: unknown = isIoredis(client) ? Reflect.get(client, 'stream') : undefined
+  return stream === undefined || stream === null ? undefined : transportOf(stream)
+}

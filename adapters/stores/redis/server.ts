@@ -1,0 +1,108 @@
+import type { Connection } from './connection.js'
+import { listOf } from './encode.js'
+import { scripts } from './scripts.js'
+
+/** The version of the layout of keys. */
+export const LAYOUT = 1
+
+/** What a server says about itself. */
+export type Server = {
+  /** The layout of the data in place. */
+  readonly layout: number
+  /** The fields of `INFO`, those that it lets be read. */
+  readonly facts: ReadonlyMap<string, string>
+  /** `appendfsync`, where it can be read and means something. */
+  readonly fsync: string | undefined
+}
+
+/** Marks the layout where there is none yet, and asks the server how it is set up. */
+export async function readServer(connection: Connection): Promise<Server> {
+  const [layout, info] = listOf(await connection.run(scripts.begin, [LAYOUT])).map(String)
+  const facts = new Map((info ?? '').split(/\r?\n/).map((line) => splitOnce(line)))
+  return { layout: Number(layout), facts, fsync: await fsyncSetting(connection, facts) }
+}
+
+async function fsyncSetting(connection: Connection, facts: ReadonlyMap<string, string>): Promise<string | undefined> {
+  if (facts.get('aof_enabled') !== '1') return undefined
+  try {
+    const setting = await connection.setting('appendfsync')
+    return typeof setting === 'string' ? setting : undefined
+  } catch {
+    // CONFIG is forbidden on many managed servers.
+    return undefined
+  }
+}
+
+function splitOnce(line: string): readonly [string, string] {
+  const colon = line.indexOf(':')
+  return [line.slice(0, colon), line.slice(colon + 1)]
+}
+
+/** How the server is set up for less than latchkey promises: what is so, which promise suffers, and what to do. */
+export type RedisConcern = {
+  readonly kind: 'NOT_PERSISTENT' | 'FSYNC' | 'EVICTION' | 'REPLICA' | 'UNCHECKED'
+  readonly says: string
+  readonly breaks: string
+  readonly advice: string
+}
+
+/** Judges what a server says about itself. */
+export function concernsOf({ facts, fsync }: Server): readonly RedisConcern[] {
+  const persistent = facts.get('aof_enabled')
+  const policy = facts.get('maxmemory_policy')
+  const unknown = [
+    ...(persistent === undefined ? ['appendonly'] : []),
+    ...(persistent !== '0' && fsync === undefined ? ['appendfsync'] : []),
+    ...(policy === undefined ? ['maxmemory-policy'] : []),
+  ]
+  return [
+    ...(persistent === '0' ? [NOT_PERSISTENT] : []),
+    ...(persistent === '1' && fsync !== undefined && fsync !== 'always' ? [lateSync(fsync)] : []),
+    ...(policy !== undefined && policy !== 'noeviction' ? [evicting(policy)] : []),
+    ...(facts.get('role') === 'slave' ? [REPLICA] : []),
+    ...(unknown.length > 0 ? [unchecked(unknown)] : []),
+  ]
+}
+
+const NOT_PERSISTENT: RedisConcern = {
+  kind: 'NOT_PERSISTENT',
+  says: 'appendonly is off, so that a crash loses every change since the last snapshot.',
+  breaks:
+    'This breaks promise 5 (no change is acknowledged before it and its audit event are durable) and promise 7 (a revoked token would work again).',
+  advice: 'Set: appendonly yes, appendfsync always.',
+}
+
+const REPLICA: RedisConcern = {
+  kind: 'REPLICA',
+  says: 'this server is a replica, which answers with old data.',
+  breaks: 'This breaks promise 2 (no verification sees the state before a revocation).',
+  advice: 'Connect to the primary.',
+}
+
+function lateSync(fsync: string): RedisConcern {
+  const loss = fsync === 'no' ? 'whatever the operating system had not written yet' : 'up to the last second'
+  return {
+    kind: 'FSYNC',
+    says: `appendfsync is ${fsync.slice(0, 40)}, so that a power failure can lose ${loss}.`,
+    breaks: 'This weakens promise 5 (durable before it is acknowledged) and promise 7 (a token revoked in that time would work again).',
+    advice: 'Set: appendfsync always.',
+  }
+}
+
+function evicting(policy: string): RedisConcern {
+  return {
+    kind: 'EVICTION',
+    says: `maxmemory-policy is ${policy.slice(0, 40)}, so that a full server drops keys.`,
+    breaks: 'This breaks promise 5 (tokens and their audit events are kept) and promise 9 (usage counts are exact).',
+    advice: 'Set: maxmemory-policy noeviction.',
+  }
+}
+
+function unchecked(settings: readonly string[]): RedisConcern {
+  return {
+    kind: 'UNCHECKED',
+    says: `the server does not let its settings be read, so that ${settings.join(', ')} could not be checked.`,
+    breaks: 'Promises 5 and 7 need appendonly yes with appendfsync always, and maxmemory-policy noeviction.',
+    advice: 'Look them up in the console of your provider.',
+  }
+}

@@ -1,0 +1,42 @@
+import { CompiledQuery } from 'kysely'
+import type { StoreDiagnosis, StoreFinding } from '../../../src/store/diagnosis.js'
+import { finding } from '../lib/findings.js'
+import type { Sql } from './context.js'
+import { askRaw, driveAsync, type Steps } from './engine.js'
+import type { Quirks } from './quirks.js'
+import { isUpToDate } from './schema/migrate.js'
+import type { Names } from './schema/table-names.js'
+
+/** The values of one row, by lower-case name, as text. */
+export type Facts = { readonly [name: string]: string | undefined }
+
+/** Reads one row as text. */
+export function* readFacts(query: string): Steps<Facts> {
+  const [row] = (yield* askRaw(CompiledQuery.raw(query))).rows
+  return textsOf(Object.entries(Object(row)))
+}
+
+/** What is absent, or `null`, is absent. */
+export const textsOf = (entries: readonly (readonly [unknown, unknown])[]): Facts =>
+  Object.fromEntries(
+    entries.flatMap(([name, value]) => (value === null || value === undefined ? [] : [[String(name).toLowerCase(), String(value)]])),
+  )
+
+function* schemaFinding(quirks: Quirks, names: Names): Steps<StoreFinding> {
+  const version = Math.max(...quirks.migrations(names).map((migration) => migration.version))
+  const upToDate = yield* isUpToDate(quirks, names)
+  return finding('schema', `version ${version}`, !upToDate && { says: `older than version ${version}`, advice: MIGRATE })
+}
+
+const MIGRATE = 'Run npx latchkey migrate, or what migrate --print prints, as a user who may change tables.'
+
+/** What the server says about itself, dialect by dialect. */
+export const diagnose = (sql: Sql): Promise<StoreDiagnosis> =>
+  driveAsync(
+    (function* (): Steps<StoreDiagnosis> {
+      const schema = yield* schemaFinding(sql.quirks, sql.names)
+      const { findings, ...clock } = yield* sql.quirks.diagnose()
+      return { findings: [schema, ...findings], ...clock }
+    })(),
+    async (query) => sql.engine.run(query),
+  )

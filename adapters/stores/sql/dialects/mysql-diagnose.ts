@@ -1,0 +1,78 @@
+import { isIP } from 'node:net'
+import { CompiledQuery } from 'kysely'
+import type { StoreDiagnosis, StoreFinding } from '../../../../src/store/diagnosis.js'
+import { fact, finding, transportFinding } from '../../lib/findings.js'
+import { type Facts, readFacts, textsOf } from '../diagnose.js'
+import { askRaw, type Steps } from '../engine.js'
+
+const VARIABLES = [
+  'version',
+  'sql_mode',
+  'time_zone',
+  'read_only',
+  'super_read_only',
+  'innodb_read_only',
+  'innodb_flush_log_at_trx_commit',
+  'innodb_doublewrite',
+  'log_bin',
+  'sync_binlog',
+]
+
+/** By name, because MySQL and MariaDB do not know all of each other's. */
+function* readPairs(query: string): Steps<Facts> {
+  const { rows } = yield* askRaw(CompiledQuery.raw(query))
+  return textsOf(rows.map((row) => [Reflect.get(Object(row), 'Variable_name'), Reflect.get(Object(row), 'Value')]))
+}
+
+const isOn = (value: string | undefined): boolean => value !== undefined && /^(on|1)$/i.test(value)
+
+const READ_ONLY = {
+  says: 'the server is read-only, as a replica is: changes fail, and a replica answers with the state before a revocation',
+  advice: 'Connect to the primary.',
+}
+
+/** A crash of the server must not lose what was acknowledged. */
+const durabilityOf = (facts: Facts) => {
+  const { innodb_flush_log_at_trx_commit: flush, sync_binlog: binlog } = facts
+  const wrong = [
+    ...(flush !== undefined && flush !== '1' ? [`innodb_flush_log_at_trx_commit is ${flush}`] : []),
+    ...(/^off$/i.test(facts.innodb_doublewrite ?? '') ? ['innodb_doublewrite is off'] : []),
+    ...(isOn(facts.log_bin) && binlog !== '1' ? [`sync_binlog is ${binlog}`] : []),
+  ]
+  if (wrong.length === 0) return undefined
+  return {
+    says: `${wrong.join(', ')}: a crash can undo changes that were acknowledged, and a revoked token would work again`,
+    advice: 'Set innodb_flush_log_at_trx_commit = 1, innodb_doublewrite = ON, and with a binary log sync_binlog = 1.',
+  }
+}
+
+/** By which address the server knows this client. A name may stand for any address: nothing is said of it. */
+const transportOf = (client: string, encrypted: boolean): readonly StoreFinding[] => {
+  const address = client === 'localhost' ? undefined : client
+  if (address !== undefined && isIP(address) === 0 && !encrypted) return [fact('tls', 'not encrypted')]
+  // Whether the certificate was checked is known on this side alone, which warns by itself.
+  return [transportFinding({ address, encrypted, verified: true })]
+}
+
+/** What a MySQL or MariaDB server says about itself. */
+export function* diagnoseMysql(): Steps<StoreDiagnosis> {
+  const facts = yield* readPairs(`show variables where variable_name in (${VARIABLES.map((name) => `'${name}'`).join(', ')})`)
+  const { ssl_cipher: cipher = '' } = yield* readPairs("show session status where variable_name = 'Ssl_cipher'")
+  const { client = '', now } = yield* readFacts("select substring_index(user(), '@', -1) as client, unix_timestamp(now(6)) * 1000 as now")
+  const { version = 'unknown', sql_mode: mode = 'unknown', time_zone: zone = 'unknown' } = facts
+  return {
+    findings: [
+      fact('server', `${/mariadb/i.test(version) ? '' : 'MySQL '}${version}`),
+      finding('primary', 'yes', [facts.read_only, facts.super_read_only, facts.innodb_read_only].some(readsOnly) && READ_ONLY),
+      finding('durability', `innodb_flush_log_at_trx_commit ${facts.innodb_flush_log_at_trx_commit}`, durabilityOf(facts)),
+      ...transportOf(client, cipher !== ''),
+      // One that does not fit is refused when the store opens.
+      finding('sql_mode', mode, undefined),
+      fact('time_zone', `${zone}, on which nothing depends: instants are stored as numbers`),
+    ],
+    ...(now === undefined ? {} : { now: Number(now) }),
+  }
+}
+
+/** `NO_LOCK` and `NO_LOCK_NO_ADMIN` are stricter forms of MariaDB 12. */
+const readsOnly = (value: string | undefined): boolean => value !== undefined && !/^(off|0)$/i.test(value)

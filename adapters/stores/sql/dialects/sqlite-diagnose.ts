@@ -1,0 +1,51 @@
+import { statSync } from 'node:fs'
+import type { StoreDiagnosis, StoreFinding } from '../../../../src/store/diagnosis.js'
+import { fact, finding } from '../../lib/findings.js'
+import { type Facts, readFacts } from '../diagnose.js'
+import type { Steps } from '../engine.js'
+
+const FACTS = `select sqlite_version() as version, (select file from pragma_database_list where name = 'main') as file,
+  (select journal_mode from pragma_journal_mode) as journal, (select synchronous from pragma_synchronous) as synchronous`
+
+/** https://sqlite.org/pragma.html#pragma_synchronous */
+const LEVELS = ['off', 'normal', 'full', 'extra']
+
+/** A power cut must not lose what was acknowledged. */
+const durabilityOf = (file: string, { journal = '', synchronous = '' }: Facts) => {
+  if (file === '') {
+    return {
+      says: 'the database is in memory: everything is gone with the process',
+      advice: 'Give the store the path of a file.',
+    }
+  }
+  // In the older journal modes, `normal` loses nothing that was acknowledged unless the file system reorders writes.
+  if (Number(synchronous) >= 2 && !/^(off|memory)$/i.test(journal)) return undefined
+  return {
+    says: `journal_mode ${journal}, synchronous ${LEVELS[Number(synchronous)]}: a power cut can undo changes that were acknowledged, and a revoked token would work again`,
+    advice: 'Run pragma journal_mode = wal and pragma synchronous = full on your handle, or give the store the path.',
+  }
+}
+
+/** Who else may read or write the file? Absent where the system tells nothing about that. */
+const fileFinding = (file: string): readonly StoreFinding[] => {
+  const mode = statSync(file, { throwIfNoEntry: false })?.mode
+  if (mode === undefined || process.platform === 'win32') return []
+  const open = (mode & 0o007) !== 0 && {
+    says: `every user of this machine may open ${file}`,
+    advice: `Run chmod 600 on ${file}, and on the files beside it that end in -wal and -shm.`,
+  }
+  return [finding('file', file, open)]
+}
+
+/** What a SQLite database says about itself. */
+export function* diagnoseSqlite(): Steps<StoreDiagnosis> {
+  const facts = yield* readFacts(FACTS)
+  const { version = 'unknown', file = '', journal, synchronous } = facts
+  return {
+    findings: [
+      fact('server', `SQLite ${version}`),
+      finding('durability', `journal_mode ${journal}, synchronous ${LEVELS[Number(synchronous)]}`, durabilityOf(file, facts)),
+      ...(file === '' ? [] : fileFinding(file)),
+    ],
+  }
+}

@@ -1,0 +1,114 @@
+import type { Internals } from '../../instance.js'
+import type { Health } from '../../model/health.js'
+import type { TokenRecord } from '../../model/record.js'
+import { readFault } from './fault.js'
+
+/** One thing that was looked at. `ok` is absent for what is told without a judgment, `advice` where there is nothing to do. */
+export type Check = { readonly name: string; readonly ok?: boolean; readonly detail: string; readonly advice?: string }
+
+const DAY_MS = 86_400_000
+/** Clocks that are further apart than this are told. Beside it counts how long the question took. */
+const MOST_APART_MS = 1_000
+/** So many tokens with one address look like a proxy. */
+const PROXIED = 5
+
+/** What the store says about its server, and how far its clock is from that of this node. Where the store is known to fail, this may fail in silence. */
+export async function serverChecks(inside: Internals, storeAnswers: boolean): Promise<readonly Check[]> {
+  const { clock } = inside.settings
+  try {
+    const before = clock()
+    const diagnosis = await inside.store().diagnose()
+    const after = clock()
+    if (diagnosis === undefined) return [{ name: 'server', detail: 'this store does not look at its server' }]
+    const { findings, now } = diagnosis
+    return [...findings, ...(now === undefined ? [] : [clockCheck(now - (before + after) / 2, (after - before) / 2)])]
+  } catch (error) {
+    if (!storeAnswers) return []
+    return [{ name: 'server', ok: false, detail: readFault(error).sentence, advice: 'Let the user of the store read these settings.' }]
+  }
+}
+
+function clockCheck(offsetMs: number, doubtMs: number): Check {
+  const apart = Math.abs(offsetMs) - doubtMs
+  const detail = `this node is ${(Math.abs(offsetMs) / 1000).toFixed(1)} s ${offsetMs < 0 ? 'ahead of' : 'behind'} the store`
+  if (apart <= MOST_APART_MS) return { name: 'clock', ok: true, detail }
+  return {
+    name: 'clock',
+    ok: false,
+    detail: `${detail}: tokens expire too ${offsetMs < 0 ? 'early' : 'late'} here, and the instants in the audit are wrong`,
+    advice: 'Synchronize the clocks of all nodes and of the database with NTP.',
+  }
+}
+
+/** What `health()` tells. */
+export function healthChecks({ store, feed, consumers, damagedEvents }: Health): readonly Check[] {
+  return [
+    { name: 'breaker', ok: store.breaker === 'closed', detail: store.breaker },
+    {
+      name: 'feed',
+      ok: feed.ok,
+      detail: feed.lagSeconds === undefined ? 'not read yet' : `read to its end ${feed.lagSeconds.toFixed(1)} s ago`,
+    },
+    wakeUps(feed.wakeUps),
+    {
+      name: 'audit',
+      ok: damagedEvents.length === 0,
+      ...(damagedEvents.length === 0
+        ? { detail: 'the newest events can be read' }
+        : {
+            detail: `damaged: ${damagedEvents.map(({ id, seq }) => `event ${id} at place ${seq}`).join(', ')}`,
+            advice: 'Restore these rows from a backup, and find out who changed them.',
+          }),
+    },
+    ...consumers.map(({ name, lagSeconds, failures }) => ({
+      name: `consumer ${name}`,
+      ok: failures === 0,
+      detail: `${lagSeconds === undefined ? 'position unknown' : `${lagSeconds.toFixed(1)} s behind`}, ${failures} failures`,
+    })),
+  ]
+}
+
+function wakeUps(state: Health['feed']['wakeUps']): Check {
+  if (state === undefined) return { name: 'wake-ups', detail: 'the store has none, or nothing was heard of them yet' }
+  if (state === 'ok') return { name: 'wake-ups', ok: true, detail: state }
+  return {
+    name: 'wake-ups',
+    ok: false,
+    detail: 'lost: changes on other nodes take up to the staleness bound',
+    advice: 'Let the store keep one connection of its own open, past any pooler that works by transactions.',
+  }
+}
+
+const WITHOUT_PEPPER: Check = {
+  name: 'pepper',
+  detail: 'not set, or tokens minted without one are good as well',
+  advice: 'Set one: forged tokens then cost no read, and nobody who writes to the store can plant a token.',
+}
+
+/** How the instance is set up. */
+export function settingsChecks(inside: Internals): readonly Check[] {
+  const { retention } = inside.settings
+  const days = (ms: number | undefined): string => (ms === undefined ? 'for ever' : `${Math.round((ms / DAY_MS) * 10) / 10} days`)
+  return [
+    inside.looksUpForgeries ? WITHOUT_PEPPER : { name: 'pepper', detail: 'set' },
+    { name: 'staleness', detail: `a revocation reaches every node within ${inside.readings().maxStalenessSeconds} s` },
+    { name: 'kept: audit', detail: days(retention.eventsMs) },
+    { name: 'kept: usage', detail: days(retention.usageMs) },
+    { name: 'kept: addresses', detail: days(retention.addressesMs) },
+    { name: 'kept: ended tokens', detail: days(retention.deadMs) },
+  ]
+}
+
+/** Do the recorded addresses look like those of clients? How a framework trusts its proxies is not to be seen from here, but what comes of it is. */
+export function addressCheck(records: readonly TokenRecord[]): Check {
+  const name = 'client addresses'
+  const seen = records.flatMap(({ lastUsedIp }) => lastUsedIp ?? [])
+  const addresses = new Set(seen)
+  if (seen.length === 0) return { name, detail: 'no use with an address was recorded yet' }
+  if (seen.length < PROXIED || addresses.size > 1) return { name, detail: `${addresses.size}, at the last uses of ${seen.length} tokens` }
+  return {
+    name,
+    detail: `${seen.length} tokens were all last used from ${[...addresses].join()}, which looks like a proxy`,
+    advice: 'If it is one, tell your framework to trust it: allowed addresses, budgets and the audit see it instead of the callers.',
+  }
+}

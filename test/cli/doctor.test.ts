@@ -1,0 +1,244 @@
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { sqliteStore } from 'latchkey/stores/sqlite'
+import { Client } from 'pg'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { ownDatabase, ownSchema } from '../stores/sql/databases.js'
+import { newKeyPrefix } from '../support/redis.js'
+import { createRedisServer, redisServerMissing } from '../support/redis-server.js'
+import { service } from '../support/services.js'
+import { createSqlServer, sqlServerMissing } from '../support/sql-server.js'
+import { openShell, type Shell } from './support.js'
+
+const [postgres, mysql] = await Promise.all([service('postgres'), service('mysql')])
+
+// Each case starts processes, some of them servers.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 })
+
+let shell: Shell
+beforeAll(async () => {
+  shell = await openShell()
+})
+afterAll(() => shell.close())
+
+type Check = { readonly name: string; readonly ok?: boolean; readonly detail: string; readonly advice?: string }
+
+type Examined = { readonly code: number | null; readonly file: string; readonly stdout: string; check(name: string): Check | undefined }
+
+/** Runs doctor over a store. */
+async function examine(name: string, store: string, more = ''): Promise<Examined> {
+  const kind = name.split('-')[0]
+  const packages = ['pg', 'mysql2'].map((each) =>
+    pathToFileURL(join(process.cwd(), 'node_modules', each, each === 'pg' ? 'lib/index.js' : 'promise.js')),
+  )
+  const file = shell.write(
+    `${name}.config.mjs`,
+    `import { latchkey } from '$index'
+import { ${kind}Store } from '$${kind}'
+import pg from '${packages[0]}'
+import mysql from '${packages[1]}'
+const store = ${store}
+export const tokens = latchkey({ prefix: 'acme_live', store, scopes: { 'inventory:read': 'See stock' }, logger: false, ${more} })`,
+  )
+  const { code, stdout, stderr } = await shell.run('doctor', '--json', '--config', file)
+  expect(stdout, stderr).toContain('"checks"')
+  const { checks, ok } = JSON.parse(stdout) as { readonly checks: readonly Check[]; readonly ok: boolean }
+  expect(ok).toBe(code === 0)
+  return { code, file, stdout, check: (wanted) => checks.find(({ name }) => name === wanted) }
+}
+
+describe.skipIf(postgres.skip)(`doctor on Postgres ${postgres.skip ?? ''}`, () => {
+  it('passes a server that keeps what it acknowledges, and tells its time zone', async () => {
+    const place = await ownSchema(postgres.url ?? '')
+    try {
+      const { check } = await examine('postgres-good', `postgresStore({ url: '${place.url}', schema: '${place.schema}' })`)
+      expect(check('schema')).toMatchObject({ ok: true, detail: 'version 1' })
+      expect(check('primary')).toMatchObject({ ok: true })
+      expect(check('clock')).toMatchObject({ ok: true })
+      expect(check('tls')).toMatchObject({ ok: true, detail: 'not encrypted, and stays on this machine' })
+      expect(check('time_zone')?.detail).toContain('instants are stored as numbers')
+      expect(check('wake-ups')).toMatchObject({ ok: true })
+    } finally {
+      await place.remove()
+    }
+  })
+
+  it('fails a database that does not wait for its log, until it does', async () => {
+    const place = await ownSchema(postgres.url ?? '')
+    const role = `${place.schema}_late`
+    await place.query(`create role ${role} login superuser password 'word'`)
+    await place.query(`alter role ${role} set synchronous_commit = off`)
+    const url = new URL(place.url)
+    url.username = role
+    url.password = 'word'
+    try {
+      const store = `postgresStore({ url: '${url}', schema: '${place.schema}' })`
+      const { code, check, stdout } = await examine('postgres-late', store)
+      expect([code, check('durability')]).toEqual([
+        1,
+        expect.objectContaining({ ok: false, detail: expect.stringContaining('synchronous_commit is off') }),
+      ])
+      expect(stdout).not.toContain('word')
+      await place.query(`alter role ${role} reset synchronous_commit`)
+      expect((await examine('postgres-late', store)).check('durability')?.detail).not.toContain('synchronous_commit is off')
+    } finally {
+      await place.query(`drop owned by ${role}; drop role ${role}`)
+      await place.remove()
+    }
+  })
+
+  it('fails connections that are read-only, which a replica is', async () => {
+    const place = await ownSchema(postgres.url ?? '')
+    try {
+      await examine('postgres-first', `postgresStore({ url: '${place.url}', schema: '${place.schema}' })`)
+      const url = `${place.url}?options=${encodeURIComponent('-c default_transaction_read_only=on')}`
+      const { code, check } = await examine('postgres-reads', `postgresStore({ url: '${url}', schema: '${place.schema}' })`)
+      expect([code, check('store (postgres)')?.detail]).toEqual([3, expect.stringContaining('read-only')])
+      expect([code, check('primary')]).toEqual([3, expect.objectContaining({ ok: false, advice: 'Connect to the primary.' })])
+    } finally {
+      await place.remove()
+    }
+  })
+
+  it('fails a node whose clock is an hour off', async () => {
+    const place = await ownSchema(postgres.url ?? '')
+    try {
+      const store = `postgresStore({ pool: new pg.Pool({ connectionString: '${place.url}' }), schema: '${place.schema}' })`
+      const { code, check } = await examine('postgres-clock', store, 'clock: () => Date.now() + 3_600_000')
+      expect([code, check('clock')]).toEqual([
+        1,
+        expect.objectContaining({ ok: false, detail: expect.stringMatching(/^this node is 3\d{3}\.\d s ahead of the store/) }),
+      ])
+    } finally {
+      await place.remove()
+    }
+  })
+})
+
+describe.skipIf(sqlServerMissing('postgres'))('doctor on a Postgres of its own', () => {
+  it('fails a server with fsync off', async () => {
+    const server = await createSqlServer('postgres')
+    const client = new Client({ connectionString: server.url })
+    try {
+      await client.connect()
+      const { code, check } = await examine('postgres-fsync', `postgresStore({ url: '${server.url}' })`)
+      expect([code, check('durability')]).toEqual([
+        1,
+        expect.objectContaining({ ok: false, detail: expect.stringContaining('fsync is off') }),
+      ])
+    } finally {
+      await client.end()
+      await server.dispose()
+    }
+  })
+})
+
+describe.skipIf(mysql.skip)(`doctor on MySQL ${mysql.skip ?? ''}`, () => {
+  it('tells the sql_mode and the server, and refuses a pool whose sql_mode cuts values, with what to set', async () => {
+    const place = await ownDatabase(mysql.url ?? '')
+    try {
+      const good = await examine('mysql-good', `mysqlStore({ url: '${place.url}' })`)
+      expect(good.check('sql_mode')).toMatchObject({ ok: true, detail: expect.stringContaining('STRICT_TRANS_TABLES') })
+      for (const name of ['schema', 'primary', 'clock', 'tls']) expect(good.check(name), name).toMatchObject({ ok: true })
+      const lax = `(() => { const pool = mysql.createPool({ uri: '${place.url}', charset: 'utf8mb4' }); pool.pool.on('connection', (it) => it.query("set sql_mode = ''")); return mysqlStore({ pool }) })()`
+      const { code, check } = await examine('mysql-lax', lax)
+      expect([code, check('store (mysql)')]).toEqual([
+        3,
+        expect.objectContaining({ ok: false, detail: expect.stringContaining('put STRICT_TRANS_TABLES into sql_mode') }),
+      ])
+    } finally {
+      await place.remove()
+    }
+  })
+})
+
+describe.skipIf(sqlServerMissing('mariadb'))('doctor on a MariaDB of its own', () => {
+  it('fails a read-only server that does not flush its log', async () => {
+    const server = await createSqlServer('mariadb')
+    try {
+      const store = `mysqlStore({ url: '${server.url}' })`
+      const first = await examine('mysql-own', store)
+      expect(first.check('durability')).toMatchObject({ ok: false, detail: expect.stringContaining('innodb_flush_log_at_trx_commit is 0') })
+      expect(first.check('primary')).toMatchObject({ ok: true })
+      const place = await ownDatabase(server.url)
+      await place.query('set global read_only = on')
+      const { code, check } = await examine('mysql-own', store)
+      expect([code, check('primary')]).toEqual([1, expect.objectContaining({ ok: false, advice: 'Connect to the primary.' })])
+      await place.query('set global read_only = off')
+      await place.remove()
+    } finally {
+      await server.dispose()
+    }
+  })
+})
+
+describe.skipIf(redisServerMissing())('doctor on Redis', () => {
+  it('passes a durable server, and fails one that evicts, forgets or syncs late, with what to set', async () => {
+    const server = await createRedisServer()
+    await server.start()
+    try {
+      const store = `redisStore({ url: '${server.url}', keyPrefix: '${newKeyPrefix()}', onWarning() {} })`
+      const good = await examine('redis-own', store)
+      expect(good.code, good.stdout).toBe(0)
+      for (const name of ['durability', 'eviction', 'primary', 'clock', 'tls']) expect(good.check(name), name).toMatchObject({ ok: true })
+
+      await server.ask('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru', 'appendfsync', 'everysec')
+      const late = await examine('redis-own', store)
+      expect(late.code).toBe(1)
+      expect(late.check('eviction')).toMatchObject({ ok: false, advice: 'Set: maxmemory-policy noeviction.' })
+      expect(late.check('durability')).toMatchObject({ ok: false, advice: 'Set: appendfsync always.' })
+
+      await server.ask('CONFIG', 'SET', 'maxmemory-policy', 'noeviction', 'appendonly', 'no')
+      const forgetful = await examine('redis-own', store)
+      expect(forgetful.check('eviction')).toMatchObject({ ok: true })
+      expect(forgetful.check('durability')).toMatchObject({ ok: false, detail: expect.stringContaining('appendonly is off') })
+    } finally {
+      await server.dispose()
+    }
+  })
+})
+
+describe('doctor on SQLite', () => {
+  it('fails a handle that a power cut can take back, and a file that everybody may read', async () => {
+    const handle = `sqliteStore({ database: (() => { const it = new Database('$folder/open.db'); it.exec('pragma journal_mode = wal'); it.exec('pragma synchronous = off'); return it })() })`
+    const libsql = pathToFileURL(join(process.cwd(), 'node_modules/libsql/index.js'))
+    const { code, check } = await examine(
+      'sqlite-off',
+      `await (async () => { const { default: Database } = await import('${libsql}'); return ${handle} })()`,
+    )
+    expect(code).toBe(1)
+    expect(check('durability')).toMatchObject({ ok: false, detail: expect.stringContaining('synchronous off') })
+    expect(check('file')).toMatchObject({ ok: false, advice: expect.stringContaining('chmod 600') })
+  })
+
+  it('passes a file of its own, and notes callers who all come from one address', async () => {
+    const { sub, key } = { sub: 'sqlite-fine', key: join(shell.folder, 'fine.db') }
+    const store = sqliteStore(key)
+    const { latchkey } = await import('latchkey')
+    const tokens = latchkey({ prefix: 'acme_live', store, scopes: { 'inventory:read': 'See stock' } })
+    for (let made = 0; made < 5; made += 1) {
+      const { token } = await tokens.system.create({ name: `n${made}`, scopes: ['inventory:read'] })
+      await tokens.verify(token, { ip: '10.0.0.5' })
+    }
+    await tokens.close()
+    const { code, check } = await examine(sub, `sqliteStore('${key}')`, "pepper: '5XK0pYq7vT3mJ9cWb2LhRz8NfA6dGe1uSiOx4QkC'")
+    expect(code).toBe(0)
+    for (const name of ['schema', 'durability', 'file']) expect(check(name), name).toMatchObject({ ok: true })
+    expect(check('client addresses')).toMatchObject({
+      detail: '5 tokens were all last used from 10.0.0.5, which looks like a proxy',
+      advice: expect.stringContaining('trust it'),
+    })
+    expect(check('pepper')).toEqual({ name: 'pepper', detail: 'set' })
+  })
+})
+
+describe('doctor in memory', () => {
+  it('says that nothing outlives the process', async () => {
+    const { code, file, check } = await examine('memory-only', 'memoryStore()')
+    const table = await shell.run('doctor', '--config', file)
+    expect([table.code, table.stderr]).toEqual([1, expect.stringContaining('Something is wrong.')])
+    expect(table.stdout).toMatch(/durability +│ FAILED │ everything is gone with the process/)
+    expect(table.stdout).toContain('\ndurability: Outside of tests, use another store.\n')
+    expect([code, check('durability')]).toEqual([1, expect.objectContaining({ ok: false, advice: 'Outside of tests, use another store.' })])
+  })
+})
