@@ -1,6 +1,7 @@
 import { CompiledQuery, type QueryResult } from 'kysely'
 import { driveAsync, type Engine, type Steps } from './engine.js'
 import type { Quirks } from './quirks.js'
+import { createQueue, patiently, promptly, Unrepeatable } from './retry.js'
 import { isUpToDate, migrationSteps } from './schema/migrate.js'
 import type { Names } from './schema/table-names.js'
 
@@ -16,18 +17,6 @@ export type KyselyEngineOptions = Pick<Engine, 'find' | 'subscribe'> & {
   close?(): Promise<void>
   /** Looks at a connection before a transaction begins on it, and throws where it does not fit. */
   check?(connection: KyselyHandle): Promise<void>
-}
-
-/** Times that a transaction is begun anew after a deadlock, a serialization failure or a locked file. */
-const MOST_ATTEMPTS = 30
-
-const pause = (attempt: number): Promise<void> =>
-  new Promise((resolve) => setTimeout(resolve, Math.min(2 ** attempt, 100) * (0.5 + Math.random())))
-
-class CommitUnanswered extends Error {
-  constructor(cause: unknown) {
-    super('no answer to a commit', { cause })
-  }
 }
 
 const say = (text: string): CompiledQuery => CompiledQuery.raw(text)
@@ -51,42 +40,18 @@ export const kyselyEngine = (given: KyselyHandle, quirks: Quirks, names: Names, 
         // A connection that is gone cannot roll back: the server does it when it notices.
         await connection.executeQuery(say('rollback')).catch(() => {})
         // Whether a commit that got no answer happened is not known: it must not be done again.
-        if (committing && quirks.faultOf(error) === 'connection') throw new CommitUnanswered(error)
+        if (committing && quirks.faultOf(error) === 'connection') throw new Unrepeatable(error)
         throw error
       }
     })
 
-  const patiently = async <T>(work: () => Promise<T>): Promise<T> => {
-    let lost = false
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        return await work()
-      } catch (error) {
-        if (error instanceof CommitUnanswered) throw error.cause
-        const fault = quirks.faultOf(error)
-        const idleOneDied = fault === 'connection' && !lost
-        if (attempt === MOST_ATTEMPTS || (fault !== 'contention' && !idleOneDied)) throw error
-        if (fault === 'connection') lost = true
-        else await pause(attempt)
-      }
-    }
-  }
-
-  /** Reads may be done again when the pool hands out a connection that died while it was idle. */
-  const again = async <T>(work: () => Promise<T>): Promise<T> => {
-    try {
-      return await work()
-    } catch (error) {
-      const fault = quirks.faultOf(error)
-      if (fault !== 'connection' && fault !== 'contention') throw error
-      return await work()
-    }
-  }
+  const again = <T>(work: () => Promise<T>): Promise<T> => patiently(quirks.faultOf, work)
+  const queue = createQueue(quirks.faultOf)
 
   const migrateUnderLock = async (): Promise<void> => {
     const lock = quirks.migrationLock(names)
     if (lock.transactional) {
-      await patiently(() =>
+      await again(() =>
         once(function* () {
           if (lock.take !== undefined) yield lock.take
           yield* migrationSteps(quirks, names)
@@ -94,30 +59,33 @@ export const kyselyEngine = (given: KyselyHandle, quirks: Quirks, names: Names, 
       )
       return
     }
-    await db.connection().execute(async (connection) => {
-      if (lock.take !== undefined) await connection.executeQuery(lock.take)
-      try {
-        await driveAsync(migrationSteps(quirks, names), (query) => connection.executeQuery(query))
-      } finally {
-        if (lock.release !== undefined) await connection.executeQuery(lock.release).catch(() => {})
-      }
-    })
+    // Each of its statements may be run again: one that died half-way leaves the rest to the next.
+    await again(() =>
+      db.connection().execute(async (connection) => {
+        if (lock.take !== undefined) await connection.executeQuery(lock.take)
+        try {
+          await driveAsync(migrationSteps(quirks, names), (query) => connection.executeQuery(query))
+        } finally {
+          if (lock.release !== undefined) await connection.executeQuery(lock.release).catch(() => {})
+        }
+      }),
+    )
   }
 
   return {
     run: <R>(query: CompiledQuery<R>) => again(() => db.executeQuery(query)),
-    transaction: <T>(steps: () => Steps<T>) => patiently(() => once(steps)),
+    transaction: <T>(steps: () => Steps<T>) => queue(() => once(steps)),
     async migrate(): Promise<void> {
       try {
-        if (await driveAsync(isUpToDate(quirks, names), (query) => db.executeQuery(query))) return
+        if (await driveAsync(isUpToDate(quirks, names), (query) => again(() => db.executeQuery(query)))) return
       } catch (error) {
         const fault = quirks.faultOf(error)
-        if (fault !== 'tables_missing' && fault !== 'database_missing' && fault !== 'contention') throw error
+        if (fault !== 'tables_missing' && fault !== 'database_missing') throw error
       }
       await migrateUnderLock()
     },
     close: async () => options.close?.(),
-    ...(options.find === undefined ? {} : { find: options.find }),
+    find: options.find ?? (async (query) => (await promptly(quirks.faultOf, () => db.executeQuery(query))).rows),
     ...(options.subscribe === undefined ? {} : { subscribe: options.subscribe }),
   }
 }

@@ -5,6 +5,7 @@ import { driveAsync } from '../engine.js'
 import { unavailable } from '../faults.js'
 import { type KyselyEngineOptions, type KyselyHandle, kyselyEngine } from '../kysely-engine.js'
 import type { Opened } from '../lazy.js'
+import { patiently, promptly } from '../retry.js'
 import type { Names } from '../schema/table-names.js'
 import { openStore } from '../store.js'
 import { checkValues, leasesOf, type MysqlConnection, type MysqlLease, type MysqlPool, resultOf } from './mysql-connection.js'
@@ -61,15 +62,7 @@ const executeThrough = (take: () => Promise<MysqlLease>): NonNullable<KyselyEngi
       lease.release()
     }
   }
-  return async ({ sql, parameters }) => {
-    try {
-      return await once(sql, parameters)
-    } catch (error) {
-      // A connection that died while it was idle: one more try.
-      if (mysqlQuirks.faultOf(error) !== 'connection') throw error
-      return await once(sql, parameters)
-    }
-  }
+  return ({ sql, parameters }) => promptly(mysqlQuirks.faultOf, () => once(sql, parameters))
 }
 
 const over = (kysely: KyselyHandle, names: Names, options: KyselyEngineOptions): Opened => ({
@@ -130,7 +123,7 @@ const overKysely = async (kysely: KyselyHandle, names: Names): Promise<Opened> =
   const check = (connection: KyselyHandle): Promise<void> =>
     driveAsync(checkValues(), async (query) => resultOf((await connection.executeQuery(query)).rows))
   try {
-    await kysely.withoutPlugins().connection().execute(check)
+    await patiently(mysqlQuirks.faultOf, () => kysely.withoutPlugins().connection().execute(check))
   } catch (error) {
     throw report(error)
   }

@@ -5,6 +5,7 @@ import { driveAsync } from '../engine.js'
 import { unavailable } from '../faults.js'
 import { type KyselyEngineOptions, type KyselyHandle, kyselyEngine } from '../kysely-engine.js'
 import type { Opened } from '../lazy.js'
+import { patiently, promptly } from '../retry.js'
 import type { Names } from '../schema/table-names.js'
 import { openStore } from '../store.js'
 import { checkValues, leasesOf, type PostgresLease, type PostgresPool, type PostgresResult } from './postgres-connection.js'
@@ -65,16 +66,19 @@ const findThrough = (lease: () => Promise<PostgresLease>): NonNullable<KyselyEng
         held.release()
       }
     }
-    try {
-      return (await ask()).rows
-    } catch (error) {
-      const { code } = error as { readonly code?: unknown }
-      // invalid_sql_statement_name, duplicate_prepared_statement
-      if (code === '26000' || code === '42P05') named = false
-      else if (code !== '0A000' && postgresQuirks.faultOf(error) !== 'connection') throw error
-      // A connection that died while it was idle, or a plan from before an upgrade of the schema: one more try.
-      return (await ask()).rows
+    const reasked = async (): Promise<PostgresResult> => {
+      try {
+        return await ask()
+      } catch (error) {
+        const { code } = error as { readonly code?: unknown }
+        // invalid_sql_statement_name, duplicate_prepared_statement
+        if (code === '26000' || code === '42P05') named = false
+        // A plan from before an upgrade of the schema.
+        else if (code !== '0A000') throw error
+        return await ask()
+      }
     }
+    return (await promptly(postgresQuirks.faultOf, reasked)).rows
   }
 }
 
@@ -130,7 +134,7 @@ const overHostPool = (pool: PostgresPool, names: Names): Opened => {
 
 const overKysely = async (kysely: KyselyHandle, names: Names): Promise<Opened> => {
   try {
-    await driveAsync(checkValues(), (query) => kysely.withoutPlugins().executeQuery(query))
+    await patiently(postgresQuirks.faultOf, () => driveAsync(checkValues(), (query) => kysely.withoutPlugins().executeQuery(query)))
   } catch (error) {
     throw report(error)
   }

@@ -1,0 +1,56 @@
+import { mysqlStore } from 'latchkey/stores/mysql'
+import { storeContract } from 'latchkey/testing'
+import { createPool, type Pool } from 'mysql2'
+import { createConnection } from 'mysql2/promise'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { service } from '../support/services.js'
+import { type Contended, contendedMysql } from './sql/contended.js'
+import { type OwnPlace, ownDatabase, TRIM } from './sql/databases.js'
+
+const mysql = await service('mysql')
+
+describe.skipIf(mysql.skip)(`mysql with one statement in twenty refused by a deadlock or a lock ${mysql.skip ?? ''}`, () => {
+  let place: OwnPlace
+  let raw: Pool
+  let contended: Contended<Parameters<typeof contendedMysql>[0]>
+
+  beforeAll(async () => {
+    place = await ownDatabase(mysql.url ?? '')
+    raw = createPool({ uri: place.url, connectionLimit: 20 })
+    contended = contendedMysql(raw as never)
+  })
+  afterAll(async () => {
+    await new Promise((resolve) => raw.end(resolve))
+    await place?.remove()
+  })
+
+  const open = () => mysqlStore({ pool: contended.pool })
+
+  storeContract(
+    { describe, it },
+    {
+      name: 'mysql with deadlocks',
+      create: () => ({
+        store: open(),
+        second: open(),
+        reopen: open,
+        async trimFeed() {
+          for (const statement of TRIM) await place.query(statement)
+        },
+        async beginTransaction() {
+          const transaction = await createConnection({ uri: place.url })
+          await transaction.beginTransaction()
+          const end = (how: 'commit' | 'rollback') => async () => {
+            await transaction[how]()
+            await transaction.end()
+          }
+          return { transaction, commit: end('commit'), rollback: end('rollback') }
+        },
+      }),
+    },
+  )
+
+  it('statements were refused all the while', () => {
+    expect(contended.refusals()).toBeGreaterThan(200)
+  })
+})

@@ -1,0 +1,76 @@
+import { postgresStore } from 'latchkey/stores/postgres'
+import { storeContract } from 'latchkey/testing'
+import { Client, Pool } from 'pg'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { TokenStore } from '../../src/store/port.js'
+import { service } from '../support/services.js'
+import { type Contended, contendedPostgres } from './sql/contended.js'
+import { type OwnPlace, ownSchema, TRIM } from './sql/databases.js'
+import { event, token } from './sql/samples.js'
+
+const postgres = await service('postgres')
+const SERIALIZABLE = { options: '-c default_transaction_isolation=serializable' }
+
+describe.skipIf(postgres.skip)(`postgres at serializable with one statement in twenty refused ${postgres.skip ?? ''}`, () => {
+  let place: OwnPlace
+  let raw: Pool
+  let contended: Contended<Parameters<typeof contendedPostgres>[0]>
+
+  beforeAll(async () => {
+    place = await ownSchema(postgres.url ?? '')
+    raw = new Pool({ connectionString: place.url, max: 20, ...SERIALIZABLE })
+    contended = contendedPostgres(raw)
+  })
+  afterAll(async () => {
+    await raw?.end()
+    await place?.remove()
+  })
+
+  /** No LISTEN: the feed is polled. */
+  const open = (): TokenStore => {
+    const { subscribe: _, ...store } = postgresStore({ pool: contended.pool, schema: place.schema })
+    return store
+  }
+
+  storeContract(
+    { describe, it },
+    {
+      name: 'postgres at serializable',
+      create: () => ({
+        store: open(),
+        second: open(),
+        reopen: open,
+        async trimFeed() {
+          for (const statement of TRIM) await place.query(statement)
+        },
+        async beginTransaction() {
+          const transaction = new Client({ connectionString: place.url, ...SERIALIZABLE })
+          await transaction.connect()
+          await transaction.query('begin')
+          const end = (how: string) => async () => {
+            await transaction.query(how)
+            await transaction.end()
+          }
+          return { transaction, commit: end('commit'), rollback: end('rollback') }
+        },
+      }),
+    },
+  )
+
+  it('ten that start at once set it up, and all of their changes are made', async () => {
+    const own = await ownSchema(postgres.url ?? '')
+    try {
+      const stores = Array.from({ length: 10 }, () => postgresStore({ pool: contended.pool, schema: own.schema }))
+      await Promise.all(stores.map((store) => store.migrate()))
+      const changes = stores.flatMap((store) => Array.from({ length: 5 }, () => store.commit({ inserts: [token()], events: [event()] })))
+      expect(await Promise.all(changes)).toEqual(changes.map(() => ({ ok: true })))
+      expect(await own.query('select count(*)::int as n from latchkey_events')).toEqual([{ n: 50 }])
+    } finally {
+      await own.remove()
+    }
+  })
+
+  it('statements were refused all the while', () => {
+    expect(contended.refusals()).toBeGreaterThan(200)
+  })
+})
