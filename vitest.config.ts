@@ -1,8 +1,12 @@
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { defineConfig, type ViteUserConfig } from 'vitest/config'
+import { defineConfig, type TestProjectInlineConfiguration, type ViteUserConfig } from 'vitest/config'
+import { ALONE, EVERY, LONG, NOT_OURS } from './test/tools/suites.js'
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+
+// Many tests wait for a server or a clock, so that two cores serve two files at a time; by default one of them would stay idle.
+const maxWorkers = Math.max(2, availableParallelism() - 1)
 
 const config: ViteUserConfig = defineConfig({
   resolve: {
@@ -16,15 +20,30 @@ const config: ViteUserConfig = defineConfig({
     ],
   },
   test: {
-    include: ['test/**/*.test.ts'],
-    exclude: ['test/consumer/fixtures/**'],
-    // Many tests wait for a server or a clock, so that two cores serve two files at a time; by default one of them would stay idle.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
     testTimeout: 20_000,
     hookTimeout: 30_000,
     expect: { poll: { timeout: 10_000 } },
     coverage: { include: ['src/**', 'adapters/**'] },
+    maxWorkers,
+    projects: [
+      project(
+        'together',
+        { include: [EVERY], exclude: [...LONG, ...ALONE], isolate: false, setupFiles: ['test/support/leaves-no-trace.ts'] },
+        0,
+      ),
+      project('alone', { include: ALONE, exclude: LONG }, 1),
+      project('long', { include: LONG }, 2),
+    ],
   },
 })
+
+/** One after the other: files of `together` share the modules that a worker has loaded, for as long as no other project comes between them. */
+function project(
+  name: string,
+  test: NonNullable<TestProjectInlineConfiguration['test']>,
+  groupOrder: number,
+): TestProjectInlineConfiguration {
+  return { extends: true, test: { ...test, name, exclude: [...(test.exclude ?? []), NOT_OURS], sequence: { groupOrder } } }
+}
 
 export default config

@@ -1,0 +1,22 @@
+import { afterAll, expect, vi } from 'vitest'
+
+// Files of tests that share a process leave it as they found it. What one of them leaves behind fails that file, not a later one at random.
+const EVENTS = ['exit', 'beforeExit', 'uncaughtException', 'unhandledRejection', 'warning', 'SIGTERM', 'SIGINT', 'SIGHUP']
+
+const CONSOLE = ['log', 'info', 'warn', 'error', 'debug'] as const
+
+const state = () => ({
+  env: { ...process.env },
+  listeners: Object.fromEntries(EVENTS.map((event) => [event, process.listenerCount(event)])),
+  // A library that is loaded only when it is needed names what it shares like this.
+  globals: Object.getOwnPropertyNames(globalThis).filter((name) => !name.startsWith('__')),
+  folder: process.cwd(),
+})
+
+const before = state()
+
+afterAll(() => {
+  expect(vi.isFakeTimers()).toBe(false)
+  expect([Date, globalThis.fetch, process.stdout.write, ...CONSOLE.map((name) => console[name])].filter(vi.isMockFunction)).toEqual([])
+  expect(state()).toEqual(before)
+})

@@ -1,0 +1,27 @@
+/** Every file of tests. */
+export const EVERY: string = 'test/**/*.test.ts'
+/** Files that look like tests and are run by others. */
+export const NOT_OURS: string = 'test/consumer/fixtures/**'
+
+/** Long by nature: processes that are killed, browsers, millions of rows or of schedules. `npm run test:long` runs them. */
+export const LONG: string[] = [
+  'test/activity/consumer-crash.test.ts',
+  'test/activity/usage-million.test.ts',
+  'test/audit/seal-crash.test.ts',
+  'test/cache/schedules.test.ts',
+  'test/cluster/**/*.test.ts',
+  'test/dashboard/**/*.test.ts',
+  'test/extensions/client/load.test.ts',
+  'test/extensions/webhooks/crash.test.ts',
+  'test/flood/**/*.test.ts',
+]
+
+/** What reads or changes the whole process: its modules, its heap, its listeners, its way out. Each such file gets a process of its own. */
+export const ALONE: string[] = [
+  'test/http/copies.test.ts',
+  'test/latchkey/errors.test.ts',
+  'test/latchkey/heap.test.ts',
+  'test/management/added-field.test.ts',
+  'test/stores/added-field.test.ts',
+  'test/{cli,examples,extensions,stores,testing}/**/*.test.ts',
+]
