@@ -273,7 +273,7 @@ function found<T>(map: WeakMap<object, T>, tokens: unknown): T {
   const inside = typeof tokens === 'object' && tokens !== null ? map.get(tokens) : undefined
   if (inside === undefined) {
     const copies = aboutCopies()
-    throw new InvalidInputError('tokens', `must be what latchkey(options) gave${copies === undefined ? '' : `; ${copies}`}`)
+    throw new InvalidInputError('tokens', `must be the result of latchkey(options)${copies === undefined ? '' : `; ${copies}`}`)
   }
   return inside
 }

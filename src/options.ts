@@ -133,7 +133,7 @@ export type Settings = {
 const named = (error: string) =>
   passing<Record<string, unknown>>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), error)
 const PEPPERS =
-  'must be a string of at least 32 characters, or a list of such, newest first, with false behind them for tokens minted without one'
+  'must be a string of at least 32 characters, or a list of such strings, newest first, with false behind them for tokens minted without one'
 
 const reader = objectOf({
   prefix: string('must be a string such as acme_live').and(
@@ -240,7 +240,7 @@ function withoutUndefined(options: unknown): unknown {
   refuseUndefined(options, NEVER_UNDEFINED)
   for (const name of ['expiry', 'maxTokens']) {
     const lost = Object.entries(Object(Reflect.get(options, name))).find(([, value]) => value === undefined)
-    if (lost !== undefined) throw new InvalidInputError([name, lost[0]], 'is undefined: leave it out to go without it')
+    if (lost !== undefined) throw new InvalidInputError([name, lost[0]], 'is undefined: omit it to go without it')
   }
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
 }

@@ -52,7 +52,7 @@ const plugin: FastifyPluginAsync<AuthenticateOptions> = async function authentic
   if ('prefix' in options) {
     throw new InvalidInputError(
       'prefix',
-      'there is no such option, because it would not limit what is guarded: register this inside a plugin that has the prefix',
+      'unknown option, because it would not limit what is guarded: register this inside a plugin that has the prefix',
     )
   }
   const enter = createEntrance(tokens, options)

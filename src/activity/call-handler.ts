@@ -41,7 +41,7 @@ export async function callHandler(call: HandlerCall): Promise<boolean> {
     }
     const renew = async (): Promise<void> => {
       try {
-        if (!(await call.hold())) giveUp('another node reads for this consumer now')
+        if (!(await call.hold())) giveUp('another node now runs this consumer')
       } catch {
         giveUp('the store cannot be reached')
       }

@@ -138,7 +138,7 @@ export class UsageRecorder {
     this.dropped += 1
     if (this.#toldDropped) return
     this.#toldDropped = true
-    this.#report('flush', new StoreUnavailableError('uses are not counted: too many tokens wait for the store to take their counts'))
+    this.#report('flush', new StoreUnavailableError('uses are not counted: the counts of too many tokens are waiting for the store'))
   }
 
   #slot(entry: Entry): UsageSlot | undefined {

@@ -16,7 +16,9 @@ export const headShape: z.ZodType<KnownHead> = z.object({
 const shape: z.ZodType<AuditAnchors> = z.strictObject({
   head: headShape.optional(),
   verifySignature: z
-    .custom<VerifySignature>((value) => typeof value === 'function', { error: 'must be a function, such as sealVerifier(keys) gives' })
+    .custom<VerifySignature>((value) => typeof value === 'function', {
+      error: 'must be a function, such as the result of sealVerifier(keys)',
+    })
     .optional(),
 })
 

@@ -44,7 +44,7 @@ export class AuditCheck {
     const last = this.#last
     if (head !== undefined && head.number > (last?.number ?? 0)) {
       const end = last === undefined ? 'there are no seals' : `the seals end at ${last.number}`
-      this.#wrong(head.number, `${end}, but the head is seal ${head.number}: the end was cut off, or an older copy was put in its place`)
+      this.#wrong(head.number, `${end}, but the head is seal ${head.number}: the end was cut off, or an older copy was restored`)
     }
     if (verifySignature !== undefined && !this.#lastIsSigned) this.#wrong(last?.number, 'the last seal is not signed')
     const isAnchored = head !== undefined || verifySignature !== undefined
@@ -102,8 +102,7 @@ export class AuditCheck {
       this.#problems.add({ kind: 'changed', message: 'an entry is neither a seal nor an event' })
       return
     }
-    if (seq <= this.#lastSeq)
-      this.#problems.add({ kind: 'reordered', seq, eventId, message: 'the event stands behind one that came later' })
+    if (seq <= this.#lastSeq) this.#problems.add({ kind: 'reordered', seq, eventId, message: 'the event comes after a later one' })
     this.#lastSeq = Math.max(this.#lastSeq, seq)
     if (this.#prefix !== undefined && prefix !== this.#prefix) {
       this.#problems.add({ kind: 'inserted', seq, eventId, message: 'the event is of another prefix' })
@@ -125,13 +124,13 @@ export class AuditCheck {
   #compareToHead(seal: Seal): void {
     const { head } = this.#anchors
     if (head?.number === seal.number && head.hash !== sealHash(seal)) {
-      this.#wrong(seal.number, 'the seal is not the head that was kept: it was forged, or an older copy was put in its place')
+      this.#wrong(seal.number, 'the seal is not the head that was kept: it was forged or replaced by an older copy')
     }
   }
 
   // A removal that only the database tells of excuses nothing: whoever removes events can write such a seal too.
   #readRemoval({ number, prunedThrough = 0 }: Seal): void {
-    if (prunedThrough > (this.#last?.lastSeq ?? 0)) this.#wrong(number, 'the seal tells of the removal of events that were not sealed')
+    if (prunedThrough > (this.#last?.lastSeq ?? 0)) this.#wrong(number, 'the seal records the removal of events that were not sealed')
     const { head } = this.#anchors
     if (head !== undefined && number <= head.number) this.#prunedThrough = Math.max(this.#prunedThrough, prunedThrough)
     else this.#prunedUnproven = Math.max(this.#prunedUnproven, prunedThrough)

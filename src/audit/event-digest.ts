@@ -55,7 +55,7 @@ function personalFields(event: StoredEvent): ReadonlyMap<string, unknown> {
     if (kind === 'personal' && value !== undefined && !isErased(event, field)) found.set(field, value)
     if (kind !== 'members' || value === undefined) continue
     if (typeof value !== 'object' || value === null || Array.isArray(value))
-      throw new TypeError(`the field ${field} of an event is no object`)
+      throw new TypeError(`the field ${field} of an event is not an object`)
     for (const [name, member] of Object.entries(value)) if (member !== undefined) found.set(`${field}.${name}`, member)
   }
   return found

@@ -26,7 +26,7 @@ export class Problems {
     const removed = this.#missing.filter(({ seq }) => seq > prunedThrough)
     const earlier = removed.length === this.#missing.length ? this.#missingBefore : 0
     for (const place of removed)
-      this.add({ kind: 'removed', ...place, message: 'a sealed event is gone, and no seal that is vouched for tells of its removal' })
+      this.add({ kind: 'removed', ...place, message: 'a sealed event is gone, and no trusted seal records its removal' })
     const pruned = this.#missing.length - removed.length + this.#missingBefore - earlier
     return { problems: this.#found, moreProblems: this.#more + earlier, pruned }
   }

@@ -13,7 +13,7 @@ type Odd = {
   readonly damaged?: unknown
 }
 
-const WHAT = { changed: 'the event is not as it was sealed', inserted: 'the event was not there when its range was sealed' } as const
+const WHAT = { changed: 'the event differs from what was sealed', inserted: 'the event did not exist when its range was sealed' } as const
 
 /** What is wrong with an event that cannot be read whole. In an export anything may stand as its fields. */
 export function damagedMessage(fields: unknown): string {
@@ -44,7 +44,7 @@ export class SealedRange {
     const inOrder = seal.leaves.every(([seq], index) => seq > (seal.leaves[index - 1]?.[0] ?? after) && seq <= seal.lastSeq)
     if (inOrder && rootOf(seal.leaves) === seal.root) return
     this.#found = []
-    problems.add({ kind: 'seal', seal: seal.number, message: 'what the seal says of its events is not what it was made over' })
+    problems.add({ kind: 'seal', seal: seal.number, message: 'the seal does not describe the events that it was made over' })
   }
 
   event(event: ListedEvent): void {

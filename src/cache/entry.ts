@@ -110,7 +110,7 @@ export function compileEntry(record: StoredToken, catalogue: Catalogue): Entry {
   try {
     return new Entry(record, catalogue.resolve(record.scopes))
   } catch {
-    throw new StoreUnavailableError('the store answered a record that cannot be decided by')
+    throw new StoreUnavailableError('the store returned a record that cannot be decided on')
   }
 }
 

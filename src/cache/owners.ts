@@ -122,6 +122,6 @@ export class Owners {
         }
       }
     }
-    throw new StoreUnavailableError('the owner callback answered neither { scopes, resources? } nor null')
+    throw new StoreUnavailableError('the owner callback must return { scopes, resources? } or null')
   }
 }

@@ -158,7 +158,7 @@ export class Signals {
       // Nobody is there any more to be told.
       if (watch.requests.size === 0) return
       if (code !== undefined) {
-        this.#end(id, watch, new LatchkeyError(code, `the token of this request is no longer good: ${code}`))
+        this.#end(id, watch, new LatchkeyError(code, `the token of this request is no longer valid: ${code}`))
         return
       }
     } while (watch.again)

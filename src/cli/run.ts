@@ -45,11 +45,11 @@ function buildProgram(
   emit: (stream: NodeJS.WritableStream & Streams['stdout'], text: string) => void,
 ): Command {
   const program = new Command('latchkey')
-    .description('Manages API tokens from the command line, with the instance that latchkey.config.ts exports.')
+    .description('Manages API tokens from the command line, using the instance that latchkey.config.ts exports.')
     .option('--config <file>', 'the file that exports the instance (default: the nearest latchkey.config.ts, .mjs or .js)')
-    .option('--as <name>', 'who acts, for the audit, as cli:<name> (default: the user of the system)')
+    .option('--as <name>', 'name of the actor in the audit, as cli:<name> (default: the system user)')
     .option('--json', 'print JSON, for scripts')
-    .option('--yes', 'do not ask before what cannot be undone')
+    .option('--yes', 'skip the confirmation of actions that cannot be undone')
     .version(manifest.version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show help')
     .helpCommand('help [command]', 'show help for a command')

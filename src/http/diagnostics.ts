@@ -31,28 +31,28 @@ export type WarningCode =
 export type OnWarning = (warning: Warning) => unknown
 
 const MESSAGES: { readonly [Name in WarningCode]: string } = {
-  LATCHKEY_W001: 'authenticate() ran twice for one request: it is mounted twice, which costs a second decision for each request',
-  LATCHKEY_W002: 'requireScopes() ran where no authenticate() ran before: the request was answered 500 and the handler did not run',
+  LATCHKEY_W001: 'authenticate() ran twice for one request: it is mounted twice, so every request is authenticated twice',
+  LATCHKEY_W002: 'requireScopes() ran without authenticate() before it: the request was answered with 500 and the handler did not run',
   LATCHKEY_W003:
     'a token with allowedIps was refused for its address while X-Forwarded-For is present and the framework trusts no proxy: the address seen is the proxy’s',
-  LATCHKEY_W004: 'a scope is required that is not in the catalogue, so that no token can hold it',
+  LATCHKEY_W004: 'a route requires a scope that is not in the catalogue, so no token can have it',
   LATCHKEY_W005:
-    'a token with allowedIps was refused because the client’s address is not known or cannot be read: say how to find it, with the option ip',
+    'a token with allowedIps was refused because the client’s address is unknown or unreadable: tell latchkey how to find it with the option ip',
   LATCHKEY_W006: 'the actor callback of management() returned an incomplete actor, so the request counts as signed out',
   LATCHKEY_W007:
-    'requireScopes() ran where no authenticate() of the same copy ran before: the request was answered 500 and the handler did not run',
-  LATCHKEY_W008: 'the session callback of authenticate() returned an incomplete session, so the request was answered 503',
-  LATCHKEY_W009: 'the foreign callback of authenticate() returned an incomplete principal, so the request was answered 503',
+    'requireScopes() ran without authenticate() of the same copy before it: the request was answered with 500 and the handler did not run',
+  LATCHKEY_W008: 'the session callback of authenticate() returned an incomplete session, so the request was answered with 503',
+  LATCHKEY_W009: 'the foreign callback of authenticate() returned an incomplete principal, so the request was answered with 503',
   LATCHKEY_W010:
-    'the framework trusts every proxy, so callers choose their address: allowedIps, limits by address and the addresses in the audit prove nothing',
+    'the framework trusts every proxy, so callers can choose their own address: allowedIps, limits by address and audited addresses prove nothing',
   LATCHKEY_W011:
-    'many tokens come from one address, so that its callers share the budget for lookups of forged tokens: set the option pepper, or have the framework find each client’s address',
+    'many tokens are used from one address, so their callers share one budget for forged-token lookups: set the option pepper, or let the framework find each client’s address',
   LATCHKEY_W012:
-    'a change was refused because the page’s origin is not the host of the request: if a proxy changed Host, have it pass Host on, or name the page’s origin in allowedOrigins of management()',
-  LATCHKEY_W013: 'authenticateUpgrade() was given something unsound, so the connection was answered 500',
-  LATCHKEY_W014: 'a request to management() lies outside of its mount path, so it was answered 404: check the option mountPath',
+    'a change was refused because the page’s origin differs from the request’s host: if a proxy rewrites Host, have it forward the original Host, or add the page’s origin to allowedOrigins of management()',
+  LATCHKEY_W013: 'authenticateUpgrade() received an invalid argument, so the connection was answered with 500',
+  LATCHKEY_W014: 'a request to management() is outside its mount path, so it was answered with 404: check the option mountPath',
   LATCHKEY_W015:
-    'the principal could not be set on the request, where something made a principal property that cannot be changed: the request was answered 500',
+    'the principal could not be set because the request already has a read-only principal property: the request was answered with 500',
 }
 
 const told = new WeakMap<object, Set<string>>()

@@ -70,7 +70,7 @@ function ownBody<R>(errorBody: ErrorBody<R>, problem: Problem, request: R, faile
     const body: unknown = errorBody({ ...problem }, request)
     if (isThenable(body)) {
       Promise.resolve(body).catch(() => undefined)
-      throw new StoreUnavailableError('errorBody answered a promise, for which a refusal does not wait')
+      throw new StoreUnavailableError('errorBody returned a promise; it must return synchronously')
     }
     const text: unknown = typeof body === 'object' && body !== null ? JSON.stringify(body) : undefined
     if (typeof text === 'string' && /^[{[]/.test(text)) return text

@@ -60,7 +60,7 @@ function readAny(input: object): readonly unknown[] {
 
 function readSources<R>(input: unknown): readonly (readonly [string, ResourceSource<R>])[] {
   const entries: [string, unknown][] = Array.isArray(input) ? [] : Object.entries(Object(input))
-  if (entries.length === 0) throw new InvalidInputError('resources', 'must be an object that names a resource at least')
+  if (entries.length === 0) throw new InvalidInputError('resources', 'must be an object that names at least one resource')
   return entries.map(([dimension, source]) => {
     if (!DIMENSION.test(dimension)) throw new InvalidInputError(`resources.${dimension}`, 'is not the name of a resource')
     if (!isSource<R>(source)) {

@@ -30,7 +30,7 @@ export function originOf(
 
 /** Says which two differ, where a browser names the page's origin and nothing else. */
 export function hostsThatDiffer(origin: string, own: string | undefined): string {
-  return `the page is of ${quote(origin)} and the request was for ${quote(own ?? '')}`
+  return `the page’s origin is ${quote(origin)} and the request was sent to ${quote(own ?? '')}`
 }
 
 /** Tells of the first request only: what the two are called is up to whoever sends them. */

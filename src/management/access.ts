@@ -79,7 +79,7 @@ export function createAccess(tokens: Latchkey, settings: ManagementSettings): Ac
       const fields = new Set(['authorization', ...settings.credentialFields])
       const byToken = caller.principal !== undefined && !isSession(caller.principal)
       if (byToken || [...fields].some((name) => carriesToken(headers.get(name)))) {
-        throw new Refusal('token_cannot_manage', 'a request that carries a token manages nothing but /self: let a person sign in')
+        throw new Refusal('token_cannot_manage', 'a request with a token can manage only /self: sign in as a person')
       }
       return readAnswer(inside, await ask(caller.actor, site), caller.ip)
     },
@@ -140,7 +140,7 @@ async function ask(actor: unknown, site: CallSite): Promise<unknown> {
       (answer) => answer,
     )
   } catch (error) {
-    throw new Refusal('store_unavailable', 'who is asking cannot be decided at the moment', { cause: error, retryAfterSeconds: 1 })
+    throw new Refusal('store_unavailable', 'the caller cannot be identified at the moment', { cause: error, retryAfterSeconds: 1 })
   }
 }
 

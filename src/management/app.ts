@@ -25,8 +25,7 @@ type Here = Context<Env>
 const NOWHERE = '//'
 const ID = /^[0-9A-Za-z]{16}$/
 // A handler that was mounted too high up takes the last part of its own path for an id.
-const NO_ID =
-  'there is nothing at this path: ids have 16 letters and digits. Is the API mounted at another path, or does its option mountPath say so?'
+const NO_ID = 'nothing is at this path: ids have 16 letters and digits. Check where the API is mounted and its option mountPath'
 
 /** Makes the handler of all routes. What it answers depends on the request and its caller only. */
 export function createApp(
@@ -89,8 +88,7 @@ export function createApp(
     const id = route.path.startsWith('/:id') ? (here.req.param('id') ?? '') : ''
     if (route.path.startsWith('/:id') && !ID.test(id)) throw new PathRefusal(NO_ID)
     const { searchParams } = new URL(request.url)
-    if (route.query === undefined && searchParams.size > 0)
-      throw fault('query', [...searchParams.keys()].slice(0, 1), 'there is no such parameter here')
+    if (route.query === undefined && searchParams.size > 0) throw fault('query', [...searchParams.keys()].slice(0, 1), 'unknown parameter')
     return {
       tokens,
       inside,
@@ -112,7 +110,7 @@ export function createApp(
 
   const choose = (request: Request): 'json' | 'html' => {
     const choice = wanted(request.headers.get('accept'), settings.dashboard !== undefined)
-    if (choice === undefined) throw new Refusal('not_acceptable', 'this is offered as application/json only')
+    if (choice === undefined) throw new Refusal('not_acceptable', 'only application/json is available')
     return choice
   }
 
@@ -158,7 +156,7 @@ export function createApp(
       return find()
     } catch (error) {
       inside.report('ip', error)
-      throw new Refusal('store_unavailable', 'who is asking cannot be decided at the moment', { cause: error, retryAfterSeconds: 1 })
+      throw new Refusal('store_unavailable', 'the caller cannot be identified at the moment', { cause: error, retryAfterSeconds: 1 })
     }
   }
 

@@ -59,7 +59,7 @@ function checkDeclared(headers: Headers, value: unknown): unknown {
 async function readText(request: Request, maxBytes: number): Promise<string | undefined> {
   const declared = request.headers.get('content-length')
   if (declared !== null && Number(declared) > maxBytes) throw tooLarge(maxBytes)
-  if (request.bodyUsed) throw fault('body', [], 'the body was read before it came here')
+  if (request.bodyUsed) throw fault('body', [], 'something read the body before latchkey')
   if (request.body === null) return ''
   const reader = request.body.getReader()
   const chunks: Uint8Array[] = []
@@ -81,7 +81,7 @@ async function readChunk(reader: { read(): Promise<{ done: boolean; value?: Uint
     const { value } = await reader.read()
     return value
   } catch {
-    throw fault('body', [], 'the body broke off, or was read before it came here')
+    throw fault('body', [], 'the body was cut off, or something read it first')
   }
 }
 

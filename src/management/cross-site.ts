@@ -23,11 +23,11 @@ export function refuseCrossSite(request: Request, { allowedOrigins }: SiteOption
   if (site !== null) throw crossSite()
   const hosts = hostsThatDiffer(origin, own)
   warnOfHosts(hosts)
-  throw crossSite(`${hosts}. If both are this site, have the proxy pass Host and the scheme on, or name the first in allowedOrigins`)
+  throw crossSite(`${hosts}. If both are this site, have the proxy forward Host and the scheme, or add the first to allowedOrigins`)
 }
 
-function crossSite(why = 'a page that may call nevertheless is named in allowedOrigins'): Refusal {
-  return new Refusal('cross_site', `changes are refused when a page of another origin asks for them: ${why}`)
+function crossSite(why = 'to allow this origin, add it to allowedOrigins'): Refusal {
+  return new Refusal('cross_site', `changes requested by a page of another origin are refused: ${why}`)
 }
 
 /** The CORS fields of an answer: none, unless the request comes from an allowed origin. */

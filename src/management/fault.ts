@@ -50,7 +50,7 @@ export class RateRefusal extends LatchkeyError<'rate_limited'> {
   readonly rates: readonly RateState[]
 
   constructor(rates: readonly RateState[], { resetSeconds = NEVER_SECONDS }: RateState) {
-    super('rate_limited', 'too many calls: wait, and try again', { retryAfterSeconds: Math.max(resetSeconds, 1) })
+    super('rate_limited', 'too many requests; wait and retry', { retryAfterSeconds: Math.max(resetSeconds, 1) })
     this.rates = rates
   }
 }

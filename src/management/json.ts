@@ -39,7 +39,7 @@ function walk(value: unknown, path: PropertyKey[]): void {
   if (path.length >= MAX_DEPTH) throw fault('body', path, `the body is nested deeper than ${MAX_DEPTH} levels`)
   if (!Array.isArray(value) && !isPlain(value)) throw fault('body', path, 'must be plain JSON')
   for (const key of Object.keys(value)) {
-    if (SPECIAL.has(key)) throw fault('body', [...path, key], `a field may not be called ${key}`)
+    if (SPECIAL.has(key)) throw fault('body', [...path, key], `a field must not be named ${key}`)
     path.push(key)
     walk(Reflect.get(value, key), path)
     path.pop()

@@ -37,7 +37,7 @@ export function describeApi(tokens: Latchkey, mountPath: string, credential: rea
       title: 'Token management',
       version: '1',
       description:
-        'Create, find, edit, rotate and revoke API tokens. Who is asking is for the host to say, by its own session; only `/self` is authenticated by a token. What you may not see does not exist for you.',
+        'Create, find, edit, rotate and revoke API tokens. The host identifies callers by its own session; only `/self` is authenticated by a token. What you may not see is answered as not found.',
       contact: { name: 'latchkey contributors' },
       license: { name: 'MIT', identifier: 'MIT' },
     },
@@ -65,7 +65,7 @@ export function openapiRoute(credential: readonly CredentialSource[]): Route {
     operationId: 'getOpenApi',
     tag: 'Document',
     summary: 'Read this document',
-    description: 'The document is the same for everybody who may use the API; only the path under which it is mounted is filled in.',
+    description: 'The document is the same for everyone who may use the API, apart from the mount path.',
     answers: [{ status: 200, description: 'OpenAPI 3.1.', schema: outputs.openapiDocument }],
     refusals: [],
     run: async ({ tokens, mountPath }) => {

@@ -6,11 +6,11 @@ import { problem } from './schemas/outputs.js'
 
 const HEADERS = {
   'If-Match': {
-    description: 'The `ETag` of the token as it was read: the change happens only if nobody else changed it since.',
+    description: 'The `ETag` of the token as you read it. The change is made only if nobody else has changed the token since.',
     example: '"3"',
   },
   'Idempotency-Key': {
-    description: 'Makes the request safe to send again: a second one under the same key makes no second token.',
+    description: 'Makes the request safe to retry: a second request with the same key does not create a second token.',
     example: 'f2b7a1f0-1',
   },
 } as const
@@ -23,9 +23,9 @@ const ANSWER_HEADERS = {
 /** The groups that operations stand in, with their descriptions. */
 export const TAGS: { readonly [tag in Tag]: string } = {
   Tokens: 'Create, find, change and end tokens.',
-  Activity: 'How tokens are used, and what happened to them.',
+  Activity: 'How tokens are used and what happened to them.',
   Permissions: 'What you may grant, and for whom.',
-  Self: 'For the holder of a token, who is authenticated by it.',
+  Self: 'For the holder of a token, authenticated by that token.',
   Document: 'This document.',
 }
 

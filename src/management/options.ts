@@ -59,9 +59,9 @@ export type ManagementSettings = {
   readonly owners: ManagementOptions['owners']
 }
 
-const origin = string().and(isOrigin, 'must be an origin: scheme and host, such as https://admin.example.com')
+const origin = string().and(isOrigin, 'must be an origin (scheme and host), such as https://admin.example.com')
 
-const names = callback<NonNullable<ManagementOptions['tenants']>>('must be a function of the actor that answers a list of { id, name }')
+const names = callback<NonNullable<ManagementOptions['tenants']>>('must be a function of the actor that returns a list of { id, name }')
 
 const schema = objectOf({
   maxBodyBytes: wholeNumber(1024, 16_777_216).optional(),
@@ -72,7 +72,7 @@ const schema = objectOf({
   rateLimit: anything,
   tenants: names.optional(),
   owners: names.optional(),
-  dashboard: passing<Dashboard>(isDashboard, 'must be made by dashboard({ … }) of latchkey/dashboard').optional(),
+  dashboard: passing<Dashboard>(isDashboard, 'must be the result of dashboard({ … }) from latchkey/dashboard').optional(),
 })
 
 /**

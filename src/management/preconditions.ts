@@ -37,7 +37,7 @@ export async function versionFor(precondition: Precondition, current: () => Prom
   if (precondition.length === 1 && only !== undefined) return only
   const version = await current()
   if (precondition.includes(version)) return version
-  throw new Refusal('conflict', `no tag of If-Match is the present one: the token is at version ${version}`, { version })
+  throw new Refusal('conflict', `no tag of If-Match is current: the token is at version ${version}`, { version })
 }
 
 /**
@@ -62,7 +62,7 @@ export function withIdempotencyKey(body: unknown, headers: Headers): unknown {
   const idempotencyKey = readIdempotencyKey(headers)
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return body
   if (Object.hasOwn(body, 'idempotencyKey')) {
-    throw fault('body', ['idempotencyKey'], 'there is no such field; send it as the header Idempotency-Key')
+    throw fault('body', ['idempotencyKey'], 'unknown field; send it as the header Idempotency-Key')
   }
   return idempotencyKey === undefined ? body : { ...body, idempotencyKey }
 }

@@ -39,7 +39,7 @@ function problemOf(error: unknown, part: Part): ProblemBody {
   if (error instanceof RequestFault) return { ...about(error.code, error.status, error.message), errors: error.faults }
   if (error instanceof PathRefusal) return about(error.code, error.status, error.message)
   // What is not visible and what does not exist are the same, byte for byte.
-  if (error.code === 'not_found') return about('not_found', 404, 'there is no such token, or none that you may see')
+  if (error.code === 'not_found') return about('not_found', 404, 'no such token, or none that you may see')
   if (error.code === 'store_unavailable' || error.code === 'closed') return about(error.code, 503, 'nothing was decided: try again')
   if (error.code === 'conflict' && error.version !== undefined) return { ...about('conflict', 412, error.message), version: error.version }
   if (isInvalidInput(error))

@@ -26,7 +26,7 @@ export function aboutCopies(): string | undefined {
   const files = (known.includes(here) ? known : [...known, here]).map(fileOf)
   if (files.length < 2) return undefined
   const count = files.length === 2 ? 'two' : `${files.length}`
-  return `${count} copies of latchkey are loaded in this process, and neither trusts the other: ${files.join(' and ')}`
+  return `${count} copies of latchkey are loaded in this process, and they do not trust each other: ${files.join(' and ')}`
 }
 
 function knownCopies(): readonly unknown[] {

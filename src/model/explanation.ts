@@ -107,7 +107,7 @@ export type Explanation = {
 export type ExplainInput = {
   /** When: an instant that is not in the future. @default now */
   readonly at?: Date | number | string | undefined
-  /** The scope that the route requires, or all that it does. */
+  /** The scope or scopes that the route requires. */
   readonly scope?: string | readonly string[] | undefined
   /** The data that the route names, by dimension, as `requireScopes` takes it. Needs `scope`. */
   readonly resources?: Resources | { readonly [dimension: string]: string } | undefined

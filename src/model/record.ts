@@ -113,7 +113,7 @@ export type GrantsInput<S extends string = string> =
 export type CreateInput<S extends string = string> = Shown<
   MustCreate<S> &
     MayCreate<S> & {
-      /** How long the token lives from now, in place of `expiresAt`. */
+      /** How long the token lives from now, instead of `expiresAt`. */
       readonly expiresIn?: Duration | undefined
       /** A retry under the same key makes no second token: it answers the first record, without the token string. */
       readonly idempotencyKey?: string | undefined
@@ -131,7 +131,7 @@ type MayUpdate<S extends string> = {
 /** Input of `update`. A field that is left out stays unchanged; `null` removes it. */
 export type UpdateInput<S extends string = string> = Shown<
   MayUpdate<S> & {
-    /** How long the token lives from now, in place of `expiresAt`. */
+    /** How long the token lives from now, instead of `expiresAt`. */
     readonly expiresIn?: Duration | undefined
   }
 >

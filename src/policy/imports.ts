@@ -52,7 +52,7 @@ export const importsShape: OptionReader<ImportsOptions> = objectOf(
 export function readImports({ key, formats }: ImportsOptions, prefix: string): Imports {
   const names = formats.map(({ name }) => name)
   const twice = names.findIndex((name, at) => names.indexOf(name) !== at)
-  if (twice !== -1) throw new InvalidInputError(['imports', 'formats', twice], 'has the name of another format: give it a name of its own')
+  if (twice !== -1) throw new InvalidInputError(['imports', 'formats', twice], 'has the name of another format: give it a different name')
   return Object.freeze({ keys: createImportKeys(key, prefix), formats: Object.freeze(formats.map((each) => Object.freeze({ ...each }))) })
 }
 

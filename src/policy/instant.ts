@@ -30,7 +30,7 @@ export function readInstant(place: InputPlace, input: unknown): number {
 
 function checkNumber(place: InputPlace, input: number): number {
   if (!Number.isFinite(input)) throw new InvalidInputError(place, `must be an instant, not ${input}`)
-  if (!Number.isInteger(input)) throw new InvalidInputError(place, `must be whole milliseconds since the epoch, not ${input}`)
+  if (!Number.isInteger(input)) throw new InvalidInputError(place, `must be an integer of milliseconds since the epoch, not ${input}`)
   return input
 }
 
@@ -72,7 +72,8 @@ function readIso(place: InputPlace, input: string): number {
   date.setUTCFullYear(year, month - 1, day)
   date.setUTCHours(hour, minute, second, Number((fields[7] ?? '').slice(0, 3).padEnd(3, '0')))
   const exists = date.getUTCMonth() === month - 1 && date.getUTCDate() === day && minute < 60 && second < 60
-  if (!exists || part(9) > 23 || part(10) > 59) throw new InvalidInputError(place, `is ${quote(input)}, which is not in the calendar`)
+  if (!exists || part(9) > 23 || part(10) > 59)
+    throw new InvalidInputError(place, `is ${quote(input)}, which is not a date of the calendar`)
   const offset = (part(9) * 60 + part(10)) * 60_000
   const at = fields[8] === '-' ? date.getTime() + offset : date.getTime() - offset
   if (at < 0) throw new InvalidInputError(place, `is ${quote(input)}, before 1970`)

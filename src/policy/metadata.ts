@@ -18,7 +18,7 @@ export function readMetadata(place: InputPlace, input: unknown): JsonObject {
   if (!isPlain(input)) throw new InvalidInputError(place, 'must be a plain object of JSON values')
   const copy = copyObject(place, input, 1)
   const bytes = new TextEncoder().encode(JSON.stringify(copy)).length
-  if (bytes > MAX_BYTES) throw new InvalidInputError(place, `is ${bytes} bytes of JSON; at most ${MAX_BYTES} are kept`)
+  if (bytes > MAX_BYTES) throw new InvalidInputError(place, `is ${bytes} bytes of JSON; the limit is ${MAX_BYTES}`)
   return copy
 }
 

@@ -32,7 +32,7 @@ export function readNetworks(place: InputPlace, input: unknown): readonly string
 
 function readList(place: InputPlace, input: unknown): readonly string[] {
   if (!Array.isArray(input)) throw new InvalidInputError(place, `must be a list of addresses and CIDR ranges, not ${quote(input)}`)
-  if (input.length > MAX_NETWORKS) throw new InvalidInputError(place, `has ${input.length} entries; at most ${MAX_NETWORKS} are kept`)
+  if (input.length > MAX_NETWORKS) throw new InvalidInputError(place, `has ${input.length} entries; the limit is ${MAX_NETWORKS}`)
   const networks = Array.from(input, (entry: unknown, at) => {
     const network = parseNetwork(entry)
     if (network === undefined) {

@@ -75,7 +75,7 @@ export function readNotices(
   if (!usage) refuseUncounted(asked, unusedSeconds)
   // The notice has to stand for as long as the token has its grace.
   if (unusedSeconds !== undefined && eventsMs !== undefined && eventsMs < 2 * UNUSED_GRACE_MS) {
-    throw new InvalidInputError('expiry.unused', 'needs audit events to be kept for at least 14 days: see retention.events')
+    throw new InvalidInputError('expiry.unused', 'requires audit events to be kept for at least 14 days: see retention.events')
   }
   const { expiring = DEFAULTS.expiring, expired = true, rotationDue = true } = asked
   const oldStillUsed = usage && (asked.oldStillUsed ?? DEFAULTS.oldStillUsed)
@@ -93,7 +93,7 @@ export function readNotices(
 }
 
 function refuseUncounted({ oldStillUsed, unused }: Given, unusedSeconds: number | undefined): void {
-  const why = 'needs uses to be counted: usage is false'
+  const why = 'requires usage to be counted, but usage is false'
   if (unused) throw new InvalidInputError('notices.unused', why)
   if (oldStillUsed) throw new InvalidInputError('notices.oldStillUsed', why)
   if (unusedSeconds !== undefined) throw new InvalidInputError('expiry.unused', why)

@@ -44,7 +44,7 @@ export const secretText: OptionReader<string> = string()
   .and((value) => value.length >= 32, 'must be at least 32 characters long')
   .and(
     (value) => new Set(value).size >= LEAST_DISTINCT,
-    `must have at least ${LEAST_DISTINCT} different characters: make it of random bytes, such as "openssl rand -base64 32" prints`,
+    `must have at least ${LEAST_DISTINCT} different characters: use random bytes, such as the output of "openssl rand -base64 32"`,
   )
 
 /** An instant, as milliseconds since the epoch. */

@@ -17,7 +17,7 @@ export function toPlain(text: string): string {
 }
 
 /** The message for a text that holds a token. The text is not repeated. */
-export const HOLDS_TOKEN = 'looks like a token, which is kept nowhere: give its id or its hint'
+export const HOLDS_TOKEN = 'looks like a token, and tokens are never stored: give its id or its hint'
 
 /** Why this is no text that every store keeps byte for byte, and that people see as it is: no control or invisible characters, no half of a surrogate pair, no token. */
 export function whyNotPlain(value: string, min: number, max: number): string | undefined {

@@ -23,7 +23,7 @@ export function unknownName(key: string, names: readonly string[]): string {
     names.find((known) => start !== '' && bare(known).startsWith(start)) ??
     names.find((known) => known.length > 3 && start.startsWith(bare(known))) ??
     closest(key, names)
-  return `there is no such field${name === undefined ? '' : `; did you mean ${JSON.stringify(name)}?`}`
+  return `unknown field${name === undefined ? '' : `; did you mean ${JSON.stringify(name)}?`}`
 }
 
 /**
@@ -64,7 +64,7 @@ export function refuseUndefined(
 ): void {
   for (const name of names) {
     if (name in Object(options) && Reflect.get(Object(options), name) === undefined) {
-      throw new InvalidInputError([...place, name], `is undefined: leave it out ${without}, or check where it comes from`)
+      throw new InvalidInputError([...place, name], `is undefined: omit it ${without}, or check where it comes from`)
     }
   }
 }
@@ -72,6 +72,6 @@ export function refuseUndefined(
 // JSON.parse makes `__proto__` an own key, and readers differ in what they do with it.
 function refuseSpecialKeys(input: unknown): void {
   if (typeof input === 'object' && input !== null && Object.hasOwn(input, '__proto__')) {
-    throw new InvalidInputError('__proto__', 'there is no such field')
+    throw new InvalidInputError('__proto__', 'unknown field')
   }
 }

@@ -57,7 +57,7 @@ function readDimensions(place: InputPlace, input: unknown): Resources {
   if (!isObject(input) || !isPlain(input)) throw new InvalidInputError(place, `must be an object of lists of strings, not ${quote(input)}`)
   const dimensions = Reflect.ownKeys(input)
   if (dimensions.length > MAX_DIMENSIONS)
-    throw new InvalidInputError(place, `has ${dimensions.length} dimensions; at most ${MAX_DIMENSIONS} are kept`)
+    throw new InvalidInputError(place, `has ${dimensions.length} dimensions; the limit is ${MAX_DIMENSIONS}`)
   const resources: Record<string, readonly string[]> = {}
   let count = 0
   for (const dimension of dimensions) {
@@ -73,7 +73,7 @@ function readDimensions(place: InputPlace, input: unknown): Resources {
     resources[dimension] = values
   }
   const bytes = new TextEncoder().encode(JSON.stringify(resources)).length
-  if (bytes > MAX_BYTES) throw new InvalidInputError(place, `is ${bytes} bytes of JSON; at most ${MAX_BYTES} are kept`)
+  if (bytes > MAX_BYTES) throw new InvalidInputError(place, `is ${bytes} bytes of JSON; the limit is ${MAX_BYTES}`)
   return Object.freeze(resources)
 }
 
@@ -82,7 +82,7 @@ function readValues(place: InputPlace, input: unknown): readonly string[] {
   if (input.length > MAX_VALUES) throw new InvalidInputError(place, `has more than ${MAX_VALUES} values`)
   const values = Array.from(input, (value: unknown, at) => {
     if (typeof value !== 'string' || value === '')
-      throw new InvalidInputError(placeIn(place, at), `must be a string that is not empty, not ${quote(value)}`)
+      throw new InvalidInputError(placeIn(place, at), `must be a non-empty string, not ${quote(value)}`)
     if (value.length > MAX_VALUE_LENGTH) throw new InvalidInputError(placeIn(place, at), `must be at most ${MAX_VALUE_LENGTH} characters`)
     if (holdsToken(value)) throw new InvalidInputError(placeIn(place, at), HOLDS_TOKEN)
     if (UNKEEPABLE.test(value)) throw new InvalidInputError(placeIn(place, at), 'must be well-formed Unicode without control characters')

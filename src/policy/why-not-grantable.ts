@@ -6,14 +6,13 @@ import { closest } from './suggest.js'
 /** Why a grant cannot be given to a token, as a message for people; `undefined` when it can. */
 export function whyNotGrantable(definitions: Definitions, grant: unknown): string | undefined {
   if (typeof grant !== 'string') return `must be a scope, a wildcard or @group, not ${quote(grant)}`
-  if (!isGrant(grant))
-    return `${quote(grant)} is not written like a scope, a wildcard (inventory:*) or @group${suggestion(definitions, grant)}`
+  if (!isGrant(grant)) return `${quote(grant)} is not a valid scope, wildcard (inventory:*) or @group${suggestion(definitions, grant)}`
   if (grant === '*') return definitions.allowWildcard ? undefined : 'the bare "*" must be allowed in the options (allowWildcard)'
   if (isGroupReference(grant)) {
     return definitions.groups.has(grant.slice(1)) ? undefined : `there is no group ${quote(grant)}${suggestion(definitions, grant)}`
   }
   if (isWildcard(grant)) {
-    return definitions.names.some((name) => covers(grant, name)) ? undefined : `${quote(grant)} covers no scope of the catalogue`
+    return definitions.names.some((name) => covers(grant, name)) ? undefined : `${quote(grant)} matches no scope of the catalogue`
   }
   if (definitions.known.has(grant)) return undefined
   if (definitions.groups.has(grant)) return `${quote(grant)} is a group: write ${quote(`@${grant}`)}`

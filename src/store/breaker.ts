@@ -36,7 +36,7 @@ export class Breaker {
     if (this.isOpen) {
       const now = this.#monotonic()
       if (now < this.#nextProbeAt) {
-        const error = new StoreUnavailableError('the store has stopped answering; it is tried again several times a second')
+        const error = new StoreUnavailableError('the store has stopped answering; it is retried several times a second')
         this.#refused(error)
         throw error
       }

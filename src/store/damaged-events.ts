@@ -24,7 +24,7 @@ export class DamagedEvents {
       if (damaged === undefined || this.#found.has(seq) || this.#found.size === MOST) continue
       this.#found.set(seq, { id, seq, fields: [...damaged] })
       const what = `event ${id} of the audit, at place ${seq}, is damaged in the store`
-      this.#report('store.events', new StoreUnavailableError(`${what}: ${damaged.join(', ')} cannot be read. verifyAudit() says more`))
+      this.#report('store.events', new StoreUnavailableError(`${what}: ${damaged.join(', ')} cannot be read. See verifyAudit()`))
     }
     return page
   }

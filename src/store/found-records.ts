@@ -21,7 +21,7 @@ export class FoundRecords {
     for (const row of rows) {
       const id: unknown = Reflect.get(Object(row), 'id')
       if (typeof id !== 'string' || !asked.has(id)) {
-        throw new StoreUnavailableError(`the ${storeName} store's find() answered something that it was not asked for`)
+        throw new StoreUnavailableError(`the ${storeName} store's find() returned something that was not requested`)
       }
       this.#rows.set(id, row)
     }

@@ -36,7 +36,7 @@ const DEFAULT_USAGE_ROWS = 500
 const NO_TOKEN = '0'.repeat(16)
 
 const NOT_SET_UP =
-  'is open while the store is not set up yet, which has to wait for it: await store.migrate() before the transaction begins'
+  'was opened before the store was set up, and the setup would wait for it: await store.migrate() before the transaction begins'
 
 /** The store as the rest of latchkey sees it: every call has a deadline, every fault has one type, every answer has been looked at. */
 export class GuardedStore extends StoreCalls {

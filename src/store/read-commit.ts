@@ -23,5 +23,5 @@ export function readAddition(answer: unknown, addition: Addition, store: string)
 
 /** The answer for a store that makes nothing inside a transaction of the host's. */
 export function takesNoPart(store: string): AdditionResult {
-  return { ok: false, refused: `cannot be given: the ${store} store takes no part in any` }
+  return { ok: false, refused: `cannot be given: the ${store} store does not support transactions` }
 }

@@ -38,7 +38,7 @@ export function readStored<T extends StoredToken | ListedToken>(answer: unknown,
   // A copy: what is looked at here is what is decided by, whatever the store's object answers a second time.
   const copy = copyOf(answer)
   if (copy === undefined || !isSound(copy)) {
-    throw new StoreUnavailableError(`the ${storeName} store answered something that is not a token record`)
+    throw new StoreUnavailableError(`the ${storeName} store returned something that is not a token record`)
   }
   return copy as T
 }

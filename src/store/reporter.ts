@@ -61,13 +61,13 @@ export type Report = (where: FaultPlace, error: unknown) => void
 const QUIET_MS = 60_000
 const MAX_LINE = 600
 
-const CALLBACK = ['LATCHKEY_CALLBACK_FAILED', 'Mend the callback; what depends on it is refused until then.'] as const
-const OWN = ['LATCHKEY_NOT_DECIDED', 'Its cause says more; what it was about is tried again, or was answered 503.'] as const
+const CALLBACK = ['LATCHKEY_CALLBACK_FAILED', 'Fix the callback; requests that depend on it are refused until then.'] as const
+const OWN = ['LATCHKEY_NOT_DECIDED', 'See its cause; the work is retried, or was answered with 503.'] as const
 
 const HELP: { readonly [Place in FaultPlace | 'store']?: readonly [code: string, advice: string] } = {
   store: [
     'LATCHKEY_STORE_FAILED',
-    'Check that the database runs, can be reached and is not overloaded; requests that need it are answered 503.',
+    'Check that the database runs, can be reached and is not overloaded; requests that need it are answered with 503.',
   ],
   actor: CALLBACK,
   client: CALLBACK,
@@ -83,15 +83,15 @@ const HELP: { readonly [Place in FaultPlace | 'store']?: readonly [code: string,
   owner: CALLBACK,
   resources: CALLBACK,
   session: CALLBACK,
-  waitUntil: ['LATCHKEY_CALLBACK_FAILED', 'Mend the callback; requests are answered all the same.'],
+  waitUntil: ['LATCHKEY_CALLBACK_FAILED', 'Fix the callback; requests are answered regardless.'],
   sign: CALLBACK,
   rateLimit: [
     'LATCHKEY_RATE_LIMIT_FAILED',
-    'Check what the limiter counts in; rateLimit.onFailure says what becomes of requests meanwhile.',
+    'Check the store of the limiter; rateLimit.onFailure decides what happens to requests meanwhile.',
   ],
-  webhook: ['LATCHKEY_WEBHOOK_FAILED', 'Check the receiver; what is behind the event waits for it, in order.'],
-  deadLetter: ['LATCHKEY_DEAD_LETTER', 'Mend the receiver, and resend what deadLetters() lists.'],
-  keys: ['LATCHKEY_KEYS_FAILED', 'Check that the address of the keys can be reached from here.'],
+  webhook: ['LATCHKEY_WEBHOOK_FAILED', 'Check the receiver; later events wait for this one, in order.'],
+  deadLetter: ['LATCHKEY_DEAD_LETTER', 'Fix the receiver, and resend what deadLetters() lists.'],
+  keys: ['LATCHKEY_KEYS_FAILED', 'Check that the key URL is reachable from here.'],
 }
 
 type Line = { quietUntil: number; suppressed: number }

@@ -48,7 +48,7 @@ function drawBase62(random: RandomSource, length: number): string {
       if (text.length === length) return text
     }
   }
-  throw new StoreUnavailableError('the random source keeps answering bytes that cannot be used: no token was made')
+  throw new StoreUnavailableError('the random source keeps returning unusable bytes; no token was created')
 }
 
 function drawBytes(random: RandomSource): Uint8Array {
@@ -56,14 +56,14 @@ function drawBytes(random: RandomSource): Uint8Array {
   try {
     bytes = random(BLOCK)
   } catch (cause) {
-    throw new StoreUnavailableError('the random source failed: no token was made', cause)
+    throw new StoreUnavailableError('the random source failed; no token was created', cause)
   }
   if (!(bytes instanceof Uint8Array) || bytes.length !== BLOCK) {
-    throw new StoreUnavailableError(`the random source must answer a Uint8Array of the ${BLOCK} bytes asked for: no token was made`)
+    throw new StoreUnavailableError(`the random source must return a Uint8Array of ${BLOCK} bytes; no token was created`)
   }
   // By chance this happens once in 2^504 blocks; a stubbed or failing source does it all the time.
   if (bytes.every((byte) => byte === bytes[0])) {
-    throw new StoreUnavailableError('the random source answers one byte over and over: no token was made')
+    throw new StoreUnavailableError('the random source keeps returning the same byte; no token was created')
   }
   return bytes
 }

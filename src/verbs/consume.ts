@@ -22,7 +22,7 @@ const reader = objectOf({
  * @throws GrantDeniedError `grant_denied`, for an actor that does not see every event
  */
 export function consume(context: Context, actor: ReadActor, name: unknown, handler: unknown, options: unknown): EventConsumer {
-  checkSeesAll(actor, 'a consumer is given the events of every tenant and every token')
+  checkSeesAll(actor, 'a consumer receives the events of every tenant and every token')
   if (typeof name !== 'string' || !NAME.test(name)) {
     throw new InvalidInputError('name', 'must be a name such as "siem": 1 to 60 letters, digits, "-", "_", "." and ":"')
   }

@@ -23,7 +23,7 @@ export async function createTicket(context: Context, principal: unknown): Promis
   if (entry === undefined) {
     throw new InvalidInputError(
       'principal',
-      'must be that of an API token, as authenticate() gave it: a session or a signed token gets no ticket',
+      'must be the principal of an API token from authenticate(): sessions and signed tokens get no tickets',
     )
   }
   const now = settings.clock()
@@ -36,7 +36,7 @@ export async function createTicket(context: Context, principal: unknown): Promis
     { max: MAX_TICKETS, now, forgetBefore: now - FORGET_AFTER_MS },
   )
   if (!kept) {
-    throw new LatchkeyError('rate_limited', 'this token has too many tickets that nobody has used', { retryAfterSeconds: TICKET_MS / 1000 })
+    throw new LatchkeyError('rate_limited', 'this token has too many unused tickets', { retryAfterSeconds: TICKET_MS / 1000 })
   }
   return { ticket, protocol: TICKET_PROTOCOL + ticket, expiresAt: new Date(expiresAt) }
 }

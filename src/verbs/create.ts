@@ -39,7 +39,7 @@ export async function create(context: Context, actor: ReadActor, input: unknown,
     if (result.ok) return { token: minted.token, record: viewRecord(minted.record, now) }
     if (given.idempotencyKey !== undefined) return replay(context, minted.record, actor, 'stored' in result ? result.stored : undefined)
   }
-  throw new StoreUnavailableError(`the ${context.store.name} store reported every generated id as a duplicate: no token was made`)
+  throw new StoreUnavailableError(`the ${context.store.name} store reported every generated id as a duplicate; no token was created`)
 }
 
 const optionsShape: z.ZodType<{ transaction?: object | undefined }> = z.strictObject({
@@ -92,7 +92,7 @@ export function creationId(tokenId: string): string {
 async function replay(context: Context, attempt: StoredToken, actor: ReadActor, stored: StoredToken | undefined): Promise<Replayed> {
   const first = stored ?? (await context.store.findOne(attempt.id))
   if (first === undefined || !canSee(actor, first)) {
-    throw new ConflictError('idempotency_key_reused', 'the token that was made under this idempotencyKey is gone: use a new key', {
+    throw new ConflictError('idempotency_key_reused', 'the token created with this idempotencyKey no longer exists: use a new key', {
       field: 'idempotencyKey',
     })
   }

@@ -49,10 +49,10 @@ type Task = {
 export async function erase(context: Context, actor: ReadActor, input: unknown): Promise<Erased> {
   const { ownerId, tenantId } = readShape(shape, input, 'erase()')
   refuseUndefined(input, ['tenantId'], 'to mean every tenant')
-  if (actor.manages === 'own') throw new GrantDeniedError('actor', 'erasing takes an actor who manages all tokens of the tenant')
+  if (actor.manages === 'own') throw new GrantDeniedError('actor', 'erasing requires an actor who manages all tokens of the tenant')
   checkTenant(actor, tenantId)
   if (actor.id === ownerId)
-    throw new GrantDeniedError('ownerId', 'is yourself: the audit has to name who erased whom, so somebody else must do it')
+    throw new GrantDeniedError('ownerId', 'is yourself: the audit must name who erased whom, so somebody else must do it')
   const task: Task = { context, actor, ownerId, tenantIds: tenantId === undefined ? undefined : [tenantId] }
   const now = context.settings.clock()
   // What this node knows and has not written yet would come behind.
@@ -90,7 +90,7 @@ async function refuseLive(task: Task): Promise<void> {
     limit: 1,
   })
   if (live !== undefined)
-    throw new ConflictError('conflict', 'this owner has tokens that are not revoked: end them first, with ownerGone()')
+    throw new ConflictError('conflict', 'this owner has tokens that are not revoked: revoke them first with ownerGone()')
 }
 
 /** Did somebody write the owner into a record meanwhile? */

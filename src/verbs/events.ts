@@ -40,10 +40,12 @@ const page = {
   limit: limitShape,
   order: z
     .enum(['newest', 'oldest'], { error: 'must be newest or oldest' })
-    .meta({ description: 'Oldest first follows the audit: a page with events always has a nextCursor, behind which later ones stand.' })
+    .meta({
+      description: 'Oldest first follows the audit: a page with events always has a nextCursor, from which later events can be read.',
+    })
     .optional(),
   cursor: cursorShape,
-  after: cursorShape.meta({ description: 'With order=oldest, another name of cursor.' }),
+  after: cursorShape.meta({ description: 'With order=oldest, an alias of cursor.' }),
 }
 
 /** Input schema of `events`. */
@@ -118,7 +120,7 @@ async function bulkOf(context: Context, actor: ReadActor, tokenId: string): Prom
 function readPlace(order: 'newest' | 'oldest', cursor: string | undefined, after: string | undefined): string | undefined {
   if (after === undefined) return cursor
   if (order !== 'oldest') throw new InvalidInputError('after', "needs order: 'oldest'; newest first, give the page's nextCursor as cursor")
-  if (cursor !== undefined) throw new InvalidInputError('after', 'is another name of cursor: give one of them')
+  if (cursor !== undefined) throw new InvalidInputError('after', 'is an alias of cursor: give one of them')
   return after
 }
 

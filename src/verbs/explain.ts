@@ -34,7 +34,7 @@ const scopeName = z
 
 /** The fields of `explain`'s input. */
 export const explainFields: { readonly [Name in keyof Given]-?: z.ZodType<Given[Name]> } = {
-  at: instantSchema.meta({ description: 'As of then, which must not be in the future; now when left out.' }).optional(),
+  at: instantSchema.meta({ description: 'The instant to explain, not in the future. Default: now.' }).optional(),
   scope: z
     .union(
       [
@@ -48,13 +48,13 @@ export const explainFields: { readonly [Name in keyof Given]-?: z.ZodType<Given[
         error: 'must be the plain name of a scope, such as inventory:read, or a list of them',
       },
     )
-    .meta({ description: 'The scope that the route requires, or all that it does.' })
+    .meta({ description: 'The scope or scopes that the route requires.' })
     .optional(),
   resources: readWith((input) => readResources([], asLists(input)), {
     type: 'object',
     additionalProperties: { type: 'array', items: { type: 'string' } },
   })
-    .meta({ description: 'The data that the route names, by dimension. Needs scope.' })
+    .meta({ description: 'The data that the route names, by dimension. Requires scope.' })
     .optional(),
   ip: readWith(readIp, { type: 'string', examples: ['203.0.113.7'] })
     .meta({ description: 'The address that the request came from.' })
@@ -88,9 +88,9 @@ export async function explain(context: Context, actor: ReadActor, id: unknown, i
   const given = readShape(shape, input ?? {}, 'explain()')
   const now = context.settings.clock()
   if (given.at !== undefined && given.at > now)
-    throw new InvalidInputError('at', 'lies in the future: only the past and the present can be explained')
+    throw new InvalidInputError('at', 'is in the future: only the past and the present can be explained')
   if (given.resources !== undefined && given.scope === undefined)
-    throw new InvalidInputError('resources', 'needs scope: data is asked for in its name')
+    throw new InvalidInputError('resources', 'requires scope: data is requested under a scope')
   checkId('id', id)
   const stored = await seenBy(context, actor, id)
   if (stored === undefined) throw new NotFoundError(id)

@@ -9,6 +9,6 @@ import { checkSeesAll, type ReadActor } from './lib/actor.js'
  * @throws GrantDeniedError `grant_denied`, for an actor that does not see every event
  */
 export function exportAudit(context: Context, actor: ReadActor): AsyncIterable<AuditEntry> {
-  checkSeesAll(actor, 'the export holds the events of every tenant and every token')
+  checkSeesAll(actor, 'the export contains the events of every tenant and every token')
   return auditEntries(context.store, context.settings.prefix)
 }

@@ -14,9 +14,9 @@ const BATCH = 100
 const reader = objectOf({
   format: passing<TokenFormat | string>(
     (value) => typeof value === 'string' || (typeof value === 'object' && value !== null),
-    'must be one of the formats of the option imports, or its name',
+    'must be one of the formats in the option imports, or the name of one',
   ),
-  map: callback<ImportInput['map']>('must be a function that answers the terms of a row'),
+  map: callback<ImportInput['map']>('must be a function that returns the terms of a row'),
   dryRun: flag.optional(),
   onProgress: callback<(progress: ImportProgress) => unknown>().optional(),
 })
@@ -51,11 +51,12 @@ export async function importTokens(context: Context, actor: ReadActor, rows: unk
 function formatOf({ settings }: Context, given: TokenFormat | string): TokenFormat {
   const name: unknown = typeof given === 'string' ? given : Reflect.get(given, 'name')
   const { formats } = settings.imports ?? {}
-  if (formats === undefined) throw new InvalidInputError('format', 'needs the option imports, without which no imported token is accepted')
+  if (formats === undefined)
+    throw new InvalidInputError('format', 'requires the option imports, without which no imported token is accepted')
   const format = formats.find((each) => each.name === name)
   if (format === undefined) {
     const names = formats.map((each) => each.name).join(', ')
-    throw new InvalidInputError('format', `is not one of those of the option imports (${names}): its tokens would be refused`)
+    throw new InvalidInputError('format', `is not among those in the option imports (${names}): its tokens would be refused`)
   }
   return format
 }

@@ -45,13 +45,13 @@ export const limitShape: z.ZodType<number | undefined> = z
   .min(1, { error: 'must be at least 1' })
   .max(MAX_LIMIT, { error: `must be at most ${MAX_LIMIT}` })
   .meta({
-    description: 'Rows on a page, 50 when left out. A page of very large ones may end early: `nextCursor` tells whether more follow.',
+    description: 'Rows per page, 50 by default. A page of very large records may be shorter: `nextCursor` says whether more follow.',
   })
   .optional()
 
 /** Where the page before ended. */
 export const cursorShape: z.ZodType<string | undefined> = word
-  .meta({ description: 'The `nextCursor` of the page before, with the same filters.' })
+  .meta({ description: 'The `nextCursor` of the previous page, with the same filters.' })
   .optional()
 
 /** Input schema of `list`. */
@@ -65,13 +65,13 @@ export const listShape: z.ZodType<Given> = z.strictObject({
     .optional(),
   name: text(0, 65_536).meta({ description: 'Part of the name, in either case.' }).optional(),
   id: text(0, 200).meta({ description: 'The first characters of the id, or of the token as it is shown: `acme_live_4kQ0…`.' }).optional(),
-  ids: idsSchema.meta({ description: 'Only these tokens, at most 100; those that you may not see are left out.' }).optional(),
+  ids: idsSchema.meta({ description: 'Only these tokens, at most 100; those that you may not see are omitted.' }).optional(),
   rotationDue: flag.meta({ description: 'Due for rotation.' }).optional(),
   expiresWithin: durationSchema().meta({ description: 'Expiring within this time.' }).optional(),
   neverExpires: flag.meta({ description: 'Without an expiry.' }).optional(),
-  unusedFor: durationSchema().meta({ description: 'Older than this, and not used for this long.' }).optional(),
+  unusedFor: durationSchema().meta({ description: 'Older than this and unused for this long.' }).optional(),
   neverUsed: flag.meta({ description: 'Never used at all.' }).optional(),
-  imported: flag.meta({ description: 'Imported, and still presented in the shape of another system.' }).optional(),
+  imported: flag.meta({ description: 'Imported, and still used in the format of another system.' }).optional(),
   limit: limitShape,
   cursor: cursorShape,
 })

@@ -19,7 +19,7 @@ const shape: z.ZodType<Given> = z.strictObject({ ownerId: text(1, 200), tenantId
  */
 export async function ownerChanged(context: Context, actor: ReadActor, input: unknown): Promise<void> {
   const { ownerId, tenantId } = readShape(shape, input, 'ownerChanged()')
-  if (actor.manages === 'own' && ownerId !== actor.id) throw new GrantDeniedError('ownerId', 'you manage only what is your own')
+  if (actor.manages === 'own' && ownerId !== actor.id) throw new GrantDeniedError('ownerId', 'you can manage only your own tokens')
   checkTenant(actor, tenantId)
   try {
     await commit(context, {

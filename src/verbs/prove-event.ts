@@ -27,20 +27,20 @@ const shape: z.ZodType<Given> = z.strictObject({ head: headShape.optional(), hid
  * @throws GrantDeniedError `grant_denied`, for an actor that does not see every event
  */
 export async function proveEvent(context: Context, actor: ReadActor, id: unknown, input: unknown): Promise<EventProof> {
-  checkSeesAll(actor, 'a proof is made from the whole audit')
+  checkSeesAll(actor, 'a proof requires the whole audit')
   if (typeof id !== 'string') throw new InvalidInputError('id', 'must be the id of an event, a string')
   refuseUndefined(input, ['head', 'hide'])
   const { head, hide = [] } = readShape(shape, input ?? {}, 'proveEvent()')
   const { prefix } = context.settings
   const [event] = await context.store.events({ prefix, id, limit: 1 })
-  if (event === undefined) throw new InvalidInputError('id', 'is not the id of an event that is kept')
+  if (event === undefined) throw new InvalidInputError('id', 'is not the id of a stored event')
   checkHidden(hide, event)
   const newest = await newestSeal(context)
   if (newest === undefined || newest.lastSeq < event.seq)
-    throw new ConflictError('conflict', 'the event is not sealed yet: sealAudit() does it')
+    throw new ConflictError('conflict', 'the event is not sealed yet: call sealAudit()')
   const seal = await sealOver(context, event.seq, newest)
   if (head !== undefined && head.number < seal.number) {
-    throw new InvalidInputError('head', `is older than the event, which stands under seal ${seal.number}`)
+    throw new InvalidInputError('head', `is older than the event, which is under seal ${seal.number}`)
   }
   if (head !== undefined && head.number > newest.number) throw new InvalidInputError('head', `lies behind the last seal, ${newest.number}`)
   const behind = await sealsUpTo(context, seal.number, head?.number ?? seal.number)
@@ -50,7 +50,7 @@ export async function proveEvent(context: Context, actor: ReadActor, id: unknown
     seal,
     behind,
   )
-  if (proof === undefined) throw new ConflictError('conflict', 'the event is not as it was sealed: verifyAudit() says more')
+  if (proof === undefined) throw new ConflictError('conflict', 'the event differs from what was sealed: see verifyAudit()')
   return proof
 }
 

@@ -32,10 +32,10 @@ export async function prune(
   input: unknown,
   goOn?: () => Promise<boolean>,
 ): Promise<{ readonly count: number }> {
-  checkSeesAll(actor, 'pruning takes every tenant and every token')
+  checkSeesAll(actor, 'pruning requires every tenant and every token')
   const { before } = readShape(shape, input, 'prune()')
   if (before > context.settings.clock() + CLOCKS_DIFFER_MS) {
-    throw new InvalidInputError('before', 'lies in the future: only tokens that have ended are removed')
+    throw new InvalidInputError('before', 'is in the future: only tokens that have ended are removed')
   }
   if (goOn === undefined) await refuseAhead(context, before)
   let count = 0

@@ -25,7 +25,7 @@ function told(max: number): z.ZodType<string> {
 }
 
 const shape: z.ZodType<Given> = z.strictObject({
-  token: z.string({ error: 'must be the token that was found, a string' }),
+  token: z.string({ error: 'must be the token that was found, as a string' }),
   source: told(200).optional(),
   url: told(MAX_URL).optional(),
   type: told(200).optional(),

@@ -27,11 +27,14 @@ export const revokeAllShape: z.ZodType<Given> = z
     ownerId: text(1, 200).meta({ description: 'Of this owner.' }).optional(),
     all: z
       .literal(true, { error: 'must be true, or left out' })
-      .meta({ description: 'Every token that you may see. Not together with the others.' })
+      .meta({ description: 'Every token that you may see. Cannot be combined with the other fields.' })
       .optional(),
     ...revocationFields,
   })
-  .meta({ id: 'RevokeAll', description: 'Which tokens: of a tenant, of an owner, of both at once, or all that you may see.' })
+  .meta({
+    id: 'RevokeAll',
+    description: 'Which tokens to revoke: those of a tenant, of an owner, of an owner within a tenant, or all that you may see.',
+  })
 
 /**
  * Ends every token of a tenant, of an owner, of both at once, or all that the actor may see.
@@ -56,7 +59,7 @@ export async function revokeAll(context: Context, actor: ReadActor, input: unkno
 function refuseVague(given: Given): void {
   for (const field of ['tenantId', 'ownerId', 'all'] as const) {
     if (Object.hasOwn(given, field) && given[field] === undefined) {
-      throw new InvalidInputError(field, 'is undefined: leave it out, or check where it comes from')
+      throw new InvalidInputError(field, 'is undefined: omit it, or check where it comes from')
     }
   }
   if (given.tenantId === undefined && given.ownerId === undefined && given.all === undefined) {
@@ -65,7 +68,7 @@ function refuseVague(given: Given): void {
     ])
   }
   if (given.all === true && (given.tenantId !== undefined || given.ownerId !== undefined)) {
-    throw new InvalidInputError('all', 'contradicts the other filters: give it alone')
+    throw new InvalidInputError('all', 'cannot be combined with the other filters')
   }
 }
 

@@ -14,7 +14,7 @@ export const revocationFields: { readonly [Name in keyof Given]-?: z.ZodType<Giv
   reason: text(1, 500).meta({ description: 'Kept with the token and in the audit.' }).optional(),
   waitForNodes: z
     .boolean({ error: 'must be true or false' })
-    .meta({ description: 'Answer only when every live node has followed the change.' })
+    .meta({ description: 'Respond only when every live node has applied the change.' })
     .optional(),
 }
 

@@ -25,7 +25,7 @@ type Given = { overlap?: number | undefined; idempotencyKey?: string | undefined
 
 /** How long the old token goes on. */
 export const overlapSchema: z.ZodType<number> = durationSchema({ min: 0, max: MAX_OVERLAP_SECONDS }).meta({
-  description: 'How long the old token goes on beside the new one. 0, the default, ends it at once.',
+  description: 'How long the old token keeps working beside the new one. 0, the default, ends it at once.',
 })
 
 /** Input schema of `rotate`. */
@@ -54,7 +54,7 @@ export async function rotate(context: Context, actor: ReadActor, id: unknown, in
     const successor = mintSuccessor(context, old, actor, idempotencyKey, overlap, now)
     if (old.replacedById !== undefined) {
       if (idempotencyKey !== undefined && old.replacedById === successor.record.id) return replay(context, successor.record)
-      throw new ConflictError('conflict', `this token was rotated already: ${old.replacedById} replaces it`)
+      throw new ConflictError('conflict', `this token was already rotated: ${old.replacedById} replaces it`)
     }
     refuseUnlessAlive(old, now)
     await concerning(old, () => checkHandout(context, actor, old))
@@ -86,7 +86,7 @@ function refuseUnlessAlive(old: StoredToken, now: number): void {
   const status = statusOf(old, now)
   if (status === 'active' || status === 'pending') return
   const way = status === 'inactive' ? 'activate it first' : 'create a new one'
-  throw new ConflictError('conflict', `this token is ${status}, and rotation would bring it back: ${way}`)
+  throw new ConflictError('conflict', `this token is ${status}, and rotation would revive it: ${way}`)
 }
 
 function mintSuccessor(
@@ -129,7 +129,7 @@ function endOfSuccessor(old: StoredToken, now: number, { defaultSeconds, maxSeco
   if (latest !== undefined) return defaultSeconds === undefined ? latest : Math.min(latest, now + defaultSeconds * 1000)
   if (!required) return undefined
   if (defaultSeconds !== undefined) return now + defaultSeconds * 1000
-  throw new ConflictError('conflict', 'tokens need an end here, and this one has none: set its expiresAt first')
+  throw new ConflictError('conflict', 'tokens must expire here, and this one does not: set its expiresAt first')
 }
 
 function endOld(old: StoredToken, successorId: string, actor: ReadActor, overlap: number, now: number): StoredToken {
@@ -143,7 +143,7 @@ function endOld(old: StoredToken, successorId: string, actor: ReadActor, overlap
 
 async function replay(context: Context, attempt: StoredToken): Promise<Replayed> {
   const first = await context.store.findOne(attempt.id)
-  if (first === undefined) throw new ConflictError('conflict', 'this token was rotated already, and its successor is gone')
+  if (first === undefined) throw new ConflictError('conflict', 'this token was already rotated, and its successor no longer exists')
   if (first.requestHash !== attempt.requestHash) throw keyReused()
   return { record: viewRecord(first, context.settings.clock()), replayed: true }
 }

@@ -26,7 +26,7 @@ export async function update(context: Context, actor: ReadActor, id: unknown, ch
   const fields = givenFields(given, 'update')
   const scopes = fields.scopes == null ? undefined : readScopes(context.settings.catalogue, fields.scopes)
   return changeToken(context, id, actor, version, async (current, now) => {
-    if (current.revokedAt !== undefined) throw new ConflictError('conflict', 'this token is revoked, and a revoked token stays as it was')
+    if (current.revokedAt !== undefined) throw new ConflictError('conflict', 'this token is revoked, and a revoked token cannot be changed')
     if (scopes !== undefined && current.inherit === true) {
       throw new InvalidInputError('scopes', "cannot be set: this token inherits its owner's permissions")
     }
@@ -60,7 +60,7 @@ async function checkTerms(context: Context, actor: ReadActor, current: StoredTok
     current.replacedById !== undefined &&
     !(next.expiresAt !== undefined && current.expiresAt !== undefined && next.expiresAt <= current.expiresAt)
   ) {
-    throw new InvalidInputError('expiresAt', 'cannot be extended: this token was rotated, and the overlap never grows')
+    throw new InvalidInputError('expiresAt', 'cannot be extended: this token was rotated, and its overlap can only get shorter')
   }
 }
 

@@ -18,12 +18,12 @@ type Given = { ids: readonly string[]; from: number; to?: number | undefined; st
 /** The fields of `usageOf`'s input. */
 export const usageOfFields: { readonly [Name in keyof Given]-?: z.ZodType<Given[Name]> } = {
   ids: idsSchema,
-  from: instantSchema.meta({ description: 'From here on; steps are counted from here.' }),
-  to: instantSchema.meta({ description: 'Up to here, exclusive. Now when left out.' }).optional(),
+  from: instantSchema.meta({ description: 'Start of the period, inclusive; steps are counted from here.' }),
+  to: instantSchema.meta({ description: 'End of the period, exclusive. Default: now.' }).optional(),
   // Uses are kept by the hour, so a finer step would show gaps that are none.
   step: durationSchema({ min: HOUR_SECONDS })
     .refine((seconds) => seconds % HOUR_SECONDS === 0, { error: 'must be whole hours' })
-    .meta({ description: 'The length of a step, whole hours; one hour when left out.' })
+    .meta({ description: 'Length of a step in whole hours. Default: one hour.' })
     .optional(),
 }
 
@@ -55,12 +55,12 @@ function readInput(context: Context, input: unknown): { now: number; ids: string
   const { ids, from, to = now, step = HOUR_SECONDS } = readShape(shape, input, 'usageOf()')
   const stepMs = step * 1000
   if (!(from < to)) throw new InvalidInputError('from', 'must lie before to')
-  if (!((to - from) / stepMs <= MAX_STEPS)) throw new InvalidInputError('step', `makes more than ${MAX_STEPS} steps: take longer ones`)
+  if (!((to - from) / stepMs <= MAX_STEPS)) throw new InvalidInputError('step', `makes more than ${MAX_STEPS} steps: use longer ones`)
   const distinct = [...new Set(ids)]
   if (!(distinct.length * Math.ceil((to - from) / stepMs) <= MAX_STEPS_IN_ALL)) {
     throw new InvalidInputError(
       'step',
-      `makes more than ${MAX_STEPS_IN_ALL.toLocaleString('en')} steps of all tokens: take longer ones, or fewer tokens`,
+      `makes more than ${MAX_STEPS_IN_ALL.toLocaleString('en')} steps over all tokens: use longer ones, or fewer tokens`,
     )
   }
   return { now, ids: distinct, from, to, stepMs }

@@ -23,11 +23,11 @@ type Given = { from?: number | undefined; to?: number | undefined; step?: number
 
 /** Input schema of `usage`. */
 export const usageShape: z.ZodType<Given> = z.strictObject({
-  from: instantSchema.meta({ description: `From here on; ${DEFAULT_DAYS} days before the end when left out.` }).optional(),
-  to: instantSchema.meta({ description: 'Up to here, exclusive; now when left out.' }).optional(),
+  from: instantSchema.meta({ description: `Start of the period, inclusive. Default: ${DEFAULT_DAYS} days before its end.` }).optional(),
+  to: instantSchema.meta({ description: 'End of the period, exclusive. Default: now.' }).optional(),
   step: durationSchema({ min: 3600 })
     .refine((seconds) => seconds % 3600 === 0, { error: 'must be whole hours' })
-    .meta({ description: 'How long a bucket is, whole hours from `from` on; one hour when left out. Busy tokens need longer ones.' })
+    .meta({ description: 'Length of a bucket in whole hours, counted from `from`. Default: one hour. Busy tokens need longer buckets.' })
     .optional(),
 })
 
@@ -64,7 +64,7 @@ function readRange(range: unknown, now: number): Range {
   if (from === undefined) return { from: end - DEFAULT_DAYS * DAY_MS, to, end, stepMs }
   if (to !== undefined && !(from < to)) throw new InvalidInputError('from', 'must lie before to')
   if (!(end - from <= LONGEST_DAYS * DAY_MS)) {
-    throw new InvalidInputError('from', `must lie at most ${LONGEST_DAYS} days before the end of the range: ask for a shorter one`)
+    throw new InvalidInputError('from', `must be at most ${LONGEST_DAYS} days before the end of the range: request a shorter one`)
   }
   return { from, to, end, stepMs }
 }
@@ -171,7 +171,7 @@ function withoutScopes(rows: readonly UsageCount[]): UsageReport['buckets'] {
 }
 
 function tooMany(stepMs: number): InvalidInputError {
-  const way = stepMs < DAY_MS ? 'ask for a shorter one, or for a longer step' : 'ask for a shorter one'
+  const way = stepMs < DAY_MS ? 'request a shorter one, or a longer step' : 'ask for a shorter one'
   return new InvalidInputError('from', `makes more than ${MAX_COUNTERS.toLocaleString('en')} counts in this range: ${way}`)
 }
 

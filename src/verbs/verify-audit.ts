@@ -12,7 +12,7 @@ import { checkSeesAll, type ReadActor } from './lib/actor.js'
  * @throws GrantDeniedError `grant_denied`, for an actor that does not see every event
  */
 export async function verifyAudit(context: Context, actor: ReadActor, input: unknown): Promise<AuditReport> {
-  checkSeesAll(actor, 'the audit is verified with the events of every tenant and every token')
+  checkSeesAll(actor, 'verifying the audit requires the events of every tenant and every token')
   const anchors = readAnchors(input, 'verifyAudit()')
   const { prefix } = context.settings
   const check = new AuditCheck(anchors, prefix)

@@ -28,7 +28,7 @@ describe('create', () => {
     const { code, stdout, stderr } = await shell.run('create', '--name', 'ERP', '--scope', 'inventory:read', '--expires-in', '90d')
     expect(code).toBe(0)
     expect(stdout).toMatch(/^acme_live_[0-9A-Za-z]{16}_[0-9A-Za-z]{49}\n$/)
-    expect(stderr).toMatch(/^Created "ERP", id [0-9A-Za-z]{16}\. The token is shown this once:\n$/)
+    expect(stderr).toMatch(/^Created "ERP", id [0-9A-Za-z]{16}\. The token is shown only once:\n$/)
     expect(await shell.tokens.verify(stdout.trim())).toMatchObject({ ok: true, principal: { name: 'ERP' } })
   })
 
@@ -56,7 +56,7 @@ describe('create', () => {
 })
 
 describe('reading', () => {
-  it('list filters, and its pages go on where the page before ended', async () => {
+  it('list filters, and its pages continue where the previous page ended', async () => {
     const ids = [await make('page one'), await make('page two')]
     const first = await json('list', '--name', 'page', '--limit', '1')
     const second = await json('list', '--name', 'page', '--limit', '1', '--cursor', first.nextCursor)
@@ -133,7 +133,7 @@ describe('reading', () => {
       expect.stringMatching(/warehouse=w1: in reach.*warehouse=w2: out of reach/s),
     ])
     expect([open.stderr, open.stdout]).toEqual([
-      'Not known: it depends on address.\n',
+      'Unknown: it depends on address.\n',
       expect.stringMatching(/address +│ unknown +│ not_given/),
     ])
   })
@@ -177,7 +177,7 @@ describe('migrate', () => {
   it.each([['migrate'], ['migrate --print']])('%s refuses a store that has no tables', async (command) => {
     const file = shell.write('memory.config.mjs', config('memoryStore()'))
     const { code, stderr } = await shell.run(...command.split(' '), '--config', file)
-    expect([code, stderr]).toEqual([1, expect.stringMatching(/^latchkey: the store memory has (nothing to set up|no SQL to print)\n$/)])
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/^latchkey: the memory store has (nothing to set up|no SQL to print)\n$/)])
   })
 })
 
@@ -190,14 +190,14 @@ describe('a configuration that loads another copy of the package', () => {
     const file = shell.write('copy.config.mjs', text.replace('$index', index).replace('$sqlite', join(dirname(index), 'sqlite.mjs')))
     expect((await json('doctor', '--config', file)).checks).toContainEqual({
       name: 'settings',
-      detail: 'unknown: the configuration loads another copy of latchkey than this command',
+      detail: 'unknown: the configuration loads a different copy of latchkey than this command',
     })
     for (const command of [['migrate'], ['migrate', '--print']]) {
       expect(await shell.run(...command, '--config', file)).toEqual({
         code: 1,
         stdout: '',
         stderr:
-          'latchkey: the configuration loads another copy of latchkey than this command, which cannot reach its store: load the package with import in place of require, as in latchkey.config.mjs\n',
+          'latchkey: the configuration loads a different copy of latchkey than this command, which cannot reach its store: load the package with import in place of require, as in latchkey.config.mjs\n',
       })
     }
   })
@@ -224,7 +224,7 @@ describe('changes', () => {
     ]
     for (const command of commands) {
       const { code, stdout, stderr } = await shell.run(...command)
-      expect([code, stdout, stderr]).toEqual([1, '', expect.stringContaining('add --yes; nothing was changed')])
+      expect([code, stdout, stderr]).toEqual([1, '', expect.stringContaining('Add --yes. Nothing was changed')])
     }
     expect(await shell.tokens.system.get(id)).toMatchObject({ status: 'active', version: 1 })
   })

@@ -113,7 +113,7 @@ describe('init', () => {
     const kept = shell.write('latchkey.routes.mjs', 'mine')
     expect(await shell.run('init')).toMatchObject({
       code: 1,
-      stderr: 'latchkey: latchkey.routes.mjs is there already; nothing was written\n',
+      stderr: 'latchkey: latchkey.routes.mjs already exists; nothing was written\n',
     })
     expect([files(), readFileSync(kept, 'utf8')]).toEqual([['latchkey.routes.mjs'], 'mine'])
   })

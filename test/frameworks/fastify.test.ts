@@ -104,7 +104,7 @@ describe('the plugin', () => {
     for (const options of [{ tokens, prefix: '/api' }, { tokens, optinal: true }, { tokens: undefined }, {}]) {
       const app = Fastify()
       await expect((async () => app.register(authenticate, options as never))()).rejects.toThrow(
-        /there is no such (?:option|field)|must be what/,
+        /unknown (?:option|field)|must be the result of/,
       )
     }
     const app = Fastify()

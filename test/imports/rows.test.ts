@@ -94,7 +94,7 @@ it('a plain token is in nothing that is kept, and a row whose terms hold it is r
   const tokens = accepting([format], { store })
   const { token } = oldToken(1)
   const spilled = await tokens.system.import([{ token }], { format, map: () => ({ ...map(), metadata: { was: [`key ${token}`] } }) })
-  expect(spilled.problems).toEqual([{ row: 1, field: '', message: expect.stringContaining('the terms hold the token') }])
+  expect(spilled.problems).toEqual([{ row: 1, field: '', message: expect.stringContaining('the terms contain the token') }])
   expect(outcome(await tokens.system.import([{ token }], { format, map }))).toEqual({ rows: 1, imported: 1 })
   expect(await verdict(tokens.verify(token))).toBe('ok')
   const kept = JSON.stringify([store.list({ prefix: 'acme_test', now: 0, limit: 100 }), store.events({ prefix: 'acme_test', limit: 100 })])

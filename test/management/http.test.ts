@@ -108,7 +108,7 @@ describe('methods and paths', () => {
     const { fetch } = createManagement(tokens)
     const answer = await fetch(new Request(`${ORIGIN}/admin/tokens`), { actor: admin }, '/admin')
     expect(answer.status).toBe(404)
-    expect(await answer.json()).toMatchObject({ code: 'not_found', detail: expect.stringMatching(/nothing at this path.*mountPath/) })
+    expect(await answer.json()).toMatchObject({ code: 'not_found', detail: expect.stringMatching(/nothing is at this path.*mountPath/) })
   })
 })
 

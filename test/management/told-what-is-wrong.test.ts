@@ -53,7 +53,9 @@ describe('those who set the API up are told what is wrong', () => {
   it('missing arguments are errors that name them', async () => {
     const { tokens } = api(undefined)
     expect(() => management(tokens, undefined as never)).toThrow('actor: must be a function')
-    expect(() => management({ prefix: 'acme_live' } as never, { mountPath: '/t', actor: () => undefined })).toThrow('tokens: must be what')
+    expect(() => management({ prefix: 'acme_live' } as never, { mountPath: '/t', actor: () => undefined })).toThrow(
+      'tokens: must be the result of',
+    )
     expect(() => management(tokens, { mountPath: 't/', actor: () => undefined })).toThrow('mountPath: must be the path')
     await tokens.close()
   })
@@ -63,9 +65,9 @@ describe('those who set the API up are told what is wrong', () => {
     const body = JSON.stringify({ nam: 'x', scopes: [] })
     const answer = await call(new Request('http://localhost/t/', { method: 'POST', body, headers: { 'content-type': 'application/json' } }))
     const { detail, errors } = (await answer.json()) as { detail: string; errors: unknown }
-    expect(detail).toBe('nam: there is no such field; did you mean "name"?')
+    expect(detail).toBe('nam: unknown field; did you mean "name"?')
     expect(errors).toEqual([
-      { in: 'body', pointer: '#/nam', detail: 'there is no such field; did you mean "name"?' },
+      { in: 'body', pointer: '#/nam', detail: 'unknown field; did you mean "name"?' },
       { in: 'body', pointer: '#/name', detail: 'is required and must be a string' },
     ])
     await tokens.close()

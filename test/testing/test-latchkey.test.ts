@@ -82,7 +82,7 @@ describe('tokenFor', () => {
     ['a status that does not exist', { status: 'ended' }, /status: must be one of revoked, inactive, pending, expired, active/],
     ['a time beside a status that sets it', { status: 'expired', expiresIn: '1d' }, /expiresIn: contradicts status: 'expired'/],
     ['an idempotency key', { idempotencyKey: 'k' }, /idempotencyKey: has no place in a test token/],
-    ['a misspelled field', { scope: ['inventory:read'] }, /scope: there is no such field; did you mean "scopes"\?/],
+    ['a misspelled field', { scope: ['inventory:read'] }, /scope: unknown field; did you mean "scopes"\?/],
     ['a scope that is not in the catalogue', { scopes: ['inventory:delete'] }, /scopes/],
   ])('refuses %s', async (_name, input, message) => {
     await expect(testLatchkey({ scopes }).tokenFor(input as never)).rejects.toThrow(message)

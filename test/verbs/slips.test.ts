@@ -59,7 +59,7 @@ describe('slips of those who call the verbs', () => {
       [{ name: 'x', scopes: [], tenant: 'acme' }, 'tenantId'],
     ] as const
     for (const [input, meant] of cases) {
-      await expect(tokens.system.create(input as never)).rejects.toThrow(`there is no such field; did you mean "${meant}"?`)
+      await expect(tokens.system.create(input as never)).rejects.toThrow(`unknown field; did you mean "${meant}"?`)
     }
     await expect(tokens.system.create(undefined as never)).rejects.toThrow('create(): must be an object, not undefined')
     await tokens.close()
@@ -75,8 +75,8 @@ describe('slips of those who call the verbs', () => {
       [{ per_page: 50 }, 'limit'],
     ] as const
     for (const [input, meant] of cases) {
-      await expect(tokens.system.list(input as never)).rejects.toThrow(`there is no such field; did you mean "${meant}"?`)
-      await expect(tokens.system.events(input as never)).rejects.toThrow(`there is no such field; did you mean "${meant}"?`)
+      await expect(tokens.system.list(input as never)).rejects.toThrow(`unknown field; did you mean "${meant}"?`)
+      await expect(tokens.system.events(input as never)).rejects.toThrow(`unknown field; did you mean "${meant}"?`)
     }
     await expect(tokens.system.create({ name: 'x', scopes: [], page: 2 } as never)).rejects.not.toThrow('cursor')
     await tokens.close()

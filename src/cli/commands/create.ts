@@ -16,11 +16,11 @@ type Options = Terms & {
 export function addCreate(program: Command, perform: Perform): void {
   const command = program
     .command('create')
-    .summary('create a token, and show it once')
-    .description('Creates a token. Its text is printed once, alone on the standard output, and is not kept anywhere.')
+    .summary('create a token and show it once')
+    .description('Creates a token. It is printed once, alone on standard output, and never stored.')
     .requiredOption('--name <name>', 'name of the token, for people')
-    .option('--scope <scope>', 'a scope, a wildcard or an @group that the token is given; repeatable', collect)
-    .option('--inherit', 'give it whatever its owner may do, in place of scopes')
+    .option('--scope <scope>', 'a scope, a wildcard or an @group to grant; repeatable', collect)
+    .option('--inherit', 'grant whatever its owner may do, instead of scopes')
     .option('--description <text>', 'what the token is for')
     .option('--tenant <id>', 'the tenant that it belongs to (default: good for every tenant)')
     .option('--owner <id>', 'whose permissions limit it')
@@ -34,14 +34,14 @@ export function addCreate(program: Command, perform: Perform): void {
   perform<Options>(command, async (session, options) => {
     const minted = await session.handle.create(readInput(options))
     const { record } = minted
-    await showMinted(session, minted, `Created ${JSON.stringify(record.name)}, id ${record.id}. The token is shown this once:`)
+    await showMinted(session, minted, `Created ${JSON.stringify(record.name)}, id ${record.id}. The token is shown only once:`)
   })
 }
 
 // What the values may be is for the library to say, which names the field that is wrong.
 function readInput(options: Options): CreateInput & { readonly idempotencyKey?: undefined } {
   if (options.scope === undefined && options.inherit === undefined) {
-    throw new CommandError(EXIT.usage, 'name what the token may do with --scope, or use --inherit')
+    throw new CommandError(EXIT.usage, 'say what the token may do with --scope, or use --inherit')
   }
   const { inherit, tenant: tenantId, owner: ownerId } = options
   return given({ ...readTerms(options), inherit, tenantId, ownerId }) as object as CreateInput & { readonly idempotencyKey?: undefined }

@@ -7,8 +7,8 @@ import { readId } from '../lib/read-values.js'
 export function addDeactivate(program: Command, perform: Perform): void {
   const command = program
     .command('deactivate')
-    .summary('stop a token until it is activated again')
-    .description('Stops a token. Unlike a revocation, `activate` takes it back.')
+    .summary('deactivate a token until it is activated again')
+    .description('Deactivates a token. Unlike a revocation, it can be undone with `activate`.')
     .argument('<id>', 'id of the token')
   perform(command, async ({ handle, streams, answer }, _options, [text = '']) => {
     const id = await readId(streams, text)

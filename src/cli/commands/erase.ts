@@ -9,7 +9,7 @@ export function addErase(program: Command, perform: Perform): void {
   const command = program
     .command('erase')
     .summary('remove the personal data of an owner who is gone, for good')
-    .description('Removes the id, names, texts and addresses of an owner from all records and audit events. Needs owner-gone first.')
+    .description('Removes the id, names, texts and addresses of an owner from all records and audit events. Run owner-gone first.')
     .argument('<owner>', 'id of the owner')
     .option('--tenant <id>', 'in this tenant (default: in every tenant)')
   perform<{ readonly tenant?: string }>(command, async ({ handle, streams, answer, confirm }, { tenant }, [ownerId = '']) => {
@@ -17,7 +17,7 @@ export function addErase(program: Command, perform: Perform): void {
     const erased = await handle.erase({ ownerId, ...given({ tenantId: tenant }) })
     await answer(erased, async () => {
       const { tokens, events } = erased
-      const again = tokens + events === 0 ? 'Nothing is left.' : 'Run it again in a minute, until nothing is left.'
+      const again = tokens + events === 0 ? 'Nothing is left.' : 'Run it again in a minute until nothing is left.'
       await say(streams, `Erased ${tokens} token${tokens === 1 ? '' : 's'} and ${events} event${events === 1 ? '' : 's'}. ${again}`)
     })
   })

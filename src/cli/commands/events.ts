@@ -29,7 +29,7 @@ export function addEvents(program: Command, perform: Perform): void {
     .option('--to <instant>', 'before this instant', numberOrText)
     .addOption(new Option('--order <order>', 'which come first').choices(['newest', 'oldest']).default('newest'))
     .option('--limit <count>', 'how many, 1 to 1000 (default: 50)', readCount)
-    .option('--cursor <cursor>', 'go on where the page before ended')
+    .option('--cursor <cursor>', 'continue where the previous page ended')
   perform<Options>(command, async ({ handle, streams, answer }, options, [text]) => {
     const { tenant, action, actor, from, to, order, limit, cursor } = options
     const tokenId = text === undefined ? undefined : await readId(streams, text)

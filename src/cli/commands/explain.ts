@@ -16,11 +16,11 @@ type Options = {
 export function addExplain(program: Command, perform: Perform): void {
   const command = program
     .command('explain')
-    .summary('explain why a token is let in or refused, now or at an instant of the past')
-    .description('Explains, step by step, why a request with this token is let in or refused, now or at an instant of the past.')
+    .summary('explain why a token is or was allowed or refused')
+    .description('Explains, step by step, why a request with this token is or was allowed or refused, now or at a past instant.')
     .argument('<id>', 'id of the token')
     .option('--scope <scope>', 'a scope that the route requires; repeatable', collect)
-    .option('--resource <dimension=value>', 'data that the route is about; repeatable, needs --scope', collect)
+    .option('--resource <dimension=value>', 'data that the route is about; repeatable, requires --scope', collect)
     .option('--ip <address>', 'the address that the request comes from')
     .option('--at <instant>', 'when (default: now)', numberOrText)
   perform<Options>(command, async ({ handle, streams, answer }, { at, scope, resource, ip }, [text = '']) => {
@@ -36,7 +36,7 @@ export function addExplain(program: Command, perform: Perform): void {
 function verdictOf({ ok, code, steps }: Explanation): string {
   if (ok === true) return 'Let in.'
   const open = steps.filter((step) => step.ok === undefined).map(({ step }) => step)
-  if (ok === undefined) return `Not known: it depends on ${open.join(', ')}.`
+  if (ok === undefined) return `Unknown: it depends on ${open.join(', ')}.`
   const failing = steps.filter((step) => step.ok === false).map(({ step }) => step)
   const others = failing.length > 1 ? `, and would be at ${failing.slice(1).join(', ')}` : ''
   return `Refused${code === undefined ? '' : ` with ${code}`} at ${failing[0]}${others}.`

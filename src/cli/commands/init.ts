@@ -15,10 +15,12 @@ type File = { readonly name: string; readonly text: string }
 export function addInit(program: Command, streams: Streams): void {
   const command = program
     .command('init')
-    .summary('write a configuration and a guarded route for your framework')
-    .description('Writes latchkey.config and, for the framework in package.json, a module with a guarded route. Overwrites nothing.')
+    .summary('write a configuration and a protected route for your framework')
+    .description('Writes latchkey.config and, for the framework in package.json, a module with a protected route. Never overwrites a file.')
     .addOption(new Option('--framework <name>', 'the framework (default: the one in package.json)').choices(FRAMEWORKS))
-    .addOption(new Option('--store <name>', 'where tokens are kept (default: by the driver in package.json)').choices(Object.keys(STORES)))
+    .addOption(
+      new Option('--store <name>', 'where tokens are stored (default: by the driver in package.json)').choices(Object.keys(STORES)),
+    )
     .option('--prefix <prefix>', 'what tokens begin with (default: the name in package.json, and _live)')
   command.action(() => init(streams, command.optsWithGlobals()))
 }
@@ -43,7 +45,7 @@ async function init(streams: Streams, options: Options): Promise<void> {
 
 async function writeAll(cwd: string, files: readonly File[]): Promise<void> {
   const there = files.find(({ name }) => existsSync(resolve(cwd, name)))
-  if (there !== undefined) throw new CommandError(EXIT.failed, `${there.name} is there already; nothing was written`)
+  if (there !== undefined) throw new CommandError(EXIT.failed, `${there.name} already exists; nothing was written`)
   for (const { name, text } of files) await writeFile(resolve(cwd, name), text, { flag: 'wx' })
 }
 

@@ -30,10 +30,10 @@ export function addList(program: Command, perform: Perform): void {
     .addOption(new Option('--status <status...>', 'with one of these statuses').choices(STATUSES))
     .option('--name <text>', 'with this text in the name')
     .option('--rotation-due', 'whose rotation is due')
-    .option('--expires-within <duration>', 'that end within this time, such as 14d', numberOrText)
+    .option('--expires-within <duration>', 'expiring within this time, such as 14d', numberOrText)
     .option('--unused-for <duration>', 'that nobody used for this long', numberOrText)
     .option('--limit <count>', 'how many, 1 to 1000 (default: 50)', readCount)
-    .option('--cursor <cursor>', 'go on where the page before ended')
+    .option('--cursor <cursor>', 'continue where the previous page ended')
   perform<Options>(command, async ({ handle, streams, answer }, options) => {
     const { tenant, owner, createdBy, status, name, rotationDue, expiresWithin, unusedFor, limit, cursor } = options
     const input = { tenantId: tenant, ownerId: owner, createdBy, status, name, rotationDue, expiresWithin, unusedFor, limit, cursor }

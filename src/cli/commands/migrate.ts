@@ -9,7 +9,7 @@ export function addMigrate(program: Command, perform: Perform): void {
   const command = program
     .command('migrate')
     .summary('create or upgrade the tables of the store, or print the SQL')
-    .description('Creates or upgrades the tables of the store. An instance does it at its first use, where its user in the database may.')
+    .description('Creates or upgrades the tables of the store. An instance does this at its first use if its database user may.')
     .option('--print', 'print the SQL for an empty database, and connect to nothing')
   perform<{ readonly print?: true }>(command, async ({ tokens, streams, answer }, { print }) => {
     const inside = findInternals(tokens)
@@ -25,7 +25,7 @@ export function addMigrate(program: Command, perform: Perform): void {
       await answer({ sql }, () => write(streams.stdout, sql))
       return
     }
-    if (store.migrate === undefined) throw new CommandError(EXIT.failed, `the store ${store.name} has nothing to set up`)
+    if (store.migrate === undefined) throw new CommandError(EXIT.failed, `the ${store.name} store has nothing to set up`)
     // Not within the deadline of a request: a large table takes its time.
     await store.migrate()
     await answer({ migrated: true }, () => say(streams, `The store ${store.name} is set up.`))
@@ -34,6 +34,6 @@ export function addMigrate(program: Command, perform: Perform): void {
 
 /** Stores on SQL print it; the port does not ask for it. */
 function printedBy(store: { readonly name: string; readonly migrationSql?: unknown }): Promise<string> {
-  if (typeof store.migrationSql !== 'function') throw new CommandError(EXIT.failed, `the store ${store.name} has no SQL to print`)
+  if (typeof store.migrationSql !== 'function') throw new CommandError(EXIT.failed, `the ${store.name} store has no SQL to print`)
   return store.migrationSql()
 }

@@ -10,13 +10,13 @@ type Options = { readonly tenant?: string; readonly reason?: string; readonly wa
 export function addOwnerGone(program: Command, perform: Perform): void {
   const command = program
     .command('owner-gone')
-    .summary('end every token of somebody who left, for good')
-    .description('Ends every token of an owner who left, no matter who created it. Nothing brings them back.')
+    .summary('revoke every token of somebody who left, for good')
+    .description('Revokes every token of an owner who left, no matter who created it. This cannot be undone.')
     .argument('<owner>', 'id of the owner')
     .option('--tenant <id>', 'in this tenant (default: in every tenant)')
     .option('--reason <text>', 'why, for the records and the audit')
-    .option('--wait', 'return only when every node refuses the tokens')
-    .option('--dry-run', 'change nothing, and show which tokens would end')
+    .option('--wait', 'return only after every node refuses the tokens')
+    .option('--dry-run', 'change nothing, show which tokens would end')
   perform<Options>(command, async ({ handle, streams, answer, confirm }, { tenant, reason, wait, dryRun }, [ownerId = '']) => {
     const owner = { ownerId, ...given({ tenantId: tenant }) }
     if (dryRun) {

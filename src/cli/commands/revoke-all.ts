@@ -10,13 +10,13 @@ type Options = { readonly tenant?: string; readonly owner?: string; readonly all
 export function addRevokeAll(program: Command, perform: Perform): void {
   const command = program
     .command('revoke-all')
-    .summary('end every token of a tenant, of an owner, or all of them, for good')
-    .description('Ends every token of a tenant, of an owner, of both at once, or all of them. Nothing brings them back.')
+    .summary('revoke every token of a tenant, of an owner, or all of them, for good')
+    .description('Revokes every token of a tenant, of an owner, of an owner within a tenant, or all of them. This cannot be undone.')
     .option('--tenant <id>', 'of this tenant')
     .option('--owner <id>', 'of this owner')
     .option('--all', 'of everybody')
     .option('--reason <text>', 'why, for the records and the audit')
-    .option('--wait', 'return only when every node refuses the tokens')
+    .option('--wait', 'return only after every node refuses the tokens')
   perform<Options>(command, async ({ handle, streams, answer, confirm }, { tenant, owner, all, reason, wait }) => {
     if (tenant === undefined && owner === undefined && all === undefined) {
       throw new CommandError(EXIT.usage, 'say whose tokens to revoke: --tenant, --owner or --all')

@@ -12,10 +12,10 @@ export function addRevoke(program: Command, perform: Perform): void {
   const command = program
     .command('revoke')
     .summary('end a token for good')
-    .description('Ends a token for good. Nothing brings it back.')
+    .description('Revokes a token for good. This cannot be undone.')
     .argument('<id>', 'id of the token')
     .option('--reason <text>', 'why, for the record and the audit')
-    .option('--wait', 'return only when every node refuses the token')
+    .option('--wait', 'return only after every node refuses the token')
   perform<Options>(command, async ({ handle, streams, answer, confirm }, { reason, wait }, [text = '']) => {
     const id = await readId(streams, text)
     const before = await handle.get(id)

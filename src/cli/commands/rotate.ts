@@ -11,10 +11,10 @@ type Options = { readonly overlap?: number | string }
 export function addRotate(program: Command, perform: Perform): void {
   const command = program
     .command('rotate')
-    .summary('replace a token by a new one with the same terms')
-    .description('Replaces a token by a new one with the same terms. Without --overlap the old one ends at once.')
+    .summary('replace a token with a new one on the same terms')
+    .description('Replaces a token with a new one on the same terms. Without --overlap the old token ends at once.')
     .argument('<id>', 'id of the token')
-    .option('--overlap <duration>', 'how long the old token goes on beside the new one, such as 1d', numberOrText)
+    .option('--overlap <duration>', 'how long the old token keeps working, such as 1d', numberOrText)
   perform<Options>(command, async (session, { overlap }, [given = '']) => {
     const id = await readId(session.streams, given)
     if (overlap === undefined || overlap === 0) {
@@ -22,7 +22,7 @@ export function addRotate(program: Command, perform: Perform): void {
     }
     const minted = await session.handle.rotate(id, overlap === undefined ? {} : { overlap: overlap as Duration })
     const { record } = minted
-    const sentence = `Rotated ${id} to ${record.id}, ${JSON.stringify(record.name)}. The new token is shown this once:`
+    const sentence = `Rotated ${id} to ${record.id}, ${JSON.stringify(record.name)}. The new token is shown only once:`
     await showMinted(session, minted, sentence)
   })
 }

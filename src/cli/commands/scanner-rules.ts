@@ -11,7 +11,7 @@ export function addScannerRules(program: Command, perform: Perform): void {
   const command = program
     .command('scanner-rules')
     .summary('print rules that find your tokens in code and logs')
-    .description('Prints rules with which secret scanners find your tokens in code, logs and history.')
+    .description('Prints rules that let secret scanners find your tokens in code, logs and history.')
     .addOption(
       new Option('--format <format>', 'the scanner').choices(['gitleaks', 'trufflehog', 'secretlint', 'pattern']).default('gitleaks'),
     )

@@ -8,8 +8,8 @@ import { readId } from '../lib/read-values.js'
 export function addShow(program: Command, perform: Perform): void {
   const command = program
     .command('show')
-    .summary('show everything about a token but its text')
-    .description('Shows the record of a token. Its text is not kept, so nothing can show it.')
+    .summary('show everything about a token except its secret')
+    .description('Shows the record of a token. The token itself is not stored and cannot be shown.')
     .argument('<id>', 'id of the token')
   perform(command, async ({ handle, streams, answer }, _options, [given = '']) => {
     const id = await readId(streams, given)

@@ -10,7 +10,7 @@ export function addUsage(program: Command, perform: Perform): void {
   const command = program
     .command('usage')
     .summary('show how a token is used: how often, where, from which addresses')
-    .description('Shows how a token is used: how often, on which endpoints, with which outcomes, from which addresses.')
+    .description('Shows how a token is used: how often, on which endpoints, with which outcomes and from which addresses.')
     .argument('<id>', 'id of the token')
     .option('--from <instant>', 'from this instant on', numberOrText)
     .option('--to <instant>', 'before this instant', numberOrText)

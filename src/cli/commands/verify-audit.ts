@@ -11,9 +11,9 @@ import { readJson } from '../lib/read-values.js'
 export function addVerifyAudit(program: Command, perform: Perform): void {
   const command = program
     .command('verify-audit')
-    .summary('hold the sealed audit against a head that was kept outside of the database')
-    .description('Holds every audit event against the seals, and the seals against a head. Exits with 1 where something is wrong.')
-    .option('--head <file>', 'a file with a head that was kept outside of the database, as JSON; of several lines the last one counts')
+    .summary('check the sealed audit against a head kept outside the database')
+    .description('Checks every audit event against the seals, and the seals against a head. Exits with 1 if anything is wrong.')
+    .option('--head <file>', 'a JSON file with a head kept outside the database; of several lines, the last one counts')
   perform<{ readonly head?: string }>(command, async ({ handle, streams, answer }, { head }) => {
     const report = await handle.verifyAudit(head === undefined ? {} : { head: await readHead(streams.cwd, head) })
     await answer(report, async () => {
@@ -27,7 +27,7 @@ export function addVerifyAudit(program: Command, perform: Perform): void {
           { whole: true },
         )
       }
-      if (report.anchor === 'none') await say(streams, 'Without --head this shows only that the audit agrees with itself.')
+      if (report.anchor === 'none') await say(streams, 'Without --head this shows only that the audit is consistent with itself.')
     })
     return report.ok ? EXIT.ok : EXIT.failed
   })

@@ -37,7 +37,7 @@ export function findConfig(cwd: string, given: string | undefined): string {
 export async function loadInstance(file: string): Promise<Latchkey> {
   const found = instanceIn(await runModule(file))
   if (found !== undefined) return found
-  throw new CommandError(EXIT.failed, `${file} must export what latchkey(options) gave: export const tokens = latchkey({ … })`)
+  throw new CommandError(EXIT.failed, `${file} must export the result of latchkey(options): export const tokens = latchkey({ … })`)
 }
 
 async function runModule(file: string): Promise<unknown> {
@@ -45,7 +45,7 @@ async function runModule(file: string): Promise<unknown> {
     return await importFile(file)
   } catch (error) {
     if (error instanceof CommandError) throw error
-    throw new CommandError(EXIT.failed, `${file} failed: ${isErrorLike(error) ? error.message : 'it threw something that is no error'}`)
+    throw new CommandError(EXIT.failed, `${file} failed: ${isErrorLike(error) ? error.message : 'it threw something that is not an error'}`)
   }
 }
 

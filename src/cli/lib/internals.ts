@@ -2,7 +2,7 @@ import { isLatchkeyError } from '../../errors.js'
 import { type Internals, internalsOf } from '../../instance.js'
 
 /** Why an instance has no internals here. */
-export const OTHER_COPY = 'the configuration loads another copy of latchkey than this command'
+export const OTHER_COPY = 'the configuration loads a different copy of latchkey than this command'
 
 /** The internals of the instance; `undefined` where the configuration loads another copy of the package, as `require` does beside `import`. */
 export function findInternals(tokens: unknown): Internals | undefined {

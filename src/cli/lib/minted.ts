@@ -16,6 +16,6 @@ export async function showMinted({ streams, answer }: Session, { token, record }
     })
   } catch (error) {
     if (!(error instanceof OutputClosedError)) throw error
-    throw new CommandError(EXIT.failed, `token ${record.id} was made, but nobody read its text, which is gone: revoke it`)
+    throw new CommandError(EXIT.failed, `token ${record.id} was created, but its output was closed before it could be shown: revoke it`)
   }
 }

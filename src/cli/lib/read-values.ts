@@ -12,10 +12,7 @@ export async function readId(streams: Streams, text: string): Promise<string> {
     if (!isTokenId(text)) throw new CommandError(EXIT.usage, 'the id must be 16 letters and digits, as `latchkey list` shows it')
     return text
   }
-  await say(
-    streams,
-    `latchkey: a whole token was given where ${id}, its id, is enough: it may now stand in the history of your shell, so rotate it`,
-  )
+  await say(streams, `latchkey: a whole token was given where its id, ${id}, is enough. It may now be in your shell history: rotate it`)
   return id
 }
 

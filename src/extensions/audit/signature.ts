@@ -7,7 +7,7 @@ import { signCompact } from '../jwt/sign.js'
 
 /** The type of the signatures, so that none passes for a signed token, nor the other way round. */
 const TYPE = 'latchkey-seal'
-const KEYS = 'must be a whole public JWK, P-256 or Ed25519, or a list of such'
+const KEYS = 'must be a complete public JWK (P-256 or Ed25519) or a list of them'
 
 /**
  * Signs seals, for the option `sealing.sign`: a JWS in compact form (RFC 7515 §7.1) over the hash of the seal.
@@ -22,7 +22,7 @@ const KEYS = 'must be a whole public JWK, P-256 or Ed25519, or a list of such'
  * ```
  */
 export function sealSigner(key: SigningKey): (hash: string) => Promise<string> {
-  if (!isSigningKey(key)) throw new InvalidInputError('key', 'must be made by signingKey() or generateSigningKey()')
+  if (!isSigningKey(key)) throw new InvalidInputError('key', 'must come from signingKey() or generateSigningKey()')
   return (hash) => signCompact(hash, TYPE, key, ignoreFault)
 }
 

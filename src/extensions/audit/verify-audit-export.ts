@@ -20,10 +20,7 @@ export async function verifyAuditExport(
   anchors?: AuditAnchors,
 ): Promise<AuditReport> {
   if (!isIterable(entries)) {
-    throw new InvalidInputError(
-      'entries',
-      'must be the entries that exportAudit() gave: a list, or what gives one parsed line after the other',
-    )
+    throw new InvalidInputError('entries', 'must be the entries from exportAudit(): a list or an iterable of parsed lines')
   }
   const check = new AuditCheck(readAnchors(anchors, 'verifyAuditExport()'))
   for await (const entry of entries) await check.entry(entry)

@@ -60,7 +60,7 @@ export function createKeeper(settings: Settings): Keeper {
   async function begin(): Promise<ClientState> {
     const { token } = settings
     state = (await load(settings)) ?? (token === undefined ? undefined : { token })
-    if (state === undefined) throw new ClientError('token_missing', 'load() has no token yet, and the option `token` is not given')
+    if (state === undefined) throw new ClientError('token_missing', 'load() returned no token, and the option `token` is not set')
     return state
   }
 
@@ -135,7 +135,9 @@ export function createKeeper(settings: Settings): Keeper {
   function warnOfEnd(old: RecordPart, successor: RecordPart): void {
     const end = instantOf(successor.expiresAt)
     if (end === undefined || end > (instantOf(old.expiresAt) ?? 0)) return
-    report(new ClientError('token_ending', `this token ends at ${successor.expiresAt}, and no rotation moves that: have a new one created`))
+    report(
+      new ClientError('token_ending', `this token ends at ${successor.expiresAt}, and rotation cannot extend that: create a new token`),
+    )
   }
 
   /** Saves the successor, and keeps trying where that fails; nobody else rotates meanwhile. */
@@ -241,7 +243,7 @@ export function createKeeper(settings: Settings): Keeper {
 // Whoever did it holds no lock of ours, and is not about to save the successor.
 function replaced({ replacedById, expiresAt }: RecordPart): ClientError {
   const end = expiresAt === undefined ? '' : ` and ends at ${expiresAt}`
-  return new ClientError('token_replaced', `this token was replaced by ${replacedById}${end}: put the successor in its place`)
+  return new ClientError('token_replaced', `this token was replaced by ${replacedById}${end}: use the successor`)
 }
 
 function asClientError(error: unknown): ClientError {

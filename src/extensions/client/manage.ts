@@ -48,13 +48,13 @@ export async function rotateSelf(settings: Settings, token: string, { key, overl
     const record = readRecord(body.record)
     if (body.replayed !== true) {
       const successor = body.token
-      if (!isToken(successor) || prefixOf(successor) !== prefixOf(token)) throw unusable('its token is none of this prefix')
+      if (!isToken(successor) || prefixOf(successor) !== prefixOf(token)) throw unusable('its token has another prefix')
       if (idOf(successor) !== record.id || record.id === idOf(token)) throw unusable('its token and its record do not belong together')
       return { token: successor, record }
     }
     lostId = record.id
   }
-  throw unusable('the successor is reported as lost again and again')
+  throw unusable('the successor keeps being reported as lost')
 }
 
 async function call(settings: Settings, token: string, method: string, path: string, key?: string, body?: object): Promise<Answer> {
@@ -94,8 +94,8 @@ function refusalOf(route: string, { status, headers }: Response, text: string): 
   const details = { status, reason, retryAfterSeconds: seconds > 0 ? Math.min(seconds, MAX_RETRY_SECONDS) : undefined }
   const answered = `${route} answered ${status} ${reason ?? ''}`.trim()
   if (status === 429 || status >= 500) return new ClientError('server_unavailable', answered, details)
-  if (status === 401) return new ClientError('token_refused', `${answered}: put a new token in place`, details)
-  if (reason === 'conflict') return new ClientError('token_replaced', `${answered}: put the successor in place`, details)
+  if (status === 401) return new ClientError('token_refused', `${answered}: supply a new token`, details)
+  if (reason === 'conflict') return new ClientError('token_replaced', `${answered}: supply the successor`, details)
   if (reason !== undefined) return new ClientError('rotation_refused', answered, details)
   return new ClientError('answer_invalid', `${answered}, as the API never does: is \`manage\` right?`, details)
 }
@@ -131,5 +131,5 @@ function readRecord(value: unknown): RecordPart {
 }
 
 function unusable(why: string): ClientError {
-  return new ClientError('answer_invalid', `the answer of the management API cannot be used: ${why}`)
+  return new ClientError('answer_invalid', `the response of the management API is unusable: ${why}`)
 }

@@ -65,7 +65,7 @@ export function bcryptTokens(options: BcryptTokensOptions): TokenFormat {
     },
     row(row) {
       const hash = textIn(row, column).trimEnd()
-      if (!HASH.test(hash)) throw new InvalidInputError([column], 'must be a hash of bcrypt, such as $2b$10$…')
+      if (!HASH.test(hash)) throw new InvalidInputError([column], 'must be a bcrypt hash, such as $2b$10$…')
       const key = textIn(row, keyColumn)
       if (key.length !== keyLength || !key.startsWith(shape.prefix)) {
         throw new InvalidInputError([keyColumn], `must be the first ${keyLength} characters of the token, beginning with its prefix`)

@@ -97,8 +97,7 @@ export function plainFormat({
     read: (credential) => (shape.matches(credential) ? claim(credential) : undefined),
     row(row) {
       const token = textIn(row, column)
-      if (!shape.matches(token))
-        throw new InvalidInputError([column], `has not the shape of the format ${name}: it would never be recognized`)
+      if (!shape.matches(token)) throw new InvalidInputError([column], `does not match the format ${name}, so it would never be recognized`)
       return { ...claim(token), token }
     },
   }
@@ -157,7 +156,7 @@ type Given = {
 export function hashedFormat(given: Given, size: number, hashOf: (text: string) => string): TokenFormat {
   const { name, until, column, encoding, mark, hashed, prefix, length } = given
   const shape = readShapeOf({ prefix, length })
-  if (hashed === 'without_prefix' && shape.prefix === '') throw new InvalidInputError('hashed', 'needs the prefix that was not hashed')
+  if (hashed === 'without_prefix' && shape.prefix === '') throw new InvalidInputError('hashed', 'requires the prefix that was not hashed')
   return {
     name,
     ...(until !== undefined && { until }),

@@ -20,7 +20,7 @@ export function accept(tokens: Authenticator, ...verifiers: readonly Verifier[])
   const byIssuer = new Map<unknown, Decider>()
   for (const verifier of verifiers) {
     const issuer: unknown = Reflect.get(Object(verifier), 'issuer')
-    if (typeof issuer !== 'string' || byIssuer.has(issuer)) throw new InvalidInputError('verifiers', 'each must be of an issuer of its own')
+    if (typeof issuer !== 'string' || byIssuer.has(issuer)) throw new InvalidInputError('verifiers', 'each must have a different issuer')
     byIssuer.set(issuer, deciderOf(verifier))
   }
   const decider: Decider = {

@@ -46,7 +46,7 @@ export type ExchangeOptions = {
   readonly clock?: () => number
 }
 
-const NO_KEYS = 'must be a list of at least one key, made by signingKey() or generateSigningKey()'
+const NO_KEYS = 'must be a list of at least one key from signingKey() or generateSigningKey()'
 
 const schema = objectOf({
   issuer: address(),
@@ -169,7 +169,7 @@ function readNarrower(form: URLSearchParams, granted: Resources | undefined): Re
     throw oauthError(400, 'invalid_request', 'resources must be a JSON object of lists')
   }
   if (!resourcesWithin(resources, granted))
-    throw oauthError(400, 'invalid_request', 'the subject token does not reach all of these resources')
+    throw oauthError(400, 'invalid_request', 'the subject token has no access to some of these resources')
   return resources
 }
 

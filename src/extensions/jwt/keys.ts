@@ -40,7 +40,7 @@ export async function signingKey(input: SigningKeyInput): Promise<SigningKey> {
   if (typeof input !== 'object' || input === null) throw new InvalidInputError('input', 'must be { jwk }, or { publicJwk, sign }')
   const jwk = 'jwk' in input ? input.jwk : input.publicJwk
   const alg = algorithmOf(jwk)
-  if (alg === undefined) throw new InvalidInputError('jwk', 'must be a whole P-256 key (ES256) or Ed25519 key (EdDSA)')
+  if (alg === undefined) throw new InvalidInputError('jwk', 'must be a complete P-256 key (ES256) or Ed25519 key (EdDSA)')
   const publicJwk = await describeKey(jwk, alg, input.kid ?? jwk.kid)
   const { kid } = publicJwk
   if (!('jwk' in input)) return { kid, alg, publicJwk, sign: input.sign }

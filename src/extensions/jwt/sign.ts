@@ -23,7 +23,7 @@ export async function signCompact(text: string, typ: string, { kid, alg, sign }:
     () => sign(new TextEncoder().encode(input)),
     (answer) => {
       if (answer instanceof Uint8Array && answer.length === SIGNATURE_BYTES) return answer
-      throw new StoreUnavailableError(`the sign callback must answer the ${SIGNATURE_BYTES} bytes of a raw signature`)
+      throw new StoreUnavailableError(`the sign callback must return a raw signature of ${SIGNATURE_BYTES} bytes`)
     },
   )
   return `${input}.${base64url.encode(signature)}`

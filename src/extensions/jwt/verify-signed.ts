@@ -67,7 +67,7 @@ export type ForeignTokenOptions = VerifierOptions & {
   readonly principal: (claims: Readonly<Record<string, unknown>>) => Identity | null
 }
 
-const AUDIENCE = 'must name this service: text, or a list of at least one'
+const AUDIENCE = 'must name this service: a string, or a list of at least one'
 const KEYS = "must be { keys: [...] }, { url }, or 'discover'"
 
 const shape = {
@@ -205,7 +205,7 @@ function narrowedBy(identity: Identity, parent: Extract<Standing, { code?: undef
 function sourceOf({ keys, issuer, fetch: given }: Checked, report: Report): KeySource {
   const fetchJson = createFetchJson(given ?? ((url, init) => fetch(url, init)), report)
   if (keys === 'discover') {
-    if (!isSafeAddress(issuer)) throw new InvalidInputError('issuer', 'must be an https address for its keys to be discovered')
+    if (!isSafeAddress(issuer)) throw new InvalidInputError('issuer', 'must be an https URL so that its keys can be discovered')
     return remoteKeys(discoverKeys(issuer, fetchJson), fetchJson, report)
   }
   if ('keys' in keys) return localKeys(keys)

@@ -93,7 +93,7 @@ export function leakReports<S extends string>(
     if (bytes.length === 0 && request.headers.get('content-length') !== '0') return alreadyRead()
     const key = await ring.find(identifier)
     if (key === undefined || !(await verifySignature(key, signature, bytes))) {
-      return answerProblem('credential_malformed', 'the signature does not fit the report')
+      return answerProblem('credential_malformed', 'the signature does not match the report')
     }
     const finds = readReport(bytes)
     return answerJson(200, await labels(finds, act))
@@ -103,16 +103,16 @@ export function leakReports<S extends string>(
     try {
       return await receive(request)
     } catch (error) {
-      if (error instanceof TooLargeError) return answerProblem('payload_too_large', `reports of up to ${maxBytes} bytes are taken`)
+      if (error instanceof TooLargeError) return answerProblem('payload_too_large', `reports of up to ${maxBytes} bytes are accepted`)
       if (isInvalidInput(error)) return answerProblem('invalid_input', error.message)
       report('endpoint', error)
-      return answerProblem('store_unavailable', 'the report cannot be worked through at the moment: send it again', { 'retry-after': '5' })
+      return answerProblem('store_unavailable', 'the report cannot be processed at the moment; send it again', { 'retry-after': '5' })
     }
   }
 }
 
 function alreadyRead(): Response {
-  return answerProblem('misconfigured', 'the body was read before it came here, or is missing: mount this handler before any body parser')
+  return answerProblem('misconfigured', 'something read the body before latchkey, or is missing: mount this handler before any body parser')
 }
 
 /** The sender's feedback format: each token by its hash, never by its text. */

@@ -60,7 +60,7 @@ function readClient(answer: unknown): Client | undefined {
 
 /** The options that the endpoints for clients share. */
 export const clientShape: { readonly client: OptionReader<ClientOf>; readonly realm: OptionReader<string> } = {
-  client: callback<ClientOf>('must be a function that says which client sends a request: { id, tenants }, or undefined for strangers'),
+  client: callback<ClientOf>('must be a function that returns the client of a request, { id, tenants }, or undefined for strangers'),
   realm: someText().default('oauth'),
 }
 
@@ -99,9 +99,9 @@ export function endpoint(
       return await answer(request)
     } catch (error) {
       if (error instanceof Refused) return error.response
-      if (error instanceof TooLargeError) return answerProblem('payload_too_large', `forms of up to ${MAX_BYTES} bytes are taken`)
+      if (error instanceof TooLargeError) return answerProblem('payload_too_large', `forms of up to ${MAX_BYTES} bytes are accepted`)
       report('endpoint', error)
-      return answerProblem('store_unavailable', 'this cannot be decided at the moment', { 'retry-after': '1' })
+      return answerProblem('store_unavailable', 'the request cannot be decided at the moment', { 'retry-after': '1' })
     }
   }
   return Object.defineProperty(handler, 'name', { value: name })

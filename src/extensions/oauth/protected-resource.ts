@@ -32,7 +32,7 @@ export type ProtectedResource = {
 
 // RFC 9728 §1.2
 const schema = objectOf({
-  resource: passing<string>(isResource, 'must be the https address of the API, without query and fragment'),
+  resource: passing<string>(isResource, 'must be the https URL of the API, without query and fragment'),
   authorizationServers: listOf(address()).optional(),
   scopes: listOf(someText()).optional(),
   name: someText().optional(),

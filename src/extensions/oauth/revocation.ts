@@ -16,7 +16,7 @@ export type RevocationOptions = {
 
 const schema = objectOf(clientShape)
 const possessionSchema = objectOf({
-  ip: callback<NonNullable<PossessionOptions['ip']>>('must be a function that tells the address of a request').optional(),
+  ip: callback<NonNullable<PossessionOptions['ip']>>('must be a function that returns the address of a request').optional(),
   perMinute: wholeNumber(1, 1_000_000).default(10),
 })
 
@@ -78,7 +78,7 @@ export function revocationByPossession<S extends string>(
     const record = await identify(await readTokenForm(request))
     if (record !== undefined) {
       const holder = tokens.as({ id: `token:${record.id}`, tenants: '*', manages: 'all' })
-      await holder.revoke(record.id, { reason: 'reported by somebody who holds it' })
+      await holder.revoke(record.id, { reason: 'reported by a holder of the token' })
     }
     return new Response(null, DONE)
   })

@@ -13,7 +13,7 @@ export type WhoamiOptions = Pick<AuthenticateOptions<Request>, 'credential' | 'r
 
 /** The rest is read where requests are guarded. */
 const schema = objectOf(
-  { ip: callback<NonNullable<WhoamiOptions['ip']>>('must be a function that tells the address of a request').optional() },
+  { ip: callback<NonNullable<WhoamiOptions['ip']>>('must be a function that returns the address of a request').optional() },
   { others: 'keep' },
 )
 

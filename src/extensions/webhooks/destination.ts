@@ -38,15 +38,15 @@ export function readDestination(
 ): Destination {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url === undefined) throw new InvalidInputError(place, 'must be an absolute URL')
-  if (!isSafeAddress(text)) throw new InvalidInputError(place, 'must begin with https://, or lead to this machine itself')
-  if (url.username !== '' || url.password !== '') throw new InvalidInputError(place, 'must not hold a user name or a password')
+  if (!isSafeAddress(text)) throw new InvalidInputError(place, 'must begin with https:// unless it is a loopback address')
+  if (url.username !== '' || url.password !== '') throw new InvalidInputError(place, 'must not contain a user name or a password')
   if (url.hash !== '') throw new InvalidInputError(place, 'must not have a fragment')
   const isAllowed = compileNetworks(allowPrivate)
   const isPlain = url.protocol === 'http:'
   const mayReach = (ip: string): boolean => (isPlain ? isLoopback(ip) && isAllowed(ip) : isPublicIp(ip) || isAllowed(ip))
   const literal = literalOf(url.hostname)
   if (literal !== undefined && !mayReach(literal)) {
-    throw new InvalidInputError(place, 'leads to an address that is not public: list it in allowPrivate to send there all the same')
+    throw new InvalidInputError(place, 'resolves to an address that is not public: add it to allowPrivate to send there anyway')
   }
   return {
     url,
@@ -57,7 +57,7 @@ export function readDestination(
         const [first] = found
         // One that must not be reached spoils them all: which of them is connected to is chance.
         if (first === undefined || !found.every(({ address }) => mayReach(address))) {
-          return answer(Object.assign(new Error('the name leads to an address that is not public'), { code: ADDRESS_REFUSED }), '')
+          return answer(Object.assign(new Error('the name resolves to an address that is not public'), { code: ADDRESS_REFUSED }), '')
         }
         if (options.all === true) answer(null, [...found])
         else answer(null, first.address, first.family)

@@ -144,7 +144,7 @@ export class Endpoint {
     if (!(await saveSlot(this.#inside.store(), rows, this.#of, slot))) throw new RetryLater(this.#options.retry.firstMs)
     this.#waitedFor = undefined
     if (oldest !== undefined) {
-      this.#tell('deadLetter', `more than ${MOST_DEAD_LETTERS} dead letters: the oldest, event ${oldest.eventId}, is listed no more`)
+      this.#tell('deadLetter', `more than ${MOST_DEAD_LETTERS} dead letters: the oldest, event ${oldest.eventId}, is no longer listed`)
     }
     this.#tell('deadLetter', `event ${event.id} was given up after ${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}: ${failure}`)
   }

@@ -19,7 +19,7 @@ export const tokenUsage: Route = {
   operationId: 'getTokenUsage',
   tag: 'Activity',
   summary: 'What a token was used for',
-  description: 'Counts of a range of time, 30 days unless `from` says otherwise.',
+  description: 'Counts for a period: the last 30 days unless `from` is given.',
   query: usageShape,
   answers: [{ status: 200, description: 'Counts by hour and endpoint, by outcome and by address.', schema: usageReport }],
   refusals: ['not_found'],
@@ -57,8 +57,7 @@ export const listEvents: Route = {
   operationId: 'listEvents',
   tag: 'Activity',
   summary: 'What happened',
-  description:
-    'The audit, newest first unless `order` says otherwise, only about tokens that you may see. The events of tokens that were pruned stay.',
+  description: 'Audit events of the tokens that you may see, newest first unless `order` says otherwise. Events of pruned tokens are kept.',
   query: eventsShape,
   answers: [{ status: 200, description: 'One page.', schema: eventPage }],
   refusals: [],
@@ -78,8 +77,8 @@ export const listScopes: Route = {
   operationId: 'listScopes',
   tag: 'Permissions',
   summary: 'What can be granted',
-  description: 'The catalogue with its descriptions, the groups, and the rules that the host sets for new tokens.',
-  answers: [{ status: 200, description: 'The scopes, the groups, and what new tokens must fulfil.', schema: scopeList }],
+  description: 'The scope catalogue with descriptions, the groups, and the host’s rules for new tokens.',
+  answers: [{ status: 200, description: 'The scopes, the groups, and the rules for new tokens.', schema: scopeList }],
   refusals: [],
   async run({ tokens, inside }) {
     const { groups, expiry, allowWildcard, usage, owner } = inside.settings
@@ -97,7 +96,7 @@ export const usageOfTokens: Route = {
   operationId: 'getUsageOfTokens',
   tag: 'Activity',
   summary: 'How much several tokens were used',
-  description: 'In even steps of time, for a small picture beside each row of a list. Tokens that you may not see are left out.',
+  description: 'Counts in even time steps, for a sparkline beside each row of a list. Tokens that you may not see are omitted.',
   query: summariesShape,
   answers: [{ status: 200, description: 'Counts by step, for each token.', schema: usageSummaries }],
   refusals: [],
@@ -130,7 +129,7 @@ export const getMe: Route = {
   operationId: 'getMe',
   tag: 'Permissions',
   summary: 'Who is asking',
-  description: 'Who you are to this API, where you act, and what you may grant: what a form has to offer.',
+  description: 'Who you are to this API, which tenants you act in, and what you may grant: everything a form has to offer.',
   answers: [{ status: 200, description: 'You.', schema: me }],
   refusals: [],
   async run({ tokens, inside, settings }, { actor, handle }) {

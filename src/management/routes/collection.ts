@@ -15,13 +15,13 @@ export const createToken: Route = {
   tag: 'Tokens',
   summary: 'Create a token',
   description:
-    'The answer is the only place where the token ever stands. A retry under the same `Idempotency-Key` makes no second token: it answers 200 with the record and without the token. Whoever lost the first answer rotates that record to get a token.',
+    'The token appears only in this response. A retry with the same `Idempotency-Key` creates no second token: it returns 200 with the record but without the token. If the first response was lost, rotate that record to get a token.',
   body: createShape,
   bodyRequired: true,
   headers: ['Idempotency-Key'],
   answers: [
     { status: 201, description: 'The new token.', schema: minted, headers: ['Location', 'ETag'] },
-    { status: 200, description: 'The key was used before for the same request.', schema: replayed, headers: ['Location', 'ETag'] },
+    { status: 200, description: 'The key was already used for the same request.', schema: replayed, headers: ['Location', 'ETag'] },
   ],
   refusals: ['grant_denied', 'token_limit_reached', 'idempotency_key_reused'],
   examples: ({ scope, expiresIn }) => [
@@ -64,7 +64,7 @@ export const listTokens: Route = {
   operationId: 'listTokens',
   tag: 'Tokens',
   summary: 'List tokens',
-  description: 'Newest first, only what you may see. Every filter that is given must match.',
+  description: 'Newest first, limited to what you may see. All given filters must match.',
   query: listShape,
   answers: [{ status: 200, description: 'One page.', schema: tokenPage }],
   refusals: [],
@@ -88,7 +88,7 @@ export const revokeAllTokens: Route = {
   operationId: 'revokeAllTokens',
   tag: 'Tokens',
   summary: 'Revoke many tokens',
-  description: 'Of a tenant, of an owner, or all of them; never more than you may see. It cannot be undone.',
+  description: 'All tokens of a tenant, of an owner, or all that you may see. This cannot be undone.',
   body: revokeAllShape,
   bodyRequired: true,
   answers: [{ status: 200, description: 'How many were revoked now.', schema: revokedCount }],

@@ -13,7 +13,7 @@ const queryShape = z.strictObject({
   resource: z
     .array(z.string(), { error: 'must be a dimension and a value, such as warehouse=w1' })
     .max(MAX_RESOURCES, { error: `must be at most ${MAX_RESOURCES} values` })
-    .meta({ description: 'A dimension and a value that the route names, such as `warehouse=w1`. Needs `scope`.' })
+    .meta({ description: 'A dimension and a value that the route names, such as `warehouse=w1`. Requires `scope`.' })
     .optional(),
 })
 
@@ -25,7 +25,7 @@ export const explainToken: Route = {
   operationId: 'explainToken',
   tag: 'Activity',
   summary: 'Why a token is let in or refused',
-  description: 'Each step of the decision in its order, with the facts that decide it. Nothing is counted.',
+  description: 'Each step of the decision in order, with the facts behind it. Nothing is counted.',
   query: queryShape,
   answers: [{ status: 200, description: 'The steps.', schema: explanation }],
   refusals: ['not_found'],

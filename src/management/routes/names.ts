@@ -23,7 +23,8 @@ export const listTenants: Route = {
   operationId: 'listTenants',
   tag: 'Permissions',
   summary: 'The tenants to choose among',
-  description: 'As the host names them, and only where you act; where the host does not, those of the newest tokens that you may see.',
+  description:
+    'As named by the host, limited to the tenants you act in. If the host names none: those of the newest tokens that you may see.',
   answers: [{ status: 200, description: 'Tenants.', schema: namedList }],
   refusals: [],
   async run({ settings, inside }, asking) {
@@ -44,7 +45,7 @@ export const listOwners: Route = {
   operationId: 'listOwners',
   tag: 'Permissions',
   summary: 'The owners to choose among',
-  description: 'As the host names them; where it does not, those of the newest tokens that you may see.',
+  description: 'As named by the host. If the host names none: those of the newest tokens that you may see.',
   answers: [{ status: 200, description: 'Owners.', schema: namedList }],
   refusals: [],
   run: async ({ settings, inside: { report } }, asking) =>
@@ -67,7 +68,7 @@ async function named(
       (given) => answerShape.parse(given),
     )
   } catch (error) {
-    throw new Refusal('store_unavailable', 'the names cannot be told at the moment', { cause: error, retryAfterSeconds: 1 })
+    throw new Refusal('store_unavailable', 'the names are not available at the moment', { cause: error, retryAfterSeconds: 1 })
   }
   const items = sorted(answer.filter(mayAct))
   return { status: 200, body: { items: items.slice(0, MOST), ...(items.length > MOST && { more: true }) } }

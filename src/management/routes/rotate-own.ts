@@ -17,7 +17,7 @@ export const rotateOwnShape: z.ZodType<Body> = z
       .regex(/^[0-9A-Za-z]{16}$/, 'must be the id of a token')
       .meta({
         description:
-          'The successor that an earlier request under the same `Idempotency-Key` made, where its token never arrived: it ends at once, and another takes its place. The key must be a random (version 4) UUID.',
+          'The successor created by an earlier request with the same `Idempotency-Key` whose token never arrived: it is revoked at once and replaced. The key must be a random (version 4) UUID.',
       })
       .optional(),
   })
@@ -39,7 +39,7 @@ export async function rotateOwn(handle: TokenHandle, id: string, given: unknown,
   const idempotencyKey = readIdempotencyKey(headers)
   // It gives a token, so the key is a secret here: whoever stole the old token, which works in its overlap, must not be able to guess it.
   if (lostId !== undefined && !RANDOM_UUID.test(idempotencyKey ?? '')) {
-    throw fault('header', ['idempotency-key'], 'Idempotency-Key must be a random (version 4) UUID where lostId is given')
+    throw fault('header', ['idempotency-key'], 'Idempotency-Key must be a random (version 4) UUID when lostId is given')
   }
   let result = await handle.rotate(id, { overlap, idempotencyKey })
   if (lostId === undefined) return result

@@ -19,7 +19,7 @@ export const getSelf: Route = {
   operationId: 'getSelf',
   tag: 'Self',
   summary: 'Read the token that asks',
-  description: 'Any token that is good now may read itself, whatever its scopes.',
+  description: 'Any valid token may read itself, whatever its scopes.',
   answers: [{ status: 200, description: 'The token of this request.', schema: self }],
   refusals: ['credential_missing', 'credential_malformed', 'token_invalid', 'ip_denied', 'rate_limited'],
   async run({ tokens }, principal) {
@@ -36,14 +36,14 @@ export const rotateSelf: Route = {
   path: '/self/rotate',
   operationId: 'rotateSelf',
   tag: 'Self',
-  summary: 'Replace the token that asks by a successor',
+  summary: 'Replace the calling token with a successor',
   description:
-    'Needs the scope `tokens:rotate-self`. Give an overlap that is long enough to put the new token in place everywhere. Keep the answer before anything else: a retry under the same `Idempotency-Key`, while the old token still works, tells that the rotation happened, but cannot show the new token again. Name the successor of that answer as `lostId` then, and another takes its place.',
+    'Requires the scope `tokens:rotate-self`. Give an overlap long enough to deploy the new token everywhere. Store the response before anything else: a retry with the same `Idempotency-Key`, while the old token still works, reports that the rotation happened but cannot show the new token again. In that case send the id of the successor as `lostId`, and another successor replaces it.',
   body: rotateOwnShape,
   headers: ['Idempotency-Key'],
   answers: [
     { status: 201, description: 'The successor.', schema: minted, headers: ['Location', 'ETag'] },
-    { status: 200, description: 'The key was used before for the same request.', schema: replayed, headers: ['Location', 'ETag'] },
+    { status: 200, description: 'The key was already used for the same request.', schema: replayed, headers: ['Location', 'ETag'] },
   ],
   refusals: [
     'credential_missing',

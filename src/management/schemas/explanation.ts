@@ -10,7 +10,7 @@ const texts = z.array(z.string())
 const scope = z.strictObject({
   scope: z.string(),
   exists: z.boolean().meta({ description: 'Is it in the catalogue?' }),
-  held: z.boolean().meta({ description: 'Does the token hold it? Left out where that cannot be known.' }).optional(),
+  held: z.boolean().meta({ description: 'Whether the token has the scope. Omitted if unknown.' }).optional(),
   grants: texts.meta({ description: "Those among the token's grants that give it." }),
   owner: z.boolean().meta({ description: 'Does the owner hold it now?' }).optional(),
   givenBy: texts.meta({ description: "Where none of the token's grants does: what would give it." }).optional(),
@@ -19,7 +19,7 @@ const scope = z.strictObject({
 const resource = z.strictObject({
   dimension: z.string(),
   asked: texts,
-  missing: texts.meta({ description: 'The values that the token does not reach. Left out where that cannot be known.' }).optional(),
+  missing: texts.meta({ description: 'The values that the token has no access to. Omitted if unknown.' }).optional(),
 })
 
 const rate = z.strictObject({
@@ -32,8 +32,8 @@ const rate = z.strictObject({
 
 const step = z.strictObject({
   step: z.enum(EXPLAIN_STEPS),
-  ok: z.boolean().meta({ description: 'Does it let the token pass? Left out where that cannot be known.' }).optional(),
-  code: code.meta({ description: 'How a request is refused that fails here.' }).optional(),
+  ok: z.boolean().meta({ description: 'Whether the step lets the token pass. Omitted if unknown.' }).optional(),
+  code: code.meta({ description: 'The code of the refusal when this step fails.' }).optional(),
   unknown: z.enum(EXPLAIN_UNKNOWNS).meta({ description: 'Why it cannot be told.' }).optional(),
   assumes: z.literal('present_options').meta({ description: 'Answered by the options of today.' }).optional(),
   createdAt: instant.optional(),
@@ -64,9 +64,9 @@ export const explanation: z.ZodType = z
   .strictObject({
     tokenId: id,
     at: instant,
-    ok: z.boolean().meta({ description: 'Would a request be let in? Left out where that cannot be known.' }).optional(),
+    ok: z.boolean().meta({ description: 'Whether a request would be allowed. Omitted if unknown.' }).optional(),
     code: code.meta({ description: 'How it would be refused.' }).optional(),
     steps: z.array(step),
-    refusals: z.array(refusal).meta({ description: 'Refusals that the audit tells of, within two minutes of `at`.' }).optional(),
+    refusals: z.array(refusal).meta({ description: 'Refusals recorded in the audit within two minutes of `at`.' }).optional(),
   })
-  .meta({ id: 'Explanation', description: 'The steps of the decision in their order, with the facts that decide them.' })
+  .meta({ id: 'Explanation', description: 'The steps of the decision in order, with the facts behind each.' })

@@ -41,18 +41,18 @@ export const tokenRecord: z.ZodType = z
 
 /** The answer to a creation or a rotation. */
 export const minted: z.ZodType = z
-  .strictObject({ token: z.string().meta({ description: 'The token. It is shown here once and kept nowhere.' }), record: tokenRecord })
+  .strictObject({ token: z.string().meta({ description: 'The token. It is shown only once and never stored.' }), record: tokenRecord })
   .meta({ id: 'Minted' })
 
 /** The answer to a repeated creation or rotation. */
 export const replayed: z.ZodType = z
   .strictObject({ record: tokenRecord, replayed: z.literal(true) })
-  .meta({ id: 'Replayed', description: 'What the first request under this key made. Its token cannot be shown again.' })
+  .meta({ id: 'Replayed', description: 'The token created by the first request with this key. Its secret cannot be shown again.' })
 
 /** One page of tokens. */
 export const tokenPage: z.ZodType = z
   .strictObject({ items: z.array(tokenRecord), nextCursor: z.string().optional() })
-  .meta({ id: 'TokenPage', description: 'Newest first. Without `nextCursor` it is the last page.' })
+  .meta({ id: 'TokenPage', description: 'Newest first. The last page has no `nextCursor`.' })
 
 /** Tenants or owners to choose among. */
 export const namedList: z.ZodType = z
@@ -94,7 +94,7 @@ export const auditEvent: z.ZodType = z
 /** One page of the audit. */
 export const eventPage: z.ZodType = z
   .strictObject({ items: z.array(auditEvent), nextCursor: z.string().optional() })
-  .meta({ id: 'EventPage', description: 'Without `nextCursor` there is no more for now.' })
+  .meta({ id: 'EventPage', description: 'Without `nextCursor` there is nothing more for now.' })
 
 /** Usage of a token. */
 export const usageReport: z.ZodType = z
@@ -109,7 +109,7 @@ export const usageReport: z.ZodType = z
     outcomes: z.array(z.strictObject({ outcome: z.string(), count })),
     scopes: z
       .array(z.strictObject({ scope: z.string(), count }))
-      .meta({ description: 'The scopes that routes required of allowed uses, the most often required first.' }),
+      .meta({ description: 'The scopes that routes required in allowed uses, most often required first.' }),
     unusedScopes: z
       .array(z.string())
       .meta({ description: "Those among the token's scopes that no allowed use required; left out where it cannot be told." })
@@ -130,7 +130,7 @@ export const usageSummaries: z.ZodType = z
       }),
     ),
   })
-  .meta({ id: 'UsageSummaries', description: 'Allowed and refused uses by step of time; steps without a use are left out.' })
+  .meta({ id: 'UsageSummaries', description: 'Allowed and refused uses per time step; steps without uses are omitted.' })
 
 /** Who is asking. */
 export const me: z.ZodType = z
@@ -141,10 +141,10 @@ export const me: z.ZodType = z
     resources: z.record(z.string(), z.array(z.string())).optional(),
     ip: z.string().meta({ description: 'The address that you ask from.' }).optional(),
     prefix: z.string().meta({ description: 'What every token here begins with.' }),
-    grantable: z.array(z.string()).meta({ description: 'What you may put among the scopes of a token.' }),
+    grantable: z.array(z.string()).meta({ description: 'The scopes that you may grant to a token.' }),
     sentIn: z
       .strictObject({ header: z.string(), scheme: z.enum(['Bearer', 'Basic']).optional() })
-      .meta({ description: 'How a token is sent: the field, and its scheme where it has one.' }),
+      .meta({ description: 'How a token is sent: the header field, and its scheme if it has one.' }),
     importedShapes: z
       .array(z.string())
       .meta({ description: 'Regular expressions of the tokens of other systems that are accepted here.' })
@@ -164,12 +164,12 @@ export const scopeList: z.ZodType = z
     ),
     expiry: z
       .strictObject({ defaultSeconds: z.int().optional(), maxSeconds: z.int().optional(), required: z.boolean() })
-      .meta({ description: 'How long new tokens live where they name no end, how long they may live, and whether they must have an end.' }),
+      .meta({ description: 'The default and the longest lifetime of new tokens, and whether an expiry is required.' }),
     allowWildcard: z.boolean().meta({ description: 'May a token hold the bare `*`?' }),
-    usage: z.boolean().meta({ description: 'Are uses counted? Where they are not, a token without a last use may have been used.' }),
+    usage: z.boolean().meta({ description: 'Whether uses are counted. If not, a token without a last use may still have been used.' }),
     inherit: z.boolean().meta({ description: "May a token carry its owner's permissions, in place of scopes of its own?" }),
   })
-  .meta({ id: 'ScopeList', description: 'The scopes that exist, the groups, and what the server asks of new tokens.' })
+  .meta({ id: 'ScopeList', description: 'The scopes, the groups, and the server’s rules for new tokens.' })
 
 /** The caller's own token. */
 export const self: z.ZodType = z
@@ -177,7 +177,7 @@ export const self: z.ZodType = z
     record: tokenRecord,
     effectiveScopes: z
       .array(z.string())
-      .meta({ description: 'What the token may do now: groups and wildcards resolved, cut to its owner.' }),
+      .meta({ description: 'What the token may do now: groups and wildcards are expanded and limited to what its owner may do.' }),
   })
   .meta({ id: 'Self' })
 
@@ -190,9 +190,9 @@ export const problem: z.ZodType = z
     code: z.enum(Object.keys(CODES) as [string, ...string[]]),
     errors: z
       .array(z.strictObject({ in: z.enum(['body', 'query', 'path', 'header']), pointer: z.string(), detail: z.string() }))
-      .meta({ description: 'The fields that are wrong, each with a JSON pointer as a URI fragment.' })
+      .meta({ description: 'The invalid fields, each with a JSON pointer as a URI fragment.' })
       .optional(),
-    version: z.int().meta({ description: 'With 412: the version that the token has now.' }).optional(),
+    version: z.int().meta({ description: 'With 412: the current version of the token.' }).optional(),
   })
   .meta({ id: 'Problem', description: 'A problem document (RFC 9457).' })
 

@@ -45,7 +45,7 @@ const READER = objectOf(
     id: plainText(1, 200),
     tenants: either([oneOf(['*'], TENANTS), listOf(tenant)], TENANTS),
     manages: oneOf(['own', 'all'], "must be 'own' or 'all'"),
-    scopes: listOf(string(), { error: 'must be a list of scopes; leave it out for an actor that may grant every scope' }).optional(),
+    scopes: listOf(string(), { error: 'must be a list of scopes; omit it for an actor that may grant every scope' }).optional(),
     resources: readBy((input) => readResources([], input)).optional(),
     // An address that is none is not told in the audit; it decides nothing.
     ip: new OptionReader(normalizeIp),
@@ -59,7 +59,7 @@ const READER = objectOf(
  * @throws InvalidInputError `invalid_input`, field `actor`
  */
 export function readActor(input: unknown): ReadActor {
-  if (input === undefined || input === null) throw new InvalidInputError('actor', `is missing: say who asks, as in ${WHOLE}`)
+  if (input === undefined || input === null) throw new InvalidInputError('actor', `is missing: say who is acting, as in ${WHOLE}`)
   if (typeof input !== 'object' || Array.isArray(input)) {
     throw new InvalidInputError('actor', `must be ${WHOLE}, not ${typeof input === 'object' ? 'a list' : `a ${typeof input}`}`)
   }
@@ -159,18 +159,18 @@ export type Kept = {
  */
 export function checkGrant(catalogue: Catalogue, actor: ReadActor, wanted: Grant, kept?: Kept): void {
   if (actor.tenants !== undefined && (wanted.tenantId === undefined || !actor.tenants.includes(wanted.tenantId))) {
-    const which = wanted.tenantId === undefined ? 'a token without a tenant is good for all of them' : 'this is not one of them'
+    const which = wanted.tenantId === undefined ? 'a token without a tenant is valid for all tenants' : 'this is not one of them'
     throw new GrantDeniedError('tenantId', `you act in ${actor.tenants.length} tenant(s), and ${which}: name one of yours`)
   }
   if (actor.manages === 'own' && wanted.ownerId !== actor.id && kept?.reach !== true) {
-    throw new GrantDeniedError('ownerId', 'you can hand out only tokens that you own yourself')
+    throw new GrantDeniedError('ownerId', 'you can create only tokens that you own yourself')
   }
   if (actor.scopes !== undefined) {
     const beyond = catalogue.grantable(actor.scopes, wanted.scopes, kept?.scopes ?? [])
-    if (beyond !== undefined) throw new GrantDeniedError('scopes', `you do not hold ${JSON.stringify(beyond)}, so you cannot grant it`)
+    if (beyond !== undefined) throw new GrantDeniedError('scopes', `you do not have ${JSON.stringify(beyond)}, so you cannot grant it`)
   }
   if (actor.resources !== undefined && kept?.reach !== true && !resourcesWithin(wanted.resources, actor.resources)) {
-    throw new GrantDeniedError('resources', 'these reach further than your own')
+    throw new GrantDeniedError('resources', 'these allow more than your own')
   }
 }
 
@@ -178,12 +178,9 @@ function refuseLostLimits(actor: object): void {
   for (const limit of LIMITS) {
     if (limit in actor) {
       if (Reflect.get(actor, limit) !== undefined) continue
-      throw new InvalidInputError(
-        `actor.${limit}`,
-        'is undefined: leave it out for an actor without this limit, or check where it comes from',
-      )
+      throw new InvalidInputError(`actor.${limit}`, 'is undefined: omit it for an actor without this limit, or check where it comes from')
     }
     const slip = Reflect.ownKeys(actor).find((key) => typeof key === 'string' && closest(key, [limit]) !== undefined)
-    if (slip !== undefined) throw new InvalidInputError(['actor', slip], `there is no such field; did you mean "${limit}"?`)
+    if (slip !== undefined) throw new InvalidInputError(['actor', slip], `unknown field; did you mean "${limit}"?`)
   }
 }

@@ -110,7 +110,7 @@ export async function commitIn(
  */
 export function checkId(field: string, id: unknown): asserts id is string {
   if (typeof id !== 'string') throw new InvalidInputError(field, 'must be the id of a token, a string')
-  if (redact(id) !== id) throw new InvalidInputError(field, 'is a token, which is kept nowhere: give its id, as in record.id')
+  if (redact(id) !== id) throw new InvalidInputError(field, 'is a token, and tokens are never stored: give its id, as in record.id')
 }
 
 /** The stored token, from the primary, if this actor may see it. */
@@ -179,8 +179,8 @@ export function tooManyChanges(): ConflictError {
 
 const versionShape = z.strictObject({
   version: z
-    .int({ error: 'must be the version of the record that you read, a whole number' })
-    .min(1, { error: 'must be the version of the record that you read, a whole number' })
+    .int({ error: 'must be the version of the record that you read, an integer' })
+    .min(1, { error: 'must be the version of the record that you read, an integer' })
     .optional(),
 })
 

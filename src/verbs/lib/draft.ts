@@ -43,7 +43,7 @@ export function readDraft(context: Context, given: Given, actor: ReadActor, now:
 
 function readGrants(context: Context, { scopes, inherit }: Partial<StoredToken>): readonly string[] {
   if (inherit === true) {
-    if (scopes !== undefined) throw new InvalidInputError('inherit', 'stands in place of scopes: give one of them')
+    if (scopes !== undefined) throw new InvalidInputError('inherit', 'replaces scopes: give one of them')
     return []
   }
   if (scopes === undefined) throw new InvalidInputError('scopes', 'is required: give a list of scopes, or inherit: true')

@@ -21,14 +21,14 @@ export async function checkHandout(context: Context, actor: ReadActor, token: Ha
   const { tenantId, ownerId, scopes, resources, inherit } = token
   const wanted = { tenantId, ownerId, scopes, resources }
   if (inherit !== true) return checkGrant(catalogue, actor, wanted, kept)
-  if (context.owners === undefined) throw new InvalidInputError('inherit', 'needs the option owner, which tells what owners may do')
-  if (ownerId === undefined) throw new InvalidInputError('inherit', 'needs an ownerId: whose permissions the token carries')
+  if (context.owners === undefined) throw new InvalidInputError('inherit', 'requires the option owner, which says what owners may do')
+  if (ownerId === undefined) throw new InvalidInputError('inherit', 'requires an ownerId: whose permissions the token carries')
   // A change that gives nothing anew needs no more than the right to manage the token.
   if (kept?.reach === true) return checkGrant(catalogue, { ...actor, scopes: undefined }, wanted, kept)
   if (ownerId === actor.id) return checkGrant(catalogue, { ...actor, scopes: undefined, resources: undefined }, wanted, kept)
   if (actor.scopes === undefined && actor.resources === undefined) return checkGrant(catalogue, actor, wanted, kept)
   const owned = await context.owners.of(ownerId, tenantId)
-  if (owned === null) throw new GrantDeniedError('ownerId', 'this owner has no access any more')
+  if (owned === null) throw new GrantDeniedError('ownerId', 'this owner no longer has access')
   checkGrant(catalogue, actor, { ...wanted, scopes: owned.scopes.names, resources: intersectResources(resources, owned.resources) }, kept)
 }
 
@@ -47,7 +47,7 @@ export async function checkOwner(context: Context, actor: ReadActor, { ownerId, 
     () => mayOwn(publicActor(actor), owner),
     (answer): boolean => {
       if (typeof answer === 'boolean') return answer
-      throw new StoreUnavailableError('the mayOwn callback answered neither true nor false')
+      throw new StoreUnavailableError('the mayOwn callback must return true or false')
     },
   )
   if (!allowed) throw new GrantDeniedError('ownerId', 'you may not name this owner')

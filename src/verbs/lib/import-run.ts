@@ -103,7 +103,7 @@ export class ImportRun {
 
   #isThere({ row, record }: Prepared, found: StoredToken): void {
     if (found.requestHash === record.requestHash) this.#counts.existing += 1
-    else this.#fail({ row, message: 'another row has the same key, and only one of their tokens can be told by it' })
+    else this.#fail({ row, message: 'another row has the same key, which can identify only one token' })
   }
 
   /** `undefined`: its end has passed. */
@@ -114,9 +114,10 @@ export class ImportRun {
     const { key } = material
     const given = readShape(createShape, terms, 'the answer of map()')
     if (material.proof !== undefined && material.token !== undefined && JSON.stringify(given).includes(material.token)) {
-      throw new InvalidInputError([], 'the terms hold the token, which is kept nowhere')
+      throw new InvalidInputError([], 'the terms contain the token, which must not be stored')
     }
-    if (given.idempotencyKey !== undefined) throw new InvalidInputError('idempotencyKey', 'is not for imports, which repeat nothing anyway')
+    if (given.idempotencyKey !== undefined)
+      throw new InvalidInputError('idempotencyKey', 'is not available for imports, which are idempotent anyway')
     const now = settings.clock()
     if (typeof given.expiresAt === 'number' && given.expiresAt <= now) return undefined
     const draft: Draft = readDraft(this.#context, given, this.#actor, now)
@@ -181,7 +182,8 @@ export class ImportRun {
       this.#someRemoved ||= left.some(({ event }) => event.id === result.conflict)
       left = await this.#withoutKnown(left)
       if (left.length === before) left = left.filter((each) => !this.#isConflict(each, result.conflict))
-      if (left.length === before) throw new StoreUnavailableError(`the ${this.#context.store.name} store reported a conflict with nothing`)
+      if (left.length === before)
+        throw new StoreUnavailableError(`the ${this.#context.store.name} store reported a conflict without naming one`)
     }
   }
 
@@ -203,7 +205,7 @@ function readRow(format: TokenFormat, source: unknown): FormatRow {
   const { key, proof, hash, token } = Object(read) as { readonly [K in 'key' | 'proof' | 'hash' | 'token']?: unknown }
   if (isMaterial(key) && isMaterial(proof)) return { key, proof, ...(isMaterial(token) && { token }) }
   if (isMaterial(key) && proof === undefined && format.verify !== undefined && isMaterial(hash)) return { key, hash }
-  throw new InvalidInputError([], `the row holds no token of the format ${format.name}`)
+  throw new InvalidInputError([], `the row contains no token of the format ${format.name}`)
 }
 
 function isMaterial(value: unknown): value is string {

@@ -12,7 +12,7 @@ const settable = (field: Field, by: 'create' | 'update'): boolean => field.set !
 
 const inputNameOf = (name: FieldName, field: Field): string => field.input ?? name
 
-const expiresIn = durationSchema().meta({ description: 'How long the token lives from now, in place of `expiresAt`.' }).optional()
+const expiresIn = durationSchema().meta({ description: 'How long the token lives from now, instead of `expiresAt`.' }).optional()
 
 /** Input schema of `create`. `scopes` and `inherit` replace each other, so neither is required here. */
 export const createShape: z.ZodType<Input> = z
@@ -39,7 +39,7 @@ export const updateShape: z.ZodType<Input> = z
     ),
     expiresIn,
   })
-  .meta({ id: 'UpdateToken', description: 'What changes. Left out: unchanged. `null`: removed.' })
+  .meta({ id: 'UpdateToken', description: 'The fields to change. Omitted fields are unchanged; `null` removes a field.' })
 
 /** Fields as an input gives them. `undefined`: not given; `null`: to be removed. */
 export type GivenFields = { readonly [Name in keyof StoredToken]?: StoredToken[Name] | null }
@@ -68,7 +68,7 @@ export function withoutNull(given: GivenFields): Partial<StoredToken> {
 export function endOf(input: Input, given: GivenFields, now: number): number | null | undefined {
   const { expiresIn: seconds } = input
   if (typeof seconds !== 'number') return given.expiresAt
-  if (given.expiresAt != null) throw new InvalidInputError('expiresIn', 'says the same as expiresAt: give one of them')
+  if (given.expiresAt != null) throw new InvalidInputError('expiresIn', 'means the same as expiresAt: give one of them')
   return now + seconds * 1000
 }
 
@@ -109,6 +109,6 @@ export function checkLifetime(
   if (!(now < expiresAt)) throw new InvalidInputError('expiresAt', `is ${new Date(expiresAt).toISOString()}, which is not in the future`)
   if (notBefore !== undefined && !(notBefore < expiresAt)) throw new InvalidInputError('notBefore', 'must lie before expiresAt')
   if (limits.maxSeconds !== undefined && !(expiresAt - createdAt <= limits.maxSeconds * 1000)) {
-    throw new InvalidInputError('expiresAt', `is beyond the longest life allowed here, ${limits.maxSeconds} seconds from creation`)
+    throw new InvalidInputError('expiresAt', `exceeds the longest lifetime allowed here, ${limits.maxSeconds} seconds from creation`)
   }
 }

@@ -30,7 +30,7 @@ export async function newestSeal(context: Context): Promise<FullSeal | undefined
  */
 export function mustOpen(stored: StoredSeal): FullSeal {
   const seal = openSeal(stored)
-  if (seal === undefined) throw new StoreUnavailableError(`seal ${stored.number} of the audit is damaged: verifyAudit() says more`)
+  if (seal === undefined) throw new StoreUnavailableError(`seal ${stored.number} of the audit is damaged: see verifyAudit()`)
   return seal
 }
 
@@ -87,7 +87,7 @@ async function addSeal(
   const { prefix, clock, sealing, deadlineMs } = context.settings
   const at = clock()
   // A seal with any other time could never be read again, nor be followed by another.
-  if (!isInstant(at)) throw new StoreUnavailableError('nothing can be sealed: the option clock does not tell the time')
+  if (!isInstant(at)) throw new StoreUnavailableError('nothing can be sealed: the option clock returned no valid time')
   const made = nextSeal(before, { prefix, at, leaves, prunedThrough })
   const sign = sealing?.sign
   // Behind a signed seal an unsigned one is taken for a forgery, for good.
@@ -105,7 +105,7 @@ async function addSeal(
 
 function readSignature(answer: unknown): string {
   if (typeof answer === 'string' && answer !== '' && answer.length <= LONGEST_SIGNATURE) return answer
-  throw new TypeError(`must answer a signature, as text of at most ${LONGEST_SIGNATURE} characters`)
+  throw new TypeError(`must return a signature, as text of at most ${LONGEST_SIGNATURE} characters`)
 }
 
 // A head that the host did not take is told again the next time.

@@ -81,7 +81,7 @@ it('rotates at two thirds of the life of a token that ends, and tells that its e
   // Each successor's life is what is left, so the rotations come closer; they do not become a storm.
   expect(rotatedOn).toEqual([60, 80, 87, 89])
   expect(errors.map(({ code }) => code)).toEqual(['token_ending', 'token_ending', 'token_ending', 'token_ending'])
-  expect(errors[0]?.message).toMatch(/ends at \d{4}-.*have a new one created/)
+  expect(errors[0]?.message).toMatch(/ends at \d{4}-.*create a new token/)
 })
 
 it('rotates once however many requests find the token due', async () => {

@@ -123,9 +123,9 @@ it('takes the unsaved successor where the old token is refused', async () => {
 it.each([
   ['throws', () => Promise.reject(new Error('no such secret')), 'load() failed: no such secret'],
   ['never answers', () => new Promise<undefined>(() => undefined), 'load() failed: no answer within 0.05 seconds'],
-  ['gives junk', () => ({ token: 'Bearer x\r\nEvil: 1' }), 'load() gave something that is no token'],
-  ['gives a list', () => ['a'], 'load() gave something that is no token'],
-  ['gives text', () => 'acme', 'load() gave something that is no token'],
+  ['gives junk', () => ({ token: 'Bearer x\r\nEvil: 1' }), 'load() returned something that is not a token'],
+  ['gives a list', () => ['a'], 'load() returned something that is not a token'],
+  ['gives text', () => 'acme', 'load() returned something that is not a token'],
 ])('says so where load() %s', async (_, load, message) => {
   const { client } = holder(world, shelf(), { load: load as never, deadline: 0.05 })
   await expect(call(client)).rejects.toMatchObject({ code: 'storage_failed', message })

@@ -29,7 +29,7 @@ export const formatFields: {
 } = { name: someText('must be a name').optional(), until: instant.optional() }
 
 const VISIBLE = /^[!#-+\--~]{1,128}$/
-const LENGTH = `must be a number of characters up to ${LONGEST}, or [least, most]`
+const LENGTH = `must be a number of characters up to ${LONGEST}, or [min, max]`
 const count = wholeNumber(1, LONGEST)
 
 /** The options of formats whose tokens have a shape of the host's. */
