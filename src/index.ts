@@ -77,6 +77,7 @@ export type {
   Refill,
 } from './rate-limit/model.js'
 export type { StoreDiagnosis, StoreFinding } from './store/diagnosis.js'
+export type { FaultPlace } from './store/fault-places.js'
 export type * from './store/port.js'
-export type { FaultOptions, FaultPlace, FaultReport, Logger } from './store/reporter.js'
+export type { FaultOptions, FaultReport, Logger } from './store/reporter.js'
 export { redact } from './token/redact.js'

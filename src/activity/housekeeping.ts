@@ -67,7 +67,7 @@ export class Housekeeping {
       await this.#chores.sweep()
     } catch (error) {
       // The next sweep places the same events.
-      this.#report('sweep', error)
+      this.#report('placing', error)
     }
     this.#scheduleSweep()
   }

@@ -1,7 +1,8 @@
 import { StoreUnavailableError } from '../errors.js'
 import { isInstant } from '../policy/instant.js'
+import type { FaultPlace } from '../store/fault-places.js'
 import type { GuardedStore } from '../store/guarded-store.js'
-import type { FaultPlace, Report } from '../store/reporter.js'
+import type { Report } from '../store/reporter.js'
 import type { Background } from '../store/timer.js'
 import { ConsumerClaim } from './consumer-claim.js'
 
@@ -127,7 +128,7 @@ export class Upkeep {
     if (ahead < this.#task.everyMs || since === this.#doneHereAt) return
     const minutes = Math.round(ahead / 60_000)
     const message = `the clock of another node is ${minutes} minutes ahead of this one's: what is too old may be kept until they agree`
-    this.#options.report(this.#task.place, new StoreUnavailableError(message))
+    this.#options.report('clock', new StoreUnavailableError(message))
   }
 
   async #sureInstant(since: number, now: number): Promise<number> {

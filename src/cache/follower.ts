@@ -230,7 +230,9 @@ export class Follower {
         attempts += 1
         const began = this.#monotonic()
         if (attempts < ATTEMPTS) timer = this.#background.timer(attempt, this.#retryMs)
-        call().then(
+        // Within an async function: a clock that throws where a timer asks again would end the process.
+        const asked = (async () => await call())()
+        asked.then(
           (answer) => {
             clearTimeout(timer)
             resolve({ answer, began })

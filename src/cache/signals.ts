@@ -177,7 +177,16 @@ export class Signals {
       // Neither feed nor store can vouch for the token any more: the work ends, as a new request would be refused.
       if (!this.#source.fresh()) return 'store_unavailable'
       this.#later(id, watch, RETRY_MS)
-      return refusalOf(watch.lifecycle, this.#source.clock())
+      return this.#refusalByClock(watch)
+    }
+  }
+
+  // Nobody waits for this: what a clock throws here would end the process.
+  #refusalByClock({ lifecycle }: Watch): RefusalCode | 'store_unavailable' | undefined {
+    try {
+      return refusalOf(lifecycle, this.#source.clock())
+    } catch {
+      return 'store_unavailable'
     }
   }
 

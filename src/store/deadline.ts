@@ -1,7 +1,8 @@
 import { type Code, isLatchkeyError, type LatchkeyError, StoreUnavailableError } from '../errors.js'
 import type { MaybePromise } from '../model/json.js'
 import { copyFault, describeFault } from './describe-fault.js'
-import type { FaultPlace, Report } from './reporter.js'
+import type { FaultPlace } from './fault-places.js'
+import type { Report } from './reporter.js'
 
 /** Is it a promise, as `await` would see it? */
 export function isThenable(value: unknown): value is Promise<unknown> {

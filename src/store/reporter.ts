@@ -1,40 +1,7 @@
 import { isErrorLike, isLatchkeyError, type LatchkeyError, StoreUnavailableError } from '../errors.js'
 import { redact } from '../token/redact.js'
 import { copyFault, describeFault } from './describe-fault.js'
-import type { StoreMethod } from './methods.js'
-
-/** The place of a fault: a call to the store, a callback of the host's by the name of its option, or work of latchkey's own. Stable, for alerts. */
-export type FaultPlace =
-  | `store.${StoreMethod | 'reached'}`
-  | 'actor'
-  | 'client'
-  | 'consumer'
-  | 'deadLetter'
-  | 'errorBody'
-  | 'foreign'
-  | 'imports'
-  | 'ip'
-  | 'mayOwn'
-  | 'names'
-  | 'onEvent'
-  | 'onSeal'
-  | 'owner'
-  | 'resources'
-  | 'session'
-  | 'waitUntil'
-  | 'sign'
-  | 'rateLimit'
-  | 'keys'
-  | 'feed'
-  | 'flush'
-  | 'sweep'
-  | 'retention'
-  | 'sealing'
-  | 'verify'
-  | 'webhook'
-  | 'management'
-  | 'endpoint'
-  | 'close'
+import { CALLBACK_FAILED, type FaultPlace, helpFor, kindOf } from './fault-places.js'
 
 /** Something went wrong that latchkey answered with 503, or went on without. */
 export type FaultReport = {
@@ -61,39 +28,6 @@ export type Report = (where: FaultPlace, error: unknown) => void
 const QUIET_MS = 60_000
 const MAX_LINE = 600
 
-const CALLBACK = ['LATCHKEY_CALLBACK_FAILED', 'Fix the callback; requests that depend on it are refused until then.'] as const
-const OWN = ['LATCHKEY_NOT_DECIDED', 'See its cause; the work is retried, or was answered with 503.'] as const
-
-const HELP: { readonly [Place in FaultPlace | 'store']?: readonly [code: string, advice: string] } = {
-  store: [
-    'LATCHKEY_STORE_FAILED',
-    'Check that the database runs, can be reached and is not overloaded; requests that need it are answered with 503.',
-  ],
-  actor: CALLBACK,
-  client: CALLBACK,
-  consumer: CALLBACK,
-  errorBody: CALLBACK,
-  foreign: CALLBACK,
-  imports: CALLBACK,
-  ip: CALLBACK,
-  mayOwn: CALLBACK,
-  names: CALLBACK,
-  onEvent: CALLBACK,
-  onSeal: CALLBACK,
-  owner: CALLBACK,
-  resources: CALLBACK,
-  session: CALLBACK,
-  waitUntil: ['LATCHKEY_CALLBACK_FAILED', 'Fix the callback; requests are answered regardless.'],
-  sign: CALLBACK,
-  rateLimit: [
-    'LATCHKEY_RATE_LIMIT_FAILED',
-    'Check the store of the limiter; rateLimit.onFailure decides what happens to requests meanwhile.',
-  ],
-  webhook: ['LATCHKEY_WEBHOOK_FAILED', 'Check the receiver; later events wait for this one, in order.'],
-  deadLetter: ['LATCHKEY_DEAD_LETTER', 'Fix the receiver, and resend what deadLetters() lists.'],
-  keys: ['LATCHKEY_KEYS_FAILED', 'Check that the key URL is reachable from here.'],
-}
-
 type Line = { quietUntil: number; suppressed: number }
 
 /** Makes the reporter of one instance. */
@@ -104,7 +38,7 @@ export function createReporter({ onError, logger }: FaultOptions, monotonic: () 
 
   function log(fault: FaultReport): void {
     if (logger === false) return
-    const kind = fault.where.startsWith('store.') ? 'store' : fault.where
+    const kind = kindOf(fault.where)
     const now = monotonic()
     const line = lines.get(kind) ?? { quietUntil: Number.NEGATIVE_INFINITY, suppressed: 0 }
     lines.set(kind, line)
@@ -112,7 +46,7 @@ export function createReporter({ onError, logger }: FaultOptions, monotonic: () 
       line.suppressed += 1
       return
     }
-    const text = lineOf(fault, kind, line.suppressed)
+    const text = lineOf(fault, line.suppressed)
     line.quietUntil = now + QUIET_MS
     line.suppressed = 0
     quietly(() => (logger ?? console).error(text))
@@ -141,11 +75,11 @@ function isTold(told: WeakSet<object>, error: unknown): boolean {
 
 function presentable(where: FaultPlace, error: unknown): LatchkeyError {
   if (isLatchkeyError(error)) return error
-  return new StoreUnavailableError(`${where} failed`, HELP[where]?.[0] === CALLBACK[0] ? copyFault(error) : describeFault(error))
+  return new StoreUnavailableError(`${where} failed`, helpFor(where).code === CALLBACK_FAILED ? copyFault(error) : describeFault(error))
 }
 
-function lineOf({ where, error }: FaultReport, kind: string, suppressed: number): string {
-  const [code, advice] = HELP[kind as FaultPlace] ?? OWN
+function lineOf({ where, error }: FaultReport, suppressed: number): string {
+  const { code, advice } = helpFor(where)
   const cause = isErrorLike(error.cause) ? `${error.cause.name}: ${error.cause.message}` : error.cause
   const why = typeof cause === 'string' ? `${error.message} (${cause})` : error.message
   const more = suppressed === 0 ? '' : ` ${suppressed} more since the last line.`

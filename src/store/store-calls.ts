@@ -1,9 +1,10 @@
 import { StoreUnavailableError } from '../errors.js'
 import type { MaybePromise } from '../model/json.js'
 import { type CallSite, callOut, DeadlineError, isThenable } from './deadline.js'
+import type { FaultPlace } from './fault-places.js'
 import type { StoreMethod } from './methods.js'
 import type { TokenStore } from './port.js'
-import type { FaultPlace, Report } from './reporter.js'
+import type { Report } from './reporter.js'
 
 /** How long setting up a store, and other work that may be large, may take. */
 export const SETUP_DEADLINE_MS = 60_000

@@ -87,7 +87,7 @@ async function tellWhoIsBehind(context: Context, old: readonly ListedEvent[]): P
     }
     // A conflict means that it stands already.
     const { ok } = await commit(context, { events: [event] })
-    if (ok) context.report('consumer', new StoreUnavailableError(`${details.consumer} misses events: retention removed them unread`))
+    if (ok) context.report('consumerBehind', new StoreUnavailableError(`${details.consumer} misses events: retention removed them unread`))
   }
 }
 

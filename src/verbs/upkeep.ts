@@ -50,7 +50,7 @@ export function upkeepTasks(context: Context): readonly UpkeepTask[] {
   if (notices.any) {
     tasks.push({
       name: '.notices',
-      place: 'sweep',
+      place: 'notices',
       everyMs: MINUTE_MS,
       run: async ({ now, since }, goOn) => (await import('./notify.js')).notify(context, now, goOn, since),
     })
@@ -61,7 +61,7 @@ export function upkeepTasks(context: Context): readonly UpkeepTask[] {
     const name = `.unused-${(unusedMs ?? 0) / 1000}-${(deactivateMs ?? 0) / 1000}` as const
     tasks.push({
       name,
-      place: 'sweep',
+      place: 'unused',
       everyMs: 6 * HOUR_MS,
       run: async (times, goOn) => (await import('./idle.js')).watchIdle(context, times, goOn),
     })

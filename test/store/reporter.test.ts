@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it, vi } from 'vitest'
 import { LatchkeyError, StoreUnavailableError } from '../../src/errors.js'
 import { callOut } from '../../src/store/deadline.js'
-import { createReporter, type FaultPlace, type FaultReport } from '../../src/store/reporter.js'
+import { FAULT_PLACES, type FaultPlace, helpFor } from '../../src/store/fault-places.js'
+import { OPTIONAL_STORE_METHODS, STORE_METHODS } from '../../src/store/methods.js'
+import { createReporter, type FaultReport } from '../../src/store/reporter.js'
 
 const TOKEN = `acme_live_${'A'.repeat(16)}_${'b'.repeat(43)}C0ffee`
 const down = (): StoreUnavailableError => new StoreUnavailableError('the store is down', 'Error ECONNREFUSED')
@@ -160,70 +162,25 @@ describe('what a call out throws', () => {
   })
 })
 
-const PLACES: { readonly [Place in FaultPlace]: true } = {
-  'store.find': true,
-  'store.list': true,
-  'store.commit': true,
-  'store.commitIn': true,
-  'store.placeEvents': true,
-  'store.revokeWhere': true,
-  'store.events': true,
-  'store.changes': true,
-  'store.subscribe': true,
-  'store.diagnose': true,
-  'store.recordUsage': true,
-  'store.usage': true,
-  'store.renewLease': true,
-  'store.leases': true,
-  'store.reached': true,
-  'store.migrate': true,
-  'store.close': true,
-  'store.consumers': true,
-  'store.saveConsumer': true,
-  'store.seals': true,
-  'store.saveSeal': true,
-  'store.removeEvents': true,
-  'store.trimUsage': true,
-  'store.saveTicket': true,
-  'store.takeTicket': true,
-  actor: true,
-  client: true,
-  consumer: true,
-  deadLetter: true,
-  errorBody: true,
-  foreign: true,
-  imports: true,
-  ip: true,
-  waitUntil: true,
-  mayOwn: true,
-  names: true,
-  onEvent: true,
-  onSeal: true,
-  owner: true,
-  resources: true,
-  session: true,
-  sign: true,
-  rateLimit: true,
-  keys: true,
-  feed: true,
-  flush: true,
-  sweep: true,
-  retention: true,
-  sealing: true,
-  verify: true,
-  webhook: true,
-  management: true,
-  endpoint: true,
-  close: true,
-}
+const PLACES: readonly FaultPlace[] = [
+  ...[...STORE_METHODS, ...OPTIONAL_STORE_METHODS, 'reached' as const].map((method) => `store.${method}` as const),
+  ...(Object.keys(FAULT_PLACES) as (keyof typeof FAULT_PLACES)[]),
+]
 
 describe('the page about diagnostics', () => {
   const page = readFileSync(new URL('../../docs/diagnostics.md', import.meta.url), 'utf8')
 
-  it.each(Object.keys(PLACES) as FaultPlace[])('names the place %s, and has the section that its line points to', (where) => {
+  const rows = [...page.matchAll(/^\| (`[a-zA-Z.]+`(?:, `[a-zA-Z.]+`)*) \| .+ \| `(LATCHKEY_[A-Z_]+)` \|$/gm)].flatMap(
+    ([, names = '', code]) => names.split(', ').map((name) => [name.slice(1, -1), code] as const),
+  )
+
+  it('lists every place once, with the code of its line, and no other', () => {
+    expect(rows.toSorted()).toEqual(PLACES.map((where) => [where, helpFor(where).code]).toSorted())
+  })
+
+  it.each(PLACES)('has the section that the line about %s points to', (where) => {
     const { lines, report } = hear()
     report(where, down())
-    expect(page).toContain(`\`${where}\``)
     const [, anchor = 'none'] = /diagnostics\.md#(\w+)/.exec(lines[0] ?? '') ?? []
     expect(page.toLowerCase()).toContain(`\n## ${anchor}\n`)
   })

@@ -232,7 +232,7 @@ describe('sealing', () => {
     for (const [name, value] of [
       ['every', '1s'],
       ['every', '2d'],
-      ['sign', 'key'],
+      ['sealSign', 'key'],
       ['onSeal', true],
       ['head', {}],
     ] as const) {

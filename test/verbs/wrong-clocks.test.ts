@@ -75,7 +75,7 @@ describe('a clock that is wrong', () => {
     expect(await right.events('token.deactivated')).toEqual([])
     // One of them far behind holds removals up, and is heard.
     if (off > 0) expect((await right.events('token.pruned')).length).toBeGreaterThan(10)
-    if (Math.abs(off) > HOUR) expect(heard[0]).toMatch(/^retention: the clock of another node is \d+ minutes ahead/)
+    if (Math.abs(off) > HOUR) expect(heard[0]).toMatch(/^clock: the clock of another node is \d+ minutes ahead/)
   })
 
   it('that jumps within the life of a node removes nothing while another node is known', async () => {

@@ -55,11 +55,21 @@ export class SignedPrincipal extends GrantedPrincipal {
   }
 
   #arm(controller: AbortController): void {
-    const left = this.#endsInMs()
+    const left = this.#left()
     if (left <= 0) {
       controller.abort()
       return
     }
     this.#timer = startTimer(() => this.#arm(controller), left)
+  }
+
+  // Asked by a timer too, where a throw would end the process. By a clock that does not tell the time the token has ended.
+  #left(): number {
+    try {
+      const left = this.#endsInMs()
+      return Number.isNaN(left) ? 0 : left
+    } catch {
+      return 0
+    }
   }
 }

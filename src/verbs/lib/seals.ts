@@ -97,7 +97,7 @@ async function addSeal(
       'the seals of this audit are signed, and this instance has no sealing.sign: seal on a node that has it',
     )
   }
-  const site = { what: 'the option sealing.sign', where: 'sign', deadlineMs, report: context.report } as const
+  const site = { what: 'the option sealing.sign', where: 'sealSign', deadlineMs, report: context.report } as const
   const signature = sign === undefined ? undefined : await callOut(site, () => sign(sealHash(made)), readSignature)
   const seal: FullSeal = signature === undefined ? made : { ...made, signature }
   return (await context.store.saveSeal(storeSeal(seal))) ? seal : undefined

@@ -180,7 +180,7 @@ describe('signed seals', () => {
       expect(await refusal(tokens.system.sealAudit())).toBe('store_unavailable undefined')
       expect(await tokens.system.verifyAudit()).toMatchObject({ ok: true, sealed: 0, behind: 1 })
     }
-    expect(places).toEqual(['sign', 'sign', 'sign', 'sign'])
+    expect(places).toEqual(['sealSign', 'sealSign', 'sealSign', 'sealSign'])
   })
 
   it('an export that is none is refused by name, in place of a fault in the reading of it', async () => {

@@ -2,7 +2,7 @@ import { createHmac, generateKeyPairSync, sign as signBytes } from 'node:crypto'
 import { base64url, type JWTPayload, SignJWT } from 'jose'
 import { accept, foreignTokens, generateSigningKey, jwks, verifySigned } from 'latchkey/jwt'
 import { authenticate } from 'latchkey/web'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { createGateway, ISSUER } from './support.js'
 
 const _system = { actor: 'system' } as const
@@ -80,6 +80,26 @@ describe('a signed token', () => {
     expect((await lenient.verify(text)).ok).toBe(true)
     // Denied by the parent that was verified, not by the text: another text of the same token is denied too.
     expect(await strict.verify(await signed((await create()).token))).toMatchObject({ ok: true })
+  })
+
+  it('has a signal that fires where the clock that watches over it breaks, without ending the process', async () => {
+    let broken = false
+    const clock = (): number => {
+      if (broken) throw new Error('the clock is broken')
+      return Date.now()
+    }
+    const { service, signed, create } = await createGateway({ expiresIn: 60 })
+    const answer = await service({ clock }).verify(await signed((await create()).token))
+    if (!answer.ok) throw new Error(answer.code)
+    vi.useFakeTimers()
+    try {
+      const { signal } = answer.principal
+      broken = true
+      await vi.advanceTimersByTimeAsync(61_000)
+      expect(signal.aborted).toBe(true)
+    } finally {
+      vi.useRealTimers()
+    }
   })
 
   it('has a signal that fires at its expiry', async () => {

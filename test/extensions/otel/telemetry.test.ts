@@ -7,6 +7,8 @@ import { telemetry } from 'latchkey/otel'
 import { memoryStore } from 'latchkey/stores/memory'
 import { faultyStore } from 'latchkey/testing'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { UsageRecorder } from '../../../src/activity/usage.js'
+import type { Entry } from '../../../src/cache/entry.js'
 import { createGuard } from '../../../src/http/authenticate.js'
 import { createScopeCheck } from '../../../src/http/require-scopes.js'
 import { deciderOf } from '../../../src/instance.js'
@@ -125,6 +127,24 @@ describe('telemetry', () => {
     for (let tries = 0; tries < 3; tries += 1) await verdict(tokens.verify(token))
     expect(await calls({ 'error.type': 'timeout' })).toMatchObject({ count: 3 })
     expect(await countOf('latchkey.store.breaker.open')).toBe(1)
+  })
+
+  it('counts uses that were dropped, and notices among the events', async () => {
+    const counts = vi.spyOn(UsageRecorder.prototype, 'count')
+    const faults: string[] = []
+    const tokens = instance({ usage: { flushEvery: '60s' }, onError: ({ where }) => faults.push(where) })
+    telemetry(tokens)
+    const { token, record } = await mint(tokens, { expiresIn: '10d' })
+    expect(await request(tokens, token, 'stock:read')).toBe(200)
+    const [recorder] = counts.mock.contexts as UsageRecorder[]
+    // One token waits already: 100,000 fit.
+    for (let index = 0; index < 100_002; index += 1) recorder?.count({ id: `${index}` } as Entry, Date.now(), '', 'allowed', '', undefined)
+    expect(await countOf('latchkey.usage.dropped')).toBe(3)
+    expect((await tokens.health()).usage.dropped).toBe(3)
+    expect(await countOf('latchkey.usage.pending')).toBe(100_000)
+    expect(faults).toEqual(['flush'])
+    await tokens.system.update(record.id, { expiresAt: new Date(Date.now() + 3_600_000) })
+    expect(await countOf('latchkey.events', { 'latchkey.event.action': 'token.expiring' })).toBe(1)
   })
 
   it('has units, and no attribute whose values callers choose', async () => {

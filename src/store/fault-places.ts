@@ -1,0 +1,117 @@
+import type { StoreMethod } from './methods.js'
+
+/** What a line about a fault says beside the fault: a code, which docs/diagnostics.md explains, and what to do. */
+export type FaultHelp = { readonly code: `LATCHKEY_${string}`; readonly advice: string }
+
+/** The code of faults that a function of the host's caused. */
+export const CALLBACK_FAILED = 'LATCHKEY_CALLBACK_FAILED'
+
+const STORE: FaultHelp = {
+  code: 'LATCHKEY_STORE_FAILED',
+  advice: 'Check that the database runs, can be reached and is not overloaded; requests that need it are answered with 503.',
+}
+const CALLBACK: FaultHelp = { code: CALLBACK_FAILED, advice: 'Fix the callback; requests that depend on it are refused until then.' }
+const CALLBACK_ASIDE: FaultHelp = { code: CALLBACK_FAILED, advice: 'Fix the callback; requests are answered regardless.' }
+const OWN: FaultHelp = {
+  code: 'LATCHKEY_NOT_DECIDED',
+  advice: 'See its cause; the work is retried, or was answered with 503.',
+}
+
+/** The place of a fault: a call to the store, a callback of the host's by the name of its option, or work of latchkey's own. Stable, for alerts. */
+export type FaultPlace = `store.${StoreMethod | 'reached'}` | OwnPlace
+
+type OwnPlace =
+  | 'actor'
+  | 'client'
+  | 'clock'
+  | 'close'
+  | 'consumer'
+  | 'consumerBehind'
+  | 'deadLetter'
+  | 'endpoint'
+  | 'errorBody'
+  | 'feed'
+  | 'flush'
+  | 'foreign'
+  | 'imports'
+  | 'ip'
+  | 'keys'
+  | 'management'
+  | 'mayOwn'
+  | 'names'
+  | 'notices'
+  | 'onEvent'
+  | 'onSeal'
+  | 'owner'
+  | 'placing'
+  | 'rateLimit'
+  | 'resources'
+  | 'retention'
+  | 'sealSign'
+  | 'sealing'
+  | 'session'
+  | 'sign'
+  | 'unused'
+  | 'verify'
+  | 'waitUntil'
+  | 'webhook'
+
+/**
+ * The one list of places where faults happen, but for calls to the store: a callback of the host's by the name of its option, or work of latchkey's
+ * own, each task by a name of its own. The names are stable, for alerts; docs/diagnostics.md lists them.
+ */
+export const FAULT_PLACES: { readonly [Place in OwnPlace]: FaultHelp } = {
+  actor: CALLBACK,
+  client: CALLBACK,
+  clock: {
+    code: 'LATCHKEY_CLOCKS_DIFFER',
+    advice: 'Fix the clocks of the nodes; until they agree, expired data may be kept longer.',
+  },
+  close: OWN,
+  consumer: CALLBACK_ASIDE,
+  consumerBehind: {
+    code: 'LATCHKEY_CONSUMER_BEHIND',
+    advice: 'Find out why the consumer is stuck, or keep events longer; the event consumer.behind names it too.',
+  },
+  deadLetter: { code: 'LATCHKEY_DEAD_LETTER', advice: 'Fix the receiver, and resend what deadLetters() lists.' },
+  endpoint: OWN,
+  errorBody: CALLBACK_ASIDE,
+  feed: OWN,
+  flush: OWN,
+  foreign: CALLBACK,
+  imports: CALLBACK,
+  ip: CALLBACK,
+  keys: { code: 'LATCHKEY_KEYS_FAILED', advice: 'Check that the key URL is reachable from here.' },
+  management: OWN,
+  mayOwn: CALLBACK,
+  names: CALLBACK,
+  notices: OWN,
+  onEvent: CALLBACK_ASIDE,
+  onSeal: CALLBACK_ASIDE,
+  owner: CALLBACK,
+  placing: OWN,
+  rateLimit: {
+    code: 'LATCHKEY_RATE_LIMIT_FAILED',
+    advice: 'Check the store of the limiter; rateLimit.onFailure decides what happens to requests meanwhile.',
+  },
+  resources: CALLBACK,
+  retention: OWN,
+  sealSign: CALLBACK_ASIDE,
+  sealing: OWN,
+  session: CALLBACK,
+  sign: CALLBACK,
+  unused: OWN,
+  verify: OWN,
+  waitUntil: CALLBACK_ASIDE,
+  webhook: { code: 'LATCHKEY_WEBHOOK_FAILED', advice: 'Check the receiver; later events wait for this one, in order.' },
+}
+
+/** What one line a minute is written about: calls to the store are one kind. */
+export function kindOf(place: FaultPlace): string {
+  return place.startsWith('store.') ? 'store' : place
+}
+
+/** The code and the advice of a place. */
+export function helpFor(place: FaultPlace): FaultHelp {
+  return Object.hasOwn(FAULT_PLACES, place) ? FAULT_PLACES[place as OwnPlace] : STORE
+}
