@@ -31,9 +31,9 @@ export type DashboardOptions = {
   readonly colors?: { readonly [name in ColorName]?: Color | undefined } | undefined
   /** Where people are shown: a path on this host or an `https:` URL with `{id}`, such as `/users/{id}`. */
   readonly userUrl?: string | undefined
-  /** Where clients (tenants) are shown, such as `/companies/{id}`. */
+  /** Where tenants are shown, such as `/companies/{id}`. */
   readonly clientUrl?: string | undefined
-  /** The name for tenants on the page. @default { one: 'Client', many: 'Clients' } */
+  /** The name for tenants on the page. Yours, where they are called otherwise: `{ one: 'Client', many: 'Clients' }`. @default { one: 'Tenant', many: 'Tenants' } */
   readonly clientName?: { readonly one: string; readonly many: string } | undefined
   /** A link back to the host, in the top bar. */
   readonly back?: { readonly url: string; readonly text: string } | undefined

@@ -4,7 +4,7 @@ import type { Page } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
 import { findChromium } from './support/browser.js'
 import { seed } from './support/seed.js'
-import { chooseEveryClient, keep, press, stage } from './support/stage.js'
+import { chooseEveryTenant, keep, press, stage } from './support/stage.js'
 
 const { path = '', skip } = findChromium()
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
@@ -43,7 +43,7 @@ describe.skipIf(skip !== undefined)(`axe-core finds nothing ${skip ?? ''}`, () =
         expect(await findings(page), 'menu').toEqual([])
         await page.keyboard.press('Escape')
         await press(page, 'Revoke all')
-        await page.getByRole('dialog').getByLabel('Client', { exact: true }).fill('acme')
+        await page.getByRole('dialog').getByLabel('Tenant', { exact: true }).fill('acme')
         await page.getByText('5 tokens will be revoked.').waitFor()
         expect(await findings(page), 'revoke all').toEqual([])
         await page.keyboard.press('Escape')
@@ -55,7 +55,7 @@ describe.skipIf(skip !== undefined)(`axe-core finds nothing ${skip ?? ''}`, () =
         await dialog.getByText('Give it a name.').waitFor()
         expect(await findings(page), 'form with an error').toEqual([])
         await dialog.getByLabel('Name').fill('x')
-        await chooseEveryClient(page)
+        await chooseEveryTenant(page)
         await dialog.getByRole('button', { name: 'Review' }).click()
         await page.getByRole('dialog', { name: 'Review the token' }).waitFor()
         expect(await findings(page), 'review').toEqual([])

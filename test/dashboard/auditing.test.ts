@@ -11,6 +11,8 @@ const { path = '', skip } = findChromium()
 
 const lines = (page: Page): Promise<string[]> => page.locator('.audit-line').allTextContents()
 
+const NO_NAMES = { token: () => undefined, tenant: () => undefined, person: () => undefined }
+
 describe('events as CSV', () => {
   const event = { id: '1', at: '2030-01-01T00:00:00.000Z', action: 'token.created', actorId: 'ann' }
 
@@ -18,7 +20,7 @@ describe('events as CSV', () => {
     'keep %j from being a formula',
     (reason) => {
       expect(
-        csvOf([{ ...event, reason }])
+        csvOf([{ ...event, reason }], NO_NAMES)
           .split('\r\n')
           .slice(1)
           .join('\r\n'),
@@ -27,9 +29,15 @@ describe('events as CSV', () => {
   )
 
   it('leave other text as it is, and keep quotes, commas and lines inside of their cell', () => {
-    const text = csvOf([{ ...event, reason: 'a "b", c\nd', before: { name: '=x' }, after: { name: 'y' } }])
+    const text = csvOf([{ ...event, reason: 'a "b", c\nd', before: { name: '=x' }, after: { name: 'y' } }], NO_NAMES)
     expect(text.endsWith('"","a ""b"", c\nd","","","{""name"":""=x""}","{""name"":""y""}"\r\n')).toBe(true)
-    expect(text.startsWith('"at","action","actorId","tokenId"')).toBe(true)
+    expect(text.startsWith('"at","action","actorId","actorName","tokenId","tokenName"')).toBe(true)
+  })
+
+  it('name tokens, tenants and people beside their ids, and keep names from being formulas', () => {
+    const known = { ...event, tokenId: '4kQ0tXb2LrVn8ZcD', tenantId: 'acme' }
+    const names = { token: () => '=ERP', tenant: () => 'Acme Inc.', person: () => undefined }
+    expect(csvOf([known], names).split('\r\n')[1]).toMatch(/"ann","","4kQ0tXb2LrVn8ZcD","'=ERP","acme","Acme Inc."/)
   })
 })
 
@@ -44,6 +52,9 @@ describe.skipIf(skip !== undefined)(`the audit log ${skip ?? ''}`, () => {
       await expect.poll(async () => (await lines(page)).length).toBeGreaterThan(14)
       await page.getByRole('searchbox', { name: 'Actor' }).fill('bo@bolt.example')
       await expect.poll(async () => new Set((await lines(page)).map((line) => line.split(' ')[0]))).toEqual(new Set(['bo@bolt.example']))
+      const offered = await page.getByRole('combobox', { name: 'Action' }).getByRole('option').allTextContents()
+      expect(offered).toContain('Token rotated')
+      expect(offered.filter((text) => text.includes('.'))).toEqual([])
       await page.getByRole('combobox', { name: 'Action' }).selectOption('token.rotated')
       await expect.poll(() => lines(page)).toEqual(['bo@bolt.example rotated it'])
       await page.getByRole('searchbox', { name: 'Actor' }).fill('')
@@ -86,6 +97,7 @@ describe.skipIf(skip !== undefined)(`the audit log ${skip ?? ''}`, () => {
       expect(text.trim().split('\r\n')).toHaveLength(63)
       expect(text).toContain(`"'=HYPERLINK(""https://elsewhere.test"")"`)
       expect(text).toContain(`"'=1+1"`)
+      expect(text).toContain('"ERP 59"')
     })
   })
 

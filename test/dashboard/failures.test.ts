@@ -2,7 +2,7 @@ import type { Page, Route } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
 import { findChromium } from './support/browser.js'
 import { seed } from './support/seed.js'
-import { chooseEveryClient, confirm, keep, press, stage, type Wanted } from './support/stage.js'
+import { chooseEveryTenant, confirm, keep, press, stage, type Wanted } from './support/stage.js'
 
 const { path = '', skip } = findChromium()
 const isList = (url: URL): boolean => url.pathname === '/admin/tokens/' && url.searchParams.has('limit')
@@ -91,7 +91,7 @@ describe.skipIf(skip !== undefined)(`failures ${skip ?? ''}`, () => {
       await loseAnswers(page, 1, /\/admin\/tokens\/$/)
       await press(page, 'Create token')
       await page.getByRole('dialog').getByLabel('Name').fill('ERP')
-      await chooseEveryClient(page)
+      await chooseEveryTenant(page)
       await confirm(page, 'Review')
       await confirm(page, 'Create token')
       await page.getByRole('dialog', { name: 'The token was created, but not shown' }).waitFor()
@@ -124,7 +124,7 @@ describe.skipIf(skip !== undefined)(`failures ${skip ?? ''}`, () => {
     play({ dashboard: { signIn: '/login' } }, async ({ page, world }) => {
       await press(page, 'Create token')
       await page.getByRole('dialog').getByLabel('Name').fill('Long work')
-      await chooseEveryClient(page)
+      await chooseEveryTenant(page)
       await confirm(page, 'Review')
       await page.context().clearCookies()
       await confirm(page, 'Create token')

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { findChromium } from './support/browser.js'
 import { PEOPLE } from './support/host.js'
-import { chooseEveryClient, confirm, holdBack, keep, press, stage, wider } from './support/stage.js'
+import { chooseEveryTenant, confirm, holdBack, keep, press, stage, wider } from './support/stage.js'
 
 const { path = '', skip } = findChromium()
 
@@ -17,7 +17,7 @@ describe.skipIf(skip !== undefined)(`what a token may do ${skip ?? ''}`, () => {
       expect(await dialog.getByRole('rowheader').allTextContents()).toEqual(['inventory', 'orders', 'billing', 'webhooks'])
       const summary = dialog.getByRole('region', { name: 'Summary' })
       await dialog.getByLabel('Name').fill('Grid')
-      await chooseEveryClient(page)
+      await chooseEveryTenant(page)
       await dialog.getByRole('checkbox', { name: /^orders:read / }).check()
       await dialog.getByRole('checkbox', { name: /^@finance / }).check()
       await summary.getByText('See orders and their lines').waitFor()
@@ -50,7 +50,7 @@ describe.skipIf(skip !== undefined)(`what a token may do ${skip ?? ''}`, () => {
       name: 'Deploy',
       description: 'From CI',
       scopes: 'inventory:read,orders:read,inventory:read,nothing:such',
-      client: 'acme',
+      tenant: 'acme',
       owner: 'somebody-else',
       expires: '30',
     })
@@ -71,15 +71,15 @@ describe.skipIf(skip !== undefined)(`what a token may do ${skip ?? ''}`, () => {
       expect(record).toMatchObject({ name: 'Deploy', description: 'From CI', scopes: ['inventory:read'], ownerId: PEOPLE.uma?.id })
       expect(Math.round((Number(record?.expiresAt) - Date.now()) / 86_400_000)).toBe(30)
       await keep(page)
-      await expect.poll(() => new URL(page.url()).search).toBe('?client=acme')
+      await expect.poll(() => new URL(page.url()).search).toBe('?tenant=acme')
       const entries = await page.evaluate(() => history.length)
       await press(page, 'Create token')
-      expect(new URL(page.url()).search).toBe('?screen=create&client=acme')
+      expect(new URL(page.url()).search).toBe('?screen=create&tenant=acme')
       await page.reload()
       await expect.poll(() => dialog.getByLabel('Name').inputValue()).toBe('')
       expect(await dialog.getByText('A link filled in this form').count()).toBe(0)
       await confirm(page, 'Cancel')
-      await expect.poll(() => new URL(page.url()).search).toBe('?client=acme')
+      await expect.poll(() => new URL(page.url()).search).toBe('?tenant=acme')
       await page.goForward()
       await dialog.getByLabel('Name').waitFor()
       await page.goBack()

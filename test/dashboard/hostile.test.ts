@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { findChromium } from './support/browser.js'
 import { SCOPES, type World } from './support/host.js'
 import { hostileStrings } from './support/hostile-strings.js'
-import { chooseEveryClient, stage } from './support/stage.js'
+import { chooseEveryTenant, stage } from './support/stage.js'
 
 const { path = '', skip } = findChromium()
 const STRINGS = hostileStrings()
@@ -133,7 +133,7 @@ describe.skipIf(skip !== undefined)(`what people and requests wrote ${skip ?? ''
         await page.getByRole('button', { name: 'Create token' }).first().click()
         const dialog = page.getByRole('dialog')
         await dialog.getByLabel('Name', { exact: true }).fill('<img src=x onerror=alert(1)>')
-        await chooseEveryClient(page)
+        await chooseEveryTenant(page)
         await dialog.getByLabel('Allowed addresses').fill('<img/src=x/onerror=alert(1)>')
         await dialog.getByRole('button', { name: 'Review' }).click()
         await expect.poll(() => dialog.getByLabel('Allowed addresses').getAttribute('aria-invalid')).toBe('true')

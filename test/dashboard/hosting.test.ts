@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { findChromium } from './support/browser.js'
 import { PEOPLE } from './support/host.js'
 import { seed } from './support/seed.js'
-import { chooseEveryClient, confirm, createByPage, keep, press, stage, type Wanted } from './support/stage.js'
+import { chooseEveryTenant, confirm, createByPage, keep, press, stage, type Wanted } from './support/stage.js'
 
 const { path = '', skip } = findChromium()
 
@@ -31,7 +31,7 @@ const naming: NonNullable<Wanted['start']> = async (tokens, page, _seen, mount) 
 describe.skipIf(skip !== undefined)(`a host that adapts the page ${skip ?? ''}`, () => {
   const play = stage(path)
 
-  it('links people, clients and itself, and calls tenants as it does', () =>
+  it('links people, tenants and itself, and calls tenants as it does', () =>
     play(
       {
         before: seed,
@@ -58,7 +58,7 @@ describe.skipIf(skip !== undefined)(`a host that adapts the page ${skip ?? ''}`,
           .and(page.getByRole('combobox', { name: 'Company' }))
           .selectOption('bolt')
         await expect.poll(() => page.locator('a.token-name').count()).toBe(4)
-        expect(await page.getByText('Client', { exact: true }).count()).toBe(0)
+        expect(await page.getByText('Tenant', { exact: true }).count()).toBe(0)
       },
     ))
 
@@ -74,7 +74,7 @@ describe.skipIf(skip !== undefined)(`a host that adapts the page ${skip ?? ''}`,
       await press(page, 'Create token')
       const dialog = page.getByRole('dialog')
       await dialog.getByLabel('Name').fill('With a team')
-      await chooseEveryClient(page)
+      await chooseEveryTenant(page)
       await dialog.getByLabel('Team').fill('<b>blue</b>')
       await expect.poll(() => dialog.getByLabel('Metadata').inputValue()).toBe('{\n  "team": "<b>blue</b>"\n}')
       await confirm(page, 'Review')
@@ -94,7 +94,7 @@ describe.skipIf(skip !== undefined)(`a host that adapts the page ${skip ?? ''}`,
       const expected = [
         '',
         'Token',
-        'Client',
+        'Tenant',
         'Owner',
         'Status',
         'Last used',
@@ -121,17 +121,17 @@ describe.skipIf(skip !== undefined)(`a host that adapts the page ${skip ?? ''}`,
 describe.skipIf(skip !== undefined)(`whose token it is ${skip ?? ''}`, () => {
   const play = stage(path)
 
-  it('is chosen: nobody gets a token for all clients by leaving a field empty', () =>
+  it('is chosen: nobody gets a token for all tenants by leaving a field empty', () =>
     play({ start: naming }, async ({ page, world }) => {
       await press(page, 'Create token')
       const dialog = page.getByRole('dialog')
       await dialog.getByLabel('Name').fill('ERP')
       await confirm(page, 'Review')
-      await dialog.getByText('Choose a client.').waitFor()
-      await dialog.getByText('All clients', { exact: true }).click()
-      await dialog.getByText('This token will work for every client, also for those that are added later.').waitFor()
-      await dialog.getByText('One client', { exact: true }).click()
-      await dialog.getByLabel('Client', { exact: true }).selectOption({ label: 'Bolt Ltd (bolt)' })
+      await dialog.getByText('Choose a tenant.').waitFor()
+      await dialog.getByText('All tenants', { exact: true }).click()
+      await dialog.getByText('This token will work for every tenant, also for those that are added later.').waitFor()
+      await dialog.getByText('One tenant', { exact: true }).click()
+      await dialog.getByLabel('Tenant', { exact: true }).selectOption({ label: 'Bolt Ltd (bolt)' })
       await confirm(page, 'Review')
       await confirm(page, 'Create token')
       await page.locator('[data-token]:not(:empty)').waitFor()

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { findChromium } from './support/browser.js'
 import { seed } from './support/seed.js'
-import { chooseEveryClient, confirm, keep, press, stage, type Wanted, wider } from './support/stage.js'
+import { chooseEveryTenant, confirm, keep, press, stage, type Wanted, wider } from './support/stage.js'
 
 const { path = '', skip } = findChromium()
 const HOUR = 3_600_000
@@ -149,7 +149,7 @@ describe.skipIf(skip !== undefined)(`what the page says it knows ${skip ?? ''}`,
       await press(page, 'Create token')
       const dialog = page.getByRole('dialog')
       const field = dialog.getByLabel('Allowed addresses')
-      await chooseEveryClient(page)
+      await chooseEveryTenant(page)
       await dialog.getByLabel('Name').fill('ERP')
       for (const good of ['192.0.2.1', '192.0.2.0/24', '2001:db8::/32, ::1', '10.0.0.1\n10.0.0.2']) {
         await field.fill(good)

@@ -1,7 +1,7 @@
 import type { Page } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
 import { findChromium } from './support/browser.js'
-import { chooseEveryClient, confirm, createByPage, holdBack, keep, press, stage, type Wanted } from './support/stage.js'
+import { chooseEveryTenant, confirm, createByPage, holdBack, keep, press, stage, type Wanted } from './support/stage.js'
 
 const { path = '', skip } = findChromium()
 
@@ -104,7 +104,7 @@ describe.skipIf(skip !== undefined)(`leaving ${skip ?? ''}`, () => {
   it('opens the review with the focus on its button, so that Enter creates and drops nothing', () =>
     play({}, async ({ page, world }) => {
       await press(page, 'Create token')
-      await chooseEveryClient(page)
+      await chooseEveryTenant(page)
       await page.getByRole('dialog').getByLabel('Name').fill('ERP')
       await page.keyboard.press('Enter')
       await page.getByRole('dialog', { name: 'Review the token' }).waitFor()

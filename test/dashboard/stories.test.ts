@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { findChromium } from './support/browser.js'
 import { PEOPLE } from './support/host.js'
 import { seed } from './support/seed.js'
-import { chooseEveryClient, confirm, createByPage, keep, press, stage } from './support/stage.js'
+import { chooseEveryTenant, confirm, createByPage, keep, press, stage } from './support/stage.js'
 
 const { path = '', skip } = findChromium()
 
@@ -49,10 +49,10 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
       // A text field until the names have come.
       await page
         .locator('select')
-        .and(page.getByRole('combobox', { name: 'Client' }))
+        .and(page.getByRole('combobox', { name: 'Tenant' }))
         .selectOption('acme')
       // The search follows when the typing has paused.
-      await expect.poll(() => new URL(page.url()).search).toBe('?q=e&client=acme&status=active')
+      await expect.poll(() => new URL(page.url()).search).toBe('?q=e&tenant=acme&status=active')
       const names = async (): Promise<string[]> => page.locator('a.token-name').allTextContents()
       await expect.poll(names).toEqual(['Price feed', 'Staging smoke tests', 'ERP nightly sync', 'Warehouse scanner fleet'])
       await page.reload()
@@ -92,8 +92,9 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
       await world.tokens.system.update(id, { name: 'ERP of theirs', description: 'theirs' })
       await confirm(page, 'Save changes')
       const conflict = page.getByRole('dialog', { name: 'Somebody else changed this token' })
-      await conflict.getByRole('row', { name: 'name ERP of theirs ERP of mine' }).waitFor()
-      await confirm(page, 'Save mine over it')
+      await conflict.getByRole('row', { name: 'Name ERP ERP of theirs ERP of mine' }).waitFor()
+      await conflict.getByRole('row', { name: 'Description none theirs unchanged' }).waitFor()
+      await confirm(page, 'Save changes')
       await page.getByRole('heading', { name: 'ERP of mine' }).waitFor()
       expect(await world.tokens.system.get(id)).toMatchObject({ name: 'ERP of mine', description: 'theirs' })
     }))
@@ -131,11 +132,11 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
       await expect.poll(async () => (await world.tokens.system.list({ status: 'revoked' })).items.length).toBe(3)
     }))
 
-  it('revokes all of a client with their number, and only when its name is typed', () =>
+  it('revokes all of a tenant with their number, and only when its name is typed', () =>
     play({ before: seed }, async ({ page, world }) => {
       await press(page, 'Revoke all')
       const dialog = page.getByRole('dialog')
-      await dialog.getByLabel('Client', { exact: true }).fill('acme')
+      await dialog.getByLabel('Tenant', { exact: true }).fill('acme')
       await dialog.getByText('5 tokens will be revoked.').waitFor()
       const button = dialog.getByRole('button', { name: 'Revoke all of them' })
       await expect.poll(() => button.isDisabled()).toBe(true)
@@ -149,7 +150,7 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
       expect(await button.isDisabled()).toBe(true)
       expect(await dialog.getByText(/tokens will be revoked/).count()).toBe(0)
       await page.unroute(isCount)
-      await dialog.getByText('Of one client', { exact: true }).click()
+      await dialog.getByText('Of one tenant', { exact: true }).click()
       await dialog.getByText('5 tokens will be revoked.').waitFor()
       await dialog.getByLabel('Type acme to confirm').fill('acme')
       await button.click()
@@ -188,7 +189,7 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
       await dialog.getByText('Give it a name.').waitFor()
       await expect.poll(() => dialog.getByLabel('Name').getAttribute('aria-invalid')).toBe('true')
       await dialog.getByLabel('Name').fill('x')
-      await chooseEveryClient(page)
+      await chooseEveryTenant(page)
       await dialog.getByLabel('Metadata').fill('{"constructor": 1}')
       await confirm(page, 'Review')
       await confirm(page, 'Create token')

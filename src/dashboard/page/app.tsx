@@ -4,11 +4,13 @@ import { AuditScreen } from './audit/screen.js'
 import { Detail } from './detail/detail.js'
 import { call } from './lib/api.js'
 import { config } from './lib/config.js'
+import { learnShapes } from './lib/cut.js'
+import { whenFree } from './lib/guard.js'
 import { useLoad } from './lib/hooks.js'
 import { type NamedList, NamesContext } from './lib/names.js'
 import { t } from './lib/text.js'
 import type { Me, Scopes, World } from './lib/types.js'
-import { type Place, usePlace } from './lib/url.js'
+import { cutAddress, type Place, usePlace } from './lib/url.js'
 import { WorldContext } from './lib/world.js'
 import { List } from './list/list.js'
 import { Announcer } from './ui/announce.js'
@@ -62,23 +64,34 @@ function Screen({ place }: { readonly place: Place }): JSX.Element {
 
 async function loadWorld(signal: AbortSignal): Promise<World> {
   const [me, scopes] = await Promise.all([call<Me>('GET', 'me', { signal }), call<Scopes>('GET', 'scopes', { signal })])
+  learnShapes(me.importedShapes)
+  cutAddress()
   return { me, scopes, usageCounted: scopes.usage }
 }
 
-// People sign in as somebody else in another tab.
+// People sign in as somebody else in another tab. What is shown once, and what was typed, stays until it is closed.
 function useAccountSwitch(id: string | undefined, reload: () => void): void {
   useEffect(() => {
     if (id === undefined) return
+    let known = id
+    let stop = (): void => {}
     const check = async (): Promise<void> => {
       if (document.visibilityState !== 'visible') return
       const me = await call<Me>('GET', 'me').catch(() => undefined)
-      if (me === undefined || me.id === id) return
+      if (me === undefined || me.id === known) return
+      known = me.id
       say(t('app.nowSignedInAs', { name: me.id }))
-      reload()
+      stop()
+      stop = whenFree(reload)
     }
     const listen = (): void => void check()
     document.addEventListener('visibilitychange', listen)
-    return () => document.removeEventListener('visibilitychange', listen)
+    addEventListener('focus', listen)
+    return () => {
+      stop()
+      document.removeEventListener('visibilitychange', listen)
+      removeEventListener('focus', listen)
+    }
   }, [id, reload])
 }
 

@@ -15,6 +15,7 @@ import * as onHono from 'latchkey/hono'
 import * as onKoa from 'latchkey/koa'
 import { memoryStore } from 'latchkey/stores/memory'
 import { type FaultyStore, faultyStore } from 'latchkey/testing'
+import type { ManagementOptions } from '../../../src/management/index.js'
 
 export const SCOPES = {
   'inventory:read': 'See stock levels and locations',
@@ -91,20 +92,25 @@ export async function startWorld(
   }
 }
 
-/** The frameworks that the page is tried on. */
-export const hosts: { readonly Express: Start; readonly Koa: Start; readonly Fastify: Start; readonly Hono: Start } = {
-  async Express(tokens, page, seen, mount) {
+/** A host on Express whose API has these options. */
+export const expressWith =
+  (manage: ManagementOptions): Start =>
+  async (tokens, page, seen, mount) => {
     const app = express()
     app.use((req, _res, next) => {
       note(seen, req)
       next()
     })
-    app.use(mount, onExpress.management(tokens, { actor: personOf, dashboard: page }))
+    app.use(mount, onExpress.management(tokens, { ...manage, actor: personOf, dashboard: page }))
     app.get('/api/stock/:id', onExpress.authenticate(tokens), onExpress.requireScopes('inventory:read'), (_req, res) => {
       res.json({ bolts: 1200 })
     })
     return createServer(app).listen(0)
-  },
+  }
+
+/** The frameworks that the page is tried on. */
+export const hosts: { readonly Express: Start; readonly Koa: Start; readonly Fastify: Start; readonly Hono: Start } = {
+  Express: (...asked) => expressWith({})(...asked),
   async Koa(tokens, page, _seen, mount) {
     const app = new Koa()
     app.use(koaMount(mount, onKoa.management(tokens, { actor: (ctx) => personOf(ctx.req), dashboard: page })))

@@ -102,9 +102,9 @@ export const wider = (place: Locator): Promise<string[]> =>
       .map((node) => `${node.tagName}.${node.className}`),
   )
 
-/** Chooses all clients in the open form, where the reader has to choose. */
-export async function chooseEveryClient(page: Page): Promise<void> {
-  const every = page.locator('dialog[open]').getByText('All clients', { exact: true })
+/** Chooses all tenants in the open form, where the reader has to choose. */
+export async function chooseEveryTenant(page: Page): Promise<void> {
+  const every = page.locator('dialog[open]').getByText('All tenants', { exact: true })
   if ((await every.count()) > 0) await every.click()
 }
 
@@ -113,7 +113,7 @@ export async function createByPage(page: Page, name: string, scope = 'inventory:
   await press(page, 'Create token')
   const dialog = page.getByRole('dialog')
   await dialog.getByLabel('Name').fill(name)
-  await chooseEveryClient(page)
+  await chooseEveryTenant(page)
   await dialog.getByRole('checkbox', { name: new RegExp(`^${scope} `) }).check()
   await confirm(page, 'Review')
   await confirm(page, 'Create token')

@@ -48,9 +48,9 @@ function Counted({ token }: { readonly token: Token }): JSX.Element {
 }
 
 const loadUses = (id: string, signal: AbortSignal): Promise<Usage> =>
-  call('GET', `${id}/usage`, { query: { from: new Date(sinceHours(DAYS * 24)).toISOString() }, signal })
+  call('GET', `${id}/usage`, { query: { from: new Date(sinceHours(DAYS * 24)).toISOString(), step: '1d' }, signal })
 
-// Uses are counted by the hour: the first one counts whole.
+// Uses are counted by the hour: the first one counts whole. In steps of a day from there on, the last step is the last 24 hours.
 const sinceHours = (hours: number): number => (Math.floor(Date.now() / HOUR_MS) - hours) * HOUR_MS
 
 function LastUse({ of: { lastUsedAt, lastUsedIp } }: { readonly of: Pick<Token, 'lastUsedAt' | 'lastUsedIp'> }): JSX.Element {

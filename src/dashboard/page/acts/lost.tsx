@@ -1,6 +1,6 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
-import { callOnce, newKey } from '../lib/api.js'
+import { makeOnce } from '../lib/api.js'
 import { useTask } from '../lib/hooks.js'
 import { t } from '../lib/text.js'
 import type { Minted, Token } from '../lib/types.js'
@@ -20,10 +20,10 @@ type Props = {
 
 /** A token was made, but the answer with its text was lost: it can be seen, and rotated for a new text. */
 export function Lost({ record, onClose, onMade }: Props): JSX.Element {
-  const [key] = useState(newKey)
+  const [make] = useState(() => makeOnce<Minted>())
   const { busy, problem, run } = useTask()
   const close = useHeldClose(busy, onClose)
-  const rotate = (): Promise<void> => run(async () => onMade(await callOnce<Minted>(`${record.id}/rotate`, { body: { overlap: 0 }, key })))
+  const rotate = (): Promise<void> => run(async () => onMade(await make(`${record.id}/rotate`, { overlap: 0 })))
   return (
     <Dialog
       title={t('lost.title')}

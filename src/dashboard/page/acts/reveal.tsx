@@ -2,6 +2,7 @@ import type { ComponentChildren, JSX } from 'preact'
 import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { moment } from '../lib/format.js'
 import { t } from '../lib/text.js'
+import { useWorld } from '../lib/world.js'
 import type { Question } from '../ui/ask.js'
 import { Banner } from '../ui/banner.js'
 import { Button } from '../ui/button.js'
@@ -10,7 +11,7 @@ import { Dialog } from '../ui/dialog.js'
 import { download } from '../ui/download.js'
 import { Icon } from '../ui/icons.js'
 import { useGuardedClose } from '../ui/leave.js'
-import { envLine, LANGUAGE_NAMES, LANGUAGES, type Language, snippetOf } from './snippets.js'
+import { envLine, fieldOf, LANGUAGE_NAMES, LANGUAGES, type Language, snippetOf } from './snippets.js'
 
 /**
  * A token's text on its only way: from the answer into this box, which is emptied when its dialog closes.
@@ -38,15 +39,16 @@ export function Reveal(props: {
   const place = useRef<HTMLDivElement>(null)
   const [kept, setKept] = useState(false)
   const [language, setLanguage] = useState<Language>('curl')
+  const { sentIn } = useWorld().me
   useLayoutEffect(() => {
     // Written by hand, so that the text is in the document and nowhere in what the renderer remembers.
     const put = (selector: string, text: string): void => place.current?.querySelector(selector)?.replaceChildren(text)
     put('[data-token]', secret.text)
-    put(`[data-${language}]`, snippetOf(language, secret.text))
+    put(`[data-${language}]`, snippetOf(language, fieldOf(secret.text, sentIn)))
     put('[data-env]', envLine(secret.text))
     const snippet = place.current?.querySelector(`[data-${language}]`)
     return () => snippet?.replaceChildren()
-  }, [secret, language])
+  }, [secret, language, sentIn])
   useLayoutEffect(() => {
     const { current } = place
     return () => {
@@ -56,6 +58,11 @@ export function Reveal(props: {
   }, [secret])
   const find = (selector: string) => () => place.current?.querySelector(selector)
   const keep = (): void => setKept(true)
+  // Copied by hand: the token has to be in what is selected.
+  const keepSelected = (): void => {
+    const selected = getSelection()?.toString() ?? ''
+    if ([secret.text, fieldOf(secret.text, sentIn).value].some((text) => selected.includes(text))) keep()
+  }
   const done = useGuardedClose(!kept, props.onDone, UNKEPT)
   const copying = { find, onCopied: keep }
   return (
@@ -70,7 +77,7 @@ export function Reveal(props: {
         </Button>
       }
     >
-      <div ref={place} class="reveal" onCopy={keep}>
+      <div ref={place} class="reveal" onCopy={keepSelected}>
         <Banner tone="warn">
           <strong>{t('reveal.warning')}</strong>
           {oldEndsAt !== undefined && <p>{oldEndsAt === null ? t('reveal.ended') : t('reveal.overlap', { time: moment(oldEndsAt) })}</p>}

@@ -10,24 +10,27 @@ import { Banner } from '../ui/banner.js'
 import { Button } from '../ui/button.js'
 import { Dialog } from '../ui/dialog.js'
 import { Pills, TextField } from '../ui/fields.js'
+import { useGuardedClose } from '../ui/leave.js'
 import { ProblemLine } from '../ui/problem.js'
 import { say } from '../ui/toasts.js'
 
-type Props = { readonly client: string | undefined; readonly onClose: () => void; readonly onDone: () => void }
+type Props = { readonly of: string | undefined; readonly onClose: () => void; readonly onDone: () => void }
 type Count = { readonly count: number; readonly more: boolean }
 
 const PAGES = 10
 
-/** Ends all tokens of a client, or everywhere: with their number, and only when the word is typed. */
-export function RevokeAll({ client, onClose, onDone }: Props): JSX.Element {
+/** Ends all tokens of a tenant, or everywhere: with their number, and only when the word is typed. */
+export function RevokeAll({ of, onClose, onDone }: Props): JSX.Element {
   const { tenants } = useWorld().me
+  const [before] = useState(of ?? (tenants !== '*' && tenants.length === 1 ? (tenants[0] ?? '') : ''))
   const [which, setWhich] = useState<'client' | 'owner' | 'everywhere'>('client')
-  const [tenant, setTenant] = useState(client ?? (tenants !== '*' && tenants.length === 1 ? (tenants[0] ?? '') : ''))
+  const [tenant, setTenant] = useState(before)
   const [owner, setOwner] = useState('')
   const names = useNames()
   const [typed, setTyped] = useState('')
   const [reason, setReason] = useState('')
   const { busy, problem, run } = useTask()
+  const close = useGuardedClose(!busy && (tenant !== before || owner !== '' || typed !== '' || reason !== ''), onClose)
   const tenantId = which === 'client' ? tenant.trim() : undefined
   const ownerId = which === 'owner' ? owner.trim() : undefined
   const asked = tenantId !== '' && ownerId !== ''
@@ -50,10 +53,10 @@ export function RevokeAll({ client, onClose, onDone }: Props): JSX.Element {
   return (
     <Dialog
       title={t('revokeAll.title')}
-      onClose={onClose}
+      onClose={close}
       footer={
         <>
-          <Button onClick={onClose}>{t('action.cancel')}</Button>
+          <Button onClick={close}>{t('action.cancel')}</Button>
           <Button kind="danger" icon="ban" disabled={!ready} busy={busy} onClick={() => void revoke()}>
             {t('revokeAll.confirm')}
           </Button>

@@ -76,7 +76,7 @@ export function RevokeSelected(props: {
       <Banner tone="danger">
         <p>{t('revoke.text')}</p>
         {!usageCounted && <p>{t('revoke.notCounted')}</p>}
-        {recent.length > 0 && (
+        {usageCounted && recent.length > 0 && (
           <p>
             <strong>{t('revoke.selectedUsed', { count: recent.length })}</strong>
           </p>

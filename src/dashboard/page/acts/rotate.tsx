@@ -1,6 +1,6 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
-import { call, callOnce, newKey } from '../lib/api.js'
+import { call, makeOnce } from '../lib/api.js'
 import { useNow } from '../lib/clock.js'
 import { moment } from '../lib/format.js'
 import { useLoad, useTask } from '../lib/hooks.js'
@@ -33,7 +33,7 @@ type Props = {
 /** Asks how long the old token goes on beside its successor. Only its button rotates. */
 export function Rotate({ token, onClose, onMade }: Props): JSX.Element {
   const [overlap, setOverlap] = useState<(typeof OVERLAPS)[number]['value']>('86400')
-  const [key] = useState(newKey)
+  const [make] = useState(() => makeOnce<Minted>())
   const { busy, problem, run } = useTask()
   const close = useHeldClose(busy, onClose)
   const now = useNow()
@@ -45,7 +45,7 @@ export function Rotate({ token, onClose, onMade }: Props): JSX.Element {
   const capped = token.expiresAt !== undefined && Date.parse(token.expiresAt) < end ? Date.parse(token.expiresAt) : undefined
   const rotate = (): Promise<void> =>
     run(async () => {
-      const minted = await callOnce<Minted>(`${token.id}/rotate`, { body: { overlap: seconds }, key: `${key}-${overlap}` })
+      const minted = await make(`${token.id}/rotate`, { overlap: seconds })
       onMade(minted, seconds === 0 ? undefined : (capped ?? Date.now() + seconds * 1000))
     })
   return (
@@ -74,10 +74,12 @@ export function Rotate({ token, onClose, onMade }: Props): JSX.Element {
         <Banner tone="warn">
           <p>{t('rotate.nowWarning')}</p>
           <p>
-            {current.lastUsedAt !== undefined ? (
+            {!usageCounted ? (
+              t('rotate.nowUnknown')
+            ) : current.lastUsedAt !== undefined ? (
               <Rich k="rotate.nowBreaks" time={<Ago at={current.lastUsedAt} />} />
             ) : (
-              t(usageCounted && data !== undefined ? 'rotate.nowUnused' : 'rotate.nowUnknown')
+              t(data === undefined ? 'rotate.nowUnknown' : 'rotate.nowUnused')
             )}
           </p>
         </Banner>

@@ -1,5 +1,6 @@
 import { origin } from '../lib/api.js'
 import { config } from '../lib/config.js'
+import type { Me } from '../lib/types.js'
 
 /** Languages in which a call of the host's API is shown. */
 export const LANGUAGES = ['curl', 'fetch', 'python', 'axios', 'go'] as const
@@ -16,60 +17,71 @@ export const LANGUAGE_NAMES: { readonly [language in Language]: string } = {
 /** The name and content of the `.env` file. */
 export const envLine = (token: string): string => `${config.envName ?? 'API_TOKEN'}=${token}`
 
+/** What carries a token in a request, as the host reads it. */
+export function fieldOf(token: string, { header, scheme }: Me['sentIn']): Field {
+  // RFC 7617 §2: the token as the user, without a password.
+  const value = scheme === undefined ? token : `${scheme} ${scheme === 'Basic' ? btoa(`${token}:`) : token}`
+  return { header, value }
+}
+
 /** A call with the token, ready to be pasted. */
-export function snippetOf(language: Language, token: string): string {
+export function snippetOf(language: Language, field: Field): string {
   const url = config.exampleUrl ?? `${origin}/`
   const method = config.exampleMethod ?? 'GET'
   const body = config.exampleBody === undefined ? undefined : JSON.stringify(config.exampleBody)
-  return WRITERS[language]({ url, method, body, token })
+  return WRITERS[language]({ url, method, body, ...field })
 }
 
-type Call = { readonly url: string; readonly method: string; readonly body: string | undefined; readonly token: string }
+type Field = { readonly header: string; readonly value: string }
+type Call = Field & { readonly url: string; readonly method: string; readonly body: string | undefined }
 
 const WRITERS: { readonly [language in Language]: (call: Call) => string } = {
-  curl({ url, method, body, token }) {
+  curl({ url, method, body, header, value }) {
     const verb = method === 'GET' ? '' : `-X ${method} `
     const data = body === undefined ? '' : ` -H "Content-Type: application/json" -d ${shell(body)}`
-    return `curl ${verb}-H "Authorization: Bearer ${token}"${data} ${/^[\w:/.%~-]+$/.test(url) ? url : shell(url)}`
+    return `curl ${verb}-H "${header}: ${value}"${data} ${/^[\w:/.%~-]+$/.test(url) ? url : shell(url)}`
   },
-  fetch: ({ url, method, body, token }) =>
+  fetch: ({ url, method, body, header, value }) =>
     lines(
       `const response = await fetch(${quoted(url)}, {`,
       ...(method === 'GET' ? [] : [`  method: '${method}',`]),
-      `  headers: { Authorization: 'Bearer ${token}'${body === undefined ? '' : ", 'Content-Type': 'application/json'"} },`,
+      `  headers: { ${keyOf(header)}: '${value}'${body === undefined ? '' : ", 'Content-Type': 'application/json'"} },`,
       ...(body === undefined ? [] : [`  body: JSON.stringify(${body}),`]),
       '})',
     ),
-  python: ({ url, method, body, token }) =>
+  python: ({ url, method, body, header, value }) =>
     lines(
       'import requests',
       '',
       `response = requests.request("${method}", ${quoted(url)},`,
       ...(body === undefined ? [] : [`    data=${quoted(body)},`]),
-      `    headers={"Authorization": "Bearer ${token}"${body === undefined ? '' : ', "Content-Type": "application/json"'}})`,
+      `    headers={"${header}": "${value}"${body === undefined ? '' : ', "Content-Type": "application/json"'}})`,
     ),
-  axios: ({ url, method, body, token }) =>
+  axios: ({ url, method, body, header, value }) =>
     lines(
       'const { data } = await axios({',
       `  method: '${method}',`,
       `  url: ${quoted(url)},`,
-      `  headers: { Authorization: 'Bearer ${token}' },`,
+      `  headers: { ${keyOf(header)}: '${value}' },`,
       ...(body === undefined ? [] : [`  data: ${body},`]),
       '})',
     ),
-  go: ({ url, method, body, token }) =>
+  go: ({ url, method, body, header, value }) =>
     lines(
       `req, err := http.NewRequest("${method}", ${quoted(url)}, ${body === undefined ? 'nil' : `strings.NewReader(${quoted(body)})`})`,
       'if err != nil {',
       '\tlog.Fatal(err)',
       '}',
-      `req.Header.Set("Authorization", "Bearer ${token}")`,
+      `req.Header.Set("${header}", "${value}")`,
       ...(body === undefined ? [] : ['req.Header.Set("Content-Type", "application/json")']),
       'res, err := http.DefaultClient.Do(req)',
     ),
 }
 
 const lines = (...all: readonly string[]): string => all.join('\n')
+
+// A key of an object in JavaScript; the names of fields (RFC 9110 §5.1) hold no quote but the single one.
+const keyOf = (header: string): string => (/^[A-Za-z]\w*$/.test(header) ? header : JSON.stringify(header))
 
 // A JSON string is a string of JavaScript, Python and Go alike.
 const quoted = (text: string): string => JSON.stringify(text)

@@ -1,14 +1,43 @@
 import type { AuditEvent } from '../lib/types.js'
 
-const COLUMNS = ['at', 'action', 'actorId', 'tokenId', 'tenantId', 'ip', 'reason', 'code', 'count', 'before', 'after'] as const
+/** What ids are called, where that is known. */
+export type EventNames = {
+  readonly token: (id: string) => string | undefined
+  readonly tenant: (id: string) => string | undefined
+  readonly person: (id: string) => string | undefined
+}
+
+const named =
+  (id: 'tokenId' | 'tenantId' | 'actorId', find: keyof EventNames) =>
+  (event: AuditEvent, names: EventNames): unknown =>
+    event[id] === undefined ? undefined : names[find](event[id])
+
+type Cell = keyof AuditEvent | ((event: AuditEvent, names: EventNames) => unknown)
+
+const COLUMNS: readonly (readonly [string, Cell])[] = [
+  ['at', 'at'],
+  ['action', 'action'],
+  ['actorId', 'actorId'],
+  ['actorName', named('actorId', 'person')],
+  ['tokenId', 'tokenId'],
+  ['tokenName', named('tokenId', 'token')],
+  ['tenantId', 'tenantId'],
+  ['tenantName', named('tenantId', 'tenant')],
+  ['ip', 'ip'],
+  ['reason', 'reason'],
+  ['code', 'code'],
+  ['count', 'count'],
+  ['before', 'before'],
+  ['after', 'after'],
+]
 
 /** A spreadsheet takes a cell that begins so for a formula (OWASP, “CSV injection”). */
 const FORMULA = /^[\s\u200b-\u200f\u2060\ufeff]*[=+\-@\t\r|%\uff1d\uff0b\uff0d\uff20]/
 
-/** Events as CSV (RFC 4180). Cells that a spreadsheet would calculate begin with an apostrophe, so that they stay text. */
-export function csvOf(events: readonly AuditEvent[]): string {
-  const rows = events.map((event) => COLUMNS.map((column) => cellOf(event[column])))
-  return [COLUMNS.map(cellOf), ...rows].map((cells) => `${cells.join(',')}\r\n`).join('')
+/** Events as CSV (RFC 4180), with the names of today beside the ids. Cells that a spreadsheet would calculate begin with an apostrophe, so that they stay text. */
+export function csvOf(events: readonly AuditEvent[], names: EventNames): string {
+  const rows = events.map((event) => COLUMNS.map(([, cell]) => cellOf(typeof cell === 'string' ? event[cell] : cell(event, names))))
+  return [COLUMNS.map(([name]) => cellOf(name)), ...rows].map((cells) => `${cells.join(',')}\r\n`).join('')
 }
 
 function cellOf(value: unknown): string {

@@ -1,5 +1,6 @@
 import type { JSX } from 'preact'
 import { ACTIONS } from '../../../model/event.js'
+import { collator } from '../lib/format.js'
 import { t } from '../lib/text.js'
 import { go, type Place } from '../lib/url.js'
 import { Choice, Debounced } from '../ui/filter.js'
@@ -25,7 +26,10 @@ export function EventFilters({ place }: { readonly place: Place }): JSX.Element 
         <Choice
           label={t('audit.action')}
           value={place.action ?? ''}
-          options={[['', t('audit.anyAction')], ...ACTIONS.map((action): [string, string] => [action, action])]}
+          options={[
+            ['', t('audit.anyAction')],
+            ...ACTIONS.map((action): [string, string] => [action, t(`event.${action}`)]).sort(([, a], [, b]) => collator.compare(a, b)),
+          ]}
           onChange={(action) => narrowTo({ action })}
         />
         {day('from', t('audit.since'))}

@@ -6,22 +6,33 @@ import type { AuditEvent, Page, Token } from '../lib/types.js'
 /** As many tokens as one request names. */
 const MOST = 100
 
+type Names = Map<string, string | undefined>
+
 /** What the tokens of some events are called now, by id. Those that are gone are not in it. The events never wait for it. */
 export function useTokenNames(events: readonly AuditEvent[]): ReadonlyMap<string, string> {
-  const asked = useRef(new Map<string, string | undefined>())
-  const ids = [...new Set(events.flatMap(({ tokenId }) => tokenId ?? []))]
-  const { data } = useLoad(ids.join(), async (signal) => {
-    const { current } = asked
-    for (let wanted = missing(ids, current); wanted.length > 0; wanted = missing(ids, current)) {
-      const { items } = await call<Page<Token>>('GET', '.', { query: { ids: wanted, limit: MOST }, signal })
-      for (const id of wanted) current.set(id, items.find((token) => token.id === id)?.name)
-    }
-    return new Map([...current].flatMap(([id, name]) => (name === undefined ? [] : [[id, name] as const])))
-  })
+  const asked = useRef<Names>(new Map())
+  const ids = tokensOf(events)
+  const { data } = useLoad(ids.join(), async (signal) => known(await ask(ids, asked.current, signal)))
   return data ?? NONE
 }
 
+/** The same for many events at once. */
+export const nameTokens = async (events: readonly AuditEvent[]): Promise<ReadonlyMap<string, string>> =>
+  known(await ask(tokensOf(events), new Map()))
+
 const NONE: ReadonlyMap<string, string> = new Map()
 
-const missing = (ids: readonly string[], asked: ReadonlyMap<string, unknown>): readonly string[] =>
-  ids.filter((id) => !asked.has(id)).slice(0, MOST)
+const tokensOf = (events: readonly AuditEvent[]): readonly string[] => [...new Set(events.flatMap(({ tokenId }) => tokenId ?? []))]
+
+async function ask(ids: readonly string[], asked: Names, signal?: AbortSignal): Promise<Names> {
+  for (let wanted = missing(ids, asked); wanted.length > 0; wanted = missing(ids, asked)) {
+    const { items } = await call<Page<Token>>('GET', '.', { query: { ids: wanted, limit: MOST }, ...(signal && { signal }) })
+    for (const id of wanted) asked.set(id, items.find((token) => token.id === id)?.name)
+  }
+  return asked
+}
+
+const missing = (ids: readonly string[], asked: Names): readonly string[] => ids.filter((id) => !asked.has(id)).slice(0, MOST)
+
+const known = (asked: Names): ReadonlyMap<string, string> =>
+  new Map([...asked].flatMap(([id, name]) => (name === undefined ? [] : [[id, name] as const])))

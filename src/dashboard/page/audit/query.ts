@@ -5,9 +5,9 @@ import type { Place } from '../lib/url.js'
 const DAY = /^\d{4}-\d\d-\d\d$/
 
 /** The filters of the audit screen in the words of the API. Days are whole, where the reader is. */
-export function eventFilters({ client, actor, action, about, from, to }: Place): Query {
+export function eventFilters({ tenant, actor, action, about, from, to }: Place): Query {
   return {
-    tenantId: client?.slice(0, 200),
+    tenantId: tenant?.slice(0, 200),
     actorId: actor?.trim().slice(0, 200),
     action,
     tokenId: about?.trim().slice(0, 200),

@@ -3,6 +3,7 @@ import { useEffect, useState } from 'preact/hooks'
 import { Entry } from '../detail/audit.js'
 import type { Query } from '../lib/api.js'
 import { useLoad, useTask } from '../lib/hooks.js'
+import { type NamedList, useNames } from '../lib/names.js'
 import { t } from '../lib/text.js'
 import { useTitle } from '../lib/title.js'
 import type { AuditEvent, Page } from '../lib/types.js'
@@ -15,7 +16,7 @@ import { ProblemLine, ProblemState } from '../ui/problem.js'
 import { say } from '../ui/toasts.js'
 import { csvOf } from './csv.js'
 import { EventFilters } from './filters.js'
-import { useTokenNames } from './names.js'
+import { nameTokens, useTokenNames } from './names.js'
 import { eventFilters, loadEvents } from './query.js'
 
 const LIMIT = 50
@@ -28,6 +29,7 @@ export function AuditScreen({ place }: { readonly place: Place }): JSX.Element {
   const key = JSON.stringify(query)
   const first = useLoad(key, (signal) => loadEvents({ ...query, limit: LIMIT }, signal))
   const { busy, problem, run } = useTask()
+  const { tenants, owners } = useNames()
   useTitle(t('audit.log'))
   useScroll(first.data !== undefined)
   useEffect(() => {
@@ -36,7 +38,9 @@ export function AuditScreen({ place }: { readonly place: Place }): JSX.Element {
   const save = (): Promise<void> =>
     run(async () => {
       const { items, more } = await collect(query)
-      download('audit.csv', 'text/csv;charset=utf-8', csvOf(items))
+      const tokens = await nameTokens(items)
+      const names = { token: (id: string) => tokens.get(id), tenant: ofList(tenants), person: ofList(owners) }
+      download('audit.csv', 'text/csv;charset=utf-8', csvOf(items, names))
       say(t(more ? 'export.more' : 'export.done', { count: items.length }))
     })
   return (
@@ -97,6 +101,11 @@ function Events({ place, query, first }: { readonly place: Place; readonly query
     </>
   )
 }
+
+const ofList =
+  (list: NamedList | undefined) =>
+  (id: string): string | undefined =>
+    list?.items.find((one) => one.id === id)?.name
 
 /** Everything that matches, up to a bound. */
 async function collect(query: Query): Promise<{ readonly items: readonly AuditEvent[]; readonly more: boolean }> {

@@ -30,7 +30,10 @@ function Counted({ id }: { readonly id: string }): JSX.Element {
   const [range, setRange] = useState<Range>('week')
   const { data, problem } = useLoad(`${id} ${range}`, async (signal) => {
     const start = startOf(range)
-    const usage = await call<Usage>('GET', `${id}/usage`, { query: { from: new Date(start).toISOString() }, signal })
+    const usage = await call<Usage>('GET', `${id}/usage`, {
+      query: { from: new Date(start).toISOString(), step: RANGES[range].step / 1000 },
+      signal,
+    })
     return { bars: barsOf(usage, range, start), endpoints: endpointsOf(usage), addresses: usage.addresses }
   })
   return (

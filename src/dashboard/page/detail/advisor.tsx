@@ -18,7 +18,10 @@ type Props = { readonly token: Token; readonly onChanged: () => void }
 /** Which of a token's scopes its calls really needed, and a way to take the others away. */
 export function Advisor({ token, onChanged }: Props): JSX.Element {
   const { data, problem } = useLoad(`${token.id} ${token.version}`, (signal) =>
-    call<Usage>('GET', `${token.id}/usage`, { query: { from: new Date(Date.now() - RANGE_MS).toISOString() }, signal }),
+    call<Usage>('GET', `${token.id}/usage`, {
+      query: { from: new Date(Date.now() - RANGE_MS).toISOString(), step: '1d' },
+      signal,
+    }),
   )
   const [asking, setAsking] = useState(false)
   const unused = data?.unusedScopes?.filter((scope) => token.scopes.includes(scope)) ?? []

@@ -150,10 +150,10 @@ export function Entry({ event, among, onExplain }: EntryProps): JSX.Element {
                   <tr key={field}>
                     <th scope="row">{fieldName(field)}</th>
                     <td>
-                      <bdi>{valueText(event.before?.[field])}</bdi>
+                      <bdi>{valueText(event.before?.[field], field)}</bdi>
                     </td>
                     <td>
-                      <bdi>{valueText(event.after?.[field])}</bdi>
+                      <bdi>{valueText(event.after?.[field], field)}</bdi>
                     </td>
                   </tr>
                 ))}

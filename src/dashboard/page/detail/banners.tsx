@@ -2,6 +2,7 @@ import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import { Revoke } from '../acts/revoke.js'
 import { call } from '../lib/api.js'
+import { useNow } from '../lib/clock.js'
 import { moment } from '../lib/format.js'
 import { useLoad } from '../lib/hooks.js'
 import { Rich } from '../lib/rich.js'
@@ -19,11 +20,12 @@ type Props = { readonly token: Token; readonly place: Place; readonly onChanged:
 
 /** Banners that a reader must see first. */
 export function Banners({ token, place, onChanged }: Props): JSX.Element {
+  const now = useNow()
   return (
     <div class="banners">
       <StandingBanner token={token} place={place} onChanged={onChanged} />
       {token.replacesId !== undefined && token.status !== 'revoked' && <OldOne id={token.replacesId} place={place} />}
-      {token.rotationDueAt !== undefined && token.status === 'active' && Date.parse(token.rotationDueAt) <= Date.now() && (
+      {token.rotationDueAt !== undefined && token.status === 'active' && Date.parse(token.rotationDueAt) <= now && (
         <Banner tone="warn" icon="rotate">
           {t('detail.dueBanner', { time: moment(token.rotationDueAt) })}
         </Banner>
@@ -33,7 +35,7 @@ export function Banners({ token, place, onChanged }: Props): JSX.Element {
 }
 
 function StandingBanner({ token, place, onChanged }: Props): JSX.Element | null {
-  const standing = standingOf(token)
+  const standing = standingOf(token, useNow())
   if (standing === 'revoked' && token.revokedAt !== undefined) {
     return (
       <Banner tone="danger" icon="ban">
@@ -121,6 +123,6 @@ function EndOld({ old, onDone }: { readonly old: Token; readonly onDone: () => v
 
 function LastUse({ token: { lastUsedAt } }: { readonly token: Token }): JSX.Element {
   const { usageCounted } = useWorld()
-  if (lastUsedAt !== undefined) return <Rich k="detail.oldUsed" time={<Ago at={lastUsedAt} />} />
-  return <>{usageCounted && t('detail.oldUnused')}</>
+  if (!usageCounted) return <>{t('rotate.nowUnknown')}</>
+  return lastUsedAt === undefined ? <>{t('detail.oldUnused')}</> : <Rich k="detail.oldUsed" time={<Ago at={lastUsedAt} />} />
 }

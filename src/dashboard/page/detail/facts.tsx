@@ -6,16 +6,15 @@ import { Rich } from '../lib/rich.js'
 import { t } from '../lib/text.js'
 import type { Token } from '../lib/types.js'
 import { linkTo, type Place } from '../lib/url.js'
-import { useWorld } from '../lib/world.js'
+import { LastUsedCell } from '../list/cells.js'
 import { textOfMetadata } from '../list/columns.js'
 import { CopyButton } from '../ui/copy.js'
-import { Ago, Moment } from '../ui/time.js'
+import { Moment } from '../ui/time.js'
 import { Chips, ScopesOf } from '../ui/token.js'
 import { Client, User } from '../ui/who.js'
 
 /** Every field of a token. */
 export function Facts({ token, place }: { readonly token: Token; readonly place: Place }): JSX.Element {
-  const { usageCounted } = useWorld()
   const resources = Object.entries(token.resources ?? {})
   return (
     <section class="card facts-card" aria-labelledby="facts">
@@ -53,8 +52,7 @@ export function Facts({ token, place }: { readonly token: Token; readonly place:
           </Fact>
         )}
         <Fact label={t('detail.lastUsed')}>
-          {token.lastUsedAt === undefined ? t(usageCounted ? 'list.neverUsed' : 'list.notCounted') : <Ago at={token.lastUsedAt} />}
-          {token.lastUsedIp && <p class="sub mono">{token.lastUsedIp}</p>}
+          <LastUsedCell token={token} />
         </Fact>
         <Fact label={t('detail.created')}>
           <Moment at={token.createdAt} />
@@ -86,6 +84,12 @@ export function Facts({ token, place }: { readonly token: Token; readonly place:
           <Fact label={t('detail.reminder')}>
             {t('detail.reminderEvery', { time: duration(token.rotateEverySeconds) })}
             {token.rotationDueAt && <p class="sub">{t('detail.due', { time: moment(token.rotationDueAt) })}</p>}
+          </Fact>
+        )}
+        {token.importedFrom && (
+          <Fact label={t('detail.importedFrom')}>
+            <code>{token.importedFrom}</code>
+            <p class="sub">{t('detail.importedNote')}</p>
           </Fact>
         )}
         <Neighbour label={t('detail.replaces')} id={token.replacesId} place={place} />

@@ -1,10 +1,18 @@
-import { moment } from '../lib/format.js'
+import { duration, moment } from '../lib/format.js'
 import { t } from '../lib/text.js'
 
 /** Any value of a record as plain text, for a comparison. */
-export function valueText(value: unknown): string {
+export function valueText(value: unknown, field = ''): string {
   if (value === undefined || value === null) return t('detail.none')
+  if (typeof value === 'number' && field.startsWith('rotateEvery')) return duration(value)
   if (typeof value === 'string') return /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(value) ? moment(value) : value
   if (Array.isArray(value)) return value.length === 0 ? t('detail.nothing') : value.map(String).join(', ')
-  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+  return typeof value === 'object' ? objectText(value) : String(value)
+}
+
+// Resources are lists of ids by kind; other objects stay as they are written.
+function objectText(value: object): string {
+  const entries = Object.entries(value)
+  const listed = entries.length > 0 && entries.every(([, part]) => Array.isArray(part))
+  return listed ? entries.map(([name, part]) => `${name}: ${valueText(part)}`).join('; ') : JSON.stringify(value)
 }

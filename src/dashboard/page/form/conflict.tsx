@@ -1,4 +1,5 @@
 import type { JSX } from 'preact'
+import { useState } from 'preact/hooks'
 import { valueText } from '../detail/value.js'
 import type { Problem } from '../lib/problem.js'
 import { Rich } from '../lib/rich.js'
@@ -9,37 +10,59 @@ import { Button } from '../ui/button.js'
 import { Dialog } from '../ui/dialog.js'
 import { ProblemLine } from '../ui/problem.js'
 import { Ago } from '../ui/time.js'
+import { type Changes, type Difference, differencesOf } from './differences.js'
 
 type Props = {
+  /** As it was when the editing began. */
+  readonly before: Token
   readonly theirs: Token
-  readonly mine: { readonly [field: string]: unknown }
+  readonly mine: Changes
   readonly busy: boolean
   readonly problem: Problem | undefined
-  readonly onSave: () => void
+  readonly onSave: (changes: Changes) => void
+  /** Leaves without saving, once nothing is lost or the loss was agreed to. */
   readonly onLeave: () => void
+  readonly onDiscard: () => void
 }
 
-/** Shows what somebody else wrote meanwhile beside what was written here. Nothing can be saved over a revoked token. */
-export function Conflict({ theirs, mine, busy, problem, onSave, onLeave }: Props): JSX.Element {
+/**
+ * Shows what somebody else changed meanwhile and what was written here, field by field. What only they changed stays in any case; where both
+ * wrote, the reader chooses. Nothing can be saved over a revoked token.
+ */
+export function Conflict({ before, theirs, mine, busy, problem, onSave, onLeave, onDiscard }: Props): JSX.Element {
+  const [given, setGiven] = useState<ReadonlySet<string>>(new Set())
   const over = theirs.revokedAt
+  const rows = differencesOf(before, theirs, mine)
+  const kept = Object.fromEntries(Object.entries(mine).filter(([field]) => !given.has(field)))
+  const choose = (field: string, theirsToo: boolean): void => {
+    const next = new Set(given)
+    if (theirsToo) next.add(field)
+    else next.delete(field)
+    setGiven(next)
+  }
   return (
     <Dialog
       title={t('conflict.title')}
       size="large"
-      onClose={onLeave}
+      onClose={over === undefined ? onLeave : onDiscard}
       footer={
         <>
-          <Button onClick={onLeave}>{t(over === undefined ? 'conflict.takeTheirs' : 'action.close')}</Button>
+          <Button onClick={onDiscard}>{t(over === undefined ? 'conflict.takeTheirs' : 'action.close')}</Button>
           {over === undefined && (
-            <Button kind="primary" busy={busy} onClick={onSave}>
-              {t('conflict.takeMine')}
+            <Button kind="primary" busy={busy} disabled={Object.keys(kept).length === 0} onClick={() => onSave(kept)}>
+              {t('conflict.save')}
             </Button>
           )}
         </>
       }
     >
       {over === undefined ? (
-        <Banner tone="warn">{t('conflict.text')}</Banner>
+        <Banner tone="warn">
+          <p>
+            <Rich k="conflict.when" time={<Ago at={theirs.updatedAt} />} />
+          </p>
+          <p>{t(rows.some(({ both }) => both) ? 'conflict.choose' : 'conflict.text')}</p>
+        </Banner>
       ) : (
         <Banner tone="danger" icon="ban">
           <p>
@@ -48,29 +71,54 @@ export function Conflict({ theirs, mine, busy, problem, onSave, onLeave }: Props
           <p>{t('conflict.copyMine')}</p>
         </Banner>
       )}
-      <table class="diff">
+      <table class="diff conflict">
         <thead>
           <tr>
             <th scope="col">{t('conflict.field')}</th>
+            <th scope="col">{t('conflict.before')}</th>
             <th scope="col">{t('conflict.theirs')}</th>
             <th scope="col">{t('conflict.mine')}</th>
           </tr>
         </thead>
         <tbody>
-          {Object.entries(mine).map(([field, value]) => (
-            <tr key={field}>
-              <th scope="row">{fieldName(field)}</th>
-              <td>
-                <bdi>{valueText(Reflect.get(theirs, field))}</bdi>
-              </td>
-              <td>
-                <bdi>{valueText(value)}</bdi>
-              </td>
-            </tr>
+          {rows.map((row) => (
+            <Row
+              key={row.field}
+              row={row}
+              chosen={over !== undefined ? undefined : given.has(row.field) ? 'theirs' : 'mine'}
+              onChoose={(side) => choose(row.field, side === 'theirs')}
+            />
           ))}
         </tbody>
       </table>
       <ProblemLine problem={problem} />
     </Dialog>
+  )
+}
+
+type Side = 'theirs' | 'mine'
+
+function Row(props: { readonly row: Difference; readonly chosen: Side | undefined; readonly onChoose: (side: Side) => void }): JSX.Element {
+  const { row, chosen, onChoose } = props
+  const { field, before, theirs, mine, both } = row
+  const cell = (side: Side, value: unknown): JSX.Element => {
+    const text = <bdi>{valueText(value, field)}</bdi>
+    if (!both || chosen === undefined) return text
+    return (
+      <label class="choice">
+        <input type="radio" name={`conflict-${field}`} checked={chosen === side} onChange={() => onChoose(side)} />
+        {text}
+      </label>
+    )
+  }
+  return (
+    <tr class={both ? 'both' : undefined}>
+      <th scope="row">{fieldName(field)}</th>
+      <td>
+        <bdi>{valueText(before, field)}</bdi>
+      </td>
+      <td>{row.changedThere ? cell('theirs', theirs) : <span class="muted">{t('conflict.unchanged')}</span>}</td>
+      <td>{row.changedHere ? cell('mine', mine) : <span class="muted">{t('conflict.unchanged')}</span>}</td>
+    </tr>
   )
 }

@@ -1,8 +1,8 @@
 import type { JSX } from 'preact'
-import { useState } from 'preact/hooks'
+import { useRef, useState } from 'preact/hooks'
 import { Lost } from '../acts/lost.js'
 import { Reveal, type Secret } from '../acts/reveal.js'
-import { callOnce, newKey } from '../lib/api.js'
+import { makeOnce } from '../lib/api.js'
 import { useTask } from '../lib/hooks.js'
 import { t } from '../lib/text.js'
 import type { Minted, Token } from '../lib/types.js'
@@ -34,11 +34,17 @@ export function Create({ wishes, onClose, onMade }: Props): JSX.Element {
   const [step, setStep] = useState<Step>({ at: 'form' })
   const [tried, setTried] = useState(false)
   const [secret] = useState<Secret>({ text: '' })
-  // One key for each wording: a repeated click makes one token, a corrected form is a new request.
-  const [key, setKey] = useState(newKey)
+  const [make] = useState(() => makeOnce<Minted>())
   const { busy, problem, run, clear } = useTask()
   const writing = step.at === 'form' || step.at === 'review'
-  const close = useHeldClose(busy, useGuardedClose(writing && isChanged(draft, before), onClose))
+  // Where no answer came, there may be a token all the same: the list is to show it.
+  const maybe = useRef(false)
+  maybe.current ||= problem?.open === true
+  const leave = (): void => {
+    if (maybe.current) onMade()
+    onClose()
+  }
+  const close = useHeldClose(busy, useGuardedClose(writing && isChanged(draft, before), leave))
   const found = check(draft)
   const errors = { ...fieldErrors(problem), ...(tried ? found : {}) }
 
@@ -57,7 +63,7 @@ export function Create({ wishes, onClose, onMade }: Props): JSX.Element {
   const create = (): Promise<void> =>
     run(async () => {
       try {
-        made(await callOnce<Minted>('.', { body: createBody(draft), key }))
+        made(await make('.', createBody(draft)))
       } catch (error) {
         focusWrong()
         throw error
@@ -87,6 +93,7 @@ export function Create({ wishes, onClose, onMade }: Props): JSX.Element {
       >
         <Overview draft={draft} scopes={scopes} />
         <ProblemLine problem={problem} />
+        {problem?.open && <p>{t('form.maybeCreated')}</p>}
       </Dialog>
     )
   }
@@ -114,7 +121,6 @@ export function Create({ wishes, onClose, onMade }: Props): JSX.Element {
         errors={errors}
         onChange={(next) => {
           setDraft(next)
-          setKey(newKey())
           setStep({ at: 'form' })
           if (problem) clear()
         }}

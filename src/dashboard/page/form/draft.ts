@@ -7,7 +7,7 @@ import { entriesOf, isNetwork } from './address.js'
 export type Draft = {
   readonly name: string
   readonly description: string
-  /** `one` client, or `every` one: nobody gets a token for all of them by leaving a field empty. */
+  /** `one` tenant, or `every` one: nobody gets a token for all of them by leaving a field empty. */
   readonly reach: 'one' | 'every'
   readonly tenantId: string
   readonly ownerId: string

@@ -13,6 +13,7 @@ import { useGuardedClose } from '../ui/leave.js'
 import { fieldErrors, ProblemLine } from '../ui/problem.js'
 import { say } from '../ui/toasts.js'
 import { Conflict } from './conflict.js'
+import type { Changes } from './differences.js'
 import { changesOf, check, draftOf, isChanged } from './draft.js'
 import { TokenForm } from './form.js'
 
@@ -33,11 +34,11 @@ export function Edit({ token, onClose, onSaved }: Props): JSX.Element {
   }
   const close = useGuardedClose(isChanged(draft, before), leave)
 
-  const save = (version: number): Promise<void> =>
+  const save = (body: Changes, version: number): Promise<void> =>
     run(async () => {
-      if (Object.keys(changes).length > 0) {
+      if (Object.keys(body).length > 0) {
         try {
-          await call('PATCH', token.id, { body: changes, version })
+          await call('PATCH', token.id, { body, version })
         } catch (error) {
           const { status, code } = Problem.of(error)
           // A conflict without a version: it was revoked meanwhile.
@@ -55,19 +56,21 @@ export function Edit({ token, onClose, onSaved }: Props): JSX.Element {
     })
   const submit = (): void => {
     setTried(true)
-    if (Object.keys(found).length === 0) void save(token.version)
+    if (Object.keys(found).length === 0) void save(changes, token.version)
     else focusWrong()
   }
   if (theirs !== undefined) {
     return (
       <Conflict
-        key="conflict"
+        key={`conflict ${theirs.version}`}
+        before={token}
         theirs={theirs}
         mine={changes}
         busy={busy}
         problem={problem}
-        onSave={() => void save(theirs.version)}
-        onLeave={leave}
+        onSave={(chosen) => void save(chosen, theirs.version)}
+        onLeave={close}
+        onDiscard={leave}
       />
     )
   }

@@ -2,7 +2,7 @@ import type { Me } from '../lib/types.js'
 import type { Place } from '../lib/url.js'
 import { type Draft, expiryDays, type Limits, mayLiveForever } from './draft.js'
 
-/** Did a link fill in the form? The client alone comes from the filter of the list. */
+/** Did a link fill in the form? The tenant alone comes from the filter of the list. */
 export const isWished = ({ name, description, scopes, owner, expires }: Place): boolean =>
   [name, description, scopes, owner, expires].some(Boolean)
 
@@ -14,7 +14,7 @@ export const notGrantable = (wishes: Place, me: Me): readonly string[] => scopes
 
 /** The form as a link fills it in, as far as the reader and the host allow. A token for all clients is never wished: it has to be chosen. */
 export function wish(draft: Draft, wishes: Place, me: Me, limits: Limits): Draft {
-  const { name = '', description = '', client, owner, expires } = wishes
+  const { name = '', description = '', tenant, owner, expires } = wishes
   const days = expiryDays(limits).map(String)
   const mayEnd = expires !== undefined && (days.includes(expires) || (expires === 'never' && mayLiveForever(limits)))
   return {
@@ -22,7 +22,7 @@ export function wish(draft: Draft, wishes: Place, me: Me, limits: Limits): Draft
     name: name.slice(0, 200),
     description: description.slice(0, 1000),
     scopes: scopesIn(wishes).filter((scope) => me.grantable.includes(scope)),
-    ...(client !== undefined && (me.tenants === '*' || me.tenants.includes(client)) && { tenantId: client.slice(0, 200) }),
+    ...(tenant !== undefined && (me.tenants === '*' || me.tenants.includes(tenant)) && { tenantId: tenant.slice(0, 200) }),
     ...(owner !== undefined && me.manages === 'all' && { ownerId: owner.slice(0, 200) }),
     ...(mayEnd && { expiry: expires }),
   }

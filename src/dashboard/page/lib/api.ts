@@ -51,7 +51,7 @@ const RETRY_MS = [1000, 3000] as const
  *
  * @throws Problem
  */
-export async function callOnce<T>(path: string, options: Options & { readonly key: string }): Promise<T> {
+async function callOnce<T>(path: string, options: Options & { readonly key: string }): Promise<T> {
   for (const wait of RETRY_MS) {
     try {
       return await call<T>('POST', path, options)
@@ -63,8 +63,40 @@ export async function callOnce<T>(path: string, options: Options & { readonly ke
   return call<T>('POST', path, options)
 }
 
+type Asked = { readonly key: string; readonly body: unknown }
+
+/**
+ * Makes the function that sends a change which makes a token, as often as people press its button. Its key is kept until an answer is known: where every
+ * answer to an earlier wording was lost, and the server did it, that token is answered, without its text.
+ */
+export function makeOnce<T>(): (path: string, body: unknown) => Promise<T> {
+  let open: Asked | undefined
+  const send = async (path: string, asked: Asked): Promise<T> => {
+    try {
+      const answer = await callOnce<T>(path, asked)
+      open = undefined
+      return answer
+    } catch (error) {
+      open = error instanceof Problem && error.open ? (open ?? asked) : undefined
+      throw error
+    }
+  }
+  return async (path, body) => {
+    const before = open
+    const asked = { key: before?.key ?? newKey(), body }
+    if (before === undefined || JSON.stringify(before.body) === JSON.stringify(body)) return send(path, asked)
+    try {
+      return await send(path, asked)
+    } catch (error) {
+      // The key is used: the earlier wording was done.
+      if (!(error instanceof Problem) || error.code !== 'idempotency_key_reused') throw error
+      return send(path, before)
+    }
+  }
+}
+
 /** A key that makes a creation safe to send again. */
-export function newKey(): string {
+function newKey(): string {
   // Not randomUUID: that exists on HTTPS only.
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('')
 }

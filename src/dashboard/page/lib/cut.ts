@@ -2,9 +2,22 @@
 const TOKEN = /[a-z][0-9a-z_]*_([0-9A-Za-z]{16})_[0-9A-Za-z]+/g
 /** The same without its beginning. */
 const TAIL = /\b([0-9A-Za-z]{16})_[0-9A-Za-z]{20,}/g
+/** A signed token (RFC 7519 §3): its first part is a JSON object in base64url. */
+const SIGNED = /\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?/g
 
-/** Cuts every token in a text to its id, which is no secret. What people paste must not get into an address or a log. */
-export const cutTokens = (text: string): string => text.replace(TOKEN, '$1').replace(TAIL, '$1')
+/** Tokens of other systems that this server accepts, as far as it is known yet. */
+let foreign: RegExp | undefined
+
+/** Learns how tokens of other systems look. */
+export function learnShapes(shapes: readonly string[] = []): void {
+  foreign = shapes.length === 0 ? undefined : new RegExp(shapes.map((shape) => `(?:${shape})[!#-+\\--~]*`).join('|'), 'g')
+}
+
+/** Cuts every token in a text to its id, which is no secret, and those without an id away. What people paste must not get into an address or a log. */
+export function cutTokens(text: string): string {
+  const own = text.replace(TOKEN, '$1').replace(TAIL, '$1').replace(SIGNED, '')
+  return foreign === undefined ? own : own.replace(foreign, '')
+}
 
 const ID = /^[0-9A-Za-z]{16}$/
 

@@ -35,6 +35,11 @@ export class Problem extends Error {
     return this.status === 0 || this.status === 502 || this.status === 504
   }
 
+  /** Is it not known what became of the change? A store that answers late may have made it. */
+  get open(): boolean {
+    return this.status === 0 || this.status >= 500
+  }
+
   /** Anything that was thrown, as a problem. */
   static of(error: unknown): Problem {
     return error instanceof Problem ? error : new Problem(0, { detail: String(error) })

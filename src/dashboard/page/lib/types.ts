@@ -32,6 +32,10 @@ export type Me = {
   readonly ip?: string
   readonly prefix: string
   readonly grantable: readonly string[]
+  /** The field that a token is sent in, and its scheme where it has one. */
+  readonly sentIn: { readonly header: string; readonly scheme?: 'Bearer' | 'Basic' }
+  /** Regular expressions of the tokens of other systems. */
+  readonly importedShapes?: readonly string[]
 }
 
 export type Scopes = {

@@ -9,7 +9,7 @@ export type Place = {
   /** Another screen than the list: `audit`, or `create` over the list. */
   readonly screen?: string
   readonly q?: string
-  readonly client?: string
+  readonly tenant?: string
   readonly status?: string
   readonly view?: string
   readonly sort?: string
@@ -27,7 +27,7 @@ export type Place = {
   readonly expires?: string
 }
 
-const LIST = ['q', 'client', 'status', 'view', 'sort', 'size', 'page'] as const
+const LIST = ['q', 'tenant', 'status', 'view', 'sort', 'size', 'page'] as const
 const AUDIT = ['actor', 'action', 'about', 'from', 'to'] as const
 /** What a link fills into the form of a new token. */
 const CREATE = ['name', 'description', 'scopes', 'owner', 'expires'] as const
@@ -36,6 +36,23 @@ const NAMES = ['screen', 'token', ...LIST, ...AUDIT, ...CREATE] as const
 function read(): Place {
   const query = new URLSearchParams(location.search)
   return Object.fromEntries(NAMES.flatMap((name) => (query.get(name) ? [[name, cutTokens(query.get(name) ?? '')]] : [])))
+}
+
+/** Cuts out of the address what is known for a secret only now. */
+export function cutAddress(): void {
+  const cut = cutIn(location.search)
+  if (cut === location.search) return
+  history.replaceState(history.state, '', location.pathname + cut)
+  draw()
+}
+
+// Parameter by parameter: in the address some of their characters are escaped.
+function cutIn(search: string): string {
+  const query = new URLSearchParams(search)
+  const values = [...query].map(([name, value]) => [name, cutTokens(value)])
+  return values.every(([name = '', value = ''], at) => value === [...query][at]?.[1] && name !== '')
+    ? search
+    : `?${new URLSearchParams(values)}`
 }
 
 /** What of a place the list shows. */
@@ -68,7 +85,7 @@ let scrollTarget: number | undefined = numberIn(history.state, 'y')
 
 // Places draw themselves late, after their data: the browser would scroll too early.
 history.scrollRestoration = 'manual'
-history.replaceState(stateOf(isOver()), '', location.pathname + cutTokens(location.search))
+history.replaceState(stateOf(isOver()), '', location.pathname + cutIn(location.search))
 
 // For a reload, and for those who come back from elsewhere: a page that goes away can keep nothing any more.
 let resting: ReturnType<typeof setTimeout> | undefined

@@ -70,13 +70,26 @@ export function StatusNote({ token }: { readonly token: Token }): JSX.Element | 
   )
 }
 
-export function LastUsedCell({ token }: { readonly token: Token }): JSX.Element {
+/** The last use. Where uses are counted no more, an old one is not shown as though it were the last. */
+export function LastUsedCell({ token: { lastUsedAt, lastUsedIp } }: { readonly token: Token }): JSX.Element {
   const { usageCounted } = useWorld()
-  if (token.lastUsedAt === undefined) return <span class="muted">{t(usageCounted ? 'list.neverUsed' : 'list.notCounted')}</span>
+  if (!usageCounted) {
+    return (
+      <>
+        <span class="muted">{t('list.notCounted')}</span>
+        {lastUsedAt !== undefined && (
+          <p class="sub">
+            <Rich k="list.countedUntil" time={<Ago at={lastUsedAt} />} />
+          </p>
+        )}
+      </>
+    )
+  }
+  if (lastUsedAt === undefined) return <span class="muted">{t('list.neverUsed')}</span>
   return (
     <>
-      <Ago at={token.lastUsedAt} />
-      {token.lastUsedIp && <p class="sub mono">{token.lastUsedIp}</p>}
+      <Ago at={lastUsedAt} />
+      {lastUsedIp && <p class="sub mono">{lastUsedIp}</p>}
     </>
   )
 }

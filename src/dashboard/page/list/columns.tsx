@@ -1,7 +1,7 @@
 import type { JSX } from 'preact'
 import { config } from '../lib/config.js'
 import { type Key, t } from '../lib/text.js'
-import type { Token } from '../lib/types.js'
+import type { Token, World } from '../lib/types.js'
 import { ScopesOf, StatusBadge } from '../ui/token.js'
 import {
   ClientCell,
@@ -48,6 +48,9 @@ const STANDARD: readonly Column[] = [
   column('created', 'list.column.created', (token) => <CreatedCell token={token} />, 'created'),
   column('createdTime', 'list.column.createdTime', (token) => <CreatedTimeCell token={token} />),
   column('revokedAt', 'list.column.revokedAt', (token) => <RevokedAtCell token={token} />),
+  column('importedFrom', 'detail.importedFrom', ({ importedFrom }) =>
+    importedFrom === undefined ? <span class="muted">–</span> : <code class="cut">{importedFrom}</code>,
+  ),
   column('revokedBy', 'field.revokedBy', (token) => <RevokedByCell token={token} />),
 ]
 
@@ -60,9 +63,9 @@ const OWN: readonly Column[] = (config.metadata ?? []).map(({ key, label }) => (
 const DEFAULT: ReadonlySet<string> = new Set(['client', 'status', 'scopes', 'lastUsed', 'use', 'expires', 'created'])
 const KEY = 'latchkey.columns'
 
-/** Every column that there is here. Where uses are not counted, there are none to show. */
-export const columnsHere = (usageCounted: boolean): readonly Column[] =>
-  [...STANDARD, ...OWN].filter(({ id }) => usageCounted || id !== 'use')
+/** Every column that there is here. Where uses are not counted, or nothing is imported, there is none of it to show. */
+export const columnsHere = ({ usageCounted, me }: World): readonly Column[] =>
+  [...STANDARD, ...OWN].filter(({ id }) => (usageCounted || id !== 'use') && (me.importedShapes !== undefined || id !== 'importedFrom'))
 
 /** The columns that a person chose on this device before; a browser that stores nothing shows the defaults. */
 export function readChosen(): ReadonlySet<string> {

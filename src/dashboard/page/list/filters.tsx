@@ -13,8 +13,8 @@ const STATUSES = ['active', 'inactive', 'pending', 'expired', 'revoked'] as cons
 /** Filters that need usage counts. */
 const USES: ReadonlySet<View> = new Set(['neverUsed', 'unused'])
 
-/** A drop-down where all clients are known, else a field that offers those that are. */
-function ClientFilter(props: { readonly value: string; readonly onChange: (client: string, how?: 'replace') => void }): JSX.Element {
+/** A drop-down where all tenants are known, else a field that offers those that are. */
+function ClientFilter(props: { readonly value: string; readonly onChange: (tenant: string, how?: 'replace') => void }): JSX.Element {
   const { value, onChange } = props
   const { tenants } = useNames()
   const choices = choicesOf(tenants)
@@ -22,7 +22,7 @@ function ClientFilter(props: { readonly value: string; readonly onChange: (clien
   if (tenants === undefined || tenants.more) {
     return (
       <div class="client-filter">
-        <Debounced label={t('list.clientHint')} value={value} options={choices} onChange={(client) => onChange(client, 'replace')} />
+        <Debounced label={t('list.clientHint')} value={value} options={choices} onChange={(tenant) => onChange(tenant, 'replace')} />
       </div>
     )
   }
@@ -58,6 +58,7 @@ function Order({ place, onChange }: { readonly place: Place; readonly onChange: 
 /** Search, filters and ready-made views. */
 export function Filters({ place, me, sorts }: Props): JSX.Element {
   const { usageCounted } = useWorld()
+  const offered = VIEWS.filter((view) => (usageCounted || !USES.has(view)) && (me.importedShapes !== undefined || view !== 'imported'))
   const search = useRef<HTMLInputElement>(null)
   useEffect(() => {
     const jump = (event: KeyboardEvent): void => {
@@ -82,7 +83,7 @@ export function Filters({ place, me, sorts }: Props): JSX.Element {
           </span>
         </div>
         {(me.tenants === '*' || me.tenants.length > 1) && (
-          <ClientFilter value={place.client ?? ''} onChange={(client, how) => narrowTo({ client }, how)} />
+          <ClientFilter value={place.tenant ?? ''} onChange={(tenant, how) => narrowTo({ tenant }, how)} />
         )}
         <Choice
           label={t('list.status')}
@@ -94,7 +95,7 @@ export function Filters({ place, me, sorts }: Props): JSX.Element {
       </div>
       <fieldset class="views">
         <legend class="hidden">{t('list.views')}</legend>
-        {VIEWS.filter((view) => usageCounted || !USES.has(view)).map((view) => (
+        {offered.map((view) => (
           <button
             key={view}
             type="button"

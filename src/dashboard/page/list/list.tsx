@@ -5,6 +5,7 @@ import { RevokeAll } from '../acts/revoke-all.js'
 import { Create } from '../form/create.js'
 import { call } from '../lib/api.js'
 import { useLoad, useNarrow } from '../lib/hooks.js'
+import { Rich } from '../lib/rich.js'
 import { t } from '../lib/text.js'
 import { useTitle } from '../lib/title.js'
 import type { Summary, Token } from '../lib/types.js'
@@ -22,7 +23,7 @@ import { Chooser } from './chooser.js'
 import { columnsHere, keepChosen, readChosen } from './columns.js'
 import { Filters } from './filters.js'
 import { Pager } from './pager.js'
-import { isFiltered, loadRows } from './query.js'
+import { isFiltered, loadRows, type Rows } from './query.js'
 import { Skeleton } from './skeleton.js'
 import type { Uses } from './spark.js'
 import { Strip } from './strip.js'
@@ -36,7 +37,8 @@ export function List({ place: whole }: { readonly place: Place }): JSX.Element {
   const place = listOf(whole)
   const creating = whole.screen === 'create'
   const create = (): void => go((here) => ({ ...listOf(here), screen: 'create' }), 'over')
-  const { me, usageCounted } = useWorld()
+  const world = useWorld()
+  const { me } = world
   const [shownColumns, setShownColumns] = useState(readChosen)
   const narrow = useNarrow()
   const [revokingAll, setRevokingAll] = useState(false)
@@ -58,13 +60,13 @@ export function List({ place: whole }: { readonly place: Place }): JSX.Element {
   useScroll(rows !== undefined && !loading)
   useEffect(() => setSelected(new Set()), [JSON.stringify(place)])
   useEffect(() => {
-    if (rows !== undefined) announce(rows.items.length === 0 ? t('empty.none.title') : t('list.found', { count: rows.items.length }))
+    if (rows !== undefined) announce(foundText(rows))
   }, [rows])
 
   const onAct = (token: Token, act: Act): void => setActing({ token, act })
   const stopActing = (): void => setActing(undefined)
   const chosen = items.filter(({ id }) => selected.has(id))
-  const all = columnsHere(usageCounted)
+  const all = columnsHere(world)
   const columns = all.filter(({ id }) => shownColumns.has(id))
   const shown = { items, uses, columns, selected, onSelect: setSelected, place, onAct, onChanged: changed }
   return (
@@ -98,6 +100,14 @@ export function List({ place: whole }: { readonly place: Place }): JSX.Element {
       <Strip place={place} round={round} ready={wasThere.current} />
       <Filters place={place} me={me} sorts={narrow} />
       {rows?.cut && <Banner tone="info">{t('list.sortNote')}</Banner>}
+      {rows?.outside && (
+        <Banner tone="info">
+          <Rich k="list.outside" name={rows.outside.name} />{' '}
+          <Button kind="quiet" onClick={() => go({ ...(place.q !== undefined && { q: place.q }) })}>
+            {t('action.clear')}
+          </Button>
+        </Banner>
+      )}
       {problem !== undefined ? (
         <div class="card">
           <ProblemState {...loaded} problem={problem} />
@@ -136,9 +146,14 @@ export function List({ place: whole }: { readonly place: Place }): JSX.Element {
         />
       )}
       {creating && <Create wishes={whole} onClose={() => closeOver(place)} onMade={changed} />}
-      {revokingAll && <RevokeAll client={place.client} onClose={() => setRevokingAll(false)} onDone={changed} />}
+      {revokingAll && <RevokeAll of={place.tenant} onClose={() => setRevokingAll(false)} onDone={changed} />}
     </>
   )
+}
+
+function foundText({ items, page }: Rows): string {
+  if (items.length === 0) return t('empty.none.title')
+  return page === 1 ? t('list.found', { count: items.length }) : `${t('list.found', { count: items.length })}. ${t('list.page', { page })}`
 }
 
 function EmptyList({ filtered, onCreate }: { readonly filtered: boolean; readonly onCreate: () => void }): JSX.Element {

@@ -7,7 +7,7 @@ import type { Place } from '../lib/url.js'
 import { loadPage } from './pages.js'
 
 export const SIZES = ['10', '25', '50', '100'] as const
-export const VIEWS = ['all', 'neverUsed', 'unused', 'noExpiry', 'expiringWeek', 'expiring', 'rotationDue'] as const
+export const VIEWS = ['all', 'neverUsed', 'unused', 'noExpiry', 'expiringWeek', 'expiring', 'rotationDue', 'imported'] as const
 export type View = (typeof VIEWS)[number]
 export type Column = 'name' | 'client' | 'lastUsed' | 'expires' | 'created'
 
@@ -29,14 +29,14 @@ export function sortOf(place: Place): { column: Column; descending: boolean } {
   return column === undefined ? { column: 'created', descending: true } : { column: column as Column, descending: minus === '-' }
 }
 
-export const isFiltered = (place: Place): boolean => Boolean(place.q || place.client || place.status || viewOf(place) !== 'all')
+export const isFiltered = (place: Place): boolean => Boolean(place.q || place.tenant || place.status || viewOf(place) !== 'all')
 
 /** The page's filters in the words of the API. */
 export function filtersOf(place: Place): Query {
   const view = viewOf(place)
   return {
     name: place.q?.slice(0, 200),
-    tenantId: place.client?.slice(0, 200),
+    tenantId: place.tenant?.slice(0, 200),
     // What a view looks for is of interest only in tokens that are not over.
     status: place.status ?? (view === 'all' || view === 'rotationDue' ? undefined : ALIVE),
     ...(view === 'neverUsed' && { neverUsed: true }),
@@ -45,6 +45,7 @@ export function filtersOf(place: Place): Query {
     ...(view === 'expiringWeek' && { expiresWithin: '7d' }),
     ...(view === 'expiring' && { expiresWithin: '30d' }),
     ...(view === 'rotationDue' && { rotationDue: true }),
+    ...(view === 'imported' && { imported: true }),
   }
 }
 
@@ -55,6 +56,8 @@ export type Rows = {
   readonly more: boolean
   /** More match than could be sorted. */
   readonly cut: boolean
+  /** A token that was found by its id, and that the filters would have left out. */
+  readonly outside?: Token
 }
 
 /** Loads what the place shows: a page in the order of the API, or up to 1,000 rows that are sorted here. */
@@ -97,17 +100,24 @@ const union = (first: readonly Token[], second: readonly Token[]): Token[] => [
   ...second.filter(({ id }) => !first.some((known) => known.id === id)),
 ]
 
-/** The token of this id, and those that are called so. */
+/** The token of this id, whatever the filters are, and those that are called so. */
 async function oneOrNamed(id: string, filters: Query, size: number, signal: AbortSignal): Promise<Rows> {
-  const [one, named] = await Promise.all([
+  const { name: _, ...others } = filters
+  const [one, inside, named] = await Promise.all([
     call<Token>('GET', id, { signal }).catch((error: unknown) => {
       if (error instanceof Problem && error.kind === 'missing') return undefined
       throw error
     }),
+    call<Page<Token>>('GET', '.', { query: { ...others, ids: [id], limit: 1 }, signal }),
     call<Page<Token>>('GET', '.', { query: { ...filters, limit: size }, signal }),
   ])
-  const others = named.items.filter((token) => token.id !== id)
-  return { items: one === undefined ? others : [one, ...others], page: 1, more: false, cut: named.nextCursor !== undefined }
+  return {
+    items: union(one === undefined ? [] : [one], named.items),
+    page: 1,
+    more: false,
+    cut: named.nextCursor !== undefined,
+    ...(one !== undefined && inside.items.length === 0 && { outside: one }),
+  }
 }
 
 function compare(a: Token, b: Token, column: Column): number {

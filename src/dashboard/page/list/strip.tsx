@@ -22,10 +22,10 @@ type Props = {
 
 /** How many tokens there are and what there is to do, each a filter. */
 export function Strip({ place, round, ready }: Props): JSX.Element {
-  const { data } = useLoad(`${ready} ${place.client ?? ''} ${round}`, async (signal) =>
-    ready ? call<Counts>('GET', 'counts', { query: { tenantId: place.client?.slice(0, 200) }, signal }) : undefined,
+  const { data } = useLoad(`${ready} ${place.tenant ?? ''} ${round}`, async (signal) =>
+    ready ? call<Counts>('GET', 'counts', { query: { tenantId: place.tenant?.slice(0, 200) }, signal }) : undefined,
   )
-  const show = (view: View): void => go({ ...(place.client !== undefined && { client: place.client }), ...(view !== 'all' && { view }) })
+  const show = (view: View): void => go({ ...(place.tenant !== undefined && { tenant: place.tenant }), ...(view !== 'all' && { view }) })
   return (
     <fieldset class="strip">
       <legend class="hidden">{t('strip.title')}</legend>

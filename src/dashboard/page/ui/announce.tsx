@@ -1,17 +1,20 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 
+type Said = { readonly text: string; readonly round: number }
+
 let show: (text: string) => void = () => {}
 
 /** Tells screen readers what changed on the page without a change of focus. */
 export const announce = (text: string): void => show(text)
 
 export function Announcer(): JSX.Element {
-  const [text, setText] = useState('')
-  show = setText
+  const [said, setSaid] = useState<Said>({ text: '', round: 0 })
+  show = (text) => setSaid(({ round }) => ({ text, round: round + 1 }))
   return (
     <div class="hidden" role="status" data-announcer>
-      {text}
+      {/* A new node each time: the same text again, such as that of the next page, would not be heard. */}
+      <span key={said.round}>{said.text}</span>
     </div>
   )
 }

@@ -1,5 +1,6 @@
 import type { ComponentChildren, JSX } from 'preact'
 import { useEffect, useId, useRef } from 'preact/hooks'
+import { holdOpen } from '../lib/guard.js'
 import { t } from '../lib/text.js'
 import { focusMain } from './focus.js'
 import { Icon } from './icons.js'
@@ -35,9 +36,11 @@ export function Dialog({ title, size = 'small', role, onClose, cross = true, onS
     const dialog = ref.current
     const { activeElement } = document
     const opener = activeElement instanceof HTMLElement && activeElement !== document.body ? activeElement : undefined
+    const release = holdOpen()
     dialog?.showModal()
     focusFirst(dialog)
     return () => {
+      release()
       dialog?.close()
       if (document.querySelector('dialog[open]') === null || opener?.closest('dialog[open]')) returnFocus(opener)
     }

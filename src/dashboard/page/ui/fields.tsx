@@ -1,6 +1,7 @@
 import type { ComponentChildren, JSX } from 'preact'
 import { useId } from 'preact/hooks'
 import { t } from '../lib/text.js'
+import { cutTyped } from './cut.js'
 import { Options } from './filter.js'
 
 type FieldProps = {
@@ -59,7 +60,8 @@ export function TextField({ value, onInput, lines, mono, first, most, type = 'te
     autoComplete: 'off',
     spellcheck: false,
     'data-first': first ? '' : undefined,
-    onInput: (event: { currentTarget: { value: string } }) => onInput(event.currentTarget.value),
+    // Metadata, networks and words to type are no place for a secret, and may hold what looks like one.
+    onInput: ({ currentTarget }: { currentTarget: { value: string } }) => onInput(mono ? currentTarget.value : cutTyped(currentTarget)),
   }
   return (
     <Field {...field}>

@@ -1,7 +1,7 @@
 import type { JSX } from 'preact'
 import { useEffect, useId, useRef, useState } from 'preact/hooks'
-import { cutTokens } from '../lib/cut.js'
 import { whenPaused } from '../lib/typing.js'
+import { cutTyped } from './cut.js'
 
 /** One of a few. */
 export function Choice(props: {
@@ -37,9 +37,7 @@ export function Debounced(props: {
   latest.current = props
   useEffect(() => setText(props.value), [props.value])
   useEffect(() => () => stop.current(), [])
-  const change = (typed: string): void => {
-    // A token that is pasted here must not get any further.
-    const value = cutTokens(typed)
+  const change = (value: string): void => {
     setText(value)
     stop.current()
     stop.current = whenPaused(
@@ -58,11 +56,7 @@ export function Debounced(props: {
       placeholder={props.label}
       aria-label={props.label}
       value={text}
-      onInput={(event) => {
-        const { currentTarget } = event
-        change(currentTarget.value)
-        currentTarget.value = cutTokens(currentTarget.value)
-      }}
+      onInput={(event) => change(cutTyped(event.currentTarget))}
     />
   )
   if (props.options === undefined) return input

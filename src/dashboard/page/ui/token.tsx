@@ -1,14 +1,16 @@
 import type { JSX } from 'preact'
-import { standingOf, standingText } from '../lib/status.js'
+import { useNow } from '../lib/clock.js'
+import { standingOf } from '../lib/status.js'
 import { t } from '../lib/text.js'
 import type { Token } from '../lib/types.js'
 
-/** How a token stands, in colour and in words. */
+/** How a token stands, in colour and in words. It goes on with the time. */
 export function StatusBadge({ token }: { readonly token: Token }): JSX.Element {
+  const standing = standingOf(token, useNow())
   return (
-    <span class={`badge ${standingOf(token)}`}>
+    <span class={`badge ${standing}`}>
       <span class="dot" />
-      {standingText(token)}
+      {t(`status.${standing}`)}
     </span>
   )
 }

@@ -4,8 +4,8 @@ import type { DashboardTexts } from '../../texts.js'
 export const app: DashboardTexts = {
   'app.title': 'رموز API',
   'app.subtitle': 'أنشئ الرموز التي تستدعي واجهتك البرمجية، وراقبها ودوِّرها وألغِها.',
-  'word.client': 'العميل',
-  'word.clients': 'العملاء',
+  'word.client': 'المستأجر',
+  'word.clients': 'المستأجرين',
   'app.skip': 'انتقل إلى المحتوى',
   'app.signedInAs': 'مسجَّل الدخول باسم {name}',
   'app.nowSignedInAs': 'أنت الآن مسجَّل الدخول باسم {name}',
@@ -87,4 +87,5 @@ export const app: DashboardTexts = {
   'leave.secret.close': 'الإغلاق دون نسخ',
   'leave.secret.stay': 'العودة إلى الرمز',
   'code.token_limit_reached': 'بلغ عدد الرموز الحد المسموح به.',
+  'cut.removed': 'أُزيل سرّ مما كتبته.',
 }

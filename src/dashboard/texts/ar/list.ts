@@ -96,4 +96,7 @@ export const list: DashboardTexts = {
   'lifecycle.deactivated': 'عُطّل الرمز',
   'lifecycle.activated': 'فُعّل الرمز',
   'lifecycle.stale': 'غيّر شخص آخر هذا الرمز. أُعيد تحميله؛ انظر إليه قبل أن تتابع.',
+  'view.imported': 'مستورَد',
+  'list.countedUntil': 'آخر ما عُرف {time}',
+  'list.outside': 'عُثر على {name} بمعرّفه، وهو لا يوافق عوامل التصفية.',
 }

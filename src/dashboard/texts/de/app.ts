@@ -83,4 +83,5 @@ export const app: DashboardTexts = {
   'leave.secret.close': 'Ohne Kopie schließen',
   'leave.secret.stay': 'Zurück zum Token',
   'code.token_limit_reached': 'Mehr Tokens sind nicht erlaubt.',
+  'cut.removed': 'Ein Geheimnis wurde aus Ihrer Eingabe entfernt.',
 }

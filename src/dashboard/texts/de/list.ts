@@ -93,4 +93,7 @@ export const list: DashboardTexts = {
   'lifecycle.deactivated': 'Token deaktiviert',
   'lifecycle.activated': 'Token aktiviert',
   'lifecycle.stale': 'Jemand anderes hat dieses Token geändert. Es wurde neu geladen; sehen Sie es sich an, bevor Sie weitermachen.',
+  'view.imported': 'Importiert',
+  'list.countedUntil': 'zuletzt bekannt: {time}',
+  'list.outside': '{name} wurde über die ID gefunden und passt nicht zu den Filtern.',
 }

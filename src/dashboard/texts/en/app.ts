@@ -2,8 +2,8 @@
 export const app = {
   'app.title': 'API tokens',
   'app.subtitle': 'Create, watch, rotate and revoke the tokens that call your API.',
-  'word.client': 'Client',
-  'word.clients': 'Clients',
+  'word.client': 'Tenant',
+  'word.clients': 'Tenants',
   'app.skip': 'Skip to content',
   'app.signedInAs': 'Signed in as {name}',
   'app.nowSignedInAs': 'You are signed in as {name} now',
@@ -86,4 +86,5 @@ export const app = {
   'leave.secret.text': 'You have not copied or downloaded it, and it cannot be shown again.',
   'leave.secret.close': 'Close without copying',
   'leave.secret.stay': 'Go back to the token',
+  'cut.removed': 'A secret was removed from what you typed.',
 } as const

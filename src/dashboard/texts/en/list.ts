@@ -96,4 +96,7 @@ export const list = {
   'lifecycle.deactivated': 'Token deactivated',
   'lifecycle.activated': 'Token activated',
   'lifecycle.stale': 'Somebody else changed this token. It was loaded again; look at it before you go on.',
+  'view.imported': 'Imported',
+  'list.countedUntil': 'last known {time}',
+  'list.outside': '{name} was found by its id. It does not match the filters.',
 } as const

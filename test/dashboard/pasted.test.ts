@@ -1,0 +1,125 @@
+import { djangoTokens, ownTokens, sanctumTokens, sha256Tokens } from 'latchkey/import'
+import type { Locator, Page } from 'playwright-core'
+import { describe, expect, it } from 'vitest'
+import { findChromium } from './support/browser.js'
+import { expressWith } from './support/host.js'
+import { confirm, createByPage, press, type Scene, stage, type Wanted } from './support/stage.js'
+
+const { path = '', skip } = findChromium()
+
+const imports = {
+  key: 'q9Zf2mT7xLw4Rb8uYc1Vn6Kd3Hs5Gj0P',
+  formats: [sanctumTokens(), djangoTokens(), sha256Tokens({ prefix: 'sk_', length: 35 })],
+}
+const SECRETS = {
+  sanctum: '17|Zq8LmN2pR4sT6vW8xY0zA1bC3dE5fG7hJ9kL0mN2',
+  django: '9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b',
+  sk: 'sk_0123456789abcdef0123456789abcdef',
+  jwt: 'eyJhbGciOiJFZERTQSJ9.eyJqdGkiOiI0a1EwdFhiMkxyVm44WmNEIn0.c2lnbmF0dXJlLW9mLXRoZS10b2tlbg',
+} as const
+
+/** Everything that a page leaves behind: its history, its requests, what reached the server, what it shows. */
+async function traces({ page, watched, world }: Scene): Promise<string> {
+  const { entries } = await (await page.context().newCDPSession(page)).send('Page.getNavigationHistory')
+  const fields = await page.locator('input, textarea').evaluateAll((all) => all.map((field) => (field as HTMLInputElement).value))
+  return JSON.stringify([entries, watched.requests, world.seen, fields, await page.content()])
+}
+
+const filters = (page: Page): readonly Locator[] => [
+  page.getByRole('searchbox', { name: 'Search by name' }),
+  page.getByLabel('Tenant id'),
+]
+
+describe.skipIf(skip !== undefined)(`a secret that is pasted ${skip ?? ''}`, () => {
+  const play = stage(path)
+  const old: Wanted = {
+    options: { imports },
+    // Without names of tenants there is a field to type into.
+    start: expressWith({
+      tenants: () => {
+        throw new Error('down')
+      },
+    }),
+    before: ({ tokens }) => tokens.system.create({ name: 'ERP', scopes: [] }),
+  }
+
+  it.each(Object.entries(SECRETS))('of another system gets no further than its field: %s', (_, secret) =>
+    play(old, async (scene) => {
+      const { page } = scene
+      for (const field of filters(page)) {
+        await field.fill(`x ${secret}`)
+        await page.getByText('A secret was removed from what you typed.').waitFor()
+        await expect.poll(() => field.inputValue()).toBe('x ')
+        await page.waitForURL(/=x/)
+        await field.fill('')
+      }
+      await page.goto(`${scene.world.url}?screen=audit`)
+      await page.getByRole('searchbox', { name: 'Actor' }).fill(secret)
+      await page.getByRole('searchbox', { name: 'Token id' }).fill(secret)
+      await expect.poll(() => page.getByRole('searchbox', { name: 'Token id' }).inputValue()).toBe('')
+      expect(await traces(scene)).not.toContain(secret.slice(-20))
+    }),
+  )
+
+  it('leaves the names of people and things as they are', () =>
+    play(old, async ({ page }) => {
+      for (const text of ['Donaudampfschifffahrtsgesellschaft', 'the-key-of-the-nightly-job', 'auth0|507f1f77bcf8', '42', 'sk_test']) {
+        await page.getByRole('searchbox', { name: 'Search by name' }).fill(text)
+        await expect.poll(() => new URL(page.url()).searchParams.get('q')).toBe(text)
+      }
+    }))
+
+  it('is taken out of an address that somebody made with one, and of its history', () =>
+    play({ ...old, at: `?q=${SECRETS.sk}&tenant=${encodeURIComponent(SECRETS.sanctum)}` }, async (scene) => {
+      const { page } = scene
+      await page.getByRole('link', { name: 'ERP' }).waitFor()
+      await expect.poll(() => page.url()).not.toContain(SECRETS.sk.slice(-20))
+      expect(page.url()).not.toContain('Zq8LmN2p')
+      const { requests } = scene.watched
+      expect(requests.filter((url) => url.includes(SECRETS.sk.slice(-20)))).toHaveLength(1)
+    }))
+
+  it('of a format that cannot say how it looks is told by its length', () =>
+    play(
+      { ...old, options: { imports: { ...imports, formats: [ownTokens({ name: 'own', key: () => undefined, verify: () => false })] } } },
+      async (scene) => {
+        const field = scene.page.getByRole('searchbox', { name: 'Search by name' })
+        await field.fill('k_1a2b3c4d_0123456789abcdef01')
+        await expect.poll(() => field.inputValue()).toBe('')
+        expect(await traces(scene)).not.toContain('0123456789abcdef01')
+      },
+    ))
+
+  it('into Revoke all is cut before it is asked about', () =>
+    play({ ...old, user: 'root' }, async (scene) => {
+      const { page } = scene
+      const token = await createByPage(page, 'CI')
+      await confirm(page, 'Copy token')
+      await confirm(page, 'I have stored it')
+      await press(page, 'Revoke all')
+      const dialog = page.getByRole('dialog')
+      for (const [which, label] of [
+        ['Of one tenant', 'Tenant'],
+        ['Of one person', 'Owner'],
+      ] as const) {
+        await dialog.getByText(which, { exact: true }).click()
+        for (const secret of [token, SECRETS.sk, SECRETS.sanctum]) {
+          await dialog.getByLabel(label, { exact: true }).fill(secret)
+          await expect.poll(() => dialog.getByLabel(label, { exact: true }).inputValue()).not.toContain(secret.slice(-20))
+        }
+      }
+      const left = await traces(scene)
+      for (const secret of [token, SECRETS.sk, SECRETS.sanctum]) expect(left).not.toContain(secret.slice(-20))
+    }))
+
+  it('into a form is refused by the server, or cut where it would be asked about', () =>
+    play(old, async (scene) => {
+      const { page } = scene
+      await press(page, 'Create token')
+      const dialog = page.getByRole('dialog')
+      for (const label of ['Name', 'Description', 'Owner']) {
+        await dialog.getByLabel(label, { exact: false }).first().fill(SECRETS.sk)
+        await expect.poll(() => dialog.getByLabel(label, { exact: false }).first().inputValue()).toBe('')
+      }
+    }))
+})
