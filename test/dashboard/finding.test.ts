@@ -1,3 +1,4 @@
+import { sha256Tokens } from 'latchkey/import'
 import { describe, expect, it } from 'vitest'
 import { findChromium } from './support/browser.js'
 import type { World } from './support/host.js'
@@ -67,6 +68,48 @@ describe.skipIf(skip !== undefined)(`finding tokens ${skip ?? ''}`, () => {
       await page.getByRole('heading', { name: 'Nothing matches' }).waitFor()
     })
   })
+
+  it('finds a whole id outside of the filters too, and says so', () => {
+    let ids: ReadonlyMap<string, string> = new Map()
+    return play({ before: async (world) => (ids = await seed(world)), at: '?status=revoked&tenant=bolt' }, async ({ page }) => {
+      await page.getByRole('searchbox', { name: 'Search by name' }).fill(ids.get('Price feed') ?? '')
+      await page.getByText('Price feed was found by its id. It does not match the filters.').waitFor()
+      await expect.poll(() => page.locator('a.token-name').allTextContents()).toEqual(['Price feed'])
+      await page.locator('.banner').getByRole('button', { name: 'Clear filters' }).click()
+      await expect.poll(() => page.getByText('It does not match the filters.').count()).toBe(0)
+      await expect.poll(() => page.locator('a.token-name').allTextContents()).toEqual(['Price feed'])
+      await page.getByRole('searchbox', { name: 'Search by name' }).fill(ids.get('Contractor laptop') ?? '')
+      await page.getByRole('combobox', { name: 'Status' }).selectOption('revoked')
+      await expect.poll(() => page.locator('a.token-name').allTextContents()).toEqual(['Contractor laptop'])
+      expect(await page.getByText('It does not match the filters.').count()).toBe(0)
+    })
+  })
+
+  it('shows who still uses a token of another system, as a view, a column and a fact, and only where there are any', () => {
+    const old = sha256Tokens({ name: 'legacy-keys', prefix: 'sk_', length: 35 })
+    const imports = { key: 'q9Zf2mT7xLw4Rb8uYc1Vn6Kd3Hs5Gj0P', formats: [old] }
+    const bringIn = async ({ tokens }: World): Promise<void> => {
+      await tokens.system.create({ name: 'New', scopes: [] })
+      await tokens.system.import([{ hash: 'ab'.repeat(32) }], { format: old, map: () => ({ name: 'Old CI key', scopes: [] }) })
+    }
+    return play({ before: bringIn, options: { imports } }, async ({ page }) => {
+      await page.getByRole('link', { name: 'New' }).waitFor()
+      await press(page, 'Imported')
+      await expect.poll(() => page.locator('a.token-name').allTextContents()).toEqual(['Old CI key'])
+      await press(page, 'Columns')
+      await page.getByRole('checkbox', { name: 'Imported from' }).check()
+      await page.keyboard.press('Escape')
+      await page.getByRole('cell', { name: 'legacy-keys' }).waitFor()
+      await page.getByRole('link', { name: 'Old CI key' }).click()
+      await page.getByText('It is still sent in its old format. Rotate it to finish the move.').waitFor()
+    })
+  })
+
+  it('offers no view of imports where nothing can be imported', () =>
+    play({ before: many(2) }, async ({ page }) => {
+      await page.getByRole('link', { name: 'Token 1' }).waitFor()
+      expect(await page.getByRole('button', { name: 'Imported' }).count()).toBe(0)
+    }))
 
   it('counts above the list what there is to do, and shows it', () =>
     play(

@@ -4,7 +4,7 @@ import express from 'express'
 import * as onExpress from 'latchkey/express'
 import { describe, expect, it } from 'vitest'
 import { findChromium } from './support/browser.js'
-import { PEOPLE } from './support/host.js'
+import { expressWith, PEOPLE } from './support/host.js'
 import { seed } from './support/seed.js'
 import { chooseEveryTenant, confirm, createByPage, keep, press, stage, type Wanted } from './support/stage.js'
 
@@ -212,4 +212,21 @@ describe.skipIf(skip !== undefined)(`a new token in use ${skip ?? ''}`, () => {
         expect(await page.content()).not.toContain(token.slice(-40))
       },
     ))
+
+  it.each([
+    [{ header: 'X-API-Key' }, (token: string) => `curl -H "X-API-Key: ${token}"`, (token: string) => `{ "X-API-Key": '${token}' }`],
+    ['basic', (token: string) => `-H "Authorization: Basic ${btoa(`${token}:`)}"`, (token: string) => `Basic ${btoa(`${token}:`)}`],
+  ] as const)('is sent as the host reads it: %j', (credential, curl, axios) =>
+    play({ start: expressWith({ credential }) }, async ({ page }) => {
+      const token = await createByPage(page, 'ERP')
+      const shown = (): Promise<string | null> => page.locator('.snippet code').first().textContent()
+      await expect.poll(shown).toContain(curl(token))
+      await press(page, 'axios')
+      await expect.poll(shown).toContain(axios(token))
+      expect(await shown()).not.toContain('Bearer')
+      await confirm(page, 'Copy token')
+      await confirm(page, 'I have stored it')
+      await expect.poll(() => page.getByRole('dialog').count()).toBe(0)
+    }),
+  )
 })

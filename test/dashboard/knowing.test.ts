@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { findChromium } from './support/browser.js'
+import type { World } from './support/host.js'
 import { seed } from './support/seed.js'
 import { chooseEveryTenant, confirm, keep, press, stage, type Wanted, wider } from './support/stage.js'
 
@@ -55,6 +56,65 @@ describe.skipIf(skip !== undefined)(`what the page says it knows ${skip ?? ''}`,
       expect(await page.getByText(/never used/i).count()).toBe(0)
     }))
 
+  it('is not current on a server that counts uses no more', () =>
+    play({ before: seed, options: { usage: false } }, async ({ page }) => {
+      const row = page.getByRole('row', { name: /Web shop/ })
+      await row.getByText(/^last known 3 minutes ago$/).waitFor()
+      await row.getByText('not counted').waitFor()
+      await page.getByRole('checkbox', { name: 'Select Web shop' }).check()
+      await page.getByRole('region', { name: '1 selected' }).getByRole('button', { name: 'Revoke' }).click()
+      expect(await page.getByText(/within the last day/).count()).toBe(0)
+      await page.keyboard.press('Escape')
+      await page.getByRole('link', { name: 'Web shop' }).click()
+      await page.getByRole('region', { name: 'Details' }).getByText('not counted').waitFor()
+      await press(page, 'Rotate')
+      await page.getByRole('dialog').getByText('Now', { exact: true }).click()
+      await page.getByRole('dialog').getByText('It is not known whether it is in use.').waitFor()
+      expect(
+        await page
+          .getByRole('dialog')
+          .getByText(/last used/)
+          .count(),
+      ).toBe(0)
+      await page.keyboard.press('Escape')
+      await page.goto(page.url().split('?')[0] ?? '')
+      await page
+        .getByRole('row', { name: /Rotating/ })
+        .getByRole('link', { name: 'Refund bot' })
+        .click()
+      await page.getByText(/Replaced, and works beside its successor .* It is not known whether it is in use/).waitFor()
+    }))
+
+  it('is counted for the busiest tokens too', () => {
+    const busy = async ({ tokens, store }: World): Promise<void> => {
+      const { record } = await tokens.system.create({ name: 'Gateway', scopes: ['orders:read'] })
+      const hour = Math.floor(Date.now() / 3_600_000) * 3_600_000
+      const counts = Array.from({ length: 720 * 20 }, (_, at) => ({
+        tokenId: record.id,
+        bucketAt: hour - Math.floor(at / 20) * 3_600_000,
+        endpoint: `GET /api/${at % 20}`,
+        scope: 'orders:read',
+        outcome: 'allowed',
+        count: 1,
+      }))
+      const lastUses = [{ tokenId: record.id, at: Date.now(), ip: '192.0.2.1' }]
+      await store.recordUsage({ nodeId: 'n', seq: 1, at: Date.now(), counts, addresses: [], lastUses })
+    }
+    return play({ before: busy }, async ({ page }) => {
+      await page.getByRole('link', { name: 'Gateway' }).click()
+      await page.getByText('Its calls needed every scope that it has in the last 30 days.').waitFor()
+      for (const range of ['30 days', '90 days']) {
+        await press(page, range)
+        await expect.poll(() => page.locator('.legend strong').first().textContent()).toMatch(/^14,[34]/)
+      }
+      await press(page, 'Revoke')
+      const counts = page.getByRole('dialog').locator('.break-counts dd')
+      await expect.poll(async () => (await counts.allTextContents())[1]).toMatch(/^14,[34]/)
+      expect((await counts.allTextContents())[0]).toMatch(/^(?:480|500)$/)
+      expect(await page.getByText('Its calls could not be counted.').count()).toBe(0)
+    })
+  })
+
   it('is not "no calls" where usage cannot be loaded', () =>
     play(one, async ({ page }) => {
       await page.route(/\/usage\?from/, (route) => route.fulfill({ status: 500, body: '' }))
@@ -100,6 +160,27 @@ describe.skipIf(skip !== undefined)(`what the page says it knows ${skip ?? ''}`,
       await page.clock.runFor(2 * HOUR)
       await expect.poll(() => created.textContent()).toBe('2 hours ago')
     }))
+
+  it('goes on with the time for a status as well: a token expires, and another begins, while the page is open', () => {
+    const made = async ({ tokens }: World): Promise<void> => {
+      await tokens.system.create({ name: 'Ends', scopes: [], expiresIn: '5m' })
+      await tokens.system.create({ name: 'Begins', scopes: [], notBefore: Date.now() + 300_000 })
+    }
+    return play({ before: made, clock: true }, async ({ page }) => {
+      const badge = (name: string): Promise<string | null> =>
+        page
+          .getByRole('row', { name: new RegExp(name) })
+          .locator('.badge')
+          .textContent()
+      await expect.poll(() => badge('Ends')).toBe('Expiring soon')
+      await expect.poll(() => badge('Begins')).toBe('Not yet valid')
+      await page.clock.runFor(340_000)
+      await expect.poll(() => badge('Ends')).toBe('Expired')
+      await expect.poll(() => badge('Begins')).toBe('Active')
+      await page.getByRole('link', { name: 'Ends' }).click()
+      await page.locator('.detail-head .badge', { hasText: 'Expired' }).waitFor()
+    })
+  })
 
   it('shows every endpoint, not the first eight only', () =>
     play(

@@ -25,10 +25,7 @@ async function traces({ page, watched, world }: Scene): Promise<string> {
   return JSON.stringify([entries, watched.requests, world.seen, fields, await page.content()])
 }
 
-const filters = (page: Page): readonly Locator[] => [
-  page.getByRole('searchbox', { name: 'Search by name' }),
-  page.getByLabel('Tenant id'),
-]
+const filters = (page: Page): readonly Locator[] => [page.getByRole('searchbox', { name: 'Search by name' }), page.getByLabel('Tenant id')]
 
 describe.skipIf(skip !== undefined)(`a secret that is pasted ${skip ?? ''}`, () => {
   const play = stage(path)

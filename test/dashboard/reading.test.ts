@@ -23,6 +23,27 @@ describe.skipIf(skip !== undefined)(`for people who listen ${skip ?? ''}`, () =>
       await expect.poll(() => heard(page)).toBe('Nothing matches')
     }))
 
+  it('tells of the next page, also where as many tokens are on it', () =>
+    play({ before: seed, at: '?size=10' }, async ({ page }) => {
+      await expect.poll(() => heard(page)).toBe('10 tokens shown')
+      await page.evaluate(() => {
+        const told: string[] = []
+        Reflect.set(window, 'told', told)
+        const region = document.querySelector('[data-announcer]')
+        if (region === null) throw new Error('nothing announces')
+        new MutationObserver(() => told.push(region.textContent ?? '')).observe(region, { childList: true, subtree: true })
+      })
+      const told = (): Promise<string[]> => page.evaluate(() => Reflect.get(window, 'told') as string[])
+      await press(page, 'Next')
+      await expect.poll(told).toEqual(['2 tokens shown. Page 2'])
+      await press(page, 'Previous')
+      await expect.poll(told).toEqual(['2 tokens shown. Page 2', '10 tokens shown'])
+      for (const times of [1, 2]) {
+        await press(page, 'Token')
+        await expect.poll(async () => (await told()).slice(2)).toEqual(Array.from({ length: times }, () => '10 tokens shown'))
+      }
+    }))
+
   it('never lets the focus fall to nowhere', () =>
     play({ before: seed, at: '?q=nothing' }, async ({ page }) => {
       const check = (message: string) => expect.poll(() => focusIsSomewhere(page), { message }).toBe(true)

@@ -3,12 +3,10 @@
 import { mkdir, rename } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import type { Browser } from 'playwright-core'
-import { textsOf } from '../../src/dashboard/texts/languages.js'
-import { type TextKey, texts } from '../../src/dashboard/texts.js'
 import { findChromium, launch } from './support/browser.js'
-import { startWorld } from './support/host.js'
-import { SCENES, type Scene } from './support/scenes.js'
-import { seed } from './support/seed.js'
+import type { Scene } from './support/scene.js'
+import { SCENES } from './support/scenes.js'
+import { type Look, showScene } from './support/show.js'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -21,40 +19,16 @@ const { values, positionals } = parseArgs({
   },
 })
 
-type Look = { readonly language: string; readonly width: number; readonly theme: 'light' | 'dark' }
-
 /** The pictures of the docs, small: a dialog is shown without the page that it lies over. */
 const DOCS = { tokens: 'list', token: 'detail', 'shown-once': 'create-shown-once' } as const
 
-async function shoot(browser: Browser, scene: Scene, { language, width, theme }: Look, path: string): Promise<void> {
-  const chosen = { language, signIn: '/login', exampleUrl: 'https://api.example.com/stock' }
-  const world = await startWorld({ allowWildcard: true, ...scene.options }, chosen)
-  const context = await browser.newContext({
-    viewport: { width, height: width < 700 ? 844 : 900 },
-    colorScheme: theme,
-    deviceScaleFactor: 1,
-    locale: language === 'en' ? 'en-GB' : language,
-    reducedMotion: 'reduce',
-  })
-  try {
-    const ids = scene.empty ? new Map<string, string>() : await seed(world)
-    await context.addCookies([{ name: 'user', value: scene.user ?? 'root', url: world.origin }])
-    const page = await context.newPage()
-    await page.goto(`${world.url}${scene.at?.(ids) ?? ''}`, { waitUntil: 'networkidle' })
-    const t = (key: TextKey): string => {
-      const text = textsOf(language)?.[key] ?? texts[key]
-      return text.replace('{Client}', textsOf(language)?.['word.client'] ?? texts['word.client'])
-    }
-    await scene.act?.({ page, world, ids, t })
+const shoot = (browser: Browser, scene: Scene, look: Look, path: string): Promise<void> =>
+  showScene(browser, scene, look, async (page) => {
     await page.waitForTimeout(250)
     const part = values.docs ? page.locator('dialog[open]') : undefined
     if ((await part?.count()) === 1) await part?.screenshot({ path })
     else await page.screenshot({ path, fullPage: scene.whole === true })
-  } finally {
-    await context.close()
-    await world.close()
-  }
-}
+  })
 
 async function shootAll(browser: Browser): Promise<void> {
   const unknown = positionals.filter((name) => !Object.hasOwn(SCENES, name))

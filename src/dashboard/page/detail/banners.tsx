@@ -123,6 +123,6 @@ function EndOld({ old, onDone }: { readonly old: Token; readonly onDone: () => v
 
 function LastUse({ token: { lastUsedAt } }: { readonly token: Token }): JSX.Element {
   const { usageCounted } = useWorld()
-  if (!usageCounted) return <>{t('rotate.nowUnknown')}</>
-  return lastUsedAt === undefined ? <>{t('detail.oldUnused')}</> : <Rich k="detail.oldUsed" time={<Ago at={lastUsedAt} />} />
+  if (!usageCounted) return <Rich k="rotate.nowUnknown" />
+  return lastUsedAt === undefined ? <Rich k="detail.oldUnused" /> : <Rich k="detail.oldUsed" time={<Ago at={lastUsedAt} />} />
 }

@@ -10,12 +10,16 @@ import { Button } from '../ui/button.js'
 import { Dialog } from '../ui/dialog.js'
 import { ProblemLine } from '../ui/problem.js'
 import { Ago } from '../ui/time.js'
+import { User } from '../ui/who.js'
 import { type Changes, type Difference, differencesOf } from './differences.js'
+
+/** The token as somebody else left it, and who that was, where it is known. */
+export type Theirs = { readonly token: Token; readonly by: string | undefined }
 
 type Props = {
   /** As it was when the editing began. */
   readonly before: Token
-  readonly theirs: Token
+  readonly theirs: Theirs
   readonly mine: Changes
   readonly busy: boolean
   readonly problem: Problem | undefined
@@ -31,8 +35,9 @@ type Props = {
  */
 export function Conflict({ before, theirs, mine, busy, problem, onSave, onLeave, onDiscard }: Props): JSX.Element {
   const [given, setGiven] = useState<ReadonlySet<string>>(new Set())
-  const over = theirs.revokedAt
-  const rows = differencesOf(before, theirs, mine)
+  const { token, by } = theirs
+  const over = token.revokedAt
+  const rows = differencesOf(before, token, mine)
   const kept = Object.fromEntries(Object.entries(mine).filter(([field]) => !given.has(field)))
   const choose = (field: string, theirsToo: boolean): void => {
     const next = new Set(given)
@@ -59,14 +64,18 @@ export function Conflict({ before, theirs, mine, busy, problem, onSave, onLeave,
       {over === undefined ? (
         <Banner tone="warn">
           <p>
-            <Rich k="conflict.when" time={<Ago at={theirs.updatedAt} />} />
+            {by === undefined ? (
+              <Rich k="conflict.when" time={<Ago at={token.updatedAt} />} />
+            ) : (
+              <Rich k="conflict.by" time={<Ago at={token.updatedAt} />} name={<User id={by} />} />
+            )}
           </p>
           <p>{t(rows.some(({ both }) => both) ? 'conflict.choose' : 'conflict.text')}</p>
         </Banner>
       ) : (
         <Banner tone="danger" icon="ban">
           <p>
-            <Rich k="conflict.revoked" time={<Ago at={over} />} name={theirs.revokedBy ?? ''} />
+            <Rich k="conflict.revoked" time={<Ago at={over} />} name={<User id={token.revokedBy ?? ''} />} />
           </p>
           <p>{t('conflict.copyMine')}</p>
         </Banner>
@@ -114,11 +123,13 @@ function Row(props: { readonly row: Difference; readonly chosen: Side | undefine
   return (
     <tr class={both ? 'both' : undefined}>
       <th scope="row">{fieldName(field)}</th>
-      <td>
+      <td data-label={t('conflict.before')}>
         <bdi>{valueText(before, field)}</bdi>
       </td>
-      <td>{row.changedThere ? cell('theirs', theirs) : <span class="muted">{t('conflict.unchanged')}</span>}</td>
-      <td>{row.changedHere ? cell('mine', mine) : <span class="muted">{t('conflict.unchanged')}</span>}</td>
+      <td data-label={t('conflict.theirs')}>
+        {row.changedThere ? cell('theirs', theirs) : <span class="muted">{t('conflict.unchanged')}</span>}
+      </td>
+      <td data-label={t('conflict.mine')}>{row.changedHere ? cell('mine', mine) : <span class="muted">{t('conflict.unchanged')}</span>}</td>
     </tr>
   )
 }

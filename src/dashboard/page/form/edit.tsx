@@ -5,26 +5,34 @@ import { useTask } from '../lib/hooks.js'
 import { Problem } from '../lib/problem.js'
 import { Rich } from '../lib/rich.js'
 import { t } from '../lib/text.js'
-import type { Token } from '../lib/types.js'
+import type { AuditEvent, Page, Token } from '../lib/types.js'
 import { Button } from '../ui/button.js'
 import { Dialog } from '../ui/dialog.js'
 import { focusWrong } from '../ui/focus.js'
 import { useGuardedClose } from '../ui/leave.js'
 import { fieldErrors, ProblemLine } from '../ui/problem.js'
 import { say } from '../ui/toasts.js'
-import { Conflict } from './conflict.js'
+import { Conflict, type Theirs } from './conflict.js'
 import type { Changes } from './differences.js'
 import { changesOf, check, draftOf, isChanged } from './draft.js'
 import { TokenForm } from './form.js'
 
 type Props = { readonly token: Token; readonly onClose: () => void; readonly onSaved: () => void }
 
+async function loadTheirs(id: string): Promise<Theirs> {
+  const [token, last] = await Promise.all([
+    call<Token>('GET', id),
+    call<Page<AuditEvent>>('GET', `${id}/events`, { query: { limit: 1 } }).catch(() => undefined),
+  ])
+  return { token, by: last?.items[0]?.actorId }
+}
+
 /** Edits a token. When somebody else was faster, both versions are shown, and nothing is lost. */
 export function Edit({ token, onClose, onSaved }: Props): JSX.Element {
   const [before] = useState(() => draftOf(token))
   const [draft, setDraft] = useState(before)
   const [tried, setTried] = useState(false)
-  const [theirs, setTheirs] = useState<Token | undefined>()
+  const [theirs, setTheirs] = useState<Theirs | undefined>()
   const { busy, problem, run, clear } = useTask()
   const found = check(draft)
   const changes = changesOf(draft, before)
@@ -46,7 +54,7 @@ export function Edit({ token, onClose, onSaved }: Props): JSX.Element {
             focusWrong()
             throw error
           }
-          setTheirs(await call<Token>('GET', token.id))
+          setTheirs(await loadTheirs(token.id))
           return
         }
         say(t('form.saved'))
@@ -62,13 +70,13 @@ export function Edit({ token, onClose, onSaved }: Props): JSX.Element {
   if (theirs !== undefined) {
     return (
       <Conflict
-        key={`conflict ${theirs.version}`}
+        key={`conflict ${theirs.token.version}`}
         before={token}
         theirs={theirs}
         mine={changes}
         busy={busy}
         problem={problem}
-        onSave={(chosen) => void save(chosen, theirs.version)}
+        onSave={(chosen) => void save(chosen, theirs.token.version)}
         onLeave={close}
         onDiscard={leave}
       />

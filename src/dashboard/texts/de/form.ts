@@ -82,7 +82,8 @@ export const form: DashboardTexts = {
   'conflict.mine': 'Ihre Fassung',
   'conflict.takeTheirs': 'Meine Änderungen verwerfen',
   'form.maybeCreated': 'Es wurde vielleicht trotzdem erstellt. Versuchen Sie es erneut: Ein zweites Token entsteht nicht.',
-  'conflict.when': 'Es wurde {time} bearbeitet, während Sie es bearbeiteten.',
+  'conflict.when': 'Jemand anderes hat es gespeichert, während Sie es bearbeiteten ({time}).',
+  'conflict.by': '{name} hat es gespeichert, während Sie es bearbeiteten ({time}).',
   'conflict.choose':
     'Wo beide ein Feld geändert haben, wählen Sie die Fassung, die bleibt. Die übrigen fremden Änderungen bleiben erhalten.',
   'conflict.before': 'Vorher',

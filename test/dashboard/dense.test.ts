@@ -1,0 +1,47 @@
+import type { Page } from 'playwright-core'
+import { describe, expect, it } from 'vitest'
+import { findChromium } from './support/browser.js'
+import type { World } from './support/host.js'
+import { seed } from './support/seed.js'
+import { stage } from './support/stage.js'
+
+const { path = '', skip } = findChromium()
+
+/** What would make a row higher than others: long names and descriptions, many scopes, an owner, and a status with a note. */
+async function uneven(world: World): Promise<void> {
+  await seed(world)
+  const ada = world.tokens.as({ id: 'ada.with.a.long.name@acme.example', tenants: '*', manages: 'all' })
+  const { record } = await ada.create({
+    name: 'The nightly export of every order to the warehouse of the partner in Rotterdam',
+    description: 'Runs at two, reads all orders of the day, and writes them to where the partner fetches them in the morning',
+    tenantId: 'a-tenant-with-a-very-long-name-that-goes-on',
+    ownerId: 'somebody.with.a.long.name@acme.example',
+    scopes: ['inventory:read', 'inventory:write', 'orders:read', 'orders:write', 'billing:read'],
+    expiresIn: '3d',
+  })
+  await ada.deactivate(record.id)
+  await ada.create({ name: 'x', scopes: [] })
+}
+
+const heights = (page: Page): Promise<number[]> =>
+  page.locator('tbody tr').evaluateAll((rows) => [...new Set(rows.map((row) => Math.round(row.getBoundingClientRect().height)))])
+
+const HIGHEST = 70
+
+describe.skipIf(skip !== undefined)(`rows ${skip ?? ''}`, () => {
+  const play = stage(path)
+
+  it.each([1200, 1440, 1920])('are dense, and as high as one another, whatever is in them, at %i pixels', (width) =>
+    play({ before: uneven, context: { viewport: { width, height: 900 } } }, async ({ page }) => {
+      await page.getByRole('link', { name: 'Price feed' }).waitFor()
+      const [height = 0, ...others] = await heights(page)
+      expect(others).toEqual([])
+      expect(height).toBeLessThanOrEqual(HIGHEST)
+      const lines = page.locator('tbody .chips')
+      const broken = await lines.evaluateAll(
+        (all) => all.filter((chips) => new Set([...chips.children].map((chip) => chip.getBoundingClientRect().top)).size > 1).length,
+      )
+      expect(broken).toBe(0)
+    }),
+  )
+})

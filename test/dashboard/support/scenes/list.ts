@@ -1,0 +1,91 @@
+import { answered, bringIn, dialogOf, down, imports, press, type Scenes, select } from '../scene.js'
+
+/** The list, the audit log, and what stands in their place. */
+export const list: Scenes = {
+  list: {},
+  'list-selected': { act: select },
+  'list-columns': { act: press('list.columns') },
+  'list-menu': { act: ({ page }) => page.locator('[aria-haspopup="menu"]').nth(1).click() },
+  'list-strip': { at: () => '?view=rotationDue' },
+  'list-empty': { empty: true },
+  'list-nothing': { at: () => '?q=nothing+like+this' },
+  'list-loading': {
+    async act({ page, world }) {
+      world.store.behave({ list: { do: 'delay', milliseconds: 3000 } })
+      await page.reload({ waitUntil: 'commit' })
+      await page.locator('.skeleton').waitFor()
+    },
+  },
+  'list-down': {
+    async act({ page, world }) {
+      world.store.behave({ list: { do: 'fail', error: down } })
+      await page.reload()
+      await page.getByRole('alert').first().waitFor()
+    },
+  },
+  'list-limited': answered(429, { 'retry-after': '30' }),
+  'list-error': answered(500),
+  'list-offline': {
+    async act({ page }) {
+      await page.context().setOffline(true)
+      await page.locator('.view').nth(1).click()
+      await page.getByRole('alert').first().waitFor()
+    },
+  },
+  'list-unreachable': {
+    async act({ page }) {
+      await page.route(/\/\?limit=/, (route) => route.abort('connectionrefused'))
+      await page.reload()
+      await page.getByRole('alert').first().waitFor()
+    },
+  },
+  'list-uncounted': { options: { usage: false } },
+  'list-imported': { options: { imports }, before: bringIn, at: () => '?view=imported' },
+  'list-found-outside': { at: (ids) => `?status=revoked&q=${ids.get('Price feed')}` },
+  'list-secret-cut': {
+    async act({ page }) {
+      await page.locator('.search input').first().fill('eyJhbGciOiJFZERTQSJ9.eyJqdGkiOiI0a1EwdFhiMkxyVm44WmNEIn0.c2ln')
+      await page.locator('.toast').waitFor()
+    },
+  },
+  forbidden: {
+    async act({ page }) {
+      await page.route(/\/(?:me|scopes)$/, (route) => route.fulfill({ status: 403, body: '{"code":"token_cannot_manage"}' }))
+      await page.reload()
+      await page.getByRole('alert').first().waitFor()
+    },
+  },
+  'signed-out': { user: 'nobody' },
+  own: { user: 'uma', empty: true },
+  audit: { at: () => '?screen=audit', whole: true },
+  'audit-filtered': { at: () => '?screen=audit&action=token.revoked&actor=ada%40acme.example' },
+  'audit-down': {
+    async act({ page, world }) {
+      world.store.behave({ events: { do: 'fail', error: down } })
+      await page.goto(`${world.url}?screen=audit`)
+      await page.getByRole('alert').first().waitFor()
+    },
+  },
+  'audit-nothing': { at: () => '?screen=audit&actor=nobody' },
+  'revoke-selected': {
+    async act(stage) {
+      await select(stage)
+      await stage.page.locator('.bulk .danger').click()
+    },
+  },
+  'bulk-failed': {
+    async act(stage) {
+      await select(stage)
+      await stage.page.route(/\/deactivate$/, (route) => route.fulfill({ status: 500, body: '{}' }))
+      await stage.page.locator('.bulk .button').first().click()
+      await dialogOf(stage.page).waitFor()
+    },
+  },
+  'revoke-all': {
+    async act(stage) {
+      await press('action.revokeAll')(stage)
+      await dialogOf(stage.page).getByLabel(stage.t('form.client'), { exact: true }).fill('acme')
+      await dialogOf(stage.page).locator('.banner').waitFor()
+    },
+  },
+}
