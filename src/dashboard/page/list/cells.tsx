@@ -14,7 +14,7 @@ import { Client, User } from '../ui/who.js'
 export function NameCell({ token, place }: { readonly token: Token; readonly place: Place }): JSX.Element {
   return (
     <div class="name-cell">
-      <a class="token-name" {...linkTo({ ...place, token: token.id })}>
+      <a class="token-name" title={token.name} {...linkTo({ ...place, token: token.id })}>
         <bdi>{token.name}</bdi>
       </a>
       <div class="hint-line">
