@@ -63,7 +63,7 @@ export const list: Scenes = {
     async act({ page, world }) {
       world.store.behave({ events: { do: 'fail', error: down } })
       await page.goto(`${world.url}?screen=audit`)
-      await page.getByRole('alert').first().waitFor()
+      await page.locator('.audit-log [role="alert"]').waitFor()
     },
   },
   'audit-nothing': { at: () => '?screen=audit&actor=nobody' },
