@@ -12,16 +12,22 @@ const MAX_WAITING = 64
 /** Wrong secrets that an address may have compared with a slow hash. */
 const GUESSES: Rate = { burst: 20, perSecond: 1 }
 
-type Job = { readonly start: () => void }
+/** A comparison that waits, and for whom. */
+type Job = { readonly caller: string; readonly start: () => void; readonly refuse: (error: StoreUnavailableError) => void }
 
-/** Compares credentials with slow hashes: a few at a time, each one once however many requests bring it, and never for longer than the deadline. */
+/**
+ * Compares credentials with slow hashes: a few at a time, each one once however many requests bring it, and never for longer than the deadline.
+ *
+ * Addresses take turns, and the one that brings the most is the one that has to wait: whoever guesses holds up no first use from elsewhere.
+ */
 export class SlowHashes {
   readonly #deadlineMs: number
   readonly #report: Report
   readonly #guesses: Budget
   readonly #underWay: Map<string, Promise<boolean>> = new Map()
   readonly #waiting: Set<Job> = new Set()
-  #running = 0
+  /** How many are being computed, by caller. */
+  readonly #running: Map<string, number> = new Map()
 
   constructor(deadlineMs: number, monotonic: () => number, report: Report) {
     this.#deadlineMs = deadlineMs
@@ -39,8 +45,8 @@ export class SlowHashes {
     if (known !== undefined) return known
     const caller = callerOf(ip) ?? ''
     if (this.#guesses.spent(caller)) throw new StoreUnavailableError('too many wrong secrets of imported tokens came from this address')
-    if (this.#waiting.size >= MAX_WAITING) throw new StoreUnavailableError('too many imported tokens wait for their first use')
-    const found = this.#compare(format, credential, hash)
+    if (this.#waiting.size >= MAX_WAITING) this.#makeRoom(caller)
+    const found = this.#compare(format, credential, hash, caller)
     this.#underWay.set(name, found)
     try {
       const same = await found
@@ -51,7 +57,7 @@ export class SlowHashes {
     }
   }
 
-  async #compare(format: TokenFormat, credential: string, hash: string): Promise<boolean> {
+  async #compare(format: TokenFormat, credential: string, hash: string, caller: string): Promise<boolean> {
     let job: Job | undefined
     let started = false
     try {
@@ -67,11 +73,11 @@ export class SlowHashes {
           new Promise<unknown>((resolve, reject) => {
             const start = (): void => {
               started = true
-              this.#running += 1
+              this.#count(caller, 1)
               new Promise<unknown>((done) => done(format.verify?.(credential, hash))).then(resolve, reject)
             }
-            job = { start }
-            if (this.#running < AT_ONCE) start()
+            job = { caller, start, refuse: reject }
+            if (sum(this.#running) < AT_ONCE) start()
             else this.#waiting.add(job)
           }),
         readSame,
@@ -79,17 +85,45 @@ export class SlowHashes {
     } finally {
       // Also behind the deadline, so that one that hangs does not hold up the others for good.
       if (job !== undefined) this.#waiting.delete(job)
-      if (started) this.#free()
+      if (started) this.#free(caller)
     }
   }
 
-  #free(): void {
-    this.#running -= 1
-    const [next] = this.#waiting
-    if (next === undefined) return
+  #count(caller: string, by: number): void {
+    const count = (this.#running.get(caller) ?? 0) + by
+    if (count === 0) this.#running.delete(caller)
+    else this.#running.set(caller, count)
+  }
+
+  #free(caller: string): void {
+    this.#count(caller, -1)
+    const runs = (job: Job): number => this.#running.get(job.caller) ?? 0
+    const [first, ...others] = this.#waiting
+    if (first === undefined) return
+    const next = others.reduce((least, job) => (runs(job) < runs(least) ? job : least), first)
     this.#waiting.delete(next)
     next.start()
   }
+
+  /**
+   * Sends away the last one of whoever has the most waiting.
+   *
+   * @throws StoreUnavailableError `store_unavailable`, when that is this caller
+   */
+  #makeRoom(caller: string): void {
+    const counts = new Map<string, number>()
+    for (const job of this.#waiting) counts.set(job.caller, (counts.get(job.caller) ?? 0) + 1)
+    const most = Math.max(...counts.values())
+    const last = [...this.#waiting].findLast((job) => counts.get(job.caller) === most)
+    const refusal = new StoreUnavailableError('too many imported tokens wait for their first use')
+    if (last === undefined || most <= (counts.get(caller) ?? 0) + 1) throw refusal
+    this.#waiting.delete(last)
+    last.refuse(refusal)
+  }
+}
+
+function sum(counts: ReadonlyMap<string, number>): number {
+  return [...counts.values()].reduce((total, count) => total + count, 0)
 }
 
 function readSame(answer: unknown): boolean {

@@ -3,7 +3,7 @@ import { bcryptTokens, ownTokens } from 'latchkey/import'
 import { memoryStore } from 'latchkey/stores/memory'
 import { heldStore } from 'latchkey/testing'
 import { expect, it } from 'vitest'
-import { until, verdict } from '../latchkey/harness.js'
+import { pause, until, verdict } from '../latchkey/harness.js'
 import { accepting } from './world.js'
 
 type Call = { readonly credential: string; readonly answer: (same: unknown) => void }
@@ -141,6 +141,28 @@ it('an address that guesses is not compared any more, and a token that was used 
   const before = compared
   expect(await verdict(tokens.verify('k-77-secret', { ip: '192.0.2.2' }))).toBe('token_unknown')
   expect(compared).toBe(before)
+})
+
+it('an address that brings many guesses at once holds up no first use from another', async () => {
+  const { format, calls } = slowFormat()
+  const tokens = accepting([format], { logger: false })
+  await tokens.system.import(rows, { format, map })
+  const guesses = Array.from({ length: 200 }, (_, at) => verdict(tokens.verify(`k-1-guess${at}`, { ip: '192.0.2.1' })))
+  await until(() => calls.length === 4)
+  const good = verdict(tokens.verify('k-2-secret', { ip: '192.0.2.2' }))
+  await pause(20)
+  calls[0]?.answer(false)
+  await until(() => calls.length === 5)
+  expect(calls[4]?.credential).toBe('k-2-secret')
+  calls[4]?.answer(true)
+  expect(await good).toBe('ok')
+  for (let at = 0; at < 69; at += 1) {
+    calls[at]?.answer(false)
+    await pause(1)
+  }
+  const verdicts = await Promise.all(guesses)
+  expect(new Set(verdicts)).toEqual(new Set(['secret_mismatch', 'store_unavailable']))
+  expect(calls.length).toBeLessThan(70)
 })
 
 it('a token whose end bcrypt does not read keeps its holder, whatever was appended at its first use', async () => {

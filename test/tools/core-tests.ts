@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** Folders of tests that drive the core by itself: `latchkey()` and the memory store, or one module. */
-const FOLDERS = ['verify', 'latchkey', 'policy', 'token', 'cache', 'verbs', 'rate-limit', 'activity', 'model', 'store', 'http']
+const FOLDERS = ['verify', 'latchkey', 'policy', 'token', 'cache', 'verbs', 'rate-limit', 'activity', 'model', 'store', 'http', 'imports']
 /** An adapter of any kind but the memory store, or a process of its own, which coverage does not see. */
 const BEYOND_THE_CORE = /latchkey\/(?:express|fastify|hono|koa|nest|web)|stores\/(?!memory)|servers\.js|child_process/
 

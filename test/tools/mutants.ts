@@ -44,6 +44,7 @@ export const MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
     { find: 'if (bulk.matches(record)) return true', become: 'return true' },
     { find: 'load.outdated = true\n    this.#loads.delete(id)', become: 'this.#loads.delete(id)' },
     { find: 'load.outdated = true\n    this.#loads.delete(id)', become: 'load.outdated = true' },
+    { find: 'load.outdated = true\n      this.#forget(load)', become: 'this.#forget(load)' },
     { find: 'if (load === undefined || !load.sent) return', become: 'if (load === undefined) return' },
     { find: 'if (previous !== undefined) previous.outdated = true', become: '' },
     { find: 'load.sent = true', become: '' },

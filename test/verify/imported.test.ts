@@ -1,0 +1,202 @@
+import type { Latchkey, LatchkeyOptions, TokenFormat } from 'latchkey'
+import { ownTokens, plainTokens, sanctumTokens, sha256Tokens } from 'latchkey/import'
+import { memoryStore } from 'latchkey/stores/memory'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { createImportKeys } from '../../src/token/import-keys.js'
+import { Imported, type ImportedOptions, type Provable } from '../../src/verify/imported.js'
+import { accepting, IMPORT_KEY, oldToken, type SCOPES, sha256 } from '../imports/world.js'
+import { mint, type Scope, until, verdict } from '../latchkey/harness.js'
+
+const map = () => ({ name: 'Old', scopes: ['stock:read' as const] })
+const old = sha256Tokens({ prefix: 'sk_', length: 35 })
+const PEPPERS = ['0123456789abcdef0123456789abcdef', 'fedcba9876543210fedcba9876543210'] as const
+
+/** A format that counts what it is asked, and whose tokens are `k-<row>-<secret>`. */
+function slow(verify: (credential: string, hash: string) => unknown = (credential, hash) => credential.endsWith(hash)) {
+  const asked: unknown[] = []
+  const compared: string[] = []
+  const format = ownTokens({
+    name: 'slow',
+    key: (credential) => {
+      asked.push(credential)
+      return /^k-([0-9]+)-/.exec(String(credential))?.[1]
+    },
+    verify: (credential, hash) => {
+      compared.push(credential)
+      return verify(credential, hash) as boolean
+    },
+  })
+  return { format, asked, compared }
+}
+
+async function withRows(format: TokenFormat, options: Partial<LatchkeyOptions<keyof typeof SCOPES>> = {}): Promise<Latchkey<Scope>> {
+  const tokens = accepting([format], options)
+  await tokens.system.import(
+    [
+      { key: 1, hash: 'one' },
+      { key: 2, hash: 'two' },
+    ],
+    { format, map },
+  )
+  return tokens
+}
+
+describe('a credential that another system made', () => {
+  it('is read by no format where no request could bring it', async () => {
+    const { format, asked } = slow()
+    const tokens = await withRows(format)
+    const junk = [`k-1-${'x'.repeat(8192)}one`, 'k-1-\u00e9one', 'k-1- one', 'k-1-,one', 'k-1-"one', '', 1, ['k-1-one'], null, undefined]
+    for (const credential of junk)
+      expect([credential, await verdict(tokens.verify(credential as string))]).toEqual([credential, 'token_malformed'])
+    expect(asked).toEqual([])
+    expect(await verdict(tokens.verify('k-1-one'))).toBe('ok')
+    expect(await verdict(tokens.verify(`k-2-${'x'.repeat(8185)}two`))).toBe('ok')
+    expect(await verdict(tokens.verify(`k-2-${'x'.repeat(8186)}two`))).toBe('token_malformed')
+  })
+
+  it('is never a text of our own form, of this prefix or another', async () => {
+    const { format, asked } = slow()
+    const tokens = await withRows(format)
+    const { token } = await mint(tokens)
+    const other = token.replace('acme_test', 'acme_live')
+    const wrong = `${token.slice(0, -1)}${token.endsWith('0') ? '1' : '0'}`
+    for (const text of [other, wrong]) expect(await verdict(tokens.verify(text))).toBe('token_malformed')
+    expect(asked).toEqual([])
+  })
+
+  it('is refused from the end of its format on, and where the time cannot be told', async () => {
+    let now = 1_900_000_000_000
+    const format = sha256Tokens({ prefix: 'sk_', length: 35, until: new Date(now + 1000) })
+    const tokens = accepting([format], { clock: () => now })
+    const { token, row } = oldToken(1)
+    await tokens.system.import([row], { format, map })
+    expect(await verdict(tokens.verify(token))).toBe('ok')
+    for (const instant of [now + 1000, Number.NaN, Number.POSITIVE_INFINITY]) {
+      now = instant
+      expect([instant, await verdict(tokens.verify(token))]).toEqual([instant, 'token_malformed'])
+    }
+  })
+
+  it.each([
+    ['undefined', undefined, 'token_malformed'],
+    ['null', null, 'token_malformed'],
+    ['no key', { proof: 'p' }, 'store_unavailable'],
+    ['no proof', { key: '1' }, 'store_unavailable'],
+    ['a number for a key', { key: 1, proof: 'p' }, 'store_unavailable'],
+    ['a number for a proof', { key: '1', proof: 1 }, 'store_unavailable'],
+    ['text', 'key', 'store_unavailable'],
+  ])('of which its format answers %s is %s', async (_what, answer, outcome) => {
+    const format: TokenFormat = { ...plainTokens({ prefix: 'k' }), read: () => answer as never }
+    expect(await verdict(accepting([format]).verify('k-1'))).toBe(outcome)
+  })
+
+  it('is the token that its secret proves it to be, in the format that it was imported in alone', async () => {
+    const twin = sha256Tokens({ name: 'twin', prefix: 'sk_', length: 35 })
+    const tokens = accepting([twin, old])
+    const [known, stranger] = [oldToken(1), oldToken(2)]
+    await tokens.system.import([known.row], { format: old, map })
+    expect(await verdict(tokens.verify(known.token))).toBe('ok')
+    expect(await verdict(tokens.verify(stranger.token))).toBe('token_unknown')
+    expect((await tokens.introspect(known.token)).record?.importedFrom).toBe('sha256')
+  })
+
+  it('is the record of which its secret is, where two formats find one', async () => {
+    const first = { ...slow().format, name: 'first' }
+    const second = { ...slow().format, name: 'second' }
+    const tokens = accepting([first, second])
+    await tokens.system.import([{ key: 1, hash: 'one' }], { format: first, map })
+    await tokens.system.import([{ key: 1, hash: 'two' }], { format: second, map })
+    for (const [credential, name] of [
+      ['k-1-one', 'first'],
+      ['k-1-two', 'second'],
+    ] as const) {
+      expect(await verdict(tokens.verify(credential))).toBe('ok')
+      expect((await tokens.introspect(credential)).record?.importedFrom).toBe(name)
+    }
+    expect(await verdict(tokens.verify('k-1-three'))).toBe('secret_mismatch')
+    expect((await tokens.introspect('k-1-three')).active).toBe(false)
+  })
+
+  it('is good by whichever pepper its digest was made with', async () => {
+    const store = memoryStore()
+    const { token, row } = oldToken(1)
+    await accepting([old], { store, pepper: PEPPERS[1] }).system.import([row], { format: old, map })
+    expect(await verdict(accepting([old], { store, pepper: [...PEPPERS] }).verify(token))).toBe('ok')
+    expect(await verdict(accepting([old], { store, pepper: PEPPERS[0] }).verify(token))).toBe('secret_mismatch')
+  })
+})
+
+describe('a slow hash', () => {
+  it('is compared once, and its place is taken by a digest soon, without being asked to', async () => {
+    const { format, compared } = slow()
+    const store = memoryStore()
+    const tokens = await withRows(format, { store })
+    for (let times = 0; times < 3; times += 1) expect(await verdict(tokens.verify('k-1-one'))).toBe('ok')
+    expect(compared).toEqual(['k-1-one'])
+    const { record } = await tokens.introspect('k-1-one')
+    await until(async () => (await store.find([record?.id ?? '']))[0]?.importedHash === undefined)
+    expect(await verdict(tokens.verify('k-1-one'))).toBe('ok')
+    expect(await verdict(tokens.verify('k-1-none'))).toBe('secret_mismatch')
+    expect(compared).toEqual(['k-1-one'])
+  })
+
+  it('that another credential was compared with proves nothing of this one', async () => {
+    const answers = new Map<string, (same: boolean) => void>()
+    const { format } = slow((credential) => new Promise<boolean>((resolve) => answers.set(credential, resolve)))
+    const tokens = await withRows(format)
+    const [good, bad] = [verdict(tokens.verify('k-1-one')), verdict(tokens.verify('k-1-bad'))]
+    await until(() => answers.size === 2)
+    answers.get('k-1-one')?.(true)
+    answers.get('k-1-bad')?.(false)
+    expect([await good, await bad]).toEqual(['ok', 'secret_mismatch'])
+    const again = verdict(tokens.verify('k-1-bad'))
+    answers.delete('k-1-bad')
+    await Promise.race([again, until(() => answers.has('k-1-bad'))])
+    answers.get('k-1-bad')?.(false)
+    expect(await again).toBe('secret_mismatch')
+  })
+})
+
+describe('an address that guesses the secrets of a known row', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['performance'] })
+  })
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
+  it('is charged for each, until nothing is looked up for it', async () => {
+    const sanctum = sanctumTokens()
+    const tokens = accepting([sanctum], { cache: false })
+    const token = `7|${'s'.repeat(40)}`
+    await tokens.system.import([{ id: 7, token: sha256(token.slice(2)) }], { format: sanctum, map })
+    const ip = '192.0.2.1'
+    for (let at = 0; at < 500; at += 1)
+      expect(await verdict(tokens.verify(`7|${String(at).padStart(40, '0')}`, { ip }))).toBe('secret_mismatch')
+    expect(await verdict(tokens.verify(token, { ip }))).toBe('store_unavailable')
+    expect(await verdict(tokens.verify(token, { ip: '192.0.2.2' }))).toBe('ok')
+    expect(await verdict(tokens.verify(token))).toBe('ok')
+  })
+})
+
+describe('what a claim is held against', () => {
+  const body = 'latchkey: import proof'
+  const claim = { id: 'A'.repeat(16), format: old, credential: 'sk_x', body }
+  const digest = (text: string): string => sha256(text)
+  const imported = new Imported({
+    imports: { keys: createImportKeys(IMPORT_KEY, 'acme_test'), formats: [old] },
+    digesters: [{ pepperId: undefined, digest }],
+    clock: () => 1,
+  } as unknown as ImportedOptions)
+  const record: Provable = { id: claim.id, importedFrom: 'sha256', hasDigest: (given) => given === digest(body) }
+
+  it.each([
+    ['its own record', {}, true],
+    ['a record of another id', { id: 'B'.repeat(16) }, false],
+    ['a record of another format', { importedFrom: 'plain' }, false],
+    ['a token that was made here', { importedFrom: undefined }, false],
+    ['a record with another digest', { hasDigest: () => false }, false],
+  ] as const)('%s: %s', async (_what, changes, proven) => {
+    expect(await imported.proves(claim, { ...record, ...changes }, undefined)).toBe(proven)
+  })
+})
