@@ -7,6 +7,7 @@ import { BALANCED, type CacheOptions, type CachePreset, readCache } from './poli
 import { type Catalogue, compileCatalogue } from './policy/catalogue.js'
 import { type Expiry, type ExpiryOptions, expiryShape, readExpiry } from './policy/expiry.js'
 import { type Imports, type ImportsOptions, importsShape, readImports } from './policy/imports.js'
+import { wholeMilliseconds } from './policy/instant.js'
 import { type MaxTokensOptions, maxTokensShape } from './policy/max-tokens.js'
 import { type Notices, type NoticesOptions, readNotices } from './policy/notices.js'
 import { callback, duration, flag, secretText } from './policy/option-kinds.js'
@@ -221,7 +222,7 @@ export function readOptions(options: LatchkeyOptions): Settings {
     onEvent: given.onEvent,
     faults: readFaults(given),
     // Asked anew each time, so that a fake clock which the host installs later is followed.
-    clock: given.clock ?? (() => Date.now()),
+    clock: wholeMilliseconds(given.clock ?? (() => Date.now())),
     monotonic: () => performance.now(),
     random: given.random ?? platformRandom,
   })

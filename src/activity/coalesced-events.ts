@@ -2,6 +2,7 @@ import type { StoredEvent } from '../model/event.js'
 import type { GuardedStore } from '../store/guarded-store.js'
 import { generateId } from '../token/generate.js'
 import { platformRandom } from '../token/random.js'
+import { Dates } from './dates.js'
 
 /** One kind of occasion makes at most one event in this time. */
 const WINDOW_MS = 60_000
@@ -41,6 +42,7 @@ export type CoalescingOptions = {
 export class CoalescedEvents {
   readonly #options: CoalescingOptions
   readonly #tallies: Map<string, Tally> = new Map()
+  readonly #dates: Dates = new Dates()
   #overflow = 0
   #windowEndsAt = 0
   #left = BUDGET
@@ -58,18 +60,23 @@ export class CoalescedEvents {
 
   /** Counts one occasion. What it has in common with others of its key is asked for once. */
   note(key: string, describe: () => Occasion, now: number, ip: string | undefined): void {
+    const at = this.#dates.of(now)
+    if (at === undefined) {
+      this.#overflow += 1
+      return
+    }
     let tally = this.#tallies.get(key)
     if (tally === undefined) {
       if (this.#tallies.size >= MAX_KEYS) {
         this.#overflow += 1
         return
       }
-      tally = { occasion: describe(), count: 0, ip, lastAt: now, quietUntil: 0 }
+      tally = { occasion: describe(), count: 0, ip, lastAt: at, quietUntil: 0 }
       this.#tallies.set(key, tally)
     }
     tally.count += 1
     tally.ip = ip
-    tally.lastAt = now
+    tally.lastAt = at
   }
 
   /**
@@ -118,7 +125,8 @@ export class CoalescedEvents {
       // Behind the others: where the budget is short, everybody's turn comes.
       this.#tallies.set(key, tally)
     }
-    if (this.#overflow > 0 && (this.#left > 0 || all)) events.push(this.#overflowEvent(now))
+    const at = this.#dates.of(now)
+    if (at !== undefined && this.#overflow > 0 && (this.#left > 0 || all)) events.push(this.#overflowEvent(at))
     return events
   }
 

@@ -3,6 +3,7 @@ import { StoreUnavailableError } from '../errors.js'
 import type { LastUse, UsageBatch } from '../model/usage.js'
 import type { GuardedStore } from '../store/guarded-store.js'
 import type { Report } from '../store/reporter.js'
+import { Dates } from './dates.js'
 import { type RowBudget, UsageSlot } from './usage-slot.js'
 
 const MAX_SLOTS = 100_000
@@ -18,6 +19,7 @@ export class UsageRecorder {
   readonly #nodeId: () => string
   readonly #clock: () => number
   readonly #report: Report
+  readonly #dates: Dates = new Dates()
   #slots: Map<string, UsageSlot> = new Map()
   #budget: RowBudget = { left: MAX_ROWS_BUFFERED }
   /** No longer counted into, not yet in a batch. */
@@ -51,14 +53,16 @@ export class UsageRecorder {
 
   /** Notes that the token was accepted at `now`. */
   touch(entry: Entry, now: number, ip: string | undefined): void {
-    this.#slot(entry)?.touch(now, ip)
+    const at = this.#dates.of(now)
+    if (at !== undefined) this.#slot(entry)?.touch(at, ip)
   }
 
   /** Counts one use. Texts are empty where unknown; `scope` names what the route required. */
   count(entry: Entry, now: number, endpoint: string, outcome: string, scope: string, ip: string | undefined): void {
-    const slot = this.#slot(entry)
-    if (slot === undefined) this.#drop()
-    else slot.count(now, endpoint, outcome, scope, ip)
+    const at = this.#dates.of(now)
+    const slot = at === undefined ? undefined : this.#slot(entry)
+    if (slot === undefined || at === undefined) this.#drop()
+    else slot.count(at, endpoint, outcome, scope, ip)
   }
 
   /** The last use of a token that is not written yet. */
@@ -126,7 +130,7 @@ export class UsageRecorder {
     return {
       nodeId: this.#nodeId(),
       seq: this.#seq,
-      at: this.#clock(),
+      at: this.#dates.of(this.#clock()) ?? 0,
       counts: slots.flatMap((slot) => slot.counts()),
       addresses: slots.flatMap((slot) => slot.addresses()),
       lastUses: slots.flatMap((slot) => slot.lastUse() ?? []),
@@ -138,7 +142,12 @@ export class UsageRecorder {
     this.dropped += 1
     if (this.#toldDropped) return
     this.#toldDropped = true
-    this.#report('flush', new StoreUnavailableError('uses are not counted: the counts of too many tokens are waiting for the store'))
+    this.#report(
+      'flush',
+      new StoreUnavailableError(
+        'uses are not counted: the counts of too many tokens are waiting for the store, or the option clock tells no time',
+      ),
+    )
   }
 
   #slot(entry: Entry): UsageSlot | undefined {

@@ -9,6 +9,14 @@ export function isInstant(at: unknown): at is number {
   return typeof at === 'number' && at >= 0 && at <= MAX_INSTANT
 }
 
+/** A clock in whole milliseconds, as stores keep them; some clocks count parts of one. What tells no time is `NaN`. */
+export function wholeMilliseconds(clock: () => number): () => number {
+  return () => {
+    const now: unknown = clock()
+    return typeof now === 'number' ? Math.floor(now) : Number.NaN
+  }
+}
+
 /** In milliseconds, March 1973; in seconds, the year 5138. A number between 0 and this one was meant as seconds. */
 const LEAST_PLAUSIBLE_MS = 1e11
 

@@ -3,6 +3,7 @@ import type { MaybePromise } from '../model/json.js'
 import type { ListedToken, StoredToken } from '../model/record.js'
 import type { UsageBatch, UsageQuery, UsageRows, UsageTrim } from '../model/usage.js'
 import { Breaker } from './breaker.js'
+import { checkDated } from './check-dated.js'
 import { DamagedEvents } from './damaged-events.js'
 import { readDiagnosis, type StoreDiagnosis } from './diagnosis.js'
 import { FoundRecords } from './found-records.js'
@@ -96,7 +97,10 @@ export class GuardedStore extends StoreCalls {
     const salted = { ...change, events: saltEvents(change.events) }
     return await this.manage(
       'commit',
-      () => this.store.commit(salted),
+      () => {
+        checkDated(salted.events)
+        return this.store.commit(salted)
+      },
       (answer) => this.sound(readCommit(answer, change), 'commit'),
     )
   }
@@ -108,7 +112,10 @@ export class GuardedStore extends StoreCalls {
     const salted = { ...addition, events: saltEvents(addition.events) }
     return await this.manage(
       'commitIn',
-      () => this.store.commitIn?.(transaction, salted) ?? takesNoPart(this.name),
+      () => {
+        checkDated(salted.events)
+        return this.store.commitIn?.(transaction, salted) ?? takesNoPart(this.name)
+      },
       (answer) => this.sound(readAddition(answer, addition, this.name), 'commitIn'),
       Number.POSITIVE_INFINITY,
     )
@@ -133,7 +140,10 @@ export class GuardedStore extends StoreCalls {
     const [salted = event] = saltEvents([event])
     return await this.manage(
       'revokeWhere',
-      () => this.store.revokeWhere(filter, stamp, salted),
+      () => {
+        checkDated([salted])
+        return this.store.revokeWhere(filter, stamp, salted)
+      },
       (answer) => this.sound(readBulkResult(answer, event), 'revokeWhere'),
       deadlineMs,
     )

@@ -140,6 +140,17 @@ describe('a slow hash', () => {
     expect(compared).toEqual(['k-1-one'])
   })
 
+  it('is replaced soon after an introspection too, which counts no use', async () => {
+    const { format, compared } = slow()
+    const store = memoryStore()
+    const tokens = await withRows(format, { store })
+    const { record } = await tokens.introspect('k-1-one')
+    await until(async () => (await store.find([record?.id ?? '']))[0]?.importedHash === undefined)
+    expect((await tokens.introspect('k-1-none')).active).toBe(false)
+    expect((await tokens.introspect('k-1-one')).active).toBe(true)
+    expect(compared).toEqual(['k-1-one'])
+  })
+
   it('that another credential was compared with proves nothing of this one', async () => {
     const answers = new Map<string, (same: boolean) => void>()
     const { format } = slow((credential) => new Promise<boolean>((resolve) => answers.set(credential, resolve)))
