@@ -143,6 +143,13 @@ it('an address that guesses is not compared any more, and a token that was used 
   expect(compared).toBe(before)
 })
 
+it.each(['$2b$\u0000', 'half \ud83d', 'two\nlines'])('a row whose hash no store can keep is told, and stops nothing: %j', async (hash) => {
+  const { format } = slowFormat()
+  const tokens = accepting([format])
+  const report = await tokens.system.import([{ key: 1, hash }, ...rows.slice(2)], { format, map })
+  expect(report).toMatchObject({ rows: 9, imported: 8, failed: 1, problems: [{ row: 1 }] })
+})
+
 it('an address that brings many guesses at once holds up no first use from another', async () => {
   const { format, calls } = slowFormat()
   const tokens = accepting([format], { logger: false })

@@ -73,6 +73,7 @@ export function remoteKeys(
   let fetchedAt = Number.NEGATIVE_INFINITY
   let triedAt = Number.NEGATIVE_INFINITY
   let fetching: Promise<void> | undefined
+  let failing = false
 
   async function load(): Promise<void> {
     const set = await fetchJson(await url())
@@ -82,6 +83,7 @@ export function remoteKeys(
     if (usable.length === 0) throw new StoreUnavailableError("the issuer's key address answered no usable key")
     keys = localKeys({ keys: usable })
     fetchedAt = triedAt
+    failing = false
   }
 
   function refresh(): Promise<void> {
@@ -98,12 +100,13 @@ export function remoteKeys(
   return async (header, token) => {
     const age = monotonic() - fetchedAt
     if (age >= FRESH_MS) {
-      try {
-        await refresh()
-      } catch (error) {
+      const tried = refresh().catch((error: unknown) => {
+        failing = true
         report('keys', error)
         if (age >= STALE_MS) throw error
-      }
+      })
+      // Once the issuer has failed, nobody waits for it while there are keys that count.
+      if (!failing || age >= STALE_MS) await tried
     }
     if (keys === undefined || monotonic() - fetchedAt >= STALE_MS)
       throw new StoreUnavailableError("the issuer's keys cannot be had at the moment")

@@ -15,6 +15,7 @@ import { createShape } from './inputs.js'
 
 const MAX_PROBLEMS = 100
 const MAX_MATERIAL = 4096
+const UNKEEPABLE = /[\p{Cc}\p{Surrogate}]/u
 /** Stands where a digest will be once the slow hash was compared for the first time; no text has this one. */
 const NO_DIGEST = '0'.repeat(64)
 
@@ -204,7 +205,9 @@ function readRow(format: TokenFormat, source: unknown): FormatRow {
   }
   const { key, proof, hash, token } = Object(read) as { readonly [K in 'key' | 'proof' | 'hash' | 'token']?: unknown }
   if (isMaterial(key) && isMaterial(proof)) return { key, proof, ...(isMaterial(token) && { token }) }
-  if (isMaterial(key) && proof === undefined && format.verify !== undefined && isMaterial(hash)) return { key, hash }
+  // The hash is kept as it is: what a store cannot keep would hold up every row beside it.
+  if (isMaterial(key) && proof === undefined && format.verify !== undefined && isMaterial(hash) && !UNKEEPABLE.test(hash))
+    return { key, hash }
   throw new InvalidInputError([], `the row contains no token of the format ${format.name}`)
 }
 
