@@ -44,4 +44,27 @@ describe.skipIf(skip !== undefined)(`rows ${skip ?? ''}`, () => {
       expect(broken).toBe(0)
     }),
   )
+
+  it('show a column that a person chose where the window is small, and leave it out where nobody did', () =>
+    play({ before: seed, context: { viewport: { width: 1280, height: 900 } } }, async ({ page }) => {
+      const column = page.getByRole('columnheader', { name: '14 days' })
+      await page.getByRole('link', { name: 'Price feed' }).waitFor()
+      expect(await column.count()).toBe(0)
+      await page.getByRole('button', { name: 'Columns' }).click()
+      await page.getByRole('checkbox', { name: '14 days' }).check()
+      await column.waitFor()
+      await page.reload()
+      await column.waitFor()
+    }))
+
+  it('look as though there were no other page where there is none', () =>
+    play({ before: seed, at: '?size=10' }, async ({ page }) => {
+      const cursor = (name: string): Promise<string> =>
+        page.getByRole('button', { name, exact: true }).evaluate((button) => getComputedStyle(button).cursor)
+      await page.getByRole('link', { name: 'Price feed' }).waitFor()
+      expect([await cursor('Previous'), await cursor('Next')]).toEqual(['not-allowed', 'pointer'])
+      await page.getByRole('button', { name: 'Next', exact: true }).click()
+      await page.getByText('Page 2').waitFor()
+      await expect.poll(async () => [await cursor('Previous'), await cursor('Next')]).toEqual(['pointer', 'not-allowed'])
+    }))
 })

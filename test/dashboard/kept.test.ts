@@ -35,7 +35,8 @@ describe.skipIf(skip !== undefined)(`what is kept ${skip ?? ''}`, () => {
     play({}, async ({ page, world }) => {
       const token = await createByPage(page, 'ERP')
       await becomes(page, world, 'uma')
-      await page.getByText('You are signed in as uma@acme.example now').waitFor()
+      await page.getByRole('dialog').getByText('You are signed in as uma@acme.example now').waitFor()
+      await page.locator('.who-name', { hasText: 'uma@acme.example' }).waitFor()
       await page.evaluate(() => dispatchEvent(new Event('focus')))
       expect(await shown(page)).toBe(token)
       await expect.poll(() => asksOnReload(page)).toBe(true)

@@ -103,6 +103,8 @@ describe.skipIf(skip !== undefined)(`a secret that is pasted ${skip ?? ''}`, () 
         for (const secret of [token, SECRETS.sk, SECRETS.sanctum]) {
           await dialog.getByLabel(label, { exact: true }).fill(secret)
           await expect.poll(() => dialog.getByLabel(label, { exact: true }).inputValue()).not.toContain(secret.slice(-20))
+          // In the dialog: what lies below it is neither seen nor heard.
+          await dialog.getByText('A secret was removed from what you typed.').waitFor()
         }
       }
       const left = await traces(scene)

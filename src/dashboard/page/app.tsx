@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import { useEffect, useMemo } from 'preact/hooks'
+import { useEffect, useMemo, useState } from 'preact/hooks'
 import { AuditScreen } from './audit/screen.js'
 import { Detail } from './detail/detail.js'
 import { call } from './lib/api.js'
@@ -23,13 +23,13 @@ import { say, Toasts } from './ui/toasts.js'
 export function App(): JSX.Element {
   const place = usePlace()
   const { data: world, problem, retryAt, reload } = useLoad('world', loadWorld)
-  useAccountSwitch(world?.me.id, reload)
+  const name = useAccountSwitch(world?.me.id, reload)
   return (
     <>
       <button type="button" class="skip" onClick={() => document.getElementById('main')?.focus()}>
         {t('app.skip')}
       </button>
-      <TopBar me={world?.me} />
+      <TopBar me={world?.me} name={name} />
       <main id="main" tabIndex={-1}>
         {problem !== undefined && world === undefined && <ProblemState main problem={problem} retryAt={retryAt} reload={reload} />}
         {problem === undefined && world === undefined && <Loading />}
@@ -70,8 +70,10 @@ async function loadWorld(signal: AbortSignal): Promise<World> {
 }
 
 // People sign in as somebody else in another tab. What is shown once, and what was typed, stays until it is closed.
-function useAccountSwitch(id: string | undefined, reload: () => void): void {
+function useAccountSwitch(id: string | undefined, reload: () => void): string | undefined {
+  const [latest, setLatest] = useState(id)
   useEffect(() => {
+    setLatest(id)
     if (id === undefined) return
     let known = id
     let stop = (): void => {}
@@ -80,6 +82,7 @@ function useAccountSwitch(id: string | undefined, reload: () => void): void {
       const me = await call<Me>('GET', 'me').catch(() => undefined)
       if (me === undefined || me.id === known) return
       known = me.id
+      setLatest(me.id)
       say(t('app.nowSignedInAs', { name: me.id }))
       stop()
       stop = whenFree(reload)
@@ -93,9 +96,11 @@ function useAccountSwitch(id: string | undefined, reload: () => void): void {
       removeEventListener('focus', listen)
     }
   }, [id, reload])
+  return latest ?? id
 }
 
-function TopBar({ me }: { readonly me: Me | undefined }): JSX.Element {
+/** `name`: as whom the reader acts now, which may be somebody else than whose tokens are shown still. */
+function TopBar({ me, name = '' }: { readonly me: Me | undefined; readonly name: string | undefined }): JSX.Element {
   return (
     <header class="top">
       <div class="top-inner">
@@ -120,13 +125,13 @@ function TopBar({ me }: { readonly me: Me | undefined }): JSX.Element {
             <code class="prefix" title={t('app.environment', { prefix: `${me.prefix}_` })}>
               {me.prefix}
             </code>
-            <span class="who" title={t('app.signedInAs', { name: me.id })}>
+            <span class="who" title={t('app.signedInAs', { name })}>
               <span class="avatar" aria-hidden="true">
-                {[...me.id][0]?.toUpperCase()}
+                {[...name][0]?.toUpperCase()}
               </span>
               <span class="who-name">
                 <span class="hidden">{t('app.signedInAs', { name: '' })}</span>
-                <bdi>{me.id}</bdi>
+                <bdi>{name}</bdi>
               </span>
             </span>
           </span>

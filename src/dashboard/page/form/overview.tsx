@@ -23,7 +23,7 @@ export function Overview({ draft, scopes }: { readonly draft: Draft; readonly sc
       )}
       <dl class="facts">
         <Fact label={t('form.client')}>
-          {draft.reach === 'every' ? <strong class="risk">{t('form.clientEvery')}</strong> : draft.tenantId || t('detail.none')}
+          {draft.reach === 'every' ? <strong class="risk">{t('form.clientEvery')}</strong> : draft.tenantId || t('form.choose')}
         </Fact>
         {draft.ownerId && <Fact label={t('form.owner')}>{draft.ownerId}</Fact>}
         <Fact label={t('form.scopes')}>

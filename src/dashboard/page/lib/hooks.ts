@@ -78,16 +78,21 @@ function retryMs({ retryAfter = 0 }: Problem, failures: number): number {
   return Math.min(LONGEST_WAIT_MS, Math.max(retryAfter * 1000, wait * (0.75 + Math.random() / 2)))
 }
 
-/** Is the window narrow? */
-export function useNarrow(): boolean {
-  const [media] = useState(() => matchMedia('(max-width: 71rem)'))
-  const [narrow, setNarrow] = useState(media.matches)
+/** Is the window so narrow that tokens are cards? */
+export const useNarrow = (): boolean => useMedia('(max-width: 71rem)')
+
+/** Has the table no room for everything that it shows where nobody chose? */
+export const useTight = (): boolean => useMedia('(min-width: 71.01rem) and (max-width: 85rem)')
+
+function useMedia(query: string): boolean {
+  const [media] = useState(() => matchMedia(query))
+  const [matches, setMatches] = useState(media.matches)
   useEffect(() => {
-    const update = (): void => setNarrow(media.matches)
+    const update = (): void => setMatches(media.matches)
     media.addEventListener('change', update)
     return () => media.removeEventListener('change', update)
   }, [media])
-  return narrow
+  return matches
 }
 
 /** Something that is done once at a time, with what went wrong. */

@@ -61,19 +61,23 @@ const OWN: readonly Column[] = (config.metadata ?? []).map(({ key, label }) => (
 }))
 
 const DEFAULT: ReadonlySet<string> = new Set(['client', 'status', 'scopes', 'lastUsed', 'use', 'expires', 'created'])
+const TIGHT: ReadonlySet<string> = new Set([...DEFAULT].filter((id) => id !== 'use'))
 const KEY = 'latchkey.columns'
+
+/** The columns where a person chose none. */
+export const columnsFor = (tight: boolean): ReadonlySet<string> => (tight ? TIGHT : DEFAULT)
 
 /** Every column that there is here. Where uses are not counted, or nothing is imported, there is none of it to show. */
 export const columnsHere = ({ usageCounted, me }: World): readonly Column[] =>
   [...STANDARD, ...OWN].filter(({ id }) => (usageCounted || id !== 'use') && (me.importedShapes !== undefined || id !== 'importedFrom'))
 
-/** The columns that a person chose on this device before; a browser that stores nothing shows the defaults. */
-export function readChosen(): ReadonlySet<string> {
+/** The columns that a person chose on this device before. */
+export function readChosen(): ReadonlySet<string> | undefined {
   try {
     const kept: unknown = JSON.parse(localStorage.getItem(KEY) ?? 'null')
-    return Array.isArray(kept) ? new Set(kept.filter((id): id is string => typeof id === 'string')) : DEFAULT
+    return Array.isArray(kept) ? new Set(kept.filter((id): id is string => typeof id === 'string')) : undefined
   } catch {
-    return DEFAULT
+    return undefined
   }
 }
 

@@ -4,7 +4,7 @@ import { type Act, Acts } from '../acts/acts.js'
 import { RevokeAll } from '../acts/revoke-all.js'
 import { Create } from '../form/create.js'
 import { call } from '../lib/api.js'
-import { useLoad, useNarrow } from '../lib/hooks.js'
+import { useLoad, useNarrow, useTight } from '../lib/hooks.js'
 import { Rich } from '../lib/rich.js'
 import { t } from '../lib/text.js'
 import { useTitle } from '../lib/title.js'
@@ -20,7 +20,7 @@ import { ProblemState } from '../ui/problem.js'
 import { Bulk } from './bulk.js'
 import { Cards } from './cards.js'
 import { Chooser } from './chooser.js'
-import { columnsHere, keepChosen, readChosen } from './columns.js'
+import { columnsFor, columnsHere, keepChosen, readChosen } from './columns.js'
 import { Filters } from './filters.js'
 import { Pager } from './pager.js'
 import { isFiltered, loadRows, type Rows } from './query.js'
@@ -39,7 +39,9 @@ export function List({ place: whole }: { readonly place: Place }): JSX.Element {
   const create = (): void => go((here) => ({ ...listOf(here), screen: 'create' }), 'over')
   const world = useWorld()
   const { me } = world
-  const [shownColumns, setShownColumns] = useState(readChosen)
+  const [ownColumns, setOwnColumns] = useState(readChosen)
+  const tight = useTight()
+  const shownColumns = ownColumns ?? columnsFor(tight)
   const narrow = useNarrow()
   const [revokingAll, setRevokingAll] = useState(false)
   const [acting, setActing] = useState<{ readonly token: Token; readonly act: Act } | undefined>()
@@ -81,7 +83,7 @@ export function List({ place: whole }: { readonly place: Place }): JSX.Element {
             columns={all}
             chosen={shownColumns}
             onChange={(chosen) => {
-              setShownColumns(chosen)
+              setOwnColumns(chosen)
               keepChosen(chosen)
             }}
           />

@@ -4,6 +4,7 @@ import { holdOpen } from '../lib/guard.js'
 import { t } from '../lib/text.js'
 import { focusMain } from './focus.js'
 import { Icon } from './icons.js'
+import { Toasts } from './toasts.js'
 
 type Props = {
   readonly title: ComponentChildren
@@ -96,6 +97,7 @@ export function Dialog({ title, size = 'small', role, onClose, cross = true, onS
         </div>
         <footer>{footer}</footer>
       </form>
+      <Toasts />
     </dialog>
   )
 }

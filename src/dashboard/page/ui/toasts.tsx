@@ -1,26 +1,48 @@
 import type { JSX } from 'preact'
-import { useEffect, useState } from 'preact/hooks'
+import { useLayoutEffect, useState } from 'preact/hooks'
 
 type Toast = { readonly text: string; readonly at: number }
 
-let show: (text: string) => void = () => {}
+const SHOWN_MS = 6000
+
+let toast: Toast | undefined
+let timer: ReturnType<typeof setTimeout> | undefined
+/** Where a toast may stand, the uppermost last: what lies below a modal dialog is out of sight, and unheard. */
+const places: (() => void)[] = []
+
+function draw(): void {
+  for (const place of places) place()
+}
 
 /** Says for a moment that something was done. */
-export const say = (text: string): void => show(text)
+export function say(text: string): void {
+  clearTimeout(timer)
+  toast = { text, at: Date.now() }
+  timer = setTimeout(() => {
+    toast = undefined
+    draw()
+  }, SHOWN_MS)
+  draw()
+}
 
+/** A place for what is said: one on the page, and one in each dialog. */
 export function Toasts(): JSX.Element {
-  const [toast, setToast] = useState<Toast | undefined>()
-  show = (text) => setToast({ text, at: Date.now() })
-  useEffect(() => {
-    if (toast === undefined) return
-    const timer = setTimeout(() => setToast(undefined), 6000)
-    return () => clearTimeout(timer)
-  }, [toast])
+  const [, setRound] = useState(0)
+  const [place] = useState(() => () => setRound((round) => round + 1))
+  useLayoutEffect(() => {
+    places.push(place)
+    draw()
+    return () => {
+      places.splice(places.indexOf(place), 1)
+      draw()
+    }
+  }, [place])
+  const shown = places.at(-1) === place ? toast : undefined
   return (
     <div class="toasts" role="status">
-      {toast && (
-        <p class="toast" key={toast.at}>
-          {toast.text}
+      {shown && (
+        <p class="toast" key={shown.at}>
+          {shown.text}
         </p>
       )}
     </div>
