@@ -64,7 +64,7 @@ describe.skipIf(skip !== undefined)(`rows ${skip ?? ''}`, () => {
       await page.getByRole('link', { name: 'Price feed' }).waitFor()
       expect([await cursor('Previous'), await cursor('Next')]).toEqual(['not-allowed', 'pointer'])
       await page.getByRole('button', { name: 'Next', exact: true }).click()
-      await page.getByText('Page 2').waitFor()
+      await page.getByText('Page 2', { exact: true }).waitFor()
       await expect.poll(async () => [await cursor('Previous'), await cursor('Next')]).toEqual(['pointer', 'not-allowed'])
     }))
 })
