@@ -20,6 +20,7 @@ export const CODES = {
   resource_denied: 403,
   rate_limited: 429,
   store_unavailable: 503,
+  store_moving: 503,
   actor_missing: 401,
   grant_denied: 403,
   token_cannot_manage: 403,
@@ -154,6 +155,13 @@ export class InvalidInputError extends LatchkeyError<'invalid_input'> {
 export class StoreUnavailableError extends LatchkeyError<'store_unavailable'> {
   constructor(message: string, cause?: unknown) {
     super('store_unavailable', message, { cause, retryAfterSeconds: 1 })
+  }
+}
+
+/** The tokens are being moved to another store, and nothing may change until that is done: nothing was changed. Verifications go on. */
+export class StoreMovingError extends LatchkeyError<'store_moving'> {
+  constructor() {
+    super('store_moving', 'the tokens are being moved to another store: changes are refused until that is done', { retryAfterSeconds: 5 })
   }
 }
 

@@ -14,6 +14,7 @@ export {
   LatchkeyError,
   NotFoundError,
   type RefusalCode,
+  StoreMovingError,
   StoreUnavailableError,
 } from './errors.js'
 export type { CredentialSource } from './http/credential.js'
@@ -78,6 +79,7 @@ export type {
 } from './rate-limit/model.js'
 export type { StoreDiagnosis, StoreFinding } from './store/diagnosis.js'
 export type { FaultPlace } from './store/fault-places.js'
+export type { Move, MoveState, Restored, RestoredUsage, RestoreResult } from './store/moving.js'
 export type * from './store/port.js'
 export type { FaultOptions, FaultReport, Logger } from './store/reporter.js'
 export { redact } from './token/redact.js'

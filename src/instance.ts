@@ -214,7 +214,12 @@ export type Decider = {
 
 /** The internal interface of an instance, for the management API and the extensions. */
 export type Internals = Decider & {
-  readonly settings: Pick<Settings, 'groups' | 'expiry' | 'allowWildcard' | 'usage' | 'owner' | 'clock' | 'retention' | 'store' | 'imports'>
+  readonly settings: Pick<
+    Settings,
+    'groups' | 'expiry' | 'allowWildcard' | 'usage' | 'owner' | 'clock' | 'retention' | 'store' | 'digesters' | 'imports' | 'monotonic'
+  >
+  /** For how long a node may believe what it has read, in milliseconds, also while the store is away. */
+  readonly boundMs: number
   readonly vitals: Vitals
   /** How the instance stands, as far as that is known here. */
   readings(): Readings

@@ -80,13 +80,15 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
       return failed(error)
     }
   }
-  const { prefix, scopes: catalogue, groups, expiry, allowWildcard, usage, owner, clock, retention, store, imports } = settings
+  const { prefix, scopes: catalogue, groups, expiry, allowWildcard, usage, owner, clock, retention, store } = settings
+  const { digesters, imports, monotonic } = settings
   const inside: Internals = {
     catalogue,
     report: context.report,
     resources: settings.resources,
     looksUpForgeries: settings.digesters.some(({ pepperId }) => pepperId === undefined),
-    settings: { groups, expiry, allowWildcard, usage, owner, clock, retention, store, imports },
+    settings: { groups, expiry, allowWildcard, usage, owner, clock, retention, store, digesters, imports, monotonic },
+    boundMs: settings.maxStalenessMs + settings.serveStaleMs,
     vitals: context.vitals,
     readings: () => readings(context),
     watchStore: (watch) => {

@@ -2,6 +2,7 @@ import type { StoredToken } from '../../src/model/record.js'
 import { bulkEvents } from '../../src/store/bulk-events.js'
 import { compileFilter } from '../../src/store/compile-filter.js'
 import type { StoreFinding } from '../../src/store/diagnosis.js'
+import { isSameMove, type Move, prefixOf, type Restored, type RestoreResult, refuseWhileMoving } from '../../src/store/moving.js'
 import type { Change, CommitResult, NodeLease, TokenCap, TokenFilter, TokenStore } from '../../src/store/port.js'
 import { createConsumers } from './memory/consumers.js'
 import { createEvents } from './memory/events.js'
@@ -46,6 +47,7 @@ export function memoryStore(): TokenStore {
   const seals = createSeals()
   const tickets = createTickets()
   const leases = new Map<string, NodeLease>()
+  const moves = new Map<string, Move>()
 
   /** The first id that stands in the way of a change. */
   function conflictOf(change: Change): string | undefined {
@@ -80,6 +82,8 @@ export function memoryStore(): TokenStore {
   }
 
   function commit(change: Change): CommitResult {
+    const prefix = prefixOf(change)
+    for (const [of, move] of moves) if (prefix === undefined || of === prefix) refuseWhileMoving(move)
     const conflict = conflictOf(change)
     if (conflict !== undefined) return { ok: false, conflict }
     const exceeded = change.caps?.findIndex((cap) => !holds(cap, change)) ?? -1
@@ -103,6 +107,24 @@ export function memoryStore(): TokenStore {
       ...(change.ownersChanged ?? []).map((owner): FeedEntry => ({ owner: frozenCopy(owner) })),
     ])
     return { ok: true }
+  }
+
+  function restore(restored: Restored): RestoreResult {
+    const { prefix, runId, tokens = [], removedTokens = [], events: told = [], removedEvents = [] } = restored
+    if (moves.get(prefix)?.runId !== runId) return 'superseded'
+    const isElsewhere = (id: string): boolean => (records.get(id)?.prefix ?? prefix) !== prefix
+    if (tokens.some(({ id }) => isElsewhere(id)) || told.some((event) => events.isTaken(event))) return 'taken'
+    for (const id of removedTokens.filter((id) => !isElsewhere(id))) {
+      records.remove(id)
+      usage.remove(id)
+    }
+    for (const token of tokens) records.put(frozenCopy(token))
+    if (removedEvents.length > 0) events.remove(prefix, removedEvents)
+    for (const event of told) events.place(event)
+    for (const each of restored.usage ?? []) usage.replace(each)
+    for (const state of restored.consumers ?? []) consumers.put(state)
+    for (const seal of restored.seals ?? []) seals.put(seal)
+    return 'written'
   }
 
   /** By id where ids are given, else all of the prefix. */
@@ -132,6 +154,7 @@ export function memoryStore(): TokenStore {
     commit,
 
     revokeWhere(filter, stamp, event) {
+      refuseWhileMoving(moves.get(filter.prefix))
       if (events.has(event.id)) throw new Error(`memory store: there is an event with the id ${event.id} already, nothing was revoked`)
       const matches = compileFilter(filter)
       const matching = [...candidates(filter)].filter((token) => token.revokedAt === undefined && matches(token))
@@ -176,6 +199,19 @@ export function memoryStore(): TokenStore {
     takeTicket: (prefix, digest) => tickets.take(prefix, digest),
 
     diagnose: () => ({ findings: [IN_MEMORY] }),
+
+    readMove: (prefix) => moves.get(prefix),
+
+    saveMove(prefix, expected, next) {
+      if (!isSameMove(moves.get(prefix), expected)) return false
+      if (next === undefined) moves.delete(prefix)
+      else moves.set(prefix, Object.freeze({ ...next }))
+      feed.append([{ moved: prefix }])
+      feed.cut()
+      return true
+    },
+
+    restore,
 
     close() {
       feed.quiet()

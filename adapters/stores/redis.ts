@@ -11,6 +11,7 @@ import { givenConnection, ownConnection } from './redis/connection.js'
 import { readConsumers, saveConsumer } from './redis/consumers.js'
 import { diagnoseRedis } from './redis/diagnose.js'
 import { isKeyPrefix, KEY_PREFIX, rootOf } from './redis/keys.js'
+import { readMove, restore, saveMove } from './redis/moves.js'
 import { judgeUrl, openClient, readSocket, transportOfUrl } from './redis/open.js'
 import { removeEvents, trimUsage } from './redis/retention.js'
 import { checked } from './redis/round-trip.js'
@@ -91,6 +92,9 @@ export function redisStore(options: RedisStoreOptions): TokenStore {
     trimUsage: (trim) => trimUsage(connection, trim),
     saveTicket: (ticket, room) => saveTicket(connection, ticket, room),
     takeTicket: (prefix, digest) => takeTicket(connection, prefix, digest),
+    readMove: (prefix) => readMove(connection, prefix),
+    saveMove: (prefix, expected, next) => saveMove(connection, place.channel, prefix, expected, next),
+    restore: (restored) => restore(connection, restored),
     reached: hasReached,
     async migrate() {
       for (const warning of await begin(connection)) onWarning(warning)

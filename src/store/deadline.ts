@@ -69,7 +69,7 @@ export function callOut(site: CallSite, call: () => unknown, read: (answer: unkn
   })
 }
 
-const PASSED: ReadonlySet<Code> = new Set(['store_unavailable', 'closed', 'misconfigured'])
+const PASSED: ReadonlySet<Code> = new Set(['store_unavailable', 'store_moving', 'closed', 'misconfigured'])
 
 /** The other side hung. */
 export class DeadlineError extends StoreUnavailableError {}

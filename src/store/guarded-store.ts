@@ -7,6 +7,7 @@ import { checkDated } from './check-dated.js'
 import { DamagedEvents } from './damaged-events.js'
 import { readDiagnosis, type StoreDiagnosis } from './diagnosis.js'
 import { FoundRecords } from './found-records.js'
+import type { MoveWatch } from './move-watch.js'
 import type {
   Addition,
   AdditionResult,
@@ -46,8 +47,9 @@ export class GuardedStore extends StoreCalls {
   readonly damaged: DamagedEvents
   readonly #breaker: Breaker
 
-  constructor(store: TokenStore, deadlineMs: number, monotonic: () => number, report: Report) {
-    super(store, deadlineMs, report)
+  /** Without `moves`, calls go on whatever becomes of a move to another store. */
+  constructor(store: TokenStore, deadlineMs: number, monotonic: () => number, report: Report, moves?: MoveWatch) {
+    super(store, deadlineMs, report, moves)
     this.damaged = new DamagedEvents(report)
     this.#breaker = new Breaker(monotonic, (error) => report('store.find', error))
     this.usageRows = Math.max(1, Number(store.usageRows) || DEFAULT_USAGE_ROWS)
@@ -158,11 +160,14 @@ export class GuardedStore extends StoreCalls {
   }
 
   async changes(after: string | undefined, limit: number): Promise<FeedPage> {
-    return await this.call(
+    const page = await this.call(
       'changes',
       () => this.store.changes(after, limit),
       (answer) => this.sound(readFeedPage(answer, after), 'changes'),
     )
+    // Behind the page: whoever has read that far knows of the move that it stands for.
+    if (this.moves !== undefined) await this.call('readMove', () => this.moves?.ask(), ignored)
+    return page
   }
 
   async recordUsage(batch: UsageBatch): Promise<void> {

@@ -23,7 +23,17 @@ export const STORE_METHODS = [
 ] as const
 
 /** The methods of the port that do I/O and that a store may leave out. */
-export const OPTIONAL_STORE_METHODS = ['commitIn', 'placeEvents', 'subscribe', 'migrate', 'diagnose', 'close'] as const
+export const OPTIONAL_STORE_METHODS = [
+  'commitIn',
+  'placeEvents',
+  'readMove',
+  'saveMove',
+  'restore',
+  'subscribe',
+  'migrate',
+  'diagnose',
+  'close',
+] as const
 
 /** A method of a store that does I/O. */
 export type StoreMethod = (typeof STORE_METHODS)[number] | (typeof OPTIONAL_STORE_METHODS)[number]

@@ -3,6 +3,10 @@ import type { MaybePromise } from '../model/json.js'
 import type { ListedToken, RevokedCode, StoredToken, TokenStatus } from '../model/record.js'
 import type { UsageBatch, UsageQuery, UsageRows, UsageTrim } from '../model/usage.js'
 import type { StoreDiagnosis } from './diagnosis.js'
+import type { ConsumerState, StoredSeal } from './kept.js'
+import type { Move, Restored, RestoreResult } from './moving.js'
+
+export type { ConsumerState, StoredSeal }
 
 /**
  * The store port: the one interface between latchkey and a database. Methods may answer at once or with a promise.
@@ -83,27 +87,6 @@ export type EventQuery = {
   /** Only events behind this `seq` in the order asked for: smaller ones, or with `order: 'oldest'` larger ones. */
   readonly after?: number
   readonly limit: number
-}
-
-/** Where a named consumer of a prefix's audit events stands, and who reads for it. */
-export type ConsumerState = {
-  readonly prefix: string
-  readonly name: string
-  /** 1, 2, 3 …: one more with every change. */
-  readonly version: number
-  /** The `seq` of the last event that was handled; 0 before the first one. */
-  readonly position: number
-  /** Who reads. Absent: nobody. */
-  readonly holder?: string
-}
-
-/** A seal over a range of audit events. What it says is opaque to a store. */
-export type StoredSeal = {
-  readonly prefix: string
-  /** 1, 2, 3 …, without gaps. */
-  readonly number: number
-  /** At most 100,000 characters. */
-  readonly body: string
 }
 
 /** Asks for seals of a prefix: by ascending `number`, or with `order: 'newest'` descending. */
@@ -290,6 +273,15 @@ export interface TokenStore {
   saveTicket(ticket: StoredTicket, room: TicketRoom): MaybePromise<boolean>
   /** Removes a ticket and answers it: of all who ask for it at once, to one only. */
   takeTicket(prefix: string, digest: string): MaybePromise<StoredTicket | undefined>
+  /** The move to or from another store that a prefix is part of. A store that can be copied has this method and the next two. */
+  readMove?(prefix: string): MaybePromise<Move | undefined>
+  /**
+   * A compare-and-set: writes `next`, or without it removes what is stored, good only if that is `expected`. Answers whether it was done. It stands in one
+   * order with changes, also those inside transactions of the host's, each of which is committed before it or meets it; and the feed forgets its history.
+   */
+  saveMove?(prefix: string, expected: Move | undefined, next: Move | undefined): MaybePromise<boolean>
+  /** Writes what another store kept, all of it or nothing, good only while the move of the prefix names this run. The feed need not tell of it. */
+  restore?(restored: Restored): MaybePromise<RestoreResult>
   /** Is the feed position `cursor` at or past `target`? Both came from `changes`. */
   reached(cursor: string, target: string): boolean
   /** Creates or upgrades what the store needs. Called once before the first use; must be safe to race and to repeat. */

@@ -3,6 +3,7 @@ import type { MaybePromise } from '../model/json.js'
 import { type CallSite, callOut, DeadlineError, isThenable } from './deadline.js'
 import type { FaultPlace } from './fault-places.js'
 import type { StoreMethod } from './methods.js'
+import type { MoveWatch } from './move-watch.js'
 import type { TokenStore } from './port.js'
 import type { Report } from './reporter.js'
 
@@ -21,11 +22,14 @@ export class StoreCalls {
   #hangs = false
   #setup: Promise<void> | undefined
   #onFirstUse: (() => void) | undefined
+  /** Absent: the store knows no moves, or calls go on whatever they say. */
+  protected readonly moves: MoveWatch | undefined
   /** Told of each call that goes out. What it answers is told when that has ended, and with which error. */
   watchCall: ((method: StoreMethod) => (error?: unknown) => void) | undefined
 
-  constructor(store: TokenStore, deadlineMs: number, report: Report) {
+  constructor(store: TokenStore, deadlineMs: number, report: Report, moves: MoveWatch | undefined) {
     this.store = store
+    this.moves = store.readMove === undefined ? undefined : moves
     this.#deadlineMs = deadlineMs
     this.report = report
     this.name = typeof store.name === 'string' && store.name !== '' ? store.name.slice(0, 40) : 'custom'
@@ -82,7 +86,10 @@ export class StoreCalls {
     if (this.#hangs) throw new StoreUnavailableError(`the ${this.name} store hangs, and the instance is closing`)
     this.#onFirstUse?.()
     this.#onFirstUse = undefined
-    const go = (): MaybePromise<T> => callOut(this.#site(method, deadlineMs), this.#ready ? call : () => this.#prepare().then(call), read)
+    const { moves } = this
+    const admitted = moves === undefined ? call : () => moves.admit(method, call)
+    const made = this.#ready ? admitted : () => this.#prepare().then(admitted)
+    const go = (): MaybePromise<T> => callOut(this.#site(method, deadlineMs), made, read)
     return this.watchCall === undefined ? go() : watched(go, this.watchCall(method))
   }
 

@@ -16,6 +16,7 @@ import { countOne, Vitals } from '../model/vitals.js'
 import type { Settings } from '../options.js'
 import { Rates } from '../rate-limit/rates.js'
 import { GuardedStore } from '../store/guarded-store.js'
+import { MoveWatch } from '../store/move-watch.js'
 import { createReporter, type FaultReport, type Report } from '../store/reporter.js'
 import { Background } from '../store/timer.js'
 import { generateId } from '../token/generate.js'
@@ -46,7 +47,8 @@ export function buildContext(settings: Settings): Context {
     return onError?.(fault)
   }
   const report = createReporter({ ...settings.faults, onError: onFault }, monotonic)
-  const store = new GuardedStore(settings.store, settings.deadlineMs, monotonic, report)
+  const moves = new MoveWatch(settings.store, { prefix, monotonic, maxAgeMs: maxStalenessMs / 2 })
+  const store = new GuardedStore(settings.store, settings.deadlineMs, monotonic, report, moves)
   const consumers = new Consumers()
   const tell = createAnnouncer(settings.onEvent, report)
   const announce: typeof tell = (events) => {

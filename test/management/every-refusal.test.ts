@@ -53,6 +53,7 @@ const elsewhere: { readonly [Name in Code]?: string } = {
   ip_denied: 'token.refused',
   resource_denied: 'token.refused, of the routes of a host',
   store_unavailable: 'a fault, told to onError',
+  store_moving: 'a fault, told to onError, and there is nowhere to write it',
   closed: 'a fault, told to onError',
   misconfigured: 'a fault of the host, told by a diagnostic',
   method_not_allowed: 'a request that asks for nothing',

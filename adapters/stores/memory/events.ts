@@ -13,6 +13,10 @@ export type Events = {
   /** Puts what is left of an event in its place. */
   replace(event: StoredEvent): void
   remove(prefix: string, ids: readonly string[]): void
+  /** Does something else have the id or the place of this event? */
+  isTaken(event: ListedEvent): boolean
+  /** Puts an event in its own place, over one with its id. */
+  place(event: ListedEvent): void
 }
 
 export function createEvents(): Events {
@@ -43,7 +47,7 @@ export function createEvents(): Events {
   }
 
   /** The index of an event, if it is there. */
-  function indexOf({ id, prefix }: StoredEvent): number | undefined {
+  function indexOf({ id, prefix }: Pick<StoredEvent, 'id' | 'prefix'>): number | undefined {
     const index = firstBehind((seqs.get(id) ?? 0) - 1)
     return events[index]?.id === id && events[index]?.prefix === prefix ? index : undefined
   }
@@ -73,6 +77,19 @@ export function createEvents(): Events {
         if (!stays) seqs.delete(event.id)
         return stays
       })
+    },
+
+    isTaken({ id, prefix, seq }) {
+      const there = events[firstBehind(seq - 1)]
+      return (there?.seq === seq && there.id !== id) || (seqs.has(id) && indexOf({ id, prefix }) === undefined)
+    },
+
+    place({ damaged: _, ...event }) {
+      const known = indexOf(event)
+      if (known !== undefined) events.splice(known, 1)
+      events.splice(firstBehind(event.seq), 0, frozenCopy(event))
+      seqs.set(event.id, event.seq)
+      lastSeq = Math.max(lastSeq, event.seq)
     },
 
     isAs(event) {

@@ -1,7 +1,11 @@
 import type { FeedPage, OwnerChange, TokenFilter } from '../../../src/store/port.js'
 
-/** An entry of the feed: a token or an owner changed, or tokens that match a filter. */
-export type FeedEntry = { readonly tokenId: string } | { readonly owner: OwnerChange } | { readonly bulk: TokenFilter }
+/** An entry of the feed: a token or an owner changed, or tokens that match a filter; or a prefix moves, which is told by a cut. */
+export type FeedEntry =
+  | { readonly tokenId: string }
+  | { readonly owner: OwnerChange }
+  | { readonly bulk: TokenFilter }
+  | { readonly moved: string }
 
 /** The change feed: positions count up from 0, of which the newest `history` entries are kept. */
 export type Feed = {

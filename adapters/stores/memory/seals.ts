@@ -4,6 +4,8 @@ import type { SealQuery, StoredSeal } from '../../../src/store/port.js'
 export type Seals = {
   page(query: SealQuery): StoredSeal[]
   save(seal: StoredSeal): boolean
+  /** Writes a seal over one with its number, or behind the newest. */
+  put(seal: StoredSeal): void
 }
 
 export function createSeals(): Seals {
@@ -19,6 +21,12 @@ export function createSeals(): Seals {
       if (seal.number !== seals.length + 1) return false
       byPrefix.set(seal.prefix, [...seals, Object.freeze({ ...seal })])
       return true
+    },
+
+    put(seal) {
+      const seals = [...(byPrefix.get(seal.prefix) ?? [])]
+      seals[seal.number - 1] = Object.freeze({ ...seal })
+      byPrefix.set(seal.prefix, seals)
     },
   }
 }

@@ -1,4 +1,5 @@
 import type { LastUse, UsageAddress, UsageBatch, UsageCount, UsageQuery, UsageRows, UsageTrim } from '../../../src/model/usage.js'
+import type { RestoredUsage } from '../../../src/store/moving.js'
 
 /** How many addresses are answered for a query, most recent first. Of one token, up to twice as many are kept. */
 const MAX_ADDRESSES = 1000
@@ -19,6 +20,8 @@ export type Usage = {
   report(query: UsageQuery): UsageRows
   lastUse(tokenId: string): LastUse | undefined
   remove(tokenId: string): void
+  /** Puts this in place of all that is kept of a token. */
+  replace(usage: RestoredUsage): void
   /** Removes all that is too old: here that is quick. */
   trim(trim: UsageTrim): void
 }
@@ -65,6 +68,14 @@ export function createUsage(): Usage {
 
     remove(tokenId) {
       byToken.delete(tokenId)
+    },
+
+    replace({ tokenId, rest, counts, addresses, lastUse }) {
+      if (rest !== true) byToken.delete(tokenId)
+      const usage = usageOf(tokenId)
+      for (const count of counts) addCount(usage, count)
+      for (const address of addresses) addAddress(usage, address)
+      if (lastUse !== undefined) usage.lastUse = Object.freeze({ ...lastUse })
     },
 
     trim({ tokenIds, countsBefore = -Infinity, addressesBefore = -Infinity, lastAddresses }) {

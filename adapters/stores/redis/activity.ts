@@ -127,10 +127,13 @@ function placeOf(cursor: string): { readonly run: string; readonly position: str
   return run === undefined || position === undefined ? undefined : { run, position }
 }
 
-export async function recordUsage(connection: Connection, { nodeId, seq, counts, addresses, lastUses }: UsageBatch): Promise<void> {
-  await connection.run(scripts.recordUsage, [
-    nodeId,
-    seq,
+/** Usage as a script's arguments, behind the numbers of counts, addresses and last uses. */
+export function usageArguments({
+  counts,
+  addresses,
+  lastUses,
+}: Pick<UsageBatch, 'counts' | 'addresses' | 'lastUses'>): (string | number)[] {
+  return [
     counts.length,
     addresses.length,
     lastUses.length,
@@ -142,7 +145,11 @@ export async function recordUsage(connection: Connection, { nodeId, seq, counts,
     ]),
     ...addresses.flatMap(({ tokenId, ip, count, lastAt }) => [tokenId, ip, count, lastAt]),
     ...lastUses.flatMap(({ tokenId, at, ip }) => [tokenId, at, ip ?? '']),
-  ])
+  ]
+}
+
+export async function recordUsage(connection: Connection, batch: UsageBatch): Promise<void> {
+  await connection.run(scripts.recordUsage, [batch.nodeId, batch.seq, ...usageArguments(batch)])
 }
 
 export async function reportUsage(connection: Connection, { tokenIds, from, to, limit, stepMs }: UsageQuery): Promise<UsageRows> {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { LatchkeyError, StoreUnavailableError } from '../../../src/errors.js'
+import { LatchkeyError, StoreMovingError, StoreUnavailableError } from '../../../src/errors.js'
 import type { StoredEvent } from '../../../src/model/event.js'
 import type { BulkResult, RevocationStamp, TokenFilter } from '../../../src/store/port.js'
 import type { Connection } from './connection.js'
@@ -68,10 +68,24 @@ export function createBulk(
     const body = JSON.stringify({ ...said, id: undefined })
     // The script puts the tenant in.
     const lead = eventIndex(filter.prefix, 'tenant', '').slice(0, -'""]'.length)
-    const args = [spec, id, body, indexes, history, channel, atOnce, call, `b${encodeFilter(filter)}`, lead, salt]
+    const args = [
+      spec,
+      id,
+      body,
+      indexes,
+      history,
+      channel,
+      atOnce,
+      call,
+      `b${encodeFilter(filter)}`,
+      lead,
+      salt,
+      JSON.stringify(filter.prefix),
+    ]
     for (;;) {
       const [outcome, count, ...bodies] = listOf(await connection.run(scripts.revoke, args))
       if (outcome === 'known') throw new LatchkeyError('conflict', 'redis: there is an event with this id already, and nothing was revoked')
+      if (outcome === 'fenced') throw new StoreMovingError()
       if (outcome === 'busy') {
         await settle()
         continue

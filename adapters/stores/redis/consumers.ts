@@ -1,6 +1,6 @@
 import type { ConsumerState } from '../../../src/store/port.js'
 import type { Connection } from './connection.js'
-import { decodeEntry, listOf } from './encode.js'
+import { decodeEntry, encodeConsumer, listOf } from './encode.js'
 import { scripts } from './scripts.js'
 
 /** The consumers of a prefix. */
@@ -9,8 +9,7 @@ export async function readConsumers(connection: Connection, prefix: string): Pro
 }
 
 /** Writes the state of a consumer, unless somebody else has written since. */
-export async function saveConsumer(connection: Connection, { prefix, name, version, position, holder }: ConsumerState): Promise<boolean> {
-  // Always in the same order: the script tells a state that was sent twice by its text.
-  const state = JSON.stringify({ prefix, name, version, position, holder })
-  return Number(await connection.run(scripts.saveConsumer, [JSON.stringify(prefix), name, version, state])) === 1
+export async function saveConsumer(connection: Connection, state: ConsumerState): Promise<boolean> {
+  const { prefix, name, version } = state
+  return Number(await connection.run(scripts.saveConsumer, [JSON.stringify(prefix), name, version, encodeConsumer(state)])) === 1
 }

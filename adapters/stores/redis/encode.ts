@@ -85,6 +85,11 @@ export function encodeOwner({ ownerId, tenantId }: OwnerChange): string {
   return JSON.stringify({ ownerId, tenantId })
 }
 
+/** The state of a consumer. Always in the same order: a script tells a state that was sent twice by its text. */
+export function encodeConsumer({ prefix, name, version, position, holder }: ConsumerState): string {
+  return JSON.stringify({ prefix, name, version, position, holder })
+}
+
 /** An entry of the feed, or of the consumers, as JSON. */
 export function decodeEntry<T extends OwnerChange | TokenFilter | ConsumerState>(entry: string): T {
   return parse(entry)

@@ -13,7 +13,9 @@ import {
   saveConsumer,
 } from './lua/activity.js'
 import { listStep } from './lua/list.js'
+import { readMove, saveMove } from './lua/moves.js'
 import { prelude } from './lua/prelude.js'
+import { restore } from './lua/restore.js'
 import { removeEvents, trimUsage } from './lua/retention.js'
 import { driveJob, revokeTokens } from './lua/revoke.js'
 import { readSeals, saveSeal } from './lua/seals.js'
@@ -42,6 +44,9 @@ export const scripts: { readonly [Name in ScriptName]: Script } = {
   saveSeal: script(prelude, saveSeal),
   removeEvents: script(prelude, removeEvents),
   trimUsage: script(prelude, trimUsage),
+  readMove: script(prelude, readMove),
+  saveMove: script(prelude, saveMove),
+  restore: script(prelude, restore),
   saveTicket: script(prelude, saveTicket),
   takeTicket: script(prelude, takeTicket),
 }
@@ -67,5 +72,8 @@ type ScriptName =
   | 'saveSeal'
   | 'removeEvents'
   | 'trimUsage'
+  | 'readMove'
+  | 'saveMove'
+  | 'restore'
   | 'saveTicket'
   | 'takeTicket'

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
+import { StoreMovingError } from '../../../src/errors.js'
 import type { ListedToken, StoredToken } from '../../../src/model/record.js'
 import { foldAscii } from '../../../src/policy/fold-ascii.js'
+import { prefixOf } from '../../../src/store/moving.js'
 import type { Change, CommitResult, EventErasure, ListQuery, TokenCap } from '../../../src/store/port.js'
 import type { Connection } from './connection.js'
 import { decodeEvent, decodeToken, encodeEvent, encodeOwner, encodeToken, groupsOf, listOf } from './encode.js'
@@ -35,6 +37,7 @@ export async function commitChange(
   settle: () => Promise<void>,
 ): Promise<CommitResult> {
   const { inserts = [], updates = [], removals = [], ownersChanged = [], erasures = [], caps = [], events } = change
+  const prefix = prefixOf(change)
   const stored = await storedErasures(connection, erasures)
   if ('conflict' in stored) return { ok: false, conflict: stored.conflict }
   const args = [
@@ -49,6 +52,7 @@ export async function commitChange(
     randomUUID(),
     erasures.length,
     change.cutsFeed === true ? 1 : 0,
+    prefix === undefined ? '' : JSON.stringify(prefix),
     ...inserts.flatMap(encodeToken),
     ...updates.flatMap(({ expectedVersion, record }) => [expectedVersion, ...encodeToken(record)]),
     ...removals,
@@ -60,6 +64,7 @@ export async function commitChange(
   for (;;) {
     const answer = String(await connection.run(scripts.commit, args))
     if (answer === '') return { ok: true }
+    if (answer === 'fenced by a move') throw new StoreMovingError()
     const [word, position] = answer.split(' ')
     if (word === 'exceeded' && position !== undefined) return { ok: false, exceeded: Number(position) }
     if (answer !== 'busy') return { ok: false, conflict: answer }

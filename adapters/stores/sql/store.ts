@@ -1,6 +1,7 @@
 import type { ListedEvent, StoredEvent } from '../../../src/model/event.js'
 import type { ListedToken, StoredToken } from '../../../src/model/record.js'
 import type { UsageBatch, UsageQuery, UsageRows, UsageTrim } from '../../../src/model/usage.js'
+import type { Move, Restored, RestoreResult } from '../../../src/store/moving.js'
 import type {
   Addition,
   AdditionResult,
@@ -32,7 +33,9 @@ import { changes } from './queries/feed.js'
 import { identityOf } from './queries/identity.js'
 import { leases, renewLease } from './queries/leases.js'
 import { list } from './queries/list.js'
+import { readMove, saveMove } from './queries/moves.js'
 import { placeEvents } from './queries/place-events.js'
+import { restore } from './queries/restore.js'
 import { removeEvents, trimUsage } from './queries/retention.js'
 import { revokeWhere } from './queries/revoke-where.js'
 import { saveSeal, seals } from './queries/seals.js'
@@ -79,6 +82,10 @@ export const openStore = (engine: Engine, quirks: Quirks, names: Names, host: Ho
     trimUsage: (trim: UsageTrim): Promise<boolean> => trimUsage(sql, trim),
     saveTicket: (ticket: StoredTicket, room: TicketRoom): Promise<boolean> => saveTicket(sql, ticket, room),
     takeTicket: (prefix: string, digest: string): Promise<StoredTicket | undefined> => takeTicket(sql, prefix, digest),
+    readMove: (prefix: string): Promise<Move | undefined> => readMove(sql, prefix),
+    saveMove: (prefix: string, expected: Move | undefined, next: Move | undefined): Promise<boolean> =>
+      saveMove(sql, prefix, expected, next),
+    restore: (restored: Restored): Promise<RestoreResult> => restore(sql, restored),
     async migrate(): Promise<void> {
       await engine.migrate()
       await checkRoundTrip(sql)

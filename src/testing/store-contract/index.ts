@@ -13,6 +13,7 @@ import { hostTransactionCases } from './cases/host-transactions.js'
 import { leaseCases } from './cases/leases.js'
 import { lifeCases } from './cases/life.js'
 import { loadCases } from './cases/load.js'
+import { moveCases } from './cases/moves.js'
 import { pagingCases } from './cases/paging.js'
 import { raceCases } from './cases/races.js'
 import { recordCases } from './cases/records.js'
@@ -51,6 +52,7 @@ const GROUPS: readonly StoreCases[] = [
   leaseCases,
   ticketCases,
   hostTransactionCases,
+  moveCases,
   lifeCases,
   loadCases,
   historyCases,

@@ -5,6 +5,7 @@ import { erasureLiars } from './erasures.js'
 import { feedLiars } from './feeds.js'
 import type { Liar } from './liar.js'
 import { listLiars } from './lists.js'
+import { moveLiars } from './moves.js'
 import { readLiars } from './reads.js'
 import { ticketLiars } from './tickets.js'
 import { transactionLiars } from './transactions.js'
@@ -21,4 +22,5 @@ export const LIARS: readonly Liar[] = [
   ...ticketLiars,
   ...transactionLiars,
   ...erasureLiars,
+  ...moveLiars,
 ]

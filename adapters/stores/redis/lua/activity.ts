@@ -83,6 +83,46 @@ for i, row in ipairs(rows) do out[i + 4] = row end
 return out
 `
 
+/** `addUsage(at, counts, addresses, lastUses)`: adds so many of each, whose arguments begin at a position, to the usage of the tokens that exist. */
+export const usageWriter: string = `
+local function addUsage(at, counts, addresses, lastUses)
+  local function take() at = at + 1 return ARGV[at - 1] end
+  local exists = {}
+  local function known(id)
+    if exists[id] == nil then exists[id] = call('EXISTS', P .. 't:' .. id) == 1 end
+    return exists[id]
+  end
+  for i = 1, counts do
+    local id, period, field, count = take(), take(), take(), take()
+    if known(id) then
+      call('ZADD', P .. 'us:' .. id, period, period)
+      call('HINCRBY', P .. 'uc:' .. period .. ':' .. id, field, count)
+    end
+  end
+  for i = 1, addresses do
+    local id, ip, count, last = take(), take(), take(), take()
+    if known(id) then
+      call('ZADD', P .. 'ua:' .. id, 'GT', last, ip)
+      call('HINCRBY', P .. 'un:' .. id, ip, count)
+      local many = call('ZCARD', P .. 'ua:' .. id)
+      if many > 2000 then
+        local oldest = call('ZRANGE', P .. 'ua:' .. id, 0, many - 1001)
+        call('ZREMRANGEBYRANK', P .. 'ua:' .. id, 0, many - 1001)
+        call('HDEL', P .. 'un:' .. id, unpack(oldest))
+      end
+    end
+  end
+  for i = 1, lastUses do
+    local id, last, ip = take(), take(), take()
+    if known(id) and tonumber(last) > tonumber(call('HGET', P .. 'ul:' .. id, 'at') or '-1') then
+      call('DEL', P .. 'ul:' .. id)
+      call('HSET', P .. 'ul:' .. id, 'at', last)
+      if ip ~= '' then call('HSET', P .. 'ul:' .. id, 'ip', ip) end
+    end
+  end
+end
+`
+
 /**
  * One usage batch. ARGV: node, seq, the numbers of counts, addresses and last uses; then token, period, field, count of each count;
  * token, address, count, instant of each address; token, instant, address of each last use.
@@ -92,41 +132,8 @@ local node = P .. 'node:' .. ARGV[1]
 if tonumber(ARGV[2]) <= tonumber(call('GET', node) or '0') then return 0 end
 -- A week: far longer than any node goes on retrying a flush.
 call('SET', node, ARGV[2], 'EX', 604800)
-local at = 6
-local function take() at = at + 1 return ARGV[at - 1] end
-local exists = {}
-local function known(id)
-  if exists[id] == nil then exists[id] = call('EXISTS', P .. 't:' .. id) == 1 end
-  return exists[id]
-end
-for i = 1, tonumber(ARGV[3]) do
-  local id, period, field, count = take(), take(), take(), take()
-  if known(id) then
-    call('ZADD', P .. 'us:' .. id, period, period)
-    call('HINCRBY', P .. 'uc:' .. period .. ':' .. id, field, count)
-  end
-end
-for i = 1, tonumber(ARGV[4]) do
-  local id, ip, count, last = take(), take(), take(), take()
-  if known(id) then
-    call('ZADD', P .. 'ua:' .. id, 'GT', last, ip)
-    call('HINCRBY', P .. 'un:' .. id, ip, count)
-    local many = call('ZCARD', P .. 'ua:' .. id)
-    if many > 2000 then
-      local oldest = call('ZRANGE', P .. 'ua:' .. id, 0, many - 1001)
-      call('ZREMRANGEBYRANK', P .. 'ua:' .. id, 0, many - 1001)
-      call('HDEL', P .. 'un:' .. id, unpack(oldest))
-    end
-  end
-end
-for i = 1, tonumber(ARGV[5]) do
-  local id, last, ip = take(), take(), take()
-  if known(id) and tonumber(last) > tonumber(call('HGET', P .. 'ul:' .. id, 'at') or '-1') then
-    call('DEL', P .. 'ul:' .. id)
-    call('HSET', P .. 'ul:' .. id, 'at', last)
-    if ip ~= '' then call('HSET', P .. 'ul:' .. id, 'ip', ip) end
-  end
-end
+${usageWriter}
+addUsage(6, tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]))
 return 1
 `
 

@@ -1,7 +1,9 @@
+import { refuseMoving } from './moves.js'
+
 /**
  * A bulk revocation. ARGV: the filter and stamp as JSON (`RevocationSpec`), the event's id, body (without id, tenant, count and salt) and index
  * keys, the length of the feed's history, the channel, how many tokens may be looked at in one go, the call's own name, the feed's entry,
- * what the name of an event's tenant index begins with, and the salt that those of the events follow from, or nothing.
+ * what the name of an event's tenant index begins with, the salt that those of the events follow from, or nothing, and the prefix as JSON.
  *
  * A small one is written into every token here and now. A large one would hold Redis up: its exact counts are taken from the sizes of
  * the indexes and a job is written, which takes effect at once, since every reader applies it, and is written into the tokens by
@@ -19,6 +21,8 @@ if done then
   for i = 1, tonumber(string.match(done, '%d+$')) do out[i + 2] = call('GET', P .. 'ev:' .. eventId(i)) or '' end
   return out
 end
+${refuseMoving}
+if isFenced(ARGV[12]) then return { 'fenced', 0 } end
 if call('EXISTS', P .. 'ev:' .. ARGV[2]) == 1 then return { 'known', 0 } end
 local limit = tonumber(ARGV[7])
 local job = loadJob()

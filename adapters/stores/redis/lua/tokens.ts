@@ -1,3 +1,60 @@
+import { refuseMoving } from './moves.js'
+
+/** What writes a token with its indexes, and what removes one. `t.expected`: it is there already, with the indexes `oldX` and the instant `oldCa`. */
+export const tokenWriters: string = `
+local function unindex(id, indexes)
+  for key in string.gmatch(indexes, '[^\\n]+') do
+    call('ZREM', P .. key, id)
+    call('ZREM', P .. 'r' .. key, id)
+  end
+  for _, key in ipairs(liveKeys(indexes)) do call('ZREM', key, id) end
+  for _, set in ipairs({ 'exp', 'soon', 'old', 'nb', 'due', 'off' }) do call('ZREM', P .. set .. firstIndex(indexes), id) end
+  local tenant = tenantIn(indexes)
+  if tenant and call('EXISTS', P .. tenant) == 0 then call('SREM', P .. 'ten' .. firstIndex(indexes), tenant) end
+end
+local function place(set, t, score, member)
+  local key = P .. set .. firstIndex(t.x)
+  if member then call('ZADD', key, score, t.id) elseif t.expected then call('ZREM', key, t.id) end
+end
+local function writeToken(t, head)
+  if t.expected and (t.oldX ~= t.x or t.oldCa ~= t.ca) then unindex(t.id, t.oldX) end
+  local fields = { 'v', t.v, 'q', num(head), 'x', t.x, 'ca', t.ca, 'n', t.n }
+  for _, name in ipairs({ 'ra', 'da', 'nb', 'ex', 'du', 'rp' }) do
+    if t[name] ~= '' then
+      fields[#fields + 1] = name
+      fields[#fields + 1] = t[name]
+    end
+  end
+  if t.expected then call('DEL', P .. 't:' .. t.id) end
+  call('HSET', P .. 't:' .. t.id, unpack(fields))
+  call('SET', P .. 'r:' .. t.id, t.r)
+  for key in string.gmatch(t.x, '[^\\n]+') do
+    call('ZADD', P .. key, t.ca, t.id)
+    if t.ra ~= '' then call('ZADD', P .. 'r' .. key, t.ca, t.id) elseif t.expected then call('ZREM', P .. 'r' .. key, t.id) end
+  end
+  for _, key in ipairs(liveKeys(t.x)) do
+    if t.ra == '' then call('ZADD', key, t.ex == '' and '+inf' or t.ex, t.id) elseif t.expected then call('ZREM', key, t.id) end
+  end
+  local tenant = tenantIn(t.x)
+  if tenant then call('SADD', P .. 'ten' .. firstIndex(t.x), tenant) end
+  place('exp', t, t.ex, t.ex ~= '')
+  place('soon', t, t.ex, t.ex ~= '' and t.ra == '' and t.da == '')
+  place('old', t, t.ca, false)
+  place('nb', t, t.nb, t.nb ~= '')
+  place('due', t, t.du, t.du ~= '' and t.ra == '' and t.rp == '')
+  place('off', t, t.ca, t.da ~= '' and t.ra == '')
+end
+local function removeUsage(id)
+  for _, period in ipairs(call('ZRANGE', P .. 'us:' .. id, 0, -1)) do call('UNLINK', P .. 'uc:' .. period .. ':' .. id) end
+  call('UNLINK', P .. 'us:' .. id, P .. 'ul:' .. id, P .. 'ua:' .. id, P .. 'un:' .. id)
+end
+local function removeToken(id)
+  unindex(id, call('HGET', P .. 't:' .. id, 'x'))
+  removeUsage(id)
+  call('UNLINK', P .. 't:' .. id, P .. 'r:' .. id)
+end
+`
+
 /** ARGV: ids. Answers the record of each that exists, as a pending bulk revocation leaves it. Without one, records are read by MGET. */
 export const findTokens: string = `
 local job = loadJob()
@@ -15,7 +72,7 @@ return out
 
 /**
  * One commit. ARGV: the counts of inserts, updates, removals, owners, events and caps, the length of the feed's history, the channel,
- * the call's own name, the count of erasures, and whether the feed is cut; then the inserts (12 arguments each, as `encodeToken` writes them), the updates (the same, behind the version
+ * the call's own name, the count of erasures, whether the feed is cut, and the prefix as JSON or empty; then the inserts (12 arguments each, as `encodeToken` writes them), the updates (the same, behind the version
  * that each expects), ids, owners, events (id, body, index keys), caps (index, most, now), and erasures (id, body before and after, index keys
  * before and after).
  *
@@ -27,8 +84,10 @@ return out
 export const commitChange: string = `
 local done = answered(ARGV[9])
 if done then return done end
+${refuseMoving}
+if isFenced(ARGV[12]) then return 'fenced by a move' end
 
-local at = 12
+local at = 13
 local function take() at = at + 1 return ARGV[at - 1] end
 local function takeToken()
   local t = { id = take(), r = take(), v = take(), ca = take(), x = take(), n = take() }
@@ -105,55 +164,10 @@ if ARGV[11] == '1' then
 end
 if #feed > 0 then head = call('INCRBY', P .. 'feed:head', #feed) end
 
-local function unindex(id, indexes)
-  for key in string.gmatch(indexes, '[^\\n]+') do
-    call('ZREM', P .. key, id)
-    call('ZREM', P .. 'r' .. key, id)
-  end
-  for _, key in ipairs(liveKeys(indexes)) do call('ZREM', key, id) end
-  for _, set in ipairs({ 'exp', 'soon', 'old', 'nb', 'due', 'off' }) do call('ZREM', P .. set .. firstIndex(indexes), id) end
-  local tenant = tenantIn(indexes)
-  if tenant and call('EXISTS', P .. tenant) == 0 then call('SREM', P .. 'ten' .. firstIndex(indexes), tenant) end
-end
-local function place(set, t, score, member)
-  local key = P .. set .. firstIndex(t.x)
-  if member then call('ZADD', key, score, t.id) elseif t.expected then call('ZREM', key, t.id) end
-end
-local function write(t)
-  if t.expected and (t.oldX ~= t.x or t.oldCa ~= t.ca) then unindex(t.id, t.oldX) end
-  local fields = { 'v', t.v, 'q', num(head), 'x', t.x, 'ca', t.ca, 'n', t.n }
-  for _, name in ipairs({ 'ra', 'da', 'nb', 'ex', 'du', 'rp' }) do
-    if t[name] ~= '' then
-      fields[#fields + 1] = name
-      fields[#fields + 1] = t[name]
-    end
-  end
-  if t.expected then call('DEL', P .. 't:' .. t.id) end
-  call('HSET', P .. 't:' .. t.id, unpack(fields))
-  call('SET', P .. 'r:' .. t.id, t.r)
-  for key in string.gmatch(t.x, '[^\\n]+') do
-    call('ZADD', P .. key, t.ca, t.id)
-    if t.ra ~= '' then call('ZADD', P .. 'r' .. key, t.ca, t.id) elseif t.expected then call('ZREM', P .. 'r' .. key, t.id) end
-  end
-  for _, key in ipairs(liveKeys(t.x)) do
-    if t.ra == '' then call('ZADD', key, t.ex == '' and '+inf' or t.ex, t.id) elseif t.expected then call('ZREM', key, t.id) end
-  end
-  local tenant = tenantIn(t.x)
-  if tenant then call('SADD', P .. 'ten' .. firstIndex(t.x), tenant) end
-  place('exp', t, t.ex, t.ex ~= '')
-  place('soon', t, t.ex, t.ex ~= '' and t.ra == '' and t.da == '')
-  place('old', t, t.ca, false)
-  place('nb', t, t.nb, t.nb ~= '')
-  place('due', t, t.du, t.du ~= '' and t.ra == '' and t.rp == '')
-  place('off', t, t.ca, t.da ~= '' and t.ra == '')
-end
-for _, t in ipairs(inserts) do write(t) end
-for _, t in ipairs(updates) do write(t) end
-for _, id in ipairs(gone) do
-  unindex(id, call('HGET', P .. 't:' .. id, 'x'))
-  for _, period in ipairs(call('ZRANGE', P .. 'us:' .. id, 0, -1)) do call('UNLINK', P .. 'uc:' .. period .. ':' .. id) end
-  call('UNLINK', P .. 't:' .. id, P .. 'r:' .. id, P .. 'us:' .. id, P .. 'ul:' .. id, P .. 'ua:' .. id, P .. 'un:' .. id)
-end
+${tokenWriters}
+for _, t in ipairs(inserts) do writeToken(t, head) end
+for _, t in ipairs(updates) do writeToken(t, head) end
+for _, id in ipairs(gone) do removeToken(id) end
 for _, erasure in ipairs(erasures) do
   local seq = tonumber(call('ZSCORE', P .. firstIndex(erasure.oldKeys), erasure.id))
   for key in string.gmatch(erasure.oldKeys, '[^\\n]+') do call('ZREM', P .. key, erasure.id) end

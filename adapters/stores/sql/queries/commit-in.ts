@@ -1,5 +1,6 @@
 import { CompiledQuery } from 'kysely'
 import type { StoredToken } from '../../../../src/model/record.js'
+import { prefixOf } from '../../../../src/store/moving.js'
 import type { Addition, AdditionResult } from '../../../../src/store/port.js'
 import { chunks, type Sql } from '../context.js'
 import { ask, askRaw, ConflictSignal, type Steps } from '../engine.js'
@@ -9,12 +10,14 @@ import { rowToToken, tokenToRow } from '../schema/token-row.js'
 import { isExceeded } from './caps.js'
 import { firstTwice } from './commit.js'
 import { identityOf, isDatabase } from './identity.js'
+import { refuseFencedIn } from './moves.js'
 
 const refused = (why: string): AdditionResult => ({ ok: false, refused: why })
 
 /** The parts, in the order in which they are in each other's way: an id that exists is a conflict before it exceeds a cap. */
-function* write(sql: Sql, { inserts = [], events, caps = [] }: Addition): Steps<AdditionResult> {
+function* write(sql: Sql, addition: Addition): Steps<AdditionResult> {
   const { builder } = sql
+  const { inserts = [], events, caps = [] } = addition
   for (const piece of chunks(events)) {
     const ids = piece.map(({ id }) => id)
     const { rows } = yield* ask(builder.selectFrom('events').select('id').where('id', 'in', ids).limit(1))
@@ -22,6 +25,8 @@ function* write(sql: Sql, { inserts = [], events, caps = [] }: Addition): Steps<
     yield* ask(builder.insertInto('outbox').values(piece.map(eventToUnplacedRow)))
   }
   for (const piece of chunks(inserts)) yield* ask(builder.insertInto('tokens').values(piece.map(tokenToRow)))
+  // Last, when SQLite has made sure that what it reads is the newest.
+  yield* refuseFencedIn(sql, prefixOf(addition))
   for (const [at, cap] of caps.entries()) if (yield* isExceeded(sql, cap)) return { ok: false, exceeded: at }
   return { ok: true }
 }

@@ -1,3 +1,4 @@
+import { prefixOf } from '../../../../src/store/moving.js'
 import type { Change, CommitResult } from '../../../../src/store/port.js'
 import { chunks, type Sql } from '../context.js'
 import { affected, ask, CapSignal, ConflictSignal, type Steps } from '../engine.js'
@@ -5,6 +6,7 @@ import { tokenToRow } from '../schema/token-row.js'
 import { isExceeded } from './caps.js'
 import { eraseFields } from './erasures.js'
 import { type Line, ownerLine, tokenLine } from './lines.js'
+import { refuseFenced } from './moves.js'
 import { cutFeed, writeFeed } from './write-feed.js'
 
 function* steps(sql: Sql, change: Change): Steps<CommitResult> {
@@ -19,7 +21,10 @@ function* steps(sql: Sql, change: Change): Steps<CommitResult> {
   for (const piece of chunks(inserts)) yield* ask(builder.insertInto('tokens').values(piece.map(tokenToRow)))
   if (change.cutsFeed === true) yield* cutFeed(sql)
   // First of all others: its row lock makes the order of the feed the order of the commits.
-  if (events.length + lines.length > 0) yield* writeFeed(sql, events, lines)
+  if (events.length + lines.length > 0) {
+    yield* writeFeed(sql, events, lines)
+    yield* refuseFenced(sql, prefixOf(change))
+  }
   for (const { expectedVersion, record } of updates) {
     const { id, ...columns } = tokenToRow(record)
     const result = yield* ask(builder.updateTable('tokens').set(columns).where('id', '=', id).where('version', '=', expectedVersion))

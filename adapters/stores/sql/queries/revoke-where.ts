@@ -9,6 +9,7 @@ import type { Tables } from '../schema/schema.js'
 import { wide } from '../schema/wide.js'
 import { filterConditions } from './filter.js'
 import { bulkLine } from './lines.js'
+import { refuseFenced } from './moves.js'
 import { placeAll } from './place-events.js'
 import { writeFeed } from './write-feed.js'
 
@@ -41,6 +42,7 @@ function* steps(sql: Sql, filter: TokenFilter, stamp: RevocationStamp, event: St
   const { builder, quirks } = sql
   // The lock that every change takes first: from here on nobody else changes a token, so that what is counted is what is revoked.
   yield* quirks.bump(builder, 0)
+  yield* refuseFenced(sql, filter.prefix)
   // Whatever it ends was created before it.
   const waiting = yield* placeAll(sql, filter.prefix)
   const placed = waiting.length > 0 && { placed: waiting }

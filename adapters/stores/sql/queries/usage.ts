@@ -69,7 +69,11 @@ function* isNew({ builder }: Sql, batch: UsageBatch): Steps<boolean> {
 }
 
 function* steps(sql: Sql, batch: UsageBatch): Steps<void> {
-  if (!(yield* isNew(sql, batch))) return
+  if (yield* isNew(sql, batch)) yield* addUsage(sql, batch)
+}
+
+/** Adds counts to what is there. */
+export function* addUsage(sql: Sql, batch: Pick<UsageBatch, 'counts' | 'addresses' | 'lastUses'>): Steps<void> {
   const { incoming, table } = sql.quirks
   const current = (of: keyof Tables, column: string): string => `${table(sql.names, of)}.${column}`
   const addUses = (of: keyof Tables): string => `uses = ${current(of, 'uses')} + ${incoming('uses')}`

@@ -27,6 +27,8 @@ export type Rendering = {
   feedRow(table: string): string
   /** Inserts the one row of the identity, and leaves one that is there. */
   identityRow(table: string): string
+  /** Inserts the one row of the moves, and leaves one that is there. */
+  movesRow(table: string): string
   /** Adds columns to a table, and leaves those that are there. */
   addColumns(table: string, definitions: readonly string[]): Statements
   /** The index over the pieces of names, where the server can have one. */
@@ -74,6 +76,7 @@ const versionOne = (tablePrefix: string, rendering: Rendering): Migration => {
       ...SCHEMA_V1.flatMap((table) => statementsOf(table, tablePrefix, rendering)),
       rendering.feedRow(rendering.table(`${tablePrefix}feed`)),
       rendering.identityRow(rendering.table(`${tablePrefix}identity`)),
+      rendering.movesRow(rendering.table(`${tablePrefix}moves`)),
       ...statements,
     ],
     ...(optional !== undefined && { optional }),

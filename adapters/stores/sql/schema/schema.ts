@@ -55,6 +55,8 @@ export type Tables = {
   outbox: Omit<EventRow, 'seq'>
   /** One row: text that no other database has. */
   identity: { id: number; value: string }
+  /** One row: the moves of prefixes to or from another store, as JSON. */
+  moves: { id: number; detail: string }
   tickets: { prefix: string; digest: string; token_id: string; expires_at: Wide }
 }
 
@@ -73,5 +75,6 @@ export const TABLES: readonly (keyof Tables)[] = [
   'seals',
   'outbox',
   'identity',
+  'moves',
   'tickets',
 ]

@@ -216,6 +216,16 @@ export const SCHEMA_V1: readonly Table[] = [
     indexes: [],
   },
   {
+    // One row, which every addition to a transaction of the host's locks shared: the moves of all prefixes, as JSON.
+    name: 'moves',
+    columns: [
+      ['id', 'int'],
+      ['detail', 'text'],
+    ],
+    key: ['id'],
+    indexes: [],
+  },
+  {
     name: 'tickets',
     columns: [
       ['prefix', 'word'],

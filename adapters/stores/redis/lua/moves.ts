@@ -1,0 +1,31 @@
+/** `isFenced(prefix)`: does a move refuse changes of this prefix, as JSON, or of any where it is empty? */
+export const refuseMoving: string = `
+local function isFenced(prefix)
+  local moves = call('EXISTS', P .. 'moves') == 0 and {} or call('HGETALL', P .. 'moves')
+  for i = 1, #moves, 2 do
+    if (prefix == '' or moves[i] == prefix) and string.sub(moves[i + 1], 1, 8) ~= 'leaving ' then return true end
+  end
+  return false
+end
+`
+
+/** ARGV: prefix as JSON. Answers the state of its move, the id of the move and the id of the run, with spaces between. */
+export const readMove: string = `
+return call('HGET', P .. 'moves', ARGV[1]) or ''
+`
+
+/**
+ * ARGV: prefix as JSON, what is expected, what is written, both as `readMove` answers them or empty, the channel, and the call's own name. Answers 1 where it
+ * was done.
+ */
+export const saveMove: string = `
+local done = answered(ARGV[5])
+if done then return tonumber(done) end
+if (call('HGET', P .. 'moves', ARGV[1]) or '') ~= ARGV[2] then return 0 end
+if ARGV[3] == '' then call('HDEL', P .. 'moves', ARGV[1]) else call('HSET', P .. 'moves', ARGV[1], ARGV[3]) end
+call('SET', P .. 'feed:floor', num(call('INCR', P .. 'feed:head')))
+call('UNLINK', P .. 'feed')
+redis.pcall('PUBLISH', ARGV[4], '')
+remember(ARGV[5], '1')
+return 1
+`

@@ -1,0 +1,71 @@
+import { randomUUID } from 'node:crypto'
+import { StoreUnavailableError } from '../../../src/errors.js'
+import type { Move, MoveState, Restored, RestoreResult } from '../../../src/store/moving.js'
+import { usageArguments } from './activity.js'
+import type { Connection } from './connection.js'
+import { decodeListed, encodeConsumer, encodeEvent, encodeToken, isOfAnother, listOf } from './encode.js'
+import { scripts } from './scripts.js'
+
+const encodeMove = (move: Move | undefined): string => (move === undefined ? '' : `${move.state} ${move.moveId} ${move.runId}`)
+
+/** The move that a prefix is part of. */
+export async function readMove(connection: Connection, prefix: string): Promise<Move | undefined> {
+  const stored = String(await connection.run(scripts.readMove, [JSON.stringify(prefix)]))
+  const [state, moveId = '', runId = ''] = stored.split(' ')
+  return stored === '' ? undefined : { state: state as MoveState, moveId, runId }
+}
+
+/** Writes how far a move has come, unless somebody else has written since. */
+export async function saveMove(
+  connection: Connection,
+  channel: string,
+  prefix: string,
+  expected: Move | undefined,
+  next: Move | undefined,
+): Promise<boolean> {
+  const args = [JSON.stringify(prefix), encodeMove(expected), encodeMove(next), channel, randomUUID()]
+  return Number(await connection.run(scripts.saveMove, args)) === 1
+}
+
+/** The index keys under which each of these events stands now, in their order; nothing for those that are not there. */
+async function indexesOfStored(connection: Connection, prefix: string, ids: readonly string[]): Promise<readonly (string | undefined)[]> {
+  if (ids.length === 0) return []
+  return listOf(await connection.getMany(ids.map((id) => `ev:${id}`))).map((body, index) => {
+    if (body === null || body === undefined) return ''
+    if (isOfAnother(body, prefix)) return undefined
+    return encodeEvent(decodeListed(body, { prefix, id: ids[index] ?? '' }))[2]
+  })
+}
+
+/** Writes what another store kept, in one script, while the move of the prefix names this run. */
+export async function restore(connection: Connection, restored: Restored): Promise<RestoreResult> {
+  const { prefix, runId, tokens = [], removedTokens = [], events = [], usage = [], consumers = [], seals = [] } = restored
+  const idsOf = events.map(({ id }) => id)
+  const stored = await indexesOfStored(connection, prefix, [...idsOf, ...(restored.removedEvents ?? [])])
+  if (stored.slice(0, events.length).includes(undefined)) return 'taken'
+  const removed = (restored.removedEvents ?? []).flatMap((id, index) => {
+    const indexes = stored[events.length + index]
+    return indexes === undefined || indexes === '' ? [] : [[id, indexes]]
+  })
+  const replaced = usage.filter(({ rest }) => rest !== true)
+  const written = usageArguments({
+    counts: usage.flatMap(({ counts }) => counts),
+    addresses: usage.flatMap(({ addresses }) => addresses),
+    lastUses: usage.flatMap(({ lastUse }) => lastUse ?? []),
+  })
+  const [counts = 0, addresses = 0, lastUses = 0, ...used] = written
+  const answer = await connection.run(scripts.restore, [
+    ...[JSON.stringify(prefix), runId, tokens.length, removedTokens.length, events.length, removed.length],
+    ...[replaced.length, consumers.length, seals.length, counts, addresses, lastUses],
+    ...tokens.flatMap(encodeToken),
+    ...removedTokens,
+    ...events.flatMap(({ seq, damaged: _, ...event }, index) => [seq, ...encodeEvent(event), stored[index] ?? '']),
+    ...removed.flat(),
+    ...replaced.map(({ tokenId }) => tokenId),
+    ...consumers.flatMap((state) => [state.name, encodeConsumer(state)]),
+    ...seals.flatMap(({ number, body }) => [number, body]),
+    ...used,
+  ])
+  if (answer === 'written' || answer === 'superseded' || answer === 'taken') return answer
+  throw new StoreUnavailableError('redis: the client answered something unexpected')
+}

@@ -1,0 +1,66 @@
+import { sql as raw } from 'kysely'
+import { isSameMove, type Move, refuseWhileMoving } from '../../../../src/store/moving.js'
+import type { Sql } from '../context.js'
+import { ask, type Steps } from '../engine.js'
+import { wide } from '../schema/wide.js'
+
+type Moves = { readonly [prefix: string]: Move }
+
+const parse = (detail: string | undefined): Moves => JSON.parse(detail ?? '{}') as Moves
+
+const only = ({ builder }: Sql) => builder.selectFrom('moves').select('detail').where('id', '=', 1)
+
+/** The move that a prefix is part of. */
+export const readMove = async (sql: Sql, prefix: string): Promise<Move | undefined> => {
+  const { rows } = await sql.engine.run(only(sql).compile())
+  return parse(rows[0]?.detail)[prefix]
+}
+
+/** The moves as they are now, which no other transaction changes before this one has ended. SQLite has one writer at a time. */
+export function* lockMoves(sql: Sql, lock: 'shared' | 'own'): Steps<Moves> {
+  const { dialect } = sql.quirks
+  const query = only(sql)
+  if (dialect === 'sqlite') return parse((yield* ask(query)).rows[0]?.detail)
+  // MariaDB knows the older word alone.
+  const shared = dialect === 'mysql' ? query.modifyEnd(raw`lock in share mode`) : query.forShare()
+  return parse((yield* ask(lock === 'own' ? query.forUpdate() : shared)).rows[0]?.detail)
+}
+
+/** Refuses a change of this prefix, or without one of any, where a move fences it. */
+const refuse = (moves: Moves, prefix: string | undefined): void => {
+  for (const [of, move] of Object.entries(moves)) if (prefix === undefined || of === prefix) refuseWhileMoving(move)
+}
+
+/** The same, behind the row lock of the feed, which whoever writes a move takes too: it was written before, or waits for this change. */
+export function* refuseFenced(sql: Sql, prefix: string | undefined): Steps<void> {
+  const { rows } = yield* ask(only(sql))
+  refuse(parse(rows[0]?.detail), prefix)
+}
+
+/** The same, for a transaction of the host's: whoever writes a move waits for its end. */
+export function* refuseFencedIn(sql: Sql, prefix: string | undefined): Steps<void> {
+  refuse(yield* lockMoves(sql, 'shared'), prefix)
+}
+
+function* steps(sql: Sql, prefix: string, expected: Move | undefined, next: Move | undefined): Steps<boolean> {
+  const { builder, quirks, names } = sql
+  // Before the lock of the feed: what waits here for transactions of hosts must hold up no change.
+  const { [prefix]: stored, ...others } = yield* lockMoves(sql, 'own')
+  if (!isSameMove(stored, expected)) return false
+  const { head } = yield* quirks.bump(builder, 1)
+  yield* ask(
+    builder
+      .updateTable('feed')
+      .set({ floor: wide(head) })
+      .where('id', '=', 1),
+  )
+  const detail = JSON.stringify({ ...others, ...(next !== undefined && { [prefix]: next }) })
+  yield* ask(builder.updateTable('moves').set({ detail }).where('id', '=', 1))
+  const announcement = quirks.announce?.(names)
+  if (announcement !== undefined) yield announcement
+  return true
+}
+
+/** Writes how far a move has come, unless somebody else has written since. */
+export const saveMove = (sql: Sql, prefix: string, expected: Move | undefined, next: Move | undefined): Promise<boolean> =>
+  Promise.resolve(sql.engine.transaction(() => steps(sql, prefix, expected, next)))

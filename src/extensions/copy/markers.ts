@@ -1,0 +1,131 @@
+import { ConflictError } from '../../errors.js'
+import type { Move, MoveState } from '../../store/moving.js'
+import type { MovingStore } from '../../store/moving-store.js'
+import { generateId } from '../../token/generate.js'
+import { platformRandom } from '../../token/random.js'
+
+/** Both stores of a copy, and the prefix that is copied. */
+export type Pair = { readonly from: MovingStore; readonly to: MovingStore; readonly prefix: string }
+
+const conflict = (message: string): ConflictError => new ConflictError('conflict', message)
+
+/** How far the move has come in both stores, as this run has written it. Another run that begins takes over, and this one is refused from then on. */
+export class Markers {
+  readonly pair: Pair
+  readonly runId: string
+  #source: Move
+  #target: Move
+
+  private constructor(pair: Pair, source: Move, target: Move) {
+    this.pair = pair
+    this.runId = target.runId
+    this.#source = source
+    this.#target = target
+  }
+
+  get source(): MoveState {
+    return this.#source.state
+  }
+
+  get target(): MoveState {
+    return this.#target.state
+  }
+
+  /**
+   * Begins a move, or goes on with one that broke off.
+   *
+   * @throws ConflictError `conflict`
+   */
+  static async take(pair: Pair): Promise<Markers> {
+    const { from, to, prefix } = pair
+    const [source, target] = [await from.readMove(prefix), await to.readMove(prefix)]
+    const runId = generateId(platformRandom)
+    if (target === undefined) return Markers.#begin(pair, source, { state: 'arriving', moveId: generateId(platformRandom), runId })
+    if (target.state !== 'arriving' && target.state !== 'ready') throw conflict(`the ${to.name} store is itself being moved to another one`)
+    if (source?.moveId !== target.moveId) {
+      throw conflict(`the ${to.name} store holds an unfinished copy of another store, or of another move: empty it first`)
+    }
+    const markers = new Markers(pair, source, target)
+    await markers.#save('target', { ...target, runId })
+    await markers.#save('source', { ...source, runId })
+    return new Markers(pair, markers.#source, markers.#target)
+  }
+
+  static async #begin(pair: Pair, source: Move | undefined, arriving: Move): Promise<Markers> {
+    const { from, to, prefix } = pair
+    if (source !== undefined && source.state !== 'leaving') throw conflict(refusalOf(source.state, from.name))
+    const leaving: Move = { ...arriving, state: 'leaving' }
+    if (!(await from.saveMove(prefix, source, leaving))) throw superseded()
+    if (!(await to.saveMove(prefix, undefined, arriving))) {
+      await from.saveMove(prefix, leaving, source)
+      throw conflict('both instances have the same store, or another copy has just begun')
+    }
+    const full = await contentOf(pair)
+    if (full !== undefined) {
+      await to.saveMove(prefix, arriving, undefined)
+      await from.saveMove(prefix, leaving, source)
+      throw conflict(`the ${to.name} store holds ${full} of the prefix ${prefix} already: copy into an empty one`)
+    }
+    return new Markers(pair, leaving, arriving)
+  }
+
+  /**
+   * Writes how far it has come in one of the stores.
+   *
+   * @throws ConflictError `conflict`, where another run has taken over
+   */
+  async advance(end: 'source' | 'target', state: MoveState): Promise<void> {
+    const move = end === 'source' ? this.#source : this.#target
+    if (move.state !== state) await this.#save(end, { ...move, state })
+  }
+
+  /** Ends the move: the new store accepts changes. */
+  async open(): Promise<void> {
+    const { to, prefix } = this.pair
+    if (!(await to.saveMove(prefix, this.#target, undefined))) throw superseded()
+  }
+
+  async #save(end: 'source' | 'target', next: Move): Promise<void> {
+    const { from, to, prefix } = this.pair
+    const saved = end === 'source' ? await from.saveMove(prefix, this.#source, next) : await to.saveMove(prefix, this.#target, next)
+    if (!saved) throw superseded()
+    if (end === 'source') this.#source = next
+    else this.#target = next
+  }
+}
+
+/**
+ * Lets the old store accept changes again; the new one decides nothing then. Also where the new one is gone, and could not be opened any more.
+ *
+ * @throws ConflictError `conflict`, where nothing is under way
+ */
+export async function cancel(pair: Pair): Promise<void> {
+  const { from, to, prefix } = pair
+  const source = await from.readMove(prefix)
+  if ((await to.readMove(prefix)) === undefined) {
+    if (source === undefined || source.state === 'left') throw conflict('there is nothing to cancel')
+    if (!(await from.saveMove(prefix, source, { ...source, state: 'leaving' }))) throw superseded()
+    return
+  }
+  const markers = await Markers.take(pair)
+  await markers.advance('target', 'arriving')
+  await markers.advance('source', 'leaving')
+}
+
+/** Another run has taken over. */
+export function superseded(): ConflictError {
+  return conflict('another copy of these stores has begun since, and goes on in place of this one')
+}
+
+function refusalOf(state: MoveState, name: string): string {
+  if (state === 'left') return `the tokens were moved out of the ${name} store already`
+  if (state === 'fenced') return `the ${name} store refuses changes for a move to another store: finish that one, or cancel it`
+  return `the ${name} store is itself being copied into`
+}
+
+async function contentOf({ to, prefix }: Pair): Promise<string | undefined> {
+  if ((await to.list({ prefix, now: 0, limit: 1 })).length > 0) return 'tokens'
+  if ((await to.events({ prefix, limit: 1 })).length > 0) return 'events'
+  if ((await to.seals({ prefix, limit: 1 })).length > 0) return 'seals'
+  return (await to.consumers(prefix)).length > 0 ? 'consumers' : undefined
+}

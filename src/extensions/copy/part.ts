@@ -1,0 +1,118 @@
+import { canonicalJson } from '../../audit/canonical.js'
+import type { ListedEvent } from '../../model/event.js'
+import type { ListedToken, StoredToken } from '../../model/record.js'
+import type { Restored } from '../../store/moving.js'
+import type { MovingStore } from '../../store/moving-store.js'
+import type { ConsumerState, StoredSeal } from '../../store/port.js'
+import { type TokenUsage, usageOf, writtenUsage } from './usage.js'
+
+/** What is written, and removed, in one go. */
+export type Rows = Omit<Restored, 'prefix' | 'runId'>
+
+/** One kind of what a store keeps of a prefix, in an order that both stores share. */
+export type Part<Row> = {
+  readonly name: PartName
+  /** The rows behind one, in order; none at the end. */
+  page(store: MovingStore, after: Row | undefined): Promise<readonly Row[]>
+  /** Which of two comes first: negative for the first. */
+  compare(a: Row, b: Row): number
+  /** The row in one form: rows are the same where their texts are. */
+  textOf(row: Row): string
+  write(rows: readonly Row[]): readonly Rows[]
+  /** Absent: goes with something else. */
+  remove?(rows: readonly Row[]): Rows
+}
+
+/** The kinds of what a store keeps. */
+export type PartName = 'tokens' | 'events' | 'seals' | 'consumers' | 'usage'
+
+const PAGE = 500
+const USAGE_PAGE = 50
+const SEAL_PAGE = 100
+const AT_FIRST = { createdAt: Number.POSITIVE_INFINITY, id: '' }
+
+type Place = { readonly createdAt: number; readonly id: string }
+
+// The order of lists: newest first, then by id, descending.
+function byPlace(a: Place, b: Place): number {
+  if (a.createdAt !== b.createdAt) return b.createdAt - a.createdAt
+  return a.id === b.id ? 0 : a.id < b.id ? 1 : -1
+}
+
+function listPage(store: MovingStore, prefix: string, { createdAt, id }: Place, limit: number): Promise<readonly ListedToken[]> {
+  const after = createdAt === AT_FIRST.createdAt ? {} : { after: { createdAt, id } }
+  return store.list({ prefix, now: 0, limit, ...after })
+}
+
+function tokensOf(prefix: string): Part<StoredToken> {
+  return {
+    name: 'tokens',
+    page: async (store, after) => (await listPage(store, prefix, after ?? AT_FIRST, PAGE)).map(withoutUse),
+    compare: byPlace,
+    textOf: canonicalJson,
+    write: (tokens) => [{ tokens }],
+    remove: (tokens) => ({ removedTokens: tokens.map(({ id }) => id) }),
+  }
+}
+
+function withoutUse({ lastUsedAt: _, lastUsedIp: __, ...token }: ListedToken): StoredToken {
+  return token
+}
+
+/** What of an event cannot be read is not copied: `onDamaged` is told. */
+function eventsOf(prefix: string, onDamaged: (event: ListedEvent) => void): Part<ListedEvent> {
+  return {
+    name: 'events',
+    page: (store, after) => store.events({ prefix, order: 'oldest', limit: PAGE, ...(after !== undefined && { after: after.seq }) }),
+    compare: (a, b) => a.seq - b.seq,
+    textOf: ({ damaged: _, ...event }) => canonicalJson(event),
+    write: (events) => {
+      for (const event of events) if (event.damaged !== undefined) onDamaged(event)
+      return [{ events: events.map(({ damaged: _, ...event }) => event) }]
+    },
+    remove: (events) => ({ removedEvents: events.map(({ id }) => id) }),
+  }
+}
+
+function sealsOf(prefix: string): Part<StoredSeal> {
+  return {
+    name: 'seals',
+    page: (store, after) => store.seals({ prefix, after: after?.number ?? 0, limit: SEAL_PAGE }),
+    compare: (a, b) => a.number - b.number,
+    textOf: canonicalJson,
+    write: (seals) => [{ seals }],
+  }
+}
+
+function consumersOf(prefix: string): Part<ConsumerState> {
+  const byName = (a: ConsumerState, b: ConsumerState): number => (a.name === b.name ? 0 : a.name < b.name ? -1 : 1)
+  return {
+    name: 'consumers',
+    page: async (store, after) => (after === undefined ? [...(await store.consumers(prefix))].sort(byName) : []),
+    compare: byName,
+    textOf: canonicalJson,
+    write: (consumers) => [{ consumers }],
+  }
+}
+
+function usageOfTokens(prefix: string): Part<TokenUsage> {
+  return {
+    name: 'usage',
+    page: async (store, after) => usageOf(store, await listPage(store, prefix, after ?? AT_FIRST, USAGE_PAGE)),
+    compare: byPlace,
+    textOf: canonicalJson,
+    write: writtenUsage,
+  }
+}
+
+/** A part whose rows nobody else has to know. */
+export type AnyPart = Part<unknown>
+
+/** The parts that stand still while changes are refused, in the order in which they are copied; and the usage, which goes on. */
+export function partsOf(
+  prefix: string,
+  onDamaged: (event: ListedEvent) => void,
+): { readonly still: readonly AnyPart[]; readonly usage: AnyPart } {
+  const still = [tokensOf(prefix), eventsOf(prefix, onDamaged), sealsOf(prefix), consumersOf(prefix)]
+  return { still: still as readonly unknown[] as readonly AnyPart[], usage: usageOfTokens(prefix) as Part<never> as AnyPart }
+}

@@ -1,0 +1,103 @@
+import { bytesToHex, hash, utf8ToBytes } from '../../audit/hash.js'
+import type { MovingStore } from '../../store/moving-store.js'
+import type { AnyPart, Rows } from './part.js'
+
+/** One pass over a part of both stores. */
+export type Pass = {
+  /** Rows of the old store. */
+  readonly count: number
+  /** Over the rows of each store, in their order. */
+  readonly hash: string
+  readonly targetHash: string
+  /** Rows that the new store lacked or had otherwise, and rows that it had too many. */
+  readonly written: number
+  readonly removed: number
+}
+
+/** Rows that are written together. */
+const BATCH = 200
+
+/** SHA-256 over the hash of what came before and the hash of each row. */
+class Chain {
+  #head = new Uint8Array(32)
+
+  add(leaf: Uint8Array): void {
+    this.#head = new Uint8Array(hash('node', this.#head, leaf))
+  }
+
+  toString(): string {
+    return bytesToHex(this.#head)
+  }
+}
+
+/** Reads the rows of one store one by one. */
+class Reader {
+  readonly #part: AnyPart
+  readonly #store: MovingStore
+  #page: readonly unknown[] = []
+  #at = 0
+  #last: unknown
+  #ended = false
+
+  constructor(part: AnyPart, store: MovingStore) {
+    this.#part = part
+    this.#store = store
+  }
+
+  /** The row that is next, or `undefined` at the end. */
+  async peek(): Promise<unknown> {
+    if (this.#at >= this.#page.length && !this.#ended) {
+      this.#page = await this.#part.page(this.#store, this.#last)
+      this.#at = 0
+      this.#last = this.#page.at(-1)
+      this.#ended = this.#page.length === 0
+    }
+    return this.#page[this.#at]
+  }
+
+  next(): void {
+    this.#at += 1
+  }
+}
+
+/** Walks through a part of both stores in their common order, and has what differs written. Whoever only looks gives a `write` that does nothing. */
+export async function reconcile(
+  part: AnyPart,
+  { from, to }: { readonly from: MovingStore; readonly to: MovingStore },
+  write: (rows: Rows, progress: number) => Promise<void>,
+): Promise<Pass> {
+  const source = new Reader(part, from)
+  const target = new Reader(part, to)
+  const chains = { source: new Chain(), target: new Chain() }
+  let [count, written, removed] = [0, 0, 0]
+  let pending: { put: unknown[]; gone: unknown[] } = { put: [], gone: [] }
+  const flush = async (): Promise<void> => {
+    const { put, gone } = pending
+    pending = { put: [], gone: [] }
+    written += put.length
+    removed += gone.length
+    if (gone.length > 0 && part.remove !== undefined) await write(part.remove(gone), count)
+    for (const rows of put.length > 0 ? part.write(put) : [{}]) await write(rows, count)
+  }
+  for (;;) {
+    const [ours, theirs] = [await source.peek(), await target.peek()]
+    if (ours === undefined && theirs === undefined) break
+    const order = ours === undefined ? 1 : theirs === undefined ? -1 : part.compare(ours, theirs)
+    const [text, there] = [order <= 0 ? part.textOf(ours) : undefined, order >= 0 ? part.textOf(theirs) : undefined]
+    const leaf = text === undefined ? undefined : hash('leaf', utf8ToBytes(text))
+    if (leaf !== undefined) chains.source.add(leaf)
+    if (there !== undefined) chains.target.add(there === text && leaf !== undefined ? leaf : hash('leaf', utf8ToBytes(there)))
+    if (order <= 0) {
+      source.next()
+      count += 1
+      if (text !== there) pending.put.push(ours)
+    }
+    if (order >= 0) {
+      target.next()
+      if (order > 0) pending.gone.push(theirs)
+    }
+    if (pending.put.length + pending.gone.length >= BATCH || count % BATCH === 0) await flush()
+  }
+  await flush()
+  return { count, hash: String(chains.source), targetHash: String(chains.target), written, removed }
+}

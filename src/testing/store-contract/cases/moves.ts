@@ -1,0 +1,296 @@
+import { isLatchkeyError } from '../../../errors.js'
+import type { Move, MoveState, Restored, RestoreResult } from '../../../store/moving.js'
+import type { TokenStore } from '../../../store/port.js'
+import { ensure, ensureEqual, ensureSameMembers } from '../../assert.js'
+import { randomText } from '../../random.js'
+import { batch, bulkEvent, bulkStamp, event, eventIds, findOne, insert, inserted, newPrefix, readFeed, START, token } from '../build.js'
+import type { Stage, StoreCase, StoreCases } from '../types.js'
+
+type Movable = Required<Pick<TokenStore, 'readMove' | 'saveMove' | 'restore'>>
+
+const move = (state: MoveState, fields: Partial<Move> = {}): Move => ({ state, moveId: 'm1', runId: 'r1', ...fields })
+
+/** A case for stores that can be moved; for others there is nothing to run. */
+function movable(title: string, run: (stage: Stage, movable: Movable, second: Movable) => Promise<void>): StoreCase {
+  return {
+    title,
+    async run(stage) {
+      const { store, second } = stage
+      if (isMovable(store) && isMovable(second)) await run(stage, store, second)
+    },
+  }
+}
+
+const isMovable = (store: TokenStore): store is TokenStore & Movable => store.saveMove !== undefined
+
+async function isRefused(call: () => unknown): Promise<boolean> {
+  try {
+    await call()
+    return false
+  } catch (error) {
+    return isLatchkeyError(error) && error.code === 'store_moving'
+  }
+}
+
+/** A place in the order that no event of this store has reached. */
+async function placeAhead({ store, prefix }: Stage): Promise<number> {
+  await store.commit({ events: [event(prefix)] })
+  const [last] = await store.events({ prefix, limit: 1 })
+  return (last?.seq ?? 0) + 1_000_000 + Math.floor(Math.random() * 1_000_000)
+}
+
+/** Something of each kind that a store keeps. */
+async function kept(stage: Stage): Promise<Required<Omit<Restored, 'prefix' | 'runId' | 'removedTokens' | 'removedEvents'>>> {
+  const { prefix } = stage
+  const seq = await placeAhead(stage)
+  const full = token(prefix, {
+    tenantId: 'a',
+    ownerId: 'Zoë',
+    metadata: { deep: { list: [1, 'ä'] } },
+    revokedAt: START + 1,
+    revokedBy: 'b',
+  })
+  const plain = token(prefix, { createdAt: START + 5 })
+  const about = { tokenId: full.id, tenantId: 'a', details: { from: 'elsewhere' }, salt: 'ab'.repeat(16) }
+  return {
+    tokens: [full, plain],
+    events: [
+      { ...event(prefix, about), seq },
+      { ...event(prefix), seq: seq + 7 },
+    ],
+    usage: [
+      {
+        tokenId: full.id,
+        counts: [{ tokenId: full.id, bucketAt: START, endpoint: 'GET /a', outcome: 'allowed', scope: '', count: 41 }],
+        addresses: [{ tokenId: full.id, ip: '::1', count: 3, lastAt: START + 9 }],
+        lastUse: { tokenId: full.id, at: START + 9, ip: '::1' },
+      },
+    ],
+    consumers: [{ prefix, name: 'siem', version: 17, position: seq, holder: 'node' }],
+    seals: [1, 2].map((number) => ({ prefix, number, body: `{"seal":${number}}` })),
+  }
+}
+
+/** All of the prefix, as `kept` writes it. */
+async function contentOf({ second, prefix }: Stage): Promise<unknown> {
+  const tokens = await second.list({ prefix, now: START, limit: 1000 })
+  const { counts, addresses } = await second.usage({ tokenIds: tokens.map(({ id }) => id) })
+  return {
+    tokens: tokens.map(({ name, id, metadata, lastUsedAt, lastUsedIp }) => ({ name, id, metadata, lastUsedAt, lastUsedIp })),
+    counts,
+    addresses,
+    consumers: await second.consumers(prefix),
+    seals: await second.seals({ prefix, limit: 100 }),
+  }
+}
+
+export const moveCases: StoreCases = {
+  title: 'moving to another store',
+  cases: [
+    {
+      title: 'a store that can be moved offers all three methods',
+      run({ store }) {
+        const offered = [store.readMove, store.saveMove, store.restore].filter((method) => method !== undefined)
+        ensure(offered.length % 3 === 0, 'readMove, saveMove and restore come together')
+      },
+    },
+    movable('a move is written by whoever expects what is there, for each prefix, and survives', async (stage, store, second) => {
+      const { prefix } = stage
+      const { cursor } = await stage.store.changes(undefined, 1)
+      ensureEqual(await store.readMove(prefix), undefined, 'at first there is none')
+      ensureEqual(await store.saveMove(prefix, move('leaving'), move('fenced')), false, 'a move that is not there must not be replaced')
+      const runs = Array.from({ length: 16 }, (_, index) => move('leaving', { runId: `run-${index}` }))
+      const won = await Promise.all(runs.map((next, turn) => (turn % 2 === 0 ? store : second).saveMove(prefix, undefined, next)))
+      ensureEqual(won.filter(Boolean).length, 1, 'of many at once exactly one must write it')
+      const written = runs[won.indexOf(true)]
+      ensureEqual(await second.readMove(prefix), written, 'the one that was told so must be the one that is stored')
+      ensure((await readFeed(stage.second, cursor)).everything, 'the feed must say that everything may have changed')
+      ensureEqual(await store.readMove(newPrefix()), undefined, 'another prefix has none')
+      await stage.store.close?.()
+      const again = await stage.reopen()
+      ensureEqual(await again.readMove?.(prefix), written, 'it must survive')
+      ensureEqual(await again.saveMove?.(prefix, written, undefined), true, 'it must be removed where it is expected')
+      ensureEqual(await again.readMove?.(prefix), undefined, 'and be gone then')
+    }),
+    movable(
+      'while a move fences it, every change is refused and leaves nothing, and one of another prefix is not',
+      async (stage, store) => {
+        const { prefix } = stage
+        const stored = await inserted(stage)
+        const before = await eventIds(stage)
+        const stamp = bulkStamp()
+        const change = { inserts: [token(prefix)], events: [event(prefix)] }
+        let expected: Move | undefined
+        for (const state of ['fenced', 'left', 'arriving', 'ready'] as const) {
+          ensure(await store.saveMove(prefix, expected, move(state)), 'the move must be written')
+          expected = move(state)
+          ensure(await isRefused(() => stage.second.commit(change)), `${state} must refuse a commit with store_moving`)
+          const bulk = (): unknown => stage.second.revokeWhere({ prefix }, stamp, bulkEvent(prefix, stamp))
+          ensure(await isRefused(bulk), `${state} must refuse a bulk revocation with store_moving`)
+        }
+        ensureEqual(await findOne(stage.second, stored.id), stored, 'what is there must stay as it is')
+        ensureEqual(await findOne(stage.second, change.inserts[0]?.id ?? ''), undefined, 'nothing of a refused change may be left')
+        ensureEqual(await eventIds(stage), before, 'nor an event of it')
+        await insert(stage.second, [token(newPrefix())])
+        ensure(await store.saveMove(prefix, expected, move('leaving')), 'the move must go back')
+        ensureEqual(await stage.second.commit(change), { ok: true }, 'leaving refuses nothing')
+      },
+    ),
+    movable('a change that races with the fence is there once the fence is, or is refused', async (stage, store) => {
+      const { prefix } = stage
+      for (let round = 0; round < 5; round += 1) {
+        const made = Array.from({ length: 24 }, () => token(prefix))
+        const outcomes = made.map(async (one, turn) => {
+          const commit = (): unknown => stage.handle(turn).commit({ inserts: [one], events: [event(prefix, { tokenId: one.id })] })
+          return (await isRefused(commit)) ? 'refused' : 'done'
+        })
+        ensure(await store.saveMove(prefix, undefined, move('fenced')), 'the fence must be written')
+        const there = new Set((await stage.second.find(made.map(({ id }) => id))).map(({ id }) => id))
+        for (const [index, outcome] of (await Promise.all(outcomes)).entries()) {
+          const isThere = there.has(made[index]?.id ?? '')
+          ensureEqual(
+            isThere,
+            outcome === 'done',
+            `a change that is ${outcome} must ${outcome === 'done' ? '' : 'not '}stand before the fence`,
+          )
+        }
+        ensure(await store.saveMove(prefix, move('fenced'), undefined), 'the fence must be lifted')
+      }
+    }),
+    movable('an addition to a transaction of the host is refused while a move fences it', async (stage, store) => {
+      const { beginTransaction, prefix } = stage
+      if (stage.store.commitIn === undefined || beginTransaction === undefined) return
+      ensure(await store.saveMove(prefix, undefined, move('fenced')), 'the fence must be written')
+      const made = token(prefix)
+      const begun = await beginTransaction()
+      const add = (): unknown => stage.store.commitIn?.(begun.transaction, { inserts: [made], events: [event(prefix)] })
+      const refused = await isRefused(add)
+      await begun.commit()
+      ensure(refused, 'commitIn must refuse it with store_moving')
+      ensureEqual(await findOne(stage.second, made.id), undefined, 'nothing of it may be left')
+      ensureEqual(await stage.store.placeEvents?.(prefix), [], 'nor an event')
+    }),
+    movable('what is restored comes back as it was, events in their places, and later ones behind them', async (stage, store) => {
+      const { prefix } = stage
+      const given = await kept(stage)
+      const [first] = await eventIds(stage)
+      ensure(await store.saveMove(prefix, undefined, move('arriving')), 'the move must be written')
+      const write = (more: Partial<Restored>): unknown => store.restore({ prefix, runId: 'r1', ...more })
+      ensureEqual(await write(given), 'written', 'what another store kept must be written')
+      const content = await contentOf(stage)
+      for (const each of given.tokens) ensureEqual(await findOne(stage.second, each.id), each, 'each token must be as it was')
+      const listed = await stage.second.events({ prefix, order: 'oldest', limit: 10 })
+      ensureEqual(listed.slice(1), given.events, 'each event must be as it was, in its place')
+      const [full] = given.tokens
+      ensureEqual(await stage.second.events({ prefix, tokenId: full?.id ?? '', limit: 9 }), given.events.slice(0, 1), 'and be found')
+      const { lastUsedAt, lastUsedIp } = (await stage.second.list({ prefix, tenantIds: ['a'], now: START, limit: 1 }))[0] ?? {}
+      ensureEqual([lastUsedAt, lastUsedIp], [START + 9, '::1'], 'the last use must be told')
+      ensureEqual((await stage.second.consumers(prefix))[0], given.consumers[0], 'a consumer must be where it was')
+      ensureEqual(await stage.second.seals({ prefix, limit: 9 }), given.seals, 'so must the seals')
+      ensureEqual(await write(given), 'written', 'it may come again')
+      ensureEqual(await contentOf(stage), content, 'and changes nothing then')
+      await write({ removedEvents: [first ?? ''] })
+      ensureSameMembers(
+        await eventIds(stage),
+        given.events.map(({ id }) => id),
+        'an event that is gone must be removed',
+      )
+      ensure(await store.saveMove(prefix, move('arriving'), undefined), 'the move must end')
+      const later = event(prefix)
+      await stage.second.commit({ events: [later] })
+      const seqs = (await stage.second.events({ prefix, order: 'oldest', limit: 10 })).map(({ seq }) => seq)
+      ensure((seqs.at(-1) ?? 0) > (given.events[1]?.seq ?? 0), 'what is committed later must stand behind what was restored')
+      ensureEqual((await eventIds(stage))[0], later.id, 'and come first in the list')
+    }),
+    movable(
+      'what is restored replaces what was there: a token in every list, an event in its place, the usage as a whole',
+      async (stage, store) => {
+        const { prefix } = stage
+        const given = await kept(stage)
+        ensure(await store.saveMove(prefix, undefined, move('arriving')), 'the move must be written')
+        const write = (more: Partial<Restored>): unknown => store.restore({ prefix, runId: 'r1', ...more })
+        await write(given)
+        const [full, plain] = given.tokens
+        if (full === undefined || plain === undefined) return
+        const { tenantId: _, metadata: __, ...bare } = full
+        const moved = { ...bare, version: 9, tenantId: 'b', createdAt: START + 99 }
+        const [told] = given.events
+        const erased = told === undefined ? [] : [{ ...told, tenantId: 'b', details: {} }]
+        const seal = { prefix, number: 1, body: '"other"' }
+        const lastUse = { tokenId: full.id, at: START + 1 }
+        const usage = [{ tokenId: full.id, counts: [], addresses: [], lastUse }]
+        await write({
+          tokens: [moved],
+          events: erased,
+          usage,
+          consumers: [{ prefix, name: 'siem', version: 3, position: 1 }],
+          seals: [seal],
+        })
+        ensureEqual(await findOne(stage.second, full.id), moved, 'the token must be the new one')
+        const listed = await stage.second.list({ prefix, now: START, limit: 9 })
+        ensureEqual(
+          listed.map(({ id }) => id),
+          [full.id, plain.id],
+          'in its new place',
+        )
+        ensureEqual(listed[0]?.lastUsedAt, START + 1, 'with its new last use, though it is older')
+        ensureEqual(await stage.second.list({ prefix, tenantIds: ['a'], now: START, limit: 9 }), [], 'and in no list of before')
+        ensureEqual(await stage.second.usage({ tokenIds: [full.id] }), { counts: [], addresses: [] }, 'no use of before may be left')
+        const query = { prefix, limit: 9, tokenId: full.id }
+        ensureEqual(await stage.second.events({ ...query, tenantIds: ['b'] }), erased, 'the event must be the new one')
+        ensureEqual(await stage.second.events({ ...query, tenantIds: ['a'] }), [], 'and in no list of before')
+        ensureEqual((await stage.second.consumers(prefix))[0]?.version, 3, 'the consumer must be the new one')
+        ensureEqual((await stage.second.seals({ prefix, limit: 9 }))[0], seal, 'so must the seal')
+        await write({ removedTokens: [full.id] })
+        ensureEqual(await findOne(stage.second, full.id), undefined, 'a token that is gone must be removed')
+        ensureEqual((await stage.second.list({ prefix, now: START, limit: 9 })).length, 1, 'from the lists too')
+      },
+    ),
+    movable('a run that was superseded restores nothing', async (stage, store, second) => {
+      const { prefix } = stage
+      const given = await kept(stage)
+      const write = (runId: string): unknown => second.restore({ prefix, runId, ...given })
+      const ids = await eventIds(stage)
+      ensureEqual(await write('r1'), 'superseded', 'without a move nothing may be written')
+      ensure(await store.saveMove(prefix, undefined, move('arriving')), 'the move must be written')
+      ensure(await store.saveMove(prefix, move('arriving'), move('arriving', { runId: 'r2' })), 'another run must be able to go on')
+      ensureEqual(await write('r1'), 'superseded', 'the run before must not write')
+      ensureEqual(await stage.store.list({ prefix, now: START, limit: 9 }), [], 'no token may be there')
+      ensureEqual(await eventIds(stage), ids, 'nor an event')
+      ensureEqual(await write('r2'), 'written', 'the run that goes on writes')
+    }),
+    movable('what belongs to another prefix is neither replaced nor removed', async (stage, store) => {
+      const { prefix } = stage
+      const other = newPrefix()
+      const theirs = token(other)
+      await insert(stage.store, [theirs])
+      const [told] = await stage.store.events({ prefix: other, limit: 1 })
+      ensure(await store.saveMove(prefix, undefined, move('arriving')), 'the move must be written')
+      const write = async (more: Partial<Restored>): Promise<RestoreResult> => store.restore({ prefix, runId: 'r1', ...more })
+      const mine = token(prefix)
+      ensureEqual(await write({ tokens: [mine, { ...theirs, prefix }] }), 'taken', 'an id of another prefix is taken')
+      ensureEqual(await findOne(stage.second, mine.id), undefined, 'and nothing is written then')
+      if (told !== undefined) ensureEqual(await write({ events: [{ ...told, prefix }] }), 'taken', 'so is the id of its event')
+      await write({ removedTokens: [theirs.id], removedEvents: [told?.id ?? ''] })
+      ensureEqual(await findOne(stage.second, theirs.id), theirs, 'its token must stay')
+      ensureEqual((await stage.second.events({ prefix: other, limit: 9 })).length, 1, 'and its event')
+    }),
+    movable('uses are counted on what was restored', async (stage, store) => {
+      const { prefix } = stage
+      const given = await kept(stage)
+      ensure(await store.saveMove(prefix, undefined, move('arriving')), 'the move must be written')
+      await store.restore({ prefix, runId: 'r1', ...given })
+      const [usage] = given.usage
+      const rest = { tokenId: usage?.tokenId ?? '', rest: true, counts: usage?.counts ?? [], addresses: [] } as const
+      await store.restore({ prefix, runId: 'r1', usage: [rest] })
+      ensure(await store.saveMove(prefix, move('arriving'), undefined), 'the move must end')
+      await stage.second.recordUsage(batch({ nodeId: randomText(12), counts: usage?.counts ?? [] }))
+      const { counts } = await stage.store.usage({ tokenIds: [usage?.tokenId ?? ''] })
+      ensureEqual(
+        counts.map(({ count }) => count),
+        [123],
+        'all of them must be counted together',
+      )
+    }),
+  ],
+}

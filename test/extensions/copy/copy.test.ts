@@ -1,0 +1,242 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import type { TokenStore } from 'latchkey'
+import { type CopyProgress, copy } from 'latchkey/copy'
+import { memoryStore } from 'latchkey/stores/memory'
+import { postgresStore } from 'latchkey/stores/postgres'
+import { sqliteStore } from 'latchkey/stores/sqlite'
+import { Client } from 'pg'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { codeOf, mint, verdict } from '../../latchkey/harness.js'
+import { harness, superadmin } from '../../management/support.js'
+import { ownFolder, ownSchema } from '../../stores/sql/databases.js'
+import { service } from '../../support/services.js'
+import { contentOf, fill, nodeOver } from './world.js'
+
+const plain = { pepper: undefined, imports: undefined, sealing: false } as const
+const postgres = await service('postgres')
+
+/** `done`, or the code of the error. */
+const refusal = (call: Promise<unknown>): Promise<string> => call.then(() => 'done', codeOf)
+
+/** A node without a pepper, as the child process has one. */
+function bare(store: TokenStore) {
+  const { pepper: _, ...options } = plain
+  return nodeOver(store, options as object)
+}
+
+async function files() {
+  const folder = await ownFolder()
+  onTestFinished(() => folder.remove())
+  return { old: folder.path('old.db'), to: folder.path('new.db') }
+}
+
+const ids = (page: { readonly items: readonly { readonly id: string }[] }): string[] => page.items.map(({ id }) => id).sort()
+
+describe('while tokens are copied', () => {
+  it('changes go on, and every one that was acknowledged is there in the end, with its event', async () => {
+    const { old, to } = await files()
+    const [before, after] = [nodeOver(sqliteStore(old)), nodeOver(sqliteStore(to))]
+    await fill(before, 60)
+    let writing = true
+    const made: string[] = []
+    const refused: string[] = []
+    const writers = [0, 1, 2].map(async (turn) => {
+      while (writing) {
+        const outcome = await refusal(
+          mint(before, { name: `by ${turn}` }).then(async ({ record }) => {
+            made.push(record.id)
+            if (turn === 1) await before.system.revoke(record.id)
+            if (turn === 2) await before.system.prune({ before: Date.now() - 1 })
+          }),
+        )
+        if (outcome !== 'done') refused.push(outcome)
+        await new Promise((resolve) => setTimeout(resolve, 2))
+      }
+    })
+    await copy(before, after)
+    await copy(before, after, { step: 'fence' })
+    await expect.poll(() => refused.length).toBeGreaterThan(0)
+    writing = false
+    await Promise.all(writers)
+    await copy(before, after, { step: 'open' })
+    expect(new Set(refused)).toEqual(new Set(['store_moving']))
+    const now = nodeOver(sqliteStore(to))
+    const [left, there] = [await contentOf(nodeOver(sqliteStore(old), { prefix: 'acme_other' })), await contentOf(now)]
+    expect(left.records).toEqual([])
+    const told = new Set(there.events.map(({ tokenId }) => tokenId))
+    const events = await now.system.events({ action: 'token.created', limit: 1000 })
+    expect(made.filter((id) => !told.has(id) && !events.items.some(({ tokenId }) => tokenId === id))).toEqual([])
+    expect(await now.system.verifyAudit()).toMatchObject({ ok: true })
+  }, 120_000)
+
+  it('the new instance answers 503 instead of refusing tokens that it does not have yet', async () => {
+    const [old, to] = [nodeOver(memoryStore()), memoryStore()]
+    const { token } = await mint(old)
+    const early = nodeOver(to, { cache: false })
+    const running = nodeOver(to)
+    expect(await verdict(running.verify(token))).toBe('token_unknown')
+    await copy(old, early)
+    for (const node of [early, running]) await expect.poll(() => verdict(node.verify(token))).toBe('store_unavailable')
+    await copy(old, early, { step: 'fence' })
+    for (const node of [early, running]) await expect.poll(() => verdict(node.verify(token))).toBe('ok')
+    expect(await refusal(mint(early))).toBe('store_moving')
+    await copy(old, early, { step: 'open' })
+    expect(await refusal(mint(early))).toBe('done')
+    for (const node of [early, running]) expect(await verdict(node.verify(token))).toBe('ok')
+  })
+
+  it('the management API refuses changes with 503, a code of its own and Retry-After, and goes on reading', async () => {
+    const h = harness()
+    const { id } = await h.create(superadmin, { name: 'x', scopes: ['inventory:read'] })
+    await h.store.saveMove?.('acme_live', undefined, { state: 'fenced', moveId: 'm', runId: 'r' })
+    for (const [method, path, body] of [
+      ['POST', '', { name: 'y', scopes: ['inventory:read'] }],
+      ['PATCH', `/${id}`, { name: 'z' }],
+      ['POST', `/${id}/revoke`, {}],
+      ['POST', '/revoke-all', { all: true }],
+    ] as const) {
+      const answer = await h.call(method, path, { actor: superadmin, body })
+      expect([answer.status, answer.body.code, answer.headers.get('retry-after')]).toEqual([503, 'store_moving', '5'])
+    }
+    expect((await h.call('GET', `/${id}`, { actor: superadmin })).status).toBe(200)
+  })
+})
+
+describe('a copy that breaks off', () => {
+  it.each([
+    ['copy', 'tokens', 'leaving'],
+    ['last', 'events', 'fenced'],
+  ])(
+    'by a kill -9 in the pass %s over %s goes on when it is begun again',
+    async (pass, part, state) => {
+      const { old, to } = await files()
+      const before = bare(sqliteStore(old))
+      const { token } = await mint(before)
+      for (let at = 0; at < 220; at += 1) await mint(before, { name: `Token ${at}` })
+      const script = new URL('child.ts', import.meta.url).pathname
+      const child = spawn('node', ['--import', 'tsx', script, old, to, pass, part], { stdio: ['ignore', 'pipe', 'inherit'] })
+      await once(child.stdout, 'data')
+      child.kill('SIGKILL')
+      await once(child, 'exit')
+      expect((await sqliteStore(old).readMove?.('acme_test'))?.state).toBe(state)
+      expect(await verdict(before.verify(token))).toBe('ok')
+      expect(await refusal(mint(before, { name: 'meanwhile' }))).toBe(state === 'fenced' ? 'store_moving' : 'done')
+      const { parts } = await copy(before, bare(sqliteStore(to)), { step: 'open' })
+      const count = state === 'fenced' ? 221 : 222
+      expect(parts?.tokens.count).toBe(count)
+      if (state === 'fenced') expect(parts?.tokens.written).toBe(0)
+      const now = bare(sqliteStore(to))
+      expect(await verdict(now.verify(token))).toBe('ok')
+      expect((await now.system.list({ limit: 1000 })).items).toHaveLength(count)
+    },
+    120_000,
+  )
+
+  it('lets changes in again when it fails, is aborted, or is canceled', async () => {
+    const [old, to] = [memoryStore(), memoryStore()]
+    const [before, after] = [nodeOver(old), nodeOver(to)]
+    await mint(before)
+    const abort = new AbortController()
+    const onProgress = ({ pass }: CopyProgress): void => {
+      if (pass === 'last') abort.abort()
+    }
+    await expect(copy(before, after, { step: 'fence', onProgress, signal: abort.signal })).rejects.toThrow()
+    expect(await refusal(mint(before))).toBe('done')
+    const lossy = {
+      ...to,
+      restore: (rows: Parameters<NonNullable<typeof to.restore>>[0]) => to.restore?.({ ...rows, events: [] }) ?? 'taken',
+    }
+    const lying = nodeOver(lossy as TokenStore)
+    await expect(copy(before, lying, { step: 'fence' })).rejects.toThrow('the events of both stores are not the same after the copy')
+    expect(await refusal(mint(before))).toBe('done')
+    await copy(before, after, { step: 'fence' })
+    expect(await refusal(mint(before))).toBe('store_moving')
+    expect(await copy(before, after, { step: 'cancel' })).toEqual({ step: 'cancel', damagedEvents: [] })
+    expect(await refusal(mint(before))).toBe('done')
+    await copy(before, after, { step: 'open' })
+    expect(ids(await after.system.list({ limit: 100 }))).toHaveLength(4)
+    await expect(copy(before, after, { step: 'cancel' })).rejects.toThrow('nothing to cancel')
+    await expect(copy(before, after)).rejects.toThrow('the tokens were moved out of the memory store already')
+  })
+})
+
+describe('two copies at once', () => {
+  it('the later one takes over, and the earlier one writes nothing any more', async () => {
+    const [old, to] = [memoryStore(), memoryStore()]
+    const [before, after] = [nodeOver(old), nodeOver(to)]
+    await mint(before)
+    let goOn: (() => void) | undefined
+    const waiting = new Promise<void>((resolve) => {
+      goOn = resolve
+    })
+    let began: (() => void) | undefined
+    const started = new Promise<void>((resolve) => {
+      began = resolve
+    })
+    const onProgress = async (): Promise<void> => {
+      began?.()
+      await waiting
+    }
+    const first = copy(before, after, { step: 'open', onProgress })
+    await started
+    await copy(before, after, { step: 'fence' })
+    goOn?.()
+    await expect(first).rejects.toThrow('another copy of these stores has begun since')
+    expect(await refusal(mint(before))).toBe('store_moving')
+    await copy(before, after, { step: 'open' })
+    expect(await refusal(mint(after))).toBe('done')
+  })
+})
+
+describe('a copy is refused', () => {
+  it.each([
+    ['another prefix', { prefix: 'acme_other' }, 'to.prefix: must be acme_test'],
+    ['another pepper', { pepper: 'another pepper that is long enough 1' }, 'to.pepper: must hold every pepper'],
+    ['another import key', { imports: { key: 'another key that is long enough 12345', formats: [] } }, 'imports'],
+  ])('into an instance with %s', async (_, options, message) => {
+    const make = (): unknown => copy(nodeOver(memoryStore()), nodeOver(memoryStore(), options as object))
+    await expect(async () => make()).rejects.toThrow(message)
+  })
+
+  it('into the same store, a store that holds tokens, or one that holds a copy of another', async () => {
+    const store = memoryStore()
+    const before = nodeOver(store)
+    await mint(before)
+    await expect(copy(before, nodeOver(store))).rejects.toThrow('to.store: is the same store')
+    await expect(copy(before, nodeOver({ ...store }))).rejects.toThrow('both instances have the same store')
+    expect(await store.readMove?.('acme_test')).toBeUndefined()
+    const full = nodeOver(memoryStore())
+    await mint(full)
+    await expect(copy(before, full)).rejects.toThrow('holds tokens of the prefix acme_test already')
+    expect(await refusal(mint(full))).toBe('done')
+    const begun = nodeOver(memoryStore())
+    await copy(nodeOver(memoryStore()), begun)
+    await expect(copy(before, begun)).rejects.toThrow('holds an unfinished copy of another store')
+  })
+})
+
+it.skipIf(postgres.skip)(
+  'the fence waits for a transaction of the host, whose token is copied',
+  async () => {
+    const { url, schema, remove } = await ownSchema(postgres.url ?? '')
+    onTestFinished(remove)
+    const [before, after] = [nodeOver(postgresStore({ url, schema })), nodeOver(memoryStore())]
+    await mint(before)
+    const transaction = new Client({ connectionString: url })
+    await transaction.connect()
+    onTestFinished(() => transaction.end())
+    await transaction.query('begin')
+    const { token } = await before.system.create({ name: 'in a transaction', scopes: ['stock:read'] }, { transaction })
+    let fenced = false
+    const done = copy(before, after, { step: 'fence' }).then(() => {
+      fenced = true
+    })
+    await expect.poll(async () => (await mint(before)).record.id.length, { timeout: 20_000 }).toBe(16)
+    expect(fenced).toBe(false)
+    await transaction.query('commit')
+    await done
+    expect(await verdict(after.verify(token))).toBe('ok')
+  },
+  60_000,
+)

@@ -1,0 +1,59 @@
+import { memoryStore } from 'latchkey/stores/memory'
+import type { Move } from '../../../src/store/moving.js'
+import { refuseWhileMoving } from '../../../src/store/moving.js'
+import { pause } from '../../../src/testing/pause.js'
+import { type Liar, single } from './liar.js'
+
+export const moveLiars: readonly Liar[] = [
+  {
+    name: 'a change looks for the fence, and is made a moment later',
+    caughtBy: 'a change that races with the fence is there once the fence is, or is refused',
+    create() {
+      const store = memoryStore()
+      const moves = new Map<string, Move>()
+      return single({
+        ...store,
+        readMove: (prefix) => moves.get(prefix),
+        saveMove(prefix, _, next) {
+          if (next === undefined) moves.delete(prefix)
+          else moves.set(prefix, next)
+          return true
+        },
+        async commit(change) {
+          refuseWhileMoving(moves.get(change.events[0]?.prefix ?? ''))
+          await pause(1)
+          return store.commit(change)
+        },
+      })
+    },
+  },
+  {
+    name: 'restored events get new places',
+    caughtBy: 'what is restored comes back as it was, events in their places, and later ones behind them',
+    create() {
+      const store = memoryStore()
+      let seq = 5_000_000
+      return single({
+        ...store,
+        restore(restored) {
+          const events = restored.events?.map((event) => ({ ...event, seq: seq++ }))
+          return store.restore?.({ ...restored, ...(events !== undefined && { events }) }) ?? 'taken'
+        },
+      })
+    },
+  },
+  {
+    name: 'whoever copied before goes on writing',
+    caughtBy: 'a run that was superseded restores nothing',
+    create() {
+      const store = memoryStore()
+      return single({
+        ...store,
+        async restore(restored) {
+          const move = await store.readMove?.(restored.prefix)
+          return (await store.restore?.({ ...restored, runId: move?.runId ?? restored.runId })) ?? 'taken'
+        },
+      })
+    },
+  },
+]
