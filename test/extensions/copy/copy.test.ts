@@ -192,7 +192,7 @@ describe('two copies at once', () => {
 describe('a copy is refused', () => {
   it.each([
     ['another prefix', { prefix: 'acme_other' }, 'to.prefix: must be acme_test'],
-    ['another pepper', { pepper: 'another pepper that is long enough 1' }, 'to.pepper: must hold every pepper'],
+    ['another pepper', { pepper: 'another pepper that is long enough 1' }, 'to.pepper: must accept every pepper'],
     ['another import key', { imports: { key: 'another key that is long enough 12345', formats: [] } }, 'imports'],
   ])('into an instance with %s', async (_, options, message) => {
     const make = (): unknown => copy(nodeOver(memoryStore()), nodeOver(memoryStore(), options as object))
