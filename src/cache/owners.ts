@@ -112,7 +112,7 @@ export class Owners {
   // Anything but the exact shape decides nothing: a list in place of `{ scopes }` must not become "no limit on resources".
   #read(answer: unknown): Owned | null {
     if (answer === null) return null
-    if (typeof answer === 'object' && answer !== undefined && !Array.isArray(answer)) {
+    if (typeof answer === 'object') {
       const scopes: unknown = Reflect.get(answer, 'scopes')
       const resources: unknown = Reflect.get(answer, 'resources')
       if (Array.isArray(scopes) && scopes.every((scope) => typeof scope === 'string')) {

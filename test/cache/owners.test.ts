@@ -1,6 +1,6 @@
 import type { OwnerPermissions } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
-import { faultyStore } from 'latchkey/testing'
+import { faultyStore, interceptStore } from 'latchkey/testing'
 import { describe, expect, it } from 'vitest'
 import { instance, mint, pause, principalOf, until, verdict, warm } from '../latchkey/harness.js'
 
@@ -102,6 +102,25 @@ describe('the scopes of an owner', () => {
     await pause(120)
     owners.scopes.set('u1', null)
     expect(await verdict(tokens.verify(token))).toBe('owner_denied')
+  })
+
+  it('are asked for again once the history of the feed is gone, even when a wider bound would still hold', async () => {
+    const owners = directory()
+    owners.scopes.set('u1', ['stock:read'])
+    let trimmed = false
+    const store = interceptStore(memoryStore(), ({ method }, proceed) => {
+      const answer = proceed()
+      return trimmed && method === 'changes' ? { ...(answer as object), ids: [], owners: [], bulk: [], everything: true } : answer
+    })
+    const tokens = instance({ store, owner: owners.owner, cache: { maxStaleness: 0.4, ownerStaleness: 60 } })
+    const { token } = await mint(tokens, { ownerId: 'u1' })
+    await warm(tokens, (await mint(tokens)).token)
+    await tokens.verify(token)
+    await warm(tokens, token)
+    owners.scopes.set('u1', null)
+    expect(await verdict(tokens.verify(token))).toBe('ok')
+    trimmed = true
+    await until(async () => (await verdict(tokens.verify(token))) === 'owner_denied')
   })
 
   it('are asked for again everywhere once ownerChanged() said so', async () => {

@@ -36,7 +36,7 @@ export function fakePrincipal(
 type Fake = Latchkey & { readonly uses: unknown[]; readonly faults: { readonly where: string; readonly error: unknown }[] }
 
 /** As much of an instance as a guard uses. Uses that it counts are kept in `uses`, faults that it reports in `faults`. */
-export function fakeTokens(decide: (token: unknown, context: unknown) => unknown): Fake {
+export function fakeTokens(decide: (token: unknown, context: unknown) => unknown, more: Partial<Decider> = {}): Fake {
   const uses: unknown[] = []
   const faults: Fake['faults'] = []
   const fake = { uses, faults } as unknown as Fake
@@ -45,6 +45,7 @@ export function fakeTokens(decide: (token: unknown, context: unknown) => unknown
     catalogue: { 'a:read': 'Read', 'a:write': 'Write' },
     decide: decide as Decider['decide'],
     countUse: (principal, use) => void uses.push({ tokenId: principal.tokenId, ...use }),
+    ...more,
   })
   return fake
 }

@@ -164,6 +164,16 @@ it('what a refused use took is not given back where the window is about to end, 
   expect([...limiter.counts].find(([key]) => !key.endsWith(':refused'))?.[1]).toBe(1)
 })
 
+it('a use that is refused by points of its own spends nothing, however often it is tried', async () => {
+  const limiter = syncLimiter(5)
+  const tokens = limited([{ name: 'token', by: 'token', limiter, points: () => 2 }])
+  const { token } = await mint(tokens)
+  for (const expected of ['ok', 'ok', 'rate_limited', 'rate_limited', 'rate_limited']) {
+    expect(await verdict(tokens.verify(token))).toBe(expected)
+  }
+  expect([...limiter.counts.values()]).toEqual([2])
+})
+
 it('the count of a quota outlives its period, so that a node whose clock is behind finds it', async () => {
   const limiter = syncLimiter(5)
   const lifetimes: (number | undefined)[] = []

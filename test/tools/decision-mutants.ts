@@ -219,7 +219,6 @@ export const DECISION_MUTANTS: { readonly [file: string]: readonly Mutant[] } = 
   ],
   'src/cache/owners.ts': [
     { find: 'if (answer === null) return null', become: 'if (answer == null) return null' },
-    { find: ' && !Array.isArray(answer)', become: '' },
     { find: "Array.isArray(scopes) && scopes.every((scope) => typeof scope === 'string')", become: 'Array.isArray(scopes)' },
     { find: "resources === undefined ? undefined : readResources('resources', resources)", become: 'undefined' },
     { find: 'now < known.until && ', become: '' },
@@ -229,7 +228,6 @@ export const DECISION_MUTANTS: { readonly [file: string]: readonly Mutant[] } = 
     { find: 'byTenant?.delete(undefined)', become: '' },
     { find: 'bucket.byTenant.get(tenantId)', become: 'bucket.byTenant.get(undefined)' },
     { find: 'this.#owners.clear()', become: '' },
-    { find: 'if (this.#stalenessMs === 0) return this.#ask(ownerId, tenantId)', become: '' },
   ],
   'src/verify/permissions.ts': [
     { find: 'if (owned === undefined) return own.scopes', become: 'if (owned !== undefined) return own.scopes' },

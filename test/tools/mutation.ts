@@ -10,7 +10,7 @@ import { MUTANTS, type Mutant } from './mutants.js'
  * Spoils the core in one small way after another, in a copy of the project, and says which ways no test of the core alone notices. Which tests are asked
  * about a mutant is measured: those that run its line.
  *
- * `npx tsx test/tools/mutation.ts [part of a file's name, or "decision"]`
+ * `npx tsx test/tools/mutation.ts [parts of files' names, or "decision"]`
  */
 const COPIED = ['src', 'adapters', 'test', 'docs', 'package.json', 'tsconfig.json', 'vitest.config.ts']
 /** Tests that are asked first, in a run of their own. */
@@ -47,10 +47,11 @@ function isKilled(folder: string, file: string, tests: readonly string[]): boole
   return [ranked.slice(0, FIRST), ranked.slice(FIRST)].some((some) => some.length > 0 && !passes(folder, some))
 }
 
-const wanted = process.argv[2] ?? ''
+const wanted = process.argv.slice(2)
+const ofDecision = wanted[0] === 'decision'
 const decision = { ...DECISION_MUTANTS, ...GUARD_MUTANTS }
-const all = wanted === 'decision' ? decision : { ...decision, ...MUTANTS }
-const chosen = Object.entries(all).filter(([file]) => wanted === 'decision' || file.includes(wanted))
+const all = ofDecision ? decision : { ...decision, ...MUTANTS }
+const chosen = Object.entries(all).filter(([file]) => ofDecision || wanted.length === 0 || wanted.some((part) => file.includes(part)))
 const files = chosen.map(([file]) => file)
 const folder = copyProject()
 const survivors: string[] = []

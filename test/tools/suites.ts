@@ -3,7 +3,7 @@ export const EVERY: string = 'test/**/*.test.ts'
 /** Files that look like tests and are run by others. */
 export const NOT_OURS: string = 'test/consumer/fixtures/**'
 
-/** Long by nature: processes that are killed, browsers, millions of rows or of schedules, the store contract among refused statements. `npm run test:long` runs them. */
+/** Long by nature: processes that are killed, browsers, millions of rows or of schedules. `npm run test:long` runs them. */
 export const LONG: string[] = [
   'test/activity/consumer-crash.test.ts',
   'test/activity/usage-million.test.ts',
@@ -14,9 +14,6 @@ export const LONG: string[] = [
   'test/extensions/client/load.test.ts',
   'test/extensions/webhooks/crash.test.ts',
   'test/flood/**/*.test.ts',
-  'test/stores/mysql-contended.test.ts',
-  'test/stores/postgres-pgbouncer.test.ts',
-  'test/stores/postgres-serializable.test.ts',
 ]
 
 /** What reads or changes the whole process: its modules, its heap, its listeners, its way out. Each such file gets a process of its own. */

@@ -1,0 +1,68 @@
+import { memoryStore } from 'latchkey/stores/memory'
+import { interceptStore } from 'latchkey/testing'
+import { describe, expect, it } from 'vitest'
+import { internalsOf } from '../../src/instance.js'
+import { instance, mint, warm } from '../latchkey/harness.js'
+
+const NOBODY = 'zzzzzzzzzzzzzzzz'
+
+/** An instance whose reads of records are counted. */
+function counted(options: Parameters<typeof instance>[0] = {}) {
+  let finds = 0
+  const store = interceptStore(memoryStore(), ({ method }, proceed) => {
+    if (method === 'find') finds += 1
+    return proceed()
+  })
+  return { tokens: instance({ store, ...options }), finds: () => finds }
+}
+
+describe('the standing of a token', () => {
+  it('is the code of its refusal when it is revoked, expired or deactivated', async () => {
+    let now = Date.parse('2026-11-26T12:00:00Z')
+    const { tokens } = counted({ clock: () => now })
+    const [revoked, stopped, ended] = [await mint(tokens), await mint(tokens), await mint(tokens, { expiresIn: '2h' })]
+    await tokens.system.revoke(revoked.record.id)
+    await tokens.system.deactivate(stopped.record.id)
+    now += 3 * 3_600_000
+    const { standing } = internalsOf(tokens)
+    expect(await standing(revoked.record.id)).toEqual({ code: 'token_revoked' })
+    expect(await standing(stopped.record.id)).toEqual({ code: 'token_inactive' })
+    expect(await standing(ended.record.id)).toEqual({ code: 'token_expired' })
+  })
+
+  it('is unknown for an id that was never given out, which is read once while that is remembered', async () => {
+    const { tokens, finds } = counted()
+    await warm(tokens, (await mint(tokens)).token)
+    const before = finds()
+    const { standing } = internalsOf(tokens)
+    expect(await standing(NOBODY)).toEqual({ code: 'token_unknown' })
+    expect(await standing(NOBODY)).toEqual({ code: 'token_unknown' })
+    expect(finds() - before).toBe(1)
+  })
+
+  it('has the scopes and the data of both token and owner, and the addresses of the token', async () => {
+    const owner = () => ({ scopes: ['stock:*'], resources: { warehouse: ['w1'], zone: ['north'] } })
+    const { tokens } = counted({ owner })
+    const { record } = await mint(tokens, {
+      ownerId: 'ada',
+      scopes: ['stock:read', 'billing:read'],
+      resources: { warehouse: ['w1', 'w2'] },
+      allowedIps: ['10.0.0.0/8'],
+    })
+    const found = await internalsOf(tokens).standing(record.id)
+    if ('code' in found) throw new Error(`refused: ${found.code}`)
+    expect(['stock:read', 'stock:write', 'billing:read'].map((scope) => found.scopes.has(scope))).toEqual([true, false, false])
+    expect(found.resources).toEqual({ warehouse: ['w1'], zone: ['north'] })
+    expect([found.allowsIp?.('10.1.2.3'), found.allowsIp?.('192.0.2.1')]).toEqual([true, false])
+  })
+})
+
+it('a forged checksum identifies nobody, and costs no read', async () => {
+  const { tokens, finds } = counted()
+  const { token, record } = await mint(tokens)
+  const before = finds()
+  const forged = token.slice(0, -1) + (token.endsWith('a') ? 'b' : 'a')
+  expect(await internalsOf(tokens).identify(forged)).toBeUndefined()
+  expect(finds()).toBe(before)
+  expect((await internalsOf(tokens).identify(token))?.id).toBe(record.id)
+})
