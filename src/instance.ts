@@ -20,6 +20,7 @@ import type { CreateOptions } from './model/transaction.js'
 import type { UsageInput, UsageOfInput, UsageReport, UsageSummary } from './model/usage.js'
 import type { Readings, Vitals } from './model/vitals.js'
 import type { Settings } from './options.js'
+import { misgiven } from './policy/misgiven.js'
 import type { ResourceMode } from './policy/resource-mode.js'
 import type { ScopeSet } from './policy/scope-set.js'
 import type { GuardedStore } from './store/guarded-store.js'
@@ -278,7 +279,7 @@ function found<T>(map: WeakMap<object, T>, tokens: unknown): T {
   const inside = typeof tokens === 'object' && tokens !== null ? map.get(tokens) : undefined
   if (inside === undefined) {
     const copies = aboutCopies()
-    throw new InvalidInputError('tokens', `must be the result of latchkey(options)${copies === undefined ? '' : `; ${copies}`}`)
+    throw new InvalidInputError('tokens', `must be the result of latchkey(options)${copies === undefined ? misgiven(tokens) : `; ${copies}`}`)
   }
   return inside
 }

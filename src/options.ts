@@ -141,7 +141,10 @@ const reader = objectOf({
     isPrefix,
     'must be lower-case words joined by "_", starting with a letter, at most 24 characters, such as acme_live',
   ),
-  store: passing<TokenStore>(isStore, 'must be a store, such as sqliteStore(path): an object with the methods of TokenStore'),
+  store: passing<TokenStore>((value) => typeof value !== 'function', 'is a function: call it, as in memoryStore()').and(
+    isStore,
+    'must be a store, such as sqliteStore(path): an object with the methods of TokenStore',
+  ),
   scopes: named("must be an object of scopes and their descriptions, such as { 'inventory:read': 'See stock' }"),
   groups: named("must be an object of groups and their scopes, such as { staff: ['inventory:read'] }").default({}),
   implies: named("must be an object of scopes and what comes with them, such as { 'stock:write': ['stock:read'] }").default({}),
@@ -178,6 +181,8 @@ const usageReader = objectOf({ flushEvery: duration({ min: 0.01, max: 60, fracti
  * @throws InvalidInputError `invalid_input`, with the option as `field`
  */
 export function readOptions(options: LatchkeyOptions): Settings {
+  if (isStore(options))
+    throw new InvalidInputError('options', 'must be an object that names the store: latchkey({ prefix, store, scopes })')
   const given = readOption(reader, withoutUndefined(options), 'options')
   const catalogue = compileCatalogue({
     scopes: given.scopes,

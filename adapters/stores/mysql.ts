@@ -48,7 +48,7 @@ const schema = exactlyOneOf(
  * ```
  */
 export const mysqlStore = (options: MysqlStoreOptions): SqlStore => {
-  const { url = '', pool, kysely, poolSize, onWarning, ...rest } = readStoreOptions('mysqlStore', schema, options)
+  const { url = '', pool, kysely, poolSize, onWarning, ...rest } = readStoreOptions('mysqlStore', 'pool', schema, options)
   const names = namesOf(rest)
   let source: MysqlSource
   if (pool !== undefined) source = { pool: 'pool' in pool ? pool.pool : pool }

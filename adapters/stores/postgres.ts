@@ -51,7 +51,7 @@ const schema = exactlyOneOf(
  * ```
  */
 export const postgresStore = (options: PostgresStoreOptions): SqlStore => {
-  const { url = '', pool, kysely, poolSize, onWarning, ...rest } = readStoreOptions('postgresStore', schema, options)
+  const { url = '', pool, kysely, poolSize, onWarning, ...rest } = readStoreOptions('postgresStore', 'pool', schema, options)
   const names = namesOf(rest)
   let source: PostgresSource
   if (pool !== undefined) source = { pool }

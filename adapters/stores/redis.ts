@@ -59,7 +59,7 @@ export type RedisStoreOptions = {
  * ```
  */
 export function redisStore(options: RedisStoreOptions): TokenStore {
-  const { url, client, keyPrefix, feedHistory, onWarning } = readStoreOptions('redisStore', schema, options)
+  const { url, client, keyPrefix, feedHistory, onWarning } = readStoreOptions('redisStore', 'client', schema, options)
   const root = rootOf(keyPrefix)
   const connection = checked(client === undefined ? ownConnection(() => openClient(url ?? ''), root) : givenConnection(client, root))
   const place = { history: feedHistory, channel: `${root}wake` }

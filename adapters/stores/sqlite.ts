@@ -47,7 +47,7 @@ const isDatabase = (value: object): boolean => 'prepare' in value || 'executeQue
  */
 export const sqliteStore = (input: string | SqliteStoreOptions): SqlStore => {
   const options = typeof input === 'string' ? { path: input } : input
-  const { path = '', database, driver, busyTimeout, ...rest } = readStoreOptions('sqliteStore', schema, options)
+  const { path = '', database, driver, busyTimeout, ...rest } = readStoreOptions('sqliteStore', 'database', schema, options)
   const names = namesOf(rest)
   const source = database !== undefined ? { database } : { path, ...(driver !== undefined && { driver }) }
   const lazy: Lazy = {

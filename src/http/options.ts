@@ -1,3 +1,4 @@
+import { InvalidInputError } from '../errors.js'
 import type { MaybePromise } from '../model/json.js'
 import { callback, flag } from '../policy/option-kinds.js'
 import { anything, objectOf, readOption } from '../policy/option-reader.js'
@@ -59,7 +60,17 @@ const reader = objectOf({
  * @throws InvalidInputError `invalid_input`
  */
 export function readOptions<R>(options: AuthenticateOptions<R>): AuthenticateOptions<R> {
+  refuseScopes(options)
   const read = readOption(reader, options, 'options') as AuthenticateOptions<R>
   refuseUndefined(options, ['resources'], 'to go by the instance')
   return read
+}
+
+// A scope that is named where nothing checks it would be taken for checked.
+function refuseScopes(options: unknown): void {
+  const named = typeof options === 'string' || Array.isArray(options)
+  const field = ['scopes', 'scope', 'permissions'].find((name) => name in Object(options))
+  if (!named && field === undefined) return
+  const where = "name scopes in requireScopes('inventory:read') behind it, or in protect(tokens, 'inventory:read')"
+  throw new InvalidInputError(field ?? 'options', `authenticate() checks no scopes: ${where}`)
 }

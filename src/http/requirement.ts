@@ -37,6 +37,7 @@ export function readRequirement<R>(args: readonly unknown[]): Requirement<R> {
   const last = rest.at(-1)
   const resources = rest.length > 1 && typeof last === 'object' && last !== null ? readSources<R>(rest.pop()) : []
   const [first] = rest
+  if (Array.isArray(first)) throw new InvalidInputError('scopes', "are named one by one, not as a list: requireScopes('a:b', 'c:d')")
   const any = rest.length === 1 && typeof first === 'object' && first !== null
   const scopes: readonly unknown[] = any ? readAny(first) : rest
   if (scopes.length === 0) throw new InvalidInputError('scopes', 'requireScopes requires at least one scope')

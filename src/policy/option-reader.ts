@@ -186,7 +186,7 @@ function refuseOthers(input: object, names: readonly string[], place: Place, fou
   for (const key in input) {
     if (names.includes(key)) continue
     const shown = redact(key).slice(0, MAX_KEY)
-    found.unknown.push({ path: [...place, shown], message: unknownName(shown, place.length === 0 ? names : []) })
+    found.unknown.push({ path: [...place, shown], message: unknownName(shown, names) })
   }
 }
 

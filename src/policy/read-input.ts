@@ -4,14 +4,26 @@ import { closest } from './suggest.js'
 /** More than this is not told at once. */
 const MAX_ISSUES = 20
 
-/** What other libraries call the fields by which a list is read page by page. */
-const ELSEWHERE: ReadonlyMap<string, string> = new Map([
-  ['page', 'cursor'],
-  ['offset', 'cursor'],
-  ['skip', 'cursor'],
-  ['pagesize', 'limit'],
-  ['perpage', 'limit'],
-])
+/** What fields are called here, and in other libraries. */
+const ELSEWHERE: readonly (readonly [name: string, elsewhere: readonly string[]])[] = [
+  ['cursor', ['page', 'offset', 'skip']],
+  ['limit', ['pagesize', 'perpage']],
+  ['name', ['search', 'query', 'title', 'label']],
+  ['scopes', ['permissions', 'abilities', 'roles']],
+  ['expiresIn', ['ttl', 'maxage', 'lifetime', 'expiry']],
+  ['ownerId', ['userid', 'user']],
+  ['tenantId', ['orgid', 'organizationid', 'companyid', 'clientid']],
+  ['allowedIps', ['ips', 'allowlist', 'whitelist', 'ipwhitelist']],
+  ['overlap', ['grace', 'graceperiod']],
+  ['store', ['db', 'database', 'storage', 'adapter']],
+  ['pepper', ['secret', 'salt']],
+  ['maxStaleness', ['ttl', 'maxage']],
+  ['optional', ['required']],
+  ['credential', ['header', 'headername', 'apikey']],
+  ['url', ['connectionstring', 'uri', 'dsn', 'host', 'port']],
+  ['path', ['file', 'filename']],
+  ['client', ['redis']],
+]
 
 const bare = (name: string): string => name.toLowerCase().replaceAll(/[_-]/g, '')
 
@@ -19,7 +31,7 @@ const bare = (name: string): string => name.toLowerCase().replaceAll(/[_-]/g, ''
 export function unknownName(key: string, names: readonly string[]): string {
   const start = bare(key)
   const name =
-    names.find((known) => known === ELSEWHERE.get(start)) ??
+    ELSEWHERE.find(([known, elsewhere]) => elsewhere.includes(start) && names.includes(known))?.[0] ??
     names.find((known) => start !== '' && bare(known).startsWith(start)) ??
     names.find((known) => known.length > 3 && start.startsWith(bare(known))) ??
     closest(key, names)

@@ -24,8 +24,8 @@ const MAX_TRIES = 5
  * @throws ConflictError `idempotency_key_reused`, `token_limit_reached`
  */
 export async function create(context: Context, actor: ReadActor, input: unknown, options?: unknown): Promise<Minted | Replayed> {
-  const transaction = readTransaction(options)
   const given: Given = readShape(createShape, input, 'create()')
+  const transaction = readTransaction(options)
   const now = context.settings.clock()
   const draft = readDraft(context, given, actor, now)
   await checkHandout(context, actor, draft)

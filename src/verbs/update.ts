@@ -21,6 +21,7 @@ import { checkLifetime, endOf, type GivenFields, givenFields, readScopes, update
  * @throws ConflictError `conflict`, when the token is revoked or `version` is stale; `token_limit_reached`, when an expired one is to live again
  */
 export async function update(context: Context, actor: ReadActor, id: unknown, changes: unknown, options: unknown): Promise<TokenRecord> {
+  refuseStatus(changes)
   const given = readShape(updateShape, changes, 'update()')
   const version = readVersion(options)
   const fields = givenFields(given, 'update')
@@ -39,6 +40,13 @@ export async function update(context: Context, actor: ReadActor, id: unknown, ch
     const caps = revives ? capsOn(context, next, now) : []
     return { caps, record: next, event: auditEvent('token.updated', actor, now, { before: current, after: next }) }
   })
+}
+
+// What is a change of its own is no term.
+function refuseStatus(changes: unknown): void {
+  const field = ['status', 'active', 'enabled', 'disabled', 'revoked'].find((name) => Object.hasOwn(Object(changes), name))
+  if (field !== undefined)
+    throw new InvalidInputError(field, 'there is no such field: activate, deactivate and revoke are calls of their own')
 }
 
 // `null` in the input removes a field; in a change that is `undefined`.

@@ -2,14 +2,25 @@ import { InvalidInputError } from '../../../src/errors.js'
 import { type OptionReader, passing, readOption } from '../../../src/policy/option-reader.js'
 
 /**
- * Reads the options of a store.
+ * Reads the options of a store. `handleName` is the one that takes what the host has open.
  *
  * @throws `invalid_input`
  */
-export function readStoreOptions<T>(store: string, reader: OptionReader<T>, options: unknown): T {
+export function readStoreOptions<T>(store: string, handleName: string, reader: OptionReader<T>, options: unknown): T {
   // The text is a connection string, most likely, and holds a password: it is not repeated.
   if (typeof options === 'string') throw new InvalidInputError('options', `${store} takes an object, not text: ${store}({ url })`)
+  if (isObjectOfAClass(options)) {
+    throw new InvalidInputError('options', `must be an object that names what was given: ${store}({ ${handleName}: … })`)
+  }
   return readOption(reader, options, 'options')
+}
+
+/** Is this the driver's pool, client or handle itself? Options are written in the call. */
+function isObjectOfAClass(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  // Another realm has an `Object` of its own.
+  return prototype !== null && Object.getPrototypeOf(prototype) !== null
 }
 
 /** The reader of options of which exactly one of these must be there. */

@@ -63,6 +63,7 @@ export function readActor(input: unknown): ReadActor {
   if (typeof input !== 'object' || Array.isArray(input)) {
     throw new InvalidInputError('actor', `must be ${WHOLE}, not ${typeof input === 'object' ? 'a list' : `a ${typeof input}`}`)
   }
+  if ('then' in input) throw new InvalidInputError('actor', `must be ${WHOLE}, not a promise: await it`)
   reading('actor', () => refuseLostLimits(input))
   const { id, tenants, manages, scopes, resources, ip } = readPart('actor', READER, input)
   if (id === 'system') throw new InvalidInputError('actor.id', '"system" is the application itself, which acts through tokens.system')

@@ -1,0 +1,11 @@
+/** How to give an instance, to whoever gave this in its place: the end of a sentence. */
+export function misgiven(tokens: unknown): string {
+  if (typeof tokens === 'function') return ', not a function: call it, and give what it returns'
+  if (typeof tokens === 'string') return ', and comes first: authenticate(tokens), protect(tokens, scope)'
+  const has = (name: string): boolean => name in Object(tokens)
+  if (has('then')) return ', not a promise: await it'
+  if (has('headers')) return ', not a request: call authenticate(tokens) once, and use the middleware that it returns'
+  if (has('revokeAll')) return ', not a handle with the verbs: give the instance itself'
+  if (has('commit')) return ', not a store: latchkey({ prefix, store, scopes })'
+  return ''
+}
