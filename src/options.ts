@@ -42,7 +42,7 @@ export type LatchkeyOptions<S extends string = string> = FaultOptions & {
   /** The scopes that exist, each with a description for people. */
   readonly scopes: { readonly [Name in S]: string }
   /** Named sets of scopes; a token holds one as `@name`, and follows it when it is edited. @default {} */
-  readonly groups?: { readonly [group: string]: readonly string[] }
+  readonly groups?: { readonly [group: string]: readonly (NoInfer<S> | `${string}:*` | '*')[] }
   /** Scopes that come with a scope: `{ 'stock:write': ['stock:read'] }`. @default {} */
   readonly implies?: { readonly [Name in S]?: readonly NoInfer<S>[] }
   /** May a token hold the bare `*`? @default false */

@@ -97,7 +97,7 @@ describe('latchkey()', () => {
           : value
       },
     })
-    const groups = { staff: ['stock:read'] }
+    const groups: { staff: ('stock:read' | 'billing:read')[] } = { staff: ['stock:read'] }
     const scopes = { ...SCOPES }
     const tokens = instance({ store, groups, scopes })
     expect(calls).toEqual([])

@@ -43,6 +43,25 @@ export const created = [
   tokens.system.create({ name: 'a', scopes: [], colour: 'red' }),
 ]
 
+export const updated = [
+  tokens.system.update('id', { scopes: ['inventory:write', '@staff'] }),
+  // @ts-expect-error: not in the catalogue
+  tokens.system.update('id', { scopes: ['inventory:raed'] }),
+]
+
+export const grouped = (named: readonly string[]) => [
+  latchkey({
+    prefix: 'acme',
+    store: memoryStore(),
+    scopes: { 'a:read': 'Read' },
+    groups: { staff: ['a:read', 'a:*'], all: ['*'] },
+    allowWildcard: true,
+  }),
+  // @ts-expect-error: groups hold only what the catalogue has
+  latchkey({ prefix: 'acme', store: memoryStore(), scopes: { 'a:read': 'Read' }, groups: { staff: ['a:raed'] } }),
+  latchkey({ prefix: 'acme', store: memoryStore(), scopes: { 'a:read': 'Read' } as Record<string, string>, groups: { staff: named } }),
+]
+
 export const allowed = (principal: Principal<ScopeName>): boolean => principal.allows('inventory:write', { warehouse: 'w1' })
 // @ts-expect-error: not in the catalogue
 export const misspelt = (principal: Principal<ScopeName>): boolean => principal.allows('inventory:wriet')

@@ -13,7 +13,7 @@ export const RESOLUTIONS = {
 /** The name of a way to find packages. */
 export type Resolution = keyof typeof RESOLUTIONS
 
-/** The errors of a compilation, one a line. Other packages' declarations are checked too, but only ours and our users' count. */
+/** The errors of a compilation. Other packages' declarations are checked too, but only ours and our users' count. */
 export async function compile(
   folder: string,
   resolution: Resolution,
@@ -28,7 +28,8 @@ export async function compile(
   const config = `tsconfig.${resolution}.json`
   await writeFile(join(folder, config), JSON.stringify({ compilerOptions, files }))
   const { code, output } = await run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', config], folder)
-  const errors = output.split('\n').filter((line) => /error TS\d+/.test(line))
+  // What stands under an error belongs to it.
+  const errors = output.split(/\n(?! )/).filter((text) => /error TS\d+/.test(text))
   if (code !== 0 && errors.length === 0) throw new Error(output)
   return errors.filter((line) => !line.startsWith('node_modules/') || line.startsWith('node_modules/latchkey/'))
 }

@@ -45,6 +45,14 @@ const LOADERS: { readonly [Name in SqliteDriver]: () => Constructor | undefined 
 /** The drivers that a path can be opened with. */
 export type SqliteDriver = 'node:sqlite' | 'libsql' | 'better-sqlite3'
 
+const NONE =
+  'this Node has no node:sqlite, and neither libsql nor better-sqlite3 is installed: run "npm install libsql", or use Node 22.13 or newer'
+const REMEDIES: { readonly [Name in SqliteDriver]: string } = {
+  'node:sqlite': 'this Node has no node:sqlite: use Node 22.13 or newer, or leave out the option driver',
+  libsql: 'libsql is not there: run "npm install libsql"',
+  'better-sqlite3': 'better-sqlite3 is not there: run "npm install better-sqlite3"',
+}
+
 /** Finds the first driver that is there and loads. */
 export const findDriver = async (wanted?: SqliteDriver): Promise<Constructor> => {
   let broken: unknown
@@ -57,9 +65,7 @@ export const findDriver = async (wanted?: SqliteDriver): Promise<Constructor> =>
     }
   }
   if (broken !== undefined) throw broken
-  const where =
-    wanted === undefined ? 'this Node has no node:sqlite, and neither libsql nor better-sqlite3 is installed' : `${wanted} is not there`
-  throw new StoreUnavailableError(`sqlite store: ${where}: run "npm install libsql", or use Node 22.13 or newer`)
+  throw new StoreUnavailableError(`sqlite store: ${wanted === undefined ? NONE : REMEDIES[wanted]}`)
 }
 
 /** Makes the file for its owner only, before a driver makes it for everybody. SQLite gives its -wal and -shm files the same mode. */
