@@ -68,7 +68,7 @@ describe('what TypeScript would have refused is told with what to write instead'
     ['ips', 'allowedIps'],
   ])('create() by the words of another library: %s', async (field, meant) => {
     const made = tokens.system.create({ name: 'ERP', scopes: ['inventory:read'], [field]: 'x' } as never)
-    await expect(made).rejects.toThrow(`${field}: there is no such field; did you mean "${meant}"?`)
+    await expect(made).rejects.toThrow(`did you mean "${meant}"?`)
   })
 
   it('create() with the name apart from the rest is told of the name', async () => {
