@@ -279,7 +279,10 @@ function found<T>(map: WeakMap<object, T>, tokens: unknown): T {
   const inside = typeof tokens === 'object' && tokens !== null ? map.get(tokens) : undefined
   if (inside === undefined) {
     const copies = aboutCopies()
-    throw new InvalidInputError('tokens', `must be the result of latchkey(options)${copies === undefined ? misgiven(tokens) : `; ${copies}`}`)
+    throw new InvalidInputError(
+      'tokens',
+      `must be the result of latchkey(options)${copies === undefined ? misgiven(tokens) : `; ${copies}`}`,
+    )
   }
   return inside
 }

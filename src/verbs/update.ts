@@ -45,8 +45,7 @@ export async function update(context: Context, actor: ReadActor, id: unknown, ch
 // What is a change of its own is no term.
 function refuseStatus(changes: unknown): void {
   const field = ['status', 'active', 'enabled', 'disabled', 'revoked'].find((name) => Object.hasOwn(Object(changes), name))
-  if (field !== undefined)
-    throw new InvalidInputError(field, 'unknown field: activate, deactivate and revoke are calls of their own')
+  if (field !== undefined) throw new InvalidInputError(field, 'unknown field: activate, deactivate and revoke are calls of their own')
 }
 
 // `null` in the input removes a field; in a change that is `undefined`.

@@ -8,6 +8,7 @@ import { must, serve } from '../lib/shell.js'
 
 const { setup, program, javascript, typescript } = readQuickStart(await readFile(new URL('../../../README.md', import.meta.url), 'utf8'))
 const route = routeOf(program)
+const gettingStarted = await readFile(new URL('../../../docs/getting-started.md', import.meta.url), 'utf8')
 
 const answer = async (port: number, token?: string): Promise<number> => {
   const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
@@ -40,6 +41,24 @@ const runs = async (bench: Bench, folder: string, { file, install: commands, run
   await livesThrough(folder, run)
 }
 
+/** The text of the first block of a section of the page, in this language. */
+const blockOf = (section: number, language: 'sh' | 'ts'): string => {
+  const from = gettingStarted.slice(gettingStarted.indexOf(`## ${section}. `))
+  const text = new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\`$`, 'm').exec(from)?.[1]
+  if (text === undefined) throw new Error(`docs/getting-started.md has no ${language} block in section ${section}`)
+  return text
+}
+
+/** The page about getting started, typed as it stands, in an empty folder. */
+const getsStarted = async (bench: Bench): Promise<void> => {
+  const folder = await bench.project({ name: 'getting-started', packages: [], fixtures: ['common'] })
+  await rm(join(folder, 'package.json'))
+  await types(bench, folder, blockOf(1, 'sh').trim().split('\n'))
+  await writeFile(join(folder, 'tokens.ts'), blockOf(2, 'ts'))
+  await writeFile(join(folder, 'server.ts'), blockOf(3, 'ts') + blockOf(4, 'ts'))
+  await livesThrough(folder, blockOf(4, 'sh').trim())
+}
+
 /** What the README's first page says, typed as it stands, in an empty folder. */
 export const quickStart: Suite = {
   name: 'quick-start',
@@ -60,6 +79,7 @@ export const quickStart: Suite = {
       if (!bench.all && resolution !== 'nodenext') continue
       await bench.check(`the README quick start compiles, ${resolution}`, () => compiles(folder, resolution, [typescript.file]))
     }
+    await bench.check('the page about getting started runs as written', () => getsStarted(bench))
     if (!bench.all) return
     const nodes = join(folder, 'nodes')
     await mkdir(nodes)
