@@ -18,6 +18,7 @@ import { isThenable } from '../../src/store/deadline.js'
 import { onClose } from './node/close.js'
 import { addressOf, pathIn } from './node/fetch.js'
 import { manage, openManagement } from './node/management.js'
+import { mountPattern } from './node/mount-pattern.js'
 import { expressBelievesCallers } from './node/trust.js'
 
 declare global {
@@ -172,5 +173,6 @@ function send(res: Response, response: PlainResponse): void {
 // The pattern that matched, never the path that was asked for.
 function endpointOf(req: Request): string {
   const path: unknown = req.route?.path
-  return typeof path === 'string' ? `${req.method} ${req.baseUrl}${path}` : ''
+  const mount = typeof path === 'string' ? mountPattern(req.app, req.baseUrl) : undefined
+  return mount === undefined ? '' : `${req.method} ${mount}${path}`
 }

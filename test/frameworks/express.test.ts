@@ -238,6 +238,52 @@ describe.each([
     expect(await endpointsOf(tokens, id, 6)).toEqual([' allowed', 'GET /router/items/:item allowed', 'GET /sub/deep/:x allowed'])
   })
 
+  it('counts no part of a path that a caller chose, wherever a router is mounted, and each mount by its own name', async () => {
+    const { tokens, token, id } = await kit()
+    const app: Express = express()
+    const inner = (): ReturnType<typeof express.Router> => {
+      const router = express.Router()
+      router.get('/do/:x', authenticate(tokens), say)
+      return router
+    }
+    const between = express.Router()
+    between.use('/:key', inner())
+    const sub = express()
+    sub.use('/in/:key', inner())
+    app.use('/v1', inner())
+    app.use('/v2', inner())
+    app.use('/reset/:secret', inner())
+    app.use('/users/user-:id/keys', inner())
+    app.use(/^\/code\/[0-9a-f]{8}-4[0-9a-f]{3}/, inner())
+    app.use('/between/', between)
+    app.use('/sub/:secret', sub)
+    app.use('/static/deep', inner())
+    const paths = [
+      '/v1/do/1',
+      '/v2/do/1',
+      '/reset/Secret1/do/1',
+      '/users/user-77/keys/do/1',
+      '/code/0badcafe-4abc/do/1',
+      '/between/Secret2/do/1',
+      '/sub/Secret3/in/Secret4/do/1',
+      '/static/deep/do/1',
+      '/STATIC/deep/do/1',
+    ]
+    await served(app, async (origin) => {
+      for (const path of paths) expect((await fetch(origin + path, bearer(token))).status).toBe(200)
+    })
+    expect(await endpointsOf(tokens, id, paths.length)).toEqual([
+      'GET /between/*/do/:x allowed',
+      'GET /code/*/do/:x allowed',
+      'GET /reset/*/do/:x allowed',
+      'GET /static/deep/do/:x allowed',
+      'GET /sub/*/in/*/do/:x allowed',
+      'GET /users/*/keys/do/:x allowed',
+      'GET /v1/do/:x allowed',
+      'GET /v2/do/:x allowed',
+    ])
+  })
+
   it('tells shared caches which header an answer depends on, where it is not Authorization', async () => {
     const { tokens, token } = await kit()
     const app = express()

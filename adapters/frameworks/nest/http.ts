@@ -5,6 +5,7 @@ import type { PlainResponse } from '../../../src/http/problem.js'
 import type { Platform } from '../../../src/http/request.js'
 import { tellRoute } from '../../../src/http/tell-route.js'
 import { onClose } from '../node/close.js'
+import { mountPattern } from '../node/mount-pattern.js'
 import { expressBelievesCallers, fastifyBelievesCallers } from '../node/trust.js'
 
 /** A request under Nest, in what Express and Fastify have in common. */
@@ -107,7 +108,8 @@ function nodeResponse(response: HttpResponse): ServerResponse {
 
 /** The route: the pattern that matched, never the path that was asked for. */
 export function endpointOf(request: HttpRequest): string {
-  const { route, routeOptions, baseUrl = '' } = request as Inside
+  const { route, routeOptions, baseUrl = '', app } = request as Inside
   const path = routeOptions?.url ?? route?.path
-  return typeof path === 'string' ? `${request.method} ${baseUrl}${path}` : ''
+  const mount = typeof path !== 'string' ? undefined : app === undefined ? '' : mountPattern(app, baseUrl)
+  return mount === undefined ? '' : `${request.method} ${mount}${path}`
 }
