@@ -1,10 +1,12 @@
 import { addActivate } from './commands/activate.js'
+import { addCopy } from './commands/copy.js'
 import { addCreate } from './commands/create.js'
 import { addDeactivate } from './commands/deactivate.js'
 import { addDoctor } from './commands/doctor.js'
 import { addErase } from './commands/erase.js'
 import { addEvents } from './commands/events.js'
 import { addExplain } from './commands/explain.js'
+import { addImport } from './commands/import.js'
 import { addList } from './commands/list.js'
 import { addMigrate } from './commands/migrate.js'
 import { addOwnerGone } from './commands/owner-gone.js'
@@ -36,6 +38,8 @@ export const COMMANDS: readonly AddCommand[] = [
   addUsage,
   addExplain,
   addDoctor,
+  addImport,
+  addCopy,
   addMigrate,
   addPrune,
   addVerifyAudit,

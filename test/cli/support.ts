@@ -38,7 +38,7 @@ export const tokens = latchkey({
 `
 
 const STORES = ['memory', 'mysql', 'postgres', 'redis', 'sqlite']
-const MODULE = new RegExp(`\\$(index|${STORES.join('|')})\\b`, 'g')
+const MODULE = new RegExp(`\\$(index|import|${STORES.join('|')})\\b`, 'g')
 
 let built: Promise<string> | undefined
 
@@ -46,6 +46,7 @@ let built: Promise<string> | undefined
 function build(): Promise<string> {
   built ??= bundle(new URL('../../src/cli/main.ts', import.meta.url), undefined, {
     index: new URL('../../src/index.ts', import.meta.url),
+    import: new URL('../../src/extensions/import/index.ts', import.meta.url),
     ...Object.fromEntries(STORES.map((name) => [name, new URL(`../../adapters/stores/${name}.ts`, import.meta.url)])),
   })
   return built

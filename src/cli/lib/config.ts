@@ -16,10 +16,10 @@ const NEEDS_TRANSPILER: ReadonlySet<unknown> = new Set([
 ])
 
 /** The nearest configuration, from this folder upward. */
-export function findConfig(cwd: string, given: string | undefined): string {
+export function findConfig(cwd: string, given: string | undefined, option = '--config'): string {
   if (given !== undefined) {
     const file = resolve(cwd, given)
-    if (!existsSync(file)) throw new CommandError(EXIT.usage, `--config: there is no file ${file}`)
+    if (!existsSync(file)) throw new CommandError(EXIT.usage, `${option}: there is no file ${file}`)
     return file
   }
   for (let folder = resolve(cwd); ; folder = dirname(folder)) {
@@ -38,6 +38,16 @@ export async function loadInstance(file: string): Promise<Latchkey> {
   const found = instanceIn(await runModule(file))
   if (found !== undefined) return found
   throw new CommandError(EXIT.failed, `${file} must export the result of latchkey(options): export const tokens = latchkey({ … })`)
+}
+
+/** Runs a module that an option names, and answers the function that it exports under a name or by default. */
+export async function loadFunction(cwd: string, option: string, given: string, name: string): Promise<(...args: never) => unknown> {
+  const file = findConfig(cwd, given, option)
+  const outer = Object(await runModule(file))
+  const inner = Object(outer.default)
+  const found = [outer[name], outer.default, inner[name], inner.default].find((value) => typeof value === 'function')
+  if (found !== undefined) return found
+  throw new CommandError(EXIT.failed, `${file} must export a function: export const ${name} = (row) => ({ … })`)
 }
 
 async function runModule(file: string): Promise<unknown> {

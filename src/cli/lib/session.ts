@@ -19,6 +19,10 @@ export type Session = {
   readonly handle: TokenHandle
   readonly streams: Streams
   readonly configFile: string
+  /** The instance of another file, which an option names. It is closed like the first. */
+  openOther(option: string, file: string): Promise<Latchkey>
+  /** Does this too when the process ends. */
+  onEnd(work: () => Promise<void>): void
   /** Answers as JSON where that was asked for, else as people read it. */
   answer(value: unknown, forPeople: () => Promise<void>): Promise<void>
   /** Asks before what cannot be undone. */
@@ -35,6 +39,12 @@ export async function openSession(streams: Streams, lifetime: Lifetime, options:
     handle: tokens.as(cliActor(options.as)),
     streams,
     configFile,
+    openOther: async (option, file) => {
+      const other = await loadInstance(findConfig(streams.cwd, file, option))
+      lifetime.onEnd(() => other.close())
+      return other
+    },
+    onEnd: (work) => lifetime.onEnd(work),
     answer: (value, forPeople) => (options.json ? writeJson(streams, value) : forPeople()),
     confirm: async (question) => {
       if (!options.yes) await confirmFinal(streams, await question())

@@ -1,0 +1,76 @@
+import type { Command } from 'commander'
+import { type CopyProgress, type CopyReport, type CopyStep, copy } from '../../extensions/copy/index.js'
+import type { Perform } from '../lib/command.js'
+import { CommandError, EXIT } from '../lib/fault.js'
+import { type Streams, say, writeTable } from '../lib/output.js'
+import type { Session } from '../lib/session.js'
+
+type Options = { readonly to: string; readonly step: string }
+
+const STEPS: readonly CopyStep[] = ['copy', 'fence', 'open', 'cancel']
+
+const OUTCOMES: { readonly [Step in CopyStep]: string } = {
+  copy: 'Copied. Changes go on in the old store: run --step fence when you are ready to switch.',
+  fence: 'Both stores hold the same, and refuse changes. Send traffic to the new nodes, then run --step open.',
+  open: 'The new store accepts changes. The old one decides nothing any more.',
+  cancel: 'Canceled. The old store accepts changes, and the new one decides nothing.',
+}
+
+/** Rows between two lines of progress. */
+const EVERY = 10_000
+
+/** `copy` */
+export function addCopy(program: Command, perform: Perform): void {
+  const command = program
+    .command('copy')
+    .summary('move everything to another store, while tokens go on working')
+    .description(
+      'Copies everything that the store keeps of the prefix to the store of another configuration. Steps: copy (everything goes on), fence (changes are refused, the rest is copied and compared), open (the new store takes over, for good), cancel.',
+    )
+    .requiredOption('--to <file>', 'the configuration of the new store')
+    .option('--step <step>', 'copy, fence, open or cancel', 'copy')
+  perform<Options>(command, async (session, { to, step: given }) => {
+    const step = STEPS.find((known) => known === given)
+    if (step === undefined) throw new CommandError(EXIT.usage, `--step: must be one of ${STEPS.join(', ')}`)
+    const target = await session.openOther('--to', to)
+    if (step === 'open') {
+      await session.confirm(() => `Let the store of ${to} take over for good? The old store will decide nothing any more.`)
+    }
+    const report = await copyUntilEnd(session, target, step)
+    const { streams, answer } = session
+    await answer(report, async () => {
+      await writeReport(streams, report)
+      await say(streams, OUTCOMES[step])
+    })
+  })
+}
+
+/** An interrupt ends it at the next rows, and lets changes in again where it had refused them. */
+async function copyUntilEnd({ tokens, streams, onEnd }: Session, target: Session['tokens'], step: CopyStep): Promise<CopyReport> {
+  const abort = new AbortController()
+  const running = copy(tokens, target, { step, signal: abort.signal, onProgress: progressTo(streams) })
+  onEnd(async () => {
+    abort.abort()
+    await running.catch(() => undefined)
+  })
+  return await running
+}
+
+function progressTo(streams: Streams): (progress: CopyProgress) => Promise<void> {
+  let told = ''
+  return async ({ part, pass, rows }) => {
+    const thousands = Math.floor(rows / EVERY)
+    const line = `${pass === 'last' ? 'last pass, ' : ''}${part}: ${thousands * EVERY} rows`
+    if (thousands === 0 || line === told) return
+    told = line
+    await say(streams, line)
+  }
+}
+
+async function writeReport(streams: Streams, { parts, damagedEvents }: CopyReport): Promise<void> {
+  if (parts !== undefined) {
+    const rows = Object.entries(parts).map(([name, { count, written, hash }]) => [name, count, written, hash])
+    await writeTable(streams, ['', 'rows', 'written', 'sha256'], rows, { whole: true })
+  }
+  if (damagedEvents.length > 0) await say(streams, `Damaged events, of which only what can be read was copied: ${damagedEvents.join(', ')}`)
+}
