@@ -15,13 +15,14 @@ const SEALS = 10
 export async function* auditEntries(store: GuardedStore, prefix: string): AsyncGenerator<AuditEntry, void> {
   let page: readonly ListedEvent[] = []
   let next = 0
-  let position = 0
+  // Nothing at first: an event that somebody put before the first place is answered as well.
+  let position: number | undefined
 
   async function* eventsUpTo(last: number): AsyncGenerator<AuditEntry, void> {
     for (;;) {
       const event = page[next]
       if (event === undefined) {
-        page = await store.events({ prefix, order: 'oldest', after: position, limit: EVENTS })
+        page = await store.events({ prefix, order: 'oldest', limit: EVENTS, ...(position !== undefined && { after: position }) })
         next = 0
         position = page.at(-1)?.seq ?? position
         if (page.length === 0) return

@@ -67,12 +67,12 @@ function isConsumer(value: object): value is ConsumerState {
   return typeof prefix === 'string' && typeof name === 'string' && isCount(version) && isCount(position) && isOptionalText(holder)
 }
 
-/** Seals in the order asked for and without a gap, or `undefined` where the answer is anything else. */
+/** Seals in the order asked for, or `undefined` where the answer is anything else. One that somebody removed leaves a gap, which verification names. */
 export function readSeals(answer: unknown, { prefix, after = 0, order, limit }: SealQuery): readonly StoredSeal[] | undefined {
   if (!isListOf(answer, isSeal) || answer.length > limit) return undefined
-  const first = answer[0]?.number ?? 0
-  const expected = (index: number): number => (order === 'newest' ? first - index : after + 1 + index)
-  return answer.every((seal, index) => seal.prefix === prefix && seal.number === expected(index)) ? answer : undefined
+  const follows = (number: number, before: number | undefined): boolean =>
+    order === 'newest' ? number < (before ?? Number.POSITIVE_INFINITY) : number > (before ?? after)
+  return answer.every((seal, index) => seal.prefix === prefix && follows(seal.number, answer[index - 1]?.number)) ? answer : undefined
 }
 
 function isSeal(value: object): value is StoredSeal {

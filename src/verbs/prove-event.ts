@@ -85,7 +85,7 @@ async function sealsUpTo(context: Context, from: number, to: number): Promise<re
     const page = await context.store.seals({ prefix: context.settings.prefix, after, limit: Math.min(SEALS, to - after) })
     if (page.length === 0) break
     seals.push(...page.map((stored) => bareSeal(mustOpen(stored))))
-    after += page.length
+    after = page.at(-1)?.number ?? to
   }
   return seals
 }
