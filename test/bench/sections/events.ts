@@ -1,14 +1,18 @@
 import { rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Latchkey, latchkey, type StoredEvent, type StoredToken, type TokenStore } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
+import { mysqlStore } from 'latchkey/stores/mysql'
 import { postgresStore } from 'latchkey/stores/postgres'
 import { redisStore } from 'latchkey/stores/redis'
 import { sqliteStore } from 'latchkey/stores/sqlite'
+import { webhooks } from 'latchkey/webhooks'
 import { generateId } from '../../../src/token/generate.js'
 import { platformRandom } from '../../../src/token/random.js'
-import { ownSchema } from '../../stores/sql/databases.js'
+import { ownDatabase, ownSchema } from '../../stores/sql/databases.js'
 import { newKeyPrefix, removeKeys, withRedis } from '../../support/redis.js'
 import { service } from '../../support/services.js'
 import { quantile } from '../paired.js'
@@ -18,10 +22,13 @@ const PREFIX = 'acme_live'
 
 type Subject = { readonly name: string; readonly open: () => TokenStore; readonly remove: () => unknown }
 
-/** What an event adds to a commit, and what sealing and a consumer of events add to a change. */
+/** What an event adds to a commit, and what sealing, a consumer and a webhook, which read events afterwards, add to a change. */
 export const events: Section = async ({ quick }) => {
   const rounds = quick ? 20 : 500
   const rows: string[][] = []
+  const receiver = createServer((request, response) => request.resume().on('end', () => response.end()))
+  await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/`
   for (const { name, open, remove } of await subjects()) {
     const store = open()
     await store.migrate?.()
@@ -31,18 +38,39 @@ export const events: Section = async ({ quick }) => {
     // A node of its own, which also does everything that has to do with events.
     const busy = latchkey({ prefix: PREFIX, store: other, scopes, logger: false, sealing: { every: '10s' } })
     const consumer = busy.system.consume('bench', () => undefined)
+    const sending = latchkey({ prefix: PREFIX, store: open(), scopes, logger: false })
+    const hooks = webhooks(sending, {
+      webhookKey: 'a key for the benchmark, of enough characters',
+      endpoints: [{ id: 'bench', url }],
+      allowPrivate: ['127.0.0.1'],
+    })
     const times = await alternate(rounds, [
       () => store.commit({ inserts: [token()], events: [] }),
       () => store.commit({ inserts: [token()], events: [event()] }),
       () => create(plain),
       () => create(busy),
+      () => create(sending),
     ])
-    rows.push([name, ...times.map((samples) => fixed(quantile(samples, 0.1), 0))])
-    await consumer.stop()
-    await Promise.all([plain.close(), busy.close()])
+    const medians = times.map((samples) => quantile(samples, 0.5))
+    const ratio = (at: number, to: number): string => fixed((medians[at] ?? Number.NaN) / (medians[to] ?? Number.NaN))
+    const micros = times.map((samples) => fixed(quantile(samples, 0.1), 0))
+    rows.push([name, ...micros, ratio(1, 0), ratio(3, 2), ratio(4, 2)])
+    await Promise.all([consumer.stop(), hooks.stop()])
+    await Promise.all([plain.close(), busy.close(), sending.close()])
     await remove()
   }
-  const head = ['store', 'commit of a token alone', 'with its event', '`create()`', '`create()` with sealing and a consumer on the node']
+  await new Promise((resolve) => receiver.close(resolve))
+  const head = [
+    ...[
+      'store',
+      'commit of a token alone',
+      'with its event',
+      '`create()`',
+      'with sealing and a consumer on the node',
+      'with a webhook on the node',
+    ],
+    ...['ratio (median): event', 'sealing and consumer', 'webhook'],
+  ]
   return { tables: [{ title: 'What events add to a commit, µs (p10)', head, rows }], verdicts: [] }
 }
 
@@ -88,6 +116,11 @@ async function subjects(): Promise<readonly Subject[]> {
   if (postgres !== undefined) {
     const { url, schema, remove } = await ownSchema(postgres)
     found.push({ name: 'Postgres', open: () => postgresStore({ url, schema }), remove })
+  }
+  const { url: mysql } = await service('mysql')
+  if (mysql !== undefined) {
+    const { url, remove } = await ownDatabase(mysql)
+    found.push({ name: 'MySQL', open: () => mysqlStore({ url }), remove })
   }
   const { url: redis } = await service('redis')
   if (redis !== undefined) {
