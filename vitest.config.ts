@@ -5,8 +5,10 @@ import { ALONE, EVERY, LONG, NOT_OURS } from './test/tools/suites.js'
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 
-// Many tests wait for a server or a clock, so that two cores serve two files at a time; by default one of them would stay idle.
-const maxWorkers = Math.max(2, availableParallelism() - 1)
+const cores = availableParallelism()
+// Many tests wait for a server or a clock: with one file more than there are cores, none of the cores is idle meanwhile. What is long starts processes itself.
+const QUICK = { maxWorkers: cores + 1 }
+const HEAVY = { maxWorkers: Math.max(2, cores - 1) }
 
 const config: ViteUserConfig = defineConfig({
   resolve: {
@@ -24,15 +26,14 @@ const config: ViteUserConfig = defineConfig({
     hookTimeout: 30_000,
     expect: { poll: { timeout: 10_000 } },
     coverage: { include: ['src/**', 'adapters/**'] },
-    maxWorkers,
     projects: [
       project(
         'together',
-        { include: [EVERY], exclude: [...LONG, ...ALONE], isolate: false, setupFiles: ['test/support/leaves-no-trace.ts'] },
+        { ...QUICK, include: [EVERY], exclude: [...LONG, ...ALONE], isolate: false, setupFiles: ['test/support/leaves-no-trace.ts'] },
         0,
       ),
-      project('alone', { include: ALONE, exclude: LONG }, 1),
-      project('long', { include: LONG }, 2),
+      project('alone', { ...QUICK, include: ALONE, exclude: LONG }, 1),
+      project('long', { ...HEAVY, include: LONG }, 2),
     ],
   },
 })

@@ -42,13 +42,14 @@ const MODULE = new RegExp(`\\$(index|import|${STORES.join('|')})\\b`, 'g')
 
 let built: Promise<string> | undefined
 
-/** Once in each file of tests. */
+/** Once in each process of tests. */
 function build(): Promise<string> {
-  built ??= bundle(new URL('../../src/cli/main.ts', import.meta.url), undefined, {
+  const beside = {
     index: new URL('../../src/index.ts', import.meta.url),
     import: new URL('../../src/extensions/import/index.ts', import.meta.url),
     ...Object.fromEntries(STORES.map((name) => [name, new URL(`../../adapters/stores/${name}.ts`, import.meta.url)])),
-  })
+  }
+  built ??= bundle(new URL('../../src/cli/main.ts', import.meta.url), undefined, beside, 'bundle')
   return built
 }
 

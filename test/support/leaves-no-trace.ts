@@ -1,7 +1,7 @@
 import { afterAll, expect, vi } from 'vitest'
 
 // Files of tests that share a process leave it as they found it. What one of them leaves behind fails that file, not a later one at random.
-const EVENTS = ['exit', 'beforeExit', 'uncaughtException', 'unhandledRejection', 'warning', 'SIGTERM', 'SIGINT', 'SIGHUP']
+const EVENTS = ['uncaughtException', 'unhandledRejection', 'warning', 'SIGTERM', 'SIGINT', 'SIGHUP']
 
 const CONSOLE = ['log', 'info', 'warn', 'error', 'debug'] as const
 
@@ -16,6 +16,7 @@ const state = () => ({
 const before = state()
 
 afterAll(() => {
+  vi.resetConfig()
   expect(vi.isFakeTimers()).toBe(false)
   expect([Date, globalThis.fetch, process.stdout.write, ...CONSOLE.map((name) => console[name])].filter(vi.isMockFunction)).toEqual([])
   expect(state()).toEqual(before)

@@ -3,17 +3,28 @@ export const EVERY: string = 'test/**/*.test.ts'
 /** Files that look like tests and are run by others. */
 export const NOT_OURS: string = 'test/consumer/fixtures/**'
 
-/** Long by nature: processes that are killed, browsers, millions of rows or of schedules. `npm run test:long` runs them. */
+/**
+ * Long by nature: processes that are killed or end by themselves, servers of their own, browsers, a contract once more under faults, millions of rows or of
+ * schedules. `npm run test:long` runs them.
+ */
 export const LONG: string[] = [
   'test/activity/consumer-crash.test.ts',
   'test/activity/usage-million.test.ts',
   'test/audit/seal-crash.test.ts',
   'test/cache/schedules.test.ts',
+  'test/cli/doctor.test.ts',
   'test/cluster/**/*.test.ts',
-  'test/dashboard/**/*.test.ts',
+  // The rest of that folder is played in a browser.
+  'test/dashboard/!(served).test.ts',
+  'test/extensions/client/browser.test.ts',
   'test/extensions/client/load.test.ts',
   'test/extensions/webhooks/crash.test.ts',
   'test/flood/**/*.test.ts',
+  'test/stores/exit.test.ts',
+  'test/stores/hand-over.test.ts',
+  'test/stores/mysql-contended.test.ts',
+  'test/stores/postgres-serializable.test.ts',
+  'test/stores/sqlite-processes.test.ts',
 ]
 
 /** What reads or changes the whole process: its modules, its heap, its listeners, its way out. Each such file gets a process of its own. */
@@ -23,5 +34,4 @@ export const ALONE: string[] = [
   'test/latchkey/heap.test.ts',
   'test/management/added-field.test.ts',
   'test/stores/added-field.test.ts',
-  'test/{cli,examples,extensions,stores,testing}/**/*.test.ts',
 ]

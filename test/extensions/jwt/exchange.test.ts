@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync, sign } from 'node:crypto'
+import { createPrivateKey, createPublicKey, sign } from 'node:crypto'
 import { decodeJwt, decodeProtectedHeader, exportJWK, generateKeyPair } from 'jose'
 import jsonwebtoken from 'jsonwebtoken'
 import { latchkey } from 'latchkey'
@@ -7,6 +7,7 @@ import { memoryStore } from 'latchkey/stores/memory'
 import * as oauth from 'oauth4webapi'
 import { RateLimiterMemory } from 'rate-limiter-flexible'
 import { describe, expect, it } from 'vitest'
+import { keyPair } from '../../support/keys.js'
 import { ACCESS_TOKEN, createGateway, GRANT, ISSUER } from './support.js'
 
 const _system = { actor: 'system' } as const
@@ -131,7 +132,7 @@ describe('the exchange (RFC 8693)', () => {
 
 describe('keys', () => {
   it('sign as given, or by a callback as a key management service has it', async () => {
-    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    const { privateKey, publicKey } = keyPair('P-256')
     const given = await signingKey({ jwk: privateKey.export({ format: 'jwk' }) as never, kid: 'given' })
     const managed = await signingKey({
       publicJwk: publicKey.export({ format: 'jwk' }) as never,

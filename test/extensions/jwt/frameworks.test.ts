@@ -1,4 +1,4 @@
-import { createHmac, generateKeyPairSync, sign } from 'node:crypto'
+import { createHmac, sign } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -16,9 +16,10 @@ import { verifySigned } from 'latchkey/jwt'
 import * as onKoa from 'latchkey/koa'
 import * as onWeb from 'latchkey/web'
 import { afterAll, expect, it } from 'vitest'
+import { keyPair } from '../../support/keys.js'
 
 const issuer = 'https://auth.example'
-const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+const { privateKey, publicKey } = keyPair('P-256')
 const publicJwk: JWK = { ...publicKey.export({ format: 'jwk' }), kid: 'k1', alg: 'ES256' }
 const signed: Authenticator = verifySigned({ issuer, audience: 'stock', keys: { keys: [publicJwk] } })
 const now = Math.floor(Date.now() / 1000)

@@ -1,8 +1,9 @@
-import { createHmac, generateKeyPairSync, sign as signBytes } from 'node:crypto'
+import { createHmac, sign as signBytes } from 'node:crypto'
 import { base64url, type JWTPayload, SignJWT } from 'jose'
 import { accept, foreignTokens, generateSigningKey, jwks, verifySigned } from 'latchkey/jwt'
 import { authenticate } from 'latchkey/web'
 import { describe, expect, it, vi } from 'vitest'
+import { keyPair } from '../../support/keys.js'
 import { createGateway, ISSUER } from './support.js'
 
 const _system = { actor: 'system' } as const
@@ -10,7 +11,7 @@ const part = (value: unknown): string => base64url.encode(typeof value === 'stri
 
 /** Signs any header and payload with a key of the gateway, as only its owner could. */
 const forge = async () => {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const { privateKey, publicKey } = keyPair('P-256')
   const publicJwk = { ...publicKey.export({ format: 'jwk' }), kid: 'k1', alg: 'ES256' } as never
   const service = verifySigned({ issuer: ISSUER, audience: 'stock', keys: { keys: [publicJwk] } })
   const now = Math.floor(Date.now() / 1000)
@@ -252,7 +253,7 @@ describe('keys of an issuer', () => {
   })
 
   it('that are too weak are refused at start', () => {
-    const weak = generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey.export({ format: 'jwk' }) as never
+    const weak = keyPair({ rsaBits: 1024 }).publicKey.export({ format: 'jwk' }) as never
     const rules = { issuer: ISSUER, audience: 'stock', algorithms: ['RS256', 'HS256'], principal: () => null }
     expect(() => foreignTokens({ ...rules, keys: { keys: [weak] } })).toThrow(/2048 bits/)
     expect(() => foreignTokens({ ...rules, keys: { keys: [{ kty: 'oct', k: base64url.encode('short') }] } })).toThrow(/256/)
@@ -262,7 +263,7 @@ describe('keys of an issuer', () => {
 describe('one middleware for all kinds', () => {
   it('takes API tokens, signed ones, and those of an identity provider, each verified by its own rules', async () => {
     const { tokens, create, signed, service } = await createGateway()
-    const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+    const { privateKey, publicKey } = keyPair({ rsaBits: 2048 })
     const provider = 'https://tenant.idp.example/'
     const fetch = async (url: string): Promise<Response> =>
       url === `${provider}.well-known/openid-configuration`

@@ -1,9 +1,10 @@
 import { generateKeyPairSync, sign } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { importPublicKey, verifySignature } from '../../../src/extensions/leaks/signature.js'
+import { keyPair } from '../../support/keys.js'
 import { fc } from '../../support/property.js'
 
-const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+const { privateKey, publicKey } = keyPair('P-256')
 const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString()
 
 describe('a DER signature', () => {
@@ -36,7 +37,7 @@ describe('a DER signature', () => {
 
 describe('a public key', () => {
   it('of another kind is none', async () => {
-    const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey.export({ type: 'spki', format: 'pem' }).toString()
+    const rsa = keyPair({ rsaBits: 2048 }).publicKey.export({ type: 'spki', format: 'pem' }).toString()
     const p384 = generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey.export({ type: 'spki', format: 'pem' }).toString()
     for (const other of [rsa, p384, 'x', '', pem.replace('PUBLIC', 'PRIVATE')]) expect(await importPublicKey(other)).toBeUndefined()
   })

@@ -1,4 +1,5 @@
-import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
+import { type KeyObject, sign } from 'node:crypto'
+import { keyPair } from '../../support/keys.js'
 
 type Changes = { readonly signature?: string; readonly identifier?: string; readonly signed?: string }
 
@@ -6,7 +7,7 @@ type Sender = { readonly fetches: number; fetch(): Promise<Response>; request(bo
 
 /** A sender of reports: its key, and the address where it publishes it. */
 export const createSender = (identifier: string = 'key-1'): Sender => {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const { privateKey, publicKey } = keyPair('P-256')
   const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString()
   let fetches = 0
   const keys = [{ key_identifier: identifier, key: pem, is_current: true }]
