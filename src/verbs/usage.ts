@@ -55,13 +55,17 @@ export async function usage(context: Context, actor: ReadActor, id: unknown, ran
   }
 }
 
+const hourOf = (at: number): number => Math.floor(at / HOUR_MS) * HOUR_MS
+
 type Range = { readonly from: number; readonly to: number | undefined; readonly end: number; readonly stepMs: number }
 
 function readRange(range: unknown, now: number): Range {
   const { from, to, step = 3600 } = readShape(usageShape, range ?? {}, 'usage()')
   const end = to ?? now
   const stepMs = step * 1000
-  if (from === undefined) return { from: end - DEFAULT_DAYS * DAY_MS, to, end, stepMs }
+  // Steps are counted from where the range begins: from a whole hour, where nobody said.
+  if (from === undefined)
+    return { from: stepMs === HOUR_MS ? end - DEFAULT_DAYS * DAY_MS : hourOf(end - DEFAULT_DAYS * DAY_MS), to, end, stepMs }
   if (to !== undefined && !(from < to)) throw new InvalidInputError('from', 'must lie before to')
   if (!(end - from <= LONGEST_DAYS * DAY_MS)) {
     throw new InvalidInputError('from', `must be at most ${LONGEST_DAYS} days before the end of the range: request a shorter one`)

@@ -81,6 +81,10 @@ describe('reading', () => {
     expect(await json('events', id)).toEqual(plain(await handle.events({ tokenId: id })))
     expect((await json('events', '--action', 'token.created', '--actor', 'nobody')).items).toEqual([])
     expect(await json('usage', id)).toEqual(plain(await handle.usage(id)))
+    const from = Math.floor(Date.now() / 3_600_000 - 48) * 3_600_000
+    const asked = ['usage', id, '--from', new Date(from).toISOString(), '--step', '1d'] as const
+    expect(await json(...asked)).toEqual(plain(await handle.usage(id, { from, step: '1d' })))
+    expect((await shell.run(...asked, '--step', '90s')).stderr).toContain('step')
     expect(await json('explain', id, '--scope', 'inventory:write')).toMatchObject({ ok: false, code: 'scope_insufficient' })
     const [events, usage, explain] = await Promise.all([
       shell.run('events', id),

@@ -1,9 +1,10 @@
 import type { Command } from 'commander'
+import type { Duration } from '../../model/record.js'
 import type { Perform } from '../lib/command.js'
 import { writeFields, writeTable } from '../lib/output.js'
 import { given, numberOrText, readId } from '../lib/read-values.js'
 
-type Options = { readonly from?: number | string; readonly to?: number | string }
+type Options = { readonly from?: number | string; readonly to?: number | string; readonly step?: Duration }
 
 /** `usage` */
 export function addUsage(program: Command, perform: Perform): void {
@@ -14,8 +15,9 @@ export function addUsage(program: Command, perform: Perform): void {
     .argument('<id>', 'id of the token')
     .option('--from <instant>', 'from this instant on', numberOrText)
     .option('--to <instant>', 'before this instant', numberOrText)
-  perform<Options>(command, async ({ handle, streams, answer }, { from, to }, [text = '']) => {
-    const report = await handle.usage(await readId(streams, text), given({ from, to }))
+    .option('--step <duration>', 'the length of a bucket; the busiest tokens need a longer one, such as 1d', numberOrText)
+  perform<Options>(command, async ({ handle, streams, answer }, { from, to, step }, [text = '']) => {
+    const report = await handle.usage(await readId(streams, text), given({ from, to, step }))
     await answer(report, async () => {
       const { tokenId, total, refused, lastUsedAt, lastUsedIp, unusedScopes } = report
       await writeFields(streams, { tokenId, total, refused, lastUsedAt: lastUsedAt ?? 'never', lastUsedIp, unusedScopes })
