@@ -316,7 +316,7 @@ describe('changes', () => {
     expect(await shell.tokens.system.get(record.id)).toMatchObject({ status: 'revoked' })
     expect(await shell.run('prune', '--before', String(Date.now() + 3_600_000), '--yes')).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('lies in the future'),
+      stderr: expect.stringContaining('is in the future'),
     })
     expect((await json('prune', '--before', String(Date.now() + 1000), '--yes')).count).toBeGreaterThan(0)
     expect(await shell.tokens.system.get(record.id)).toBeUndefined()
