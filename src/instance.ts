@@ -202,7 +202,7 @@ export type Decider = {
   isOwn?(credential: string): boolean
   /** Credentials of other systems, whose tokens were imported. Absent: it knows none. */
   readonly imported?: ForeignShapes | undefined
-  /** Does a forged token cost a read of the store? Without a pepper it may. @default false */
+  /** Does a forged token cost a read of the store? Without a pepper it may, and so does one in the shape of another system. @default false */
   readonly looksUpForgeries?: boolean | undefined
   /** Resolves grants to scopes of the catalogue. */
   resolve?(grants: readonly string[]): ScopeSet

@@ -86,7 +86,7 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     catalogue,
     report: context.report,
     resources: settings.resources,
-    looksUpForgeries: settings.digesters.some(({ pepperId }) => pepperId === undefined),
+    looksUpForgeries: imports !== undefined || digesters.some(({ pepperId }) => pepperId === undefined),
     settings: { groups, expiry, allowWildcard, usage, owner, clock, retention, store, digesters, imports, monotonic },
     boundMs: settings.maxStalenessMs + settings.serveStaleMs,
     vitals: context.vitals,

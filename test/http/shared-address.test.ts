@@ -1,4 +1,5 @@
 import type { Warning } from 'latchkey'
+import { sha256Tokens } from 'latchkey/import'
 import { expect, it } from 'vitest'
 import { createGuard } from '../../src/http/authenticate.js'
 import { createSharingCheck } from '../../src/http/shared-address.js'
@@ -37,16 +38,19 @@ it('nothing is told where addresses differ, or where one client uses a few token
   expect(warningsAfter(Array.from({ length: 10_000 }, () => ['t1', '10.0.0.1'] as const))).toEqual([])
 })
 
-it('a guard tells of it without a pepper, and never with one', async () => {
-  const warned = async (pepper?: string): Promise<readonly string[]> => {
+it('a guard tells of it without a pepper, and with one only where tokens of another system are accepted', async () => {
+  const warned = async (pepper?: string, more: Parameters<typeof instance>[0] = {}): Promise<readonly string[]> => {
     const told: Warning[] = []
-    const tokens = instance(pepper === undefined ? {} : { pepper })
+    const tokens = instance(pepper === undefined ? more : { pepper, ...more })
     const guard = createGuard(tokens, { onWarning: (warning) => told.push(warning) }, fakePlatform())
     for (let at = 0; at < 60; at += 1) await guard({ ...withToken((await mint(tokens)).token), ip: '10.0.0.1' })
     return told.map(({ code }) => code)
   }
   expect(await warned()).toEqual(['LATCHKEY_W011'])
-  expect(await warned('a pepper of at least thirty-two characters')).toEqual([])
+  const pepper = 'a pepper of at least thirty-two characters'
+  expect(await warned(pepper)).toEqual([])
+  const imports = { key: 'an import key of at least thirty-two characters', formats: [sha256Tokens({ prefix: 'sk_' })] }
+  expect(await warned(pepper, { imports })).toEqual(['LATCHKEY_W011'])
 })
 
 it('guards of one instance count together: where options come with each request, each of them sees one request', async () => {

@@ -87,10 +87,10 @@ const WITHOUT_PEPPER: Check = {
 
 /** How the instance is set up. */
 export function settingsChecks(inside: Internals): readonly Check[] {
-  const { retention } = inside.settings
+  const { retention, digesters } = inside.settings
   const days = (ms: number | undefined): string => (ms === undefined ? 'for ever' : `${Math.round((ms / DAY_MS) * 10) / 10} days`)
   return [
-    inside.looksUpForgeries ? WITHOUT_PEPPER : { name: 'pepper', detail: 'set' },
+    digesters.some(({ pepperId }) => pepperId === undefined) ? WITHOUT_PEPPER : { name: 'pepper', detail: 'set' },
     { name: 'staleness', detail: `a revocation reaches every node within ${inside.readings().maxStalenessSeconds} s` },
     { name: 'kept: audit', detail: days(retention.eventsMs) },
     { name: 'kept: usage', detail: days(retention.usageMs) },
