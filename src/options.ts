@@ -47,7 +47,7 @@ export type LatchkeyOptions<S extends string = string> = FaultOptions & {
   readonly implies?: { readonly [Name in S]?: readonly NoInfer<S>[] }
   /** May a token hold the bare `*`? @default false */
   readonly allowWildcard?: boolean
-  /** At least 32 characters each, newest first: the first mints, all verify. `false` behind them: tokens minted without a pepper are good, too. */
+  /** At least 32 characters each, newest first: the first mints, all verify. `false` in the list stands for no pepper. */
   readonly pepper?: string | readonly (string | false)[]
   /** Accepts tokens that another system made, once `import` has brought them in. @default none */
   readonly imports?: ImportsOptions
@@ -134,7 +134,7 @@ export type Settings = {
 const named = (error: string) =>
   passing<Record<string, unknown>>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), error)
 const PEPPERS =
-  'must be a string of at least 32 characters, or a list of such strings, newest first, with false behind them for tokens minted without one'
+  'must be a string of at least 32 characters, or a list of such strings, newest first, with false for tokens minted without one'
 
 const reader = objectOf({
   prefix: string('must be a string such as acme_live').and(

@@ -13,17 +13,15 @@ export type Digester = {
 const PEPPER_ID_LABEL = 'latchkey: pepper id'
 
 /**
- * One digester per pepper, newest first: the first mints, all verify. Without a pepper: one, plain SHA-256, for which `false` stands behind peppers.
+ * One digester per pepper, newest first: the first mints, all verify. `false` among them, or no list at all, is plain SHA-256.
  *
- * @throws InvalidInputError (`invalid_input`) when an entry stands in the list twice, and when `false` is the first.
+ * @throws InvalidInputError (`invalid_input`) when an entry stands in the list twice.
  */
 export function createDigesters(
   peppers: readonly (string | false)[],
   engine: HashEngine = defaultEngine,
 ): readonly [Digester, ...Digester[]] {
   const plain: Digester = { digest: (body) => engine.sha256(body) }
-  if (peppers[0] === false)
-    throw new InvalidInputError('pepper.0', 'must be a pepper: false stands behind it, for tokens minted without one')
   const [newest, ...older] = peppers.map((pepper): Digester => {
     if (pepper === false) return plain
     const digest = engine.hmacSha256(pepper)

@@ -31,8 +31,6 @@ const BAD: readonly (readonly [options: object, field: string])[] = [
   [{ pepper: [] }, 'pepper'],
   [{ pepper: [PEPPER, PEPPER] }, 'pepper.1'],
   [{ pepper: false }, 'pepper'],
-  [{ pepper: [false] }, 'pepper.0'],
-  [{ pepper: [false, PEPPER] }, 'pepper.0'],
   [{ pepper: [PEPPER, false, false] }, 'pepper.2'],
   [{ pepper: [PEPPER, undefined] }, 'pepper'],
   [{ owner: undefined }, 'owner'],
@@ -156,11 +154,15 @@ describe('latchkey()', () => {
     const store = memoryStore()
     const without = instance({ store })
     const old = await without.system.create({ name: 'x', scopes: [] })
+    // First on every node, so that none refuses what another one mints.
+    const ready = instance({ store, pepper: [false, PEPPER] })
+    expect((await ready.system.create({ name: 'y', scopes: [] })).record.pepperId).toBeUndefined()
     const both = instance({ store, pepper: [PEPPER, false] })
-    expect(await both.verify(old.token)).toMatchObject({ ok: true })
+    for (const node of [ready, both]) expect(await node.verify(old.token)).toMatchObject({ ok: true })
     expect(old.record.pepperId).toBeUndefined()
     const rotated = await both.system.rotate(old.record.id, { overlap: '1h' })
     expect(rotated.record.pepperId).toMatch(/^[0-9a-f]{8}$/)
+    expect(await ready.verify(rotated.token)).toMatchObject({ ok: true })
     const after = instance({ store, pepper: PEPPER })
     expect(await after.verify(old.token)).toEqual({ ok: false, code: 'token_malformed' })
     expect(await after.verify(rotated.token)).toMatchObject({ ok: true })

@@ -18,6 +18,12 @@ const PAGES: { readonly [page: string]: readonly string[] } = {
     ...['express-session', 'passport@0.7', 'passport-local'],
     ...['@types/express-session', '@types/passport', '@types/passport-local'],
   ],
+  // What these do is tried in test/operations.
+  'operations/pepper': [],
+  'operations/backup': [],
+  'operations/environments': [],
+  'operations/proxy': [],
+  'operations/nodes': [],
 }
 const SHARED = ['latchkey', 'express@5', 'vitest@4', 'typescript@~6.0', '@types/express@5', '@types/node@20']
 

@@ -1,0 +1,149 @@
+import { execFileSync } from 'node:child_process'
+import { copyFileSync, readFileSync, rmSync } from 'node:fs'
+import { latchkey, type Minted } from 'latchkey'
+import { postgresStore } from 'latchkey/stores/postgres'
+import { sqliteStore } from 'latchkey/stores/sqlite'
+import { expect, it, vi } from 'vitest'
+import { findDriver } from '../../adapters/stores/sql/dialects/sqlite-open.js'
+import type { TokenStore } from '../../src/store/port.js'
+import { ownFolder, ownSchema } from '../stores/sql/databases.js'
+import { service } from '../support/services.js'
+import { programOn } from './page.js'
+
+vi.setConfig({ testTimeout: 60_000 })
+
+const postgres = await service('postgres')
+const scopes = { 'inventory:read': 'See stock' }
+const open = (store: TokenStore) => latchkey({ prefix: 'acme_live', store, scopes, onReuse: 'revoke_lineage' })
+
+type Exporter = typeof import('./shapes.js')
+type Place = { store(): TokenStore; backup(): void; restore(): void; readonly exported: string; remove(): Promise<void> }
+
+async function sqlitePlace(): Promise<Place> {
+  const folder = await ownFolder()
+  const [file, copy] = [folder.path('tokens.db'), folder.path('copy.db')]
+  const Driver = await findDriver('libsql')
+  return {
+    store: () => sqliteStore(file),
+    backup() {
+      const database = new Driver(file)
+      database.exec(`vacuum into '${copy}'`)
+      database.close()
+    },
+    restore() {
+      for (const part of ['', '-wal', '-shm']) rmSync(file + part, { force: true })
+      copyFileSync(copy, file)
+    },
+    exported: folder.path('events.jsonl'),
+    remove: () => folder.remove(),
+  }
+}
+
+async function postgresPlace(): Promise<Place> {
+  const url = postgres.url ?? ''
+  const [folder, schema] = [await ownFolder(), await ownSchema(url)]
+  const copy = folder.path('copy.sql')
+  return {
+    store: () => postgresStore({ url, schema: schema.schema }),
+    backup: () => void execFileSync('pg_dump', ['--clean', '--if-exists', '--schema', schema.schema, '--file', copy, url]),
+    restore: () =>
+      void execFileSync('psql', ['--quiet', '--set', 'ON_ERROR_STOP=1', '--file', copy, url], { stdio: ['ignore', 'ignore', 'pipe'] }),
+    exported: folder.path('events.jsonl'),
+    async remove() {
+      await schema.remove()
+      await folder.remove()
+    },
+  }
+}
+
+it.each([
+  ['SQLite', sqlitePlace, undefined],
+  ['Postgres', postgresPlace, postgres.skip],
+])('After a restore on %s, nothing works that was ended since the backup, and everything else does', async (_name, make, skip) => {
+  if (skip !== undefined) return
+  const { exportEvents } = await programOn<Exporter>('backup', 'export-events.ts')
+  const { reapply } = await programOn<Exporter>('backup', 'reapply.ts')
+  const place = await make()
+  try {
+    const before = open(place.store())
+    const create = (name: string, more: object = {}) => before.system.create({ name, scopes: ['inventory:read'], ...more })
+    const kept = [
+      await create('kept'),
+      await create('of another tenant', { tenantId: 'other' }),
+      await create('of another creator', { tenantId: 'own' }),
+      await create('of another owner', { ownerId: 'bob' }),
+    ]
+    const ended: Minted[] = []
+    for (const [name, more] of [
+      ['revoked', {}],
+      ['of the tenant', { tenantId: 'acme' }],
+      ['of the owner', { ownerId: 'ada' }],
+      ['who left', { ownerId: 'eve', tenantId: 'globex' }],
+      ['rolled', {}],
+      ['of the actor', { tenantId: 'own' }],
+      ['reused', {}],
+    ] as const) {
+      ended.push(await create(name, more))
+    }
+    const [revoked, , , , rolled, ofActor, reused] = ended.map(({ record }) => record.id) as [
+      string,
+      string,
+      string,
+      string,
+      string,
+      string,
+      string,
+    ]
+    const mine = await before
+      .as({ id: 'mallory', tenants: ['own'], manages: 'own' })
+      .create({ name: 'mine', scopes: ['inventory:read'], ownerId: 'mallory', tenantId: 'own' })
+    const asleep = await create('deactivated')
+    const overlapping = await create('overlapping')
+    const rotatedBefore = await create('rotated before')
+    const successor = await before.system.rotate(rotatedBefore.record.id, { overlap: '1h' })
+    await before.close()
+    place.backup()
+
+    const after = open(place.store())
+    const consumer = exportEvents(after, place.exported)
+    await after.system.revoke(revoked)
+    await after.system.revokeAll({ tenantId: 'acme' })
+    await after.system.revokeAll({ ownerId: 'ada' })
+    await after.system.ownerGone({ ownerId: 'eve' })
+    await after.system.rotate(rolled)
+    await after.system.revoke(ofActor)
+    await after.as({ id: 'mallory', tenants: ['own'], manages: 'own' }).revokeAll({ all: true })
+    await after.system.deactivate(asleep.record.id)
+    const next = await after.system.rotate(overlapping.record.id, { overlap: '1h' })
+    // A token that is presented after its rotation ends its whole line.
+    const line = await after.system.rotate(reused)
+    await after.verify(ended[6]?.token ?? '')
+    await expect.poll(async () => (await after.system.get(line.record.id))?.status).toBe('revoked')
+    const born = await after.system.create({ name: 'created since', scopes: ['inventory:read'] })
+    await expect.poll(() => readFileSync(place.exported, 'utf8')).toContain(born.record.id)
+    await consumer.stop()
+    await after.close()
+
+    place.restore()
+    const restored = open(place.store())
+    expect(await restored.verify(ended[0]?.token ?? ''), 'without the procedure it works again').toMatchObject({ ok: true })
+    const events = readFileSync(place.exported, 'utf8')
+      .trim()
+      .split('\n')
+      .map((text) => JSON.parse(text))
+    const { lost } = await reapply(restored, events)
+    for (const { token, record } of [...ended, mine])
+      expect(await restored.verify(token), record.name).toMatchObject({ ok: false, code: 'token_revoked' })
+    for (const { token, record } of [...kept, rotatedBefore, successor])
+      expect(await restored.verify(token), record.name).toMatchObject({ ok: true })
+    expect(await restored.verify(asleep.token)).toMatchObject({ ok: false, code: 'token_inactive' })
+    // Its overlap goes on, and ends when it was to end.
+    const left = (await restored.system.get(overlapping.record.id))?.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY
+    expect(left).toBeLessThanOrEqual(next.record.createdAt.getTime() + 3_600_000)
+    expect([...lost].sort()).toEqual(expect.arrayContaining([born.record.id, next.record.id]))
+    expect((await reapply(restored, events)).ended, 'a second time changes nothing').toBe(0)
+    await restored.close()
+  } finally {
+    await place.remove()
+  }
+})
