@@ -73,6 +73,16 @@ function commitmentOf(event: StoredEvent, path: string, value: unknown): string 
   return bytesToHex(hash('field', hexToBytes(saltOf(event, path)), utf8ToBytes(canonicalJson(value))))
 }
 
+/** Nothing may stand beside what an erasure leaves, since no commitment would cover it. */
+function checkErased({ actorId, erased }: StoredEvent, fields: ReadonlyMap<string, unknown>): void {
+  const { commitments, salts, ...more } = erased as ErasedFields
+  const paths = Object.keys(salts)
+  if (Object.keys(more).length > 0 || paths.length !== fields.size || !paths.every((path) => fields.has(path))) {
+    throw new TypeError('an event has other salts than fields')
+  }
+  if (Object.hasOwn(commitments, 'actorId') && actorId !== ERASED) throw new TypeError('an event lacks its erased actor')
+}
+
 /**
  * The digest of what an event says, in 64 hexadecimal digits. It stays the same when personal fields are erased.
  *
@@ -82,6 +92,7 @@ export function eventDigest(event: StoredEvent): string {
   const fields = personalFields(event)
   const erased = Object.entries(event.erased?.commitments ?? {})
   if (event.erased !== undefined && event.salt !== undefined) throw new TypeError('an event with erased fields has a salt')
+  if (event.erased !== undefined) checkErased(event, fields)
   if (erased.some(([path, commitment]) => fields.has(path) || !isHash(commitment))) throw new TypeError('an erased field is there')
   const commitments = [...fields].map(([path, value]) => [path, commitmentOf(event, path, value)] as const)
   const present = Object.entries(event).filter(([, value]) => value !== undefined)

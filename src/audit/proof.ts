@@ -27,7 +27,14 @@ export function proofOf(event: ListedEvent, seal: FullSeal, behind: readonly Sea
   const digest = eventDigest(event)
   const index = seal.leaves.findIndex((leaf) => leaf[0] === event.seq && leaf[1] === digest)
   if (index === -1) return undefined
-  return { version: 1, event, index, path: inclusionPath(seal.leaves, index), seals: [bareSeal(seal), ...behind] }
+  const seals = [bareSeal(seal), ...behind]
+  // What is signed is the last one; it vouches for those before it.
+  const chain = seals.map((each, place) => (place === seals.length - 1 ? each : unsigned(each)))
+  return { version: 1, event, index, path: inclusionPath(seal.leaves, index), seals: chain }
+}
+
+function unsigned({ signature: _, ...seal }: Seal): Seal {
+  return seal
 }
 
 /** Checks a proof against a head that was kept, a signature, or both: what is given must hold. */
@@ -51,13 +58,14 @@ export async function checkProof(proof: unknown, { head, verifySignature }: Audi
 }
 
 function sealsOf(proof: unknown): readonly Seal[] | undefined {
-  const { version, seals } = Object(proof) as { readonly [Field in keyof EventProof]?: unknown }
-  if (version !== 1 || !Array.isArray(seals)) return undefined
+  const { version, event: _, index: __, path: ___, seals, ...more } = Object(proof) as { readonly [Field in keyof EventProof]?: unknown }
+  if (version !== 1 || !Array.isArray(seals) || Object.keys(more).length > 0) return undefined
   const read: Seal[] = []
   for (const value of seals) {
     const seal = readBareSeal(value)
     const before = read.at(-1)
-    if (seal === undefined) return undefined
+    // Only the last one is signed, and none shows what else it covers.
+    if (seal === undefined || before?.signature !== undefined || Object.hasOwn(Object(value), 'leaves')) return undefined
     const follows = before === undefined || (seal.number === before.number + 1 && seal.previous === sealHash(before))
     if (!follows || seal.prefix !== (before ?? seal).prefix) return undefined
     read.push(seal)
@@ -67,7 +75,7 @@ function sealsOf(proof: unknown): readonly Seal[] | undefined {
 
 function isIncluded(proof: unknown, { root, count, prefix }: Seal): boolean {
   const { event, index, path } = Object(proof) as { readonly [Field in keyof EventProof]?: unknown }
-  if (typeof event !== 'object' || event === null || !hasKnownFields(event)) return false
+  if (typeof event !== 'object' || event === null || !hasKnownFields(event) || Object.hasOwn(event, 'damaged')) return false
   if (typeof index !== 'number' || !Number.isSafeInteger(index) || index < 0) return false
   if (!Array.isArray(path) || !path.every(isHash)) return false
   const { seq, prefix: own } = event as ListedEvent

@@ -95,7 +95,21 @@ export function readSeal(value: unknown): FullSeal | undefined {
   return { ...seal, leaves: leaves.map(([seq, digest]) => [seq, digest] as const) }
 }
 
-/** Reads a seal, with leaves or without; `undefined` for anything else. */
+const KNOWN: ReadonlySet<string> = new Set<keyof FullSeal>([
+  'version',
+  'prefix',
+  'number',
+  'at',
+  'lastSeq',
+  'count',
+  'root',
+  'previous',
+  'prunedThrough',
+  'signature',
+  'leaves',
+])
+
+/** Reads a seal, with leaves or without; `undefined` for anything else, also for one with a field that its hash does not cover. */
 export function readBareSeal(value: unknown): Seal | undefined {
   const { version, prefix, number, at, lastSeq, count, root, previous, prunedThrough, signature } = Object(value) as {
     readonly [Field in keyof Seal]?: unknown
@@ -104,6 +118,7 @@ export function readBareSeal(value: unknown): Seal | undefined {
   if (typeof at !== 'number' || !isHash(root) || !isHash(previous) || count > SEALED_AT_ONCE) return undefined
   if (prunedThrough !== undefined && !isPlace(prunedThrough)) return undefined
   if (signature !== undefined && typeof signature !== 'string') return undefined
+  if (!Object.keys(Object(value)).every((field) => KNOWN.has(field))) return undefined
   const seal = { version, prefix, number, at, lastSeq, count, root, previous } as const
   return { ...seal, ...(prunedThrough !== undefined && { prunedThrough }), ...(signature !== undefined && { signature }) }
 }

@@ -24,7 +24,7 @@ export type Health = {
   }
   /** Audit events that this node has come across since its start, and that cannot be read whole in the store; the first 100. */
   readonly damagedEvents: readonly DamagedEvent[]
-  /** The consumers of audit events that run on this node, webhooks among them. */
+  /** The consumers of audit events, webhooks among them: those that run on this node, and every other that ever ran on some node. */
   readonly consumers: readonly ConsumerHealth[]
 }
 
@@ -42,6 +42,8 @@ export type ConsumerHealth = {
   readonly name: string
   /** How old the oldest event is that no node has handled for it, by the clocks of this node and of the one that wrote it; 0 where none waits. Absent: not known now. */
   readonly lagSeconds?: number
+  /** Does it run on this node? If not, on another one, or nowhere any more. */
+  readonly runsHere: boolean
   /** Failures on this node since it last handled an event. */
   readonly failures: number
   /** How long ago the last failure on this node was. Absent: none since the start. */

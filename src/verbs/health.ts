@@ -6,7 +6,7 @@ type Answers = { readonly answers: boolean; readonly consumers: Health['consumer
 
 const probes: WeakMap<Context, Promise<Answers>> = new WeakMap()
 
-/** How the instance is doing. Asks the store for a read, which all who ask at the same time share, and where it runs consumers for where they stand. Never rejects. */
+/** How the instance is doing. Asks the store for a read, which all who ask at the same time share, and for where the consumers stand. Never rejects. */
 export async function health(context: Context, closed: boolean): Promise<Health> {
   const { store, records, usage, settings } = context
   const { answers, consumers } = closed ? { answers: false, consumers: [] } : await probe(context)

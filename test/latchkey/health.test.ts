@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { instance, mint, until, warm } from './harness.js'
 
 describe('health()', () => {
-  it('is well before anything was asked, and reads the store once', async () => {
+  it('is well before anything was asked, and reads the store and where consumers stand', async () => {
     const store = faultyStore(memoryStore())
     const tokens = instance({ store })
     expect(await tokens.health()).toEqual({
@@ -15,7 +15,7 @@ describe('health()', () => {
       damagedEvents: [],
       consumers: [],
     })
-    expect(store.calls.map(({ method }) => method).filter((method) => method !== 'migrate')).toEqual(['find'])
+    expect(store.calls.map(({ method }) => method).filter((method) => method !== 'migrate')).toEqual(['find', 'consumers'])
   })
 
   it('tells how far behind the feed is', async () => {
@@ -83,8 +83,8 @@ describe('health()', () => {
     const { ok, consumers } = await tokens.health()
     expect(ok).toBe(true)
     expect(consumers).toEqual([
-      { name: 'siem', lagSeconds: 90, failures: expect.any(Number), lastFailureSecondsAgo: expect.any(Number) },
-      { name: 'billing', lagSeconds: 0, failures: 0 },
+      { name: 'siem', lagSeconds: 90, runsHere: true, failures: expect.any(Number), lastFailureSecondsAgo: expect.any(Number) },
+      { name: 'billing', lagSeconds: 0, runsHere: true, failures: 0 },
     ])
     expect(consumers[0]?.failures).toBeGreaterThan(0)
     fails = false
@@ -103,6 +103,24 @@ describe('health()', () => {
     await until(() => seen === 1)
     two.system.consume('siem', () => undefined)
     await until(async () => (await two.health()).consumers[0]?.lagSeconds === 0)
+  })
+
+  it('tells on every node of a consumer that is behind, also where the only node that ran it is gone', async () => {
+    const store = memoryStore()
+    const clock = { now: Date.now() }
+    const [asked, gone] = [instance({ store, clock: () => clock.now }), instance({ store })]
+    await mint(asked)
+    const seen: string[] = []
+    gone.system.consume('siem', ({ id }) => void seen.push(id))
+    await until(() => seen.length === 1)
+    await until(async () => (await asked.health()).consumers[0]?.lagSeconds === 0)
+    expect((await asked.health()).consumers).toEqual([{ name: 'siem', lagSeconds: 0, runsHere: false, failures: 0 }])
+    await gone.close()
+    await mint(asked)
+    clock.now += 90_000
+    expect((await asked.health()).consumers).toEqual([{ name: 'siem', lagSeconds: expect.any(Number), runsHere: false, failures: 0 }])
+    expect((await asked.health()).consumers[0]?.lagSeconds).toBeGreaterThanOrEqual(89)
+    expect((await instance({ store, prefix: 'other' }).health()).consumers).toEqual([])
   })
 
   it('answers within the deadline where the store does not say how far consumers are', async () => {

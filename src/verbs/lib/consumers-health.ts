@@ -1,43 +1,54 @@
-import type { Consumer } from '../../activity/consumer.js'
 import type { ConsumerHealth } from '../../model/health.js'
 import type { ConsumerState } from '../../store/port.js'
 import type { Context } from '../../verify/context.js'
 
-/** How the consumers of this node are doing. What the store does not say within the deadline is left out. Never rejects. */
+/**
+ * How the consumers of the prefix are doing: those that run on this node, and those that the store knows of, whichever node reads for them or none.
+ * What the store does not say within the deadline is left out. Never rejects.
+ */
 export async function consumersHealth(context: Context): Promise<readonly ConsumerHealth[]> {
-  const running = context.consumers.running
-  if (running.length === 0) return []
+  const positions = new Map(context.consumers.running.map(({ name, state }) => [name, state.position]))
   const lags = new Map<string, number>()
-  await within(context.settings.deadlineMs, readLags(context, running, lags))
-  return running.map(({ name, state }) => {
+  await within(context.settings.deadlineMs, readLags(context, positions, lags))
+  // Two consumers of one name on one node are one consumer. Whichever reads knows of its failures.
+  const states = new Map<string, { failures: number; failedMsAgo?: number }>()
+  for (const { name, state } of context.consumers.running) {
+    const known = states.get(name)
+    if (known === undefined || state.failures > known.failures) states.set(name, state)
+  }
+  return [...positions.keys()].map((name) => {
     const lagMs = lags.get(name)
+    const { failures, failedMsAgo } = states.get(name) ?? { failures: 0 }
     return {
       name,
       ...(lagMs !== undefined && { lagSeconds: lagMs / 1000 }),
-      failures: state.failures,
-      ...(state.failedMsAgo !== undefined && { lastFailureSecondsAgo: state.failedMsAgo / 1000 }),
+      runsHere: states.has(name),
+      failures,
+      ...(failedMsAgo !== undefined && { lastFailureSecondsAgo: failedMsAgo / 1000 }),
     }
   })
 }
 
-async function readLags(context: Context, running: readonly Consumer[], lags: Map<string, number>): Promise<void> {
+/** Adds what the store knows to the positions, and finds out how old the first event behind each is. */
+async function readLags(context: Context, positions: Map<string, number | undefined>, lags: Map<string, number>): Promise<void> {
   const { store, settings } = context
   const { prefix } = settings
-  const stored = await store.consumers(prefix)
+  for (const { name, position } of (await store.consumers(prefix)).filter(isConsumer)) {
+    // Whoever reads is up to a second ahead of what is stored.
+    positions.set(name, Math.max(position, positions.get(name) ?? 0))
+  }
   await Promise.all(
-    running.map(async (consumer) => {
-      const position = positionOf(consumer, stored)
+    [...positions].map(async ([name, position]) => {
       if (position === undefined) return
       const [oldest] = await store.events({ prefix, order: 'oldest', after: position, limit: 1 })
-      lags.set(consumer.name, oldest === undefined ? 0 : Math.max(0, settings.clock() - oldest.at))
+      lags.set(name, oldest === undefined ? 0 : Math.max(0, settings.clock() - oldest.at))
     }),
   )
 }
 
-// Whoever reads is up to a second ahead of what is stored.
-function positionOf({ name, state }: Consumer, stored: readonly ConsumerState[]): number | undefined {
-  const saved = stored.find((consumer) => consumer.name === name)?.position
-  return saved === undefined ? state.position : Math.max(saved, state.position ?? 0)
+/** The other rows are of latchkey's own work. */
+function isConsumer({ name }: ConsumerState): boolean {
+  return !name.startsWith('.')
 }
 
 /** Waits for the work as long as that, whatever becomes of it. */

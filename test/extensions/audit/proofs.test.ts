@@ -100,6 +100,19 @@ describe('a proof of one event', () => {
     expect((await verifyEventProof(proof, { head: heads[2] as AuditHead })).ok).toBe(false)
   })
 
+  it.each([
+    ['as it is', []],
+    ['with hidden fields', ['actorId', 'after.name', 'ownerId']],
+  ])('%s does not hold with any member of it added, changed or gone, at any depth', async (_, hide) => {
+    const head = heads[3] as AuditHead
+    const proof: unknown = JSON.parse(JSON.stringify(await tokens.system.proveEvent(ids[3] ?? '', { head, hide })))
+    expect(await verifyEventProof(proof as EventProof, { head, verifySignature })).toEqual({ ok: true })
+    const forgeries = [...tamperings(proof)]
+    expect(forgeries.length).toBeGreaterThan(100)
+    for (const [what, forged] of forgeries)
+      expect((await verifyEventProof(forged as EventProof, { head, verifySignature })).ok, what).toBe(false)
+  })
+
   it('proves nothing without a head or a signature, so neither may get lost', async () => {
     const proof = await tokens.system.proveEvent(ids[0] ?? '')
     expect(await refusal(verifyEventProof(proof, {}))).toBe('invalid_input head')
@@ -116,6 +129,31 @@ describe('a proof of one event', () => {
     expect(await refusal(system.proveEvent(newest?.id ?? ''))).toBe('conflict undefined')
   })
 })
+
+/** Each member at any depth replaced or gone, and one more in each object and list. */
+function* tamperings(value: unknown, path = 'proof'): Generator<readonly [what: string, forged: unknown]> {
+  if (typeof value !== 'object' || value === null) return
+  const added = Array.isArray(value) ? [...value, value[0] ?? 'x'] : { ...value, extra: 'x' }
+  yield [`${path} with one more`, added]
+  if (path === 'proof.event')
+    for (const more of [{ damaged: ['ip'] }, { damaged: [] }, { salt: 'a'.repeat(64) }, { erased: { commitments: {}, salts: {} } }])
+      yield [`${path} with ${JSON.stringify(more)}`, { ...value, ...more }]
+  for (const [key, member] of Object.entries(value)) {
+    const withMember = (made: unknown): unknown => {
+      if (Array.isArray(value)) return value.toSpliced(Number(key), 1, made)
+      return { ...value, [key]: made }
+    }
+    const { [key]: _, ...rest } = value as Record<string, unknown>
+    yield [`${path} without ${key}`, Array.isArray(value) ? value.toSpliced(Number(key), 1) : rest]
+    for (const made of typeof member === 'number'
+      ? [member + 1, `${member}`]
+      : typeof member === 'string'
+        ? [`${member}x`, '', 'erased']
+        : [null, 'x', {}, []])
+      if (JSON.stringify(made) !== JSON.stringify(member)) yield [`${path}.${key} is ${JSON.stringify(made)}`, withMember(made)]
+    for (const [what, forged] of tamperings(member, `${path}.${key}`)) yield [what, withMember(forged)]
+  }
+}
 
 describe('signed seals', () => {
   it('are vouched for by their key, also by an old one beside it, and by no other', async () => {
