@@ -1,38 +1,19 @@
-import { type ChildProcess, fork } from 'node:child_process'
-import type { Command, Made, Reply, Span, Watched } from './protocol.js'
+import { Child } from './child.js'
+import type { Command, Made, Span, Watched } from './protocol.js'
 import type { StoreProxy } from './proxy.js'
-
-type Waiting = { readonly resolve: (value: unknown) => void; readonly reject: (error: Error) => void }
 
 /** A node of the cluster, seen from the test: its process, and the proxy between it and the database. */
 export class ClusterNode {
   readonly proxy: StoreProxy
-  readonly #child: ChildProcess
-  readonly #waiting: Map<number, Waiting> = new Map()
-  #seq = 0
+  readonly #child: Child<Command>
 
   constructor(program: string, proxy: StoreProxy) {
     this.proxy = proxy
-    this.#child = fork(program, [], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], execArgv: [] })
-    this.#child.on('message', ({ seq, value, error }: Reply) => {
-      const waiting = this.#waiting.get(seq)
-      this.#waiting.delete(seq)
-      if (error === undefined) waiting?.resolve(value)
-      else waiting?.reject(new Error(error))
-    })
-    this.#child.on('exit', () => {
-      for (const { reject } of this.#waiting.values()) reject(new Error('the node has ended'))
-    })
+    this.#child = new Child(program)
   }
 
   ask(command: Command): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      this.#seq += 1
-      this.#waiting.set(this.#seq, { resolve, reject })
-      this.#child.send({ seq: this.#seq, command }, (error) => {
-        if (error !== null) reject(error)
-      })
-    })
+    return this.#child.ask(command)
   }
 
   async create(count: number): Promise<readonly Made[]> {
@@ -69,23 +50,15 @@ export class ClusterNode {
 
   /** Stops the process where it stands, as a debugger or an overloaded host does. */
   freeze(): void {
-    this.#child.kill('SIGSTOP')
+    this.#child.freeze()
   }
 
   thaw(): void {
-    this.#child.kill('SIGCONT')
+    this.#child.thaw()
   }
 
   async close(): Promise<void> {
-    this.thaw()
-    const ended = new Promise((resolve) => this.#child.once('exit', resolve))
-    if (this.#child.exitCode === null && this.#child.signalCode === null) {
-      const patience = setTimeout(() => this.#child.kill('SIGKILL'), 3000)
-      await this.ask({ do: 'close' }).catch(() => undefined)
-      this.#child.kill('SIGKILL')
-      await ended
-      clearTimeout(patience)
-    }
+    await this.#child.close({ do: 'close' })
     await this.proxy.close()
   }
 }

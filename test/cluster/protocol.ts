@@ -36,7 +36,3 @@ export type Watched = {
   /** How often each code was answered. */
   readonly codes: { readonly [code: string]: number }
 }
-
-/** A request to a node, and its answer. */
-export type Request = { readonly seq: number; readonly command: Command }
-export type Reply = { readonly seq: number; readonly value?: unknown; readonly error?: string }

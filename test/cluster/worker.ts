@@ -2,11 +2,11 @@ import { type Latchkey, latchkey } from 'latchkey'
 import { postgresStore } from 'latchkey/stores/postgres'
 import { redisStore } from 'latchkey/stores/redis'
 import type { TokenStore } from '../../src/store/port.js'
-import type { Backend, Command, Made, NodeOptions, Reply, Request, Span } from './protocol.js'
+import { answerParent } from './child.js'
+import type { Backend, Command, Made, NodeOptions, Span } from './protocol.js'
 import { Watcher } from './watcher.js'
 
 // One node of a cluster: does what its parent says, in a process of its own.
-const _SYSTEM = { actor: 'system' } as const
 const watchers = new Map<string, Watcher>()
 let tokens: Latchkey | undefined
 let stepped = 0
@@ -88,14 +88,4 @@ async function perform(command: Command): Promise<unknown> {
   }
 }
 
-function reply(message: Reply): void {
-  process.send?.(message)
-}
-
-process.on('message', ({ seq, command }: Request) => {
-  perform(command).then(
-    (value) => reply({ seq, value }),
-    (error: unknown) => reply({ seq, error: error instanceof Error ? `${error.name}: ${error.message}` : String(error) }),
-  )
-})
-process.on('disconnect', () => process.exit())
+answerParent(perform)

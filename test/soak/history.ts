@@ -1,0 +1,93 @@
+import type { Done, Report, Target } from './protocol.js'
+
+type Life = {
+  readonly target: Target
+  readonly tenantId: string | undefined
+  /** When the first call began that may have ended it, acknowledged or not. */
+  endingBegan?: number
+  /** When an end was acknowledged first. */
+  endedAt?: number
+  lastAccepted: number
+  /** Nobody asks about it any more. */
+  forgotten: boolean
+}
+
+/** What the nodes did and saw, and what of it may not be. */
+export class History {
+  readonly lives: Map<string, Life> = new Map()
+  readonly violations: string[] = []
+  readonly #boundMs: number
+  readonly acknowledged: { [change: string]: number } = {}
+  verifications = 0
+  unavailable = 0
+  unanswered = 0
+  /** From the acknowledgement of an end to the last verification that was accepted, over all ends. */
+  latestMs: number = Number.NEGATIVE_INFINITY
+
+  constructor(boundMs: number) {
+    this.#boundMs = boundMs
+  }
+
+  made(target: Target, tenantId?: string): void {
+    this.lives.set(target.id, { target, tenantId, lastAccepted: Number.NEGATIVE_INFINITY, forgotten: false })
+  }
+
+  /** A call that ends this token is about to be made. */
+  ending(id: string, now: number): void {
+    const life = this.lives.get(id)
+    if (life !== undefined) life.endingBegan ??= now
+  }
+
+  /** A change was acknowledged, and ended these tokens. */
+  done(what: string, { ended }: Done, ids: readonly string[] = []): void {
+    this.acknowledged[what] = (this.acknowledged[what] ?? 0) + 1
+    for (const id of ids) {
+      const life = this.lives.get(id)
+      if (life === undefined) continue
+      life.endedAt = Math.min(life.endedAt ?? Number.POSITIVE_INFINITY, ended)
+      this.#judge(life)
+    }
+  }
+
+  /** Tokens that nobody has begun to end. */
+  alive(): readonly Life[] {
+    return [...this.lives.values()].filter(({ endingBegan }) => endingBegan === undefined)
+  }
+
+  /** Tokens that nodes still have to ask about. */
+  watched(): readonly Target[] {
+    return [...this.lives.values()].filter(({ forgotten }) => !forgotten).map(({ target }) => target)
+  }
+
+  /** Tokens that ended so long ago that nothing new can be learned of them. They are answered once. */
+  forgettable(afterMs: number, now: number): readonly string[] {
+    const old = [...this.lives.values()].filter(({ endedAt, forgotten }) => !forgotten && endedAt !== undefined && now - endedAt > afterMs)
+    for (const life of old) life.forgotten = true
+    return old.map(({ target }) => target.id)
+  }
+
+  seen(node: string, report: Report): void {
+    this.verifications += report.verifications
+    this.unavailable += report.unavailable
+    for (const [id, began] of report.accepted) {
+      const life = this.lives.get(id)
+      if (life === undefined || began <= life.lastAccepted) continue
+      life.lastAccepted = began
+      this.#judge(life)
+    }
+    for (const [id, code, at] of report.refused) {
+      const life = this.lives.get(id)
+      if (life !== undefined && (life.endingBegan === undefined || at < life.endingBegan)) {
+        this.violations.push(`${node} answered ${code} for a token that nobody had revoked`)
+      }
+    }
+    for (const id of report.again) this.violations.push(`${node} accepted ${id} again after it had refused it`)
+  }
+
+  #judge({ target, endedAt, lastAccepted }: Life): void {
+    if (endedAt === undefined) return
+    this.latestMs = Math.max(this.latestMs, lastAccepted - endedAt)
+    const late = lastAccepted - endedAt - this.#boundMs
+    if (late > 0) this.violations.push(`${target.id} was accepted ${late.toFixed(1)} ms past the bound`)
+  }
+}
