@@ -57,7 +57,7 @@ describe.skipIf(postgres.skip)(`postgres at serializable with one statement in t
     },
   )
 
-  it('ten that start at once set it up, and all of their changes are made', async () => {
+  it('ten that start at once set it up, and all of their changes are made', { timeout: 60_000 }, async () => {
     const own = await ownSchema(postgres.url ?? '')
     try {
       const stores = Array.from({ length: 10 }, () => postgresStore({ pool: contended.pool, schema: own.schema }))

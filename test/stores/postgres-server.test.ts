@@ -92,6 +92,27 @@ describe.skipIf(postgres.skip)(`what the host gives a postgres store ${postgres.
     await pool.end()
   })
 
+  it('is told that a server takes no changes any more, instead of reading from what has become a standby', async () => {
+    const pool = new Pool({ connectionString: url, max: 2, maxUses: 1 })
+    let demoted = false
+    const changing = {
+      connect: (answer: Parameters<typeof pool.connect>[0]) =>
+        pool.connect((error, client, release) => {
+          if (client === undefined || !demoted) return answer(error, client, release)
+          client.query('set default_transaction_read_only = on').then(() => answer(error, client, release), answer as never)
+        }),
+    }
+    const store = postgresStore({ pool: changing as never, schema: place.schema })
+    const known = token()
+    await store.commit({ inserts: [known], events: [event()] })
+    expect(await store.find([known.id])).toEqual([known])
+    demoted = true
+    await expect(async () => store.find([known.id])).rejects.toThrow('point the options at the primary')
+    demoted = false
+    expect(await store.find([known.id])).toEqual([known])
+    await pool.end()
+  })
+
   it('may be ended by the host while the store listens', async () => {
     const pool = new Pool({ connectionString: url, max: 2 })
     const store = postgresStore({ pool, schema: place.schema })

@@ -51,24 +51,34 @@ export const patiently = <T>(faultOf: FaultOf, work: () => Promise<T>): Promise<
 export const promptly = <T>(faultOf: FaultOf, work: () => Promise<T>): Promise<T> => repeat(faultOf, PROMPT, work)
 
 /**
- * As `patiently`, one after another where work was in the way of other work.
+ * As `patiently`, one after another while work is in the way of other work.
  *
- * At serializable whoever waited for the row of the feed fails when it is free: a hundred that try again at once would be in each other's
- * way for good. So those of one process queue, and only one of each process is left to be in the way of others.
+ * At serializable whoever waited for the row of the feed fails when it is free: a hundred that try at once would be in each other's way for
+ * good. So those of one process queue, newcomers too while there is a queue, and only one of each process is left to be in the way of others.
  */
 export const createQueue = (faultOf: FaultOf): (<T>(work: () => Promise<T>) => Promise<T>) => {
   let last: Promise<unknown> = Promise.resolve()
+  let waiting = 0
+  const behind = async <T>(work: () => Promise<T>): Promise<T> => {
+    waiting += 1
+    const mine = last.then(() => patiently(faultOf, work))
+    last = mine.catch(() => undefined)
+    try {
+      return await mine
+    } finally {
+      waiting -= 1
+    }
+  }
   return async <T>(work: () => Promise<T>): Promise<T> => {
+    if (waiting > 0) return await behind(work)
     try {
       return await work()
     } catch (error) {
       if (error instanceof Unrepeatable) throw error.cause
       const fault = faultOf(error)
+      if (fault === 'contention') return await behind(work)
       if (fault === 'connection') return await repeat(faultOf, PATIENT, work, true)
-      if (fault !== 'contention') throw error
+      throw error
     }
-    const mine = last.then(() => patiently(faultOf, work))
-    last = mine.catch(() => undefined)
-    return await mine
   }
 }

@@ -43,10 +43,10 @@ export type PostgresLease = {
 const asSent: Parser = (value) => value
 export const asSentTypes: NonNullable<PostgresQuery['types']> = { getTypeParser: (): Parser => asSent }
 
-/** Answers the known values, and the bytes that the server has of the text. */
+/** Answers the known values, the bytes that the server has of the text, and whether it takes changes. */
 const KNOWN_VALUES: CompiledQuery = CompiledQuery.raw(
   `select $1::bigint as known_int, $2::text as known_text, $3::text as known_json, $4::text as known_empty, $5::text as known_null,
-  encode(convert_to($2::text, 'UTF8'), 'hex') as known_bytes`,
+  encode(convert_to($2::text, 'UTF8'), 'hex') as known_bytes, current_setting('transaction_read_only') as known_read_only`,
   [KNOWN.int, KNOWN.text, KNOWN.json, KNOWN.empty, null],
 )
 
@@ -89,6 +89,8 @@ export function* checkValues(options: readonly string[] = []): Steps<void> {
     )
   }
   refuseDifferences('postgres', differencesOf(rows), options)
+  // A standby, also one that was the primary when the store was opened: what it answers may be from before a revocation.
+  if (Reflect.get(Object(rows[0]), 'known_read_only') === 'on') throw Object.assign(new Error('read-only'), { code: '25006' })
 }
 
 const check = (client: PostgresClient, lease: PostgresLease): Promise<void> =>

@@ -1,0 +1,51 @@
+import { describe, expect, it } from 'vitest'
+import { History } from './history.js'
+import type { Report } from './protocol.js'
+
+const nothing: Report = { accepted: [], refused: [], again: [], verifications: 0, unavailable: 0 }
+const ended = { began: 900, ended: 1000 }
+
+function withToken(): History {
+  const history = new History(2000)
+  history.made({ id: 'a', token: 't' })
+  return history
+}
+
+describe('the history of a soak', () => {
+  it('takes an acceptance within the bound after an acknowledged revocation', () => {
+    const history = withToken()
+    history.ending('a', 900)
+    history.done('revoke', ended, ['a'])
+    history.seen('node 1', { ...nothing, accepted: [['a', 3000]] })
+    expect(history.violations).toEqual([])
+    expect(history.latestMs).toBe(2000)
+  })
+
+  it('tells an acceptance past the bound, whichever of the two it learns of first', () => {
+    const [first, second] = [withToken(), withToken()]
+    for (const history of [first, second]) history.ending('a', 900)
+    first.done('revoke', ended, ['a'])
+    first.seen('node 1', { ...nothing, accepted: [['a', 3000.5]] })
+    second.seen('node 1', { ...nothing, accepted: [['a', 3000.5]] })
+    second.done('revoke', ended, ['a'])
+    for (const history of [first, second]) expect(history.violations).toEqual(['a was accepted 0.5 ms past the bound'])
+  })
+
+  it('does not hold an end against anybody that was never acknowledged', () => {
+    const history = withToken()
+    history.ending('a', 900)
+    history.seen('node 1', { ...nothing, accepted: [['a', 9000]] })
+    expect(history.violations).toEqual([])
+  })
+
+  it('tells a refusal of a token that nobody had revoked, and an acceptance behind a refusal', () => {
+    const history = withToken()
+    history.seen('node 1', { ...nothing, refused: [['a', 'token_invalid', 500]] })
+    history.ending('a', 900)
+    history.seen('node 2', { ...nothing, refused: [['a', 'token_revoked', 950]], again: ['a'] })
+    expect(history.violations).toEqual([
+      'node 1 answered token_invalid for a token that nobody had revoked',
+      'node 2 accepted a again after it had refused it',
+    ])
+  })
+})
