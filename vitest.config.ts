@@ -44,7 +44,7 @@ function project(
   test: NonNullable<TestProjectInlineConfiguration['test']>,
   groupOrder: number,
 ): TestProjectInlineConfiguration {
-  return { extends: true, test: { ...test, name, exclude: [...(test.exclude ?? []), NOT_OURS], sequence: { groupOrder } } }
+  return { extends: true, test: { ...test, name, exclude: [...(test.exclude ?? []), ...NOT_OURS], sequence: { groupOrder } } }
 }
 
 export default config

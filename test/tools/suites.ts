@@ -1,7 +1,7 @@
 /** Every file of tests. */
 export const EVERY: string = 'test/**/*.test.ts'
 /** Files that look like tests and are run by others. */
-export const NOT_OURS: string = 'test/consumer/fixtures/**'
+export const NOT_OURS: readonly string[] = ['test/consumer/fixtures/**', '**/node_modules/**']
 
 /**
  * Long by nature: processes that are killed or end by themselves, servers of their own, browsers, a contract once more under faults, millions of rows or of
@@ -20,6 +20,7 @@ export const LONG: string[] = [
   'test/extensions/client/load.test.ts',
   'test/extensions/webhooks/crash.test.ts',
   'test/flood/**/*.test.ts',
+  'test/operations/**/*.test.ts',
   'test/stores/exit.test.ts',
   'test/stores/hand-over.test.ts',
   'test/stores/mysql-contended.test.ts',
