@@ -260,10 +260,10 @@ export class GuardedStore extends StoreCalls {
     )
   }
 
-  /** How the server is set up; `undefined` where the store does not look. */
+  /** How the server is set up, whether or not the store can be; `undefined` where the store does not look. */
   async diagnose(): Promise<StoreDiagnosis | undefined> {
     if (this.store.diagnose === undefined) return undefined
-    return await this.manage(
+    return await this.askAnyway(
       'diagnose',
       () => this.store.diagnose?.() ?? { findings: [] },
       (answer) => this.sound(readDiagnosis(answer), 'diagnose'),

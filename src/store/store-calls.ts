@@ -93,6 +93,11 @@ export class StoreCalls {
     return this.watchCall === undefined ? go() : watched(go, this.watchCall(method))
   }
 
+  /** Asks a store that may be impossible to set up. */
+  protected async askAnyway<T>(method: StoreMethod, call: () => unknown, read: (answer: unknown) => T): Promise<T> {
+    return await callOut(this.#site(method, this.#deadlineMs), call, read)
+  }
+
   /** Is the store set up within its deadline? Where it is not, that goes on all the same. */
   protected async isSetUpInTime(): Promise<boolean> {
     if (this.#ready) return true

@@ -181,7 +181,12 @@ export const tokens = latchkey({ prefix: 'acme_live', store: postgresStore({ url
     const owner = new Client({ connectionString: place.url })
     await owner.connect()
     try {
-      expect((await shell.run('list', '--config', asUser)).code).toBe(3)
+      await place.query(`grant usage on schema ${place.schema} to ${user}`)
+      const before = await shell.run('doctor', '--json', '--config', asUser)
+      expect(before.code).toBe(3)
+      expect(JSON.parse(before.stdout).checks).toContainEqual(
+        expect.objectContaining({ name: 'schema', ok: false, advice: expect.stringContaining('npx latchkey migrate') }),
+      )
       const { stdout } = await shell.run('migrate', '--print', '--config', asOwner)
       await owner.query(stdout)
       for (const [, grant = ''] of stdout.matchAll(/^-- {3}(grant .*);$/gm)) await owner.query(grant.replace('latchkey_app', user))

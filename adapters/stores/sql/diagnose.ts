@@ -24,8 +24,17 @@ export const textsOf = (entries: readonly (readonly [unknown, unknown])[]): Fact
 
 function* schemaFinding(quirks: Quirks, names: Names): Steps<StoreFinding> {
   const version = Math.max(...quirks.migrations(names).map((migration) => migration.version))
-  const upToDate = yield* isUpToDate(quirks, names)
-  return finding('schema', `version ${version}`, !upToDate && { says: `older than version ${version}`, advice: MIGRATE })
+  const upToDate = yield* isSetUp(quirks, names)
+  return finding('schema', `version ${version}`, !upToDate && { says: `missing, or older than version ${version}`, advice: MIGRATE })
+}
+
+function* isSetUp(quirks: Quirks, names: Names): Steps<boolean> {
+  try {
+    return yield* isUpToDate(quirks, names)
+  } catch (error) {
+    if (quirks.faultOf(error) !== 'tables_missing') throw error
+    return false
+  }
 }
 
 const MIGRATE = 'Run npx latchkey migrate, or what migrate --print prints, as a user who may change tables.'
