@@ -25,12 +25,13 @@ export const NAVIGATION: readonly { readonly kind: string; readonly groups: read
       },
       { text: 'Other credentials', pages: ['sessions', 'signed-tokens', 'oauth', 'websockets', 'server-sent-events'] },
       { text: 'Events', pages: ['events', 'webhooks', 'sealed-audit', 'leak-reports', 'offboarding'] },
-      { text: 'Moving in', pages: ['importing', 'migrating/better-auth', 'migrating/sanctum', 'migrating/own-table'] },
+      { text: 'Moving in', pages: ['importing', 'migrating/better-auth', 'migrating/sanctum', 'migrating/own-table', 'moving-stores'] },
       {
         text: 'Operations',
         pages: [
           ['operations/README', 'Overview'],
           ...['pepper', 'backup', 'database-rights', 'environments', 'proxy', 'nodes', 'leaked-token'].map((name) => `operations/${name}`),
+          'regions',
         ],
       },
     ],
