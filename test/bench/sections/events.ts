@@ -80,9 +80,11 @@ const create = (tokens: Latchkey<'inventory:read'>): Promise<unknown> => tokens.
 async function alternate(rounds: number, works: readonly (() => unknown)[]): Promise<number[][]> {
   const times = works.map((): number[] => [])
   for (let round = -10; round < rounds; round += 1) {
-    for (const [at, work] of works.entries()) {
+    // Another order each round: none always runs behind the same neighbor, whose aftermath it would be given.
+    for (let offset = 0; offset < works.length; offset += 1) {
+      const at = (round + 10 + offset) % works.length
       const began = performance.now()
-      await work()
+      await works[at]?.()
       if (round >= 0) times[at]?.push((performance.now() - began) * 1000)
     }
   }
