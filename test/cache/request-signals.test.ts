@@ -105,6 +105,23 @@ describe('the signals of requests', () => {
     await until(() => fired)
   })
 
+  it('fire through AbortSignal.any for as long as they are held themselves', async () => {
+    const { signals, entry, revoke } = watching()
+    const one = entry()
+    const { signal } = signals.open(one)
+    let fired = false
+    AbortSignal.any([signal, new AbortController().signal]).addEventListener('abort', () => {
+      fired = true
+    })
+    for (let round = 0; round < 5; round += 1) {
+      collect()
+      await pause(5)
+    }
+    revoke(one.id)
+    await until(() => fired)
+    expect(signal.aborted).toBe(true)
+  })
+
   it('are forgotten once whoever listened has stopped', async () => {
     const { signals, entry } = watching()
     const listen = () => undefined
