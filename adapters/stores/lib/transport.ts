@@ -67,14 +67,6 @@ export function tellOnce(store: string, warn: (warning: TransportWarning) => voi
   }
 }
 
-/** Is this the code of an error that Node, OpenSSL or a driver gives for a failure of TLS? */
-export function isTlsFailure(code: unknown): boolean {
-  return (
-    typeof code === 'string' &&
-    /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_MISMATCH$|EPROTO$|HANDSHAKE_(NO_)?SSL_)/.test(code)
-  )
-}
-
 /** Tells the process, where the options name nobody else. */
 export function emitWarning({ code, message }: { readonly code: string; readonly message: string }): void {
   process.emitWarning(message, { type: 'LatchkeyWarning', code })

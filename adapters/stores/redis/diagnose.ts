@@ -1,6 +1,7 @@
 import type { StoreDiagnosis, StoreFinding } from '../../../src/store/diagnosis.js'
-import { fact, finding, transportFinding } from '../lib/findings.js'
+import { fact, finding } from '../lib/findings.js'
 import { type Transport, transportOf } from '../lib/transport.js'
+import { transportFinding } from '../lib/transport-finding.js'
 import { isIoredis, type RedisClient } from './client.js'
 import type { Connection } from './connection.js'
 import { concernsOf, LAYOUT, type RedisConcern, readServer } from './server.js'

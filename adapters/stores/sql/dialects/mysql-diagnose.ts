@@ -1,7 +1,8 @@
 import { isIP } from 'node:net'
 import { CompiledQuery } from 'kysely'
 import type { StoreDiagnosis, StoreFinding } from '../../../../src/store/diagnosis.js'
-import { fact, finding, transportFinding } from '../../lib/findings.js'
+import { fact, finding } from '../../lib/findings.js'
+import { transportFinding } from '../../lib/transport-finding.js'
 import { type Facts, readFacts, textsOf } from '../diagnose.js'
 import { askRaw, type Steps } from '../engine.js'
 

@@ -1,6 +1,6 @@
 import { CompiledQuery, DummyDriver, Kysely, MysqlAdapter, MysqlIntrospector, MysqlQueryCompiler, sql } from 'kysely'
 import { isErrorLike } from '../../../../src/errors.js'
-import { isTlsFailure } from '../../lib/transport.js'
+import { isTlsFailure } from '../../lib/tls-failure.js'
 import { ask } from '../engine.js'
 import type { Builder, Fault, Quirks } from '../quirks.js'
 import { mysqlMigrations } from '../schema/mysql-migrations.js'

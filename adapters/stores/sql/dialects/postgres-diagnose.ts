@@ -1,5 +1,6 @@
 import type { StoreDiagnosis } from '../../../../src/store/diagnosis.js'
-import { fact, finding, transportFinding } from '../../lib/findings.js'
+import { fact, finding } from '../../lib/findings.js'
+import { transportFinding } from '../../lib/transport-finding.js'
 import { type Facts, readFacts } from '../diagnose.js'
 import type { Steps } from '../engine.js'
 

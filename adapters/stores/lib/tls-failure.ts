@@ -1,0 +1,7 @@
+/** Is this the code of an error that Node, OpenSSL or a driver gives for a failure of TLS? */
+export function isTlsFailure(code: unknown): boolean {
+  return (
+    typeof code === 'string' &&
+    /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_MISMATCH$|EPROTO$|HANDSHAKE_(NO_)?SSL_)/.test(code)
+  )
+}

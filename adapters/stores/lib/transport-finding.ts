@@ -1,0 +1,13 @@
+import type { StoreFinding } from '../../../src/store/diagnosis.js'
+import { finding } from './findings.js'
+import { isHere, judgeTransport, type Transport } from './transport.js'
+
+const TLS = 'Ask for TLS with a checked certificate in the connection string, as the page of this store shows.'
+
+/** How the connection reaches its server, and whether it can be read or changed on its way. */
+export const transportFinding = (transport: Transport): StoreFinding => {
+  const { address, encrypted, verified } = transport
+  const stays = address === undefined || isHere(address) ? ', and stays on this machine' : ''
+  const detail = encrypted ? `encrypted${verified ? '' : ', but the certificate is not checked'}` : `not encrypted${stays}`
+  return finding('tls', detail, judgeTransport('', transport) && { says: detail, advice: TLS })
+}
