@@ -2,9 +2,12 @@ import { cpus } from 'node:os'
 import type { Result } from './result.js'
 import { show, verdictTable } from './show.js'
 
+/** A section of the benchmark by its name, and what it found. */
+export type Measured = { readonly name: string; readonly result: Result }
+
 /** The page `docs/performance.md`, made from results alone. */
-export function page(results: readonly Result[]): string {
-  const verdicts = results.flatMap((result) => result.verdicts)
+export function page(measured: readonly Measured[]): string {
+  const verdicts = measured.flatMap(({ result }) => result.verdicts)
   const missed = verdicts.filter(({ met }) => !met)
   const model = cpus()[0]?.model.trim() || 'an unnamed model'
   const parts = [
@@ -15,7 +18,7 @@ export function page(results: readonly Result[]): string {
     verdictTable(verdicts),
     ...(missed.length === 0 ? [] : ['## What misses its aim, and what may be behind it', missed.map(reason).join('\n')]),
     '## Figures',
-    ...results.map((result) => show(result, false).trim()),
+    ...measured.map(({ name, result }) => `By \`npm run bench -- --only=${name}\`:\n\n${show(result, false).trim()}`),
   ]
   return `${parts.join('\n\n')}\n`
 }

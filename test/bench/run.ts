@@ -2,7 +2,7 @@ import { execFileSync, fork } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { bundle } from '../support/bundle.js'
-import { page } from './page.js'
+import { type Measured, page } from './page.js'
 import type { Result } from './result.js'
 import { show } from './show.js'
 
@@ -44,12 +44,17 @@ for (const name of chosen) {
     console.log(show(result))
     if (!has('write') || has('quick')) continue
     writeFileSync(KEPT, JSON.stringify(results))
-    writeFileSync(PAGE, page(SECTIONS.flatMap((each) => results[each] ?? [])))
+    writeFileSync(PAGE, page(SECTIONS.flatMap(measured)))
   } catch (error) {
     console.error(`${name}: ${error instanceof Error ? error.message : String(error)}`)
     process.exitCode = 1
   }
 }
+function measured(name: string): Measured[] {
+  const result = results[name]
+  return result === undefined ? [] : [{ name, result }]
+}
+
 function runSection(name: string): Promise<Result> {
   return new Promise((resolve, reject) => {
     const child = fork(program, [name, has('quick') ? 'quick' : 'full', worker], { execArgv: ['--expose-gc'] })
