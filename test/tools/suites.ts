@@ -24,6 +24,7 @@ export const LONG: string[] = [
   'test/stores/exit.test.ts',
   'test/stores/hand-over.test.ts',
   'test/stores/mysql-contended.test.ts',
+  'test/stores/postgres-pgbouncer.test.ts',
   'test/stores/postgres-serializable.test.ts',
   'test/stores/sqlite-processes.test.ts',
 ]
