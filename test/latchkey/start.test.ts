@@ -28,7 +28,7 @@ describe('what an import loads', () => {
     const { packages, sources } = loadedBy(built, 'index')
     expect(packages).toEqual(['@noble/hashes/hmac.js', '@noble/hashes/sha2.js', '@noble/hashes/utils.js', 'ipaddr.js'])
     expect(sources.filter((path) => /management|dashboard|verbs\/(?:create|rotate|list|retain|notify)\.ts/.test(path))).toEqual([])
-    expect(sources.length).toBeLessThan(140)
+    expect(sources.length).toBeLessThan(145)
   })
 
   it.each([...STORES, ...FRAMEWORKS])('is no input schema, no route of the API and no driver for %s either', (entry) => {

@@ -14,7 +14,7 @@ it('the client is a few kilobytes that need nothing but the platform', async () 
     platform: 'neutral',
   })
   const inputs = Object.keys(metafile.inputs)
-  expect(inputs.filter((path) => !path.startsWith('src/extensions/client/'))).toEqual(['src/token/redact.ts'])
+  expect(inputs.filter((path) => !path.startsWith('src/extensions/client/'))).toEqual(['src/errors.ts', 'src/token/redact.ts'])
   expect(inputs.filter((path) => path.includes('/node'))).toEqual([])
   expect(brotliCompressSync(outputFiles[0]?.contents ?? '').byteLength).toBeLessThan(4700)
 })

@@ -236,7 +236,7 @@ describe('webhooks', () => {
     const ids = await trail(tokens)
     await until(async () => (await hooks.deadLetters()).at(-1)?.eventId === ids.at(-1))
     expect((await hooks.deadLetters()).map(({ eventId }) => eventId)).toEqual(ids.slice(3))
-    expect(told('deadLetter').filter((line) => line.includes('listed no more'))).toHaveLength(3)
+    expect(told('deadLetter').filter((line) => line.includes('no longer listed'))).toHaveLength(3)
   })
 
   it('wait as long as a receiver asks for, within the longest wait, and just as long for one that is gone', async () => {
@@ -357,9 +357,9 @@ describe('webhooks', () => {
     for (const webhookKey of ['short', 'a'.repeat(64), new Uint8Array(64), [], [KEY, 'short'], 7])
       expect(await call({ ...good, webhookKey })).toContain('invalid_input webhookKey')
     const said = (webhookKey: unknown) => () => webhooks(tokens, { ...good, webhookKey } as never)
-    expect(said('a'.repeat(31))).toThrow(/^webhookKey: is too short: must be 32 random bytes/)
+    expect(said('a'.repeat(31))).toThrow(/^webhookKey: is too short: must be at least 32 random bytes/)
     expect(said('ab'.repeat(32))).toThrow(/^webhookKey: has too few different bytes/)
-    expect(said([KEY, 'ab'.repeat(32)])).toThrow(/^webhookKey\.1: repeats/)
+    expect(said([KEY, 'ab'.repeat(32)])).toThrow(/^webhookKey\.1: has too/)
     for (const id of ['', 'a b', '.crm', 'x'.repeat(41), 'a:b', 7]) expect(await call(of({ id }))).toBe('invalid_input endpoints.0.id')
     for (const name of ['tenantId', 'actions']) expect(await call(of({ [name]: undefined }))).toBe(`invalid_input endpoints.0.${name}`)
     expect(await call(of({ actions: ['token.revokd'] }))).toBe('invalid_input endpoints.0.actions.0')
