@@ -18,9 +18,8 @@ const OWN: FaultHelp = {
 }
 
 /** The place of a fault: a call to the store, a callback of the host's by the name of its option, or work of latchkey's own. Stable, for alerts. */
-export type FaultPlace = `store.${StoreMethod | 'reached'}` | OwnPlace
-
-type OwnPlace =
+export type FaultPlace =
+  | `store.${StoreMethod | 'reached'}`
   | 'actor'
   | 'client'
   | 'clock'
@@ -55,6 +54,8 @@ type OwnPlace =
   | 'verify'
   | 'waitUntil'
   | 'webhook'
+
+type OwnPlace = Exclude<FaultPlace, `store.${string}`>
 
 /**
  * The one list of places where faults happen, but for calls to the store: a callback of the host's by the name of its option, or work of latchkey's

@@ -1,11 +1,11 @@
 import { StoreUnavailableError } from '../../../src/errors.js'
 import type { TransportWarning } from '../lib/transport.js'
 import type { Connection } from './connection.js'
-import { concernsOf, LAYOUT, type RedisConcern, readServer } from './server.js'
+import { concernsOf, LAYOUT, readServer } from './server.js'
 
 /** How the server is set up for less than latchkey promises, and which promise suffers. */
 export type RedisWarning = {
-  readonly code: `LATCHKEY_REDIS_${RedisConcern['kind']}` | TransportWarning['code']
+  readonly code: `LATCHKEY_REDIS_${'NOT_PERSISTENT' | 'FSYNC' | 'EVICTION' | 'REPLICA' | 'UNCHECKED'}` | TransportWarning['code']
   readonly message: string
 }
 
