@@ -90,7 +90,7 @@ describe('the configuration', () => {
   it.each([
     ['throws', "throw new Error('no DATABASE_URL')", 'failed: no DATABASE_URL'],
     ['has unsound options', "import { latchkey } from '$index'\nexport const tokens = latchkey({})", 'failed: '],
-    ['exports no instance', 'export const tokens = {}', 'must export what latchkey(options) gave'],
+    ['exports no instance', 'export const tokens = {}', 'must export the result of latchkey(options)'],
   ])('that %s is told in one sentence', async (_case, text, told) => {
     const { code, stderr } = await shell.run('list', '--config', shell.write('bad.config.mjs', text))
     expect(code).toBe(1)

@@ -89,7 +89,7 @@ describe('a random source that is not one never makes a weak token', () => {
       () => mintToken('acme', 'a'.repeat(16), digester, random),
     ]) {
       expect(make).toThrow(LatchkeyError)
-      expect(make).toThrow(expect.objectContaining({ code: 'store_unavailable', message: expect.stringContaining('no token was made') }))
+      expect(make).toThrow(expect.objectContaining({ code: 'store_unavailable', message: expect.stringContaining('no token was created') }))
     }
   })
 })
