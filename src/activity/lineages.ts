@@ -62,12 +62,20 @@ export class LineageRevoker {
   }
 
   async #revokeWaiting(): Promise<void> {
+    const failures: unknown[] = []
     for (const [rootId, reuse] of this.#waiting) {
-      await this.#revoke(rootId, reuse)
+      try {
+        await this.#revoke(rootId, reuse)
+      } catch (error) {
+        // The others do not wait for one that the store does not take.
+        failures.push(error)
+        continue
+      }
       if (this.#revoked.size >= MAX_REMEMBERED) this.#revoked.clear()
       this.#revoked.add(rootId)
       this.#waiting.delete(rootId)
     }
+    if (failures.length > 0) throw failures[0]
   }
 
   async #revoke(rootId: string, { tokenId, at }: Reuse): Promise<void> {

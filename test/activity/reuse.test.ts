@@ -217,6 +217,22 @@ describe("with onReuse: 'revoke_lineage'", () => {
     await until(async () => (await verdict(tokens.verify(later.third.token))) === 'token_revoked')
   })
 
+  it('a line that the store does not take holds up no other', async () => {
+    let refused: unknown
+    const store = interceptStore(memoryStore(), ({ method, args }, proceed) => {
+      if (method === 'revokeWhere' && Reflect.get(Object(args[0]), 'rootId') === refused) throw new Error('not this one')
+      return proceed()
+    })
+    const tokens = instance({ store, onReuse: 'revoke_lineage', usage: { flushEvery: 0.01 } })
+    const [stuck, other] = [await lineOfThree(tokens), await lineOfThree(tokens)]
+    refused = stuck.first.record.id
+    for (const line of [stuck, other]) expect(await verdict(tokens.verify(line.first.token))).toBe('token_revoked')
+    await until(async () => (await verdict(tokens.verify(other.third.token))) === 'token_revoked')
+    expect(await verdict(tokens.verify(stuck.third.token))).toBe('ok')
+    refused = undefined
+    await until(async () => (await verdict(tokens.verify(stuck.third.token))) === 'token_revoked')
+  })
+
   it('a process that dies before it leaves no half of it: the next presentation, on any node, ends the line', async () => {
     const shared = memoryStore()
     const dying = faultyStore(shared)

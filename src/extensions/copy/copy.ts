@@ -65,7 +65,7 @@ const reader = objectOf({
  *
  * 1. `copy`: copies while everything goes on. Each run writes only what differs.
  * 2. `fence`: from here on both instances refuse changes with 503 `store_moving`, while verifications go on with both. Copies the rest, and compares every
- *    row of both stores. If that fails, changes are let in again.
+ *    row of both stores. If that fails, changes are let in again, unless a store does not answer: then another run, or `cancel`, goes on.
  * 3. `open`: the old instance decides nothing any more, and the new one accepts changes. There is no way back.
  *
  * `cancel` ends it before that: the old instance accepts changes, and the new one decides nothing. Usage that the new instance counts between 2 and 3 waits
@@ -87,10 +87,10 @@ export async function copy(from: Latchkey, to: Latchkey, options: CopyOptions = 
   checkOptions({ from, to, old, now })
   const pair = { from: storeOf(old), to: storeOf(now), prefix: from.prefix }
   if (step === 'cancel') {
-    await cancel(pair)
+    await cancel(pair, () => pause(now.boundMs))
     return { step, damagedEvents: [] }
   }
-  const run = new Run(await Markers.take(pair), old, { onProgress, signal })
+  const run = new Run(await Markers.take(pair), { old, boundMs: now.boundMs }, { onProgress, signal })
   if (step === 'copy') await run.copy()
   else await run.fence()
   if (step === 'open') await run.open()
@@ -106,15 +106,21 @@ type Copied = { -readonly [Name in PartName]?: CopiedPart }
 class Run {
   readonly #markers: Markers
   readonly #old: Internals
+  readonly #boundMs: number
   readonly #options: Pick<CopyOptions, 'onProgress' | 'signal'>
   readonly #still: readonly AnyPart[]
   readonly #usage: AnyPart
   readonly #damaged = new Set<string>()
   readonly #copied: Copied = {}
 
-  constructor(markers: Markers, old: Internals, options: Pick<CopyOptions, 'onProgress' | 'signal'>) {
+  constructor(
+    markers: Markers,
+    { old, boundMs }: { readonly old: Internals; readonly boundMs: number },
+    options: Pick<CopyOptions, 'onProgress' | 'signal'>,
+  ) {
     this.#markers = markers
     this.#old = old
+    this.#boundMs = boundMs
     this.#options = options
     const { still, usage } = partsOf(markers.pair.prefix, ({ id }: ListedEvent) => this.#damaged.add(id))
     this.#still = still
@@ -132,21 +138,36 @@ class Run {
   }
 
   async fence(): Promise<void> {
-    if (this.#markers.target === 'ready') return await this.#check()
+    const { source, target } = this.#markers
+    if (target === 'ready' && source !== 'leaving') return await this.#check()
+    // The old store may have changed since the copy was ready.
+    await this.#markers.withdraw(this.#forget)
     await this.copy()
-    await this.#markers.advance('source', 'fenced')
     try {
+      await this.#markers.advance('source', 'fenced')
       // A node that has heard of it leaves its consumers and seals as they are.
       await this.#awaitNodes()
       await this.#placeEvents()
       await this.#agree(this.#still)
       await this.#markers.advance('target', 'ready')
     } catch (error) {
-      // Nobody verifies with the copy yet: the old instance goes on as if nothing had been.
-      await this.#markers.advance('source', 'leaving')
+      await this.#liftFence()
       throw error
     }
   }
+
+  /** Lets the old instance go on as if nothing had been. Where that fails, changes stay refused: nothing is lost by that. */
+  async #liftFence(): Promise<void> {
+    try {
+      await this.#markers.withdraw(this.#forget)
+      await this.#markers.advance('source', 'leaving')
+    } catch {
+      // The fault that came first is told. Another run, or `cancel`, goes on from what is stored.
+    }
+  }
+
+  /** After this long no node believes any more that it may verify with the copy. */
+  readonly #forget = (): Promise<void> => pause(this.#boundMs)
 
   async open(): Promise<void> {
     await this.#markers.advance('source', 'left')

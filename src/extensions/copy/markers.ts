@@ -79,6 +79,24 @@ export class Markers {
     if (move.state !== state) await this.#save(end, { ...move, state })
   }
 
+  /**
+   * Makes sure that nobody verifies with the copy, before the old store accepts changes again: what is revoked there would stay good here. `forget` waits
+   * until no node believes any more that it may.
+   *
+   * @throws ConflictError `conflict`, where another run has taken over
+   */
+  async withdraw(forget: () => Promise<void>): Promise<void> {
+    const { from, to, prefix } = this.pair
+    // What was written last may stand there although its answer was lost.
+    const [source, target] = [await from.readMove(prefix), await to.readMove(prefix)]
+    if (source?.runId !== this.runId || target?.runId !== this.runId) throw superseded()
+    this.#source = source
+    this.#target = target
+    if (target.state !== 'ready') return
+    await this.advance('target', 'arriving')
+    await forget()
+  }
+
   /** Ends the move: the new store accepts changes. */
   async open(): Promise<void> {
     const { to, prefix } = this.pair
@@ -99,7 +117,7 @@ export class Markers {
  *
  * @throws ConflictError `conflict`, where nothing is under way
  */
-export async function cancel(pair: Pair): Promise<void> {
+export async function cancel(pair: Pair, forget: () => Promise<void>): Promise<void> {
   const { from, to, prefix } = pair
   const source = await from.readMove(prefix)
   if ((await to.readMove(prefix)) === undefined) {
@@ -108,7 +126,7 @@ export async function cancel(pair: Pair): Promise<void> {
     return
   }
   const markers = await Markers.take(pair)
-  await markers.advance('target', 'arriving')
+  await markers.withdraw(forget)
   await markers.advance('source', 'leaving')
 }
 

@@ -5,6 +5,7 @@ import { type CopyProgress, copy } from 'latchkey/copy'
 import { memoryStore } from 'latchkey/stores/memory'
 import { postgresStore } from 'latchkey/stores/postgres'
 import { sqliteStore } from 'latchkey/stores/sqlite'
+import { interceptStore } from 'latchkey/testing'
 import { Client } from 'pg'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { codeOf, mint, verdict } from '../../latchkey/harness.js'
@@ -132,6 +133,48 @@ describe('a copy that breaks off', () => {
     },
     120_000,
   )
+
+  it('whose last answer is lost is taken back before changes are let in again', async () => {
+    const [source, target] = [memoryStore(), memoryStore()]
+    let lose = true
+    const losing = interceptStore(target, ({ method, args }, proceed) => {
+      const answer = proceed()
+      if (!lose || method !== 'saveMove' || (args[2] as { state?: string } | undefined)?.state !== 'ready') return answer
+      return Promise.resolve(answer).then(() => {
+        throw new Error('the connection was lost')
+      })
+    })
+    const [old, now] = [nodeOver(source), nodeOver(losing, { cache: { maxStaleness: 0.2 } })]
+    const { token, record } = await mint(old)
+    expect(await refusal(copy(old, now, { step: 'fence' }))).toBe('store_unavailable')
+    await old.system.revoke(record.id)
+    await expect.poll(() => verdict(now.verify(token))).toBe('store_unavailable')
+    lose = false
+    await copy(old, now, { step: 'fence' })
+    await expect.poll(() => verdict(now.verify(token))).toBe('token_revoked')
+    expect(await refusal(mint(old))).toBe('store_moving')
+    await copy(old, now, { step: 'open' })
+  })
+
+  it('stays where a store that is down leaves it open who may verify, and another run goes on from there', async () => {
+    const [source, target] = [memoryStore(), memoryStore()]
+    let down = false
+    const failing = interceptStore(target, ({ method, args }, proceed) => {
+      const answer = proceed()
+      if (method === 'saveMove' && (args[2] as { state?: string } | undefined)?.state === 'ready') down = true
+      if (!down || (method !== 'saveMove' && method !== 'readMove')) return answer
+      return Promise.reject(new Error('down'))
+    })
+    const [old, now] = [nodeOver(source), nodeOver(failing, { cache: { maxStaleness: 0.2 } })]
+    const { token, record } = await mint(old)
+    expect(await refusal(copy(old, now, { step: 'fence' }))).toBe('store_unavailable')
+    expect(await refusal(old.system.revoke(record.id))).toBe('store_moving')
+    const again = nodeOver(target, { cache: { maxStaleness: 0.2 } })
+    await copy(old, again, { step: 'cancel' })
+    await old.system.revoke(record.id)
+    await copy(old, again, { step: 'open' })
+    await expect.poll(() => verdict(again.verify(token))).toBe('token_revoked')
+  })
 
   it('lets changes in again when it fails, is aborted, or is canceled', async () => {
     const [old, to] = [memoryStore(), memoryStore()]
