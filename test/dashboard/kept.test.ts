@@ -128,6 +128,35 @@ describe.skipIf(skip !== undefined)(`what is kept ${skip ?? ''}`, () => {
     30_000,
   )
 
+  it.each([
+    ['a limit', { status: 429, body: '{}' }],
+    ['a session that ended', { status: 401, body: '{}' }],
+  ] as const)('is one token where the answer to its creation was lost and the next one was %s', (_, answer) =>
+    play({}, async ({ page, world }) => {
+      let tries = 0
+      const match = /\/admin\/tokens\/$/
+      await page.route(match, async (route) => {
+        if (route.request().method() !== 'POST') return route.fallback()
+        tries += 1
+        if (tries > 1) return route.fulfill(answer)
+        await route.fetch()
+        await route.abort('connectionreset')
+      })
+      await press(page, 'Create token')
+      await page.getByRole('dialog').getByLabel('Name').fill('ERP')
+      await chooseEveryTenant(page)
+      await confirm(page, 'Review')
+      await confirm(page, 'Create token')
+      await page.getByRole('dialog').getByText('It may have been created all the same.').waitFor()
+      await page.unroute(match)
+      await confirm(page, 'Create token')
+      await title(page, 'The token was created, but not shown').waitFor()
+      expect((await world.tokens.system.list()).items).toHaveLength(1)
+      await confirm(page, 'Later')
+      await page.getByRole('link', { name: 'ERP' }).waitFor()
+    }),
+  )
+
   it(
     'is shown in the list where a creation without an answer is given up',
     () =>

@@ -51,12 +51,13 @@ const RETRY_MS = [1000, 3000] as const
  *
  * @throws Problem
  */
-async function callOnce<T>(path: string, options: Options & { readonly key: string }): Promise<T> {
+async function callOnce<T>(path: string, options: Options & { readonly key: string }, onLost: () => void): Promise<T> {
   for (const wait of RETRY_MS) {
     try {
       return await call<T>('POST', path, options)
     } catch (error) {
       if (!(error instanceof Problem) || !error.uncertain) throw error
+      onLost()
       await new Promise((resolve) => setTimeout(resolve, wait))
     }
   }
@@ -66,25 +67,32 @@ async function callOnce<T>(path: string, options: Options & { readonly key: stri
 type Asked = { readonly key: string; readonly body: unknown }
 
 /**
- * Makes the function that sends a change which makes a token, as often as people press its button. Its key is kept until an answer is known: where every
- * answer to an earlier wording was lost, and the server did it, that token is answered, without its text.
+ * Makes the function that sends a change which makes a token, as often as people press its button. Its key is kept until an answer proves what became
+ * of it, which a sign-in that ended or a limit does not: where every answer to an earlier wording was lost, and the server did it, that token is
+ * answered, without its text.
  */
 export function makeOnce<T>(): (path: string, body: unknown) => Promise<T> {
   let open: Asked | undefined
   const send = async (path: string, asked: Asked): Promise<T> => {
+    const lost = (): void => {
+      open ??= asked
+    }
     try {
-      const answer = await callOnce<T>(path, asked)
+      const answer = await callOnce<T>(path, asked, lost)
       open = undefined
       return answer
     } catch (error) {
-      open = error instanceof Problem && error.open ? (open ?? asked) : undefined
-      throw error
+      const problem = Problem.of(error)
+      if (problem.open) lost()
+      else if (problem.settles && open !== undefined && isSame(open.body, asked.body)) open = undefined
+      problem.unsettled = open !== undefined
+      throw problem
     }
   }
   return async (path, body) => {
     const before = open
     const asked = { key: before?.key ?? newKey(), body }
-    if (before === undefined || JSON.stringify(before.body) === JSON.stringify(body)) return send(path, asked)
+    if (before === undefined || isSame(before.body, body)) return send(path, asked)
     try {
       return await send(path, asked)
     } catch (error) {
@@ -94,6 +102,8 @@ export function makeOnce<T>(): (path: string, body: unknown) => Promise<T> {
     }
   }
 }
+
+const isSame = (one: unknown, other: unknown): boolean => JSON.stringify(one) === JSON.stringify(other)
 
 /** A key that makes a creation safe to send again. */
 function newKey(): string {

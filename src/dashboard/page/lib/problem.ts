@@ -3,6 +3,9 @@ export type ProblemKind = 'offline' | 'unreachable' | 'limited' | 'store' | 'ser
 
 const TRANSIENT: ReadonlySet<ProblemKind> = new Set(['offline', 'unreachable', 'limited', 'store', 'server'])
 
+/** Refusals that come before the server looks whether the request was done already. */
+const UNSETTLING: ReadonlySet<number> = new Set([401, 403, 408, 409, 429])
+
 /** A refusal of the API, or that it could not be reached (`status` 0). */
 export class Problem extends Error {
   readonly status: number
@@ -35,9 +38,17 @@ export class Problem extends Error {
     return this.status === 0 || this.status === 502 || this.status === 504
   }
 
+  /** An earlier try of the same change got no answer, and this refusal does not tell what became of it. */
+  unsettled = false
+
   /** Is it not known what became of the change? A store that answers late may have made it. */
   get open(): boolean {
-    return this.status === 0 || this.status >= 500
+    return this.unsettled || this.status === 0 || this.status >= 500
+  }
+
+  /** Would the server have answered otherwise if an earlier try of the same request had been done? */
+  get settles(): boolean {
+    return this.status >= 400 && this.status < 500 && !UNSETTLING.has(this.status)
   }
 
   /** Anything that was thrown, as a problem. */
