@@ -197,4 +197,37 @@ describe.skipIf(skip !== undefined)(`what is kept ${skip ?? ''}`, () => {
       }),
     30_000,
   )
+
+  it.each([
+    ['a rotation', 'Rotate', 'Rotate', /\/rotate$/, 'It may have been rotated all the same.', 'Open the successor'],
+    ['a revocation', 'Revoke', 'Revoke for good', /\/revoke$/, 'It may have been revoked all the same.', 'This cannot be undone.'],
+  ] as const)(
+    'is told and shown where %s without an answer is given up',
+    (_, act, confirmed, match, said, then) =>
+      play(one, async ({ page }) => {
+        await page.getByRole('link', { name: 'ERP' }).click()
+        await loseAnswers(page, match)
+        await press(page, act)
+        await confirm(page, confirmed)
+        await page.getByRole('dialog').getByText(said).waitFor()
+        await confirm(page, 'Cancel')
+        await page.getByText(then).waitFor()
+      }),
+    30_000,
+  )
+
+  it('is told and shown where a revocation of all without an answer is given up', () =>
+    play(one, async ({ page }) => {
+      await page.getByRole('link', { name: 'ERP' }).waitFor()
+      await loseAnswers(page, /\/revoke-all$/)
+      await press(page, 'Revoke all')
+      const dialog = page.getByRole('dialog')
+      await dialog.getByText('Everywhere').click()
+      await dialog.getByLabel(/^Type/).fill('revoke everything')
+      await dialog.getByRole('button', { name: 'Revoke all of them' }).click()
+      await dialog.getByText('They may have been revoked all the same.').waitFor()
+      await confirm(page, 'Cancel')
+      await confirm(page, 'Discard')
+      await page.getByRole('row', { name: /ERP/ }).getByText('Revoked', { exact: true }).waitFor()
+    }))
 })

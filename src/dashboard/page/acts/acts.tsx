@@ -37,6 +37,6 @@ export function Acts({ token, act, onClose, onChanged, onMade }: Props): JSX.Ele
   if (after?.what === 'lost')
     return <Lost key="lost" record={after.record} onClose={() => onMade(after.record)} onMade={(minted) => made(minted, undefined)} />
   if (act === 'edit') return <Edit token={token} onClose={onClose} onSaved={onChanged} />
-  if (act === 'rotate') return <Rotate token={token} onClose={onClose} onMade={made} />
+  if (act === 'rotate') return <Rotate token={token} onClose={onClose} onChanged={onChanged} onMade={made} />
   return <Revoke token={token} onClose={onClose} onDone={onChanged} />
 }

@@ -1,7 +1,7 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import { call, type Query } from '../lib/api.js'
-import { useLoad, useTask } from '../lib/hooks.js'
+import { useLoad, useMaybe, useTask } from '../lib/hooks.js'
 import { choicesOf, useNames } from '../lib/names.js'
 import { t } from '../lib/text.js'
 import type { Page, Token } from '../lib/types.js'
@@ -11,7 +11,7 @@ import { Button } from '../ui/button.js'
 import { Dialog } from '../ui/dialog.js'
 import { Pills, TextField } from '../ui/fields.js'
 import { useGuardedClose } from '../ui/leave.js'
-import { ProblemLine } from '../ui/problem.js'
+import { Maybe, ProblemLine } from '../ui/problem.js'
 import { say } from '../ui/toasts.js'
 
 type Props = { readonly of: string | undefined; readonly onClose: () => void; readonly onDone: () => void }
@@ -30,7 +30,8 @@ export function RevokeAll({ of, onClose, onDone }: Props): JSX.Element {
   const [typed, setTyped] = useState('')
   const [reason, setReason] = useState('')
   const { busy, problem, run } = useTask()
-  const close = useGuardedClose(!busy && (tenant !== before || owner !== '' || typed !== '' || reason !== ''), onClose)
+  const leave = useMaybe(problem, onDone, onClose)
+  const close = useGuardedClose(!busy && (tenant !== before || owner !== '' || typed !== '' || reason !== ''), leave)
   const tenantId = which === 'client' ? tenant.trim() : undefined
   const ownerId = which === 'owner' ? owner.trim() : undefined
   const asked = tenantId !== '' && ownerId !== ''
@@ -103,6 +104,7 @@ export function RevokeAll({ of, onClose, onDone }: Props): JSX.Element {
       <TextField label={t('revoke.reason')} optional most={500} value={reason} onInput={setReason} />
       {asked && <TextField label={t('revokeAll.type', { word })} value={typed} mono onInput={setTyped} />}
       <ProblemLine problem={problem ?? counted.problem} />
+      <Maybe problem={problem} text="revokeAll.maybe" />
     </Dialog>
   )
 }

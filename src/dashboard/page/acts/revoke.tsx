@@ -1,7 +1,7 @@
 import type { ComponentChildren, JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import { call } from '../lib/api.js'
-import { useTask } from '../lib/hooks.js'
+import { useMaybe, useTask } from '../lib/hooks.js'
 import { Rich } from '../lib/rich.js'
 import { t } from '../lib/text.js'
 import type { Token } from '../lib/types.js'
@@ -11,7 +11,7 @@ import { Button } from '../ui/button.js'
 import { Dialog } from '../ui/dialog.js'
 import { TextField } from '../ui/fields.js'
 import { useGuardedClose } from '../ui/leave.js'
-import { ProblemLine } from '../ui/problem.js'
+import { Maybe, ProblemLine } from '../ui/problem.js'
 import { say } from '../ui/toasts.js'
 import { Breaks } from './breaks.js'
 
@@ -29,6 +29,7 @@ export function Revoke({
 }): JSX.Element {
   const [reason, setReason] = useState('')
   const { busy, problem, run } = useTask()
+  const close = useMaybe(problem, onDone, onClose)
   const revoke = (): Promise<void> =>
     run(async () => {
       await call('POST', `${token.id}/revoke`, { body: reason === '' ? {} : { reason } })
@@ -42,7 +43,7 @@ export function Revoke({
       reason={reason}
       onReason={setReason}
       busy={busy}
-      onClose={onClose}
+      onClose={close}
       onConfirm={() => void revoke()}
     >
       <Banner tone="danger">
@@ -50,6 +51,7 @@ export function Revoke({
         <Breaks token={token} />
       </Banner>
       <ProblemLine problem={problem} />
+      <Maybe problem={problem} text="revoke.maybe" />
     </Confirm>
   )
 }

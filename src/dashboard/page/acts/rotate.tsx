@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks'
 import { call, makeOnce } from '../lib/api.js'
 import { useNow } from '../lib/clock.js'
 import { moment } from '../lib/format.js'
-import { useLoad, useTask } from '../lib/hooks.js'
+import { useLoad, useMaybe, useTask } from '../lib/hooks.js'
 import { Rich } from '../lib/rich.js'
 import { t } from '../lib/text.js'
 import type { Minted, Token } from '../lib/types.js'
@@ -13,7 +13,7 @@ import { Button } from '../ui/button.js'
 import { Dialog } from '../ui/dialog.js'
 import { Pills } from '../ui/fields.js'
 import { useHeldClose } from '../ui/leave.js'
-import { ProblemLine } from '../ui/problem.js'
+import { Maybe, ProblemLine } from '../ui/problem.js'
 import { Ago } from '../ui/time.js'
 
 const OVERLAPS = [
@@ -27,15 +27,17 @@ const OVERLAPS = [
 type Props = {
   readonly token: Token
   readonly onClose: () => void
+  /** It may have been rotated, although no answer came. */
+  readonly onChanged: () => void
   readonly onMade: (minted: Minted, oldEndsAt: number | undefined) => void
 }
 
 /** Asks how long the old token goes on beside its successor. Only its button rotates. */
-export function Rotate({ token, onClose, onMade }: Props): JSX.Element {
+export function Rotate({ token, onClose, onChanged, onMade }: Props): JSX.Element {
   const [overlap, setOverlap] = useState<(typeof OVERLAPS)[number]['value']>('86400')
   const [make] = useState(() => makeOnce<Minted>())
   const { busy, problem, run } = useTask()
-  const close = useHeldClose(busy, onClose)
+  const close = useHeldClose(busy, useMaybe(problem, onChanged, onClose))
   const now = useNow()
   const { usageCounted } = useWorld()
   const { data } = useLoad(token.id, (signal) => call<Token>('GET', token.id, { signal }))
@@ -85,6 +87,7 @@ export function Rotate({ token, onClose, onMade }: Props): JSX.Element {
         </Banner>
       )}
       <ProblemLine problem={problem} />
+      <Maybe problem={problem} text="rotate.maybe" />
     </Dialog>
   )
 }

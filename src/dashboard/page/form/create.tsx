@@ -1,9 +1,9 @@
 import type { JSX } from 'preact'
-import { useRef, useState } from 'preact/hooks'
+import { useState } from 'preact/hooks'
 import { Lost } from '../acts/lost.js'
 import { Reveal, type Secret } from '../acts/reveal.js'
 import { makeOnce } from '../lib/api.js'
-import { useTask } from '../lib/hooks.js'
+import { useMaybe, useTask } from '../lib/hooks.js'
 import { t } from '../lib/text.js'
 import type { Minted, Token } from '../lib/types.js'
 import type { Place } from '../lib/url.js'
@@ -13,7 +13,7 @@ import { Button } from '../ui/button.js'
 import { Dialog } from '../ui/dialog.js'
 import { focusWrong } from '../ui/focus.js'
 import { useGuardedClose, useHeldClose } from '../ui/leave.js'
-import { fieldErrors, ProblemLine } from '../ui/problem.js'
+import { fieldErrors, Maybe, ProblemLine } from '../ui/problem.js'
 import { check, createBody, isChanged, newDraft } from './draft.js'
 import { TokenForm } from './form.js'
 import { Overview } from './overview.js'
@@ -37,13 +37,7 @@ export function Create({ wishes, onClose, onMade }: Props): JSX.Element {
   const [make] = useState(() => makeOnce<Minted>())
   const { busy, problem, run, clear } = useTask()
   const writing = step.at === 'form' || step.at === 'review'
-  // Where no answer came, there may be a token all the same: the list is to show it.
-  const maybe = useRef(false)
-  maybe.current ||= problem?.open === true
-  const leave = (): void => {
-    if (maybe.current) onMade()
-    onClose()
-  }
+  const leave = useMaybe(problem, onMade, onClose)
   const close = useHeldClose(busy, useGuardedClose(writing && isChanged(draft, before), leave))
   const found = check(draft)
   const errors = { ...fieldErrors(problem), ...(tried ? found : {}) }
@@ -93,7 +87,7 @@ export function Create({ wishes, onClose, onMade }: Props): JSX.Element {
       >
         <Overview draft={draft} scopes={scopes} />
         <ProblemLine problem={problem} />
-        {problem?.open && <p>{t('form.maybeCreated')}</p>}
+        <Maybe problem={problem} text="form.maybeCreated" />
       </Dialog>
     )
   }

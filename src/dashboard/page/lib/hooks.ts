@@ -118,3 +118,13 @@ export function useTask(): {
   }
   return { busy, problem, run, clear: () => setProblem(undefined) }
 }
+
+/** How to close what may have changed something although no answer came: what the page shows is then loaded anew. */
+export function useMaybe(problem: Problem | undefined, onChanged: () => void, close: () => void): () => void {
+  const maybe = useRef(false)
+  maybe.current ||= problem?.open === true
+  return () => {
+    if (maybe.current) onChanged()
+    close()
+  }
+}

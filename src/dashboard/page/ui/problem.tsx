@@ -83,6 +83,11 @@ export function ProblemLine({ problem }: { readonly problem: Problem | undefined
   )
 }
 
+/** Says that a change may have been made where no answer came. */
+export function Maybe({ problem, text }: { readonly problem: Problem | undefined; readonly text: Key }): JSX.Element {
+  return <div role="status">{problem?.open && <p>{t(text)}</p>}</div>
+}
+
 /** One sentence. */
 export function ProblemText({ problem }: { readonly problem: Problem }): JSX.Element {
   if (problem.kind !== 'refused' && problem.kind !== 'forbidden') return <>{t(STATES[problem.kind].title)}.</>

@@ -30,6 +30,7 @@ export const acts: DashboardTexts = {
   'rotate.nowBreaks': 'استُخدم آخر مرة {time}.',
   'rotate.nowUnused': 'لم يُستخدم قط.',
   'rotate.nowUnknown': 'لا يُعرف هل هو قيد الاستخدام.',
+  'rotate.maybe': 'ربما دُوِّر رغم ذلك. أعد المحاولة: لن يُنشأ خلَف ثانٍ.',
   'revoke.title': 'إلغاء {name} نهائيًا؟',
   'revoke.text': 'يُرفض كل استدعاء به من الآن. لا يمكن التراجع عن ذلك.',
   'revoke.used': 'استُخدم آخر مرة {time} من {ip}. ستفشل الاستدعاءات من هناك.',
@@ -42,6 +43,7 @@ export const acts: DashboardTexts = {
   'revoke.addresses': 'مصادر الاستدعاء',
   'revoke.more': 'و{count} أخرى',
   'revoke.unused': 'لم يُستخدم قط، فلا يُعرف شيء يعتمد عليه.',
+  'revoke.maybe': 'ربما أُلغي رغم ذلك.',
   'revoke.checking': 'جارٍ التحقق من آخر استخدام…',
   'revoke.unknown': 'تعذّر تحميل استخدامه. قد يعتمد عليه شيء.',
   'revoke.notCounted': 'لا تُعدّ الاستخدامات على هذا الخادم، فلا يُعرف هل يعتمد عليه شيء.',
@@ -66,5 +68,6 @@ export const acts: DashboardTexts = {
   'revokeAll.type': 'اكتب {word} للتأكيد',
   'revokeAll.word': 'إلغاء كل شيء',
   'revokeAll.confirm': 'إلغاؤها كلها',
+  'revokeAll.maybe': 'ربما أُلغيت رغم ذلك.',
   'revokeAll.done': 'الرموز التي أُلغيت: {count}',
 }

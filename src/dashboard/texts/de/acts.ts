@@ -32,6 +32,7 @@ export const acts: DashboardTexts = {
   'rotate.nowBreaks': 'Es wurde zuletzt {time} benutzt.',
   'rotate.nowUnused': 'Es wurde nie benutzt.',
   'rotate.nowUnknown': 'Es ist nicht bekannt, ob es benutzt wird.',
+  'rotate.maybe': 'Es wurde vielleicht trotzdem rotiert. Versuchen Sie es erneut: Ein zweiter Nachfolger entsteht nicht.',
   'revoke.title': '{name} widerrufen?',
   'revoke.text': 'Jeder Aufruf damit wird ab jetzt abgelehnt. Dies kann nicht rückgängig gemacht werden.',
   'revoke.used': 'Es wurde zuletzt {time} von {ip} benutzt. Aufrufe von dort werden fehlschlagen.',
@@ -44,6 +45,7 @@ export const acts: DashboardTexts = {
   'revoke.addresses': 'Aufgerufen von',
   'revoke.more': 'und {count} weitere',
   'revoke.unused': 'Es wurde nie benutzt, also ist nichts bekannt, was davon abhängt.',
+  'revoke.maybe': 'Es wurde vielleicht trotzdem widerrufen.',
   'revoke.checking': 'Letzte Benutzung wird geprüft…',
   'revoke.unknown': 'Die Benutzung konnte nicht geladen werden. Etwas kann davon abhängen.',
   'revoke.notCounted': 'Aufrufe werden auf diesem Server nicht gezählt. Ob etwas davon abhängt, ist nicht bekannt.',
@@ -70,6 +72,7 @@ export const acts: DashboardTexts = {
   'revokeAll.type': 'Zur Bestätigung {word} eingeben',
   'revokeAll.word': 'alles widerrufen',
   'revokeAll.confirm': 'Alle diese widerrufen',
+  'revokeAll.maybe': 'Sie wurden vielleicht trotzdem widerrufen.',
   'revokeAll.done': '{count} Tokens widerrufen',
   'revokeAll.done.one': '1 Token widerrufen',
 }

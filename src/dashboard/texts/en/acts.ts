@@ -30,6 +30,7 @@ export const acts = {
   'rotate.nowBreaks': 'It was last used {time}.',
   'rotate.nowUnused': 'It has never been used.',
   'rotate.nowUnknown': 'It is not known whether it is in use.',
+  'rotate.maybe': 'It may have been rotated all the same. Try again: no second successor is made.',
 
   'revoke.title': 'Revoke {name}?',
   'revoke.text': 'Every call with it is refused from now on. This cannot be undone.',
@@ -43,6 +44,7 @@ export const acts = {
   'revoke.addresses': 'Called from',
   'revoke.more': 'and {count} more',
   'revoke.unused': 'It has never been used, so nothing is known to depend on it.',
+  'revoke.maybe': 'It may have been revoked all the same.',
   'revoke.checking': 'Checking when it was last used…',
   'revoke.unknown': 'Its use could not be loaded. Something may depend on it.',
   'revoke.notCounted': 'Uses are not counted on this server, so it is not known whether something depends on it.',
@@ -70,6 +72,7 @@ export const acts = {
   'revokeAll.type': 'Type {word} to confirm',
   'revokeAll.word': 'revoke everything',
   'revokeAll.confirm': 'Revoke all of them',
+  'revokeAll.maybe': 'They may have been revoked all the same.',
   'revokeAll.done': '{count} tokens revoked',
   'revokeAll.done.one': '1 token revoked',
 } as const
