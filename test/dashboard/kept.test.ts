@@ -192,6 +192,8 @@ describe.skipIf(skip !== undefined)(`what is kept ${skip ?? ''}`, () => {
         await title(page, 'The token was created, but not shown').waitFor()
         await confirm(page, 'Rotate it now')
         const token = await shown(page)
+        await page.getByRole('dialog').getByText('The old token works until').waitFor()
+        expect(await page.getByRole('dialog').getByText('The old token stopped working').count()).toBe(0)
         await keep(page)
         expect(await world.tokens.introspect(token ?? '')).toMatchObject({ active: true })
       }),

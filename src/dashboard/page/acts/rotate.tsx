@@ -29,7 +29,7 @@ type Props = {
   readonly onClose: () => void
   /** It may have been rotated, although no answer came. */
   readonly onChanged: () => void
-  readonly onMade: (minted: Minted, oldEndsAt: number | undefined) => void
+  readonly onMade: (minted: Minted, oldEndsAt: number | null) => void
 }
 
 /** Asks how long the old token goes on beside its successor. Only its button rotates. */
@@ -48,7 +48,7 @@ export function Rotate({ token, onClose, onChanged, onMade }: Props): JSX.Elemen
   const rotate = (): Promise<void> =>
     run(async () => {
       const minted = await make(`${token.id}/rotate`, { overlap: seconds })
-      onMade(minted, seconds === 0 ? undefined : (capped ?? Date.now() + seconds * 1000))
+      onMade(minted, seconds === 0 ? null : (capped ?? Date.now() + seconds * 1000))
     })
   return (
     <Dialog
