@@ -69,6 +69,20 @@ describe.skipIf(skip !== undefined)(`finding tokens ${skip ?? ''}`, () => {
     })
   })
 
+  it('turns pages of names that look like an id, and calls few of them not many', () => {
+    const name = 'quarterlyreports'
+    const make = async ({ tokens }: World): Promise<void> => {
+      for (let index = 0; index < 12; index += 1) await tokens.system.create({ name: `${name} ${index}`, scopes: ['orders:read'] })
+    }
+    return play({ before: make, at: `?q=${name}&size=10` }, async ({ page }) => {
+      const rows = page.locator('a.token-name')
+      await expect.poll(() => rows.count()).toBe(10)
+      expect(await page.getByText('More than 1,000 tokens match').count()).toBe(0)
+      await press(page, 'Next')
+      await expect.poll(() => rows.count()).toBe(2)
+    })
+  })
+
   it('finds a whole id outside of the filters too, and says so', () => {
     let ids: ReadonlyMap<string, string> = new Map()
     return play({ before: async (world) => (ids = await seed(world)), at: '?status=revoked&tenant=bolt' }, async ({ page }) => {

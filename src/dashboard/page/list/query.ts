@@ -65,7 +65,7 @@ export async function loadRows(place: Place, prefix: string, signal: AbortSignal
   const size = sizeOf(place)
   const { column, descending } = sortOf(place)
   const filters = filtersOf(place)
-  if (place.q !== undefined && isId(place.q)) return oneOrNamed(place.q, filters, size, signal)
+  if (place.q !== undefined && isId(place.q)) return oneOrNamed(place, place.q, filters, signal)
   const [known, rows] = await Promise.all([
     loadByHint(place, filters, prefix, signal),
     column === 'created' && descending ? loadPage(filters, size, pageOf(place), signal) : undefined,
@@ -73,9 +73,14 @@ export async function loadRows(place: Place, prefix: string, signal: AbortSignal
   if (rows !== undefined) return { ...rows, items: rows.page === 1 ? union(known, rows.items) : rows.items, cut: false }
   const all = await call<Page<Token>>('GET', '.', { query: { ...filters, limit: MOST }, signal })
   const sorted = union(known, all.items).sort((a, b) => compare(a, b, column) * (descending ? -1 : 1))
-  const page = Math.min(pageOf(place), Math.max(1, Math.ceil(sorted.length / size)))
-  const items = sorted.slice((page - 1) * size, page * size)
-  return { items, page, more: page * size < sorted.length, cut: all.nextCursor !== undefined }
+  return { ...sliceOf(sorted, place), cut: all.nextCursor !== undefined }
+}
+
+/** The page of the place, of all rows that are known here. */
+function sliceOf(all: readonly Token[], place: Place): Pick<Rows, 'items' | 'page' | 'more'> {
+  const size = sizeOf(place)
+  const page = Math.min(pageOf(place), Math.max(1, Math.ceil(all.length / size)))
+  return { items: all.slice((page - 1) * size, page * size), page, more: page * size < all.length }
 }
 
 /** The part of a token that people see, `acme_live_4kQ0…`, or the beginning of its id. Fewer characters are more often a name. */
@@ -101,7 +106,7 @@ const union = (first: readonly Token[], second: readonly Token[]): Token[] => [
 ]
 
 /** The token of this id, whatever the filters are, and those that are called so. */
-async function oneOrNamed(id: string, filters: Query, size: number, signal: AbortSignal): Promise<Rows> {
+async function oneOrNamed(place: Place, id: string, filters: Query, signal: AbortSignal): Promise<Rows> {
   const { name: _, ...others } = filters
   const [one, inside, named] = await Promise.all([
     call<Token>('GET', id, { signal }).catch((error: unknown) => {
@@ -109,12 +114,10 @@ async function oneOrNamed(id: string, filters: Query, size: number, signal: Abor
       throw error
     }),
     call<Page<Token>>('GET', '.', { query: { ...others, ids: [id], limit: 1 }, signal }),
-    call<Page<Token>>('GET', '.', { query: { ...filters, limit: size }, signal }),
+    call<Page<Token>>('GET', '.', { query: { ...filters, limit: MOST }, signal }),
   ])
   return {
-    items: union(one === undefined ? [] : [one], named.items),
-    page: 1,
-    more: false,
+    ...sliceOf(union(one === undefined ? [] : [one], named.items), place),
     cut: named.nextCursor !== undefined,
     ...(one !== undefined && inside.items.length === 0 && { outside: one }),
   }
