@@ -31,6 +31,24 @@ describe.skipIf(skip !== undefined)(`what the page says it knows ${skip ?? ''}`,
       await dialog.getByText('It has never been used, so nothing is known to depend on it.').waitFor()
     }))
 
+  it('is that a rotated token has ended, once its overlap is over', () =>
+    play(
+      {
+        clock: true,
+        before: async ({ tokens }) => {
+          const { record } = await tokens.system.create({ name: 'ERP', scopes: ['orders:read'] })
+          await tokens.system.rotate(record.id, { overlap: '1h' })
+        },
+      },
+      async ({ page, world }) => {
+        const { items } = await world.tokens.system.list()
+        await page.goto(`${world.url}?token=${items.find(({ replacesId }) => replacesId !== undefined)?.id}`)
+        await page.getByText('The token it replaces works until').waitFor()
+        await page.clock.fastForward(HOUR + 60_000)
+        await expect.poll(() => page.getByText('The token it replaces works until').count()).toBe(0)
+      },
+    ))
+
   it('is not "never used" on a server that does not count uses, anywhere', () =>
     play({ before: seedOne, options: { usage: false } }, async ({ page }) => {
       await page.getByRole('link', { name: 'ERP' }).waitFor()

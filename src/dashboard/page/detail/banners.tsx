@@ -93,8 +93,9 @@ function StandingBanner({ token, place, onChanged }: Props): JSX.Element | null 
 
 /** During a rotation: is the old one still in use? */
 function OldOne({ id, place }: { readonly id: string; readonly place: Place }): JSX.Element | null {
+  const now = useNow()
   const { data: old, reload } = useLoad(id, (signal) => call<Token>('GET', id, { signal }))
-  if (old?.status !== 'active' || old.expiresAt === undefined) return null
+  if (old?.expiresAt === undefined || old.status !== 'active' || standingOf(old, now) === 'expired') return null
   return (
     <Banner tone="info" icon="rotate">
       <p>
