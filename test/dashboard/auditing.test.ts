@@ -88,6 +88,11 @@ describe.skipIf(skip !== undefined)(`the audit log ${skip ?? ''}`, () => {
       await expect.poll(async () => (await lines(page)).length).toBe(50)
       await press(page, 'Show older')
       await expect.poll(async () => (await lines(page)).length).toBe(62)
+      await page.getByRole('combobox', { name: 'Action' }).selectOption('token.revoked')
+      await expect.poll(() => page.locator('[data-announcer]').textContent()).toBe('1 event shown')
+      await page.getByRole('combobox', { name: 'Action' }).selectOption('')
+      await expect.poll(() => page.locator('[data-announcer]').textContent()).toBe('50 events shown')
+      await expect.poll(async () => (await lines(page)).length).toBe(50)
       const saved = page.waitForEvent('download')
       await press(page, 'Export CSV')
       const file = await saved

@@ -33,7 +33,8 @@ export function AuditScreen({ place }: { readonly place: Place }): JSX.Element {
   useTitle(t('audit.log'))
   useScroll(first.data !== undefined)
   useEffect(() => {
-    if (first.data?.items.length === 0) announce(t('audit.logNone'))
+    const count = first.data?.items.length
+    if (count !== undefined) announce(count === 0 ? t('audit.logNone') : t('audit.found', { count }))
   }, [first.data])
   const save = (): Promise<void> =>
     run(async () => {

@@ -74,6 +74,8 @@ export const detail: DashboardTexts = {
   'audit.log': 'Protokoll',
   'audit.logText': 'Wer was mit welchem Token getan hat, das Neueste zuerst.',
   'audit.logNone': 'Kein Ereignis passt zu diesen Filtern.',
+  'audit.found': '{count} Ereignisse angezeigt',
+  'audit.found.one': '1 Ereignis angezeigt',
   'audit.actor': 'Wer',
   'audit.action': 'Aktion',
   'audit.anyAction': 'Jede Aktion',

@@ -75,6 +75,8 @@ export const detail = {
   'audit.log': 'Audit log',
   'audit.logText': 'Who did what to which token, newest first.',
   'audit.logNone': 'No event fits these filters.',
+  'audit.found': '{count} events shown',
+  'audit.found.one': '1 event shown',
   'audit.actor': 'Actor',
   'audit.action': 'Action',
   'audit.anyAction': 'Any action',
