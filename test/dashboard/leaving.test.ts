@@ -142,4 +142,20 @@ describe.skipIf(skip !== undefined)(`leaving ${skip ?? ''}`, () => {
       await expect.poll(() => page.getByRole('dialog').count()).toBe(0)
     }),
   )
+
+  it('the form by a held Enter creates nothing: the button of the review waits for a press of its own', () =>
+    play({}, async ({ page, world }) => {
+      await press(page, 'Create token')
+      await chooseEveryTenant(page)
+      await page.getByRole('dialog').getByLabel('Name').fill('ERP')
+      await page.keyboard.down('Enter')
+      await page.getByRole('dialog', { name: 'Review' }).waitFor()
+      await expect.poll(() => focused(page)).toBe('Create token')
+      for (let times = 0; times < 3; times += 1) await page.keyboard.down('Enter')
+      await page.keyboard.up('Enter')
+      expect(await page.getByRole('dialog', { name: 'Review' }).count()).toBe(1)
+      expect(world.seen.filter(({ method }) => method === 'POST')).toEqual([])
+      await page.keyboard.press('Enter')
+      await page.locator('[data-token]:not(:empty)').waitFor()
+    }))
 })

@@ -53,6 +53,8 @@ export function Dialog({ title, size = 'small', role, onClose, cross = true, onS
       class={`dialog ${size}`}
       aria-labelledby={id}
       onKeyDown={(event) => {
+        // Held in a field, Enter would go on to press the button of the dialog that follows.
+        if (event.key === 'Enter' && event.repeat && !(event.target instanceof HTMLTextAreaElement)) event.preventDefault()
         if (event.key !== 'Escape') return
         event.preventDefault()
         event.stopPropagation()
