@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { findChromium } from './support/browser.js'
 import type { World } from './support/host.js'
 import { seed } from './support/seed.js'
-import { press, stage } from './support/stage.js'
+import { confirm, press, stage } from './support/stage.js'
 
 const { path = '', skip } = findChromium()
 
@@ -116,6 +116,14 @@ describe.skipIf(skip !== undefined)(`finding tokens ${skip ?? ''}`, () => {
       await page.getByRole('cell', { name: 'legacy-keys' }).waitFor()
       await page.getByRole('link', { name: 'Old CI key' }).click()
       await page.getByText('It is still sent in its old format. Rotate it to finish the move.').waitFor()
+      await press(page, 'Revoke')
+      const dialog = page.getByRole('dialog')
+      await dialog.getByText('Whether it was used before that is not known.').waitFor()
+      expect(await dialog.getByText('It has never been used').count()).toBe(0)
+      await confirm(page, 'Cancel')
+      await press(page, 'Rotate')
+      await dialog.getByText('Now', { exact: true }).click()
+      await dialog.getByText('Whether it was used before that is not known.').waitFor()
     })
   })
 

@@ -38,7 +38,13 @@ function Counted({ token }: { readonly token: Token }): JSX.Element {
     <>
       <p>
         <strong>
-          {known !== undefined ? <LastUse of={known} /> : problem === undefined && loading ? t('revoke.checking') : t('revoke.unknown')}
+          {known !== undefined ? (
+            <LastUse of={known} imported={token.importedFrom !== undefined} />
+          ) : problem === undefined && loading ? (
+            t('revoke.checking')
+          ) : (
+            t('revoke.unknown')
+          )}
         </strong>
       </p>
       {data?.lastUsedAt !== undefined && <Uses usage={data} />}
@@ -53,8 +59,10 @@ const loadUses = (id: string, signal: AbortSignal): Promise<Usage> =>
 // Uses are counted by the hour: the first one counts whole. In steps of a day from there on, the last step is the last 24 hours.
 const sinceHours = (hours: number): number => (Math.floor(Date.now() / HOUR_MS) - hours) * HOUR_MS
 
-function LastUse({ of: { lastUsedAt, lastUsedIp } }: { readonly of: Pick<Token, 'lastUsedAt' | 'lastUsedIp'> }): JSX.Element {
-  if (lastUsedAt === undefined) return <Rich k="revoke.unused" />
+type LastUseProps = { readonly of: Pick<Token, 'lastUsedAt' | 'lastUsedIp'>; readonly imported: boolean }
+
+function LastUse({ of: { lastUsedAt, lastUsedIp }, imported }: LastUseProps): JSX.Element {
+  if (lastUsedAt === undefined) return <Rich k={imported ? 'revoke.unusedImported' : 'revoke.unused'} />
   if (lastUsedIp === undefined) return <Rich k="revoke.usedNoIp" time={<Ago at={lastUsedAt} />} />
   return <Rich k="revoke.used" time={<Ago at={lastUsedAt} />} ip={lastUsedIp} />
 }

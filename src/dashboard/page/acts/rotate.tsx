@@ -81,7 +81,7 @@ export function Rotate({ token, onClose, onChanged, onMade }: Props): JSX.Elemen
             ) : current.lastUsedAt !== undefined ? (
               <Rich k="rotate.nowBreaks" time={<Ago at={current.lastUsedAt} />} />
             ) : (
-              t(data === undefined ? 'rotate.nowUnknown' : 'rotate.nowUnused')
+              t(data === undefined ? 'rotate.nowUnknown' : data.importedFrom === undefined ? 'rotate.nowUnused' : 'revoke.unusedImported')
             )}
           </p>
         </Banner>

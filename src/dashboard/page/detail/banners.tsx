@@ -122,8 +122,9 @@ function EndOld({ old, onDone }: { readonly old: Token; readonly onDone: () => v
   )
 }
 
-function LastUse({ token: { lastUsedAt } }: { readonly token: Token }): JSX.Element {
+function LastUse({ token: { lastUsedAt, importedFrom } }: { readonly token: Token }): JSX.Element {
   const { usageCounted } = useWorld()
   if (!usageCounted) return <Rich k="rotate.nowUnknown" />
-  return lastUsedAt === undefined ? <Rich k="detail.oldUnused" /> : <Rich k="detail.oldUsed" time={<Ago at={lastUsedAt} />} />
+  if (lastUsedAt === undefined) return <Rich k={importedFrom === undefined ? 'detail.oldUnused' : 'revoke.unusedImported'} />
+  return <Rich k="detail.oldUsed" time={<Ago at={lastUsedAt} />} />
 }

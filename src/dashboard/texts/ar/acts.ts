@@ -43,6 +43,7 @@ export const acts: DashboardTexts = {
   'revoke.addresses': 'مصادر الاستدعاء',
   'revoke.more': 'و{count} أخرى',
   'revoke.unused': 'لم يُستخدم قط، فلا يُعرف شيء يعتمد عليه.',
+  'revoke.unusedImported': 'لم يُستخدم منذ استيراده. ولا يُعرف هل استُخدم قبل ذلك.',
   'revoke.maybe': 'ربما أُلغي رغم ذلك.',
   'revoke.checking': 'جارٍ التحقق من آخر استخدام…',
   'revoke.unknown': 'تعذّر تحميل استخدامه. قد يعتمد عليه شيء.',

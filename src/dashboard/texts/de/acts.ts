@@ -45,6 +45,7 @@ export const acts: DashboardTexts = {
   'revoke.addresses': 'Aufgerufen von',
   'revoke.more': 'und {count} weitere',
   'revoke.unused': 'Es wurde nie benutzt, also ist nichts bekannt, was davon abhängt.',
+  'revoke.unusedImported': 'Seit dem Import wurde es nicht benutzt. Ob es davor benutzt wurde, ist nicht bekannt.',
   'revoke.maybe': 'Es wurde vielleicht trotzdem widerrufen.',
   'revoke.checking': 'Letzte Benutzung wird geprüft…',
   'revoke.unknown': 'Die Benutzung konnte nicht geladen werden. Etwas kann davon abhängen.',

@@ -44,6 +44,7 @@ export const acts = {
   'revoke.addresses': 'Called from',
   'revoke.more': 'and {count} more',
   'revoke.unused': 'It has never been used, so nothing is known to depend on it.',
+  'revoke.unusedImported': 'It has not been used since it was imported. Whether it was used before that is not known.',
   'revoke.maybe': 'It may have been revoked all the same.',
   'revoke.checking': 'Checking when it was last used…',
   'revoke.unknown': 'Its use could not be loaded. Something may depend on it.',
