@@ -45,6 +45,26 @@ describe('a language', () => {
 describe.skipIf(skip !== undefined)(`the page in other languages ${skip ?? ''}`, () => {
   const play = stage(path)
 
+  it('dates the chart in its own language, not in that of the browser', () => {
+    let ids: ReadonlyMap<string, string> = new Map()
+    return play({ before: async (world) => (ids = await seed(world)), dashboard: { language: 'de' } }, async ({ page, world }) => {
+      await page.addInitScript(() => {
+        const drawn: string[] = []
+        const { fillText } = CanvasRenderingContext2D.prototype
+        CanvasRenderingContext2D.prototype.fillText = function (text, ...where) {
+          drawn.push(text)
+          return fillText.call(this, text, ...where)
+        }
+        Object.assign(globalThis, { drawn })
+      })
+      await page.goto(`${world.url}?token=${ids.get('Price feed')}`)
+      await page.locator('.chart canvas').waitFor()
+      const drawn = (): Promise<string> => page.evaluate(() => (Reflect.get(globalThis, 'drawn') as string[]).join('|'))
+      await expect.poll(drawn).toMatch(/(^|\|)\d+\. \p{L}+/u)
+      expect(await drawn()).not.toMatch(/\d \p{L}/u)
+    })
+  })
+
   it('is German, with the nouns of the host', () =>
     play({ before: seed, dashboard: { language: 'de', clientName: { one: 'Firma', many: 'Firmen' } } }, async ({ page }) => {
       await page.getByRole('heading', { name: 'API-Tokens' }).waitFor()

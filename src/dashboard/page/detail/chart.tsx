@@ -1,7 +1,7 @@
 import type { JSX } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import uPlot from 'uplot'
-import { number } from '../lib/format.js'
+import { briefDay, clockTime, number } from '../lib/format.js'
 import type { Bar } from './series.js'
 
 const HEIGHT = 200
@@ -66,9 +66,7 @@ function draw(element: HTMLElement, bars: readonly Bar[], onPoint: (bar: Bar | u
   )
 }
 
-const hours = new Intl.DateTimeFormat(undefined, { hour: 'numeric', minute: '2-digit' })
-const days = new Intl.DateTimeFormat(undefined, { month: 'short', day: 'numeric' })
-const labelOf = (at: number, step: number): string => (step < 4_000_000 ? hours : days).format(new Date(at))
+const labelOf = (at: number, step: number): string => (step < 4_000_000 ? clockTime : briefDay)(at)
 
 // A canvas knows no custom properties: a colour is asked of an element that has it.
 function colours(element: HTMLElement): (name: string) => string {

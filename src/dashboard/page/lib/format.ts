@@ -5,6 +5,8 @@ const locale = config.locale ?? navigator.languages.find((tag) => tag.split('-')
 const dates = new Intl.DateTimeFormat(locale, { dateStyle: 'medium' })
 const moments = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' })
 const short = new Intl.DateTimeFormat(locale, { month: 'short', day: 'numeric', hour: 'numeric', minute: '2-digit' })
+const clocks = new Intl.DateTimeFormat(locale, { hour: 'numeric', minute: '2-digit' })
+const briefDays = new Intl.DateTimeFormat(locale, { month: 'short', day: 'numeric' })
 const relative = new Intl.RelativeTimeFormat(locale, { numeric: 'auto' })
 const numbers = new Intl.NumberFormat(locale)
 
@@ -44,6 +46,12 @@ export const moment = (at: string | number): string => moments.format(new Date(a
 
 /** The same without the year, for tight places. */
 export const briefMoment = (at: string | number): string => short.format(new Date(at))
+
+/** The time of the day alone. */
+export const clockTime = (at: number): string => clocks.format(new Date(at))
+
+/** The day without the year. */
+export const briefDay = (at: number): string => briefDays.format(new Date(at))
 
 /** To the second in UTC, as a log has it. */
 export const exact = (at: string | number): string => `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')} UTC`
