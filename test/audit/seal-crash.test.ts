@@ -2,7 +2,7 @@ import type { AuditHead, StoredEvent, TokenStore } from 'latchkey'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { internalsOf } from '../../src/instance.js'
 import { openAt } from '../activity/crash/open.js'
-import { KINDS, kill, newPlace, start } from '../activity/crash/processes.js'
+import { everyKind, kill, newPlace, start } from '../activity/crash/processes.js'
 import { exported } from './log.js'
 
 const SEALER = new URL('../activity/crash/sealer.ts', import.meta.url)
@@ -20,12 +20,11 @@ const eventsOf = (round: number): readonly StoredEvent[] =>
     details: { index },
   }))
 
-describe('sealing in a process that is killed in the middle', () => {
-  it.each(KINDS)(
-    'goes on in another process on %s, and leaves nothing unsealed and nothing sealed twice',
-    async (kind) => {
+describe.each(await everyKind())('sealing in a process that is killed in the middle, in $kind', ({ kind, skip }) => {
+  it.skipIf(skip)(
+    'goes on in another process, and leaves nothing unsealed and nothing sealed twice',
+    async () => {
       const place = await newPlace(kind)
-      if (place === undefined) return
       const tokens = openAt(place)
       onTestFinished(() => tokens.close())
       const store = internalsOf(tokens).store() as unknown as TokenStore

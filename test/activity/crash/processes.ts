@@ -4,21 +4,24 @@ import { onTestFinished } from 'vitest'
 import { ownDatabase, ownFolder, ownSchema } from '../../stores/sql/databases.js'
 import { bundled } from '../../support/bundle.js'
 import { newKeyPrefix, removeKeys, withRedis } from '../../support/redis.js'
-import { type ServiceName, service } from '../../support/services.js'
+import { service } from '../../support/services.js'
 import type { Place } from './open.js'
 
-/** The stores in which processes can meet. */
-export const KINDS: readonly Place['kind'][] = ['sqlite', 'postgres', 'mysql', 'redis']
+/** The stores in which processes can meet, each with why its tests are skipped where its server does not run. */
+export const everyKind = async (): Promise<readonly { readonly kind: Place['kind']; readonly skip?: string | undefined }[]> => [
+  { kind: 'sqlite' },
+  ...(await Promise.all((['postgres', 'mysql', 'redis'] as const).map(async (kind) => ({ kind, skip: (await service(kind)).skip })))),
+]
 
-/** A place of the test's own, which goes with it; `undefined` where the server does not run. */
-export const newPlace = async (kind: Place['kind']): Promise<Place | undefined> => {
+/** A place of the test's own, which goes with it. */
+export const newPlace = async (kind: Place['kind']): Promise<Place> => {
   if (kind === 'sqlite') {
     const folder = await ownFolder()
     onTestFinished(() => folder.remove())
     return { kind, at: folder.path('tokens.db'), name: '' }
   }
-  const { skip, url = '' } = await service(kind as ServiceName)
-  if (skip !== undefined) return undefined
+  const { skip, url } = await service(kind)
+  if (url === undefined) throw new Error(skip)
   if (kind === 'redis') {
     const name = newKeyPrefix()
     onTestFinished(() => withRedis(url, (client) => removeKeys(client, name)))
