@@ -1,5 +1,6 @@
 import type { GuardedStore } from '../store/guarded-store.js'
 import type { ConsumerState } from '../store/port.js'
+import { ConsumerRows } from './consumer-rows.js'
 
 /** A claim that was not renewed for so long may be taken over. */
 const CLAIM_MS = 6_000
@@ -10,7 +11,8 @@ const RENEW_MS = 2_000
  *
  * No wall clock decides. The store keeps a version, which the holder moves on. Another node takes over once it has seen the same version for the
  * whole length of a claim on its own monotonic clock; the holder trusts its claim for that long from before its last move. So the holder has
- * given up before anybody else begins, and what it may still write then is refused by the store, since the version is another.
+ * given up before anybody else begins, and what it may still write then is refused by the store, since the version is another. For the same reason
+ * a node that waits may go by rows that are a little old: what it then writes is refused, or nothing has changed since.
  */
 export class ConsumerClaim {
   readonly #store: GuardedStore
@@ -21,19 +23,30 @@ export class ConsumerClaim {
   #mine: ConsumerState | undefined
   #until = Number.NEGATIVE_INFINITY
   #renewAt = Number.NEGATIVE_INFINITY
+  readonly #rows: ConsumerRows
+  #waits = false
   #rival: { readonly version: number; readonly since: number } | undefined
   #position = 0
   #turn: Promise<unknown> = Promise.resolve()
 
   constructor(
     store: GuardedStore,
-    options: { readonly prefix: string; readonly name: string; readonly holder: string; from: 'start' | 'now'; monotonic: () => number },
+    options: {
+      readonly prefix: string
+      readonly name: string
+      readonly holder: string
+      readonly from: 'start' | 'now'
+      readonly monotonic: () => number
+      /** Shared by those of this node that wait; the claim reads for itself where there are none. */
+      readonly rows?: ConsumerRows
+    },
   ) {
     this.#store = store
     this.#of = { prefix: options.prefix, name: options.name }
     this.#holder = options.holder
     this.#from = options.from
     this.#monotonic = options.monotonic
+    this.#rows = options.rows ?? new ConsumerRows(store, options.prefix, options.monotonic)
   }
 
   /** The `seq` of the last event that was handled. */
@@ -93,8 +106,10 @@ export class ConsumerClaim {
 
   async #take(): Promise<boolean> {
     this.#mine = undefined
-    const found = (await this.#store.consumers(this.#of.prefix)).find(({ name }) => name === this.#of.name)
-    if (found?.holder !== undefined && found.holder !== this.#holder && this.#isAlive(found)) return false
+    const rows = await (this.#waits ? this.#rows.recent() : this.#rows.now())
+    const found = rows.find(({ name }) => name === this.#of.name)
+    this.#waits = found?.holder !== undefined && found.holder !== this.#holder && this.#isAlive(found)
+    if (this.#waits) return false
     // What this node handled counts where nobody came in between, also when the answer to its last save was lost.
     if (found?.holder !== this.#holder) this.#position = found?.position ?? (await this.#beginning())
     else this.#position = Math.max(this.#position, found.position)

@@ -3,6 +3,7 @@ import type { GuardedStore } from '../store/guarded-store.js'
 import type { Report } from '../store/reporter.js'
 import { callHandler, type ListedEventHandler } from './call-handler.js'
 import { ConsumerClaim } from './consumer-claim.js'
+import type { ConsumerRows } from './consumer-rows.js'
 import { RetryLater } from './retry-later.js'
 
 /** How soon events of other nodes are looked for; those of this node wake the consumer. */
@@ -29,6 +30,7 @@ export type ConsumerOptions = {
   readonly graceMs: number
   readonly monotonic: () => number
   readonly report: Report
+  readonly rows: ConsumerRows
   /** Done before events are read. */
   readonly prepare: () => Promise<void>
 }
@@ -169,7 +171,8 @@ export class Consumer {
   async #rest(): Promise<void> {
     const left = this.#retryAt - this.#options.monotonic()
     if (left > 0) await this.#wait(Math.min(left, LONGEST_WAIT_MS), false)
-    else await this.#wait(POLL_MS, this.#claim.held)
+    else if (this.#claim.held) await this.#wait(POLL_MS, true)
+    else await this.#wait(this.#options.rows.lookInMs, false)
   }
 
   // Its timer keeps the process alive: a process that does nothing but consume has nothing else that would.

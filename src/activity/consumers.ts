@@ -1,8 +1,14 @@
 import type { Consumer } from './consumer.js'
+import type { ConsumerRows } from './consumer-rows.js'
 
 /** The consumers that run on this node. */
 export class Consumers {
+  readonly rows: ConsumerRows
   readonly #running: Set<Consumer> = new Set()
+
+  constructor(rows: ConsumerRows) {
+    this.rows = rows
+  }
 
   add(consumer: Consumer): void {
     this.#running.add(consumer)

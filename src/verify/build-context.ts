@@ -1,6 +1,7 @@
 import { createAnnouncer } from '../activity/announce.js'
 import { Attempts } from '../activity/attempts.js'
 import { CoalescedEvents } from '../activity/coalesced-events.js'
+import { ConsumerRows } from '../activity/consumer-rows.js'
 import { Consumers } from '../activity/consumers.js'
 import { Housekeeping } from '../activity/housekeeping.js'
 import { LineageRevoker } from '../activity/lineages.js'
@@ -49,7 +50,7 @@ export function buildContext(settings: Settings): Context {
   const report = createReporter({ ...settings.faults, onError: onFault }, monotonic)
   const moves = new MoveWatch(settings.store, { prefix, monotonic, maxAgeMs: maxStalenessMs / 2 })
   const store = new GuardedStore(settings.store, settings.deadlineMs, monotonic, report, moves)
-  const consumers = new Consumers()
+  const consumers = new Consumers(new ConsumerRows(store, prefix, monotonic))
   const tell = createAnnouncer(settings.onEvent, report)
   const announce: typeof tell = (events) => {
     tell(events)

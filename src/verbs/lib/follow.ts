@@ -24,6 +24,7 @@ export function follow(
     graceMs: deadlineMs,
     monotonic,
     report: context.report,
+    rows: context.consumers.rows,
     prepare: () => context.outbox.place(),
   })
   context.consumers.add(consumer)

@@ -1,0 +1,75 @@
+import { memoryStore } from 'latchkey/stores/memory'
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import type { ConsumerState, TokenStore } from '../../src/store/port.js'
+import { instance, mint } from '../latchkey/harness.js'
+
+const NAMES = Array.from({ length: 20 }, (_, index) => `crm-${index}`)
+const SECONDS = 8
+
+/** A node's view of a store that others use too: counts how often it reads the consumers, and can be cut off. */
+function nodeOf(store: TokenStore) {
+  const node = { reads: 0, cut: false }
+  const reach = <T>(work: () => T): T => {
+    if (node.cut) throw new Error('cut off')
+    return work()
+  }
+  const own: TokenStore = Object.create(store, {
+    consumers: {
+      value: (prefix: string) => {
+        node.reads += 1
+        return reach(() => store.consumers(prefix))
+      },
+    },
+    saveConsumer: { value: (state: ConsumerState) => reach(() => store.saveConsumer(state)) },
+  })
+  const seen: string[] = []
+  const tokens = instance({ store: own })
+  const begin = () => NAMES.map((name) => tokens.system.consume(name, () => void seen.push(name)))
+  return { node, tokens, seen, begin }
+}
+
+/** Two nodes with the same consumers, all of them read by the first; past the first looks of the upkeep, which reads consumers as well. */
+async function readerAndWaiting() {
+  const store = memoryStore()
+  const [reader, waiting] = [nodeOf(store), nodeOf(store)]
+  const held = reader.begin()
+  await vi.advanceTimersByTimeAsync(2_000)
+  waiting.begin()
+  await vi.advanceTimersByTimeAsync(20_000)
+  return { reader, waiting, held }
+}
+
+const all = NAMES.toSorted()
+
+describe('consumers that wait for another node', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+    onTestFinished(() => void vi.useRealTimers())
+  })
+
+  it('look once a second, all of them together, while those that read do not look at all', async () => {
+    const { reader, waiting } = await readerAndWaiting()
+    const before = [reader.node.reads, waiting.node.reads] as const
+    await vi.advanceTimersByTimeAsync(SECONDS * 1_000)
+    expect(reader.node.reads - before[0]).toBe(0)
+    expect(Math.abs(waiting.node.reads - before[1] - SECONDS)).toBeLessThanOrEqual(1)
+  })
+
+  it('go on at their next look where the other node has stopped', async () => {
+    const { reader, waiting, held } = await readerAndWaiting()
+    await Promise.all(held.map((consumer) => consumer.stop()))
+    await mint(reader.tokens)
+    await vi.advanceTimersByTimeAsync(2_000)
+    expect(waiting.seen.toSorted()).toEqual(all)
+  })
+
+  it('go on once the claims of a node that is cut off have run out, and not before', async () => {
+    const { reader, waiting } = await readerAndWaiting()
+    reader.node.cut = true
+    await mint(waiting.tokens)
+    await vi.advanceTimersByTimeAsync(3_000)
+    expect(waiting.seen).toEqual([])
+    await vi.advanceTimersByTimeAsync(5_000)
+    expect(waiting.seen.toSorted()).toEqual(all)
+  })
+})
