@@ -102,6 +102,21 @@ describe.skipIf(skip !== undefined)(`what is kept ${skip ?? ''}`, () => {
       await title(page, 'Somebody else changed this token').getByText('ERP of mine').waitFor()
     }))
 
+  it('is what was typed, in a conflict that names who changed the token, not who was refused later', () =>
+    play({}, async ({ page, world }) => {
+      const { record, token } = await world.tokens.system.create({ name: 'ERP', scopes: ['orders:read'] })
+      await page.reload()
+      await page.getByRole('link', { name: 'ERP' }).click()
+      await press(page, 'Edit')
+      await page.getByRole('dialog').getByLabel('Name').fill('ERP of mine')
+      await world.tokens.as({ id: 'ada@acme.example', tenants: '*', manages: 'all' }).deactivate(record.id)
+      expect(await world.tokens.verify(token)).toMatchObject({ ok: false })
+      await world.tokens.flush()
+      await expect.poll(async () => (await world.tokens.system.events({ action: 'token.refused' })).items.length).toBe(1)
+      await confirm(page, 'Save changes')
+      await title(page, 'Somebody else changed this token').getByText('ada@acme.example').first().waitFor()
+    }))
+
   it(
     'is one token where every answer to its creation was lost and the form was then changed',
     () =>

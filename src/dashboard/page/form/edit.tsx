@@ -19,10 +19,13 @@ import { TokenForm } from './form.js'
 
 type Props = { readonly token: Token; readonly onClose: () => void; readonly onSaved: () => void }
 
+/** What changes a record: nobody is blamed for a refusal or a reminder. */
+const CHANGES = ['token.updated', 'token.activated', 'token.deactivated', 'token.rotated', 'token.revoked'] as const
+
 async function loadTheirs(id: string): Promise<Theirs> {
   const [token, last] = await Promise.all([
     call<Token>('GET', id),
-    call<Page<AuditEvent>>('GET', `${id}/events`, { query: { limit: 1 } }).catch(() => undefined),
+    call<Page<AuditEvent>>('GET', `${id}/events`, { query: { limit: 1, action: CHANGES } }).catch(() => undefined),
   ])
   return { token, by: last?.items[0]?.actorId }
 }
