@@ -153,4 +153,33 @@ describe.skipIf(skip !== undefined)(`failures ${skip ?? ''}`, () => {
       await page.getByText('1 token changed').waitFor()
       expect((await world.tokens.system.list({ status: 'inactive' })).items.map(({ name }) => name)).toContain('Web shop')
     }))
+
+  it('call a change saved whose answer was lost, and blame nobody else for it', () =>
+    play(one, async ({ page, world }) => {
+      await page.getByRole('link', { name: 'ERP' }).click()
+      await press(page, 'Edit')
+      const dialog = page.getByRole('dialog')
+      await dialog.getByLabel('Name').fill('ERP of mine')
+      const lose = async (route: Route): Promise<void> => {
+        if (route.request().method() === 'GET') return route.fallback()
+        await route.fetch()
+        await route.abort('connectionreset')
+      }
+      await page.route(/\/admin\/tokens\/[0-9A-Za-z]{16}/, lose)
+      await confirm(page, 'Save changes')
+      await dialog.getByText('It may have been saved all the same.').waitFor()
+      await page.unrouteAll()
+      await dialog.getByLabel('Description').fill('Said later')
+      await confirm(page, 'Save changes')
+      await page.getByText('Changes saved').waitFor()
+      await page.getByRole('heading', { name: 'ERP of mine' }).waitFor()
+      expect((await world.tokens.system.list()).items).toMatchObject([{ name: 'ERP of mine', description: 'Said later' }])
+      await page.route(/\/deactivate$/, lose)
+      await press(page, 'Deactivate')
+      await page.getByText('The server cannot be reached').waitFor()
+      await page.unrouteAll()
+      await press(page, 'Deactivate')
+      await page.getByText('Token deactivated').waitFor()
+      await page.getByRole('button', { name: 'Activate', exact: true }).waitFor()
+    }))
 })

@@ -17,6 +17,9 @@ export async function flip(token: Token): Promise<void> {
     say(t(stopped ? 'lifecycle.activated' : 'lifecycle.deactivated'))
   } catch (error) {
     if (Problem.of(error).status !== 412) throw error
-    say(t('lifecycle.stale'))
+    // Its own answer was lost before: the one change since then is the one that was asked for.
+    const now = await call<Token>('GET', token.id)
+    const done = now.version === token.version + 1 && isStopped(now) !== stopped && now.status !== 'revoked'
+    say(t(!done ? 'lifecycle.stale' : stopped ? 'lifecycle.activated' : 'lifecycle.deactivated'))
   }
 }

@@ -34,6 +34,10 @@ function canonical(value: unknown): string {
   )
 }
 
+/** Does the token have what these changes ask for? */
+export const holds = (changes: Changes, token: Token): boolean =>
+  Object.entries(changes).every(([field, value]) => same(fieldOf(token, field), value))
+
 /** Every field that was changed here or there, what both wrote first. */
 export function differencesOf(before: Token, theirs: Token, mine: Changes): readonly Difference[] {
   const all = [...EDITED, ...OTHER].map((field): Difference => {

@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import { useState } from 'preact/hooks'
+import { useRef, useState } from 'preact/hooks'
 import { call } from '../lib/api.js'
 import { useTask } from '../lib/hooks.js'
 import { Problem } from '../lib/problem.js'
@@ -10,10 +10,10 @@ import { Button } from '../ui/button.js'
 import { Dialog } from '../ui/dialog.js'
 import { focusWrong } from '../ui/focus.js'
 import { useGuardedClose } from '../ui/leave.js'
-import { fieldErrors, ProblemLine } from '../ui/problem.js'
+import { fieldErrors, Maybe, ProblemLine } from '../ui/problem.js'
 import { say } from '../ui/toasts.js'
 import { Conflict, type Theirs } from './conflict.js'
-import type { Changes } from './differences.js'
+import { type Changes, holds } from './differences.js'
 import { changesOf, check, draftOf, isChanged } from './draft.js'
 import { TokenForm } from './form.js'
 
@@ -30,18 +30,24 @@ async function loadTheirs(id: string): Promise<Theirs> {
   return { token, by: last?.items[0]?.actorId }
 }
 
+/** Was it the earlier try that changed the token, and nothing else? */
+const isOwn = (sent: Changes, version: number, found: Token): boolean =>
+  found.version === version + 1 && found.revokedAt === undefined && holds(sent, found)
+
 /** Edits a token. When somebody else was faster, both versions are shown, and nothing is lost. */
 export function Edit({ token, onClose, onSaved }: Props): JSX.Element {
   const [before] = useState(() => draftOf(token))
   const [draft, setDraft] = useState(before)
   const [tried, setTried] = useState(false)
   const [theirs, setTheirs] = useState<Theirs | undefined>()
+  // An earlier try that no answer came to: it may have been saved.
+  const lost = useRef<Changes | undefined>(undefined)
   const { busy, problem, run, clear } = useTask()
   const found = check(draft)
   const changes = changesOf(draft, before)
   const leave = (): void => {
     onClose()
-    if (theirs !== undefined) onSaved()
+    if (theirs !== undefined || lost.current !== undefined) onSaved()
   }
   const close = useGuardedClose(isChanged(draft, before), leave)
 
@@ -51,14 +57,21 @@ export function Edit({ token, onClose, onSaved }: Props): JSX.Element {
         try {
           await call('PATCH', token.id, { body, version })
         } catch (error) {
-          const { status, code } = Problem.of(error)
+          const { status, code, open } = Problem.of(error)
+          if (open) lost.current = body
           // A conflict without a version: it was revoked meanwhile.
           if (status !== 412 && code !== 'conflict') {
             focusWrong()
             throw error
           }
-          setTheirs(await loadTheirs(token.id))
-          return
+          const found = await loadTheirs(token.id)
+          if (lost.current === undefined || !isOwn(lost.current, version, found.token)) {
+            lost.current = undefined
+            setTheirs(found)
+            return
+          }
+          // What was written since then.
+          if (!holds(body, found.token)) await call('PATCH', token.id, { body, version: found.token.version })
         }
         say(t('form.saved'))
       }
@@ -102,6 +115,7 @@ export function Edit({ token, onClose, onSaved }: Props): JSX.Element {
       }
     >
       <ProblemLine problem={problem} />
+      <Maybe problem={problem} text="form.maybeSaved" />
       <TokenForm
         draft={draft}
         kept={token.scopes}

@@ -76,6 +76,7 @@ export const form: DashboardTexts = {
   'form.addressWrong': '{entry} ليس عنوانًا ولا نطاق عناوين.',
   'form.dayMissing': 'اختر يومًا في المستقبل.',
   'form.saved': 'حُفظت التغييرات',
+  'form.maybeSaved': 'ربما حُفظ رغم ذلك. احفظ مرة أخرى لتعرف: لن يُغيَّر شيء مرتين.',
   'conflict.title': 'غيّر شخص آخر هذا الرمز',
   'conflict.text': 'لم تغيّرا الحقل نفسه. يُبقي الحفظ على التغييرات كلها.',
   'conflict.revoked': 'أُلغي {time} بواسطة {name}، فلا يمكن تغيير شيء بعد الآن.',

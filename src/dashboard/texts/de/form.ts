@@ -73,6 +73,7 @@ export const form: DashboardTexts = {
   'form.addressWrong': '{entry} ist weder eine Adresse noch ein Bereich.',
   'form.dayMissing': 'Wählen Sie einen Tag in der Zukunft.',
   'form.saved': 'Änderungen gespeichert',
+  'form.maybeSaved': 'Es wurde vielleicht trotzdem gespeichert. Speichern Sie erneut, um es zu erfahren: Nichts wird doppelt geändert.',
   'conflict.title': 'Jemand anderes hat dieses Token geändert',
   'conflict.text': 'Sie haben nicht dasselbe Feld geändert. Beim Speichern bleibt beides erhalten.',
   'conflict.revoked': 'Es wurde {time} von {name} widerrufen und kann nicht mehr geändert werden.',

@@ -71,6 +71,7 @@ export const form = {
   'form.addressWrong': '{entry} is not an address or a range.',
   'form.dayMissing': 'Choose a day in the future.',
   'form.saved': 'Changes saved',
+  'form.maybeSaved': 'It may have been saved all the same. Save again to find out: nothing is changed twice.',
 
   'conflict.title': 'Somebody else changed this token',
   'conflict.text': 'Your changes and theirs do not touch the same field. Saving keeps both.',
