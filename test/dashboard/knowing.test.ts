@@ -81,6 +81,7 @@ describe.skipIf(skip !== undefined)(`what the page says it knows ${skip ?? ''}`,
       await row.getByText('not counted').waitFor()
       await page.getByRole('checkbox', { name: 'Select Web shop' }).check()
       await page.getByRole('region', { name: '1 selected' }).getByRole('button', { name: 'Revoke' }).click()
+      await page.getByRole('dialog').getByText('Uses are not counted on this server').waitFor()
       expect(await page.getByText(/within the last day/).count()).toBe(0)
       await page.keyboard.press('Escape')
       await page.getByRole('link', { name: 'Web shop' }).click()
