@@ -35,5 +35,7 @@ export const ALONE: string[] = [
   'test/latchkey/errors.test.ts',
   'test/latchkey/heap.test.ts',
   'test/management/added-field.test.ts',
+  // A warning is told once for each process.
+  'test/management/told-what-is-wrong.test.ts',
   'test/stores/added-field.test.ts',
 ]

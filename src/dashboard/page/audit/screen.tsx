@@ -34,7 +34,7 @@ export function AuditScreen({ place }: { readonly place: Place }): JSX.Element {
   useScroll(first.data !== undefined)
   useEffect(() => {
     const count = first.data?.items.length
-    if (count !== undefined) announce(count === 0 ? t('audit.logNone') : t('audit.found', { count }))
+    if (count !== undefined) announce(count === 0 ? t('audit.logNone') : t('events.found', { count }))
   }, [first.data])
   const save = (): Promise<void> =>
     run(async () => {
