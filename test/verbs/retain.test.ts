@@ -261,7 +261,7 @@ describe('upkeep', () => {
     expect(runs).toHaveLength(4)
   })
 
-  it('that is not due asks the store for nothing until it is', async () => {
+  it('that is not due asks the store for nothing until it is', { timeout: 60_000 }, async () => {
     const { context } = node()
     const { monotonic } = context.settings
     const runs: number[] = []
