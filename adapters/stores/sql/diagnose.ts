@@ -1,6 +1,6 @@
 import { CompiledQuery } from 'kysely'
 import type { StoreDiagnosis, StoreFinding } from '../../../src/store/diagnosis.js'
-import { finding } from '../lib/findings.js'
+import { type Concern, finding } from '../lib/findings.js'
 import type { Sql } from './context.js'
 import { askRaw, driveAsync, type Steps } from './engine.js'
 import type { Quirks } from './quirks.js'
@@ -21,6 +21,18 @@ export const textsOf = (entries: readonly (readonly [unknown, unknown])[]): Fact
   Object.fromEntries(
     entries.flatMap(([name, value]) => (value === null || value === undefined ? [] : [[String(name).toLowerCase(), String(value)]])),
   )
+
+/** What is wrong with a server that takes no changes. */
+export const READ_ONLY: Concern = {
+  says: 'the server is read-only, as a replica is: changes fail, and a replica answers with the state before a revocation',
+  advice: 'Connect to the primary.',
+}
+
+/** What is wrong with settings by which a crash of the server loses what was acknowledged; `undefined` where there are none. */
+export const lossyIf = (wrong: readonly string[], advice: string): Concern | undefined =>
+  wrong.length === 0
+    ? undefined
+    : { says: `${wrong.join(', ')}: a crash can undo changes that were acknowledged, and a revoked token would work again`, advice }
 
 function* schemaFinding(quirks: Quirks, names: Names): Steps<StoreFinding> {
   const version = Math.max(...quirks.migrations(names).map((migration) => migration.version))

@@ -96,7 +96,7 @@ export async function reconcile(
       target.next()
       if (order > 0) pending.gone.push(theirs)
     }
-    if (pending.put.length + pending.gone.length >= BATCH || count % BATCH === 0) await flush()
+    if (pending.put.length + pending.gone.length >= BATCH || (order <= 0 && count % BATCH === 0)) await flush()
   }
   await flush()
   return { count, hash: String(chains.source), targetHash: String(chains.target), written, removed }

@@ -3,7 +3,7 @@ import { CompiledQuery } from 'kysely'
 import type { StoreDiagnosis, StoreFinding } from '../../../../src/store/diagnosis.js'
 import { fact, finding } from '../../lib/findings.js'
 import { transportFinding } from '../../lib/transport-finding.js'
-import { type Facts, readFacts, textsOf } from '../diagnose.js'
+import { type Facts, lossyIf, READ_ONLY, readFacts, textsOf } from '../diagnose.js'
 import { askRaw, type Steps } from '../engine.js'
 
 const VARIABLES = [
@@ -27,11 +27,6 @@ function* readPairs(query: string): Steps<Facts> {
 
 const isOn = (value: string | undefined): boolean => value !== undefined && /^(on|1)$/i.test(value)
 
-const READ_ONLY = {
-  says: 'the server is read-only, as a replica is: changes fail, and a replica answers with the state before a revocation',
-  advice: 'Connect to the primary.',
-}
-
 /** A crash of the server must not lose what was acknowledged. */
 const durabilityOf = (facts: Facts) => {
   const { innodb_flush_log_at_trx_commit: flush, sync_binlog: binlog } = facts
@@ -40,11 +35,7 @@ const durabilityOf = (facts: Facts) => {
     ...(/^off$/i.test(facts.innodb_doublewrite ?? '') ? ['innodb_doublewrite is off'] : []),
     ...(isOn(facts.log_bin) && binlog !== '1' ? [`sync_binlog is ${binlog}`] : []),
   ]
-  if (wrong.length === 0) return undefined
-  return {
-    says: `${wrong.join(', ')}: a crash can undo changes that were acknowledged, and a revoked token would work again`,
-    advice: 'Set innodb_flush_log_at_trx_commit = 1, innodb_doublewrite = ON, and with a binary log sync_binlog = 1.',
-  }
+  return lossyIf(wrong, 'Set innodb_flush_log_at_trx_commit = 1, innodb_doublewrite = ON, and with a binary log sync_binlog = 1.')
 }
 
 /** By which address the server knows this client. A name may stand for any address: nothing is said of it. */

@@ -1,7 +1,7 @@
 import type { StoreDiagnosis } from '../../../../src/store/diagnosis.js'
 import { fact, finding } from '../../lib/findings.js'
 import { transportFinding } from '../../lib/transport-finding.js'
-import { type Facts, readFacts } from '../diagnose.js'
+import { type Facts, lossyIf, READ_ONLY, readFacts } from '../diagnose.js'
 import type { Steps } from '../engine.js'
 
 const SETTINGS = ['server_version', 'fsync', 'full_page_writes', 'synchronous_commit', 'TimeZone'] as const
@@ -11,11 +11,6 @@ const FACTS = `select ${SETTINGS.map((name) => `current_setting('${name}', true)
   host(inet_client_addr()) as client, (extract(epoch from clock_timestamp()) * 1000)::text as now,
   (select ssl::text from pg_stat_ssl where pid = pg_backend_pid()) as ssl`
 
-const READ_ONLY = {
-  says: 'the server is read-only, as a replica is: changes fail, and a replica answers with the state before a revocation',
-  advice: 'Connect to the primary.',
-}
-
 /** A crash of the server must not lose what was acknowledged. */
 const durabilityOf = ({ fsync, full_page_writes: pages, synchronous_commit: commit }: Facts) => {
   const wrong = [
@@ -23,11 +18,7 @@ const durabilityOf = ({ fsync, full_page_writes: pages, synchronous_commit: comm
     ...(pages === 'off' ? ['full_page_writes is off'] : []),
     ...(commit === 'off' ? ['synchronous_commit is off'] : []),
   ]
-  if (wrong.length === 0) return undefined
-  return {
-    says: `${wrong.join(', ')}: a crash can undo changes that were acknowledged, and a revoked token would work again`,
-    advice: 'Switch it on, at least for the role and the database that latchkey uses.',
-  }
+  return lossyIf(wrong, 'Switch it on, at least for the role and the database that latchkey uses.')
 }
 
 /** What a Postgres server says about itself. */
