@@ -26,6 +26,15 @@ async function loseAnswers(page: Page, match: RegExp): Promise<() => Promise<voi
   return () => page.unroute(match, lose)
 }
 
+/** Fills the form of a new token and sends it, whatever becomes of the answer. */
+async function askForToken(page: Page, name: string): Promise<void> {
+  await press(page, 'Create token')
+  await page.getByRole('dialog').getByLabel('Name').fill(name)
+  await chooseEveryTenant(page)
+  await confirm(page, 'Review')
+  await confirm(page, 'Create token')
+}
+
 const title = (page: Page, name: string) => page.getByRole('dialog', { name, exact: true })
 
 describe.skipIf(skip !== undefined)(`what is kept ${skip ?? ''}`, () => {
@@ -122,11 +131,7 @@ describe.skipIf(skip !== undefined)(`what is kept ${skip ?? ''}`, () => {
     () =>
       play({}, async ({ page, world }) => {
         const stop = await loseAnswers(page, /\/admin\/tokens\/$/)
-        await press(page, 'Create token')
-        await page.getByRole('dialog').getByLabel('Name').fill('ERP')
-        await chooseEveryTenant(page)
-        await confirm(page, 'Review')
-        await confirm(page, 'Create token')
+        await askForToken(page, 'ERP')
         await page.getByRole('dialog').getByText('The server cannot be reached').waitFor()
         await stop()
         await confirm(page, 'Back to editing')
@@ -157,11 +162,7 @@ describe.skipIf(skip !== undefined)(`what is kept ${skip ?? ''}`, () => {
         await route.fetch()
         await route.abort('connectionreset')
       })
-      await press(page, 'Create token')
-      await page.getByRole('dialog').getByLabel('Name').fill('ERP')
-      await chooseEveryTenant(page)
-      await confirm(page, 'Review')
-      await confirm(page, 'Create token')
+      await askForToken(page, 'ERP')
       await page.getByRole('dialog').getByText('It may have been created all the same.').waitFor()
       await page.unroute(match)
       await confirm(page, 'Create token')
@@ -177,11 +178,7 @@ describe.skipIf(skip !== undefined)(`what is kept ${skip ?? ''}`, () => {
     () =>
       play({}, async ({ page }) => {
         const stop = await loseAnswers(page, /\/admin\/tokens\/$/)
-        await press(page, 'Create token')
-        await page.getByRole('dialog').getByLabel('Name').fill('ERP')
-        await chooseEveryTenant(page)
-        await confirm(page, 'Review')
-        await confirm(page, 'Create token')
+        await askForToken(page, 'ERP')
         await page.getByRole('dialog').getByText('The server cannot be reached').waitFor()
         await page.getByRole('dialog').getByText('It may have been created all the same.').waitFor()
         await stop()

@@ -1,11 +1,11 @@
 import { mysqlStore } from 'latchkey/stores/mysql'
 import { storeContract } from 'latchkey/testing'
 import { createPool, type Pool } from 'mysql2'
-import { createConnection } from 'mysql2/promise'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { service } from '../support/services.js'
 import { type Contended, contendedMysql } from './sql/contended.js'
-import { type OwnPlace, ownDatabase, TRIM } from './sql/databases.js'
+import { type OwnPlace, ownDatabase } from './sql/databases.js'
+import { mysqlTransactions, stageOver } from './sql/stages.js'
 
 const mysql = await service('mysql')
 
@@ -30,23 +30,7 @@ describe.skipIf(mysql.skip)(`mysql with one statement in twenty refused by a dea
     { describe, it },
     {
       name: 'mysql with deadlocks',
-      create: () => ({
-        store: open(),
-        second: open(),
-        reopen: open,
-        async trimFeed() {
-          for (const statement of TRIM) await place.query(statement)
-        },
-        async beginTransaction() {
-          const transaction = await createConnection({ uri: place.url })
-          await transaction.beginTransaction()
-          const end = (how: 'commit' | 'rollback') => async () => {
-            await transaction[how]()
-            await transaction.end()
-          }
-          return { transaction, commit: end('commit'), rollback: end('rollback') }
-        },
-      }),
+      create: () => stageOver(place, open, mysqlTransactions({ uri: place.url })),
     },
   )
 

@@ -1,11 +1,11 @@
 import { postgresStore } from 'latchkey/stores/postgres'
 import { storeContract } from 'latchkey/testing'
-import { Client } from 'pg'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import type { TokenStore } from '../../src/store/port.js'
 import { createPgBouncer, type PgBouncer, pgBouncerMissing } from '../support/pgbouncer.js'
 import { service } from '../support/services.js'
-import { type OwnPlace, ownSchema, TRIM } from './sql/databases.js'
+import { type OwnPlace, ownSchema } from './sql/databases.js'
+import { postgresTransactions, stageOver } from './sql/stages.js'
 
 const postgres = await service('postgres')
 const skip = postgres.skip ?? pgBouncerMissing()
@@ -33,24 +33,7 @@ describe.skipIf(skip)(`postgres behind PgBouncer in transaction mode ${skip ?? '
     { describe, it },
     {
       name: 'postgres behind PgBouncer',
-      create: () => ({
-        store: open(),
-        second: open(),
-        reopen: open,
-        async trimFeed() {
-          for (const statement of TRIM) await place.query(statement)
-        },
-        async beginTransaction() {
-          const transaction = new Client({ connectionString: pooler.url })
-          await transaction.connect()
-          await transaction.query('begin')
-          const end = (how: string) => async () => {
-            await transaction.query(how)
-            await transaction.end()
-          }
-          return { transaction, commit: end('commit'), rollback: end('rollback') }
-        },
-      }),
+      create: () => stageOver(place, open, postgresTransactions({ connectionString: pooler.url })),
     },
   )
 })

@@ -1,12 +1,13 @@
 import { postgresStore } from 'latchkey/stores/postgres'
 import { storeContract } from 'latchkey/testing'
-import { Client, Pool } from 'pg'
+import { Pool } from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { TokenStore } from '../../src/store/port.js'
 import { service } from '../support/services.js'
 import { type Contended, contendedPostgres } from './sql/contended.js'
-import { type OwnPlace, ownSchema, TRIM } from './sql/databases.js'
+import { type OwnPlace, ownSchema } from './sql/databases.js'
 import { event, token } from './sql/samples.js'
+import { postgresTransactions, stageOver } from './sql/stages.js'
 
 const postgres = await service('postgres')
 const SERIALIZABLE = { options: '-c default_transaction_isolation=serializable' }
@@ -36,24 +37,7 @@ describe.skipIf(postgres.skip)(`postgres at serializable with one statement in t
     { describe, it },
     {
       name: 'postgres at serializable',
-      create: () => ({
-        store: open(),
-        second: open(),
-        reopen: open,
-        async trimFeed() {
-          for (const statement of TRIM) await place.query(statement)
-        },
-        async beginTransaction() {
-          const transaction = new Client({ connectionString: place.url, ...SERIALIZABLE })
-          await transaction.connect()
-          await transaction.query('begin')
-          const end = (how: string) => async () => {
-            await transaction.query(how)
-            await transaction.end()
-          }
-          return { transaction, commit: end('commit'), rollback: end('rollback') }
-        },
-      }),
+      create: () => stageOver(place, open, postgresTransactions({ connectionString: place.url, ...SERIALIZABLE })),
     },
   )
 

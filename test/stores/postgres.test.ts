@@ -1,9 +1,9 @@
 import { postgresStore } from 'latchkey/stores/postgres'
 import { storeContract } from 'latchkey/testing'
-import { Client } from 'pg'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { service } from '../support/services.js'
-import { type OwnPlace, ownSchema, TRIM } from './sql/databases.js'
+import { type OwnPlace, ownSchema } from './sql/databases.js'
+import { postgresTransactions, stageOver } from './sql/stages.js'
 
 const postgres = await service('postgres')
 
@@ -21,24 +21,7 @@ describe.skipIf(postgres.skip)(`postgres ${postgres.skip ?? ''}`, () => {
     { describe, it },
     {
       name: 'postgres',
-      create: () => ({
-        store: open(),
-        second: open(),
-        reopen: open,
-        async trimFeed() {
-          for (const statement of TRIM) await place.query(statement)
-        },
-        async beginTransaction() {
-          const transaction = new Client({ connectionString: place.url })
-          await transaction.connect()
-          await transaction.query('begin')
-          const end = (how: string) => async () => {
-            await transaction.query(how)
-            await transaction.end()
-          }
-          return { transaction, commit: end('commit'), rollback: end('rollback') }
-        },
-      }),
+      create: () => stageOver(place, open, postgresTransactions({ connectionString: place.url })),
     },
   )
 })

@@ -1,3 +1,4 @@
+import type { TokenStore } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
 import { interceptStore } from 'latchkey/testing'
 import { describe, expect, it } from 'vitest'
@@ -6,6 +7,13 @@ import { instance, mint, refusal } from '../latchkey/harness.js'
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
+
+/** Counts one use of each of so many endpoints, an hour before. */
+async function useEndpoints(store: TokenStore, tokenId: string, now: number, endpoints: number): Promise<void> {
+  const one = { tokenId, bucketAt: now - HOUR, scope: '', outcome: 'allowed', count: 1 } as const
+  const counts = Array.from({ length: endpoints }, (_, at) => ({ ...one, endpoint: `GET /${at}` }))
+  await store.recordUsage({ nodeId: 'n', seq: 1, at: now, counts, addresses: [], lastUses: [] })
+}
 
 describe('the usage of a token', () => {
   it('is that of the last 30 days where no range is given', async () => {
@@ -96,15 +104,7 @@ describe('the usage of a token', () => {
     const store = memoryStore()
     const tokens = instance({ store, clock: () => now })
     const { record } = await mint(tokens)
-    const counts = Array.from({ length: 10_001 }, (_, at) => ({
-      tokenId: record.id,
-      bucketAt: now - HOUR,
-      endpoint: `GET /${at}`,
-      scope: '',
-      outcome: 'allowed',
-      count: 1,
-    }))
-    await store.recordUsage({ nodeId: 'n', seq: 1, at: now, counts, addresses: [], lastUses: [] })
+    await useEndpoints(store, record.id, now, 10_001)
     expect(await refusal(tokens.system.usage(record.id, { step: '1d' }))).toBe('invalid_input from')
   })
 })
@@ -162,15 +162,7 @@ describe('the usage of several tokens', () => {
     const store = { ...inner, usage: ({ limit: _, ...query }: UsageQuery) => inner.usage(query) }
     const tokens = instance({ store, clock: () => now })
     const { record } = await mint(tokens)
-    const counts = Array.from({ length: 10_002 }, (_, at) => ({
-      tokenId: record.id,
-      bucketAt: now - HOUR,
-      endpoint: `GET /${at}`,
-      scope: '',
-      outcome: 'allowed',
-      count: 1,
-    }))
-    await inner.recordUsage({ nodeId: 'n', seq: 1, at: now, counts, addresses: [], lastUses: [] })
+    await useEndpoints(inner, record.id, now, 10_002)
     expect(await refusal(tokens.system.usage(record.id))).toMatch(/^store_unavailable/)
   })
 })

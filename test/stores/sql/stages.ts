@@ -1,0 +1,44 @@
+import type { StoreSubject } from 'latchkey/testing'
+import { type ConnectionOptions, createConnection } from 'mysql2/promise'
+import { Client, type ClientConfig } from 'pg'
+import { type OwnPlace, TRIM } from './databases.js'
+
+type Begin = NonNullable<StoreSubject['beginTransaction']>
+
+/** Begins transactions of the host's, each on a Postgres client of its own. */
+export const postgresTransactions =
+  (config: ClientConfig): Begin =>
+  async () => {
+    const transaction = new Client(config)
+    await transaction.connect()
+    await transaction.query('begin')
+    const end = (how: string) => async () => {
+      await transaction.query(how)
+      await transaction.end()
+    }
+    return { transaction, commit: end('commit'), rollback: end('rollback') }
+  }
+
+/** Begins transactions of the host's, each on a MySQL connection of its own. */
+export const mysqlTransactions =
+  (config: ConnectionOptions): Begin =>
+  async () => {
+    const transaction = await createConnection(config)
+    await transaction.beginTransaction()
+    const end = (how: 'commit' | 'rollback') => async () => {
+      await transaction[how]()
+      await transaction.end()
+    }
+    return { transaction, commit: end('commit'), rollback: end('rollback') }
+  }
+
+/** What the contract is run on: handles over one place, whose feed can be trimmed. */
+export const stageOver = (place: OwnPlace, open: () => StoreSubject['store'], beginTransaction: Begin): StoreSubject => ({
+  store: open(),
+  second: open(),
+  reopen: open,
+  async trimFeed() {
+    for (const statement of TRIM) await place.query(statement)
+  },
+  beginTransaction,
+})
