@@ -31,6 +31,8 @@ export const LONG: string[] = [
 
 /** What reads or changes the whole process: its modules, its heap, its listeners, its way out. Each such file gets a process of its own. */
 export const ALONE: string[] = [
+  // Loads what it has written, with copies of the package.
+  'test/cli/init.test.ts',
   'test/http/copies.test.ts',
   'test/latchkey/errors.test.ts',
   'test/latchkey/heap.test.ts',
