@@ -133,7 +133,7 @@ export function createGuard<R extends object>(
     if (seen === undefined) return { response: refuse('store_unavailable', request) }
     checkTrust(request)
     const presented = reader.read(seen.headers)
-    if (presented.kind === 'malformed') return { response: refuse('credential_malformed', request) }
+    if (presented.kind === 'malformed') return { response: refuse('credential_malformed', request, { why: presented.reason }) }
     if (presented.kind === 'missing') return bySession(request, seen)
     // Browsers resend Basic to wherever a page points. Programs do not say where they come from.
     if (presented.kind === 'token' && presented.resent && cameFrom(seen) === 'other') return { response: refuse('cross_site', request) }

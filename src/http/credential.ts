@@ -3,6 +3,7 @@ import type { ForeignShapes } from '../model/foreign-shapes.js'
 import { TICKET_PROTOCOL } from '../model/ticket.js'
 import { holdsToken } from '../token/redact.js'
 import { fieldValues, type HeaderSource } from './request.js'
+import { WHY, type WhyMalformed, whyNoScheme, whyNoToken } from './why-malformed.js'
 
 /**
  * Where a token stands: `Authorization: Bearer …`, a header of its own, or `Authorization: Basic …` (RFC 7617), with the token as user name or
@@ -13,7 +14,7 @@ export type CredentialSource = 'bearer' | 'basic' | { readonly header: string }
 /** The credential that a request presents. */
 export type Credential =
   | { readonly kind: 'missing' }
-  | { readonly kind: 'malformed'; readonly reason: string }
+  | { readonly kind: 'malformed'; readonly reason: WhyMalformed }
   /** `resent`: browsers send it again by themselves, as they do with Basic. */
   | { readonly kind: 'token'; readonly token: string; readonly resent?: true }
   /** What a browser offers among the subprotocols of a WebSocket, for want of a header. */
@@ -110,7 +111,7 @@ function partOf(header: string): Part {
 
 function onlyOne(credentials: readonly Credential[]): Credential {
   const presented = credentials.filter(({ kind }) => kind !== 'missing')
-  return presented.length > 1 ? malformed('more than one credential') : (presented[0] ?? MISSING)
+  return presented.length > 1 ? malformed(WHY.several) : (presented[0] ?? MISSING)
 }
 
 function headerName(source: unknown): string {
@@ -127,7 +128,7 @@ function readField(headers: HeaderSource, name: string, parse: (value: string) =
   const values = fieldValues(headers, name)
   const first = values[0]
   if (first === undefined) return MISSING
-  if (values.length > 1) return malformed(`more than one ${name} header`)
+  if (values.length > 1) return malformed(WHY.several)
   return parse(trimmed(first))
 }
 
@@ -136,7 +137,7 @@ function readTicket(headers: HeaderSource): Credential {
   const offered = fieldValues(headers, 'sec-websocket-protocol').flatMap((value) => value.split(','))
   const [first, ...more] = offered.map(trimmed).filter(isTicketProtocol)
   if (first === undefined) return MISSING
-  return more.length > 0 ? malformed('more than one ticket') : { kind: 'ticket', ticket: first.slice(TICKET_PROTOCOL.length) }
+  return more.length > 0 ? malformed(WHY.several) : { kind: 'ticket', ticket: first.slice(TICKET_PROTOCOL.length) }
 }
 
 /** Does this subprotocol carry a ticket, in whichever letters? It must not be told to anybody. */
@@ -146,11 +147,11 @@ export function isTicketProtocol(protocol: string): boolean {
 
 function readScheme(value: string, schemes: Schemes): Credential {
   const scheme = SCHEME.exec(value)?.[0]
-  if (scheme === undefined) return malformed('no authentication scheme')
+  if (scheme === undefined) return malformed(whyNoScheme(value))
   const name = scheme.length > LONGEST_SCHEME ? '' : scheme.toLowerCase()
   const bearer = schemes.bearer && (name === 'bearer' || schemes.foreign.schemes.includes(name))
   if (!bearer && !(name === 'basic' && schemes.basic)) {
-    return holdsSecondCredential(value.slice(scheme.length)) ? malformed('more than one credential') : MISSING
+    return holdsSecondCredential(value.slice(scheme.length)) ? malformed(WHY.several) : MISSING
   }
   let start = scheme.length
   while (value.charCodeAt(start) === 0x20) start += 1
@@ -160,17 +161,17 @@ function readScheme(value: string, schemes: Schemes): Credential {
 // RFC 7617 §2: user-pass = user-id ":" password, in base64.
 function readBasic(value: string, foreign: ForeignShapes): Credential {
   const credential = readToken(value, NO_SHAPES)
-  if (credential.kind !== 'token') return credential
+  if (credential.kind !== 'token') return value === '' || value.includes(',') ? credential : malformed(WHY.base64)
   let pair: string
   try {
     pair = atob(value)
   } catch {
-    return malformed('no base64')
+    return malformed(WHY.base64)
   }
   const colon = pair.indexOf(':')
-  if (colon === -1) return malformed('no user name and password')
+  if (colon === -1) return malformed(WHY.pair)
   const token = chooseToken(pair.slice(0, colon), pair.slice(colon + 1))
-  if (token === undefined) return malformed('more than one credential')
+  if (token === undefined) return malformed(WHY.several)
   const read = readToken(token, foreign)
   return read.kind === 'token' ? { ...read, resent: true } : read
 }
@@ -183,9 +184,9 @@ function chooseToken(user: string, password: string): string | undefined {
 }
 
 function readToken(value: string, foreign: ForeignShapes): Credential {
-  if (value.length === 0) return malformed('no token')
-  if (value.length > MAX_LENGTH) return malformed('too long')
-  return B64TOKEN.test(value) || foreign.admits(value) ? { kind: 'token', token: value } : malformed('characters that no token has')
+  if (value.length === 0) return malformed(WHY.empty)
+  if (value.length > MAX_LENGTH) return malformed(WHY.long)
+  return B64TOKEN.test(value) || foreign.admits(value) ? { kind: 'token', token: value } : malformed(whyNoToken(value))
 }
 
 // Where repeated fields arrive joined with commas, a second credential shows as a list element that is no parameter of the first.
@@ -226,6 +227,6 @@ function isBlank(code: number): boolean {
   return code === 0x20 || code === 0x09
 }
 
-function malformed(reason: string): Credential {
+function malformed(reason: WhyMalformed): Credential {
   return { kind: 'malformed', reason }
 }

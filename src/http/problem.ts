@@ -1,4 +1,5 @@
 import { CODES, type Code } from '../errors.js'
+import type { WhyMalformed } from './why-malformed.js'
 
 /** A problem document (RFC 9457). Its `type` is left out, which means `about:blank`: the title is the phrase of the status. */
 export type Problem = {
@@ -91,11 +92,16 @@ export function publicCode(code: unknown): RefusedCode {
   return isRefusedCode(code) ? code : 'store_unavailable'
 }
 
-/** The problem document of a code. `howTo` says how to send a token, where none came. */
-export function problemOf(code: RefusedCode, howTo?: string): Problem {
+/** The problem document of a code. `howTo` says how to send a token, where none came or none can be read; `why` says why not. */
+export function problemOf(code: RefusedCode, howTo?: string, why?: WhyMalformed): Problem {
   const status = CODES[code]
-  const detail = code === 'credential_missing' && howTo !== undefined ? `This resource needs a token: ${howTo}.` : DETAILS[code]
-  return { title: titleOf(status), status, detail, code }
+  const fault = code === 'credential_missing' ? 'This resource needs a token' : why
+  return {
+    title: titleOf(status),
+    status,
+    detail: fault === undefined || howTo === undefined ? DETAILS[code] : `${fault}: ${howTo}.`,
+    code,
+  }
 }
 
 function isRefusedCode(code: string): code is RefusedCode {

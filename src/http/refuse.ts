@@ -7,6 +7,7 @@ import { type CredentialReader, createCredentialReader } from './credential.js'
 import type { PlainResponse, Problem, RefusedCode } from './problem.js'
 import { problemOf } from './problem.js'
 import { rateFields } from './rate-fields.js'
+import type { WhyMalformed } from './why-malformed.js'
 
 /** Makes the host's own body for a problem. It gets the framework's own request or context. */
 export type ErrorBody<R> = (problem: Problem, request: R) => object
@@ -14,6 +15,8 @@ export type ErrorBody<R> = (problem: Problem, request: R) => object
 /** Optional parts of a refusal. */
 export type RefusalDetails = {
   readonly scopes?: readonly string[] | undefined
+  /** Why a credential could not be read. */
+  readonly why?: WhyMalformed | undefined
   readonly retryAfterSeconds?: number | undefined
   /** Where the limits stand, for a 429. */
   readonly rates?: readonly RateState[] | undefined
@@ -45,7 +48,7 @@ export function createRefusals<R>(options: RefusalOptions<R> = {}): Refuse<R> {
   const { errorBody, report, reader = createCredentialReader() } = options
   const challenge = createChallenges(options.realm ?? 'api', reader.challenges, options.resourceMetadata)
   return (code, request, details) => {
-    const problem = problemOf(code, reader.howTo)
+    const problem = problemOf(code, reader.howTo, details?.why)
     const own = errorBody === undefined ? undefined : ownBody(errorBody, problem, request, (error) => report?.('errorBody', error))
     const headers: Record<string, string> = {
       'content-type': own === undefined ? 'application/problem+json' : 'application/json',

@@ -1,6 +1,6 @@
 import { ensure, ensureEqual } from '../../src/testing/assert.js'
 import { pause } from '../../src/testing/pause.js'
-import { bodyOf } from './outcomes.js'
+import { bodyOf, detailsOf } from './outcomes.js'
 import { bearer, get, request, type VectorGroup } from './vector.js'
 import { exchange, open, parseResponses, receive } from './wire.js'
 import type { Known, World } from './world.js'
@@ -133,7 +133,7 @@ async function abort(world: World): Promise<void> {
   const [response] = await exchange(world.port, world.fill(get('/api/whoami', bearer('reader'))))
   ensureEqual(response?.status, 200, 'the answer to the next client')
   const [refused] = await exchange(world.port, get('/api/whoami'))
-  ensureEqual(refused?.body, bodyOf('credential_missing'), 'the refusal of the next client')
+  ensureEqual(refused?.body, bodyOf('credential_missing', detailsOf('credential_missing')[0] ?? ''), 'the refusal of the next client')
 }
 
 async function counted(world: World): Promise<void> {

@@ -1,4 +1,4 @@
-import { bodyOf, challengeOf, OUTCOMES } from './outcomes.js'
+import { bodyOf, challengeOf, detailsOf, OUTCOMES } from './outcomes.js'
 import type { Expectation, Vector, VectorGroup } from './vector.js'
 import { exchange, methodOf, type WireResponse } from './wire.js'
 import type { World } from './world.js'
@@ -71,14 +71,18 @@ function refusedFaults(
   const retries = status === 503 || status === 429
   const retryAfter = expect.retryAfter ?? (retries ? '1' : undefined)
   const shaped = site === 'shaped' && code !== 'misconfigured'
-  const body = shaped ? JSON.stringify({ error: { code, status } }) : bodyOf(code, HOW_TO[site])
   const { headers } = response
+  // Servers that join repeated fields leave a credential that is malformed in another way.
+  const details = detailsOf(code, HOW_TO[site])
+  const told = `${headers['www-authenticate']} ${response.body}`
+  const detail = details.find((text) => told.includes(text)) ?? details.join(' or ')
+  const body = shaped ? JSON.stringify({ error: { code, status } }) : bodyOf(code, detail)
   return [
     differs('status', response.status, status),
     differs(
       'www-authenticate',
       headers['www-authenticate'],
-      challengeOf(code, OPENINGS[site] ?? 'Bearer realm="api"', expect.scope, FURTHER[site]),
+      challengeOf(code, detail, OPENINGS[site] ?? 'Bearer realm="api"', expect.scope, FURTHER[site]),
     ),
     differs('retry-after', headers['retry-after'], retryAfter),
     differs('ratelimit', headers.ratelimit, status === 429 ? `"token";r=0;t=${retryAfter}` : undefined),

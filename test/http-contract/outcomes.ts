@@ -13,10 +13,8 @@ export type Outcome = {
 
 /** The table of outcomes, written out a second time: what goes over the wire for each code (RFC 6750 §3, RFC 9457). */
 export const OUTCOMES: { readonly [Code in OutcomeCode]: Outcome } = {
-  credential_missing: answer(401, 'Unauthorized', 'This resource needs a token: send Authorization: Bearer <token>.', {}),
-  credential_malformed: answer(400, 'Bad Request', 'The request carries a malformed credential, or more than one.', {
-    error: 'invalid_request',
-  }),
+  credential_missing: answer(401, 'Unauthorized', 'This resource needs a token', {}),
+  credential_malformed: answer(400, 'Bad Request', 'The request carries a malformed credential', { error: 'invalid_request' }),
   token_invalid: answer(401, 'Unauthorized', 'The token is not valid.', { error: 'invalid_token' }),
   token_inactive: answer(401, 'Unauthorized', 'The token is deactivated.', { error: 'invalid_token' }),
   token_expired: answer(401, 'Unauthorized', 'The token has expired.', { error: 'invalid_token' }),
@@ -36,9 +34,41 @@ function answer(status: number, title: string, detail: string, challenge?: { rea
   return challenge === undefined ? { status, title, detail } : { status, title, detail, challenge }
 }
 
+/** Why a credential may be malformed. Nothing of the credential is among it. */
+const WHY_MALFORMED = [
+  'The request carries more than one credential',
+  'The token is missing',
+  'The token is too long',
+  'The value does not begin with a scheme',
+  'The scheme must be followed by a space',
+  'The value repeats the name of the header',
+  'The token is preceded by another scheme',
+  'The value contains quotation marks',
+  'The token is in angle brackets, which only mark its place',
+  'The token is a placeholder that was not filled in',
+  'The token is sent as a parameter',
+  'The value contains a comma',
+  'The token contains white space',
+  'The token contains a character that no token has',
+  'The value after Basic is not base64',
+  'The value after Basic contains no colon',
+]
+
+/** The details that an outcome may have. */
+export function detailsOf(code: OutcomeCode, howTo: string = 'Authorization: Bearer <token>'): readonly string[] {
+  if (code === 'credential_missing') return [`${OUTCOMES[code].detail}: send ${howTo}.`]
+  return code === 'credential_malformed' ? WHY_MALFORMED.map((why) => `${why}: send ${howTo}.`) : [OUTCOMES[code].detail]
+}
+
 /** The challenge of an outcome; `opening` is `Bearer realm="api"` in most places. */
-export function challengeOf(code: OutcomeCode, opening: string, scope: string | undefined, further = ''): string | undefined {
-  const { challenge, detail }: Outcome = OUTCOMES[code]
+export function challengeOf(
+  code: OutcomeCode,
+  detail: string,
+  opening: string,
+  scope: string | undefined,
+  further = '',
+): string | undefined {
+  const { challenge }: Outcome = OUTCOMES[code]
   if (challenge === undefined) return undefined
   if (challenge.error === undefined) return opening + further
   const parameters = `${opening}, error="${challenge.error}", error_description="${detail}"`
@@ -46,8 +76,7 @@ export function challengeOf(code: OutcomeCode, opening: string, scope: string | 
 }
 
 /** The default body of an outcome. */
-export function bodyOf(code: OutcomeCode, howTo = 'Authorization: Bearer <token>'): string {
-  const { title, status, ...outcome }: Outcome = OUTCOMES[code]
-  const detail = code === 'credential_missing' ? `This resource needs a token: send ${howTo}.` : outcome.detail
+export function bodyOf(code: OutcomeCode, detail: string): string {
+  const { title, status }: Outcome = OUTCOMES[code]
   return `{"title":"${title}","status":${status},"detail":"${detail}","code":"${code}"}`
 }

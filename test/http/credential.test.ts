@@ -21,17 +21,34 @@ describe('readCredential', () => {
   })
 
   it.each([
-    ['no token', 'Bearer'],
-    ['characters that no token has', 'Bearer a b'],
-    ['too long', `Bearer ${'a'.repeat(9000)}`],
-    ['no authentication scheme', '"Bearer" abc'],
-    ['more than one credential', 'Basic abc, Bearer def'],
-  ])('says why a credential is malformed: %s', (reason, value) => {
-    expect(readCredential(flat(value))).toEqual({ kind: 'malformed', reason })
+    ['The token is missing', ['Bearer', '']],
+    ['The token contains white space', ['Bearer a b', 'Bearer a\nb', 'Bearer \ta', 'Bearer [object Object]']],
+    ['The token contains a character that no token has', ['Bearer a;', 'Bearer a\\n', 'Bearer é', 'Bearer =a']],
+    ['The token is too long', [`Bearer ${'a'.repeat(9000)}`]],
+    ['The value contains quotation marks', ['Bearer "a"', "Bearer 'a'", 'Bearer `a`', '"Bearer a"', '"Bearer" a']],
+    ['The token is preceded by another scheme', ['Bearer Bearer a', 'Bearer bearer: a', 'Bearer Token a', 'Bearer Basic YTpi']],
+    ['The scheme must be followed by a space', ['Bearer: a', 'bearer=a', 'Bearer:a', 'Bearer\ta', 'Bearer/a', 'Bearer\xa0a']],
+    ['The value contains a comma', ['Bearer a,', 'Bearer ,a', 'Bearer a, ']],
+    [
+      'The request carries more than one credential',
+      ['Bearer a, Bearer b', 'a, Bearer a', 'Basic abc, Bearer def', 'Digest a="1", Bearer b'],
+    ],
+    ['The token is in angle brackets, which only mark its place', ['Bearer <a>', 'Bearer <your token>']],
+    ['The token is a placeholder that was not filled in', ['Bearer $TOKEN', `Bearer ${'$'}{TOKEN}`, 'Bearer {{token}}', 'Bearer %TOKEN%']],
+    ['The token is sent as a parameter', ['Bearer token=a', 'Bearer realm="api"']],
+    ['The value repeats the name of the header', ['Authorization: Bearer a', 'Bearer Authorization: Bearer a', 'authorization=a']],
+    ['The value does not begin with a scheme', ['=Bearer a', '<a>', '\xa0Bearer a', '{"token":"a"}']],
+  ])('says why a credential is malformed: %s', (reason, values) => {
+    expect(values.map((value) => [value, readCredential(flat(value))])).toEqual(
+      values.map((value) => [value, { kind: 'malformed', reason }]),
+    )
   })
 
   it('refuses two headers also where a list of parameters would have been one credential', () => {
-    expect(readCredential(flat('Digest a="1"', 'b="2"'))).toEqual({ kind: 'malformed', reason: 'more than one authorization header' })
+    expect(readCredential(flat('Digest a="1"', 'b="2"'))).toEqual({
+      kind: 'malformed',
+      reason: 'The request carries more than one credential',
+    })
   })
 
   it('finds the second credential in what a web Headers joined', () => {

@@ -26,7 +26,10 @@ export const GUARD_MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
   ],
   'src/http/authenticate.ts': [
     { find: 'admit(request, undefined)\n', become: '' },
-    { find: "if (presented.kind === 'malformed') return { response: refuse('credential_malformed', request) }", become: '' },
+    {
+      find: "if (presented.kind === 'malformed') return { response: refuse('credential_malformed', request, { why: presented.reason }) }",
+      become: '',
+    },
     { find: "if (presented.kind === 'missing') return bySession(request, seen)", become: '' },
     { find: "return optional ? undefined : refuse('credential_missing', request)", become: 'return undefined' },
     { find: "=== 'own' ? undefined : refuse('cross_site', request)", become: "=== 'own' ? undefined : undefined" },
