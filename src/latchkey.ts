@@ -111,7 +111,7 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     imported: shapesOf(context),
     isOwn: (credential) =>
       holdsToken(credential) || credential.toLowerCase().startsWith(`${prefix}_`) || (context.imported?.claims(credential).length ?? 0) > 0,
-    resolve: (grants) => settings.catalogue.resolve(grants),
+    resolve: (grants) => settings.catalogue.resolveFrom('the scopes of a session or a foreign principal', grants),
     standing: (id, ip) => standing(open(), id, ip),
     identify: async (token) => identify(open(), token),
     follow: (name, handler, options) => follow(open(), name, handler, options),

@@ -117,7 +117,7 @@ export class Owners {
       const resources: unknown = Reflect.get(answer, 'resources')
       if (Array.isArray(scopes) && scopes.every((scope) => typeof scope === 'string')) {
         return {
-          scopes: this.#catalogue.resolve(scopes),
+          scopes: this.#catalogue.resolveFrom('the scopes of an owner', scopes),
           resources: resources === undefined ? undefined : readResources('resources', resources),
         }
       }

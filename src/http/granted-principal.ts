@@ -1,7 +1,7 @@
 import type { JsonObject, Resources } from '../model/json.js'
 import type { Principal } from '../model/principal.js'
 import { resourcesAllow } from '../policy/resource.js'
-import type { ScopeSet } from '../policy/scope-set.js'
+import { allowsScope, type ScopeSet } from '../policy/scope-set.js'
 
 /** Whom a principal stands for. */
 export type Holder = {
@@ -43,7 +43,7 @@ export abstract class GrantedPrincipal implements Principal {
   }
 
   allows(scope: string, resources?: { readonly [dimension: string]: string | readonly string[] }): boolean {
-    return this.#granted.has(scope) && (resources === undefined || resourcesAllow(this.#resources, resources))
+    return allowsScope(this.#granted, scope) && (resources === undefined || resourcesAllow(this.#resources, resources))
   }
 
   abstract get signal(): AbortSignal

@@ -1,9 +1,10 @@
 import { aboutCopies, noteCopy } from '../model/copies.js'
 import type { MaybePromise } from '../model/json.js'
+import { closest } from '../policy/suggest.js'
 import { callOut, isThenable } from '../store/deadline.js'
 import type { Report } from '../store/reporter.js'
 import { heldScope, isKnown, reaches, resourceValues } from '../verify/route-check.js'
-import { type Admission, admissionOf } from './admission.js'
+import { type Admission, admissionOf, type Guard } from './admission.js'
 import { warn } from './diagnostics.js'
 import { CALLBACK_DEADLINE_MS } from './options.js'
 import type { PlainResponse } from './problem.js'
@@ -68,7 +69,7 @@ function check<R>(requirement: Requirement<R>, admission: Admission, request: R)
   if (principal === undefined) return guard.refuse('credential_missing', request)
   const held = heldScope(principal, requirement, (scope) => {
     const known = isKnown(guard.decider.catalogue, scope)
-    if (!known) warn('LATCHKEY_W004', guard.onWarning, scope)
+    if (!known) warn('LATCHKEY_W004', guard.onWarning, `${scope}${meant(guard, scope)}`, scope)
     return known
   })
   admission.use?.required(requirement.any && held !== undefined ? held : requirement.name)
@@ -89,6 +90,11 @@ function check<R>(requirement: Requirement<R>, admission: Admission, request: R)
     return allowed ? undefined : refusal('resource_denied', requirement, admission, request)
   }
   return values.some(isThenable) ? Promise.all(values).then(finish) : finish(values)
+}
+
+function meant({ decider }: Guard, scope: string): string {
+  const name = closest(scope, Object.keys(decider.catalogue ?? {}))
+  return name === undefined ? '' : `; did you mean ${name}?`
 }
 
 // What is thrown becomes a rejection, so that another dimension's promise is never left without a listener.

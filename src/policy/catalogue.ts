@@ -3,7 +3,7 @@ import { expand, flatten } from './expand.js'
 import { readDefinitions } from './read-definitions.js'
 import { coversGrant, isScopeName } from './scope.js'
 import { intersect, NO_SCOPES, type ScopeSet } from './scope-set.js'
-import { whyNotGrantable } from './why-not-grantable.js'
+import { tellOfSlips, whyNotGrantable } from './why-not-grantable.js'
 
 export type { ScopeSet } from './scope-set.js'
 
@@ -16,6 +16,8 @@ export type Catalogue = {
    * those imply. A name that does not exist (any more) gives nothing. Equal grants get the same object.
    */
   resolve(grants: readonly string[]): ScopeSet
+  /** The same for scopes that the host gave: of one that was most likely misspelled, the developer is told where. */
+  resolveFrom(where: string, grants: readonly string[]): ScopeSet
   /** The intersection of two sets, in the order of the first. */
   intersect(a: ScopeSet, b: ScopeSet): ScopeSet
   /** Why this cannot be given to a token, for people; `undefined` when it can. */
@@ -70,6 +72,10 @@ export function compileCatalogue(options: CatalogueOptions): Catalogue {
   return Object.freeze({
     names: definitions.names,
     resolve,
+    resolveFrom(where: string, grants: readonly string[]): ScopeSet {
+      tellOfSlips(definitions, where, textsOf(grants))
+      return resolve(grants)
+    },
     intersect,
     whyNotGrantable: (grant: unknown) => whyNotGrantable(definitions, grant),
     givers(scope: string, grants?: readonly string[]): readonly string[] {
@@ -81,12 +87,15 @@ export function compileCatalogue(options: CatalogueOptions): Catalogue {
     grantable(actorGrants: readonly string[], wanted: readonly string[], keptGrants: readonly string[]): string | undefined {
       const held = resolve(actorGrants)
       const patterns = flatten(definitions, textsOf(actorGrants))
-      return wanted.find((grant) => {
+      const beyond = wanted.find((grant) => {
         if (keptGrants.includes(grant)) return false
         if (whyNotGrantable(definitions, grant) !== undefined) return true
         if (isScopeName(grant)) return !held.has(grant)
         return !patterns.some((pattern) => coversGrant(pattern, grant))
       })
+      // Only now: an actor may have permissions of the host's own among its scopes.
+      if (beyond !== undefined) tellOfSlips(definitions, 'the scopes of an actor', textsOf(actorGrants))
+      return beyond
     },
   })
 }

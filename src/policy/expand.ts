@@ -11,7 +11,7 @@ export function expand(definitions: Definitions, grants: readonly string[]): Sco
   }
   // A Set is walked in order of insertion, also what is added on the way: this closes over chains and cycles alike.
   for (const name of names) for (const implied of definitions.implies.get(name) ?? []) names.add(implied)
-  return scopeSet([...names])
+  return scopeSet([...names], definitions)
 }
 
 /** Grants, with the members of their groups beside them; what gives nothing here is left out. */

@@ -13,7 +13,8 @@ export function closest(text: string, candidates: readonly string[]): string | u
   for (const candidate of candidates.slice(0, MAX_CANDIDATES)) {
     if (Math.abs(candidate.length - wanted.length) >= fewest) continue
     const edits = editDistance(wanted, candidate, fewest)
-    if (edits < fewest) [best, fewest] = [candidate, edits]
+    // Of a text as short as the edits are many, nothing is left.
+    if (edits < fewest && edits < wanted.length) [best, fewest] = [candidate, edits]
   }
   return best
 }
@@ -31,4 +32,13 @@ function editDistance(a: string, b: string, limit: number): number {
     above = current
   }
   return above[b.length] ?? limit
+}
+
+/** Makes the message for a value that is none of these names: it lists them, and says which was most likely meant. */
+export function noneOf(names: readonly string[], orList: boolean = false): (issue: { readonly input?: unknown }) => string {
+  const list = `must be one of ${names.join(', ')}${orList ? ', or a list of them' : ''}`
+  return ({ input }) => {
+    const meant = typeof input === 'string' ? closest(input, names) : undefined
+    return meant === undefined ? list : `${list}; did you mean ${JSON.stringify(meant)}?`
+  }
 }

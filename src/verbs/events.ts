@@ -5,6 +5,7 @@ import { ACTIONS, type AuditAction, type AuditEvent } from '../model/event.js'
 import type { Page } from '../model/record.js'
 import { instantSchema } from '../policy/field-schema.js'
 import { readShape, text } from '../policy/shape.js'
+import { noneOf } from '../policy/suggest.js'
 import type { BulkPart, EventQuery } from '../store/port.js'
 import type { Context } from '../verify/context.js'
 import type { ReadActor } from './lib/actor.js'
@@ -30,11 +31,11 @@ type Given = {
 }
 
 const word = text(1, 200)
-const action = z.enum(ACTIONS, { error: `must be one of ${ACTIONS.join(', ')}` })
+const action = z.enum(ACTIONS, { error: noneOf(ACTIONS) })
 
 const page = {
   action: z
-    .union([action, z.array(action)], { error: `must be one of ${ACTIONS.join(', ')}, or a list of them` })
+    .union([action, z.array(action)], { error: noneOf(ACTIONS, true) })
     .meta({ description: 'Any of these.' })
     .optional(),
   limit: limitShape,

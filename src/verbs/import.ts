@@ -4,6 +4,7 @@ import type { ImportInput, ImportProgress, ImportReport } from '../model/import.
 import { callback, flag } from '../policy/option-kinds.js'
 import { objectOf, passing, readOption } from '../policy/option-reader.js'
 import { refuseUndefined } from '../policy/read-input.js'
+import { closest } from '../policy/suggest.js'
 import type { Context } from '../verify/context.js'
 import { checkSeesAll, type ReadActor } from './lib/actor.js'
 import { ImportRun } from './lib/import-run.js'
@@ -56,7 +57,12 @@ function formatOf({ settings }: Context, given: TokenFormat | string): TokenForm
   const format = formats.find((each) => each.name === name)
   if (format === undefined) {
     const names = formats.map((each) => each.name).join(', ')
-    throw new InvalidInputError('format', `is not among those in the option imports (${names}): its tokens would be refused`)
+    const meant = closest(
+      String(name),
+      formats.map((each) => each.name),
+    )
+    const hint = meant === undefined ? '' : `; did you mean ${JSON.stringify(meant)}?`
+    throw new InvalidInputError('format', `is not among those in the option imports (${names}): its tokens would be refused${hint}`)
   }
   return format
 }

@@ -3,6 +3,7 @@ import { InvalidInputError } from '../errors.js'
 import { type Page, STATUSES, type TokenRecord, type TokenStatus } from '../model/record.js'
 import { durationSchema } from '../policy/field-schema.js'
 import { readShape, text } from '../policy/shape.js'
+import { noneOf } from '../policy/suggest.js'
 import type { ListQuery } from '../store/port.js'
 import type { Context } from '../verify/context.js'
 import { viewRecord } from '../verify/view-record.js'
@@ -17,7 +18,7 @@ const DEFAULT_LIMIT = 50
 const MAX_LIMIT = 1000
 
 const word = text(1, 200)
-const status = z.enum(STATUSES, { error: `must be one of ${STATUSES.join(', ')}` })
+const status = z.enum(STATUSES, { error: noneOf(STATUSES) })
 const flag = z.boolean({ error: 'must be true or false' })
 
 type Given = {
@@ -60,7 +61,7 @@ export const listShape: z.ZodType<Given> = z.strictObject({
   ownerId: word.meta({ description: 'Of this owner only.' }).optional(),
   createdBy: word.meta({ description: 'Created by this actor only.' }).optional(),
   status: z
-    .union([status, z.array(status)], { error: `must be one of ${STATUSES.join(', ')}, or a list of them` })
+    .union([status, z.array(status)], { error: noneOf(STATUSES, true) })
     .meta({ description: 'In any of these states.' })
     .optional(),
   name: text(0, 65_536).meta({ description: 'Part of the name, in either case.' }).optional(),

@@ -4,6 +4,7 @@ import type { JsonObject, Resources } from '../model/json.js'
 import type { Principal } from '../model/principal.js'
 import type { ScopeSet } from '../policy/catalogue.js'
 import { resourcesAllow } from '../policy/resource.js'
+import { allowsScope } from '../policy/scope-set.js'
 
 /** Gives a signal of an entry for one request. */
 export type SignalOf = (entry: Entry) => RequestSignal
@@ -43,7 +44,7 @@ export class TokenPrincipal implements Principal {
   }
 
   allows(scope: string, resources?: { readonly [dimension: string]: string | readonly string[] }): boolean {
-    return this.#granted.has(scope) && (resources === undefined || resourcesAllow(this.#resources, resources))
+    return allowsScope(this.#granted, scope) && (resources === undefined || resourcesAllow(this.#resources, resources))
   }
 
   get signal(): AbortSignal {

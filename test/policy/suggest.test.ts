@@ -13,13 +13,14 @@ test('finds the candidate that a slip meant', () => {
 
 test('prefers the nearest, and the first of equals', () => {
   expect(closest('ab', ['abcd', 'abc', 'axc'])).toBe('abc')
-  expect(closest('b', ['a', 'c'])).toBe('a')
+  expect(closest('bb', ['ab', 'cb'])).toBe('ab')
 })
 
 test('says nothing about another word', () => {
   expect(closest('reports:daily', candidates)).toBeUndefined()
   expect(closest('', candidates)).toBeUndefined()
   expect(closest('x', [])).toBeUndefined()
+  expect(closest('x', ['id', 'as'])).toBeUndefined()
 })
 
 test('does little work for a long text or a large catalogue', () => {

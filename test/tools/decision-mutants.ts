@@ -258,8 +258,8 @@ export const DECISION_MUTANTS: { readonly [file: string]: readonly Mutant[] } = 
     { find: '  } catch {\n    return false', become: '  } catch {\n    return true' },
   ],
   'src/verify/principal.ts': [
-    { find: 'this.#granted.has(scope) && ', become: '' },
-    { find: 'this.#granted.has(scope)', become: 'this.scopes.includes(scope)' },
+    { find: 'allowsScope(this.#granted, scope) && ', become: '' },
+    { find: 'allowsScope(this.#granted, scope)', become: 'this.scopes.includes(scope)' },
     { find: ' && (resources === undefined || resourcesAllow(this.#resources, resources))', become: '' },
     { find: 'resourcesAllow(this.#resources, resources)', become: 'resourcesAllow(this.resources, resources)' },
   ],

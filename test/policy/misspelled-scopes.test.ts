@@ -1,0 +1,90 @@
+import { latchkey } from 'latchkey'
+import { memoryStore } from 'latchkey/stores/memory'
+import { authenticate } from 'latchkey/web'
+import { afterEach, beforeEach, describe, expect, it, type MockInstance, vi } from 'vitest'
+
+// As in `{ scopes: ['inventry:read'] }`: a name that nobody has looks like a token that lacks it.
+describe('a scope that the catalogue does not have', () => {
+  let emit: MockInstance<typeof process.emitWarning>
+  beforeEach(() => {
+    emit = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
+  })
+  afterEach(() => void emit.mockRestore())
+
+  const told = (): readonly string[] => emit.mock.calls.map(([text]) => String(text).replace(/ \(see .*/, ''))
+  const scopes = { 'inventory:read': 'See stock', 'inventory:write': 'Change stock' }
+  const make = (options: object = {}) =>
+    latchkey({ prefix: 'acme_test', store: memoryStore(), scopes, groups: { staff: ['inventory:read'] }, logger: false, ...options })
+  const asked = (token: string): Request => new Request('https://api.example/', { headers: { authorization: `Bearer ${token}` } })
+
+  it('is told of once when allows() is asked for it', async () => {
+    const tokens = make()
+    const { token } = await tokens.system.create({ name: 'ERP', scopes: ['inventory:read'] })
+    const answer = await tokens.verify(token)
+    for (const scope of ['inventry:read', 'inventry:read', 'reports:read', 'inventory:read', 'inventory:write', token, 'x'.repeat(5000)]) {
+      if (answer.ok) answer.principal.allows(scope as 'inventory:read')
+    }
+    expect(told()).toEqual([
+      'principal.allows(): "inventry:read" is not in the catalogue; did you mean "inventory:read"?',
+      'principal.allows(): "reports:read" is not in the catalogue',
+    ])
+    expect(emit.mock.calls[0]?.[1]).toEqual({ type: 'LatchkeyWarning', code: 'LATCHKEY_SCOPE_UNKNOWN' })
+    await tokens.close()
+  })
+
+  it('is told of in the scopes of an actor whose grant is refused', async () => {
+    const tokens = make()
+    const actor = { id: 'ada', tenants: '*', manages: 'all', scopes: ['inventry:read', 'reports:read'] } as const
+    const made = tokens.as(actor).create({ name: 'ERP', scopes: ['inventory:read'] })
+    await expect(made).rejects.toThrow('you do not have "inventory:read", so you cannot grant it')
+    expect(told()).toEqual(['the scopes of an actor: "inventry:read" is not in the catalogue; did you mean "inventory:read"?'])
+    await tokens.close()
+  })
+
+  it('is told of in the scopes of an owner', async () => {
+    const tokens = make({ owner: () => ({ scopes: ['inventory:raed', 'staff', 'reports:read'] }) })
+    const { token } = await tokens.system.create({ name: 'ERP', ownerId: 'ada', scopes: ['inventory:read'] })
+    expect(await tokens.verify(token)).toMatchObject({ ok: true, principal: { scopes: [] } })
+    expect(told()).toEqual([
+      'the scopes of an owner: "inventory:raed" is not in the catalogue; did you mean "inventory:read"?',
+      'the scopes of an owner: "staff" is a group: write "@staff"',
+    ])
+    await tokens.close()
+  })
+
+  it('is told of in the scopes of a session and of a foreign principal', async () => {
+    const tokens = make()
+    const session = () => ({ id: 'ada', scopes: ['inventory:reads', 'reports:read'] })
+    const foreign = () => ({ tokenId: 'legacy-1', scopes: ['inventory:wirte'] })
+    for (const request of [new Request('https://api.example/'), asked('legacy')]) {
+      const outcome = await authenticate(tokens, request, { session, foreign })
+      expect(outcome.principal?.scopes).toEqual([])
+    }
+    const where = 'the scopes of a session or a foreign principal'
+    expect(told()).toEqual([
+      `${where}: "inventory:reads" is not in the catalogue; did you mean "inventory:read"?`,
+      `${where}: "inventory:wirte" is not in the catalogue; did you mean "inventory:write"?`,
+    ])
+    await tokens.close()
+  })
+
+  it.each([
+    [
+      'scopes',
+      { name: 'ERP', scopes: ['inventry:*'] },
+      'scopes.0: "inventry:*" matches no scope of the catalogue; did you mean "inventory:*"?',
+    ],
+    ['scopes', { name: 'ERP', scopes: ['@stafff'] }, 'scopes.0: there is no group "@stafff"; did you mean "@staff"?'],
+  ])('is refused in %s with the name that was meant', async (_, input, message) => {
+    const tokens = make()
+    await expect(tokens.system.create(input as never)).rejects.toThrow(message)
+    await tokens.close()
+  })
+
+  it('is no rule for scopes only: statuses and actions are named as well', async () => {
+    const tokens = make()
+    await expect(tokens.system.list({ status: 'activ' as 'active' })).rejects.toThrow(/, or a list of them; did you mean "active"\?$/)
+    await expect(tokens.system.events({ action: 'token.create' as 'token.created' })).rejects.toThrow(/; did you mean "token.created"\?$/)
+    await tokens.close()
+  })
+})
