@@ -28,6 +28,12 @@ describe.skipIf(skip !== undefined)(`failures ${skip ?? ''}`, () => {
     ['a limit', { status: 429, headers: { 'retry-after': '30' }, body: '{}' }, 'Too many requests'],
     ['a redirect to a sign-in page', { status: 302, headers: { location: '/login' }, body: '' }, 'You are not signed in'],
     ['a session that ended', { status: 401, body: '{}' }, 'You are not signed in'],
+    [
+      'a page of a proxy',
+      { status: 200, headers: { 'content-type': 'text/html' }, body: '<h1>Sign in</h1>' },
+      'Something else answered instead of the API',
+    ],
+    ['a network that wants a sign-in', { status: 511, body: '<h1>Welcome</h1>' }, 'Something else answered instead of the API'],
   ] as const)('are told apart: %s', (_, answer, title) =>
     play({ before: seed }, async ({ page }) => {
       await page.getByRole('link', { name: 'Price feed' }).waitFor()
@@ -137,6 +143,26 @@ describe.skipIf(skip !== undefined)(`failures ${skip ?? ''}`, () => {
       await confirm(page, 'Create token')
       await page.locator('[data-token]:not(:empty)').waitFor()
       expect((await world.tokens.system.list()).items.map(({ name }) => name)).toEqual(['Long work'])
+    }))
+
+  it('keep the draft where a proxy answers in place of the API, and make one token once it lets through', () =>
+    play({}, async ({ page, world }) => {
+      await press(page, 'Create token')
+      const dialog = page.getByRole('dialog')
+      await dialog.getByLabel('Name').fill('Long work')
+      await chooseEveryTenant(page)
+      await confirm(page, 'Review')
+      await page.clock.install()
+      await page.route(/\/admin\/tokens\/$/, (route) => route.fulfill({ status: 200, contentType: 'text/html', body: '<h1>Sign in</h1>' }))
+      await confirm(page, 'Create token')
+      await page.clock.runFor(10_000)
+      await dialog.getByText('Something else answered instead of the API.').waitFor()
+      await dialog.getByText('Nothing you typed is lost.').waitFor()
+      expect(await dialog.getByRole('link', { name: 'Open a new tab' }).getAttribute('target')).toBe('_blank')
+      await page.unrouteAll()
+      await confirm(page, 'Create token')
+      await page.locator('[data-token]:not(:empty)').waitFor()
+      expect((await world.tokens.system.list()).items).toHaveLength(1)
     }))
 
   it('in a part of several are listed by token, and those stay selected', () =>

@@ -148,6 +148,38 @@ describe.skipIf(skip !== undefined)(`what is kept ${skip ?? ''}`, () => {
     30_000,
   )
 
+  it(
+    'is one token where the answers to two wordings of its creation were lost and a third was sent',
+    () =>
+      play({}, async ({ page, world }) => {
+        await page.clock.install()
+        const dialog = page.getByRole('dialog')
+        const reword = async (name: string): Promise<void> => {
+          await confirm(page, 'Back to editing')
+          await dialog.getByLabel('Name').fill(name)
+          await confirm(page, 'Review')
+          await confirm(page, 'Create token')
+        }
+        const unanswered = async (): Promise<void> => {
+          await page.clock.runFor(10_000)
+          await dialog.getByText('The server cannot be reached').waitFor()
+        }
+        // The first one never reached the server, the second one did.
+        await page.route(/\/admin\/tokens\/$/, (route) => route.abort('connectionrefused'))
+        await askForToken(page, 'First')
+        await unanswered()
+        await page.unrouteAll()
+        const stop = await loseAnswers(page, /\/admin\/tokens\/$/)
+        await reword('Second')
+        await unanswered()
+        await stop()
+        await reword('Third')
+        await title(page, 'The token was created, but not shown').waitFor()
+        expect((await world.tokens.system.list()).items.map(({ name }) => name)).toEqual(['Second'])
+      }),
+    30_000,
+  )
+
   it.each([
     ['a limit', { status: 429, body: '{}' }],
     ['a session that ended', { status: 401, body: '{}' }],

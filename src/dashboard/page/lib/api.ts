@@ -1,4 +1,4 @@
-import { Problem } from './problem.js'
+import { INTERCEPTED, Problem } from './problem.js'
 
 /** The API stands beside this script, wherever the host mounted both. */
 const base = new URL('.', import.meta.url)
@@ -38,6 +38,9 @@ export async function call<T>(method: 'GET' | 'POST' | 'PATCH', path: string, op
     ...(options.signal && { signal: options.signal }),
   })
   if (response.type === 'opaqueredirect') throw new Problem(401, undefined)
+  const isJson = /^application\/(?:[\w.-]+\+)?json\b/i.test(response.headers.get('content-type') ?? '')
+  // The API never answers so: a proxy or a network did, with its own page.
+  if (!isJson && (response.ok || response.status === 511)) throw new Problem(0, { code: INTERCEPTED })
   const body: unknown = await response.json().catch(() => undefined)
   if (response.ok && body !== undefined) return body as T
   throw new Problem(response.ok ? 0 : response.status, body, response.headers.get('retry-after'))
@@ -64,7 +67,8 @@ async function callOnce<T>(path: string, options: Options & { readonly key: stri
   return call<T>('POST', path, options)
 }
 
-type Asked = { readonly key: string; readonly body: unknown }
+/** A key, and what was sent under it without an answer that tells what became of it, the oldest first. */
+type Open = { readonly key: string; readonly bodies: readonly unknown[] }
 
 /**
  * Makes the function that sends a change which makes a token, as often as people press its button. Its key is kept until an answer proves what became
@@ -72,36 +76,50 @@ type Asked = { readonly key: string; readonly body: unknown }
  * answered, without its text.
  */
 export function makeOnce<T>(): (path: string, body: unknown) => Promise<T> {
-  let open: Asked | undefined
-  const send = async (path: string, asked: Asked): Promise<T> => {
+  let open: Open | undefined
+  const send = async (path: string, key: string, body: unknown): Promise<T> => {
     const lost = (): void => {
-      open ??= asked
+      const bodies = open?.bodies ?? []
+      open = { key, bodies: bodies.some((before) => isSame(before, body)) ? bodies : [...bodies, body] }
     }
     try {
-      const answer = await callOnce<T>(path, asked, lost)
+      const answer = await callOnce<T>(path, { key, body }, lost)
       open = undefined
       return answer
     } catch (error) {
       const problem = Problem.of(error)
       if (problem.open) lost()
-      else if (problem.settles && open !== undefined && isSame(open.body, asked.body)) open = undefined
+      else if (problem.settles) settle(body)
       problem.unsettled = open !== undefined
       throw problem
     }
   }
+  const settle = (body: unknown): void => {
+    const bodies = open?.bodies.filter((before) => !isSame(before, body)) ?? []
+    open = open === undefined || bodies.length === 0 ? undefined : { ...open, bodies }
+  }
   return async (path, body) => {
-    const before = open
-    const asked = { key: before?.key ?? newKey(), body }
-    if (before === undefined || isSame(before.body, body)) return send(path, asked)
+    const key = open?.key ?? newKey()
+    const earlier = open?.bodies.filter((before) => !isSame(before, body)) ?? []
     try {
-      return await send(path, asked)
+      return await send(path, key, body)
     } catch (error) {
-      // The key is used: the earlier wording was done.
-      if (!(error instanceof Problem) || error.code !== 'idempotency_key_reused') throw error
-      return send(path, before)
+      let problem: unknown = error
+      // The key is used: one of the earlier wordings was done.
+      for (const before of isReused(error) ? earlier : []) {
+        try {
+          return await send(path, key, before)
+        } catch (next) {
+          problem = next
+          if (!isReused(next)) break
+        }
+      }
+      throw problem
     }
   }
 }
+
+const isReused = (error: unknown): boolean => error instanceof Problem && error.code === 'idempotency_key_reused'
 
 const isSame = (one: unknown, other: unknown): boolean => JSON.stringify(one) === JSON.stringify(other)
 

@@ -1,7 +1,20 @@
 /** The kind of a problem, as a person needs to know it. */
-export type ProblemKind = 'offline' | 'unreachable' | 'limited' | 'store' | 'server' | 'signedOut' | 'forbidden' | 'missing' | 'refused'
+export type ProblemKind =
+  | 'offline'
+  | 'unreachable'
+  | 'intercepted'
+  | 'limited'
+  | 'store'
+  | 'server'
+  | 'signedOut'
+  | 'forbidden'
+  | 'missing'
+  | 'refused'
 
-const TRANSIENT: ReadonlySet<ProblemKind> = new Set(['offline', 'unreachable', 'limited', 'store', 'server'])
+const TRANSIENT: ReadonlySet<ProblemKind> = new Set(['offline', 'unreachable', 'intercepted', 'limited', 'store', 'server'])
+
+/** Something between this page and the API answered in its place. */
+export const INTERCEPTED = 'intercepted'
 
 /** Refusals that come before the server looks whether the request was done already. */
 const UNSETTLING: ReadonlySet<number> = new Set([401, 403, 408, 409, 429])
@@ -58,7 +71,7 @@ export class Problem extends Error {
 }
 
 function kindOf(status: number, code: string): ProblemKind {
-  if (status === 0) return navigator.onLine ? 'unreachable' : 'offline'
+  if (status === 0) return code === INTERCEPTED ? INTERCEPTED : navigator.onLine ? 'unreachable' : 'offline'
   if (status === 401) return 'signedOut'
   if (status === 403 && code !== 'grant_denied') return 'forbidden'
   if (status === 404) return 'missing'

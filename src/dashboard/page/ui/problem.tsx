@@ -13,6 +13,7 @@ type State = { readonly icon: IconName; readonly title: Key; readonly text?: Key
 const STATES: { readonly [kind in ProblemKind]: State } = {
   offline: { icon: 'cloud', title: 'state.offline.title', text: 'state.offline.text' },
   unreachable: { icon: 'cloud', title: 'state.unreachable.title', text: 'state.unreachable.text', tone: 'danger' },
+  intercepted: { icon: 'lock', title: 'state.intercepted.title', text: 'state.intercepted.text' },
   limited: { icon: 'clock', title: 'state.limited.title', text: 'state.limited.text' },
   server: { icon: 'warn', title: 'state.server.title', text: 'state.server.text', tone: 'danger' },
   store: { icon: 'cloud', title: 'state.store.title', text: 'state.store.text', tone: 'danger' },
@@ -50,6 +51,11 @@ export function ProblemState({ problem, reload, retryAt, main }: Props): JSX.Ele
           {t('action.signIn')}
         </a>
       )}
+      {problem.kind === 'intercepted' && (
+        <Button kind="primary" onClick={() => location.reload()}>
+          {t('action.reload')}
+        </Button>
+      )}
       {!final && (
         <Button icon="rotate" onClick={reload}>
           {t('action.retry')}
@@ -75,6 +81,14 @@ export function ProblemLine({ problem }: { readonly problem: Problem | undefined
                   {t('action.signIn')}
                 </a>
               )}
+            </>
+          )}
+          {problem.kind === 'intercepted' && (
+            <>
+              {t('state.interceptedThen')}{' '}
+              <a href={location.pathname} target="_blank" rel="noopener noreferrer">
+                {t('action.newTab')}
+              </a>
             </>
           )}
         </p>

@@ -25,6 +25,8 @@ export const app: DashboardTexts = {
   'action.save': 'Änderungen speichern',
   'action.review': 'Prüfen',
   'action.change': 'Zurück zum Formular',
+  'action.reload': 'Seite neu laden',
+  'action.newTab': 'Neuen Tab öffnen',
   'action.signIn': 'Anmelden',
   'action.copy': 'Kopieren',
   'action.copied': 'Kopiert',
@@ -53,6 +55,11 @@ export const app: DashboardTexts = {
   'state.offline.text': 'Es geht weiter, sobald die Verbindung wieder da ist.',
   'state.unreachable.title': 'Der Server ist nicht erreichbar',
   'state.unreachable.text': 'Prüfen Sie Ihre Verbindung, oder fragen Sie, wer diesen Server betreibt.',
+  'state.intercepted.title': 'Etwas anderes hat statt der API geantwortet',
+  'state.intercepted.text':
+    'Ein Proxy oder ein Netzwerk zwischen dieser Seite und dem Server verlangt vielleicht eine Anmeldung. Laden Sie die Seite neu, um zu sehen, was verlangt wird.',
+  'state.interceptedThen':
+    'Ein Proxy oder ein Netzwerk verlangt vielleicht eine Anmeldung. Melden Sie sich in einem neuen Tab an und versuchen Sie es hier erneut. Ihre Eingaben bleiben erhalten.',
   'state.limited.title': 'Zu viele Anfragen',
   'state.limited.text': 'Der Server bittet Sie zu warten.',
   'state.server.title': 'Der Server hat ein Problem',

@@ -24,6 +24,8 @@ export const app = {
   'action.save': 'Save changes',
   'action.review': 'Review',
   'action.change': 'Back to editing',
+  'action.reload': 'Reload the page',
+  'action.newTab': 'Open a new tab',
   'action.signIn': 'Sign in',
   'action.copy': 'Copy',
   'action.copied': 'Copied',
@@ -54,6 +56,11 @@ export const app = {
   'state.offline.text': 'The page goes on when your connection is back.',
   'state.unreachable.title': 'The server cannot be reached',
   'state.unreachable.text': 'Check your connection, or ask whoever runs this server.',
+  'state.intercepted.title': 'Something else answered instead of the API',
+  'state.intercepted.text':
+    'A proxy or a network between this page and its server may want you to sign in. Reload the page to see what it asks for.',
+  'state.interceptedThen':
+    'A proxy or a network may want you to sign in. Do that in a new tab, then try again here. Nothing you typed is lost.',
   'state.limited.title': 'Too many requests',
   'state.limited.text': 'The server asks you to wait.',
   'state.server.title': 'The server has a problem',
