@@ -11,6 +11,7 @@ const imports = {
   key: 'q9Zf2mT7xLw4Rb8uYc1Vn6Kd3Hs5Gj0P',
   formats: [sanctumTokens(), djangoTokens(), sha256Tokens({ prefix: 'sk_', length: 35 })],
 }
+const UUID = '4b1f6f0e-7a1c-4d5e-9f60-2c3d4e5f6a7b'
 const SECRETS = {
   sanctum: '17|Zq8LmN2pR4sT6vW8xY0zA1bC3dE5fG7hJ9kL0mN2',
   django: '9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b',
@@ -87,6 +88,33 @@ describe.skipIf(skip !== undefined)(`a secret that is pasted ${skip ?? ''}`, () 
       },
     ))
 
+  it('leaves addresses, ids that are offered, and what stood there, where a format cannot say how it looks', () =>
+    play(
+      {
+        options: { imports: { ...imports, formats: [ownTokens({ name: 'own', key: () => undefined, verify: () => false })] } },
+        start: expressWith({ owners: () => [{ id: UUID, name: 'Ann' }] }),
+        before: ({ tokens }) => tokens.system.create({ name: 'ERP', tenantId: 'acme', scopes: [], resources: { warehouse: [UUID] } }),
+      },
+      async ({ page }) => {
+        await page.getByRole('link', { name: 'ERP' }).click()
+        await press(page, 'Edit')
+        const dialog = page.getByRole('dialog')
+        const typed = async (label: string, text: string, left = text): Promise<void> => {
+          await dialog.getByLabel(label).fill(text)
+          await expect.poll(() => dialog.getByLabel(label).inputValue()).toBe(left)
+        }
+        await typed('Allowed addresses', '2001:0db8:85a3:0000:0000:8a2e:0370:7334')
+        await typed('Ids, separated by commas', `${UUID}, ham-1`)
+        await typed('Ids, separated by commas', `${UUID}, ${UUID.replace('4', '5')}`, `${UUID}, `)
+        await page.keyboard.press('Escape')
+        await confirm(page, 'Discard')
+        await page.getByRole('link', { name: 'All tokens' }).click()
+        await press(page, 'Revoke all')
+        await dialog.getByText('Of one person', { exact: true }).click()
+        await typed('Owner', UUID)
+      },
+    ))
+
   it('into Revoke all is cut before it is asked about', () =>
     play({ ...old, user: 'root' }, async (scene) => {
       const { page } = scene
@@ -116,9 +144,19 @@ describe.skipIf(skip !== undefined)(`a secret that is pasted ${skip ?? ''}`, () 
       const { page } = scene
       await press(page, 'Create token')
       const dialog = page.getByRole('dialog')
-      for (const label of ['Name', 'Description', 'Owner']) {
+      for (const label of ['Name', 'Description', 'Owner', 'Allowed addresses', 'Metadata']) {
         await dialog.getByLabel(label, { exact: false }).first().fill(SECRETS.sk)
         await expect.poll(() => dialog.getByLabel(label, { exact: false }).first().inputValue()).toBe('')
       }
+      await press(page, 'Limit to a resource')
+      for (const label of ['Kind', 'Ids, separated by commas']) {
+        await dialog.getByLabel(label).fill(SECRETS.sanctum)
+        await expect.poll(() => dialog.getByLabel(label).inputValue()).toBe('')
+      }
+      const { token, record } = await scene.world.tokens.system.create({ name: 'CI', scopes: [] })
+      await dialog.getByLabel('Metadata').fill(`{"key": "${token}"}`)
+      await expect.poll(() => dialog.getByLabel('Metadata').inputValue()).toBe(`{"key": "${record.id}"}`)
+      const left = await traces(scene)
+      for (const secret of [token, SECRETS.sk, SECRETS.sanctum]) expect(left).not.toContain(secret.slice(-20))
     }))
 })

@@ -1,7 +1,7 @@
 import type { JSX } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Query } from '../lib/api.js'
-import { cutTokens } from '../lib/cut.js'
+import { cutAddresses } from '../lib/cut.js'
 import type { Problem } from '../lib/problem.js'
 import { t } from '../lib/text.js'
 import type { AuditEvent, Token } from '../lib/types.js'
@@ -88,7 +88,8 @@ function Question(props: {
         most={100}
         value={draft.ip}
         error={errors.ip}
-        onInput={(ip) => onChange({ ip: cutTokens(ip) })}
+        cut={cutAddresses}
+        onInput={(ip) => onChange({ ip })}
       />
       <TextField
         type="datetime-local"
@@ -107,7 +108,7 @@ function Question(props: {
             most={1000}
             value={draft.data[dimension] ?? ''}
             error={errors.resource}
-            onInput={(values) => onChange({ data: { ...draft.data, [dimension]: cutTokens(values) } })}
+            onInput={(values) => onChange({ data: { ...draft.data, [dimension]: values } })}
           />
         ))}
     </div>

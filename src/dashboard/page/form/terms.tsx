@@ -1,11 +1,13 @@
 import type { JSX } from 'preact'
 import { useId } from 'preact/hooks'
+import { cutAddresses, cutTokens } from '../lib/cut.js'
 import { duration } from '../lib/format.js'
 import { Rich } from '../lib/rich.js'
 import { t } from '../lib/text.js'
 import type { Me } from '../lib/types.js'
 import { Banner } from '../ui/banner.js'
 import { Button } from '../ui/button.js'
+import { cutTyped } from '../ui/cut.js'
 import { Pills, TextField } from '../ui/fields.js'
 import { Icon } from '../ui/icons.js'
 import { type Draft, type Errors, expiryDays, isNameless, type Limits, mayLiveForever } from './draft.js'
@@ -87,13 +89,13 @@ export function Reach({ draft, errors, onChange, me }: Props & { readonly me: Me
               aria-invalid={errors.resources !== undefined && isNameless(row)}
               aria-describedby={errors.resources === undefined ? undefined : wrong}
               value={row.dimension}
-              onInput={(event) => setRow(index, { dimension: event.currentTarget.value })}
+              onInput={(event) => setRow(index, { dimension: cutTyped(event.currentTarget) })}
             />
             <input
               aria-label={t('form.values')}
               placeholder={t('form.values')}
               value={row.values}
-              onInput={(event) => setRow(index, { values: event.currentTarget.value })}
+              onInput={(event) => setRow(index, { values: cutTyped(event.currentTarget, (typed) => cutTokens(typed, row.values)) })}
             />
             <button
               type="button"
@@ -120,6 +122,7 @@ export function Reach({ draft, errors, onChange, me }: Props & { readonly me: Me
         optional
         mono
         lines={2}
+        cut={cutAddresses}
         value={draft.addresses}
         error={errors.allowedIps}
         onInput={(addresses) => onChange({ addresses })}

@@ -13,11 +13,20 @@ export function learnShapes(shapes: readonly string[] = []): void {
   foreign = shapes.length === 0 ? undefined : new RegExp(shapes.map((shape) => `(?:${shape})[!#-+\\--~]*`).join('|'), 'g')
 }
 
-/** Cuts every token in a text to its id, which is no secret, and those without an id away. What people paste must not get into an address or a log. */
-export function cutTokens(text: string): string {
+/**
+ * Cuts every token in a text to its id, which is no secret, and those without an id away. What people paste must not get into an address or a log.
+ * What only may be a token of another system stays where it stood `before`.
+ */
+export function cutTokens(text: string, before = ''): string {
   const own = text.replace(TOKEN, '$1').replace(TAIL, '$1').replace(SIGNED, '')
-  return foreign === undefined ? own : own.replace(foreign, '')
+  return foreign === undefined ? own : own.replace(foreign, (found) => (before.includes(found) ? found : ''))
 }
+
+/** A part of an address or of a range, as it is written. */
+const ADDRESS = /^[\dA-Fa-f]*[:.][\dA-Fa-f:./]*$/
+
+/** The same for addresses, of which some are as long as a token. */
+export const cutAddresses = (text: string): string => text.replace(/[^\s,]+/g, (entry) => (ADDRESS.test(entry) ? entry : cutTokens(entry)))
 
 const ID = /^[0-9A-Za-z]{16}$/
 

@@ -1,5 +1,6 @@
 import type { ComponentChildren, JSX } from 'preact'
 import { useId } from 'preact/hooks'
+import { cutTokens } from '../lib/cut.js'
 import { t } from '../lib/text.js'
 import { cutTyped } from './cut.js'
 import { Options } from './filter.js'
@@ -46,12 +47,17 @@ type TextProps = Omit<FieldProps, 'children'> & {
   readonly most?: number
   readonly type?: 'text' | 'date' | 'datetime-local'
   readonly min?: string
+  /** Cuts secrets out of what is typed, where it may hold what only looks like one. */
+  readonly cut?: (text: string) => string
   /** The options, with their names. */
   readonly choices?: readonly (readonly [string, string])[]
 }
 
 /** A line or some lines of text. */
-export function TextField({ value, onInput, lines, mono, first, most, type = 'text', min, choices, ...field }: TextProps): JSX.Element {
+export function TextField(props: TextProps): JSX.Element {
+  const { value, onInput, lines, mono, first, most, type = 'text', min, cut, choices, ...field } = props
+  // An id that is offered is no secret, however it looks.
+  const cutOthers = (text: string): string => (choices?.some(([id]) => id === text) ? text : cutTokens(text, value))
   const shared = {
     value,
     maxLength: most,
@@ -60,8 +66,7 @@ export function TextField({ value, onInput, lines, mono, first, most, type = 'te
     autoComplete: 'off',
     spellcheck: false,
     'data-first': first ? '' : undefined,
-    // Metadata, networks and words to type are no place for a secret, and may hold what looks like one.
-    onInput: ({ currentTarget }: { currentTarget: { value: string } }) => onInput(mono ? currentTarget.value : cutTyped(currentTarget)),
+    onInput: ({ currentTarget }: { currentTarget: { value: string } }) => onInput(cutTyped(currentTarget, cut ?? cutOthers)),
   }
   return (
     <Field {...field}>

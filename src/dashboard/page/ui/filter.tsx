@@ -1,5 +1,6 @@
 import type { JSX } from 'preact'
 import { useEffect, useId, useRef, useState } from 'preact/hooks'
+import { cutTokens } from '../lib/cut.js'
 import { whenPaused } from '../lib/typing.js'
 import { cutTyped } from './cut.js'
 
@@ -45,6 +46,8 @@ export function Debounced(props: {
       () => setText(latest.current.value),
     )
   }
+  // An id that is offered is no secret, however it looks.
+  const cut = (typed: string): string => (props.options?.some(([id]) => id === typed) ? typed : cutTokens(typed, text))
   const input = (
     <input
       ref={props.inputRef ?? null}
@@ -56,7 +59,7 @@ export function Debounced(props: {
       placeholder={props.label}
       aria-label={props.label}
       value={text}
-      onInput={(event) => change(cutTyped(event.currentTarget))}
+      onInput={(event) => change(cutTyped(event.currentTarget, cut))}
     />
   )
   if (props.options === undefined) return input
