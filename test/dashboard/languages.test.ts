@@ -84,7 +84,7 @@ describe.skipIf(skip !== undefined)(`the page in other languages ${skip ?? ''}`,
       await page.getByRole('button', { name: '2 unbenutzte Scopes entfernen' }).waitFor()
       expect(await wider(page.locator('main'))).toEqual([])
       await press(page, 'Widerrufen')
-      await page.getByRole('dialog').getByText('Aufrufe in 24 Stunden').waitFor()
+      await page.getByRole('dialog').getByText('Aufrufe (24 Stunden)').waitFor()
       expect(await wider(page.getByRole('dialog'))).toEqual([])
     }))
 

@@ -169,6 +169,6 @@ describe('a token through the management API', () => {
     const { body } = await call('GET', '/scopes', { actor: admin })
     expect(body.items).toContainEqual({ name: 'inventory:read', description: 'See stock' })
     expect(body.groups).toEqual([{ name: '@staff', scopes: ['inventory:read', 'billing:read'] }])
-    expect(body).toMatchObject({ expiry: { required: false, maxSeconds: 3600 }, allowWildcard: false })
+    expect(body).toMatchObject({ expiry: { required: false, maxSeconds: 3600 }, allowWildcard: false, usageKeptSeconds: 400 * 86_400 })
   })
 })

@@ -81,10 +81,21 @@ export const listScopes: Route = {
   answers: [{ status: 200, description: 'The scopes, the groups, and the rules for new tokens.', schema: scopeList }],
   refusals: [],
   async run({ tokens, inside }) {
-    const { groups, expiry, allowWildcard, usage, owner } = inside.settings
+    const { groups, expiry, allowWildcard, usage, owner, retention } = inside.settings
     const items = Object.entries(tokens.catalogue).map(([name, description]) => ({ name, description }))
     const named = Object.entries(groups).map(([name, scopes]) => ({ name: `@${name}`, scopes }))
-    return { status: 200, body: { items, groups: named, expiry, allowWildcard, usage: usage !== undefined, inherit: owner !== undefined } }
+    return {
+      status: 200,
+      body: {
+        items,
+        groups: named,
+        expiry,
+        allowWildcard,
+        usage: usage !== undefined,
+        ...(usage !== undefined && retention.usageMs !== undefined && { usageKeptSeconds: retention.usageMs / 1000 }),
+        inherit: owner !== undefined,
+      },
+    }
   },
 }
 

@@ -167,6 +167,10 @@ export const scopeList: z.ZodType = z
       .meta({ description: 'The default and the longest lifetime of new tokens, and whether an expiry is required.' }),
     allowWildcard: z.boolean().meta({ description: 'May a token hold the bare `*`?' }),
     usage: z.boolean().meta({ description: 'Whether uses are counted. If not, a token without a last use may still have been used.' }),
+    usageKeptSeconds: z
+      .int()
+      .meta({ description: 'How long counts of uses are kept; left out where they are kept for ever. Older uses are not in any count.' })
+      .optional(),
     inherit: z.boolean().meta({ description: "May a token carry its owner's permissions, in place of scopes of its own?" }),
   })
   .meta({ id: 'ScopeList', description: 'The scopes, the groups, and the server’s rules for new tokens.' })

@@ -2,16 +2,16 @@ import type { JSX } from 'preact'
 import { useMemo } from 'preact/hooks'
 import { endpointsOf } from '../detail/series.js'
 import { call } from '../lib/api.js'
-import { number } from '../lib/format.js'
+import { number, spanText } from '../lib/format.js'
 import { useLoad } from '../lib/hooks.js'
 import { Rich } from '../lib/rich.js'
+import { MONTH_HOURS, sinceHours, useSpan } from '../lib/span.js'
 import { t } from '../lib/text.js'
 import type { Token, Usage } from '../lib/types.js'
 import { useWorld } from '../lib/world.js'
 import { Ago } from '../ui/time.js'
+import { CallCounts } from './calls.js'
 
-const HOUR_MS = 3_600_000
-const DAYS = 30
 const MOST = 3
 
 /** Shows what is known to depend on a token. What is not known is shown as unknown, never as nothing. */
@@ -32,7 +32,8 @@ export function Breaks({ token }: { readonly token: Token }): JSX.Element {
 
 function Counted({ token }: { readonly token: Token }): JSX.Element {
   // The page may have been open for long: what will break is asked now.
-  const { data, problem, loading } = useLoad(token.id, (signal) => loadUses(token.id, signal))
+  const span = useSpan(MONTH_HOURS)
+  const { data, problem, loading } = useLoad(token.id, (signal) => loadUses(token.id, span, signal))
   const known = data ?? (token.lastUsedAt === undefined ? undefined : token)
   return (
     <>
@@ -47,17 +48,14 @@ function Counted({ token }: { readonly token: Token }): JSX.Element {
           )}
         </strong>
       </p>
-      {data?.lastUsedAt !== undefined && <Uses usage={data} />}
+      {data?.lastUsedAt !== undefined && <Uses usage={data} span={span} />}
       {data === undefined && known !== undefined && <p>{t(problem === undefined ? 'revoke.counting' : 'revoke.uncounted')}</p>}
     </>
   )
 }
 
-const loadUses = (id: string, signal: AbortSignal): Promise<Usage> =>
-  call('GET', `${id}/usage`, { query: { from: new Date(sinceHours(DAYS * 24)).toISOString(), step: '1d' }, signal })
-
-// Uses are counted by the hour: the first one counts whole. In steps of a day from there on, the last step is the last 24 hours.
-const sinceHours = (hours: number): number => (Math.floor(Date.now() / HOUR_MS) - hours) * HOUR_MS
+const loadUses = (id: string, hours: number, signal: AbortSignal): Promise<Usage> =>
+  call('GET', `${id}/usage`, { query: { from: new Date(sinceHours(hours)).toISOString(), step: '1d' }, signal })
 
 type LastUseProps = { readonly of: Pick<Token, 'lastUsedAt' | 'lastUsedIp'>; readonly imported: boolean }
 
@@ -68,7 +66,7 @@ function LastUse({ of: { lastUsedAt, lastUsedIp }, imported }: LastUseProps): JS
 }
 
 /** How often it was used lately, by which calls and from where. */
-function Uses({ usage }: { readonly usage: Usage }): JSX.Element {
+function Uses({ usage, span }: { readonly usage: Usage; readonly span: number }): JSX.Element {
   const day = useMemo(() => {
     const since = sinceHours(24)
     return usage.buckets.reduce((sum, { at, outcome, count }) => sum + (outcome === 'allowed' && Date.parse(at) >= since ? count : 0), 0)
@@ -76,18 +74,9 @@ function Uses({ usage }: { readonly usage: Usage }): JSX.Element {
   const endpoints = endpointsOf(usage).filter(({ allowed }) => allowed > 0)
   return (
     <>
-      <dl class="break-counts">
-        <div>
-          <dt>{t('revoke.calls24')}</dt>
-          <dd>{number(day)}</dd>
-        </div>
-        <div>
-          <dt>{t('revoke.calls30')}</dt>
-          <dd>{number(usage.total)}</dd>
-        </div>
-      </dl>
+      <CallCounts day={day} all={usage.total} />
       <Top
-        title={t('revoke.endpoints')}
+        title={t('revoke.endpoints', { span: spanText(span) })}
         rows={endpoints.map(({ label, allowed }) => ({ label: label || t('use.unknownEndpoint'), note: number(allowed) }))}
       />
       <Top title={t('revoke.addresses')} rows={usage.addresses.map(({ ip, lastAt }) => ({ label: ip, note: <Ago at={lastAt} /> }))} />

@@ -13,11 +13,15 @@ import { Pills, TextField } from '../ui/fields.js'
 import { useGuardedClose } from '../ui/leave.js'
 import { Maybe, ProblemLine } from '../ui/problem.js'
 import { say } from '../ui/toasts.js'
+import { Together } from './together.js'
 
 type Props = { readonly of: string | undefined; readonly onClose: () => void; readonly onDone: () => void }
-type Count = { readonly count: number; readonly more: boolean }
+type Group = { readonly tokens: readonly Token[]; readonly more: boolean }
 
 const PAGES = 10
+const PAUSE_MS = 250
+/** The word to type is never sent, and may look like anything. */
+const asTyped = (text: string): string => text
 
 /** Ends all tokens of a tenant, or everywhere: with their number, and only when the word is typed. */
 export function RevokeAll({ of, onClose, onDone }: Props): JSX.Element {
@@ -36,11 +40,11 @@ export function RevokeAll({ of, onClose, onDone }: Props): JSX.Element {
   const ownerId = which === 'owner' ? owner.trim() : undefined
   const asked = tenantId !== '' && ownerId !== ''
   const filter = { ...(tenantId !== undefined && { tenantId }), ...(ownerId !== undefined && { ownerId }) }
-  const counted = useLoad(JSON.stringify(filter), (signal) => (asked ? countAlive(filter, signal) : Promise.resolve(undefined)))
+  const counted = useLoad(JSON.stringify(filter), (signal) => (asked ? loadAlive(filter, signal) : Promise.resolve(undefined)))
   // A number that is not of now is none.
-  const count = counted.loading || counted.problem !== undefined ? undefined : counted.data
+  const group = counted.loading || counted.problem !== undefined ? undefined : counted.data
   const word = tenantId ?? ownerId ?? t('revokeAll.word')
-  const ready = asked && count !== undefined && count.count > 0 && typed === word
+  const ready = asked && group !== undefined && group.tokens.length > 0 && typed === word
 
   const revoke = (): Promise<void> =>
     run(async () => {
@@ -96,36 +100,39 @@ export function RevokeAll({ of, onClose, onDone }: Props): JSX.Element {
         {asked && (
           <Banner tone="danger">
             <strong>
-              {counted.problem !== undefined ? t('revokeAll.uncounted') : count === undefined ? t('revokeAll.counting') : countText(count)}
+              {counted.problem !== undefined ? t('revokeAll.uncounted') : group === undefined ? t('revokeAll.counting') : countText(group)}
             </strong>
+            {group?.tokens.length !== 0 && <Together tokens={group?.tokens} more={group?.more} problem={counted.problem} />}
           </Banner>
         )}
       </div>
       <TextField label={t('revoke.reason')} optional most={500} value={reason} onInput={setReason} />
-      {asked && <TextField label={t('revokeAll.type', { word })} value={typed} mono onInput={setTyped} />}
+      {asked && <TextField label={t('revokeAll.type', { word })} value={typed} mono cut={asTyped} onInput={setTyped} />}
       <ProblemLine problem={problem ?? counted.problem} />
       <Maybe problem={problem} text="revokeAll.maybe" />
     </Dialog>
   )
 }
 
-/** Counts what is not revoked yet, up to a bound: the API tells pages, not totals. */
-async function countAlive(filter: Query, signal: AbortSignal): Promise<Count> {
-  let count = 0
+/** Loads what is not revoked yet, up to a bound: the API tells pages, not totals. Who types is asked for once they pause. */
+async function loadAlive(filter: Query, signal: AbortSignal): Promise<Group> {
+  await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+  const tokens: Token[] = []
   let cursor: string | undefined
   for (let page = 0; page < PAGES; page += 1) {
+    signal.throwIfAborted()
     const found: Page<Token> = await call('GET', '.', {
       query: { ...filter, status: ['pending', 'active', 'inactive', 'expired'], limit: 1000, cursor },
       signal,
     })
-    count += found.items.length
+    tokens.push(...found.items)
     cursor = found.nextCursor
-    if (cursor === undefined) return { count, more: false }
+    if (cursor === undefined) return { tokens, more: false }
   }
-  return { count, more: true }
+  return { tokens, more: true }
 }
 
-function countText({ count, more }: Count): string {
+function countText({ tokens: { length: count }, more }: Group): string {
   if (count === 0) return t('revokeAll.countNone')
   return t(more ? 'revokeAll.countMore' : 'revokeAll.count', { count })
 }

@@ -1,11 +1,10 @@
 import type { ComponentChildren, JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import { call } from '../lib/api.js'
-import { useMaybe, useTask } from '../lib/hooks.js'
+import { useLoad, useMaybe, useTask } from '../lib/hooks.js'
 import { Rich } from '../lib/rich.js'
 import { t } from '../lib/text.js'
-import type { Token } from '../lib/types.js'
-import { useWorld } from '../lib/world.js'
+import type { Page, Token } from '../lib/types.js'
 import { Banner } from '../ui/banner.js'
 import { Button } from '../ui/button.js'
 import { Dialog } from '../ui/dialog.js'
@@ -14,8 +13,7 @@ import { useGuardedClose } from '../ui/leave.js'
 import { Maybe, ProblemLine } from '../ui/problem.js'
 import { say } from '../ui/toasts.js'
 import { Breaks } from './breaks.js'
-
-const DAY_MS = 86_400_000
+import { LastUse, Together } from './together.js'
 
 /** Asks before a token is ended for good, and says what will break. */
 export function Revoke({
@@ -64,8 +62,9 @@ export function RevokeSelected(props: {
 }): JSX.Element {
   const [reason, setReason] = useState('')
   const { tokens } = props
-  const { usageCounted } = useWorld()
-  const recent = tokens.filter(({ lastUsedAt }) => lastUsedAt !== undefined && Date.now() - Date.parse(lastUsedAt) < DAY_MS)
+  const ids = tokens.map(({ id }) => id)
+  // The list may be old: what will break is asked now.
+  const { data, problem } = useLoad(ids.join(), (signal) => call<Page<Token>>('GET', '.', { query: { ids, limit: ids.length }, signal }))
   return (
     <Confirm
       title={t('revoke.selected', { count: tokens.length })}
@@ -77,17 +76,12 @@ export function RevokeSelected(props: {
     >
       <Banner tone="danger">
         <p>{t('revoke.text')}</p>
-        {!usageCounted && <p>{t('revoke.notCounted')}</p>}
-        {usageCounted && recent.length > 0 && (
-          <p>
-            <strong>{t('revoke.selectedUsed', { count: recent.length })}</strong>
-          </p>
-        )}
+        <Together tokens={data?.items} problem={problem} />
       </Banner>
       <ul class="plain-list">
         {tokens.map((token) => (
           <li key={token.id}>
-            <bdi>{token.name}</bdi> <code>{token.hint}</code>
+            <bdi>{token.name}</bdi> <code>{token.hint}</code> <LastUse token={data?.items.find(({ id }) => id === token.id)} />
           </li>
         ))}
       </ul>

@@ -1,8 +1,9 @@
 import type { JSX } from 'preact'
 import { useMemo, useState } from 'preact/hooks'
 import { call } from '../lib/api.js'
-import { briefMoment, number } from '../lib/format.js'
+import { briefMoment, number, spanText } from '../lib/format.js'
 import { useLoad } from '../lib/hooks.js'
+import { useSpan } from '../lib/span.js'
 import { t } from '../lib/text.js'
 import type { Usage } from '../lib/types.js'
 import { useWorld } from '../lib/world.js'
@@ -10,7 +11,7 @@ import { Button } from '../ui/button.js'
 import { ProblemLine } from '../ui/problem.js'
 import { Ago } from '../ui/time.js'
 import { Chart } from './chart.js'
-import { type Bar, barsOf, endpointsOf, RANGES, type Range, type Share, startOf } from './series.js'
+import { type Bar, barsOf, endpointsOf, hoursOf, RANGES, type Range, type Share, startOf } from './series.js'
 
 const MOST_ROWS = 8
 
@@ -27,7 +28,10 @@ export function Activity({ id }: { readonly id: string }): JSX.Element {
 }
 
 function Counted({ id }: { readonly id: string }): JSX.Element {
-  const [range, setRange] = useState<Range>('week')
+  const kept = useSpan(hoursOf('quarter'))
+  // Further back than counts are kept, an empty chart would say that there was no call.
+  const ranges = (Object.keys(RANGES) as Range[]).filter((name) => name === 'day' || hoursOf(name) <= kept)
+  const [range, setRange] = useState<Range>(ranges.includes('week') ? 'week' : 'day')
   const { data, problem } = useLoad(`${id} ${range}`, async (signal) => {
     const start = startOf(range)
     const usage = await call<Usage>('GET', `${id}/usage`, {
@@ -43,14 +47,15 @@ function Counted({ id }: { readonly id: string }): JSX.Element {
           <h2 id="use">{t('use.title')}</h2>
           <fieldset class="segments">
             <legend class="hidden">{t('use.range')}</legend>
-            {Object.entries(RANGES).map(([name, { label }]) => (
-              <button key={name} type="button" aria-pressed={range === name} onClick={() => setRange(name as Range)}>
-                {t(label)}
+            {ranges.map((name) => (
+              <button key={name} type="button" aria-pressed={range === name} onClick={() => setRange(name)}>
+                {spanText(hoursOf(name))}
               </button>
             ))}
           </fieldset>
         </div>
         {data ? <OverTime bars={data.bars} /> : <div class="chart chart-none-yet">{!problem && t('use.loading')}</div>}
+        {kept < hoursOf('quarter') && <p class="sub">{t('use.kept', { span: spanText(kept) })}</p>}
         <ProblemLine problem={problem} />
       </section>
       {data && (

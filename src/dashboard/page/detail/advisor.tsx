@@ -1,8 +1,10 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import { call } from '../lib/api.js'
+import { spanText } from '../lib/format.js'
 import { useLoad, useTask } from '../lib/hooks.js'
 import { Problem } from '../lib/problem.js'
+import { MONTH_HOURS, sinceHours, useSpan } from '../lib/span.js'
 import { t } from '../lib/text.js'
 import type { Token, Usage } from '../lib/types.js'
 import { Button } from '../ui/button.js'
@@ -11,15 +13,14 @@ import { ProblemLine } from '../ui/problem.js'
 import { say } from '../ui/toasts.js'
 import { Chips } from '../ui/token.js'
 
-const RANGE_MS = 30 * 86_400_000
-
 type Props = { readonly token: Token; readonly onChanged: () => void }
 
 /** Which of a token's scopes its calls really needed, and a way to take the others away. */
 export function Advisor({ token, onChanged }: Props): JSX.Element {
+  const span = useSpan(MONTH_HOURS)
   const { data, problem } = useLoad(`${token.id} ${token.version}`, (signal) =>
     call<Usage>('GET', `${token.id}/usage`, {
-      query: { from: new Date(Date.now() - RANGE_MS).toISOString(), step: '1d' },
+      query: { from: new Date(sinceHours(span)).toISOString(), step: '1d' },
       signal,
     }),
   )
@@ -33,10 +34,10 @@ export function Advisor({ token, onChanged }: Props): JSX.Element {
         {found && <Button onClick={() => setAsking(true)}>{t('advisor.remove', { count: unused.length })}</Button>}
       </div>
       {data === undefined && problem === undefined && <p class="muted none">{t('use.loading')}</p>}
-      {data !== undefined && <p class="muted none">{t(verdictOf(data, unused))}</p>}
+      {data !== undefined && <p class="muted none">{t(verdictOf(data, unused), { span: spanText(span) })}</p>}
       {found && <Chips items={unused} most={100} />}
       <ProblemLine problem={problem} />
-      {asking && <Remove token={token} unused={unused} onClose={() => setAsking(false)} onChanged={onChanged} />}
+      {asking && <Remove token={token} unused={unused} span={spanText(span)} onClose={() => setAsking(false)} onChanged={onChanged} />}
     </section>
   )
 }
@@ -47,7 +48,9 @@ function verdictOf({ total, unusedScopes }: Usage, unused: readonly string[]) {
   return unused.length === 0 ? 'advisor.allUsed' : 'advisor.unused'
 }
 
-function Remove({ token, unused, onClose, onChanged }: Props & { readonly unused: readonly string[]; readonly onClose: () => void }) {
+type RemoveProps = Props & { readonly unused: readonly string[]; readonly span: string; readonly onClose: () => void }
+
+function Remove({ token, unused, span, onClose, onChanged }: RemoveProps): JSX.Element {
   const { busy, problem, run } = useTask()
   const kept = token.scopes.filter((scope) => !unused.includes(scope))
   const remove = (): Promise<void> =>
@@ -75,7 +78,7 @@ function Remove({ token, unused, onClose, onChanged }: Props & { readonly unused
         </>
       }
     >
-      <p>{t('advisor.warning')}</p>
+      <p>{t('advisor.warning', { span })}</p>
       <div>
         <p class="sub">{t('advisor.removed')}</p>
         <Chips items={unused} most={100} />

@@ -2,7 +2,7 @@ import type { JSX } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { isOver, isRotatable, isStopped } from '../acts/able.js'
 import { type Act, Acts } from '../acts/acts.js'
-import { flip } from '../acts/flip.js'
+import { flipAndSay } from '../acts/flip.js'
 import { call } from '../lib/api.js'
 import { useLoad, useTask } from '../lib/hooks.js'
 import { Problem } from '../lib/problem.js'
@@ -123,7 +123,7 @@ function Actions(props: { readonly token: Token; readonly onOpen: (act: Act) => 
   const { busy, problem, run } = useTask()
   const over = isOver(token)
   const inactive = isStopped(token)
-  const flipNow = (): Promise<void> => run(() => flip(token).then(onChanged))
+  const flipNow = (): Promise<void> => run(() => flipAndSay(token).then(onChanged))
   return (
     <div>
       <div class="head-actions">

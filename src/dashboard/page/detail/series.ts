@@ -5,13 +5,15 @@ const DAY = 24 * HOUR
 
 /** The ranges of the chart: how far back, and how long a bar is. */
 export const RANGES = {
-  day: { label: 'use.day', bars: 24, step: HOUR },
-  week: { label: 'use.week', bars: 28, step: 6 * HOUR },
-  month: { label: 'use.month', bars: 30, step: DAY },
-  quarter: { label: 'use.quarter', bars: 90, step: DAY },
+  day: { bars: 24, step: HOUR },
+  week: { bars: 28, step: 6 * HOUR },
+  month: { bars: 30, step: DAY },
+  quarter: { bars: 90, step: DAY },
 } as const
 
 export type Range = keyof typeof RANGES
+
+export const hoursOf = (range: Range): number => (RANGES[range].bars * RANGES[range].step) / HOUR
 export type Bar = { readonly at: number; readonly allowed: number; readonly refused: number }
 
 /** Where the first bar begins; bars of days begin at the reader's midnight. */

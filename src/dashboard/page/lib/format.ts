@@ -68,8 +68,14 @@ export function duration(seconds: number): string {
         : seconds >= MINUTE
           ? (['minute', MINUTE] as const)
           : (['second', 1] as const)
-  return new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'long', maximumFractionDigits: 1 }).format(seconds / length)
+  return units(seconds / length, unit)
 }
+
+const units = (count: number, unit: string): string =>
+  new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'long', maximumFractionDigits: 1 }).format(count)
+
+/** “30 days”, “24 hours”: days from three on, and whole ones. */
+export const spanText = (hours: number): string => (hours < 72 ? units(hours, 'hour') : units(Math.floor(hours / 24), 'day'))
 
 /** Sorts names as people do. */
 export const collator = new Intl.Collator(locale, { numeric: true, sensitivity: 'base' })

@@ -45,6 +45,8 @@ export type Scopes = {
   readonly allowWildcard: boolean
   /** Are uses counted? */
   readonly usage: boolean
+  /** How long those counts are kept; absent: for ever. */
+  readonly usageKeptSeconds?: number
   /** May a token carry its owner's permissions, in place of scopes of its own? */
   readonly inherit: boolean
 }

@@ -1,10 +1,13 @@
 import type { JSX } from 'preact'
-import { useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
+import { flip } from '../acts/flip.js'
 import { RevokeSelected } from '../acts/revoke.js'
 import { call } from '../lib/api.js'
+import { guard } from '../lib/guard.js'
 import { Problem } from '../lib/problem.js'
 import { t } from '../lib/text.js'
 import type { Token } from '../lib/types.js'
+import { ask, type Question } from '../ui/ask.js'
 import { Button } from '../ui/button.js'
 import { say } from '../ui/toasts.js'
 import { type Failure, Failures } from './failures.js'
@@ -18,8 +21,13 @@ type Props = {
   readonly onClear: () => void
 }
 
-/** Actions for the selected tokens. */
-export function Bulk({ tokens, onDone, onClear }: Props): JSX.Element {
+const STOP: Question = { title: 'bulk.leave.title', text: 'bulk.leave.text', yes: 'bulk.leave.stop', no: 'bulk.leave.stay' }
+
+/** A change of several tokens that is under way. */
+type Run = { stopped: boolean }
+
+/** Actions for the selected tokens. What they began goes on, and is told, whatever becomes of the selection. */
+export function Bulk({ tokens, onDone, onClear }: Props): JSX.Element | null {
   const [working, setWorking] = useState<{ done: number; count: number } | undefined>()
   const [revoking, setRevoking] = useState(false)
   const [outcome, setOutcome] = useState<{ done: number; failures: readonly Failure[] } | undefined>()
@@ -29,31 +37,47 @@ export function Bulk({ tokens, onDone, onClear }: Props): JSX.Element {
   const startable = able(({ deactivatedAt }) => deactivatedAt !== undefined)
   const revocable = able(() => true)
 
+  const present = useRef(true)
+  useEffect(
+    () => () => {
+      present.current = false
+    },
+    [],
+  )
+
   const each = async (list: readonly Token[], act: (token: Token) => Promise<unknown>): Promise<void> => {
+    const run: Run = { stopped: false }
+    const release = guard(async () => {
+      const yes = await ask(STOP)
+      run.stopped ||= yes
+      return yes
+    })
     setWorking({ done: 0, count: list.length })
-    const failures = await inTurns(list, act, (done) => setWorking({ done, count: list.length }))
+    const { done, failures } = await inTurns(list, act, run, (done) => setWorking({ done, count: list.length }))
+    release()
     setWorking(undefined)
-    if (failures.length > 0) return setOutcome({ done: list.length - failures.length, failures })
-    say(t('bulk.done', { count: list.length }))
+    if (failures.length > 0 && present.current) return setOutcome({ done, failures })
+    const changed = t('bulk.done', { count: done })
+    say(failures.length > 0 ? `${t('bulk.failed', { count: failures.length })}. ${changed}` : changed)
     onDone([])
   }
-  const lifecycle = (verb: 'activate' | 'deactivate') => (token: Token) => call('POST', `${token.id}/${verb}`, { version: token.version })
   const busy = working !== undefined
 
+  if (tokens.length === 0 && !busy && outcome === undefined) return null
   return (
     <div class="bulk" role="region" aria-label={t('list.selected', { count: tokens.length })}>
       <strong role="status">{working ? t('bulk.working', working) : t('list.selected', { count: tokens.length })}</strong>
       <span class="bulk-actions">
-        <Button icon="pause" disabled={stoppable.length === 0 || busy} onClick={() => void each(stoppable, lifecycle('deactivate'))}>
+        <Button icon="pause" disabled={stoppable.length === 0 || busy} onClick={() => void each(stoppable, flip)}>
           {t('action.deactivate')}
         </Button>
-        <Button icon="play" disabled={startable.length === 0 || busy} onClick={() => void each(startable, lifecycle('activate'))}>
+        <Button icon="play" disabled={startable.length === 0 || busy} onClick={() => void each(startable, flip)}>
           {t('action.activate')}
         </Button>
         <Button kind="danger" icon="ban" disabled={revocable.length === 0 || busy} onClick={() => setRevoking(true)}>
           {t('action.revoke')}
         </Button>
-        <Button kind="quiet" onClick={onClear}>
+        <Button kind="quiet" disabled={busy} onClick={onClear}>
           {t('bulk.clear')}
         </Button>
       </span>
@@ -80,26 +104,27 @@ export function Bulk({ tokens, onDone, onClear }: Props): JSX.Element {
   )
 }
 
-/** A few at once, all of them, whatever fails. */
+/** A few at once, all of them, whatever fails, until it is stopped: what is under way then comes to its end. */
 async function inTurns(
   list: readonly Token[],
   act: (token: Token) => Promise<unknown>,
-  told: (done: number) => void,
-): Promise<readonly Failure[]> {
+  run: Run,
+  told: (tried: number) => void,
+): Promise<{ readonly done: number; readonly failures: readonly Failure[] }> {
   const failures: Failure[] = []
   const waiting = [...list]
-  let done = 0
+  let tried = 0
   const worker = async (): Promise<void> => {
-    for (let token = waiting.shift(); token !== undefined; token = waiting.shift()) {
+    for (let token = waiting.shift(); token !== undefined && !run.stopped; token = waiting.shift()) {
       try {
         await act(token)
       } catch (error) {
         failures.push({ token, problem: Problem.of(error) })
       }
-      done += 1
-      told(done)
+      tried += 1
+      told(tried)
     }
   }
   await Promise.all(Array.from({ length: AT_ONCE }, worker))
-  return failures
+  return { done: tried - failures.length, failures }
 }

@@ -71,7 +71,7 @@ export function StatusNote({ token }: { readonly token: Token }): JSX.Element | 
 }
 
 /** The last use. Where uses are counted no more, an old one is not shown as though it were the last. */
-export function LastUsedCell({ token: { lastUsedAt, lastUsedIp } }: { readonly token: Token }): JSX.Element {
+export function LastUsedCell({ token: { lastUsedAt, lastUsedIp, importedFrom } }: { readonly token: Token }): JSX.Element {
   const { usageCounted } = useWorld()
   if (!usageCounted) {
     return (
@@ -85,7 +85,7 @@ export function LastUsedCell({ token: { lastUsedAt, lastUsedIp } }: { readonly t
       </>
     )
   }
-  if (lastUsedAt === undefined) return <span class="muted">{t('list.neverUsed')}</span>
+  if (lastUsedAt === undefined) return <span class="muted">{t(importedFrom === undefined ? 'list.neverUsed' : 'list.unusedImported')}</span>
   return (
     <>
       <Ago at={lastUsedAt} />

@@ -1,6 +1,8 @@
 import type { JSX } from 'preact'
 import { config } from '../lib/config.js'
-import { type Key, t } from '../lib/text.js'
+import { spanText } from '../lib/format.js'
+import { spanOf } from '../lib/span.js'
+import { t } from '../lib/text.js'
 import type { Token, World } from '../lib/types.js'
 import { ScopesOf, StatusBadge } from '../ui/token.js'
 import {
@@ -15,7 +17,7 @@ import {
   StatusNote,
 } from './cells.js'
 import type { Column as Sorted } from './query.js'
-import { Spark, type Uses } from './spark.js'
+import { SPARK_HOURS, Spark, type Uses } from './spark.js'
 
 /** A column that a person can choose. */
 export type Column = {
@@ -25,33 +27,35 @@ export type Column = {
   readonly cell: (token: Token, uses: Uses | undefined) => JSX.Element | string
 }
 
-const column = (id: string, label: Key, cell: Column['cell'], sort?: Sorted): Column => ({
+const column = (id: string, label: string, cell: Column['cell'], sort?: Sorted): Column => ({
   id,
-  label: t(label),
+  label,
   cell,
   ...(sort && { sort }),
 })
 
-const STANDARD: readonly Column[] = [
-  column('client', 'list.column.client', (token) => <ClientCell token={token} />, 'client'),
-  column('owner', 'detail.owner', (token) => <OwnerCell token={token} />),
-  column('status', 'list.column.status', (token) => (
+const BEFORE_USES: readonly Column[] = [
+  column('client', t('list.column.client'), (token) => <ClientCell token={token} />, 'client'),
+  column('owner', t('detail.owner'), (token) => <OwnerCell token={token} />),
+  column('status', t('list.column.status'), (token) => (
     <>
       <StatusBadge token={token} />
       <StatusNote token={token} />
     </>
   )),
-  column('scopes', 'list.column.scopes', (token) => <ScopesOf token={token} most={1} />),
-  column('lastUsed', 'list.column.lastUsed', (token) => <LastUsedCell token={token} />, 'lastUsed'),
-  column('use', 'list.column.use', (token, uses) => <Spark summary={uses?.get(token.id)} />),
-  column('expires', 'list.column.expires', (token) => <ExpiresCell token={token} />, 'expires'),
-  column('created', 'list.column.created', (token) => <CreatedCell token={token} />, 'created'),
-  column('createdTime', 'list.column.createdTime', (token) => <CreatedTimeCell token={token} />),
-  column('revokedAt', 'list.column.revokedAt', (token) => <RevokedAtCell token={token} />),
-  column('importedFrom', 'detail.importedFrom', ({ importedFrom }) =>
+  column('scopes', t('list.column.scopes'), (token) => <ScopesOf token={token} most={1} />),
+  column('lastUsed', t('list.column.lastUsed'), (token) => <LastUsedCell token={token} />, 'lastUsed'),
+]
+
+const AFTER_USES: readonly Column[] = [
+  column('expires', t('list.column.expires'), (token) => <ExpiresCell token={token} />, 'expires'),
+  column('created', t('list.column.created'), (token) => <CreatedCell token={token} />, 'created'),
+  column('createdTime', t('list.column.createdTime'), (token) => <CreatedTimeCell token={token} />),
+  column('revokedAt', t('list.column.revokedAt'), (token) => <RevokedAtCell token={token} />),
+  column('importedFrom', t('detail.importedFrom'), ({ importedFrom }) =>
     importedFrom === undefined ? <span class="muted">–</span> : <code class="cut">{importedFrom}</code>,
   ),
-  column('revokedBy', 'field.revokedBy', (token) => <RevokedByCell token={token} />),
+  column('revokedBy', t('field.revokedBy'), (token) => <RevokedByCell token={token} />),
 ]
 
 const OWN: readonly Column[] = (config.metadata ?? []).map(({ key, label }) => ({
@@ -68,8 +72,13 @@ const KEY = 'latchkey.columns'
 export const columnsFor = (tight: boolean): ReadonlySet<string> => (tight ? TIGHT : DEFAULT)
 
 /** Every column that there is here. Where uses are not counted, or nothing is imported, there is none of it to show. */
-export const columnsHere = ({ usageCounted, me }: World): readonly Column[] =>
-  [...STANDARD, ...OWN].filter(({ id }) => (usageCounted || id !== 'use') && (me.importedShapes !== undefined || id !== 'importedFrom'))
+export function columnsHere(world: World): readonly Column[] {
+  const { usageCounted, me } = world
+  const uses = column('use', spanText(spanOf(world, SPARK_HOURS)), (token, uses) => <Spark summary={uses?.get(token.id)} />)
+  return [...BEFORE_USES, ...(usageCounted ? [uses] : []), ...AFTER_USES, ...OWN].filter(
+    ({ id }) => me.importedShapes !== undefined || id !== 'importedFrom',
+  )
+}
 
 /** The columns that a person chose on this device before. */
 export function readChosen(): ReadonlySet<string> | undefined {

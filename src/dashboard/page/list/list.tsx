@@ -126,16 +126,14 @@ export function List({ place: whole }: { readonly place: Place }): JSX.Element {
           <Pager place={place} rows={rows} />
         </div>
       )}
-      {chosen.length > 0 && (
-        <Bulk
-          tokens={chosen}
-          onDone={(failed) => {
-            setSelected(new Set(failed.map(({ id }) => id)))
-            changed()
-          }}
-          onClear={() => setSelected(new Set())}
-        />
-      )}
+      <Bulk
+        tokens={chosen}
+        onDone={(failed) => {
+          setSelected(new Set(failed.map(({ id }) => id)))
+          changed()
+        }}
+        onClear={() => setSelected(new Set())}
+      />
       {acting && (
         <Acts
           {...acting}

@@ -1,7 +1,7 @@
 import type { JSX } from 'preact'
 import { isOver, isRotatable, isStopped } from '../acts/able.js'
 import type { Act } from '../acts/acts.js'
-import { flip } from '../acts/flip.js'
+import { flipAndSay } from '../acts/flip.js'
 import { Problem } from '../lib/problem.js'
 import { t } from '../lib/text.js'
 import type { Token } from '../lib/types.js'
@@ -20,7 +20,7 @@ export function RowMenu({ token, onAct, onChanged }: Props): JSX.Element {
   const stopped = isStopped(token)
   const flipNow = async (): Promise<void> => {
     try {
-      await flip(token)
+      await flipAndSay(token)
     } catch (error) {
       say(problemSentence(Problem.of(error)))
     }

@@ -1,9 +1,13 @@
 import type { JSX } from 'preact'
+import { spanText } from '../lib/format.js'
+import { useSpan } from '../lib/span.js'
 import { t } from '../lib/text.js'
 import type { Summary } from '../lib/types.js'
 
 const STEPS = 28
 const STEP_MS = 43_200_000
+/** As far back as the small pictures go, in hours. */
+export const SPARK_HOURS: number = (STEPS * STEP_MS) / 3_600_000
 const WIDTH = 96
 const HEIGHT = 28
 
@@ -12,20 +16,15 @@ export type Uses = ReadonlyMap<string, Summary>
 
 /** Recent use as small bars. */
 export function Spark({ summary }: { readonly summary: Summary | undefined }): JSX.Element {
+  const span = useSpan(SPARK_HOURS)
   if (summary === undefined) return <span class="spark" />
+  const text = t('list.sparkline', { count: summary.total, span: spanText(span) })
   const heights = barsOf(summary)
   const most = Math.max(1, ...heights)
   const width = WIDTH / STEPS
   return (
-    <svg
-      class="spark"
-      viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
-      width={WIDTH}
-      height={HEIGHT}
-      role="img"
-      aria-label={t('list.sparkline', { count: summary.total })}
-    >
-      <title>{t('list.sparkline', { count: summary.total })}</title>
+    <svg class="spark" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} width={WIDTH} height={HEIGHT} role="img" aria-label={text}>
+      <title>{text}</title>
       {heights.map((count, index) => {
         const height = count === 0 ? 1 : Math.max(3, (count / most) * HEIGHT)
         return (

@@ -1,0 +1,111 @@
+import type { JSX } from 'preact'
+import { call } from '../lib/api.js'
+import { useLoad } from '../lib/hooks.js'
+import type { Problem } from '../lib/problem.js'
+import { Rich } from '../lib/rich.js'
+import { MONTH_HOURS, sinceHours, useSpan } from '../lib/span.js'
+import { t } from '../lib/text.js'
+import type { Summary, Token } from '../lib/types.js'
+import { useWorld } from '../lib/world.js'
+import { Ago } from '../ui/time.js'
+import { CallCounts } from './calls.js'
+
+/** As many tokens as one request tells the uses of. */
+const AT_ONCE = 100
+/** Calls are added up over so many of the tokens that were used last. */
+const MOST = 1000
+
+type Props = {
+  /** As they stand now; absent until they are loaded. */
+  readonly tokens: readonly Token[] | undefined
+  /** Are there more than these? */
+  readonly more?: boolean | undefined
+  readonly problem: Problem | undefined
+}
+
+/** Shows what is known to depend on tokens that are revoked together. What is not known is shown as unknown, never as nothing. */
+export function Together(props: Props): JSX.Element {
+  const { usageCounted } = useWorld()
+  return (
+    <div class="breaks" role="status">
+      {usageCounted ? (
+        <Counted {...props} />
+      ) : (
+        <p>
+          <strong>{t('together.notCounted')}</strong>
+        </p>
+      )}
+    </div>
+  )
+}
+
+function Counted({ tokens, more, problem }: Props): JSX.Element | null {
+  if (tokens === undefined) {
+    return (
+      <p>
+        <strong>{t(problem === undefined ? 'together.checking' : 'together.unknown')}</strong>
+      </p>
+    )
+  }
+  const used = [...tokens].filter(({ lastUsedAt }) => lastUsedAt !== undefined).sort((a, b) => usedAt(b) - usedAt(a))
+  const since = sinceHours(MONTH_HOURS)
+  const recent = used.filter((token) => usedAt(token) >= since)
+  const imported = tokens.filter(({ lastUsedAt, importedFrom }) => lastUsedAt === undefined && importedFrom !== undefined)
+  const [last] = used
+  return (
+    <>
+      <p>
+        <strong>
+          {last === undefined
+            ? t(imported.length === 0 ? 'together.unused' : 'together.unusedImported')
+            : t(recent.length === 0 ? 'together.usedBefore' : 'together.used', { count: recent.length })}
+        </strong>{' '}
+        {last?.lastUsedAt !== undefined && <Rich k="together.last" time={<Ago at={last.lastUsedAt} />} name={last.name} />}
+      </p>
+      {last !== undefined && imported.length > 0 && <p>{t('together.imported', { count: imported.length })}</p>}
+      {recent.length > 0 && <Calls ids={recent.slice(0, MOST).map(({ id }) => id)} more={more === true || recent.length > MOST} />}
+      {more && <p>{t('together.newest', { count: tokens.length })}</p>}
+    </>
+  )
+}
+
+const usedAt = ({ lastUsedAt }: Token): number => (lastUsedAt === undefined ? 0 : Date.parse(lastUsedAt))
+
+/** How many calls there were lately, of all of them. */
+function Calls({ ids, more }: { readonly ids: readonly string[]; readonly more: boolean }): JSX.Element {
+  const span = useSpan(MONTH_HOURS)
+  const { data, problem, loading } = useLoad(ids.join(), (signal) => loadCalls(ids, span, signal))
+  if (data === undefined || loading) return <p>{t(problem === undefined ? 'together.counting' : 'together.uncounted')}</p>
+  return <CallCounts {...data} atLeast={more} />
+}
+
+async function loadCalls(
+  ids: readonly string[],
+  hours: number,
+  signal: AbortSignal,
+): Promise<{ readonly day: number; readonly all: number }> {
+  const from = new Date(sinceHours(hours)).toISOString()
+  const since = sinceHours(24)
+  let day = 0
+  let all = 0
+  for (let at = 0; at < ids.length; at += AT_ONCE) {
+    const { items } = await call<{ items: readonly Summary[] }>('GET', 'usage', {
+      query: { id: ids.slice(at, at + AT_ONCE), from, step: '1d' },
+      signal,
+    })
+    for (const { total, steps } of items) {
+      all += total
+      day += steps.reduce((sum, step) => sum + (Date.parse(step.at) >= since ? step.count : 0), 0)
+    }
+  }
+  return { day, all }
+}
+
+/** When one of them was used last, as far as it is known. */
+export function LastUse({ token }: { readonly token: Token | undefined }): JSX.Element | null {
+  const { usageCounted } = useWorld()
+  if (token === undefined || !usageCounted) return null
+  const { lastUsedAt, importedFrom } = token
+  if (lastUsedAt !== undefined) return <span class="muted">{<Rich k="together.usedAt" time={<Ago at={lastUsedAt} />} />}</span>
+  return <span class="muted">{t(importedFrom === undefined ? 'together.neverUsed' : 'list.unusedImported')}</span>
+}
