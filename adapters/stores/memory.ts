@@ -127,6 +127,13 @@ export function memoryStore(): TokenStore {
     return 'written'
   }
 
+  function renewLease(lease: NodeLease): void {
+    leases.set(lease.nodeId, Object.freeze({ ...lease }))
+    for (const { nodeId, expiresAt } of leases.values()) {
+      if (expiresAt < lease.expiresAt - FORGET_LEASES_AFTER) leases.delete(nodeId)
+    }
+  }
+
   /** By id where ids are given, else all of the prefix. */
   function candidates(filter: TokenFilter): Iterable<StoredToken> {
     if (filter.ids === undefined) return records.newestFirst(filter.prefix)
@@ -176,11 +183,10 @@ export function memoryStore(): TokenStore {
     recordUsage: (batch) => usage.record(batch, (id) => records.get(id) !== undefined),
     usage: (query) => usage.report(query),
 
-    renewLease(lease) {
-      leases.set(lease.nodeId, Object.freeze({ ...lease }))
-      for (const { nodeId, expiresAt } of leases.values()) {
-        if (expiresAt < lease.expiresAt - FORGET_LEASES_AFTER) leases.delete(nodeId)
-      }
+    renewLease,
+
+    renewLeases(given) {
+      for (const lease of given) renewLease(lease)
     },
 
     leases: (now) => [...leases.values()].filter(({ expiresAt }) => now < expiresAt),

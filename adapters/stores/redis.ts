@@ -3,7 +3,7 @@ import { objectOf, passing } from '../../src/policy/option-reader.js'
 import type { TokenStore } from '../../src/store/port.js'
 import { exactlyOneOf, handle, readStoreOptions } from './lib/read-options.js'
 import { emitWarning } from './lib/transport.js'
-import { hasReached, readEvents, readFeed, readLeases, recordUsage, renewLease, reportUsage } from './redis/activity.js'
+import { hasReached, readEvents, readFeed, readLeases, recordUsage, renewLeases, reportUsage } from './redis/activity.js'
 import { begin, type RedisWarning } from './redis/begin.js'
 import { createBulk } from './redis/bulk.js'
 import { type IoredisClient, isRedisClient, type NodeRedisClient, type RedisClient } from './redis/client.js'
@@ -82,7 +82,8 @@ export function redisStore(options: RedisStoreOptions): TokenStore {
     subscribe: (wake, lost) => waker.subscribe(wake, lost),
     recordUsage: (batch) => recordUsage(connection, batch),
     usage: (query) => reportUsage(connection, query),
-    renewLease: (lease) => renewLease(connection, lease),
+    renewLease: (lease) => renewLeases(connection, [lease]),
+    renewLeases: (leases) => renewLeases(connection, leases),
     leases: (now) => readLeases(connection, now),
     consumers: (prefix) => readConsumers(connection, prefix),
     saveConsumer: (state) => saveConsumer(connection, state),

@@ -160,13 +160,15 @@ export class GuardedStore extends StoreCalls {
   }
 
   async changes(after: string | undefined, limit: number): Promise<FeedPage> {
+    const { moves } = this
+    const began = moves?.monotonic() ?? 0
     const page = await this.call(
       'changes',
       () => this.store.changes(after, limit),
       (answer) => this.sound(readFeedPage(answer, after), 'changes'),
     )
     // Behind the page: whoever has read that far knows of the move that it stands for.
-    if (this.moves !== undefined) await this.call('readMove', () => this.moves?.ask(), ignored)
+    if (moves?.isUnmovedIn(page, after, began) === false) await this.call('readMove', () => moves.askBehind(page), ignored)
     return page
   }
 

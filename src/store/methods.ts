@@ -26,6 +26,7 @@ export const STORE_METHODS = [
 export const OPTIONAL_STORE_METHODS = [
   'commitIn',
   'placeEvents',
+  'renewLeases',
   'readMove',
   'saveMove',
   'restore',

@@ -3,10 +3,20 @@ import type { MaybePromise } from '../model/json.js'
 import { isThenable } from './deadline.js'
 import type { StoreMethod } from './methods.js'
 import type { Move, MoveState } from './moving.js'
-import type { TokenStore } from './port.js'
+import type { FeedPage, TokenStore } from './port.js'
 
 /** What a move forbids nobody: following it, and what belongs to the connection. */
-const FREE: ReadonlySet<StoreMethod> = new Set(['changes', 'renewLease', 'leases', 'subscribe', 'migrate', 'diagnose', 'close'])
+const FREE: ReadonlySet<StoreMethod> = new Set([
+  'changes',
+  'readMove',
+  'renewLease',
+  'renewLeases',
+  'leases',
+  'subscribe',
+  'migrate',
+  'diagnose',
+  'close',
+])
 
 /** What a node leaves undone while changes are refused. Changes themselves are refused by the store. */
 const UPKEEP: ReadonlySet<StoreMethod> = new Set(['saveConsumer', 'saveSeal', 'removeEvents', 'trimUsage'])
@@ -18,28 +28,47 @@ const CLOSED: { readonly [State in MoveState]?: string } = {
 
 /**
  * What this node knows of a move of its prefix to or from another store, which is never older than the bound for a revocation: whoever follows the feed
- * asks with each page of it, and whoever does not asks before a call.
+ * asks where a page of it leaves that open, and whoever does not asks before a call.
  */
 export class MoveWatch {
   readonly #store: TokenStore
   readonly #prefix: string
-  readonly #monotonic: () => number
+  readonly monotonic: () => number
   readonly #maxAgeMs: number
+  /** The end of the last page behind which it was known how far the move has come. */
+  #knownBehind: string | undefined
   #state: MoveState | undefined
   #askedAt = Number.NEGATIVE_INFINITY
 
   constructor(store: TokenStore, { prefix, monotonic, maxAgeMs }: { prefix: string; monotonic: () => number; maxAgeMs: number }) {
     this.#store = store
     this.#prefix = prefix
-    this.#monotonic = monotonic
+    this.monotonic = monotonic
     this.#maxAgeMs = maxAgeMs
   }
 
   /** Asks how far the move has come. */
   ask(): MaybePromise<void> {
-    const began = this.#monotonic()
+    const began = this.monotonic()
     const answer = this.#store.readMove?.(this.#prefix)
     return isThenable(answer) ? answer.then((move) => this.#note(move, began)) : this.#note(answer, began)
+  }
+
+  /**
+   * Does this page, asked for at `began` behind a cursor, say that no move has come any further? Each step of a move makes the feed forget its history, so
+   * a page that goes on from one behind which this node knew tells that it still knows.
+   */
+  isUnmovedIn({ cursor, everything }: FeedPage, after: string | undefined, began: number): boolean {
+    if (everything || after === undefined || after !== this.#knownBehind) return false
+    this.#knownBehind = cursor
+    this.#askedAt = Math.max(this.#askedAt, began)
+    return true
+  }
+
+  /** Asks how far the move has come by the end of this page, or later. */
+  async askBehind({ cursor }: FeedPage): Promise<void> {
+    await this.ask()
+    this.#knownBehind = cursor
   }
 
   /**
@@ -54,7 +83,7 @@ export class MoveWatch {
       this.#check(method)
       return call()
     }
-    if (this.#monotonic() - this.#askedAt < this.#maxAgeMs) return admitted()
+    if (this.monotonic() - this.#askedAt < this.#maxAgeMs) return admitted()
     const asked = this.ask()
     return isThenable(asked) ? asked.then(admitted) : admitted()
   }

@@ -250,6 +250,8 @@ export interface TokenStore {
   usage(query: UsageQuery): MaybePromise<UsageRows>
   /** Registers or renews a node's lease. */
   renewLease(lease: NodeLease): MaybePromise<void>
+  /** Registers or renews up to 1000 leases, each of another node, in one step: on behalf of the nodes that share a feed relay. */
+  renewLeases?(leases: readonly NodeLease[]): MaybePromise<void>
   /** The leases that have not run out at `now`. */
   leases(now: number): MaybePromise<readonly NodeLease[]>
   /** The consumers of a prefix, each as it is now, in any order. */

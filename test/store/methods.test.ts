@@ -10,5 +10,5 @@ it('The list of the methods of a store names every one that does I/O', () => {
 
 it('The methods of one store leave out the optional ones that it does not have', () => {
   const { subscribe: _, ...store } = memoryStore()
-  expect(methodsOf(store)).toEqual([...STORE_METHODS, 'readMove', 'saveMove', 'restore', 'diagnose', 'close'])
+  expect(methodsOf(store)).toEqual([...STORE_METHODS, 'renewLeases', 'readMove', 'saveMove', 'restore', 'diagnose', 'close'])
 })

@@ -190,8 +190,11 @@ function byBytes(a: string, b: string): number {
   return a === b ? 0 : Buffer.compare(Buffer.from(a), Buffer.from(b))
 }
 
-export async function renewLease(connection: Connection, { nodeId, cursor, expiresAt }: NodeLease): Promise<void> {
-  await connection.run(scripts.renewLease, [nodeId, cursor, expiresAt, expiresAt - FORGET_LEASES_AFTER])
+export async function renewLeases(connection: Connection, leases: readonly NodeLease[]): Promise<void> {
+  const [first] = leases
+  if (first === undefined) return
+  const given = leases.flatMap(({ nodeId, cursor, expiresAt }) => [nodeId, cursor, expiresAt])
+  await connection.run(scripts.renewLeases, [first.expiresAt - FORGET_LEASES_AFTER, ...given])
 }
 
 export async function readLeases(connection: Connection, now: number): Promise<readonly NodeLease[]> {

@@ -8,7 +8,7 @@ import {
   readFeed,
   readLeases,
   recordUsage,
-  renewLease,
+  renewLeases,
   reportUsage,
   saveConsumer,
 } from './lua/activity.js'
@@ -36,7 +36,7 @@ export const scripts: { readonly [Name in ScriptName]: Script } = {
   feed: script(prelude, readFeed),
   recordUsage: script(prelude, recordUsage),
   reportUsage: script(prelude, reportUsage),
-  renewLease: script(prelude, renewLease),
+  renewLeases: script(prelude, renewLeases),
   readLeases: script(prelude, readLeases),
   readConsumers: script(prelude, readConsumers),
   saveConsumer: script(prelude, saveConsumer),
@@ -64,7 +64,7 @@ type ScriptName =
   | 'feed'
   | 'recordUsage'
   | 'reportUsage'
-  | 'renewLease'
+  | 'renewLeases'
   | 'readLeases'
   | 'readConsumers'
   | 'saveConsumer'

@@ -67,6 +67,7 @@ export const lazyStore = ({ name, tables, packages, open }: Lazy): Omit<SqlStore
     recordUsage: (batch) => call((store) => store.recordUsage(batch)),
     usage: (query) => call((store) => store.usage(query)),
     renewLease: (lease) => call((store) => store.renewLease(lease)),
+    renewLeases: (leases) => call((store) => store.renewLeases(leases)),
     leases: (now) => call((store) => store.leases(now)),
     consumers: (prefix) => call((store) => store.consumers(prefix)),
     saveConsumer: (state) => call((store) => store.saveConsumer(state)),

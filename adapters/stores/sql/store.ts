@@ -31,7 +31,7 @@ import { consumers, saveConsumer } from './queries/consumers.js'
 import { events } from './queries/events.js'
 import { changes } from './queries/feed.js'
 import { identityOf } from './queries/identity.js'
-import { leases, renewLease } from './queries/leases.js'
+import { leases, renewLeases } from './queries/leases.js'
 import { list } from './queries/list.js'
 import { readMove, saveMove } from './queries/moves.js'
 import { placeEvents } from './queries/place-events.js'
@@ -72,7 +72,8 @@ export const openStore = (engine: Engine, quirks: Quirks, names: Names, host: Ho
     changes: (after: string | undefined, limit: number): Promise<FeedPage> => changes(sql, after, limit),
     recordUsage: (batch: UsageBatch): Promise<void> => recordUsage(sql, batch),
     usage: (query: UsageQuery): Promise<UsageRows> => usage(sql, query),
-    renewLease: (lease: NodeLease): Promise<void> => renewLease(sql, lease),
+    renewLease: (lease: NodeLease): Promise<void> => renewLeases(sql, [lease]),
+    renewLeases: (given: readonly NodeLease[]): Promise<void> => renewLeases(sql, given),
     leases: (now: number): Promise<readonly NodeLease[]> => leases(sql, now),
     consumers: (prefix: string): Promise<readonly ConsumerState[]> => consumers(sql, prefix),
     saveConsumer: (state: ConsumerState): Promise<boolean> => saveConsumer(sql, state),

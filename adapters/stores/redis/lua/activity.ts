@@ -182,11 +182,13 @@ end
 return out
 `
 
-/** ARGV: node, cursor, the instant it runs out, and the instant before which forgotten nodes ran out. */
-export const renewLease: string = `
-call('ZADD', P .. 'leases', ARGV[3], ARGV[1])
-call('HSET', P .. 'leases:at', ARGV[1], ARGV[2])
-local forgotten = call('ZRANGEBYSCORE', P .. 'leases', '-inf', '(' .. ARGV[4], 'LIMIT', 0, 100)
+/** ARGV: the instant before which forgotten nodes ran out; then of each lease node, cursor, and the instant it runs out. */
+export const renewLeases: string = `
+for i = 2, #ARGV, 3 do
+  call('ZADD', P .. 'leases', ARGV[i + 2], ARGV[i])
+  call('HSET', P .. 'leases:at', ARGV[i], ARGV[i + 1])
+end
+local forgotten = call('ZRANGEBYSCORE', P .. 'leases', '-inf', '(' .. ARGV[1], 'LIMIT', 0, 100)
 for _, node in ipairs(forgotten) do
   call('ZREM', P .. 'leases', node)
   call('HDEL', P .. 'leases:at', node)

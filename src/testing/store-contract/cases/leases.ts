@@ -56,5 +56,23 @@ export const leaseCases: StoreCases = {
         )
       },
     },
+    {
+      title: 'leases that are renewed together are renewed as one by one, whoever renews them at once',
+      async run(stage) {
+        const { store, second, prefix } = stage
+        if (store.renewLeases === undefined) return
+        const { cursor } = await store.changes(undefined, 1)
+        const of = (expiresAt: number, from: number, to: number): NodeLease[] =>
+          Array.from({ length: to - from }, (_, at) => ({ nodeId: `${prefix}-${String(from + at).padStart(4, '0')}`, cursor, expiresAt }))
+        await store.renewLeases([])
+        await store.renewLeases(of(START + 10, 0, 1000))
+        await second.renewLease({ nodeId: `${prefix}-0001`, cursor, expiresAt: START + 20 })
+        ensureEqual((await leases(stage, START + 9)).length, 1000, 'all are registered')
+        ensureEqual(await leases(stage, START + 10), of(START + 20, 1, 2), 'each is renewed by itself')
+        const [there, back] = [of(START + 30, 0, 600), of(START + 30, 400, 1000).toReversed()]
+        await Promise.all([0, 1, 2, 3].map(async (turn) => stage.handle(turn).renewLeases?.(turn % 2 === 0 ? there : back)))
+        ensureEqual(await leases(stage, START + 29), of(START + 30, 0, 1000), 'all are renewed, also where two renew them at once')
+      },
+    },
   ],
 }

@@ -1,0 +1,65 @@
+import { memoryStore } from 'latchkey/stores/memory'
+import { interceptStore } from 'latchkey/testing'
+import { expect, it } from 'vitest'
+import { GuardedStore } from '../../src/store/guarded-store.js'
+import { MoveWatch } from '../../src/store/move-watch.js'
+import type { TokenStore } from '../../src/store/port.js'
+
+const MOVE = { state: 'left', moveId: 'm', runId: 'r' } as const
+
+/** A guarded store that counts how often it asks how far the move has come. */
+function watched(store: TokenStore) {
+  let asked = 0
+  let now = 0
+  const counting = interceptStore(store, ({ method }, proceed) => {
+    if (method === 'readMove') asked += 1
+    return proceed()
+  })
+  const monotonic = (): number => now
+  const moves = new MoveWatch(counting, { prefix: 'acme_test', monotonic, maxAgeMs: 1000 })
+  const guarded = new GuardedStore(counting, 1000, monotonic, () => {}, moves)
+  return {
+    guarded,
+    asked: () => asked,
+    pass(ms: number) {
+      now += ms
+    },
+  }
+}
+
+it('A page of the feed that goes on from the last one tells that no move came since, without another read', async () => {
+  const { guarded, asked, pass } = watched(memoryStore())
+  let { cursor } = await guarded.changes(undefined, 1)
+  expect(asked()).toBe(1)
+  for (let page = 0; page < 5; page += 1) {
+    pass(900)
+    ;({ cursor } = await guarded.changes(cursor, 10))
+  }
+  pass(900)
+  await guarded.find(['0'.repeat(16)])
+  expect(asked()).toBe(1)
+  pass(101)
+  await guarded.find(['0'.repeat(16)])
+  expect(asked()).toBe(2)
+})
+
+it('A page behind a cursor of which nothing is known asks how far a move has come', async () => {
+  const { guarded, asked } = watched(memoryStore())
+  const { cursor } = await guarded.changes(undefined, 1)
+  await guarded.commit({ ownersChanged: [{ ownerId: 'o' }], events: [] })
+  await guarded.changes(cursor, 10)
+  expect(asked()).toBe(1)
+  await guarded.changes(cursor, 10)
+  expect(asked()).toBe(2)
+})
+
+it('A node that follows the feed knows of a move as soon as it has read past it', async () => {
+  const store = memoryStore()
+  const { guarded, asked } = watched(store)
+  const first = await guarded.changes(undefined, 1)
+  await guarded.find(['0'.repeat(16)])
+  await store.saveMove?.('acme_test', undefined, MOVE)
+  const { everything } = await guarded.changes(first.cursor, 10)
+  expect([everything, asked()]).toEqual([true, 2])
+  await expect(Promise.resolve().then(() => guarded.find(['0'.repeat(16)]))).rejects.toMatchObject({ code: 'store_unavailable' })
+})
