@@ -100,7 +100,12 @@ export function logStore(path: string): TokenStore {
         return await change(log, { do: 'revoke', filter, stamp, event })
       }),
 
-    recordUsage: (batch) => inTurn(async (log) => void (await write(log, { do: 'usage', batch }))),
+    recordUsage: (batch) =>
+      inTurn(async (log) => {
+        if (batch.seq <= (log.state.batches.get(batch.nodeId) ?? 0)) return false
+        await write(log, { do: 'usage', batch })
+        return true
+      }),
 
     list: async (query) => listTokens((await log()).state, query),
     events: async (query) => listEvents((await log()).state, query),

@@ -1,8 +1,11 @@
+import { StoreUnavailableError } from '../errors.js'
 import type { StoredEvent } from '../model/event.js'
+import { Dates } from '../policy/instant.js'
 import type { GuardedStore } from '../store/guarded-store.js'
+import type { Report } from '../store/reporter.js'
 import { generateId } from '../token/generate.js'
 import { platformRandom } from '../token/random.js'
-import { Dates } from './dates.js'
+import { halves, Parts } from './parts.js'
 
 /** One kind of occasion makes at most one event in this time. */
 const WINDOW_MS = 60_000
@@ -29,6 +32,7 @@ export type CoalescingOptions = {
   readonly prefix: string
   readonly monotonic: () => number
   readonly announce: (events: readonly StoredEvent[]) => void
+  readonly report: Report
   readonly action: StoredEvent['action']
   /** The fields of the event that counts the remaining occasions together. */
   readonly others: Occasion
@@ -47,15 +51,24 @@ export class CoalescedEvents {
   #windowEndsAt = 0
   #left = BUDGET
   #unsent: readonly StoredEvent[] = []
+  readonly #parts: Parts<readonly StoredEvent[]>
   #sending: Promise<void> | undefined
 
   constructor(options: CoalescingOptions) {
     this.#options = options
+    this.#parts = new Parts({
+      store: options.store,
+      write: (events) => this.#write(events),
+      settle: (events) => this.#stands(events),
+      halve: halves,
+      drop: (events, error) => this.#drop(events, error),
+    })
   }
 
   /** Is there an event to write now? */
   get pending(): boolean {
-    return this.#unsent.length > 0 || this.#overflow > 0 || [...this.#tallies.values()].some((tally) => tally.count > 0)
+    const unsent = this.#unsent.length + this.#parts.left.length
+    return unsent > 0 || this.#overflow > 0 || [...this.#tallies.values()].some((tally) => tally.count > 0)
   }
 
   /** Counts one occasion. What it has in common with others of its key is asked for once. */
@@ -94,19 +107,38 @@ export class CoalescedEvents {
   }
 
   async #sendAll(now: number, all: boolean): Promise<void> {
-    await this.#sendUnsent()
+    await this.#parts.send(() => this.#nextPart())
     this.#unsent = this.#due(now, all)
-    await this.#sendUnsent()
+    await this.#parts.send(() => this.#nextPart())
+    this.#parts.check()
   }
 
-  async #sendUnsent(): Promise<void> {
-    while (this.#unsent.length > 0) {
-      const events = this.#unsent.slice(0, EVENTS_A_COMMIT)
-      const result = await this.#options.store.commit({ events })
-      this.#unsent = this.#unsent.slice(EVENTS_A_COMMIT)
-      // A conflict means that an earlier try, whose answer was lost, wrote them.
-      if (result.ok) this.#options.announce(events)
-    }
+  #nextPart(): readonly StoredEvent[] | undefined {
+    const part = this.#unsent.slice(0, EVENTS_A_COMMIT)
+    this.#unsent = this.#unsent.slice(EVENTS_A_COMMIT)
+    return part.length === 0 ? undefined : part
+  }
+
+  async #write(events: readonly StoredEvent[]): Promise<void> {
+    const result = await this.#options.store.commit({ events })
+    if (result.ok) this.#options.announce(events)
+    // A conflict means that an earlier try, whose answer was lost, wrote them: perhaps some of them only.
+    else if (events.length > 1) for (const event of events) await this.#write([event])
+  }
+
+  // Of several, each alone tells.
+  async #stands(events: readonly StoredEvent[]): Promise<boolean> {
+    const [event] = events
+    if (event === undefined || events.length > 1) return false
+    const { store, prefix } = this.#options
+    return (await store.events({ prefix, id: event.id, limit: 1 })).length > 0
+  }
+
+  // The occasions are counted all the same, together with the others that no event tells apart.
+  #drop(events: readonly StoredEvent[], cause: unknown): void {
+    const { action, others, report } = this.#options
+    for (const { details, count = 0 } of events) if (details !== others.details) this.#overflow += count
+    report('flush', new StoreUnavailableError(`the store refuses an event ${action}, which is counted with others instead`, cause))
   }
 
   #due(now: number, all: boolean): StoredEvent[] {

@@ -1,8 +1,11 @@
+import { StoreUnavailableError } from '../errors.js'
 import type { StoredEvent } from '../model/event.js'
 import type { GuardedStore } from '../store/guarded-store.js'
 import type { TokenFilter } from '../store/port.js'
+import type { Report } from '../store/reporter.js'
 import { generateId } from '../token/generate.js'
 import { platformRandom } from '../token/random.js'
+import { tryEach } from './parts.js'
 
 const MAX_WAITING = 1_000
 const MAX_REMEMBERED = 10_000
@@ -14,6 +17,7 @@ export type LineageOptions = {
   readonly store: GuardedStore
   readonly prefix: string
   readonly deadlineMs: number
+  readonly report: Report
   readonly announce: (events: readonly StoredEvent[]) => void
   /** Tells of events of the host's transactions that got their place on the way. */
   readonly tellPlaced: (events: readonly StoredEvent[]) => void
@@ -32,6 +36,7 @@ export class LineageRevoker {
   readonly #waiting: Map<string, Reuse> = new Map()
   readonly #revoked: Set<string> = new Set()
   #running: Promise<void> | undefined
+  #toldFull = false
 
   constructor(options: LineageOptions) {
     this.#options = options
@@ -44,8 +49,13 @@ export class LineageRevoker {
 
   /** Revokes this line, unless that was done before: a line whose tokens have all ended gets no new ones. */
   note(rootId: string, tokenId: string, at: number): void {
-    if (this.#revoked.has(rootId) || this.#waiting.has(rootId) || this.#waiting.size >= MAX_WAITING) return
-    this.#waiting.set(rootId, { tokenId, at })
+    if (this.#revoked.has(rootId) || this.#waiting.has(rootId)) return
+    if (this.#waiting.size < MAX_WAITING) this.#waiting.set(rootId, { tokenId, at })
+    else if (!this.#toldFull) {
+      this.#toldFull = true
+      const message = 'lines of rotations are not revoked although an old token was used: too many wait for the store'
+      this.#options.report('flush', new StoreUnavailableError(message))
+    }
     this.flush().catch(() => undefined)
   }
 
@@ -62,20 +72,17 @@ export class LineageRevoker {
   }
 
   async #revokeWaiting(): Promise<void> {
-    const failures: unknown[] = []
-    for (const [rootId, reuse] of this.#waiting) {
-      try {
-        await this.#revoke(rootId, reuse)
-      } catch (error) {
-        // The others do not wait for one that the store does not take.
-        failures.push(error)
-        continue
-      }
+    const [failure] = await tryEach([...this.#waiting], async ([rootId, reuse]) => {
+      // Behind the others, until it is done: they do not wait for one that the store does not take.
+      this.#waiting.delete(rootId)
+      this.#waiting.set(rootId, reuse)
+      await this.#revoke(rootId, reuse)
       if (this.#revoked.size >= MAX_REMEMBERED) this.#revoked.clear()
       this.#revoked.add(rootId)
       this.#waiting.delete(rootId)
-    }
-    if (failures.length > 0) throw failures[0]
+      this.#toldFull = false
+    })
+    if (failure !== undefined) throw failure[1]
   }
 
   async #revoke(rootId: string, { tokenId, at }: Reuse): Promise<void> {

@@ -5,6 +5,7 @@ import { equalDigests } from '../token/compare.js'
 import { generateId } from '../token/generate.js'
 import { platformRandom } from '../token/random.js'
 import { aboutToken } from './about-token.js'
+import { tryEach } from './parts.js'
 
 const MAX_WAITING = 10_000
 
@@ -55,9 +56,13 @@ export class Rehasher {
 
   /** @throws StoreUnavailableError `store_unavailable`; the next flush tries again */
   async flush(): Promise<void> {
-    for (const [id, proven] of [...this.#waiting]) {
+    const [failure] = await tryEach([...this.#waiting], async ([id, proven]) => {
+      // Behind the others, until it is done: they do not wait for one that the store does not take.
+      this.#waiting.delete(id)
+      this.#waiting.set(id, proven)
       if (await this.#replace(id, proven)) this.#waiting.delete(id)
-    }
+    })
+    if (failure !== undefined) throw failure[1]
   }
 
   /** `false`: somebody else changed the token meanwhile. */

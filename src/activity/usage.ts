@@ -1,54 +1,55 @@
 import type { Entry } from '../cache/entry.js'
 import { StoreUnavailableError } from '../errors.js'
-import type { LastUse, UsageBatch } from '../model/usage.js'
+import type { LastUse } from '../model/usage.js'
+import { Dates } from '../policy/instant.js'
 import type { GuardedStore } from '../store/guarded-store.js'
 import type { Report } from '../store/reporter.js'
-import { Dates } from './dates.js'
+import { UsageSender, type UsageSheet, usesOf } from './usage-sender.js'
 import { type RowBudget, UsageSlot } from './usage-slot.js'
 
 const MAX_SLOTS = 100_000
 const MAX_ROWS_BUFFERED = 250_000
 
-/**
- * Counts uses in memory and writes them in batches, off the request's path.
- *
- * A batch that failed is sent again as it was, under its own number, so that a store which had written it after all counts it once.
- */
+/** Counts uses in memory and writes them in batches, off the request's path. */
 export class UsageRecorder {
   readonly #store: GuardedStore
-  readonly #nodeId: () => string
-  readonly #clock: () => number
+  readonly #sender: UsageSender
   readonly #report: Report
   readonly #dates: Dates = new Dates()
   #slots: Map<string, UsageSlot> = new Map()
   #budget: RowBudget = { left: MAX_ROWS_BUFFERED }
   /** No longer counted into, not yet in a batch. */
   #sealed: Map<string, UsageSlot> = new Map()
-  #unsent: UsageBatch | undefined
   #sending: Promise<void> | undefined
-  #seq = 0
   #toldDropped = false
-  /** Uses that could not be counted because the store was away and every buffer full. */
+  /** Uses that could not be counted: the store was away and every buffer full, or it refused them. */
   dropped = 0
-  /** Batches that were written, and the counters in them. */
-  batches = 0
-  rows = 0
 
   constructor(store: GuardedStore, nodeId: () => string, clock: () => number, report: Report) {
     this.#store = store
-    this.#nodeId = nodeId
-    this.#clock = clock
     this.#report = report
+    const now = (): number => this.#dates.of(clock()) ?? 0
+    this.#sender = new UsageSender(store, { nodeId, now, drop: (sheet, why, cause) => this.#dropSheet(sheet, why, cause) })
+  }
+
+  /** Batches that were written. */
+  get batches(): number {
+    return this.#sender.batches
+  }
+
+  /** The counters in them. */
+  get rows(): number {
+    return this.#sender.rows
   }
 
   /** Is there anything to write? */
   get pending(): boolean {
-    return this.#slots.size > 0 || this.#sealed.size > 0 || this.#unsent !== undefined
+    return this.#slots.size > 0 || this.#sealed.size > 0 || this.#sender.left.length > 0
   }
 
   /** How many tokens have uses that are not written yet. */
   get waiting(): number {
-    return this.#slots.size + this.#sealed.size + (this.#unsent?.lastUses.length ?? 0)
+    return this.#sender.left.reduce((sum, { lastUses }) => sum + lastUses.length, this.#slots.size + this.#sealed.size)
   }
 
   /** Notes that the token was accepted at `now`. */
@@ -68,7 +69,7 @@ export class UsageRecorder {
   /** The last use of a token that is not written yet. */
   lastUse(tokenId: string): LastUse | undefined {
     const use = this.#slots.get(tokenId)?.lastUse() ?? this.#sealed.get(tokenId)?.lastUse()
-    return use ?? this.#unsent?.lastUses.find((last) => last.tokenId === tokenId)
+    return use ?? this.#sender.lastUse(tokenId)
   }
 
   /**
@@ -88,19 +89,12 @@ export class UsageRecorder {
     await this.#sendSealed()
     this.#seal()
     await this.#sendSealed()
+    this.#sender.check()
   }
 
-  // Batches are made one at a time: making them all at once would hold up requests, as sending them without a pause would.
+  // Made one at a time: making them all at once would hold up requests, as sending them without a pause would.
   async #sendSealed(): Promise<void> {
-    for (;;) {
-      this.#unsent ??= this.#nextBatch()
-      if (this.#unsent === undefined) return
-      await this.#store.recordUsage(this.#unsent)
-      this.batches += 1
-      this.rows += this.#unsent.counts.length
-      this.#unsent = undefined
-      if (this.#sealed.size > 0) await new Promise((resolve) => setTimeout(resolve))
-    }
+    await this.#sender.send(() => this.#nextSheet())
   }
 
   // Uses that come later go into new slots.
@@ -112,8 +106,7 @@ export class UsageRecorder {
     this.#toldDropped = false
   }
 
-  // A batch keeps its number, however often it is sent.
-  #nextBatch(): UsageBatch | undefined {
+  #nextSheet(): UsageSheet | undefined {
     const slots: UsageSlot[] = []
     let rows = 0
     for (const [tokenId, slot] of this.#sealed) {
@@ -122,19 +115,17 @@ export class UsageRecorder {
       rows += slot.rows
       if (rows >= this.#store.usageRows) break
     }
-    return slots.length === 0 ? undefined : this.#batch(slots)
-  }
-
-  #batch(slots: readonly UsageSlot[]): UsageBatch {
-    this.#seq += 1
+    if (slots.length === 0) return undefined
     return {
-      nodeId: this.#nodeId(),
-      seq: this.#seq,
-      at: this.#dates.of(this.#clock()) ?? 0,
       counts: slots.flatMap((slot) => slot.counts()),
       addresses: slots.flatMap((slot) => slot.addresses()),
       lastUses: slots.flatMap((slot) => slot.lastUse() ?? []),
     }
+  }
+
+  #dropSheet(sheet: UsageSheet, why: string, cause: unknown): void {
+    this.dropped += usesOf(sheet)
+    this.#report('flush', new StoreUnavailableError(why, cause))
   }
 
   // Told once in a flush's time: as many as are lost in a flood must not be told one by one.

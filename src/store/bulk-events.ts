@@ -1,5 +1,5 @@
 import type { StoredEvent } from '../model/event.js'
-import { newSalt } from './salt-events.js'
+import { newSalt } from './events-to-write.js'
 
 /** The events of a bulk revocation, one for each tenant that it touched, with as many tokens as it touched there, and a salt of its own. */
 export function bulkEvents(template: StoredEvent, touched: ReadonlyMap<string | undefined, number>): readonly StoredEvent[] {

@@ -3,9 +3,9 @@ import type { MaybePromise } from '../model/json.js'
 import type { ListedToken, StoredToken } from '../model/record.js'
 import type { UsageBatch, UsageQuery, UsageRows, UsageTrim } from '../model/usage.js'
 import { Breaker } from './breaker.js'
-import { checkDated } from './check-dated.js'
 import { DamagedEvents } from './damaged-events.js'
 import { readDiagnosis, type StoreDiagnosis } from './diagnosis.js'
+import { checkDated, saltEvents } from './events-to-write.js'
 import { FoundRecords } from './found-records.js'
 import type { MoveWatch } from './move-watch.js'
 import type {
@@ -31,7 +31,6 @@ import { readBulkResult, readConsumers, readEvents, readFeedPage, readPlaced, re
 import { readAddition, readCommit, takesNoPart } from './read-commit.js'
 import { readStored } from './read-stored.js'
 import type { Report } from './reporter.js'
-import { saltEvents } from './salt-events.js'
 import { ignored, SETUP_DEADLINE_MS, StoreCalls } from './store-calls.js'
 
 const DEFAULT_USAGE_ROWS = 500
@@ -172,8 +171,12 @@ export class GuardedStore extends StoreCalls {
     return page
   }
 
-  async recordUsage(batch: UsageBatch): Promise<void> {
-    await this.manage('recordUsage', () => this.store.recordUsage(batch), ignored)
+  async recordUsage(batch: UsageBatch): Promise<boolean> {
+    return await this.manage(
+      'recordUsage',
+      () => this.store.recordUsage(batch),
+      (answer) => answer !== false,
+    )
   }
 
   async usage(query: UsageQuery): Promise<UsageRows> {

@@ -246,7 +246,8 @@ export interface TokenStore {
    * often, and `wake` when something can again. Answers how to stop.
    */
   subscribe?(wake: () => void, lost?: (error: unknown) => void): MaybePromise<() => MaybePromise<void>>
-  recordUsage(batch: UsageBatch): MaybePromise<void>
+  /** Counts a batch, all of it or nothing. Answers whether it was counted now: not where this number of this node, or a later one, was before. */
+  recordUsage(batch: UsageBatch): MaybePromise<boolean>
   usage(query: UsageQuery): MaybePromise<UsageRows>
   /** Registers or renews a node's lease. */
   renewLease(lease: NodeLease): MaybePromise<void>

@@ -1,4 +1,5 @@
 import { noticeEvent } from '../activity/due-notices.js'
+import { tryEach } from '../activity/parts.js'
 import type { UpkeepTimes } from '../activity/upkeep.js'
 import type { StoredEvent } from '../model/event.js'
 import type { ListedToken } from '../model/record.js'
@@ -32,7 +33,8 @@ export async function watchIdle(context: Context, times: UpkeepTimes, goOn: () =
     if (!(await goOn())) return false
     const page: readonly ListedToken[] = await context.store.list({ prefix, now, limit: PAGE, after })
     const news: StoredEvent[] = []
-    for (const token of page) news.push(...(await newsOf(context, token, times)))
+    // The store has told of those that it refuses; they hold up none of the others.
+    await tryEach(page, async (token) => void news.push(...(await newsOf(context, token, times))))
     await tell(context, news)
     const last = page.at(-1)
     after = page.length === PAGE && last !== undefined ? { createdAt: last.createdAt, id: last.id } : undefined

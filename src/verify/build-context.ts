@@ -58,7 +58,7 @@ export function buildContext(settings: Settings): Context {
     if (events.length > 0) consumers.wake()
   }
   const usage = settings.usage === undefined ? undefined : new UsageRecorder(store, nodeId, clock, report)
-  const coalesced = { store, prefix, monotonic, announce, others: { actorId: 'system', details: { tokens: 'various' } } }
+  const coalesced = { store, prefix, monotonic, announce, report, others: { actorId: 'system', details: { tokens: 'various' } } }
   const refusals = new CoalescedEvents({ ...coalesced, action: 'token.refused' })
   const reuses = new CoalescedEvents({ ...coalesced, action: 'token.reused' })
   const outbox = new Outbox(store, { prefix, monotonic, announce, committed: (tokenId) => records.committed(tokenId) })
@@ -101,7 +101,7 @@ export function buildContext(settings: Settings): Context {
     report,
     background,
   })
-  const attempts = new Attempts({ store, prefix, monotonic, announce })
+  const attempts = new Attempts({ store, prefix, monotonic, announce, report })
   const lineages =
     settings.onReuse === undefined
       ? undefined
@@ -109,6 +109,7 @@ export function buildContext(settings: Settings): Context {
           store,
           prefix,
           deadlineMs: settings.deadlineMs,
+          report,
           announce,
           tellPlaced: (events) => outbox.tell(events),
           changed: (filter) => records.bulkChanged([filter]),

@@ -2,7 +2,7 @@ import { createHash, createHmac } from 'node:crypto'
 import type { StoredEvent } from 'latchkey'
 import { describe, expect, it } from 'vitest'
 import { eraseFields, eventDigest, hasKnownFields } from '../../src/audit/event-digest.js'
-import { saltEvents } from '../../src/store/salt-events.js'
+import { saltEvents } from '../../src/store/events-to-write.js'
 
 const EVENT: StoredEvent = {
   id: 'e1',

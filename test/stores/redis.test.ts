@@ -88,6 +88,32 @@ describe.skipIf(redis.skip)(`redis store ${redis.skip ?? ''}`, () => {
     expect(new Set(left)).toEqual(new Set(['done', 'feed', 'feed:head', 'node:n']))
   })
 
+  it('counts what it can where a key of somebody else stands in the way, and tells of the rest once', async () => {
+    const { store, keyPrefix } = open()
+    const tokens = [storedToken(), storedToken(), storedToken()]
+    await store.commit({ inserts: tokens, events: [] })
+    const [first, bad, last] = tokens.map(({ id }) => id)
+    await admin.set(`${keyPrefix}ua:${bad}`, 'not a set')
+    await admin.set(`${keyPrefix}ul:${bad}`, 'not a hash')
+    const tokenIds = [first, bad, last].map(String)
+    const batch = {
+      nodeId: 'n',
+      seq: 1,
+      at: 1,
+      counts: tokenIds.map((tokenId) => ({ tokenId, bucketAt: 0, endpoint: '', outcome: 'allowed', scope: '', count: 1 })),
+      addresses: tokenIds.map((tokenId) => ({ tokenId, ip: '::1', count: 1, lastAt: 1 })),
+      lastUses: tokenIds.map((tokenId) => ({ tokenId, at: 1 })),
+    }
+    await expect(Promise.resolve(store.recordUsage(batch))).rejects.toThrow('belongs to something else')
+    expect(await store.recordUsage(batch)).toBe(false)
+    await admin.del(`${keyPrefix}ua:${bad}`, `${keyPrefix}ul:${bad}`)
+    const { counts, addresses } = await store.usage({ tokenIds })
+    expect(counts.map(({ count }) => count)).toEqual([1, 1, 1])
+    expect(addresses.map(({ tokenId }) => tokenId).toSorted()).toEqual([first, last].map(String).toSorted())
+    const listed = await store.list({ prefix: 'acme', now: 0, limit: 5 })
+    expect(listed.filter(({ lastUsedAt }) => lastUsedAt === 1)).toHaveLength(2)
+  })
+
   it('goes on after the server has forgotten the scripts', async () => {
     const { store } = open()
     const token = storedToken()

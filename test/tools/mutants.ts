@@ -99,10 +99,22 @@ export const MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
     { find: 'if (await allReached(context, target)) return', become: 'return' },
   ],
   'src/activity/usage.ts': [
-    { find: 'this.#unsent = undefined', become: '' },
     { find: 'await this.#sendSealed()\n    this.#seal()', become: 'this.#seal()' },
     { find: 'slot.sealed = true', become: '' },
+  ],
+  'src/activity/usage-sender.ts': [
+    { find: 'this.#open = undefined\n    this.batches', become: 'this.batches' },
+    { find: 'this.#open ??= ', become: 'this.#open = ' },
     { find: 'this.#seq += 1', become: 'this.#seq = 1' },
+    { find: ', ...EMPTY }', become: ' }' },
+    { find: 'return !isNew', become: 'return false' },
+  ],
+  'src/activity/parts.ts': [
+    { find: 'if (takes) for', become: 'for' },
+    { find: 'if (sent === true) takes = true', become: 'if (sent === true) takes = false' },
+    { find: 'return !isLast || this.#failures >= PATIENCE', become: 'return true' },
+    { find: ' && !(error instanceof DeadlineError)', become: '' },
+    { find: 'this.#failures < PATIENCE || ', become: '' },
   ],
   'src/activity/coalesced-events.ts': [
     { find: 'while (this.#sending !== undefined) await this.#sending.catch(() => undefined)', become: '' },

@@ -76,7 +76,7 @@ export function node(options: Partial<LatchkeyOptions> = {}, clock: Clock = { no
       for (const each of upkeep) await each.look()
     },
     make: async (more = {}) => (await handle.create({ name: 'ERP', scopes: ['stock:read'], ...more })).record.id,
-    use: (id, at = clock.now) => Promise.resolve(store.recordUsage(batch({ at, lastUses: [{ tokenId: id, at }] }))),
+    use: async (id, at = clock.now) => void (await store.recordUsage(batch({ at, lastUses: [{ tokenId: id, at }] }))),
     told: async () => {
       const all = await events()
       return all.flatMap(({ action, details }) => {

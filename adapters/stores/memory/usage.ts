@@ -15,8 +15,8 @@ type TokenUsage = {
 
 /** The counted uses of each token. */
 export type Usage = {
-  /** Adds a batch, unless it was added before. Tokens that `exists` does not know are left out. */
-  record(batch: UsageBatch, exists: (tokenId: string) => boolean): void
+  /** Adds a batch, and answers whether it was not added before. Tokens that `exists` does not know are left out. */
+  record(batch: UsageBatch, exists: (tokenId: string) => boolean): boolean
   report(query: UsageQuery): UsageRows
   lastUse(tokenId: string): LastUse | undefined
   remove(tokenId: string): void
@@ -40,7 +40,7 @@ export function createUsage(): Usage {
 
   return {
     record(batch, exists) {
-      if (batch.seq <= (lastSeqs.get(batch.nodeId) ?? 0)) return
+      if (batch.seq <= (lastSeqs.get(batch.nodeId) ?? 0)) return false
       remember(lastSeqs, batch)
       for (const count of batch.counts) if (exists(count.tokenId)) addCount(usageOf(count.tokenId), count)
       for (const address of batch.addresses) if (exists(address.tokenId)) addAddress(usageOf(address.tokenId), address)
@@ -49,6 +49,7 @@ export function createUsage(): Usage {
         const usage = usageOf(use.tokenId)
         if (usage.lastUse === undefined || use.at > usage.lastUse.at) usage.lastUse = Object.freeze({ ...use })
       }
+      return true
     },
 
     report({ tokenIds, from = -Infinity, to = Infinity, limit = Infinity, stepMs }) {

@@ -148,8 +148,8 @@ export function usageArguments({
   ]
 }
 
-export async function recordUsage(connection: Connection, batch: UsageBatch): Promise<void> {
-  await connection.run(scripts.recordUsage, [batch.nodeId, batch.seq, ...usageArguments(batch)])
+export async function recordUsage(connection: Connection, batch: UsageBatch): Promise<boolean> {
+  return Number(await connection.run(scripts.recordUsage, [batch.nodeId, batch.seq, ...usageArguments(batch)])) === 1
 }
 
 export async function reportUsage(connection: Connection, { tokenIds, from, to, limit, stepMs }: UsageQuery): Promise<UsageRows> {

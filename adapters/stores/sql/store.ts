@@ -70,7 +70,7 @@ export const openStore = (engine: Engine, quirks: Quirks, names: Names, host: Ho
       revokeWhere(sql, filter, stamp, event),
     events: (query: EventQuery): Promise<readonly ListedEvent[]> => events(sql, query),
     changes: (after: string | undefined, limit: number): Promise<FeedPage> => changes(sql, after, limit),
-    recordUsage: (batch: UsageBatch): Promise<void> => recordUsage(sql, batch),
+    recordUsage: (batch: UsageBatch): Promise<boolean> => recordUsage(sql, batch),
     usage: (query: UsageQuery): Promise<UsageRows> => usage(sql, query),
     renewLease: (lease: NodeLease): Promise<void> => renewLeases(sql, [lease]),
     renewLeases: (given: readonly NodeLease[]): Promise<void> => renewLeases(sql, given),

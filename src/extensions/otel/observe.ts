@@ -86,7 +86,7 @@ export const INSTRUMENTS: { readonly [name: string]: Instrument } = {
   'latchkey.usage.dropped': {
     kind: 'counter',
     unit: '{use}',
-    description: 'Uses that were not counted, because too many waited for the store.',
+    description: 'Uses that were not counted, because too many waited for the store or it refused them.',
     read: (inside) => one(inside.readings().usageDropped),
   },
   'latchkey.events': {

@@ -1,10 +1,22 @@
+import { tryEach } from '../../activity/parts.js'
 import { StoreUnavailableError } from '../../errors.js'
 import type { StoredEvent } from '../../model/event.js'
 import type { Context } from '../../verify/context.js'
 import { commit } from './change.js'
 
-/** Writes those of the events that do not stand yet. */
-export async function tell(context: Context, events: readonly StoredEvent[]): Promise<void> {
+/** Writes those notices that do not stand yet. One that the store refuses while it takes others is told of, and holds up none of those behind it. */
+export async function tell(context: Context, notices: readonly StoredEvent[]): Promise<void> {
+  try {
+    await write(context, notices)
+  } catch (error) {
+    if (notices.length < 2) throw error
+    for (const [{ action }] of await tryEach(notices, (notice) => write(context, [notice]))) {
+      context.report('notices', new StoreUnavailableError(`the ${context.store.name} store refuses a notice ${action}, which is left out`))
+    }
+  }
+}
+
+async function write(context: Context, events: readonly StoredEvent[]): Promise<void> {
   let left = events
   while (left.length > 0) {
     const result = await commit(context, { events: left })

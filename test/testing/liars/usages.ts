@@ -14,8 +14,8 @@ export const usageLiars: readonly Liar[] = [
       return single({
         ...honest,
         async recordUsage(batch) {
-          await honest.recordUsage({ ...batch, counts: [] })
-          if (batch.seq <= (seen.get(batch.nodeId) ?? 0)) return
+          const isNew = await honest.recordUsage({ ...batch, counts: [] })
+          if (batch.seq <= (seen.get(batch.nodeId) ?? 0)) return isNew
           seen.set(batch.nodeId, batch.seq)
           for (const count of batch.counts) {
             const key = JSON.stringify({ ...count, count: 0 })
@@ -23,6 +23,7 @@ export const usageLiars: readonly Liar[] = [
             await pause(0)
             rows.set(key, { ...count, count: before + count.count })
           }
+          return isNew
         },
         async usage({ tokenIds, from = 0, to = Number.POSITIVE_INFINITY }) {
           const { addresses } = await honest.usage({ tokenIds })
@@ -101,7 +102,7 @@ export const usageLiars: readonly Liar[] = [
               lastAt: Math.max(added.lastAt, known?.lastAt ?? added.lastAt),
             })
           }
-          await honest.recordUsage(batch)
+          return await honest.recordUsage(batch)
         },
         async usage(query) {
           const { counts } = await honest.usage(query)

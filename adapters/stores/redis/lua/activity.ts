@@ -83,43 +83,55 @@ for i, row in ipairs(rows) do out[i + 4] = row end
 return out
 `
 
-/** `addUsage(at, counts, addresses, lastUses)`: adds so many of each, whose arguments begin at a position, to the usage of the tokens that exist. */
+/**
+ * `addUsage(at, counts, addresses, lastUses)`: adds so many of each, whose arguments begin at a position, to the usage of the tokens that exist. A script is
+ * not undone where it fails half-way: each row is added by itself, and the first error is answered once all have been tried.
+ */
 export const usageWriter: string = `
 local function addUsage(at, counts, addresses, lastUses)
   local function take() at = at + 1 return ARGV[at - 1] end
-  local exists = {}
+  local exists, failed = {}, nil
+  local function try(add, ...)
+    local done, why = pcall(add, ...)
+    if not done and failed == nil then failed = type(why) == 'table' and why.err or tostring(why) end
+  end
   local function known(id)
     if exists[id] == nil then exists[id] = call('EXISTS', P .. 't:' .. id) == 1 end
     return exists[id]
   end
+  local function addCount(id, period, field, count)
+    call('ZADD', P .. 'us:' .. id, period, period)
+    call('HINCRBY', P .. 'uc:' .. period .. ':' .. id, field, count)
+  end
+  local function addAddress(id, ip, count, last)
+    call('ZADD', P .. 'ua:' .. id, 'GT', last, ip)
+    call('HINCRBY', P .. 'un:' .. id, ip, count)
+    local many = call('ZCARD', P .. 'ua:' .. id)
+    if many > 2000 then
+      local oldest = call('ZRANGE', P .. 'ua:' .. id, 0, many - 1001)
+      call('ZREMRANGEBYRANK', P .. 'ua:' .. id, 0, many - 1001)
+      call('HDEL', P .. 'un:' .. id, unpack(oldest))
+    end
+  end
+  local function addLastUse(id, last, ip)
+    if tonumber(last) <= (tonumber(call('HGET', P .. 'ul:' .. id, 'at')) or -1) then return end
+    call('DEL', P .. 'ul:' .. id)
+    call('HSET', P .. 'ul:' .. id, 'at', last)
+    if ip ~= '' then call('HSET', P .. 'ul:' .. id, 'ip', ip) end
+  end
   for i = 1, counts do
     local id, period, field, count = take(), take(), take(), take()
-    if known(id) then
-      call('ZADD', P .. 'us:' .. id, period, period)
-      call('HINCRBY', P .. 'uc:' .. period .. ':' .. id, field, count)
-    end
+    if known(id) then try(addCount, id, period, field, count) end
   end
   for i = 1, addresses do
     local id, ip, count, last = take(), take(), take(), take()
-    if known(id) then
-      call('ZADD', P .. 'ua:' .. id, 'GT', last, ip)
-      call('HINCRBY', P .. 'un:' .. id, ip, count)
-      local many = call('ZCARD', P .. 'ua:' .. id)
-      if many > 2000 then
-        local oldest = call('ZRANGE', P .. 'ua:' .. id, 0, many - 1001)
-        call('ZREMRANGEBYRANK', P .. 'ua:' .. id, 0, many - 1001)
-        call('HDEL', P .. 'un:' .. id, unpack(oldest))
-      end
-    end
+    if known(id) then try(addAddress, id, ip, count, last) end
   end
   for i = 1, lastUses do
     local id, last, ip = take(), take(), take()
-    if known(id) and tonumber(last) > tonumber(call('HGET', P .. 'ul:' .. id, 'at') or '-1') then
-      call('DEL', P .. 'ul:' .. id)
-      call('HSET', P .. 'ul:' .. id, 'at', last)
-      if ip ~= '' then call('HSET', P .. 'ul:' .. id, 'ip', ip) end
-    end
+    if known(id) then try(addLastUse, id, last, ip) end
   end
+  return failed
 end
 `
 
@@ -133,7 +145,8 @@ if tonumber(ARGV[2]) <= tonumber(call('GET', node) or '0') then return 0 end
 -- A week: far longer than any node goes on retrying a flush.
 call('SET', node, ARGV[2], 'EX', 604800)
 ${usageWriter}
-addUsage(6, tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]))
+local failed = addUsage(6, tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]))
+if failed then return redis.error_reply(failed) end
 return 1
 `
 

@@ -56,6 +56,7 @@ for i = 1, tonumber(ARGV[9]) do
   local key = P .. 'seals:' .. ARGV[1]
   if call('LLEN', key) >= number then call('LSET', key, number - 1, body) else call('RPUSH', key, body) end
 end
-addUsage(at, tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12]))
+local failed = addUsage(at, tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12]))
+if failed then return redis.error_reply(failed) end
 return 'written'
 `

@@ -68,8 +68,10 @@ function* isNew({ builder }: Sql, batch: UsageBatch): Steps<boolean> {
   return true
 }
 
-function* steps(sql: Sql, batch: UsageBatch): Steps<void> {
-  if (yield* isNew(sql, batch)) yield* addUsage(sql, batch)
+function* steps(sql: Sql, batch: UsageBatch): Steps<boolean> {
+  const counts = yield* isNew(sql, batch)
+  if (counts) yield* addUsage(sql, batch)
+  return counts
 }
 
 /** Adds counts to what is there. */
@@ -133,7 +135,7 @@ export function* addUsage(sql: Sql, batch: Pick<UsageBatch, 'counts' | 'addresse
 }
 
 /** Counts a batch once, however often it is sent. */
-export const recordUsage = async (sql: Sql, batch: UsageBatch): Promise<void> => {
+export const recordUsage = async (sql: Sql, batch: UsageBatch): Promise<boolean> => {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await sql.engine.transaction(() => steps(sql, batch))

@@ -93,16 +93,23 @@ export const usageCases: StoreCases = {
       async run(stage) {
         const { id } = await inserted(stage)
         const nodeId = `node-${stage.prefix}`
-        const send = async (seq: number, handle = stage.store, node = nodeId): Promise<void> => {
+        const send = async (seq: number, handle = stage.store, node = nodeId): Promise<boolean> => {
           const addresses = [{ tokenId: id, ip: '192.0.2.1', count: 1, lastAt: START }]
-          await handle.recordUsage(batch({ nodeId: node, seq, counts: [use(id)], addresses }))
+          return await handle.recordUsage(batch({ nodeId: node, seq, counts: [use(id)], addresses }))
         }
-        await send(1)
-        await send(1)
-        await send(1, stage.second)
-        await send(3)
-        await send(2)
-        await send(3, stage.second)
+        const answers = [
+          await send(1),
+          await send(1),
+          await send(1, stage.second),
+          await send(3),
+          await send(2),
+          await send(3, stage.second),
+        ]
+        ensureEqual(answers, [true, false, false, true, false, false], 'it must answer whether the batch was counted now')
+        const empty = { counts: [], addresses: [], lastUses: [] }
+        const ofOther = batch({ nodeId: `${nodeId}-c`, seq: 1, ...empty })
+        const closed = [await stage.store.recordUsage(ofOther), await stage.store.recordUsage({ ...ofOther, counts: [use(id)] })]
+        ensureEqual(closed, [true, false], 'an empty batch takes its number like any other')
         await Promise.all(Array.from({ length: 10 }, (_, turn) => send(4, stage.handle(turn))))
         ensureEqual((await counts(stage, id))[0]?.count, 3, 'batches 1, 3 and 4 must count once each, 2 came late')
         const { addresses } = await stage.store.usage({ tokenIds: [id] })

@@ -1,0 +1,153 @@
+import { isLatchkeyError } from '../errors.js'
+import { DeadlineError } from '../store/deadline.js'
+import type { GuardedStore } from '../store/guarded-store.js'
+
+/** How often the same is refused by a store that answers before it is taken apart: what is transient has passed by then. */
+const PATIENCE = 3
+/** So many are refused one by one before it is believed that the store takes nothing at all. */
+const MOST_REFUSED = 3
+
+/** What is sent, and what becomes of what is refused. */
+export type PartsOptions<T> = {
+  readonly store: GuardedStore
+  readonly write: (part: T) => Promise<void>
+  /** Makes sure that a part whose writing failed is not written later. Answers whether it had been written after all. */
+  readonly settle: (part: T) => Promise<boolean>
+  readonly halve: (part: T) => readonly [T, T] | undefined
+  /** This one the store refuses, while it takes others: with the cause that it gave last. */
+  readonly drop: (part: T, cause: unknown) => void
+}
+
+type Part<T> = { readonly part: T; readonly suspect: boolean }
+
+/**
+ * Sends parts to the store, each until it is written. One that the store refuses for good would hold up everything behind it: it is halved until what
+ * is refused stands alone, which is dropped once the store has taken something else. While the store is away or takes nothing, nothing is dropped.
+ */
+export class Parts<T> {
+  readonly #options: PartsOptions<T>
+  #current: Part<T> | undefined
+  #waiting: Part<T>[] = []
+  #failures = 0
+  #settling = false
+  #error: unknown
+
+  constructor(options: PartsOptions<T>) {
+    this.#options = options
+  }
+
+  /** What was taken over, and is not written yet. */
+  get left(): readonly T[] {
+    return [this.#current, ...this.#waiting].flatMap((each) => each?.part ?? [])
+  }
+
+  /**
+   * Writes what is left, and then what `next` gives until that is nothing.
+   *
+   * @throws StoreUnavailableError `store_unavailable`; what was taken over is sent again by the next call, and nothing more is taken over before
+   */
+  async send(next: () => T | undefined): Promise<void> {
+    const refused: Part<T>[] = []
+    let takes = false
+    try {
+      for (let sent = await this.#sendOne(next); sent !== undefined; sent = await this.#sendOne(next)) {
+        if (sent === true) takes = true
+        else refused.push(sent)
+        if (!takes && refused.length >= MOST_REFUSED) throw this.#error
+      }
+    } finally {
+      if (takes) for (const { part } of refused) this.#options.drop(part, Object(this.#error).cause)
+      else this.#waiting.push(...refused)
+    }
+  }
+
+  /** @throws StoreUnavailableError `store_unavailable`, if something is left that the store refused, and took nothing else since */
+  check(): void {
+    if (this.left.length > 0) throw this.#error
+  }
+
+  /** `true`: one part was written. A part: the store refuses it. */
+  async #sendOne(next: () => T | undefined): Promise<true | Part<T> | undefined> {
+    for (;;) {
+      this.#current ??= this.#waiting.shift() ?? fresh(next())
+      const current = this.#current
+      if (current === undefined) return undefined
+      const written = await this.#write(current)
+      this.#current = undefined
+      if (written) return true
+      const halves = this.#options.halve(current.part)
+      if (halves === undefined) return { part: current.part, suspect: true }
+      this.#waiting.unshift(...halves.map((part) => ({ part, suspect: true })))
+    }
+  }
+
+  async #write(current: Part<T>): Promise<boolean> {
+    const { write, settle } = this.#options
+    while (!this.#settling) {
+      try {
+        await write(current.part)
+        this.#failures = 0
+        return true
+      } catch (error) {
+        this.#failures += 1
+        this.#settling = await this.#isRefused(current, error)
+      }
+    }
+    const written = await settle(current.part)
+    this.#settling = false
+    this.#failures = 0
+    return written
+  }
+
+  // A part of what was refused is tried at once, and as often as a whole where it is the last one: that it is dropped is no matter of chance.
+  async #isRefused({ part, suspect }: Part<T>, error: unknown): Promise<boolean> {
+    if (!isRefusal(error)) throw error
+    this.#error = error
+    const isLast = suspect && this.#options.halve(part) === undefined
+    if (suspect) return !isLast || this.#failures >= PATIENCE
+    if (this.#failures < PATIENCE || !(await this.#answers())) throw error
+    return true
+  }
+
+  async #answers(): Promise<boolean> {
+    try {
+      await this.#options.store.probe()
+      return true
+    } catch {
+      return false
+    }
+  }
+}
+
+function fresh<T>(part: T | undefined): Part<T> | undefined {
+  return part === undefined ? undefined : { part, suspect: false }
+}
+
+// A store that hangs, or that is about to be moved, refuses nothing.
+function isRefusal(error: unknown): boolean {
+  return isLatchkeyError(error) && error.code === 'store_unavailable' && !(error instanceof DeadlineError)
+}
+
+/** The two halves of a list of several items. */
+export function halves<T>(list: readonly T[]): readonly [readonly T[], readonly T[]] | undefined {
+  const middle = list.length >> 1
+  return middle === 0 ? undefined : [list.slice(0, middle), list.slice(middle)]
+}
+
+/**
+ * Does the same with each item, and goes on past those for which it fails; not where the first few of them do. Answers what failed.
+ *
+ * @throws what the first of them failed with, where none was done
+ */
+export async function tryEach<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<readonly [item: T, error: unknown][]> {
+  const failed: [T, unknown][] = []
+  for (const [index, item] of items.entries()) {
+    try {
+      await work(item)
+    } catch (error) {
+      failed.push([item, error])
+      if (failed.length === index + 1 && failed.length === Math.min(MOST_REFUSED, items.length)) throw error
+    }
+  }
+  return failed
+}

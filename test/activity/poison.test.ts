@@ -1,0 +1,244 @@
+import type { AuditEvent, FaultReport } from 'latchkey'
+import { ownTokens } from 'latchkey/import'
+import { memoryStore } from 'latchkey/stores/memory'
+import { faultyStore, interceptStore } from 'latchkey/testing'
+import { describe, expect, it } from 'vitest'
+import type { UsageBatch } from '../../src/model/usage.js'
+import type { Change, TokenStore } from '../../src/store/port.js'
+import { accepting } from '../imports/world.js'
+import { instance, mint } from '../latchkey/harness.js'
+import { DAY, node as notifier } from '../verbs/notices-world.js'
+
+const refused = (): Promise<never> => Promise.reject(new Error('value out of range'))
+
+/** A store that refuses whatever `isBad` finds in it, as a database does with a value that it cannot take. */
+function picky(store: TokenStore, isBad: (given: UsageBatch | Change) => boolean) {
+  const tries = { refused: 0, taken: 0 }
+  const own = interceptStore(store, ({ method, args }, proceed) => {
+    if (method !== 'recordUsage' && method !== 'commit') return proceed()
+    if (isBad(args[0] as UsageBatch | Change)) {
+      tries.refused += 1
+      return refused()
+    }
+    tries.taken += 1
+    return proceed()
+  })
+  return { store: own, tries }
+}
+
+const GET = (endpoint: string) => ({ method: 'GET', endpoint, ip: '192.0.2.1' })
+
+function node(store: TokenStore) {
+  const faults: FaultReport[] = []
+  const tokens = instance({ store, usage: { flushEvery: 60 }, onError: (fault) => void faults.push(fault), deadline: 0.1 })
+  const flush = async (times: number) => {
+    for (let time = 0; time < times; time += 1) await tokens.flush().catch(() => undefined)
+  }
+  return { tokens, flush, told: () => faults.filter(({ where }) => where === 'flush').map(({ error }) => error.message) }
+}
+
+const totalOf = (events: readonly AuditEvent[]) => events.reduce((sum, { count }) => sum + (count ?? 0), 0)
+
+describe('usage that the store refuses for good', () => {
+  const hasBad = (given: UsageBatch | Change) => 'counts' in given && given.counts.some(({ endpoint }) => endpoint === 'GET /bad')
+
+  it('is dropped and told, and holds up nothing else', async () => {
+    const { store, tries } = picky(memoryStore(), hasBad)
+    const { tokens, flush, told } = node(store)
+    const made = await Promise.all(Array.from({ length: 40 }, () => mint(tokens)))
+    for (const { token } of made) await tokens.verify(token, GET('/stock'))
+    for (let use = 0; use < 3; use += 1) await tokens.verify(made[17]?.token ?? '', GET('/bad'))
+    await flush(3)
+    expect((await tokens.health()).usage).toEqual({ pending: 0, dropped: 3 })
+    const reports = await Promise.all(made.map(({ record }) => tokens.system.usage(record.id)))
+    expect(reports.map(({ total }) => total)).toEqual(made.map(() => 1))
+    expect(reports[17]?.addresses).toMatchObject([{ count: 4 }])
+    expect(reports[17]?.lastUsedAt).toBeDefined()
+    expect(told().filter((message) => message.includes('refuses counts of uses'))).toHaveLength(1)
+    expect(tries.refused).toBeLessThan(20)
+  })
+
+  it('is kept while the store has taken nothing else since', async () => {
+    let isBad = hasBad
+    const { store } = picky(memoryStore(), (given) => isBad(given))
+    const { tokens, flush } = node(store)
+    const { token, record } = await mint(tokens)
+    const allBad = (given: UsageBatch | Change) =>
+      'counts' in given && given.counts.length + given.addresses.length + given.lastUses.length > 0
+    isBad = allBad
+    for (let use = 0; use < 5; use += 1) await tokens.verify(token, GET(`/stock/${use}`))
+    await flush(30)
+    await expect(tokens.flush()).rejects.toMatchObject({ code: 'store_unavailable' })
+    expect((await tokens.health()).usage).toMatchObject({ dropped: 0 })
+    isBad = () => false
+    await tokens.flush()
+    expect(await tokens.system.usage(record.id)).toMatchObject({ total: 5, addresses: [{ count: 5 }] })
+    expect((await tokens.health()).usage).toEqual({ pending: 0, dropped: 0 })
+  })
+
+  for (const [what, fault] of Object.entries({
+    'was written though its answers were lost': { do: 'fail-after', error: new Error('reset') },
+    'met a store that was away': { do: 'fail', error: new Error('reset') },
+    'met a store that hung': { do: 'hang' },
+    'was written though it hung': { do: 'lose-answer' },
+  } as const)) {
+    it(`counts once when a batch ${what} again and again`, async () => {
+      const shared = memoryStore()
+      const store = faultyStore(shared)
+      const { tokens, flush, told } = node(store)
+      const made = await Promise.all([mint(tokens), mint(tokens), mint(tokens)])
+      for (const { token } of made) await tokens.verify(token, GET('/stock'))
+      store.behave({ recordUsage: fault })
+      await flush(6)
+      store.behave()
+      await tokens.flush()
+      const totals = await Promise.all(made.map(async ({ record }) => (await tokens.system.usage(record.id)).total))
+      expect(totals).toEqual([1, 1, 1])
+      // Where even the answer to the last question was lost, nobody knows.
+      expect(told().filter((message) => !message.includes('may not have been counted'))).toEqual([])
+    })
+  }
+
+  it('counts never twice, and tells what may be missing, when answers are lost at random among refusals', async () => {
+    for (let seed = 0; seed < 8; seed += 1) {
+      const shared = memoryStore()
+      const { store: strict } = picky(shared, hasBad)
+      const store = faultyStore(strict)
+      const { tokens, flush } = node(store)
+      const made = await Promise.all(Array.from({ length: 8 }, () => mint(tokens)))
+      for (const { token } of made) await tokens.verify(token, GET('/stock'))
+      await tokens.verify(made[seed % 8]?.token ?? '', GET('/bad'))
+      store.behave(({ method, number }) =>
+        method === 'recordUsage' && (number * 7 + seed) % 5 < 2 ? { do: 'fail-after', error: new Error('reset') } : undefined,
+      )
+      await flush(12)
+      store.behave()
+      await flush(3)
+      const counted = (await shared.usage({ tokenIds: made.map(({ record }) => record.id) })).counts.reduce(
+        (sum, { count }) => sum + count,
+        0,
+      )
+      const { pending, dropped } = (await tokens.health()).usage
+      expect([pending, counted <= 8, counted + dropped >= 9]).toEqual([0, true, true])
+    }
+  })
+})
+
+describe('coalesced events that the store refuses for good', () => {
+  it('are counted with others instead, and hold up nothing', async () => {
+    const shared = memoryStore()
+    let bad: string | undefined
+    const { store, tries } = picky(shared, (given) => 'events' in given && given.events.some(({ tokenId }) => tokenId === bad))
+    const { tokens, flush, told } = node(store)
+    const made = await Promise.all(Array.from({ length: 30 }, () => mint(tokens)))
+    await tokens.system.revokeAll({ all: true })
+    bad = made[11]?.record.id
+    for (const [index, { token }] of made.entries()) for (let use = 0; use <= index; use += 1) await tokens.verify(token, GET('/stock'))
+    await flush(3)
+    bad = undefined
+    await tokens.close()
+    const { items } = await instance({ store: shared }).system.events({ action: 'token.refused', limit: 1000 })
+    expect(totalOf(items)).toBe((30 * 31) / 2)
+    expect(items.find(({ tokenId }) => tokenId === undefined)).toMatchObject({ count: 12, details: { tokens: 'various' } })
+    expect(new Set(items.map(({ tokenId }) => tokenId)).size).toBe(30)
+    expect(told().filter((message) => message.includes('refuses an event'))).toHaveLength(1)
+    expect(tries.refused).toBeLessThan(20)
+  })
+
+  it('are written once each when answers are lost at random among refusals', async () => {
+    for (let seed = 0; seed < 5; seed += 1) {
+      const shared = memoryStore()
+      let bad: string | undefined
+      const { store: strict } = picky(shared, (given) => 'events' in given && given.events.some(({ tokenId }) => tokenId === bad))
+      const store = faultyStore(strict)
+      const { tokens, flush } = node(store)
+      const made = await Promise.all(Array.from({ length: 10 }, () => mint(tokens)))
+      await tokens.system.revokeAll({ all: true })
+      bad = made[seed]?.record.id
+      for (const { token } of made) await tokens.verify(token, GET('/stock'))
+      store.behave(({ method, number }) =>
+        method === 'commit' && (number * 7 + seed) % 5 < 2 ? { do: 'fail-after', error: new Error('reset') } : undefined,
+      )
+      await flush(12)
+      store.behave()
+      bad = undefined
+      await tokens.close()
+      const { items } = await instance({ store: shared }).system.events({ action: 'token.refused', limit: 1000 })
+      expect(totalOf(items)).toBe(10)
+    }
+  })
+})
+
+describe('a notice that the store refuses for good', () => {
+  it('is told of and left out, and holds up none of the others', async () => {
+    let bad: string | undefined
+    const faults: FaultReport[] = []
+    const { store } = picky(memoryStore(), (given) => 'events' in given && given.events.some(({ tokenId }) => tokenId === bad))
+    const own = notifier({ store, onError: (fault) => void faults.push(fault) })
+    await own.look()
+    const ids: string[] = []
+    for (let index = 0; index < 70; index += 1) ids.push(await own.make({ expiresIn: '10d' }))
+    bad = ids[30]
+    own.clock.now += 4 * DAY
+    await own.look()
+    own.clock.now += 6 * DAY
+    await own.look()
+    bad = undefined
+    const told = await own.told()
+    const count = (what: string) => told.filter((each) => each === what).length
+    expect([count('token.expiring 7'), count('token.expired')]).toEqual([69, 69])
+    expect(faults.filter(({ where }) => where === 'notices').map(({ error }) => error.message)).toEqual([
+      expect.stringContaining('token.expiring'),
+      expect.stringContaining('token.expired'),
+    ])
+  })
+})
+
+describe('a slow hash whose replacement the store refuses', () => {
+  it('holds up the replacement of no other', async () => {
+    let bad: string | undefined
+    const { store } = picky(memoryStore(), (given) => 'updates' in given && given.updates?.[0]?.record.id === bad)
+    const format = ownTokens({
+      name: 'slow',
+      key: (credential) => /^k-([0-9]+)-/.exec(credential)?.[1],
+      verify: async (credential, hash) => hash === `hash of ${credential.split('-')[1]}`,
+    })
+    const tokens = accepting([format], { store, usage: { flushEvery: 60 } })
+    const rows = Array.from({ length: 6 }, (_, key) => ({ key, hash: `hash of ${key}` }))
+    await tokens.system.import(rows, { format, map: () => ({ name: 'Old', scopes: ['stock:read' as const] }) })
+    const records = new Map<string, string>()
+    for (const { key } of rows) {
+      records.set(`k-${key}-secret`, (await tokens.introspect(`k-${key}-secret`)).record?.id ?? '')
+      bad ??= records.get('k-0-secret')
+      expect(await tokens.verify(`k-${key}-secret`)).toMatchObject({ ok: true })
+    }
+    await expect(tokens.flush()).rejects.toMatchObject({ code: 'store_unavailable' })
+    const stored = await store.find([...records.values()])
+    expect(stored.filter(({ importedHash }) => importedHash !== undefined).map(({ id }) => id)).toEqual([bad])
+    bad = undefined
+    await tokens.flush()
+  })
+})
+
+describe('refused management calls of very many actors', () => {
+  it('are all in the total, whoever is told apart', async () => {
+    const shared = memoryStore()
+    const { tokens, flush } = node(shared)
+    const { record } = await mint(tokens)
+    for (let actor = 0; actor < 2_300; actor += 1) {
+      const handle = tokens.as({ id: `user-${actor}`, tenants: ['acme'], manages: 'own' })
+      await handle.revoke(record.id).catch(() => undefined)
+    }
+    await flush(1)
+    await tokens.close()
+    const reader = instance({ store: shared })
+    let total = 0
+    let cursor: string | undefined
+    do {
+      const page = await reader.system.events({ action: 'management.refused', limit: 1000, cursor })
+      total += totalOf(page.items)
+      cursor = page.nextCursor
+    } while (cursor !== undefined)
+    expect(total).toBe(2_300)
+  })
+})
