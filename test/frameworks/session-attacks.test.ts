@@ -1,7 +1,12 @@
+import 'reflect-metadata'
 import { once } from 'node:events'
-import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { getRequestListener, serve } from '@hono/node-server'
+import { All, Controller, Param, Req, Res } from '@nestjs/common'
+import { APP_GUARD, NestFactory } from '@nestjs/core'
+import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-express'
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify'
 import express from 'express'
 import fastify from 'fastify'
 import { Hono } from 'hono'
@@ -13,6 +18,7 @@ import * as onFastify from 'latchkey/fastify'
 import * as onHono from 'latchkey/hono'
 import { exchange, generateSigningKey } from 'latchkey/jwt'
 import * as onKoa from 'latchkey/koa'
+import { type HttpRequest, LatchkeyGuard, LatchkeyModule } from 'latchkey/nest'
 import { introspection } from 'latchkey/oauth'
 import { memoryStore } from 'latchkey/stores/memory'
 import * as onWeb from 'latchkey/web'
@@ -48,6 +54,43 @@ const at = async (server: Server): Promise<string> => {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 const listen = (listener: RequestListener): Promise<string> => at(createServer(listener).listen(0, '127.0.0.1'))
+
+type RawRequest = IncomingMessage & { readonly raw?: IncomingMessage }
+type RawReply = ServerResponse & { readonly raw?: ServerResponse; hijack?(): void }
+
+class EndpointsController {
+  async answer(name: string, request: RawRequest, reply: RawReply): Promise<void> {
+    const handler = Object.entries(endpoints).find(([path]) => path === `/${name}`)?.[1]
+    if (handler === undefined) throw new Error(`no endpoint ${name}`)
+    reply.hijack?.()
+    await getRequestListener(handler)(request.raw ?? request, reply.raw ?? reply)
+  }
+}
+const answer = Object.getOwnPropertyDescriptor(EndpointsController.prototype, 'answer') as PropertyDescriptor
+Param('name')(EndpointsController.prototype, 'answer', 0)
+Req()(EndpointsController.prototype, 'answer', 1)
+Res()(EndpointsController.prototype, 'answer', 2)
+All(':name')(EndpointsController.prototype, 'answer', answer)
+Controller()(EndpointsController)
+
+class NestedModule {}
+/** Guards of Nest do not stand before the management API, whose actor reads the session by itself. */
+const nestModule = {
+  module: NestedModule,
+  imports: [
+    LatchkeyModule.forRoot({
+      tokens,
+      session: (request: HttpRequest) => sessionOf(request.headers.cookie),
+      management: {
+        path: '/tokens',
+        actor: (request: HttpRequest) => (sessionOf(request.headers.cookie) === undefined ? undefined : actor()),
+      },
+    }),
+  ],
+  controllers: [EndpointsController],
+  providers: [{ provide: APP_GUARD, useClass: LatchkeyGuard }],
+}
+const UNPARSED = { logger: false, bodyParser: false, forceCloseConnections: true } as const
 
 /** The management API and the endpoints of extensions, all behind a guard that takes sessions too. */
 const hosts: { readonly [framework: string]: () => Promise<string> } = {
@@ -95,6 +138,19 @@ const hosts: { readonly [framework: string]: () => Promise<string> } = {
     for (const [path, handler] of Object.entries(endpoints)) app.all(path, (c) => handler(c.req.raw))
     return at(serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' }) as Server)
   },
+  'Nest on Express': async () => {
+    const app = await NestFactory.create<NestExpressApplication>(nestModule, new ExpressAdapter(), UNPARSED)
+    closers.push(() => app.close())
+    return at((await app.listen(0, '127.0.0.1')) as Server)
+  },
+  'Nest on Fastify': async () => {
+    const app = await NestFactory.create<NestFastifyApplication>(nestModule, new FastifyAdapter(), UNPARSED)
+    const fastify = app.getHttpAdapter().getInstance()
+    fastify.removeAllContentTypeParsers()
+    fastify.addContentTypeParser('*', (_request, _payload, done) => done(null))
+    closers.push(() => app.close())
+    return at((await app.listen(0, '127.0.0.1')) as Server)
+  },
   'web requests': () => {
     const manage = onWeb.management(tokens, { mountPath: '/tokens', actor })
     const handle = async (request: Request): Promise<Response> => {
@@ -111,7 +167,7 @@ const hosts: { readonly [framework: string]: () => Promise<string> } = {
 const FORM = 'application/x-www-form-urlencoded'
 const GRANT = { grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange', audience: 'stock' }
 
-describe.each(Object.entries(hosts))('a session on %s', (_framework, start) => {
+describe.each(Object.entries(hosts))('a session on %s', (framework, start) => {
   const asking = async (): Promise<
     (method: string, path: string, cookie: string, headers?: object, body?: string) => Promise<readonly [number, string]>
   > => {
@@ -146,6 +202,12 @@ describe.each(Object.entries(hosts))('a session on %s', (_framework, start) => {
     for (const headers of [{ 'sec-fetch-site': 'cross-site' }, { 'sec-fetch-site': 'same-site' }, { 'sec-fetch-site': 'none' }]) {
       for (const path of ['/tokens', '/exchange']) {
         const answer = await ask('POST', path, 'sid=ada', { 'content-type': FORM, ...headers }, form)
+        // On Nest the management API is asked directly, and takes no form at all.
+        const unguarded = framework.startsWith('Nest') && path === '/tokens'
+        expect(answer).toEqual(unguarded ? [415, expect.any(String)] : [403, expect.stringContaining('cross_site')])
+      }
+      if (headers['sec-fetch-site'] !== 'none') {
+        const answer = await ask('POST', '/tokens', 'sid=ada', headers, JSON.stringify({ name: 'stolen', scopes: ['inventory:read'] }))
         expect(answer).toEqual([403, expect.stringContaining('cross_site')])
       }
     }
@@ -160,7 +222,10 @@ describe.each(Object.entries(hosts))('a session on %s', (_framework, start) => {
       ['POST', '/exchange'],
     ] as const) {
       const answer = await ask(method, path, 'sid=throws', {}, method === 'POST' ? '{}' : undefined)
-      expect([path, ...answer]).toEqual([path, 503, expect.stringContaining('store_unavailable')])
+      // On Nest no guard stands before /self, which asks nobody for a session.
+      const unasked = framework.startsWith('Nest') && path === '/tokens/self'
+      const expected = unasked ? [401, expect.stringContaining('credential_missing')] : [503, expect.stringContaining('store_unavailable')]
+      expect([path, ...answer]).toEqual([path, ...expected])
     }
   })
 })
