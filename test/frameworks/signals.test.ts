@@ -1,14 +1,16 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { serve } from '@hono/node-server'
 import express from 'express'
 import { Hono } from 'hono'
-import type { Principal } from 'latchkey'
+import type { Latchkey, Principal } from 'latchkey'
 import { authenticate } from 'latchkey/express'
 import { authenticate as authenticateHono } from 'latchkey/hono'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { hasSignal } from '../../src/cache/signals.js'
-import { instance, mint, until } from '../latchkey/harness.js'
+import { instance, mint, pause, until } from '../latchkey/harness.js'
 
 const CLIENTS = 15
 
@@ -81,4 +83,68 @@ describe('principal.signal', () => {
     expect(await stream.text()).toBe('begun')
     await until(() => !principals.some(hasSignal))
   })
+
+  // AbortSignal.any holds neither the signal nor its principal: what holds them is the response that is still open.
+  it.each(['Express', 'Hono'])(
+    'fires through AbortSignal.any on %s after the garbage was collected, and is let go with the response',
+    async (framework) => {
+      const tokens = instance()
+      const { token, record } = await mint(tokens)
+      const principals: WeakRef<Principal>[] = []
+      const watched = (): number => principals.filter((principal) => hasSignal(principal.deref() ?? {})).length
+      const derive = (principal: Principal, end: () => void): void => {
+        principals.push(new WeakRef(principal))
+        AbortSignal.any([principal.signal, new AbortController().signal]).addEventListener('abort', end)
+      }
+      const server = framework === 'Express' ? expressApp(tokens, derive) : honoApp(tokens, derive)
+      await once(server, 'listening')
+      onTestFinished(() => void server.close())
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+      const headers = { authorization: `Bearer ${token}` }
+      const leaving = new AbortController()
+      await fetch(url, { headers, signal: leaving.signal })
+      const stream = await fetch(url, { headers })
+      leaving.abort()
+      await until(() => watched() === 1)
+      for (let round = 0; round < 5; round += 1) {
+        collect()
+        await pause(5)
+      }
+      await tokens.system.revoke(record.id)
+      expect(await stream.text()).toBe('begun')
+      await until(() => watched() === 0)
+      await tokens.close()
+    },
+  )
 })
+
+type Derive = (principal: Principal, end: () => void) => void
+
+function expressApp(tokens: Latchkey, derive: Derive) {
+  const app = express()
+  app.use(authenticate(tokens))
+  app.get('/', (req, res) => {
+    res.write('begun')
+    derive(req.principal as Principal, () => res.end())
+  })
+  return app.listen(0, '127.0.0.1')
+}
+
+function honoApp(tokens: Latchkey, derive: Derive) {
+  const app = new Hono()
+  app.use(authenticateHono(tokens))
+  app.get('/', (c) => {
+    const start = (controller: ReadableStreamDefaultController<Uint8Array>): void => {
+      controller.enqueue(new TextEncoder().encode('begun'))
+      derive(c.var.principal as Principal, () => controller.close())
+    }
+    return new Response(new ReadableStream({ start }))
+  })
+  return serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' })
+}
+
+function collect(): void {
+  setFlagsFromString('--expose-gc')
+  const gc: unknown = runInNewContext('gc')
+  if (typeof gc === 'function') gc()
+}
