@@ -93,6 +93,11 @@ export class Follower {
     return this.#wakeUps
   }
 
+  /** How far the feed was read, if that may be believed now and the read that came to its end began after this instant. */
+  positionSince(instant: number): string | undefined {
+    return this.fresh && this.#readAt !== undefined && this.#readAt > instant ? this.#cursor : undefined
+  }
+
   /** Has the bound been exceeded by no more than `graceMs`? */
   freshWithin(graceMs: number): boolean {
     return this.#monotonic() < this.#freshUntil + graceMs

@@ -24,10 +24,20 @@ export type Load<T> = {
   sent: boolean
   /** The follower's epoch when the read was sent. */
   epoch: number
+  /** Must it be read from the primary? Whoever joins it may demand that until it is sent. */
+  strict: boolean
   /** A change to this id became known after the read was sent: its answer serves those who wait already, and no one else. */
   outdated: boolean
   /** The last bulk change that was known when the read was sent: where what it finds matches a later one, it is outdated. */
   since: Bulk | undefined
+}
+
+/** How far the feed has been followed. */
+export type Following = {
+  /** The follower's epoch. */
+  readonly epoch: number
+  /** The position that a record may be as old as and still be believed; `undefined` where it must be read from the primary. */
+  readonly position: string | undefined
 }
 
 /** Settings of a loader. */
@@ -39,7 +49,7 @@ type Bulk = { readonly matches: (token: Filtered) => boolean; next: Bulk | undef
 /** Reads records: misses of one tick share one `find`, misses of one id share one read, what comes back is handled once. */
 export class Loader<T> {
   readonly #store: GuardedStore
-  readonly #epoch: () => number
+  readonly #following: () => Following
   readonly #arrive: (load: Load<T>, record: StoredToken | undefined) => T
   readonly #options: LoaderOptions
   readonly #loads: Map<string, Load<T>> = new Map()
@@ -53,25 +63,31 @@ export class Loader<T> {
 
   constructor(
     store: GuardedStore,
-    epoch: () => number,
+    following: () => Following,
     arrive: (load: Load<T>, record: StoredToken | undefined) => T,
     options: LoaderOptions,
   ) {
     this.#store = store
     this.#options = options
-    this.#epoch = epoch
+    this.#following = following
     this.#arrive = arrive
   }
 
-  /** Joins the read of `id` that is waiting to be sent or, where `joinSent`, one that is under way; else starts one. */
-  load(id: string, joinSent: boolean): Promise<T> {
+  /**
+   * Joins the read of `id` that is waiting to be sent or, where `fresh`, one that is under way; else starts one. `fresh`: what is cached may be believed,
+   * and so may a record that is as old.
+   */
+  load(id: string, fresh: boolean): Promise<T> {
     const current = this.#loads.get(id)
     // After a bulk change, whom a read under way is about is not known until it arrives: whoever comes now does not wait to find out.
-    if (current !== undefined && (!current.sent || (joinSent && current.since?.next === undefined))) return current.result
+    if (current !== undefined && (!current.sent || (fresh && current.since?.next === undefined))) {
+      if (!fresh) current.strict = true
+      return current.result
+    }
     if (this.#queue.length >= MAX_WAITING) {
       return Promise.reject(new StoreUnavailableError('too many verifications are waiting for the store'))
     }
-    return this.#enqueue(id).result
+    return this.#enqueue(id, !fresh).result
   }
 
   /** A change to `id` is known: a read that was sent before it is of no use to anyone who comes from now on. */
@@ -94,10 +110,10 @@ export class Loader<T> {
     this.#lastBulk = bulk
   }
 
-  #enqueue(id: string): Load<T> {
+  #enqueue(id: string, strict: boolean): Load<T> {
     const { promise: result, resolve, reject } = deferred<T>()
     const dueAt = this.#options.monotonic() + this.#options.deadlineMs
-    const load: Load<T> = { id, result, resolve, reject, dueAt, sent: false, epoch: 0, outdated: false, since: undefined }
+    const load: Load<T> = { id, result, resolve, reject, dueAt, sent: false, epoch: 0, strict, outdated: false, since: undefined }
     // A read that may no longer be joined stays known to those who wait for it, and can still be outdated only through them.
     const previous = this.#loads.get(id)
     if (previous !== undefined) previous.outdated = true
@@ -124,14 +140,19 @@ export class Loader<T> {
 
   #read(batch: readonly Load<T>[]): void {
     this.#underWay += 1
-    const epoch = this.#epoch()
+    // Before the read begins: what changes from here on is still to come through the feed, and outdates it.
+    const { epoch, position } = this.#following()
     for (const load of batch) {
       load.sent = true
       load.since = this.#lastBulk
       load.epoch = epoch
     }
     try {
-      const found = this.#store.find(batch.map((load) => load.id))
+      const strict = batch.some((load) => load.strict)
+      const found = this.#store.find(
+        batch.map((load) => load.id),
+        strict ? undefined : position,
+      )
       if (isThenable(found))
         found.then(
           (records) => this.#settle(batch, records),

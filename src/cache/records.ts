@@ -67,6 +67,8 @@ export class RecordCache {
   readonly #options: RecordCacheOptions
   readonly #listener: RecordListener
   readonly #keeps: boolean
+  /** When this node changed something last. Until the feed was read from then on, a record as old as the feed may be from before it. */
+  #changedAt = Number.NEGATIVE_INFINITY
 
   constructor(store: GuardedStore, options: RecordCacheOptions, listener: RecordListener) {
     this.#options = options
@@ -77,8 +79,8 @@ export class RecordCache {
     this.follower = new Follower(
       store,
       {
-        changed: (id) => this.committed(id),
-        bulkChanged: (filters) => this.bulkChanged(filters),
+        changed: (id) => this.#drop(id, true),
+        bulkChanged: (filters) => this.#dropMatching(filters),
         ownerChanged: (owner) => listener.ownerChanged(owner),
         everythingChanged: () => this.everythingChanged(),
         lost: () => listener.lost(),
@@ -87,7 +89,7 @@ export class RecordCache {
     )
     this.#loader = new Loader(
       store,
-      () => this.follower.epoch,
+      () => ({ epoch: this.follower.epoch, position: this.follower.positionSince(this.#changedAt) }),
       (load, record) => {
         const entry = record === undefined ? undefined : compileEntry(record, options.catalogue)
         // A read that began before this node followed the feed, or before a change that is known by now, must not fill the cache.
@@ -163,8 +165,8 @@ export class RecordCache {
 
   /** As `changed`, where what the token is by now is committed for certain. */
   committed(id: string): void {
-    this.#expected.delete(id)
-    this.changed(id)
+    this.#changedAt = this.#options.elapsed()
+    this.#drop(id, true)
   }
 
   #isExpected(id: string): boolean {
@@ -173,6 +175,12 @@ export class RecordCache {
 
   /** From now on no verification sees what this token was before. */
   changed(id: string): void {
+    this.#changedAt = this.#options.elapsed()
+    this.#drop(id, false)
+  }
+
+  #drop(id: string, committed: boolean): void {
+    if (committed) this.#expected.delete(id)
     this.#entries.delete(id)
     this.#misses.delete(id)
     this.#loader.outdate(id)
@@ -181,6 +189,11 @@ export class RecordCache {
 
   /** From now on no verification sees what a token that matches one of these was before. */
   bulkChanged(filters: readonly TokenFilter[]): void {
+    this.#changedAt = this.#options.elapsed()
+    this.#dropMatching(filters)
+  }
+
+  #dropMatching(filters: readonly TokenFilter[]): void {
     const matches = anyOf(filters.filter(({ prefix }) => prefix === this.#options.prefix))
     if (matches === undefined) return
     if (matches === 'too many') {

@@ -44,6 +44,7 @@ export type FaultPlace =
   | 'owner'
   | 'placing'
   | 'rateLimit'
+  | 'replica'
   | 'resources'
   | 'retention'
   | 'sealSign'
@@ -94,6 +95,10 @@ export const FAULT_PLACES: { readonly [Place in OwnPlace]: FaultHelp } = {
   rateLimit: {
     code: 'LATCHKEY_RATE_LIMIT_FAILED',
     advice: 'Check the store of the limiter; rateLimit.onFailure decides what happens to requests meanwhile.',
+  },
+  replica: {
+    code: 'LATCHKEY_REPLICA_UNUSED',
+    advice: 'Check the replica that read names; verifications read the primary until it can be used again.',
   },
   resources: CALLBACK,
   retention: OWN,

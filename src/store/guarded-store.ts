@@ -54,12 +54,15 @@ export class GuardedStore extends StoreCalls {
     this.usageRows = Math.max(1, Number(store.usageRows) || DEFAULT_USAGE_ROWS)
   }
 
-  /** The records among `ids` that exist, for verifications: refused at once while the store is known to hang. */
-  find(ids: readonly string[]): MaybePromise<FoundRecords> {
+  /**
+   * The records among `ids` that exist, for verifications: refused at once while the store is known to hang. `notBefore` is a position of the feed that
+   * they must not be older than; without one, they are those of the primary.
+   */
+  find(ids: readonly string[], notBefore?: string): MaybePromise<FoundRecords> {
     return this.#breaker.run(() =>
       this.call(
         'find',
-        () => this.store.find(ids),
+        () => (notBefore === undefined ? this.store.find(ids) : this.store.find(ids, { notBefore, onFault: this.#noteReplica })),
         (answer) => this.#found(ids, answer),
       ),
     )
@@ -284,6 +287,8 @@ export class GuardedStore extends StoreCalls {
       return false
     }
   }
+
+  readonly #noteReplica = (error: unknown): void => this.report('replica', error)
 
   #found(ids: readonly string[], answer: unknown): FoundRecords {
     return new FoundRecords(this.rows(answer, 'find'), ids, this.name, (error) => this.report('store.find', error))

@@ -208,14 +208,22 @@ export type FeedPage = {
 /** A running node: how far it has followed the feed, and until when it counts as alive. */
 export type NodeLease = { readonly nodeId: string; readonly cursor: string; readonly expiresAt: number }
 
+/** How old the answer of a read may be. */
+export type ReadAge = {
+  /** A position of the feed: what is found is as it was there, or later. A token that was not there then is looked for in the primary. */
+  readonly notBefore: string
+  /** Told of a fault that the answer does not suffer from, such as a replica that was passed over. */
+  readonly onFault?: (error: unknown) => void
+}
+
 /** The port that a store implements. */
 export interface TokenStore {
   /** The name of this store in messages: `sqlite`, `postgres`. */
   readonly name: string
   /** About how many rows a usage batch may have. Few where the store works on the caller's own thread, which each batch holds up. @default 500 */
   readonly usageRows?: number
-  /** The records of up to 500 ids, read from the primary, in any order; unknown ids are left out. */
-  find(ids: readonly string[]): MaybePromise<readonly StoredToken[]>
+  /** The records of up to 500 ids, in any order; unknown ids are left out. Read from the primary, unless `age` allows for less. */
+  find(ids: readonly string[], age?: ReadAge): MaybePromise<readonly StoredToken[]>
   list(query: ListQuery): MaybePromise<readonly ListedToken[]>
   commit(change: Change): MaybePromise<CommitResult>
   /**

@@ -19,6 +19,7 @@ export const MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
       become: 'this.#entries.get(id)',
     },
     { find: 'if (entry === undefined) throw error', become: 'throw error' },
+    { find: 'this.follower.positionSince(this.#changedAt)', become: 'this.follower.positionSince(Number.NEGATIVE_INFINITY)' },
     { find: 'this.#entries.delete(id)', become: '' },
     { find: 'this.#misses.delete(id)', become: '' },
     { find: 'this.#loader.outdate(id)', become: '' },
@@ -33,11 +34,11 @@ export const MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
     { find: 'flat(load.id)', become: 'load.id' },
   ],
   'src/cache/loader.ts': [
-    {
-      find: 'if (current !== undefined && (!current.sent || (joinSent && current.since?.next === undefined))) return current.result',
-      become: '',
-    },
-    { find: '(!current.sent || (joinSent && current.since?.next === undefined))', become: 'true' },
+    { find: 'current !== undefined && (!current.sent || (fresh && current.since?.next === undefined))', become: 'false' },
+    { find: '(!current.sent || (fresh && current.since?.next === undefined))', become: 'true' },
+    { find: 'if (!fresh) current.strict = true', become: '' },
+    { find: 'this.#enqueue(id, !fresh)', become: 'this.#enqueue(id, false)' },
+    { find: 'strict ? undefined : position', become: 'position' },
     { find: ' && current.since?.next === undefined', become: '' },
     { find: 'if (record !== undefined && isOutdated(record, load.since)) load.outdated = true', become: '' },
     { find: 'load.since = this.#lastBulk', become: '' },
@@ -56,6 +57,7 @@ export const MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
   ],
   'src/cache/follower.ts': [
     { find: 'return this.#monotonic() < this.#freshUntil\n', become: 'return true\n' },
+    { find: 'return this.fresh && this.#readAt', become: 'return this.#readAt' },
     { find: 'this.#freshUntil = began + this.#maxStalenessMs', become: 'this.#freshUntil = this.#monotonic() + 10 * this.#maxStalenessMs' },
     { find: 'this.#freshUntil + graceMs', become: 'Number.POSITIVE_INFINITY' },
     { find: 'else this.#again = true', become: '' },

@@ -1,6 +1,7 @@
 import type { MaybePromise } from '../../../src/model/json.js'
 import type { TokenStore } from '../../../src/store/port.js'
 import { loadFailure } from '../lib/package.js'
+import { reached } from './queries/feed-position.js'
 import { type MigrationSqlOptions, migrationSql, type SqlDialect } from './schema/migration-sql.js'
 import type { OpenStore } from './store.js'
 
@@ -23,11 +24,6 @@ export type Lazy = {
   readonly packages: string
   open(): Promise<Opened>
 }
-
-const CURSOR = /^\d{1,16}$/
-
-/** Positions of the feed are places in one sequence. */
-const reached = (cursor: string, target: string): boolean => CURSOR.test(cursor) && CURSOR.test(target) && Number(cursor) >= Number(target)
 
 /**
  * A store that opens at its first call, once for all calls that come at the same time, and again after `close()` or a failure.
@@ -56,7 +52,7 @@ export const lazyStore = ({ name, tables, packages, open }: Lazy): Omit<SqlStore
   return {
     name,
     opened,
-    find: (ids) => call((store) => store.find(ids)),
+    find: (ids, age) => call((store) => store.find(ids, age)),
     list: (query) => call((store) => store.list(query)),
     commit: (change) => call((store) => store.commit(change)),
     commitIn: (transaction, addition) => call((store) => store.commitIn(transaction, addition)),

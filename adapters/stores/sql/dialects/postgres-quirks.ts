@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto'
 import { CompiledQuery, DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler, sql } from 'kysely'
 import { isErrorLike } from '../../../../src/errors.js'
 import { isTlsFailure } from '../../lib/tls-failure.js'
-import { bumpReturning } from '../queries/bump.js'
 import type { Builder, Fault, Quirks } from '../quirks.js'
 import { namesPlugin } from '../schema/names-plugin.js'
 import { postgresMigrations } from '../schema/postgres-migrations.js'
 import type { Tables } from '../schema/schema.js'
 import type { Names } from '../schema/table-names.js'
 import { TOKEN_COLUMNS } from '../schema/token-columns.js'
+import { bumpPostgres } from './postgres-bump.js'
 import { diagnosePostgres } from './postgres-diagnose.js'
 
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -76,7 +76,7 @@ export const postgresQuirks: Quirks = {
       },
       plugins: [namesPlugin(names)],
     }),
-  bump: bumpReturning,
+  bump: bumpPostgres,
   finder(builder) {
     // Two texts, for one id and for any number of them, so that the server plans each once a connection.
     const select = builder.selectFrom('tokens').select([...TOKEN_COLUMNS])

@@ -35,7 +35,8 @@ export const mysqlMigrations = ({ tablePrefix }: Names): readonly Migration[] =>
     // InnoDB has room for 3,072 bytes, four for each character.
     shortened: (column) => `${column}(64)`,
     suffix: () => SUFFIX,
-    feedRow: (feed) => `insert into ${feed} (id, head, floor) values (1, 0, 0) on duplicate key update id = 1`,
+    feedRow: (feed) =>
+      `insert into ${feed} (id, head, floor, run, run_from, run_before) values (1, 0, 0, '', 0, '') on duplicate key update id = 1`,
     movesRow: (moves) => `insert into ${moves} (id, detail) values (1, '{}') on duplicate key update id = 1`,
     identityRow: (identity) => `insert into ${identity} (id, value) values (1, uuid()) on duplicate key update id = 1`,
     addColumns: (table, definitions) => ({

@@ -28,6 +28,9 @@ export type EventRow = {
   erased: string | null
 }
 
+/** The row of the feed: its ends, the run of the server that made the last change, where that run began, and the one before it. */
+export type FeedRow = { head: Wide; floor: Wide; run: string; run_from: Wide; run_before: string }
+
 /** The kinds of entries of the change feed. */
 export type ChangeKind = 'token' | 'owner' | 'bulk'
 
@@ -43,7 +46,7 @@ export type Tables = {
   }
   events: EventRow
   changes: ChangeRow
-  feed: { id: number; head: Wide; floor: Wide }
+  feed: { id: number } & FeedRow
   usage_counts: { token_id: string; bucket_at: Wide; endpoint: string; outcome: string; scope: string; uses: Wide }
   usage_addresses: { token_id: string; ip: string; uses: Wide; last_at: Wide }
   last_uses: { token_id: string; last_used_at: Wide; last_used_ip: string | null }

@@ -42,7 +42,8 @@ export const sqliteMigrations = ({ tablePrefix }: Names): readonly Migration[] =
       // An integer key is the row itself, without an index beside it.
       return undefined
     },
-    feedRow: (table) => `insert into ${table} (id, head, floor) values (1, 0, 0) on conflict (id) do nothing`,
+    feedRow: (table) =>
+      `insert into ${table} (id, head, floor, run, run_from, run_before) values (1, 0, 0, '', 0, '') on conflict (id) do nothing`,
     movesRow: (moves) => `insert into ${moves} (id, detail) values (1, '{}') on conflict (id) do nothing`,
     identityRow: (table) => `insert into ${table} (id, value) values (1, hex(randomblob(16))) on conflict (id) do nothing`,
     addColumns: (table, definitions) => ({ statements: definitions.map((definition) => `alter table ${table} add column ${definition}`) }),

@@ -118,6 +118,10 @@ export const SCHEMA_V1: readonly Table[] = [
       ['id', 'int'],
       ['head', 'int'],
       ['floor', 'int'],
+      // The run of the server that made the last change, where it began, and the one before it.
+      ['run', 'word'],
+      ['run_from', 'int'],
+      ['run_before', 'word'],
     ],
     key: ['id'],
     indexes: [],

@@ -172,6 +172,26 @@ export const feedCases: StoreCases = {
       },
     },
     {
+      title: 'records that may be as old as a position of the feed are not older, and those of tokens that are newer are found',
+      async run(stage) {
+        const made = await inserted(stage)
+        for (let version = 1; version <= 8; version += 1) {
+          const record = { ...made, version: version + 1, name: `round ${version}` }
+          await stage.handle(version).commit({ updates: [{ expectedVersion: version, record }], events: [event(stage.prefix)] })
+          const notBefore = await end(stage.handle(version + 1))
+          const [found] = await stage.store.find([made.id], { notBefore })
+          ensureEqual(found?.name, record.name, 'what was changed up to a position must be found by a read that names it')
+          const newer = await inserted(stage)
+          const all = await stage.second.find([made.id, newer.id], { notBefore })
+          ensureSameMembers(
+            all.map(({ id }) => id),
+            [made.id, newer.id],
+            'a token that was made behind the position must be found',
+          )
+        }
+      },
+    },
+    {
       title: 'reached compares positions, not texts',
       async run(stage) {
         const cursors = [await end(stage.store)]

@@ -1,0 +1,167 @@
+import { memoryStore } from 'latchkey/stores/memory'
+import { interceptStore } from 'latchkey/testing'
+import { describe, expect, it } from 'vitest'
+import type { StoredToken } from '../../src/model/record.js'
+import type { ReadAge, TokenStore } from '../../src/store/port.js'
+import { instance, mint, until, verdict, warm } from '../latchkey/harness.js'
+import { lateStore } from './late-store.js'
+
+const ADA = { id: 'ada', tenants: ['t1'], manages: 'own' } as const
+
+type Replicated = {
+  readonly store: TokenStore
+  /** From now on the replica answers with what is there now. */
+  freeze(ids: readonly string[]): Promise<void>
+  /** How many reads of records went where. */
+  readonly reads: { replica: number; primary: number }
+  readonly ages: (ReadAge | undefined)[]
+}
+
+/** A store with a replica that stands still: it answers whoever may have what is as old as it is. */
+function replicated(primary: TokenStore): Replicated {
+  let frozen: { readonly cursor: string; readonly records: ReadonlyMap<string, StoredToken> } | undefined
+  const reads = { replica: 0, primary: 0 }
+  const ages: (ReadAge | undefined)[] = []
+  const store = interceptStore(primary, async ({ method, args }, proceed) => {
+    if (method !== 'find') return proceed()
+    const [ids, age] = args as [readonly string[], ReadAge | undefined]
+    ages.push(age)
+    const reached = age !== undefined && frozen !== undefined && primary.reached(frozen.cursor, age.notBefore)
+    const found = reached ? ids.flatMap((id) => frozen?.records.get(id) ?? []) : []
+    if (found.length < ids.length) {
+      reads.primary += 1
+      return await proceed()
+    }
+    reads.replica += 1
+    return found
+  })
+  const freeze = async (ids: readonly string[]): Promise<void> => {
+    const { cursor } = await primary.changes(undefined, 1)
+    frozen = { cursor, records: new Map((await primary.find(ids)).map((record) => [record.id, record])) }
+  }
+  return { store, freeze, reads, ages }
+}
+
+/** Two nodes on one database, the first of which has a replica that is as the database is now and follows the feed without having read the token. */
+async function start(options: Parameters<typeof instance>[0] = {}) {
+  const primary = memoryStore()
+  const replica = replicated(primary)
+  const here = instance({ store: replica.store, cache: { maxStaleness: 0.2 }, ...options })
+  const there = instance({ store: primary })
+  const { token = '', record } = await there.as(ADA).create({ name: 'ERP', scopes: ['stock:read'], tenantId: 't1', ownerId: 'ada' })
+  const other = await mint(there)
+  await replica.freeze([record.id, other.record.id])
+  if (options.cache !== false) await warm(here, other.token)
+  return { ...replica, primary, here, there, token, id: record.id, other }
+}
+
+describe('a replica', () => {
+  it('answers what is not cached, while the feed was read no further than it has replayed', async () => {
+    const { here, reads, token } = await start()
+    const before = reads.replica
+    expect(await verdict(here.verify(token))).toBe('ok')
+    await warm(here, token)
+    expect(reads.replica).toBe(before + 1)
+  })
+
+  it('serves nobody once the feed has told of a change that it has not replayed', async () => {
+    const { here, there, token, id } = await start()
+    await there.system.revoke(id)
+    await until(async () => (await verdict(here.verify(token))) === 'token_revoked')
+    expect(await verdict(here.verify(token))).toBe('token_revoked')
+  })
+
+  for (const [verb, make, after] of [
+    ['revoke', ({ here, id }) => here.system.revoke(id), 'token_revoked'],
+    ['deactivate', ({ here, id }) => here.system.deactivate(id), 'token_inactive'],
+    ['rotate', ({ here, id }) => here.system.rotate(id), 'token_revoked'],
+    ['revokeAll', ({ here }) => here.system.revokeAll({ tenantId: 't1' }), 'token_revoked'],
+    ['revokeAll of its creator', ({ here }) => here.as(ADA).revokeAll({ all: true }), 'token_revoked'],
+  ] as [string, (c: Awaited<ReturnType<typeof start>>) => Promise<unknown>, string][]) {
+    it(`serves nobody who comes after ${verb}() resolved in this process, also before the feed tells of it`, async () => {
+      const primary = memoryStore()
+      const quiet = { ...primary, subscribe: undefined }
+      const replica = replicated(interceptStore(quiet as unknown as TokenStore, (_call, proceed) => proceed()))
+      const here = instance({ store: replica.store, cache: { maxStaleness: 60 } })
+      const { token = '', record } = await here.as(ADA).create({ name: 'ERP', scopes: ['stock:read'], tenantId: 't1', ownerId: 'ada' })
+      const other = await mint(here)
+      await replica.freeze([record.id, other.record.id])
+      await warm(here, other.token)
+      const c = { ...replica, primary, here, there: here, token, id: record.id, other }
+      await make(c)
+      expect(await verdict(here.verify(token))).toBe(after)
+      expect(await verdict(here.verify(token))).toBe(after)
+    })
+  }
+
+  it('is read past by a read that began before a change of this process, and fills no cache', async () => {
+    const { store, here, token, id } = await start()
+    const late = lateStore(store)
+    const slow = instance({ store: late, cache: { maxStaleness: 60 } })
+    await warm(slow, (await mint(here)).token)
+    const answer = late.answerLate('find')
+    const waiter = verdict(slow.verify(token))
+    await answer.asked
+    await slow.system.revoke(id)
+    answer.arrive()
+    await waiter
+    expect(await verdict(slow.verify(token))).toBe('token_revoked')
+  })
+
+  it('is not asked without a cache, by a node that does not follow the feed, or for anything but verifications', async () => {
+    const strict = await start({ cache: false })
+    expect(await verdict(strict.here.verify(strict.token))).toBe('ok')
+    expect(strict.ages).toEqual([undefined])
+
+    const { here, ages, token, id } = await start()
+    ages.length = 0
+    await here.introspect(token)
+    await here.system.get(id)
+    await here.system.update(id, { name: 'ERP 2' })
+    expect(ages.length).toBeGreaterThan(1)
+    expect(new Set(ages)).toEqual(new Set([undefined]))
+  })
+
+  it('is not asked by a node whose feed was not read within the bound', async () => {
+    const primary = memoryStore()
+    const replica = replicated(primary)
+    let down = false
+    const store = interceptStore(replica.store, ({ method }, proceed) => {
+      if (down && method === 'changes') throw new Error('down')
+      return proceed()
+    })
+    const here = instance({ store, cache: { maxStaleness: 0.1 } })
+    const there = instance({ store: primary })
+    const [first, second] = [await mint(there), await mint(there)]
+    await replica.freeze([first.record.id, second.record.id])
+    await warm(here, first.token)
+    down = true
+    await until(async () => !(await here.health()).feed.ok)
+    await there.system.revoke(second.record.id)
+    replica.ages.length = 0
+    expect(await verdict(here.verify(second.token))).toBe('token_revoked')
+    expect(replica.ages).toEqual([undefined])
+  })
+
+  it('is passed over for everybody who shares a read with somebody who needs the primary', async () => {
+    const { here, there, ages, token } = await start()
+    const imported = await mint(there)
+    ages.length = 0
+    await Promise.all([here.introspect(token), here.verify(token), here.verify(imported.token)])
+    expect(ages[0]).toBeUndefined()
+  })
+
+  it('has its faults told under a name of their own', async () => {
+    const faults: string[] = []
+    const primary = memoryStore()
+    const store = interceptStore(primary, ({ method, args }, proceed) => {
+      if (method === 'find') (args[1] as ReadAge | undefined)?.onFault?.(new Error('gone'))
+      return proceed()
+    })
+    const here = instance({ store, onError: ({ where }) => faults.push(where) })
+    await warm(here, (await mint(here)).token)
+    const late = await mint(instance({ store: primary }))
+    await until(async () => (await verdict(here.verify(late.token))) === 'ok')
+    expect(new Set(faults)).toEqual(new Set(['replica']))
+  })
+})
