@@ -5,8 +5,9 @@ import type { UsageBatch, UsageQuery, UsageRows, UsageTrim } from '../model/usag
 import type { StoreDiagnosis } from './diagnosis.js'
 import type { ConsumerState, StoredSeal } from './kept.js'
 import type { Move, Restored, RestoreResult } from './moving.js'
+import type { ReadAge } from './read-age.js'
 
-export type { ConsumerState, StoredSeal }
+export type { ConsumerState, ReadAge, StoredSeal }
 
 /**
  * The store port: the one interface between latchkey and a database. Methods may answer at once or with a promise.
@@ -207,14 +208,6 @@ export type FeedPage = {
 
 /** A running node: how far it has followed the feed, and until when it counts as alive. */
 export type NodeLease = { readonly nodeId: string; readonly cursor: string; readonly expiresAt: number }
-
-/** How old the answer of a read may be. */
-export type ReadAge = {
-  /** A position of the feed: what is found is as it was there, or later. A token that was not there then is looked for in the primary. */
-  readonly notBefore: string
-  /** Told of a fault that the answer does not suffer from, such as a replica that was passed over. */
-  readonly onFault?: (error: unknown) => void
-}
 
 /** The port that a store implements. */
 export interface TokenStore {
