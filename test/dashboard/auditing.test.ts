@@ -3,7 +3,7 @@ import type { Page } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
 import { csvOf } from '../../src/dashboard/page/audit/csv.js'
 import { findChromium } from './support/browser.js'
-import type { World } from './support/host.js'
+import { expressWith, type World } from './support/host.js'
 import { seed } from './support/seed.js'
 import { press, stage } from './support/stage.js'
 
@@ -50,18 +50,18 @@ describe.skipIf(skip !== undefined)(`the audit log ${skip ?? ''}`, () => {
       await page.getByRole('link', { name: 'Audit log' }).click()
       await page.getByRole('heading', { name: 'Audit log' }).waitFor()
       await expect.poll(async () => (await lines(page)).length).toBeGreaterThan(14)
-      await page.getByRole('searchbox', { name: 'Actor' }).fill('bo@bolt.example')
+      await page.getByRole('combobox', { name: 'Actor' }).fill('bo@bolt.example')
       await expect.poll(async () => new Set((await lines(page)).map((line) => line.split(' ')[0]))).toEqual(new Set(['bo@bolt.example']))
       const offered = await page.getByRole('combobox', { name: 'Action' }).getByRole('option').allTextContents()
       expect(offered).toContain('Token rotated')
       expect(offered.filter((text) => text.includes('.'))).toEqual([])
       await page.getByRole('combobox', { name: 'Action' }).selectOption('token.rotated')
       await expect.poll(() => lines(page)).toEqual(['bo@bolt.example rotated it'])
-      await page.getByRole('searchbox', { name: 'Actor' }).fill('')
+      await page.getByRole('combobox', { name: 'Actor' }).fill('')
       await page.getByRole('combobox', { name: 'Action' }).selectOption('token.revoked')
       await expect.poll(() => lines(page)).toEqual(['ada@acme.example revoked it'])
       await page.getByRole('combobox', { name: 'Action' }).selectOption('')
-      await page.getByRole('searchbox', { name: 'Token id' }).fill(ids.get('Support desk') ?? '')
+      await page.getByRole('combobox', { name: 'Token id' }).fill(ids.get('Support desk') ?? '')
       await expect.poll(() => lines(page)).toEqual(['ada@acme.example deactivated it', 'ada@acme.example created it'])
       const day = new Date(Date.now() - 10 * 86_400_000).toISOString().slice(0, 10)
       await page.getByLabel('From', { exact: true }).fill(day)
@@ -76,6 +76,26 @@ describe.skipIf(skip !== undefined)(`the audit log ${skip ?? ''}`, () => {
       await page.getByRole('link', { name: 'All tokens' }).click()
       await page.getByRole('link', { name: 'Price feed' }).waitFor()
     })
+  })
+
+  it('offers the actors and the tokens that it has seen, by name', () => {
+    let ids: ReadonlyMap<string, string> = new Map()
+    const owners = (): { id: string; name: string }[] => [{ id: 'bo@bolt.example', name: 'Bo Tanaka' }]
+    return play(
+      { before: async (world) => (ids = await seed(world)), start: expressWith({ owners }), at: '?screen=audit&action=token.revoked' },
+      async ({ page }) => {
+        const offered = (field: string): Promise<Record<string, string>> =>
+          page.getByRole('combobox', { name: field }).evaluate((input) => {
+            const options = [...((input as HTMLInputElement).list?.options ?? [])]
+            return Object.fromEntries(options.map(({ value, label }) => [value, label]))
+          })
+        await expect.poll(() => offered('Actor')).toMatchObject({ 'ada@acme.example': 'ada@acme.example' })
+        // Also those that the filters leave out.
+        await expect.poll(() => offered('Actor')).toMatchObject({ 'bo@bolt.example': 'Bo Tanaka (bo@bolt.example)' })
+        const id = ids.get('Price feed') ?? ''
+        await expect.poll(() => offered('Token id')).toMatchObject({ [id]: `Price feed (${id})` })
+      },
+    )
   })
 
   it('goes further back on demand, and is saved whole', () => {

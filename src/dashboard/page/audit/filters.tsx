@@ -2,11 +2,14 @@ import type { JSX } from 'preact'
 import { ACTIONS } from '../../../model/event.js'
 import { collator } from '../lib/format.js'
 import { t } from '../lib/text.js'
+import type { AuditEvent } from '../lib/types.js'
 import { go, type Place } from '../lib/url.js'
 import { Choice, Debounced } from '../ui/filter.js'
+import { useSuggestions } from './suggest.js'
 
 /** Who, what, which token, and when. */
-export function EventFilters({ place }: { readonly place: Place }): JSX.Element {
+export function EventFilters({ place, shown }: { readonly place: Place; readonly shown: readonly AuditEvent[] | undefined }): JSX.Element {
+  const { actors, tokens } = useSuggestions(shown)
   const narrowTo = (change: Place): void => go((here) => ({ ...here, ...change }), 'replace')
   const day = (name: 'from' | 'to', label: string): JSX.Element => (
     <label class="day-filter">
@@ -18,10 +21,10 @@ export function EventFilters({ place }: { readonly place: Place }): JSX.Element 
     <search class="filters" aria-label={t('audit.filters')}>
       <div class="filter-row">
         <div class="client-filter">
-          <Debounced label={t('audit.actor')} value={place.actor ?? ''} onChange={(actor) => narrowTo({ actor })} />
+          <Debounced label={t('audit.actor')} value={place.actor ?? ''} options={actors} onChange={(actor) => narrowTo({ actor })} />
         </div>
         <div class="client-filter">
-          <Debounced label={t('audit.token')} value={place.about ?? ''} onChange={(about) => narrowTo({ about })} />
+          <Debounced label={t('audit.token')} value={place.about ?? ''} options={tokens} onChange={(about) => narrowTo({ about })} />
         </div>
         <Choice
           label={t('audit.action')}

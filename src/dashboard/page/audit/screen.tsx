@@ -63,7 +63,7 @@ export function AuditScreen({ place }: { readonly place: Place }): JSX.Element {
           </Button>
         </div>
       </div>
-      <EventFilters place={place} />
+      <EventFilters place={place} shown={first.data?.items} />
       <ProblemLine problem={problem} />
       <div class="card audit-log" aria-busy={first.loading}>
         {first.data === undefined && first.problem !== undefined && <ProblemState {...first} problem={first.problem} />}

@@ -1,0 +1,34 @@
+import { useLoad } from '../lib/hooks.js'
+import { nameIn, useNames } from '../lib/names.js'
+import type { AuditEvent } from '../lib/types.js'
+import { useWorld } from '../lib/world.js'
+import { nameTokens } from './names.js'
+import { loadEvents } from './query.js'
+
+/** As many of the newest events as are looked at for whom and what to offer. */
+const NEWEST = 200
+
+type Choices = readonly (readonly [string, string])[]
+
+/** Who acted lately and on which tokens, to choose from by name; others can be typed. The events never wait for it. */
+export function useSuggestions(shown: readonly AuditEvent[] | undefined): { readonly actors: Choices; readonly tokens: Choices } {
+  const { me } = useWorld()
+  const { owners } = useNames()
+  const { data } = useLoad(String(shown !== undefined), async (signal) => {
+    if (shown === undefined) return undefined
+    const { items } = await loadEvents({ limit: NEWEST }, signal)
+    return { items, names: await nameTokens(items) }
+  })
+  const events = [...(data?.items ?? []), ...(shown ?? [])]
+  const actors = [me.id, ...events.map(({ actorId }) => actorId), ...(owners?.items ?? []).map(({ id }) => id)]
+  return {
+    actors: choicesOf(actors, (id) => nameIn(owners, id)),
+    tokens: choicesOf(
+      events.flatMap(({ tokenId }) => tokenId ?? []),
+      (id) => data?.names.get(id) ?? id,
+    ),
+  }
+}
+
+const choicesOf = (ids: readonly string[], nameOf: (id: string) => string): Choices =>
+  [...new Set(ids)].map((id) => [id, nameOf(id) === id ? id : `${nameOf(id)} (${id})`])
