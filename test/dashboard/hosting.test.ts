@@ -62,6 +62,38 @@ describe.skipIf(skip !== undefined)(`a host that adapts the page ${skip ?? ''}`,
       },
     ))
 
+  it.each([
+    [
+      'more tenants than a list holds',
+      () => Array.from({ length: 1001 }, (_, at) => ({ id: `t${at}` })),
+      'There are more tenants than are listed.',
+    ],
+    [
+      'tenants that cannot be listed',
+      () => {
+        throw new Error('down')
+      },
+      'The tenants could not be loaded.',
+    ],
+  ] as const)('filters by a drop-down, and by an id that is typed, where there are %s', (_, tenants, why) =>
+    play({ before: seed, start: expressWith({ tenants }) }, async ({ page }) => {
+      await page.getByRole('link', { name: 'Price feed' }).waitFor()
+      const filter = page.getByRole('combobox', { name: 'Tenant', exact: true })
+      await filter.selectOption('Another tenant…')
+      const field = page.getByRole('searchbox', { name: 'Tenant id' })
+      await expect.poll(() => field.evaluate((node) => node === document.activeElement)).toBe(true)
+      await page.getByText(why).waitFor()
+      await field.fill('corvid')
+      const names = async (): Promise<string[]> => (await page.locator('a.token-name').allTextContents()).sort()
+      await expect.poll(names).toEqual(['Old mobile app', 'Partner reporting'])
+      await page.reload()
+      await expect.poll(() => filter.inputValue()).toBe('corvid')
+      await filter.selectOption('All tenants')
+      await page.getByRole('link', { name: 'Price feed' }).waitFor()
+      expect(await field.count()).toBe(0)
+    }),
+  )
+
   it('makes fields and columns of keys of the metadata', () =>
     play({ before: seed, dashboard: { metadata: [{ key: 'team', label: 'Team' }] } }, async ({ page, world }) => {
       await press(page, 'Columns')

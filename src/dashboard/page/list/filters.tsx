@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import { useEffect, useRef } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import { choicesOf, useNames } from '../lib/names.js'
 import { t } from '../lib/text.js'
 import type { Me } from '../lib/types.js'
@@ -13,26 +13,44 @@ const STATUSES = ['active', 'inactive', 'pending', 'expired', 'revoked'] as cons
 /** Filters that need usage counts. */
 const USES: ReadonlySet<View> = new Set(['neverUsed', 'unused'])
 
-/** A drop-down where all tenants are known, else a field that offers those that are. */
+/** The choice that leads to a field: no id of a tenant is empty but for a space. */
+const OTHER = ' '
+
+/** A drop-down of the tenants that are known, and a field where there may be others. */
 function ClientFilter(props: { readonly value: string; readonly onChange: (tenant: string, how?: 'replace') => void }): JSX.Element {
   const { value, onChange } = props
   const { tenants } = useNames()
+  const [typing, setTyping] = useState(false)
+  const field = useRef<HTMLInputElement>(null)
   const choices = choicesOf(tenants)
+  const whole = tenants !== undefined && tenants.more !== true
+  useEffect(() => {
+    if (typing) field.current?.focus()
+  }, [typing])
   const listed = value === '' || choices.some(([id]) => id === value)
-  if (tenants === undefined || tenants.more) {
-    return (
-      <div class="client-filter">
-        <Debounced label={t('list.clientHint')} value={value} options={choices} onChange={(tenant) => onChange(tenant, 'replace')} />
-      </div>
-    )
-  }
   return (
-    <Choice
-      label={t('list.client')}
-      value={value}
-      options={[['', t('list.anyClient')], ...choices, ...(listed ? [] : [[value, value] as const])]}
-      onChange={onChange}
-    />
+    <>
+      <Choice
+        label={t('list.client')}
+        value={typing ? OTHER : value}
+        options={[
+          ['', t('list.anyClient')],
+          ...choices,
+          ...(listed ? [] : [[value, value] as const]),
+          ...(whole ? [] : [[OTHER, t('list.clientOther')] as const]),
+        ]}
+        onChange={(chosen) => {
+          setTyping(chosen === OTHER)
+          if (chosen !== OTHER) onChange(chosen)
+        }}
+      />
+      {typing && (
+        <div class="client-filter">
+          <Debounced inputRef={field} label={t('list.clientHint')} value={value} onChange={(tenant) => onChange(tenant, 'replace')} />
+          <p class="sub">{t(tenants === undefined ? 'list.clientsUnknown' : 'list.clientsMore')}</p>
+        </div>
+      )}
+    </>
   )
 }
 
