@@ -1,5 +1,7 @@
 import type { ComponentChildren, JSX } from 'preact'
 import { useLayoutEffect, useRef, useState } from 'preact/hooks'
+import { origin } from '../lib/api.js'
+import { config } from '../lib/config.js'
 import { moment } from '../lib/format.js'
 import { t } from '../lib/text.js'
 import { useWorld } from '../lib/world.js'
@@ -44,8 +46,8 @@ export function Reveal(props: {
     // Written by hand, so that the text is in the document and nowhere in what the renderer remembers.
     const put = (selector: string, text: string): void => place.current?.querySelector(selector)?.replaceChildren(text)
     put('[data-token]', secret.text)
-    put(`[data-${language}]`, snippetOf(language, fieldOf(secret.text, sentIn)))
-    put('[data-env]', envLine(secret.text))
+    put(`[data-${language}]`, snippetOf(language, fieldOf(secret.text, sentIn), config, origin))
+    put('[data-env]', envLine(secret.text, config))
     const snippet = place.current?.querySelector(`[data-${language}]`)
     return () => snippet?.replaceChildren()
   }, [secret, language, sentIn])
@@ -112,7 +114,7 @@ export function Reveal(props: {
             aria-label={t('reveal.download')}
             title={t('reveal.download')}
             onClick={() => {
-              download('.env', 'text/plain', `${envLine(secret.text)}\n`)
+              download('.env', 'text/plain', `${envLine(secret.text, config)}\n`)
               keep()
             }}
           >

@@ -1,5 +1,4 @@
-import { origin } from '../lib/api.js'
-import { config } from '../lib/config.js'
+import type { Config } from '../lib/config.js'
 import type { Me } from '../lib/types.js'
 
 /** Languages in which a call of the host's API is shown. */
@@ -15,7 +14,7 @@ export const LANGUAGE_NAMES: { readonly [language in Language]: string } = {
 }
 
 /** The name and content of the `.env` file. */
-export const envLine = (token: string): string => `${config.envName ?? 'API_TOKEN'}=${token}`
+export const envLine = (token: string, { envName = 'API_TOKEN' }: Config): string => `${envName}=${token}`
 
 /** What carries a token in a request, as the host reads it. */
 export function fieldOf(token: string, { header, scheme }: Me['sentIn']): Field {
@@ -24,12 +23,11 @@ export function fieldOf(token: string, { header, scheme }: Me['sentIn']): Field 
   return { header, value }
 }
 
-/** A call with the token, ready to be pasted. */
-export function snippetOf(language: Language, field: Field): string {
-  const url = config.exampleUrl ?? `${origin}/`
-  const method = config.exampleMethod ?? 'GET'
-  const body = config.exampleBody === undefined ? undefined : JSON.stringify(config.exampleBody)
-  return WRITERS[language]({ url, method, body, ...field })
+/** A call with the token, ready to be pasted: the example of the host, or its first page at `origin`. */
+export function snippetOf(language: Language, field: Field, config: Config, origin: string): string {
+  const { exampleUrl = `${origin}/`, exampleMethod = 'GET', exampleBody } = config
+  const body = exampleBody === undefined ? undefined : JSON.stringify(exampleBody)
+  return WRITERS[language]({ url: asciiOf(exampleUrl), method: exampleMethod, body, ...field })
 }
 
 type Field = { readonly header: string; readonly value: string }
@@ -38,8 +36,10 @@ type Call = Field & { readonly url: string; readonly method: string; readonly bo
 const WRITERS: { readonly [language in Language]: (call: Call) => string } = {
   curl({ url, method, body, header, value }) {
     const verb = method === 'GET' ? '' : `-X ${method} `
+    // Brackets and braces would ask for many addresses.
+    const literal = /[[\]{}]/.test(url) ? '-g ' : ''
     const data = body === undefined ? '' : ` -H "Content-Type: application/json" -d ${shell(body)}`
-    return `curl ${verb}-H "${header}: ${value}"${data} ${/^[\w:/.%~-]+$/.test(url) ? url : shell(url)}`
+    return `curl ${literal}${verb}-H "${header}: ${value}"${data} ${/^[\w:/.%~-]+$/.test(url) ? url : shell(url)}`
   },
   fetch: ({ url, method, body, header, value }) =>
     lines(
@@ -54,7 +54,8 @@ const WRITERS: { readonly [language in Language]: (call: Call) => string } = {
       'import requests',
       '',
       `response = requests.request("${method}", ${quoted(url)},`,
-      ...(body === undefined ? [] : [`    data=${quoted(body)},`]),
+      // Before urllib3 2, text is sent as Latin-1.
+      ...(body === undefined ? [] : [`    data=${quoted(body)}.encode(),`]),
       `    headers={"${header}": "${value}"${body === undefined ? '' : ', "Content-Type": "application/json"'}})`,
     ),
   axios: ({ url, method, body, header, value }) =>
@@ -75,8 +76,15 @@ const WRITERS: { readonly [language in Language]: (call: Call) => string } = {
       `req.Header.Set("${header}", "${value}")`,
       ...(body === undefined ? [] : ['req.Header.Set("Content-Type", "application/json")']),
       'res, err := http.DefaultClient.Do(req)',
+      'if err != nil {',
+      '\tlog.Fatal(err)',
+      '}',
+      'defer res.Body.Close()',
     ),
 }
+
+// Not every client escapes what is not ASCII.
+const asciiOf = (url: string): string => (/^[!-~]+$/.test(url) || !URL.canParse(url) ? url : new URL(url).href)
 
 const lines = (...all: readonly string[]): string => all.join('\n')
 
