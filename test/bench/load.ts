@@ -3,9 +3,11 @@ import { once } from 'node:events'
 import { peer } from './peer.js'
 import type { Door } from './servers.js'
 
-type Cannon = (options: object) => Promise<{ readonly non2xx: number; readonly errors: number; readonly duration: number }>
+/** The load generator. */
+export type Cannon = (options: object) => Promise<{ readonly non2xx: number; readonly errors: number; readonly duration: number }>
 
-const CONNECTIONS = 16
+/** How many connections send requests at a time. */
+export const CONNECTIONS = 16
 
 /** A server in a process of its own, on a core of its own where the system can arrange that. */
 export class LoadedServer {
@@ -59,7 +61,8 @@ export class LoadedServer {
   }
 }
 
-function pin(pid: number | undefined, core: number): void {
+/** Keeps a process on one core, where the system can arrange that. */
+export function pin(pid: number | undefined, core: number): void {
   try {
     execFileSync('taskset', ['-a', '-p', '-c', String(core), String(pid)], { stdio: 'ignore' })
   } catch {

@@ -1,12 +1,13 @@
 import type { Section } from './result.js'
 
 // One section of the benchmark in a process of its own: what one leaves behind in memory and in the compiler must not touch the next.
-const [, , name = '', quick = '', worker = ''] = process.argv
+const [, , name = '', quick = '', worker = '', builds = ''] = process.argv
 const sections: { readonly [name: string]: () => Promise<Section> } = {
   verify: async () => (await import('./sections/verify.js')).verify,
   peers: async () => (await import('./sections/peers.js')).peers,
   misses: async () => (await import('./sections/misses.js')).misses,
   size: async () => (await import('./sections/size.js')).size,
+  requests: async () => (await import('./sections/requests.js')).requests,
   http: async () => (await import('./sections/http.js')).http,
   throughput: async () => (await import('./sections/throughput.js')).throughput,
   revocation: async () => (await import('./sections/revocation.js')).revocation,
@@ -21,6 +22,6 @@ if (name === 'server') {
 } else {
   const load = sections[name]
   if (load === undefined) throw new Error(`no section ${name}`)
-  const result = await (await load())({ quick: quick === 'quick', worker })
+  const result = await (await load())({ quick: quick === 'quick', worker, builds })
   process.send?.(result, () => process.exit())
 }

@@ -14,8 +14,8 @@ export type Verdict = {
 /** What a section of the benchmark found. */
 export type Result = { readonly tables: readonly Table[]; readonly verdicts: readonly Verdict[]; readonly notes?: readonly string[] }
 
-/** A section: `quick` is a smoke run whose figures mean little; `worker` the program of a cluster's node. */
-export type Section = (options: { readonly quick: boolean; readonly worker: string }) => Promise<Result>
+/** A section: `quick` is a smoke run whose figures mean little; `worker` the program of a cluster's node; `builds` what `requests` runs. */
+export type Section = (options: { readonly quick: boolean; readonly worker: string; readonly builds: string }) => Promise<Result>
 
 export const fixed = (value: number, digits = 2): string => value.toFixed(digits)
 export const times = (value: number): string => `${value.toFixed(value < 10 ? 2 : 0)} ×`

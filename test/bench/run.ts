@@ -3,6 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { bundle } from '../support/bundle.js'
 import { type Measured, page } from './page.js'
+import { buildRequests } from './requests/build.js'
 import type { Result } from './result.js'
 import { show } from './show.js'
 
@@ -15,6 +16,7 @@ const SECTIONS = [
   'peers',
   'misses',
   'size',
+  'requests',
   'http',
   'throughput',
   'revocation',
@@ -33,6 +35,7 @@ if (!existsSync(`${FOLDER}node_modules/autocannon`)) {
   execFileSync('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts'], { cwd: FOLDER, stdio: 'inherit' })
 }
 const program = await bundle(new URL('./program.ts', import.meta.url), `${FOLDER}node_modules/.cache`)
+const builds = chosen.some((name) => name === 'requests') ? await buildRequests(`${FOLDER}node_modules/.cache/requests`) : {}
 const worker = await bundle(new URL('../cluster/worker.ts', import.meta.url), `${FOLDER}node_modules/.cache`)
 // Sections can be measured one by one: what earlier runs on this machine found stays on the page.
 const results: { [section: string]: Result } = has('write') && existsSync(KEPT) ? JSON.parse(readFileSync(KEPT, 'utf8')) : {}
@@ -57,7 +60,7 @@ function measured(name: string): Measured[] {
 
 function runSection(name: string): Promise<Result> {
   return new Promise((resolve, reject) => {
-    const child = fork(program, [name, has('quick') ? 'quick' : 'full', worker], { execArgv: ['--expose-gc'] })
+    const child = fork(program, [name, has('quick') ? 'quick' : 'full', worker, JSON.stringify(builds)], { execArgv: ['--expose-gc'] })
     let result: Result | undefined
     child.on('message', (message) => {
       result = message as Result

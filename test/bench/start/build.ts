@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build, type Metafile } from 'esbuild'
@@ -27,7 +27,7 @@ const ENTRIES = {
 /** Builds the sources of a folder into another. */
 export async function buildStart(folder: string, sources: string = ROOT): Promise<Built> {
   const { metafile } = await build({
-    entryPoints: ENTRIES,
+    entryPoints: entriesIn(sources),
     outdir: folder,
     absWorkingDir: sources,
     bundle: true,
@@ -42,6 +42,15 @@ export async function buildStart(folder: string, sources: string = ROOT): Promis
   })
   const outputs = Object.entries(metafile.outputs).map(([path, output]) => [path.slice(path.lastIndexOf('/') + 1), output] as const)
   return { folder, outputs: Object.fromEntries(outputs) }
+}
+
+// Frameworks stood one folder higher once.
+function entriesIn(sources: string): { readonly [entry: string]: string } {
+  const there = Object.entries(ENTRIES).flatMap(([entry, path]) => {
+    const found = [path, path.replace('/frameworks/', '/')].find((candidate) => existsSync(join(sources, candidate)))
+    return found === undefined ? [] : [[entry, found]]
+  })
+  return Object.fromEntries(there)
 }
 
 /** Builds the sources as they were at a commit. */
