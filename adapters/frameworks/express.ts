@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Request, Response } from 'express'
+import { endpointName } from '../../src/activity/endpoint-name.js'
 import { createGuard, type GuardOutcome } from '../../src/http/authenticate.js'
 import { markGuard } from '../../src/http/guard-marks.js'
 import type { FirstArgument, FirstInput, RestArguments, RestInput } from '../../src/http/named-scopes.js'
@@ -174,5 +175,5 @@ function send(res: Response, response: PlainResponse): void {
 function endpointOf(req: Request): string {
   const path: unknown = req.route?.path
   const mount = typeof path === 'string' ? mountPattern(req.app, req.baseUrl) : undefined
-  return mount === undefined ? '' : `${req.method} ${mount}${path}`
+  return mount === undefined ? '' : endpointName(req.method, String(path), mount)
 }

@@ -1,4 +1,5 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest, HookHandlerDoneFunction, onRequestHookHandler } from 'fastify'
+import { endpointName } from '../../src/activity/endpoint-name.js'
 import { InvalidInputError } from '../../src/errors.js'
 import { createGuard, type GuardOutcome } from '../../src/http/authenticate.js'
 import { markGuard } from '../../src/http/guard-marks.js'
@@ -191,5 +192,5 @@ function send(reply: FastifyReply, response: PlainResponse): void {
 // The pattern that matched, never the path that was asked for.
 function endpointOf(request: FastifyRequest): string {
   const path: unknown = request.routeOptions.url
-  return typeof path === 'string' ? `${request.method} ${path}` : ''
+  return typeof path === 'string' ? endpointName(request.method, path) : ''
 }

@@ -1,5 +1,6 @@
 import { type Context, type Handler, Hono, type MiddlewareHandler } from 'hono'
 import { basePath, routePath } from 'hono/route'
+import { endpointName } from '../../src/activity/endpoint-name.js'
 import { detachSignal, hasSignal } from '../../src/cache/signals.js'
 import { InvalidInputError } from '../../src/errors.js'
 import { admissionOf } from '../../src/http/admission.js'
@@ -16,6 +17,7 @@ import { createManagement, type ManagementOptions as Manage } from '../../src/ma
 import type { Actor } from '../../src/model/actor.js'
 import type { MaybePromise } from '../../src/model/json.js'
 import type { Principal, ScopeName } from '../../src/model/principal.js'
+import { isThenable } from '../../src/store/deadline.js'
 
 declare module 'hono' {
   interface ContextVariableMap {
@@ -66,16 +68,15 @@ export function authenticate(tokens: Authenticator, given: AuthenticateOptions =
       method: c.req.method,
       headers: c.req.raw.headers,
       ip: ip?.(c),
-      get host() {
-        return new URL(c.req.url).host
-      },
+      host: () => new URL(c.req.url).host,
     }),
     trustsProxy: () => undefined,
   })
   const { vary, optional, decider } = decide.guard
   const leave = (c: Context): void => handOver(decider, waitUntil && ((work) => waitUntil(work, c)))
   const authenticateRequest: MiddlewareHandler = async (c, next) => {
-    const { response, principal, use } = await decide(c)
+    const outcome = decide(c)
+    const { response, principal, use } = isThenable(outcome) ? await outcome : outcome
     if (response !== undefined) {
       leave(c)
       return toResponse(response)
@@ -86,7 +87,7 @@ export function authenticate(tokens: Authenticator, given: AuthenticateOptions =
       await next()
     } finally {
       // The pattern that matched last, never the path that was asked for.
-      use?.done(`${c.req.method} ${routePath(c)}`)
+      use?.done(endpointName(c.req.method, routePath(c)))
       leave(c)
       if (principal !== undefined && hasSignal(principal)) c.res = detachedAtEnd(c.res, principal)
     }
@@ -106,9 +107,10 @@ export function authenticate(tokens: Authenticator, given: AuthenticateOptions =
 export function requireScopes<const First extends FirstInput, const Rest extends RestInput<First, Context>>(
   ...args: readonly [FirstArgument<First>, ...RestArguments<Rest>]
 ): MiddlewareHandler {
-  const check = createScopeCheck<Context>(args, (c) => `${c.req.method} ${routePath(c)}`)
+  const check = createScopeCheck<Context>(args, (c) => endpointName(c.req.method, routePath(c)))
   return markGuard(async function requireScopesOfRequest(c, next) {
-    const refusal = await check(c)
+    const answer = check(c)
+    const refusal = isThenable(answer) ? await answer : answer
     if (refusal !== undefined) return toResponse(refusal)
     await next()
   })

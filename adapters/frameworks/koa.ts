@@ -1,5 +1,6 @@
 import type { Context, Middleware, Next } from 'koa'
-import { createGuard } from '../../src/http/authenticate.js'
+import { endpointName } from '../../src/activity/endpoint-name.js'
+import { createGuard, type GuardOutcome } from '../../src/http/authenticate.js'
 import { markGuard } from '../../src/http/guard-marks.js'
 import type { FirstArgument, FirstInput, RestArguments, RestInput } from '../../src/http/named-scopes.js'
 import type { AuthenticateOptions as Options } from '../../src/http/options.js'
@@ -12,6 +13,7 @@ import type { ManagementOptions as Manage } from '../../src/management/index.js'
 import type { Actor } from '../../src/model/actor.js'
 import type { MaybePromise } from '../../src/model/json.js'
 import type { Principal, ScopeName } from '../../src/model/principal.js'
+import { isThenable } from '../../src/store/deadline.js'
 import { onClose } from './node/close.js'
 import { addressOf, pathIn } from './node/fetch.js'
 import { manage, openManagement } from './node/management.js'
@@ -52,13 +54,16 @@ const platform: Platform<Context> = {
 export function authenticate(tokens: Authenticator, options: AuthenticateOptions = {}): Middleware {
   const decide = createGuard(tokens, options, platform)
   const { vary, optional } = decide.guard
-  async function authenticateRequest(ctx: Context, next: Next): Promise<unknown> {
-    const { response, principal, use } = await decide(ctx)
+  function proceed({ response, principal, use }: GuardOutcome, ctx: Context, next: Next): unknown {
     if (response !== undefined) return send(ctx, response)
     ctx.state.principal = principal
     if (vary !== undefined) ctx.vary(vary)
     if (use !== undefined) onClose(ctx.res, () => use.over(endpointOf(ctx), principal))
     return next()
+  }
+  function authenticateRequest(ctx: Context, next: Next): unknown {
+    const outcome = decide(ctx)
+    return isThenable(outcome) ? outcome.then((settled) => proceed(settled, ctx, next)) : proceed(outcome, ctx, next)
   }
   return optional ? authenticateRequest : markGuard(authenticateRequest)
 }
@@ -76,10 +81,11 @@ export function requireScopes<const First extends FirstInput, const Rest extends
   ...args: readonly [FirstArgument<First>, ...RestArguments<Rest>]
 ): Middleware {
   const check = createScopeCheck<Context>(args, endpointOf)
-  return markGuard(async function requireScopesOfRequest(ctx: Context, next: Next) {
-    const refusal = await check(ctx)
-    if (refusal !== undefined) return send(ctx, refusal)
-    return next()
+  const proceed = (refusal: PlainResponse | undefined, ctx: Context, next: Next): unknown =>
+    refusal === undefined ? next() : send(ctx, refusal)
+  return markGuard(function requireScopesOfRequest(ctx: Context, next: Next) {
+    const refusal = check(ctx)
+    return isThenable(refusal) ? refusal.then((settled) => proceed(settled, ctx, next)) : proceed(refusal, ctx, next)
   })
 }
 
@@ -147,5 +153,5 @@ function send(ctx: Context, response: PlainResponse): void {
 // `_matchedRoute` is what @koa/router leaves: the pattern that matched, never the path that was asked for.
 function endpointOf(ctx: Context): string {
   const path: unknown = Reflect.get(ctx, '_matchedRoute')
-  return typeof path === 'string' ? `${ctx.method} ${path}` : ''
+  return typeof path === 'string' ? endpointName(ctx.method, path) : ''
 }

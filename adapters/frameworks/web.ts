@@ -136,9 +136,7 @@ const platform: Platform<Request> = {
     method: request.method,
     headers: request.headers,
     ip: addresses.get(request),
-    get host() {
-      return new URL(request.url).host
-    },
+    host: () => new URL(request.url).host,
   }),
   trustsProxy: () => undefined,
 }

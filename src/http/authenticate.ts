@@ -87,7 +87,7 @@ export function createGuard<R extends object>(
   }
 
   const cameFrom = ({ method, headers, host }: RequestLike): ReturnType<typeof originOf> =>
-    originOf(platform.upgrades === true ? 'CONNECT' : method, headers, host, onWarning)
+    originOf(platform.upgrades === true ? 'CONNECT' : method, headers, host?.(), onWarning)
 
   /** Admits whoever the host let in. No use is counted. */
   const welcome = (

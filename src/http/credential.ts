@@ -146,7 +146,7 @@ export function isTicketProtocol(protocol: string): boolean {
 }
 
 function readScheme(value: string, schemes: Schemes): Credential {
-  const scheme = SCHEME.exec(value)?.[0]
+  const scheme = value.startsWith('Bearer ') ? 'Bearer' : SCHEME.exec(value)?.[0]
   if (scheme === undefined) return malformed(whyNoScheme(value))
   const name = scheme.length > LONGEST_SCHEME ? '' : scheme.toLowerCase()
   const bearer = schemes.bearer && (name === 'bearer' || schemes.foreign.schemes.includes(name))

@@ -7,8 +7,8 @@ export type RequestLike = {
   readonly headers: HeaderSource
   /** The client's address, as the framework's own trust-proxy setting gives it. */
   readonly ip?: string | undefined
-  /** The host and port that the request was sent to, where no header field tells. */
-  readonly host?: string | undefined
+  /** Tells the host and port that the request was sent to, where no header field does. */
+  readonly host?: (() => string) | undefined
 }
 
 /** How an adapter reads its framework's request. */

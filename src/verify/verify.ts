@@ -1,4 +1,5 @@
 import { aboutToken } from '../activity/about-token.js'
+import { endpointName } from '../activity/endpoint-name.js'
 import { type Entry, rootIdOf } from '../cache/entry.js'
 import type { Owned } from '../cache/owners.js'
 import { type RefusalCode, StoreUnavailableError } from '../errors.js'
@@ -247,14 +248,9 @@ function counted(context: Context, verification: Verification, request: VerifyCo
   return verification
 }
 
-// The same route is asked for again and again: its name is put together once.
-let joined = { method: '', endpoint: '', name: '' }
-
 function endpointOf(request: VerifyContext | undefined): string {
   const endpoint = request?.endpoint
   if (endpoint === undefined) return ''
   const method = request?.method
-  if (method === undefined) return endpoint
-  if (joined.method !== method || joined.endpoint !== endpoint) joined = { method, endpoint, name: `${method} ${endpoint}` }
-  return joined.name
+  return method === undefined ? endpoint : endpointName(method, endpoint)
 }

@@ -68,8 +68,11 @@ describe('an answer of the decision', () => {
     ['ok as text', { ok: 'true', principal: faulty }],
     ['a refusal without a code', { ok: false }],
   ])('that makes no sense is 503, never a way in, at once or later: %s', async (_what, answer) => {
-    expect(await outcome(fakeTokens(() => answer) as Latchkey, { optional: true }, withToken())).toEqual([503, 'store_unavailable'])
-    expect(await outcome(fakeTokens(async () => answer) as Latchkey, { optional: true }, withToken())).toEqual([503, 'store_unavailable'])
+    for (const decide of [() => answer, async () => answer]) {
+      const tokens = fakeTokens(decide)
+      expect(await outcome(tokens, { optional: true }, withToken())).toEqual([503, 'store_unavailable'])
+      expect(tokens.faults).toMatchObject([{ where: 'verify', error: { message: 'the decision made no sense' } }])
+    }
   })
 
   it('that fails is 503, never a way in, at once or later', async () => {

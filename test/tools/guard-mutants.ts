@@ -24,6 +24,13 @@ export const GUARD_MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
     { find: "spent === undefined ? code : 'rate_limited'", become: 'code' },
     { find: 'if (spent !== undefined) {', become: 'if (false) {' },
   ],
+  'src/http/admission.ts': [
+    { find: "if (key !== KEY) throw new TypeError('only a guard lets a request in')", become: '' },
+    { find: '#request in value && value.#request === request', become: '#request in value' },
+    { find: 'Mark.cancel(mark)\n', become: 'void 0\n' },
+    { find: 'if (admission === undefined) admissions.delete(request)', become: 'if (admission === undefined) void 0' },
+    { find: '|| mark !== undefined) {', become: ') {' },
+  ],
   'src/http/authenticate.ts': [
     { find: 'admit(request, undefined)\n', become: '' },
     {

@@ -26,6 +26,7 @@ export const copies: Suite = {
     await bench.check('two versions in one process fail closed, say so, and share a store', () =>
       must(process.execPath, ['two-copies.mjs', 'import', older], folder),
     )
+    await bench.check('what a guard leaves on a request gets no other request in', () => must(process.execPath, ['forged.mjs'], folder))
     for (const file of ['one-copy.mjs', 'one-copy.cjs']) {
       await bench.check(`one copy of the classes stands behind every entry: ${file}`, () => must(process.execPath, [file], folder))
     }

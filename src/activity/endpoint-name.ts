@@ -1,0 +1,29 @@
+/** How many are remembered: an application has fewer routes. */
+const MOST = 1000
+
+type Named = { readonly method: string; readonly mount: string; readonly name: string }
+
+const named: Map<string, Named[]> = new Map()
+let count = 0
+
+/**
+ * The name of a route in usage: its method and pattern, `GET /api/stock`.
+ *
+ * The same route is asked for again and again: its name is put together once, and what compares names then compares one and the same text.
+ */
+export function endpointName(method: string, path: string, mount: string = ''): string {
+  const known = named.get(path)
+  if (known !== undefined) {
+    for (const each of known) if (each.method === method && each.mount === mount) return each.name
+  }
+  const name = `${method} ${mount}${path}`
+  if (count >= MOST) {
+    named.clear()
+    count = 0
+  }
+  count += 1
+  const own = named.get(path) ?? []
+  named.set(path, own)
+  own.push({ method, mount, name })
+  return name
+}

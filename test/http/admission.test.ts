@@ -1,0 +1,152 @@
+import { describe, expect, it } from 'vitest'
+import { type Admission, admissionOf, admit } from '../../src/http/admission.js'
+import { createGuard } from '../../src/http/authenticate.js'
+import { createScopeCheck } from '../../src/http/require-scopes.js'
+import { allowing, type FakeRequest, fakePlatform, fakePrincipal, fakeTokens } from './fake.js'
+
+type OnNode = FakeRequest & { readonly rawHeaders?: readonly string[]; readonly raw?: object; readonly req?: object }
+
+const list = (): string[] => ['Authorization', 'Bearer good']
+const KINDS: readonly [kind: string, make: (rawHeaders: string[]) => OnNode][] = [
+  ['as on Express', (rawHeaders) => ({ headers: rawHeaders, rawHeaders })],
+  ['as on Fastify', (rawHeaders) => ({ headers: rawHeaders, raw: { rawHeaders } })],
+  ['as on Koa', (rawHeaders) => ({ headers: rawHeaders, req: { rawHeaders } })],
+  ['as on Hono', (rawHeaders) => ({ headers: rawHeaders })],
+]
+const guard = createGuard<OnNode>(
+  fakeTokens((token) => (token === 'good' ? allowing(fakePrincipal(['a:read'])) : { ok: false, code: 'token_unknown' })),
+  { onWarning: () => undefined },
+  fakePlatform(),
+)
+const check = createScopeCheck<OnNode>(['a:read'])
+
+const statusOf = async (request: OnNode): Promise<number | undefined> => (await check(request))?.status
+
+/** What stands on the list of fields and is no field. */
+function markOn(fields: object): { readonly key: symbol; readonly mark: object } {
+  const [key = Symbol('none')] = Object.getOwnPropertySymbols(fields)
+  return { key, mark: Reflect.get(fields, key) }
+}
+
+describe.each(KINDS)('a request %s', (_kind, make) => {
+  it('that a guard let in passes a check, and no other does', async () => {
+    const request = make(list())
+    expect(await statusOf(request)).toBe(500)
+    await guard(request)
+    expect(await statusOf(request)).toBeUndefined()
+    expect(await statusOf(make(list()))).toBe(500)
+  })
+
+  it('is forgotten when a later guard refuses it', async () => {
+    const fields = list()
+    const request = make(fields)
+    await guard(request)
+    fields[1] = 'Bearer bad'
+    expect((await guard(request)).response?.status).toBe(401)
+    expect(await statusOf(request)).toBe(500)
+  })
+
+  it('can be let in again, as whom the later guard says', async () => {
+    const request = make(list())
+    const later = fakePrincipal(['a:read'], {}, 't2')
+    await guard(request)
+    await createGuard<OnNode>(
+      fakeTokens(() => allowing(later)),
+      { onWarning: () => undefined },
+      fakePlatform(),
+    )(request)
+    expect(admissionOf(request)?.principal).toBe(later)
+  })
+
+  it('keeps its admission beside another one that shares its fields', async () => {
+    const fields = list()
+    const [first, second] = [make(fields), make(fields)]
+    await guard(first)
+    await guard(second)
+    expect([await statusOf(first), await statusOf(second)]).toEqual([undefined, undefined])
+    admit(second, undefined)
+    expect([await statusOf(first), await statusOf(second)]).toEqual([undefined, 500])
+  })
+
+  it('is let in where its fields are frozen', async () => {
+    const request = make(Object.freeze(list()) as string[])
+    await guard(request)
+    expect(await statusOf(request)).toBeUndefined()
+  })
+})
+
+describe.each(KINDS.slice(0, 3))('what a guard leaves on a request %s', (_kind, make) => {
+  it('lets no other request in: not copied, shared, spread, wrapped or inherited', async () => {
+    const fields = list()
+    const request = make(fields)
+    await guard(request)
+    const { key, mark } = markOn(fields)
+    const bearing = (value: unknown): OnNode => make(Object.assign(list(), { [key]: value }))
+    for (const other of [
+      bearing(mark),
+      make(fields),
+      { ...request },
+      new Proxy(request, {}),
+      Object.create(request),
+      structuredClone({ ...request }),
+      bearing({ ...mark }),
+      bearing(Object.create(mark)),
+      bearing(new Proxy(mark, {})),
+      make(new Proxy(fields, {})),
+    ]) {
+      expect(await statusOf(other)).toBe(500)
+    }
+    expect(await statusOf(request)).toBeUndefined()
+  })
+
+  it('cannot be made by whoever finds its constructor', async () => {
+    const fields = list()
+    const request = make(fields)
+    await guard(request)
+    const { key, mark } = markOn(fields)
+    const other = make(Object.assign(list()))
+    const Found = mark.constructor as new (...args: unknown[]) => object
+    const admission = { guard: guard.guard, principal: fakePrincipal(['a:read']), use: undefined, limitedIn: [] }
+    for (const args of [[], [other], [other, admission], [{}, other, admission], [undefined, other, admission]]) {
+      expect(() => new Found(...args)).toThrow(TypeError)
+      expect(() => Reflect.construct(Found, args, Object)).toThrow(TypeError)
+    }
+    expect(Reflect.ownKeys(mark)).toEqual([])
+    expect(Object.getOwnPropertyNames(Object.getPrototypeOf(mark))).toEqual(['constructor'])
+    expect(key.description).toBe('latchkey.mark')
+  })
+
+  it('counts no more once it is forgotten, though somebody kept it', async () => {
+    const fields = list()
+    const request = make(fields)
+    await guard(request)
+    const { key, mark } = markOn(fields)
+    fields[1] = 'Bearer bad'
+    await guard(request)
+    Reflect.set(fields, key, mark)
+    expect(await statusOf(request)).toBe(500)
+  })
+
+  it('is believed of nothing that stood there before', async () => {
+    const fields = list()
+    const first = make(list())
+    await guard(first)
+    const planted = markOn((first.rawHeaders ?? Reflect.get(first.raw ?? first.req ?? {}, 'rawHeaders')) as object)
+    const request = make(Object.assign(fields, { [planted.key]: planted.mark }))
+    expect(await statusOf(request)).toBe(500)
+    await guard(request)
+    expect(await statusOf(request)).toBeUndefined()
+    fields[1] = 'Bearer bad'
+    await guard(request)
+    expect(await statusOf(request)).toBe(500)
+    expect(await statusOf(first)).toBeUndefined()
+  })
+})
+
+it('an admission says what the guard said, whatever is done to the request', () => {
+  const request = { rawHeaders: list() }
+  const admission: Admission = { guard: guard.guard, principal: fakePrincipal(['a:read']), use: undefined, limitedIn: [] }
+  admit(request, admission)
+  Object.assign(request, { principal: 'somebody else' })
+  expect(admissionOf(request)).toBe(admission)
+})
