@@ -8,7 +8,7 @@ import { aboutCopies } from './model/copies.js'
 import type { AuditAction, AuditEvent, EventConsumer, EventHandler, LeakInput, LeakReported } from './model/event.js'
 import type { ExplainInput, Explanation } from './model/explanation.js'
 import type { ForeignShapes } from './model/foreign-shapes.js'
-import type { Health } from './model/health.js'
+import type { ConsumerHealth, Health } from './model/health.js'
 import type { ImportInput, ImportReport } from './model/import.js'
 import type { MaybePromise } from './model/json.js'
 import type { ListInput } from './model/list-input.js'
@@ -224,6 +224,8 @@ export type Internals = Decider & {
   readonly vitals: Vitals
   /** How the instance stands, as far as that is known here. */
   readings(): Readings
+  /** How the consumers are doing, as far as the store says so within the deadline. None before its first use. */
+  consumers(): Promise<readonly ConsumerHealth[]>
   /** Tells of each call to the store, and of its end; `undefined` tells nobody. */
   watchStore(watch: ((method: StoreMethod) => (error?: unknown) => void) | undefined): void
   /** Returns the current permissions of the token with this id, whoever presents it. Answers from memory where `decide` would; counts nothing. */

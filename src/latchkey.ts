@@ -12,16 +12,16 @@ import { holdsToken } from './token/redact.js'
 import { close } from './verbs/close.js'
 import { createTicket } from './verbs/create-ticket.js'
 import { createHandle } from './verbs/handle.js'
-import { health } from './verbs/health.js'
+import { health, readings } from './verbs/health.js'
 import { publicActor, readActor, SYSTEM } from './verbs/lib/actor.js'
 import { noteAttempted } from './verbs/lib/attempts.js'
+import { consumersHealth } from './verbs/lib/consumers-health.js'
 import { follow } from './verbs/lib/follow.js'
 import { upkeepOf } from './verbs/upkeep.js'
 import { buildContext } from './verify/build-context.js'
 import { shapesOf } from './verify/find-imported.js'
 import { identify } from './verify/identify.js'
 import { introspect } from './verify/introspect.js'
-import { readings } from './verify/readings.js'
 import { redeem } from './verify/redeem.js'
 import { standing } from './verify/standing.js'
 import { countUse, decide, verify } from './verify/verify.js'
@@ -91,6 +91,7 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     boundMs: settings.maxStalenessMs + settings.serveStaleMs,
     vitals: context.vitals,
     readings: () => readings(context),
+    consumers: async () => (closing === undefined && context.store.isUsed ? await consumersHealth(context) : []),
     watchStore: (watch) => {
       context.store.watchCall = watch
     },

@@ -1,8 +1,15 @@
 import type { ConsumerState } from '../store/port.js'
 
+const WEBHOOK = 'webhook:'
+
 /** The name under which an endpoint of webhooks reads. */
 export function consumerOf(endpoint: string): string {
-  return `webhook:${endpoint}`
+  return WEBHOOK + endpoint
+}
+
+/** Does an endpoint of webhooks read under this name? No consumer of a host does. */
+export function isWebhook(name: string): boolean {
+  return name.startsWith(WEBHOOK)
 }
 
 /** The name of a place for one of its dead letters, among the rows of consumers. */

@@ -48,4 +48,6 @@ export type ConsumerHealth = {
   readonly failures: number
   /** How long ago the last failure on this node was. Absent: none since the start. */
   readonly lastFailureSecondsAgo?: number
+  /** How many dead letters of this webhook are listed. Absent for other consumers, and where not known now. */
+  readonly deadLetters?: number
 }

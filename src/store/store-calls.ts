@@ -41,6 +41,11 @@ export class StoreCalls {
     this.#onFirstUse = call
   }
 
+  /** Was the store used? */
+  get isUsed(): boolean {
+    return this.#onFirstUse === undefined
+  }
+
   /** Takes as long as the store takes: nobody waits for it, and a subscription that comes late is still one. A failure is the caller's to report. */
   async subscribe(wake: () => void, lost: (error: unknown) => void): Promise<() => MaybePromise<void>> {
     if (!this.#ready) await this.#prepare()

@@ -1,4 +1,5 @@
 import type { Health } from '../model/health.js'
+import type { Readings } from '../model/vitals.js'
 import type { Context } from '../verify/context.js'
 import { consumersHealth } from './lib/consumers-health.js'
 
@@ -37,4 +38,19 @@ function probe(context: Context): Promise<Answers> {
     .finally(() => probes.delete(context))
   probes.set(context, started)
   return started
+}
+
+/** How an instance stands, from what is known in this process: asks nobody. */
+export function readings({ store, records, usage, settings }: Context): Readings {
+  const { lagMs } = records.follower
+  return {
+    store: store.name,
+    breakerOpen: store.isBreakerOpen,
+    feedLagSeconds: lagMs === undefined ? undefined : lagMs / 1000,
+    maxStalenessSeconds: settings.maxStalenessMs / 1000,
+    usagePending: usage?.waiting ?? 0,
+    usageDropped: usage?.dropped ?? 0,
+    usageBatches: usage?.batches ?? 0,
+    usageRows: usage?.rows ?? 0,
+  }
 }

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { INSTRUMENTS } from '../../src/extensions/otel/observe.js'
+import { CONSUMER_INSTRUMENTS } from '../../src/extensions/otel/observe-consumers.js'
 
 const FOLDER = fileURLToPath(new URL('../../examples/prometheus/', import.meta.url))
 
@@ -23,9 +24,9 @@ const exported = (name: string): readonly string[] => {
 
 describe('the example for Prometheus', () => {
   it('asks for metrics and words that latchkey/otel has', () => {
-    const known = new Set([...Object.keys(INSTRUMENTS), 'latchkey.store.duration'].flatMap(exported))
+    const known = new Set([...Object.keys(INSTRUMENTS), ...Object.keys(CONSUMER_INSTRUMENTS), 'latchkey.store.duration'].flatMap(exported))
     const rules = readFileSync(join(FOLDER, 'latchkey.rules.yml'), 'utf8')
-    const labels = new Set(['latchkey_prefix', 'latchkey_outcome', 'latchkey_code', 'latchkey_fault_where'])
+    const labels = new Set(['latchkey_prefix', 'latchkey_outcome', 'latchkey_code', 'latchkey_fault_where', 'latchkey_consumer_name'])
     const named = [...rules.matchAll(/latchkey_[a-z_]+/g)].map(([name]) => name)
     expect(named.length).toBeGreaterThan(10)
     expect(named.filter((name) => !known.has(name) && !labels.has(name))).toEqual([])
@@ -34,7 +35,7 @@ describe('the example for Prometheus', () => {
   it.skipIf(skip !== undefined)("has rules that Debian's Prometheus takes, and that fire when they should", async () => {
     const run = (...args: readonly string[]) => promisify(execFile)(promtool ?? '', [...args], { cwd: FOLDER })
     expect((await run('check', 'config', 'prometheus.yml')).stdout).toContain('SUCCESS')
-    expect((await run('check', 'rules', 'latchkey.rules.yml')).stdout).toContain('7 rules found')
+    expect((await run('check', 'rules', 'latchkey.rules.yml')).stdout).toContain('9 rules found')
     expect((await run('test', 'rules', 'latchkey.rules.test.yml')).stdout).toContain('SUCCESS')
   })
 

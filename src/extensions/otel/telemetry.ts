@@ -5,6 +5,7 @@ import { flag } from '../../policy/option-kinds.js'
 import { objectOf, readOption } from '../../policy/option-reader.js'
 import { keepApart } from '../../store/timer.js'
 import { observe } from './observe.js'
+import { observeConsumers } from './observe-consumers.js'
 import { annotateSpans } from './spans.js'
 import { timeStore } from './store-duration.js'
 
@@ -54,7 +55,12 @@ export function telemetry<S extends string>(tokens: Latchkey<S>, options: Teleme
   keepApart((run) => context.with(ROOT_CONTEXT, run))
   const meter = metrics.getMeter(SCOPE)
   const common = { 'latchkey.prefix': tokens.prefix }
-  const ends = [observe(meter, inside, common), timeStore(meter, inside, common), ...(spans ? [annotateSpans(inside, owner)] : [])]
+  const ends = [
+    observe(meter, inside, common),
+    observeConsumers(meter, () => inside.consumers(), common),
+    timeStore(meter, inside, common),
+    ...(spans ? [annotateSpans(inside, owner)] : []),
+  ]
   const started: Telemetry = Object.freeze({
     stop() {
       if (running.get(inside) !== started) return

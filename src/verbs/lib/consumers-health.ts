@@ -1,3 +1,4 @@
+import { consumerOf, deadLetterOf, isWebhook } from '../../activity/dead-letters.js'
 import type { ConsumerHealth } from '../../model/health.js'
 import type { ConsumerState } from '../../store/port.js'
 import type { Context } from '../../verify/context.js'
@@ -9,7 +10,8 @@ import type { Context } from '../../verify/context.js'
 export async function consumersHealth(context: Context): Promise<readonly ConsumerHealth[]> {
   const positions = new Map(context.consumers.running.map(({ name, state }) => [name, state.position]))
   const lags = new Map<string, number>()
-  await within(context.settings.deadlineMs, readLags(context, positions, lags))
+  const letters = new Map<string, number>()
+  await within(context.settings.deadlineMs, readStored(context, positions, lags, letters))
   // Two consumers of one name on one node are one consumer. Whichever reads knows of its failures.
   const states = new Map<string, { failures: number; failedMsAgo?: number }>()
   for (const { name, state } of context.consumers.running) {
@@ -18,6 +20,7 @@ export async function consumersHealth(context: Context): Promise<readonly Consum
   }
   return [...positions.keys()].map((name) => {
     const lagMs = lags.get(name)
+    const deadLetters = letters.get(name)
     const { failures, failedMsAgo } = states.get(name) ?? { failures: 0 }
     return {
       name,
@@ -25,17 +28,29 @@ export async function consumersHealth(context: Context): Promise<readonly Consum
       runsHere: states.has(name),
       failures,
       ...(failedMsAgo !== undefined && { lastFailureSecondsAgo: failedMsAgo / 1000 }),
+      ...(deadLetters !== undefined && { deadLetters }),
     }
   })
 }
 
-/** Adds what the store knows to the positions, and finds out how old the first event behind each is. */
-async function readLags(context: Context, positions: Map<string, number | undefined>, lags: Map<string, number>): Promise<void> {
+/** Adds what the store knows to the positions, counts the dead letters, and finds out how old the first event behind each position is. */
+async function readStored(
+  context: Context,
+  positions: Map<string, number | undefined>,
+  lags: Map<string, number>,
+  letters: Map<string, number>,
+): Promise<void> {
   const { store, settings } = context
   const { prefix } = settings
-  for (const { name, position } of (await store.consumers(prefix)).filter(isConsumer)) {
+  const rows = await store.consumers(prefix)
+  for (const { name, position } of rows.filter(isConsumer)) {
     // Whoever reads is up to a second ahead of what is stored.
     positions.set(name, Math.max(position, positions.get(name) ?? 0))
+  }
+  for (const name of positions.keys()) if (isWebhook(name)) letters.set(name, 0)
+  for (const letter of rows.map(deadLetterOf)) {
+    const name = letter === undefined ? '' : consumerOf(letter.endpoint)
+    letters.set(name, (letters.get(name) ?? 0) + 1)
   }
   await Promise.all(
     [...positions].map(async ([name, position]) => {

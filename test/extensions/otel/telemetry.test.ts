@@ -147,6 +147,42 @@ describe('telemetry', () => {
     expect(await countOf('latchkey.events', { 'latchkey.event.action': 'token.expiring' })).toBe(1)
   })
 
+  it('tells how far each consumer is behind, and of dead letters, on every node; asks no store that was not used', async () => {
+    const clock = { now: Date.now() }
+    const store = faultyStore(memoryStore())
+    const [tokens, other] = [instance({ store, clock: () => clock.now }), instance({ store, clock: () => clock.now })]
+    telemetry(other)
+    expect((await collect()).get('latchkey.consumer.lag')?.points ?? []).toEqual([])
+    expect(store.calls).toEqual([])
+    await mint(tokens)
+    let fails = true
+    let calls = 0
+    tokens.system.consume('siem', () => {
+      calls += 1
+      if (fails) throw new Error('down')
+    })
+    await store.saveConsumer({
+      prefix: 'acme_test',
+      name: '.webhook:crm:dead:0',
+      version: 1,
+      position: 1,
+      holder: 'event 3 abc status_422',
+    })
+    await store.saveConsumer({ prefix: 'acme_test', name: 'webhook:crm', version: 1, position: 1 })
+    await until(() => calls > 0)
+    await other.system.list()
+    clock.now += 90_000
+    const lag = (name: string) => countOf('latchkey.consumer.lag', { 'latchkey.consumer.name': name })
+    expect([await lag('siem'), await lag('webhook:crm')]).toEqual([90, 0])
+    expect(await countOf('latchkey.webhook.dead_letters', { 'latchkey.consumer.name': 'webhook:crm' })).toBe(1)
+    expect(await countOf('latchkey.webhook.dead_letters', { 'latchkey.consumer.name': 'siem' })).toBeUndefined()
+    fails = false
+    await until(async () => (await lag('siem')) === 0)
+    store.behave({ consumers: { do: 'fail', error: new Error('down') } })
+    expect((await collect()).get('latchkey.verify.decisions')?.points).toHaveLength(1)
+    store.behave()
+  })
+
   it('has units, and no attribute whose values callers choose', async () => {
     const tokens = instance()
     telemetry(tokens)

@@ -184,6 +184,7 @@ describe('webhooks', () => {
     expect(letters).toMatchObject([{ endpoint: 'crm', eventId: one, attempts: 3, failure: 'status_422', event: { id: one } }])
     expect(Date.now() - letters[0]!.failedAt.getTime()).toBeLessThan(60_000)
     expect(told('deadLetter')).toEqual([expect.stringContaining(`event ${one} was given up after 3 attempts: status_422`)])
+    expect((await tokens.health()).consumers).toMatchObject([{ name: 'webhook:crm', deadLetters: 1 }])
     expect(await hooks.deadLetters({ endpoint: 'other' })).toEqual([])
     for (const lost of [{ endpoints: 'crm' }, { endpoint: undefined }, { endpoint: 1 }]) {
       await expect(hooks.deadLetters(lost as never)).rejects.toMatchObject({ code: 'invalid_input' })
@@ -208,6 +209,7 @@ describe('webhooks', () => {
     expect((await hooks.deadLetters()).map(({ eventId }) => eventId)).toEqual([second!.eventId])
     await hooks.discard(second!)
     expect(await hooks.deadLetters()).toEqual([])
+    expect((await tokens.health()).consumers).toMatchObject([{ name: 'webhook:crm', deadLetters: 0 }])
     expect(await refusal(hooks.resend(first!))).toBe('invalid_input letter')
     expect(await refusal(hooks.discard(undefined as never))).toBe('invalid_input letter')
     await mint(tokens)
