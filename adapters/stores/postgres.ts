@@ -11,6 +11,9 @@ import { namesOf, schemaName } from './sql/schema/table-names.js'
 export { type MigrationSqlOptions, migrationSql, type SqlDialect } from './sql/schema/migration-sql.js'
 export type { KyselyHandle, PostgresClient, PostgresPool, SqlStore, TransportWarning }
 
+/** Where a streaming replica is: exactly one of `url`, `pool` and `kysely`, as for the primary. */
+export type PostgresReadOptions = Pick<PostgresStoreOptions, 'url' | 'pool' | 'kysely' | 'poolSize'>
+
 /** Where the database is: exactly one of `url`, `pool` and `kysely`. */
 export type PostgresStoreOptions = {
   /** `postgres://user:password@host:5432/database`, or whatever else `pg` takes. The store makes a pool of its own, and closes it. */
@@ -21,6 +24,11 @@ export type PostgresStoreOptions = {
   readonly kysely?: KyselyHandle | undefined
   /** How many connections the pool for `url` has at most. @default 10 */
   readonly poolSize?: number | undefined
+  /**
+   * A streaming replica of the same database, for verifications that miss the cache. It answers them only if it has replayed the change feed as far as this
+   * node has read it; otherwise, and for everything else, the primary is read. The bound for revocations stays the same.
+   */
+  readonly read?: PostgresReadOptions | undefined
   /** The schema of the tables; it must exist. @default the first of the connection's search path */
   readonly schema?: string | undefined
   /** The prefix of table names. @default 'latchkey_' */
@@ -29,15 +37,31 @@ export type PostgresStoreOptions = {
   readonly onWarning?: ((warning: TransportWarning) => void) | undefined
 }
 
+const sourceShape = {
+  url: postgresUrl.optional(),
+  pool: handle<PostgresPool>((value) => 'connect' in value, 'must be a Pool of pg').optional(),
+  kysely: serverShape.kysely,
+  poolSize: serverShape.poolSize,
+}
+
+const SOURCES = ['url', 'pool', 'kysely'] as const
+
 const schema = exactlyOneOf(
   objectOf({
-    url: postgresUrl.optional(),
-    pool: handle<PostgresPool>((value) => 'connect' in value, 'must be a Pool of pg').optional(),
-    schema: schemaName.optional(),
     ...serverShape,
+    ...sourceShape,
+    read: exactlyOneOf(objectOf(sourceShape), SOURCES).optional(),
+    schema: schemaName.optional(),
   }),
-  ['url', 'pool', 'kysely'],
+  SOURCES,
 )
+
+type Given = { readonly url?: string | undefined; readonly pool?: PostgresPool | undefined; readonly kysely?: KyselyHandle | undefined }
+
+const sourceOf = ({ url = '', pool, kysely }: Given, poolSize: number, warn: (warning: TransportWarning) => void): PostgresSource => {
+  if (pool !== undefined) return { pool }
+  return kysely === undefined ? { url, poolSize, warn } : { kysely }
+}
 
 /**
  * Keeps tokens in Postgres (12 or newer), for any number of nodes.
@@ -51,17 +75,15 @@ const schema = exactlyOneOf(
  * ```
  */
 export const postgresStore = (options: PostgresStoreOptions): SqlStore => {
-  const { url = '', pool, kysely, poolSize, onWarning, ...rest } = readStoreOptions('postgresStore', 'pool', schema, options)
+  const { url, pool, kysely, read, poolSize, onWarning, ...rest } = readStoreOptions('postgresStore', 'pool', schema, options)
   const names = namesOf(rest)
-  let source: PostgresSource
-  if (pool !== undefined) source = { pool }
-  else if (kysely !== undefined) source = { kysely }
-  else source = { url, poolSize, warn: onWarning }
+  const source = sourceOf({ url, pool, kysely }, poolSize, onWarning)
+  const replica = read && sourceOf(read, read.poolSize, onWarning)
   const { opened, ...store } = lazyStore({
     name: 'postgres',
     tables: rest,
     packages: 'kysely pg',
-    open: async () => (await import('./sql/dialects/postgres-store.js')).openPostgresStore(source, names),
+    open: async () => (await import('./sql/dialects/postgres-store.js')).openPostgresStore(source, names, replica),
   })
   if (kysely !== undefined) return store
   return {

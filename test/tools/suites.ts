@@ -25,6 +25,7 @@ export const LONG: string[] = [
   'test/stores/hand-over.test.ts',
   'test/stores/mysql-contended.test.ts',
   'test/stores/postgres-pgbouncer.test.ts',
+  'test/stores/postgres-replica.test.ts',
   'test/stores/postgres-serializable.test.ts',
   'test/stores/sqlite-processes.test.ts',
 ]

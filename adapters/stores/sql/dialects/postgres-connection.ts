@@ -75,8 +75,11 @@ const hold = (client: PostgresClient): PostgresLease => {
 /** The options of a client that are known to change values. Not what it is set to: only names are ever told. */
 const suspects = (client: PostgresClient): readonly string[] => (Reflect.get(client, 'binary') ? ['binary: true'] : [])
 
+/** Who the connections are for: whoever writes, or whoever reads what a standby may answer. */
+export type Purpose = 'primary' | 'replica'
+
 /** Refuses a connection that changes what goes through it, or whose server cannot even take the known values. */
-export function* checkValues(options: readonly string[] = []): Steps<void> {
+export function* checkValues(options: readonly string[] = [], purpose: Purpose = 'primary'): Steps<void> {
   let rows: readonly unknown[]
   try {
     rows = (yield* askRaw(KNOWN_VALUES)).rows
@@ -90,11 +93,12 @@ export function* checkValues(options: readonly string[] = []): Steps<void> {
   }
   refuseDifferences('postgres', differencesOf(rows), options)
   // A standby, also one that was the primary when the store was opened: what it answers may be from before a revocation.
-  if (Reflect.get(Object(rows[0]), 'known_read_only') === 'on') throw Object.assign(new Error('read-only'), { code: '25006' })
+  if (purpose === 'primary' && Reflect.get(Object(rows[0]), 'known_read_only') === 'on')
+    throw Object.assign(new Error('read-only'), { code: '25006' })
 }
 
-const check = (client: PostgresClient, lease: PostgresLease): Promise<void> =>
-  driveAsync(checkValues(suspects(client)), ({ sql, parameters }) => lease.query({ text: sql, values: parameters }))
+const check = (client: PostgresClient, lease: PostgresLease, purpose: Purpose): Promise<void> =>
+  driveAsync(checkValues(suspects(client), purpose), ({ sql, parameters }) => lease.query({ text: sql, values: parameters }))
 
 /**
  * Hands out the connections of a pool, each looked at before its first use, and each with a listener for errors from its first moment on.
@@ -102,11 +106,14 @@ const check = (client: PostgresClient, lease: PostgresLease): Promise<void> =>
  * The listener is attached within the pool's callback: an error event without one ends the process, and a server that closes the
  * connection may say so in the very packet that made the connection free.
  */
-export const leasesOf = (pool: PostgresPool, onConnection?: (client: PostgresClient) => void): (() => Promise<PostgresLease>) => {
+export const leasesOf = (
+  pool: PostgresPool,
+  { onConnection, purpose = 'primary' }: { readonly onConnection?: (client: PostgresClient) => void; readonly purpose?: Purpose } = {},
+): (() => Promise<PostgresLease>) => {
   const checked = new WeakSet<PostgresClient>()
   const looked = async (client: PostgresClient, lease: PostgresLease): Promise<PostgresLease> => {
     try {
-      await check(client, lease)
+      await check(client, lease, purpose)
     } catch (error) {
       lease.release()
       throw error

@@ -1,17 +1,29 @@
 import { Kysely, type PostgresPool as KyselyPool, PostgresDialect } from 'kysely'
 import { exported, loadFailure } from '../../lib/package.js'
 import { type TransportWarning, tellOnce, transportOf } from '../../lib/transport.js'
-import { driveAsync } from '../engine.js'
+import type { Sql } from '../context.js'
+import { driveAsync, type Engine } from '../engine.js'
 import { unavailable } from '../faults.js'
 import { type KyselyEngineOptions, type KyselyHandle, kyselyEngine } from '../kysely-engine.js'
 import type { Opened } from '../lazy.js'
-import { patiently, promptly } from '../retry.js'
+import { identityOf } from '../queries/identity.js'
+import { patiently } from '../retry.js'
 import type { Names } from '../schema/table-names.js'
 import { openStore } from '../store.js'
-import { checkValues, leasesOf, type PostgresLease, type PostgresPool, type PostgresResult } from './postgres-connection.js'
+import {
+  checkValues,
+  leasesOf,
+  type PostgresClient,
+  type PostgresLease,
+  type PostgresPool,
+  type PostgresResult,
+  type Purpose,
+} from './postgres-connection.js'
+import { findThrough } from './postgres-find.js'
 import { postgresHost } from './postgres-host.js'
 import { type ListenClient, listen } from './postgres-listen.js'
-import { channelOf, postgresQuirks, statementName } from './postgres-quirks.js'
+import { channelOf, postgresQuirks } from './postgres-quirks.js'
+import { Replica, type ReplicaAsk, readThrough } from './postgres-replica.js'
 
 type PostgresUrl = { readonly url: string; readonly poolSize: number; readonly warn: (warning: TransportWarning) => void }
 
@@ -26,7 +38,6 @@ type Driver = {
 
 /** Where a cable is cut nobody is told: what got no answer for so long frees its connection. Upgrades and bulk revocations take a while. */
 const TIMEOUT_MS = 90_000
-const READ_TIMEOUT_MS = 5_000
 /** Also how long a call waits for a connection of the pool to become free; latchkey's own deadline comes first for the caller. */
 const CONNECT_TIMEOUT_MS = 10_000
 
@@ -42,53 +53,16 @@ const forKysely = (lease: () => Promise<PostgresLease>): KyselyPool => ({
   end: async () => {},
 })
 
-/**
- * Statements by name are planned once a connection. A pooler in between may not know the name: then they go without.
- *
- * A pooler may also hand out a connection on which another process prepared a statement by this name: so a name follows from its text, and
- * one name never stands for two texts.
- */
-const findThrough = (lease: () => Promise<PostgresLease>): NonNullable<KyselyEngineOptions['find']> => {
-  let named = true
-  const statements = new Map<string, string>()
-  return async (query) => {
-    let name = statements.get(query.sql)
-    if (name === undefined) {
-      name = statementName(query.sql)
-      statements.set(query.sql, name)
-    }
-    const config = { text: query.sql, values: query.parameters, query_timeout: READ_TIMEOUT_MS }
-    const ask = async (): Promise<PostgresResult> => {
-      const held = await lease()
-      try {
-        return await held.query(named ? { name, ...config } : config)
-      } finally {
-        held.release()
-      }
-    }
-    const reasked = async (): Promise<PostgresResult> => {
-      try {
-        return await ask()
-      } catch (error) {
-        const { code } = error as { readonly code?: unknown }
-        // invalid_sql_statement_name, duplicate_prepared_statement
-        if (code === '26000' || code === '42P05') named = false
-        // A plan from before an upgrade of the schema.
-        else if (code !== '0A000') throw error
-        return await ask()
-      }
-    }
-    return (await promptly(postgresQuirks.faultOf, reasked)).rows
-  }
+type OpenedPostgres = Opened & { identity(): Promise<string | undefined> }
+
+const openedOver = (engine: Engine, names: Names): OpenedPostgres => {
+  const sql: Sql = { builder: postgresQuirks.builder(names), quirks: postgresQuirks, names, engine }
+  return { store: openStore(engine, postgresQuirks, names, postgresHost), unavailable: report, identity: () => identityOf(sql) }
 }
 
-const over = (lease: () => Promise<PostgresLease>, names: Names, options: KyselyEngineOptions): Opened => {
+const over = (lease: () => Promise<PostgresLease>, names: Names, options: KyselyEngineOptions): OpenedPostgres => {
   const kysely = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: forKysely(lease) }) })
-  const find = findThrough(lease)
-  return {
-    store: openStore(kyselyEngine(kysely, postgresQuirks, names, { find, ...options }), postgresQuirks, names, postgresHost),
-    unavailable: report,
-  }
+  return openedOver(kyselyEngine(kysely, postgresQuirks, names, { find: findThrough(lease), ...options }), names)
 }
 
 const listener =
@@ -113,18 +87,23 @@ const loadDriver = async (): Promise<Driver> => {
   }
 }
 
-const openUrl = async ({ url, poolSize, warn }: PostgresUrl, names: Names): Promise<Opened> => {
+const ownPool = async ({ url, poolSize, warn }: PostgresUrl, purpose: Purpose) => {
   const { Pool, Client } = await loadDriver()
   const config = { connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS, keepAlive: true, application_name: 'latchkey' }
   const pool = new Pool({ ...config, max: poolSize, query_timeout: TIMEOUT_MS, idleTimeoutMillis: 30_000, allowExitOnIdle: true })
   // An idle connection that the server closes is told here, and replaced at the next call.
   pool.on('error', () => {})
   const tell = tellOnce('postgres', warn)
-  const lease = leasesOf(pool, (client) => tell(transportOf(Object(Reflect.get(client, 'connection')).stream)))
+  const onConnection = (client: PostgresClient): void => tell(transportOf(Object(Reflect.get(client, 'connection')).stream))
+  return { pool, Client, config, lease: leasesOf(pool, { onConnection, purpose }) }
+}
+
+const openUrl = async (source: PostgresUrl, names: Names): Promise<OpenedPostgres> => {
+  const { pool, Client, config, lease } = await ownPool(source, 'primary')
   return over(lease, names, { close: () => pool.end(), subscribe: listener(lease, names, () => new Client(config)) })
 }
 
-const overHostPool = (pool: PostgresPool, names: Names): Opened => {
+const overHostPool = (pool: PostgresPool, names: Names): OpenedPostgres => {
   const { Client, options } = pool as PostgresPool & { readonly Client?: new (options: unknown) => ListenClient }
   // Not one of the pool's connections: it may have few, and the host may end it while latchkey listens.
   const lease = leasesOf(pool)
@@ -132,18 +111,37 @@ const overHostPool = (pool: PostgresPool, names: Names): Opened => {
   return over(lease, names, { subscribe: listener(lease, names, () => new Client(options)) })
 }
 
-const overKysely = async (kysely: KyselyHandle, names: Names): Promise<Opened> => {
+const overKysely = async (kysely: KyselyHandle, names: Names): Promise<OpenedPostgres> => {
   try {
     await patiently(postgresQuirks.faultOf, () => driveAsync(checkValues(), (query) => kysely.withoutPlugins().executeQuery(query)))
   } catch (error) {
     throw report(error)
   }
-  return { store: openStore(kyselyEngine(kysely, postgresQuirks, names, {}), postgresQuirks, names, postgresHost), unavailable: report }
+  return openedOver(kyselyEngine(kysely, postgresQuirks, names, {}), names)
 }
 
-/** Opens the store: the part that needs Kysely and `pg`. */
-export const openPostgresStore = async (source: PostgresSource, names: Names): Promise<Opened> => {
+/** How a replica is asked, and how to let go of it. Opened at its first use: what is wrong with it must not keep the store from opening. */
+const askReplica = async (source: PostgresSource): Promise<{ ask: ReplicaAsk; close(): Promise<void> }> => {
+  const close = async (): Promise<void> => {}
+  if ('kysely' in source) {
+    const kysely = source.kysely.withoutPlugins()
+    await driveAsync(checkValues([], 'replica'), (query) => kysely.executeQuery(query))
+    return { ask: async (query) => (await kysely.executeQuery(query)).rows, close }
+  }
+  if ('pool' in source) return { ask: findThrough(leasesOf(source.pool, { purpose: 'replica' })), close }
+  const { pool, lease } = await ownPool(source, 'replica')
+  return { ask: findThrough(lease), close: () => pool.end() }
+}
+
+const openPrimary = async (source: PostgresSource, names: Names): Promise<OpenedPostgres> => {
   if ('url' in source) return openUrl(source, names)
   if ('pool' in source) return overHostPool(source.pool, names)
   return overKysely(source.kysely, names)
+}
+
+/** Opens the store: the part that needs Kysely and `pg`. */
+export const openPostgresStore = async (source: PostgresSource, names: Names, read?: PostgresSource): Promise<Opened> => {
+  const opened = await openPrimary(source, names)
+  if (read === undefined) return opened
+  return { ...opened, store: readThrough(opened.store, new Replica(names, () => askReplica(read), report), opened.identity) }
 }

@@ -1,0 +1,46 @@
+import type { CompiledQuery } from 'kysely'
+import { promptly } from '../retry.js'
+import type { PostgresLease, PostgresResult } from './postgres-connection.js'
+import { postgresQuirks, statementName } from './postgres-quirks.js'
+
+const READ_TIMEOUT_MS = 5_000
+
+/**
+ * Statements by name are planned once a connection. A pooler in between may not know the name: then they go without.
+ *
+ * A pooler may also hand out a connection on which another process prepared a statement by this name: so a name follows from its text, and
+ * one name never stands for two texts.
+ */
+export const findThrough = (lease: () => Promise<PostgresLease>): ((query: CompiledQuery) => Promise<readonly unknown[]>) => {
+  let named = true
+  const statements = new Map<string, string>()
+  return async (query) => {
+    let name = statements.get(query.sql)
+    if (name === undefined) {
+      name = statementName(query.sql)
+      statements.set(query.sql, name)
+    }
+    const config = { text: query.sql, values: query.parameters, query_timeout: READ_TIMEOUT_MS }
+    const ask = async (): Promise<PostgresResult> => {
+      const held = await lease()
+      try {
+        return await held.query(named ? { name, ...config } : config)
+      } finally {
+        held.release()
+      }
+    }
+    const reasked = async (): Promise<PostgresResult> => {
+      try {
+        return await ask()
+      } catch (error) {
+        const { code } = error as { readonly code?: unknown }
+        // invalid_sql_statement_name, duplicate_prepared_statement
+        if (code === '26000' || code === '42P05') named = false
+        // A plan from before an upgrade of the schema.
+        else if (code !== '0A000') throw error
+        return await ask()
+      }
+    }
+    return (await promptly(postgresQuirks.faultOf, reasked)).rows
+  }
+}

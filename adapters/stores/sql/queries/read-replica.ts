@@ -1,0 +1,60 @@
+import { CompiledQuery } from 'kysely'
+import type { StoredToken } from '../../../../src/model/record.js'
+import type { Quirks } from '../quirks.js'
+import type { FeedRow } from '../schema/schema.js'
+import type { Names } from '../schema/table-names.js'
+import { TOKEN_COLUMNS, type TokenRow, type Wide } from '../schema/token-columns.js'
+import { rowToToken } from '../schema/token-row.js'
+import { isAbsent, wide } from '../schema/wide.js'
+import { continues, FEED_COLUMNS, type Position } from './feed-position.js'
+
+type Row = { readonly [Column in keyof FeedRow as `feed_${Column}`]: FeedRow[Column] } & {
+  readonly feed_identity: string | null
+  readonly feed_moves: string | null
+  readonly feed_bulk: Wide
+} & { readonly [Column in keyof TokenRow]: TokenRow[Column] | null }
+
+/**
+ * Asks a replica, in one statement and so in one snapshot, how far it has come and for tokens as they are there.
+ *
+ * Left out are tokens that changed on the replica behind the position, or whose transaction got no place in the feed yet: what it has of them may be of
+ * another line of history, if the replica followed a primary that was replaced.
+ */
+export const compileReplicaRead = (quirks: Quirks, names: Names): ((ids: readonly string[], after: Position) => CompiledQuery) => {
+  const table = (name: Parameters<Quirks['table']>[1]): string => quirks.table(names, name)
+  const text = `select ${FEED_COLUMNS.map((column) => `f.${column} as feed_${column}`).join(', ')},
+    (select value from ${table('identity')} where id = 1) as feed_identity,
+    (select detail from ${table('moves')} where id = 1) as feed_moves,
+    (select count(*) from ${table('changes')} where seq > $2 and kind = 'bulk') as feed_bulk,
+    ${TOKEN_COLUMNS.map((column) => `t.${column}`).join(', ')}
+  from ${table('feed')} f left join ${table('tokens')} t on t.id = any($1::text[])
+    and not exists (select 1 from ${table('changes')} c where c.seq > $2 and c.kind = 'token' and c.changed_id = t.id)
+    and not exists (select 1 from ${table('outbox')} o where o.token_id = t.id)
+  where f.id = 1`
+  return (ids, { at }) => CompiledQuery.raw(text, [ids, at])
+}
+
+/** What a replica answered: the records that may be believed, or why it may not. */
+export type ReplicaAnswer = { readonly records: readonly StoredToken[] } | { readonly unfit: 'behind' | 'other' }
+
+const feedOf = (row: Row): FeedRow => ({
+  head: row.feed_head,
+  floor: row.feed_floor,
+  run: row.feed_run,
+  run_from: row.feed_run_from,
+  run_before: row.feed_run_before,
+})
+
+/**
+ * Reads the answer of a replica.
+ *
+ * At or past the position, an unchanged record is as it was there, and whatever changed it later is still to come through the feed.
+ */
+export const readReplica = (rows: readonly unknown[], identity: string | undefined, after: Position): ReplicaAnswer => {
+  const [row] = rows as readonly Row[]
+  if (row === undefined || identity === undefined || row.feed_identity !== identity) return { unfit: 'other' }
+  if (!continues(feedOf(row), after)) return { unfit: 'behind' }
+  // While tokens arrive from another store, the feed does not tell of each. A bulk change does not say of which it tells.
+  if (row.feed_moves !== '{}' || wide(row.feed_bulk) !== 0) return { records: [] }
+  return { records: (rows as readonly Row[]).filter(({ id }) => !isAbsent(id)).map((one) => rowToToken(one as TokenRow)) }
+}
