@@ -15,7 +15,10 @@ const config: ViteUserConfig = defineConfig({
     alias: [
       { find: /^latchkey$/, replacement: at('./src/index.ts') },
       { find: /^latchkey\/(testing|dashboard)$/, replacement: at('./src/$1/index.ts') },
-      { find: /^latchkey\/(audit|client|copy|import|jwt|leaks|oauth|otel|webhooks)$/, replacement: at('./src/extensions/$1/index.ts') },
+      {
+        find: /^latchkey\/(audit|client|copy|import|jwt|leaks|oauth|otel|relay|webhooks)$/,
+        replacement: at('./src/extensions/$1/index.ts'),
+      },
       { find: /^latchkey\/client\/node$/, replacement: at('./src/extensions/client/node.ts') },
       { find: /^latchkey\/stores\/(.+)$/, replacement: at('./adapters/stores/$1.ts') },
       { find: /^latchkey\/(.+)$/, replacement: at('./adapters/frameworks/$1.ts') },

@@ -5,6 +5,7 @@ import { exchange, foreignTokens, generateSigningKey, verifySigned } from 'latch
 import { leakReports } from 'latchkey/leaks'
 import { introspection, protectedResource, revocation, revocationByPossession, whoami } from 'latchkey/oauth'
 import { telemetry } from 'latchkey/otel'
+import { natsTransport, redisTransport, relayedStore } from 'latchkey/relay'
 import { memoryStore } from 'latchkey/stores/memory'
 import { migrationSql, mysqlStore } from 'latchkey/stores/mysql'
 import { postgresStore } from 'latchkey/stores/postgres'
@@ -47,6 +48,15 @@ const takers: readonly (readonly [name: string, take: (options: never) => unknow
   ['revocationByPossession', (options) => revocationByPossession(tokens, options), {}, 'perminute', 'perMinute'],
   ['telemetry', (options) => telemetry(tokens, options), {}, 'owners', 'owner'],
   ['protectedResource', (options) => protectedResource(tokens, options), { resource: 'https://api.test' }, 'scope', 'scopes'],
+  [
+    'relayedStore',
+    (options) => relayedStore(memoryStore(), options),
+    { transport: { publish: client, subscribe: client }, key: 'q9Zf2mT7xLw4Rb8uYc1Vn6Kd3Hs5Gj0P' },
+    'chanel',
+    'channel',
+  ],
+  ['natsTransport', natsTransport, { connection: { publish: client, subscribe: client } }, 'conection', 'connection'],
+  ['redisTransport', redisTransport, { client: { publish: client, duplicate: client } }, 'clients', 'client'],
   [
     'webhooks',
     (options) => webhooks(tokens, options),

@@ -32,6 +32,7 @@ export const NAVIGATION: readonly { readonly kind: string; readonly groups: read
           ['operations/README', 'Overview'],
           ...['pepper', 'backup', 'database-rights', 'environments', 'proxy', 'nodes', 'leaked-token'].map((name) => `operations/${name}`),
           'regions',
+          'relay',
         ],
       },
     ],

@@ -1,0 +1,5 @@
+export { type NatsConnection, type NatsTransportOptions, natsTransport } from './nats.js'
+export type { RelayOptions, RelayWarning } from './options.js'
+export { type RedisRelayClient, type RedisTransportOptions, redisTransport } from './redis.js'
+export { relayedStore } from './relayed-store.js'
+export type { RelayTransport } from './transport.js'

@@ -1,0 +1,129 @@
+import type { FeedPage, NodeLease, TokenStore } from '../../store/port.js'
+import { readFeedPage } from '../../store/read-answers.js'
+import type { RelayClock } from './clock.js'
+import { Lane } from './lane.js'
+import type { Answer, Ask } from './messages.js'
+import { Tail } from './tail.js'
+
+/** With both gaps, all nodes together cost the store fewer than 18 queries a second. */
+const READ_GAP_MS = 75
+const LEASE_GAP_MS = 250
+/** How long an idle reader waits for others that ask for the same. */
+const COLLECT_MS = 5
+const PAGE = 1000
+const LEASES_AT_ONCE = 1000
+const MAX_WAITING = 20_000
+/** A read that takes longer is made again, so many at once. */
+const MAX_READS = 3
+
+/** Asks of a node, and how to answer it. */
+export type Asked = { readonly ask: Ask; answer(answer: Answer): void }
+
+type Waiting = { readonly lease: NodeLease; readonly answers: readonly ((kind: 'renewed' | 'alone') => void)[] }
+
+/** Reads the feed, and renews leases, for everybody who asks. Each read begins after what it answers was asked. */
+export class Reader {
+  readonly #store: TokenStore
+  readonly #clock: RelayClock
+  /** Told that the store fails or hangs here. */
+  readonly #failed: () => void
+  readonly #reads: Lane
+  readonly #writes: Lane
+  #asked: Asked[] = []
+  #leases: Map<string, Waiting> = new Map()
+  #tail: Tail | undefined
+  #reading = 0
+
+  /** `start`: a cursor a little behind where the nodes stand, if one is known. */
+  constructor(store: TokenStore, clock: RelayClock, start: string | undefined, failed: () => void) {
+    this.#store = store
+    this.#clock = clock
+    this.#failed = failed
+    this.#tail = start === undefined ? undefined : this.#tailFrom(start)
+    this.#reads = new Lane(clock, READ_GAP_MS, COLLECT_MS, () => void this.#read())
+    this.#writes = new Lane(clock, LEASE_GAP_MS, COLLECT_MS, () => void this.#renew())
+  }
+
+  ask(asked: Asked): void {
+    const { ask, answer } = asked
+    if (ask.kind === 'page') {
+      // Whoever is not answered asks the store after a while.
+      if (this.#asked.length >= MAX_WAITING) return
+      this.#asked.push(asked)
+      this.#reads.request()
+      return
+    }
+    const { lease, nonce } = ask
+    if (this.#store.renewLeases === undefined) {
+      answer({ kind: 'alone', nonce })
+      return
+    }
+    const before = this.#leases.get(lease.nodeId)
+    if (before === undefined && this.#leases.size >= MAX_WAITING) return
+    const answers = [...(before?.answers ?? []).slice(-7), (kind: 'renewed' | 'alone') => answer({ kind, nonce })]
+    this.#leases.set(lease.nodeId, { lease, answers })
+    this.#writes.request()
+  }
+
+  stop(): void {
+    this.#reads.stop()
+    this.#writes.stop()
+    this.#asked = []
+    this.#leases.clear()
+  }
+
+  async #read(): Promise<void> {
+    const asked = this.#asked
+    if (asked.length === 0) return
+    if (this.#reading >= MAX_READS) return this.#failed()
+    this.#asked = []
+    this.#reading += 1
+    try {
+      const [first] = asked
+      this.#tail ??= this.#tailFrom(first?.ask.kind === 'page' ? first.ask.after : '')
+      const tail = this.#tail
+      const after = tail.end
+      const page = readFeedPage(await this.#store.changes(after, PAGE), after)
+      if (page === undefined) return this.#failed()
+      tail.extend(after, page, this.#clock.now())
+      if (page.more) {
+        // The next read begins later still.
+        this.#asked = [...asked, ...this.#asked].slice(0, MAX_WAITING)
+        this.#reads.request()
+      } else answerAll(tail, asked)
+    } catch {
+      this.#failed()
+    } finally {
+      this.#reading -= 1
+    }
+  }
+
+  async #renew(): Promise<void> {
+    const batch = [...this.#leases].slice(0, LEASES_AT_ONCE)
+    if (batch.length === 0) return
+    for (const [nodeId] of batch) this.#leases.delete(nodeId)
+    if (this.#leases.size > 0) this.#writes.request()
+    try {
+      await this.#store.renewLeases?.(batch.map(([, { lease }]) => lease))
+      for (const [, { answers }] of batch) for (const answer of answers) answer('renewed')
+    } catch {
+      this.#failed()
+    }
+  }
+
+  #tailFrom(start: string): Tail {
+    return new Tail(start, (cursor, target) => this.#store.reached(cursor, target))
+  }
+}
+
+function answerAll(tail: Tail, asked: readonly Asked[]): void {
+  // Most nodes stand at the same place.
+  const pages = new Map<string, FeedPage | undefined>()
+  for (const { ask, answer } of asked) {
+    if (ask.kind !== 'page') continue
+    const place = `${ask.limit} ${ask.after}`
+    if (!pages.has(place)) pages.set(place, tail.answer(ask.after, ask.limit))
+    const page = pages.get(place)
+    answer(page === undefined ? { kind: 'alone', nonce: ask.nonce } : { kind: 'answer', nonce: ask.nonce, page })
+  }
+}

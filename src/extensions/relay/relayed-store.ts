@@ -1,0 +1,87 @@
+import { InvalidInputError } from '../../errors.js'
+import { warnOnConsole } from '../../model/console-warning.js'
+import type { MaybePromise } from '../../model/json.js'
+import { isThenable } from '../../store/deadline.js'
+import { isStore } from '../../store/is-store.js'
+import { methodsOf } from '../../store/methods.js'
+import type { TokenStore } from '../../store/port.js'
+import type { RelayClock } from './clock.js'
+import { realClock } from './clock.js'
+import { type RelayOptions, readRelayOptions } from './options.js'
+import { Relay } from './relay.js'
+
+const WARN_AGAIN_MS = 60_000
+const REFUSED =
+  'messages on the relay were not signed with this key for this store, and count for nothing: nodes with another key or another store share its channel, or somebody else writes to it'
+
+/**
+ * Puts a relay before a store: of all nodes that share the channel, one reads the change feed and renews the leases for all of them, at fewer than 20
+ * queries a second in all.
+ *
+ * The bound of each node holds as without a relay. It asks the reader for each page by a message of its own, and counts from when it asked; what the broker
+ * loses, delays or repeats makes it ask the store itself.
+ *
+ * @throws InvalidInputError `invalid_input`
+ * @example
+ * ```ts
+ * import { natsTransport, relayedStore } from 'latchkey/relay'
+ *
+ * const store = relayedStore(postgresStore({ url }), { transport: natsTransport({ connection }), key })
+ * const tokens = latchkey({ prefix: 'acme_live', store, scopes })
+ * ```
+ */
+export function relayedStore(store: TokenStore, options: RelayOptions): TokenStore {
+  return createRelayedStore(store, options, realClock())
+}
+
+/** The same, by another clock. */
+export function createRelayedStore(store: TokenStore, options: RelayOptions, clock: RelayClock): TokenStore {
+  if (!isStore(store)) throw new InvalidInputError('store', 'must be a store, such as postgresStore({ url })')
+  const { transport, key, channel, onWarning = ({ code, message }) => warnOnConsole(code, message) } = readRelayOptions(options)
+  let warnAgainAt = Number.NEGATIVE_INFINITY
+  const refused = (): void => {
+    const now = clock.now()
+    if (now < warnAgainAt) return
+    warnAgainAt = now + WARN_AGAIN_MS
+    try {
+      onWarning({ code: 'LATCHKEY_RELAY_REFUSED', message: REFUSED })
+    } catch {
+      // Whoever is told of a stranger must not be stopped by it.
+    }
+  }
+  const relay = new Relay(store, { transport, key, channel, clock, refused })
+  const through = Object.fromEntries(
+    methodsOf(store).map((method) => {
+      const run = store[method] as (...args: readonly unknown[]) => unknown
+      return [method, (...args: readonly unknown[]) => Reflect.apply(run, store, args)]
+    }),
+  ) as unknown as Omit<TokenStore, 'name' | 'usageRows' | 'reached'>
+  // Whatever it answers: a wake-up too many costs one read.
+  const growing = <T>(answer: MaybePromise<T>): MaybePromise<T> => {
+    if (isThenable(answer)) {
+      answer.then(
+        () => relay.grown(),
+        () => relay.grown(),
+      )
+    } else relay.grown()
+    return answer
+  }
+  const { saveMove } = through
+  return {
+    ...through,
+    name: store.name,
+    ...(store.usageRows !== undefined && { usageRows: store.usageRows }),
+    reached: (cursor, target) => store.reached(cursor, target),
+    commit: (change) => growing(through.commit(change)),
+    revokeWhere: (filter, stamp, event) => growing(through.revokeWhere(filter, stamp, event)),
+    ...(saveMove !== undefined && { saveMove: (prefix, expected, next) => growing(saveMove(prefix, expected, next)) }),
+    changes: (after, limit) => (after === undefined ? store.changes(after, limit) : relay.page(after, limit)),
+    // A node that leaves says so itself.
+    renewLease: (lease) => (lease.expiresAt === 0 ? store.renewLease(lease) : relay.renew(lease)),
+    subscribe: (wake, lost) => relay.subscribe(wake, lost),
+    close() {
+      relay.stop()
+      return store.close?.()
+    },
+  }
+}

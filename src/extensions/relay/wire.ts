@@ -1,0 +1,35 @@
+import { equalDigests } from '../../token/compare.js'
+import { ascii } from '../../token/derive-id.js'
+import { defaultEngine } from '../../token/hash.js'
+import { type Message, readMessage } from './messages.js'
+
+const MAC_LENGTH = 64
+/** Brokers carry at least as much in one message: NATS 1 MB, unless it is told otherwise. */
+export const LONGEST_MESSAGE: number = 256 * 1024
+
+/** Writes and reads messages, signed with HMAC-SHA-256. */
+export type Wire = {
+  /** `undefined` where the message would be too long. */
+  write(message: Message): string | undefined
+  /** `undefined` where it was not signed with this key for this channel and this store, or makes no sense. */
+  read(text: unknown): Message | undefined
+}
+
+/** The key is derived from the host's: nothing that is signed for another channel or another store counts here. */
+export function createWire(key: string, channel: string, identity: string): Wire {
+  const derived = defaultEngine.hmacSha256(ascii(key))(ascii(JSON.stringify(['latchkey: relay', 1, channel, identity])))
+  const mac = defaultEngine.hmacSha256(derived)
+  return {
+    write(message) {
+      const text = ascii(JSON.stringify(message))
+      return text.length > LONGEST_MESSAGE - MAC_LENGTH ? undefined : mac(text) + text
+    },
+    read(given) {
+      // Before anything is computed over it.
+      if (typeof given !== 'string' || given.length <= MAC_LENGTH || given.length > LONGEST_MESSAGE) return undefined
+      const text = given.slice(MAC_LENGTH)
+      if (text !== ascii(text) || !equalDigests(mac(text), given.slice(0, MAC_LENGTH))) return undefined
+      return readMessage(JSON.parse(text))
+    },
+  }
+}
