@@ -1,3 +1,4 @@
+import { endpointName } from '../../src/activity/endpoint-name.js'
 import { InvalidInputError } from '../../src/errors.js'
 import { admissionOf } from '../../src/http/admission.js'
 import { type Authenticate, createGuard } from '../../src/http/authenticate.js'
@@ -81,7 +82,7 @@ export async function authenticate(tokens: Authenticator, request: Request, give
     return { response: toResponse(response) }
   }
   const refusal = await require?.(request)
-  use?.done(endpoint === undefined ? '' : `${request.method} ${endpoint}`)
+  use?.done(endpoint === undefined ? '' : endpointName(request.method, endpoint))
   handOver(decider, waitUntil)
   if (refusal !== undefined) return { response: refusal }
   return principal === undefined ? {} : { principal }

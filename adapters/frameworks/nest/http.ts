@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { endpointName } from '../../../src/activity/endpoint-name.js'
 import type { Guard } from '../../../src/http/admission.js'
 import type { GuardOutcome } from '../../../src/http/authenticate.js'
 import type { PlainResponse } from '../../../src/http/problem.js'
@@ -111,5 +112,5 @@ export function endpointOf(request: HttpRequest): string {
   const { route, routeOptions, baseUrl = '', app } = request as Inside
   const path = routeOptions?.url ?? route?.path
   const mount = typeof path !== 'string' ? undefined : app === undefined ? '' : mountPattern(app, baseUrl)
-  return mount === undefined ? '' : `${request.method} ${mount}${path}`
+  return mount === undefined ? '' : endpointName(request.method, String(path), mount)
 }
