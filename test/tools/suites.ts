@@ -16,6 +16,7 @@ export const LONG: string[] = [
   'test/cluster/**/*.test.ts',
   // The rest of that folder is played in a browser.
   'test/dashboard/!(served).test.ts',
+  'test/docs/blocks.test.ts',
   'test/extensions/client/browser.test.ts',
   'test/extensions/client/load.test.ts',
   'test/extensions/webhooks/crash.test.ts',

@@ -13,7 +13,7 @@ export type ClientState = {
 /** Where a holder keeps its token. `fileStorage` of `latchkey/client/node` is one. */
 export type ClientStorage = {
   /** Reads what was saved last; `undefined` where nothing was. Called at the start, before every rotation, and after a 401. */
-  load(): MaybePromise<ClientState | undefined>
+  load(): MaybePromise<ClientState | null | undefined>
   /** Keeps the state durably in place of the one before, and resolves only then. Called before each rotation and after it. */
   save(state: ClientState): MaybePromise<void>
   /** Runs `work` while no other process that shares the storage does. Web Locks have this form. Without it, one process may use the storage. */

@@ -25,6 +25,9 @@ const PAGES: { readonly [page: string]: readonly string[] } = {
   'operations/proxy': [],
   'operations/nodes': [],
 }
+/** The pages, by their paths in docs/. */
+export const RECIPES: readonly string[] = Object.keys(PAGES)
+
 const SHARED = ['latchkey', 'express@5', 'vitest@4', 'typescript@~6.0', '@types/express@5', '@types/node@20']
 
 const save = async (page: string, folder: string): Promise<readonly string[]> => {
@@ -48,7 +51,7 @@ export const recipes: Suite = {
   async run(bench) {
     const packages = [...new Set([...SHARED, ...Object.values(PAGES).flat()])]
     const folder = await bench.project({ name: 'recipes', packages, fixtures: ['common', 'recipes'] })
-    const files = (await Promise.all(Object.keys(PAGES).map((page) => save(page, folder)))).flat()
+    const files = (await Promise.all(RECIPES.map((page) => save(page, folder)))).flat()
     await bench.check('the programs on the how-to pages compile', () => compiles(folder, 'nodenext', files, { skipLibCheck: true }))
     await bench.check('the programs on the how-to pages do what the pages say', () =>
       must(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', '--maxWorkers=2'], folder),

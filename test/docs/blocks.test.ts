@@ -1,0 +1,83 @@
+import { Command, CommanderError } from 'commander'
+import { describe, expect, it } from 'vitest'
+import { addInit } from '../../src/cli/commands/init.js'
+import { COMMANDS } from '../../src/cli/commands.js'
+import { RECIPES } from '../consumer/suites/recipes.js'
+import { blocksOf, PAGES, syntaxErrorsOf } from './blocks.js'
+import { compileBlocks } from './compile.js'
+
+/** Programs that ask for packages of their own: the consumer suites of these names save them as the page says, and run them from the tarball. */
+const RUN_ELSEWHERE = new Set([...RECIPES, 'frameworks/next', 'frameworks/nest', 'testing'].map((page) => `docs/${page}.md`))
+const NAMED = /^\/\/ \S+\.ts\n/
+const REGISTERED = /^declare module 'latchkey' \{\n {2}interface Register \{[\s\S]*?^\}$/gm
+
+const blocks = PAGES.flatMap(blocksOf)
+const programs = blocks.filter(
+  ({ language, page, text }) => language === 'ts' && !(RUN_ELSEWHERE.has(page) && NAMED.test(text) && page !== 'docs/getting-started.md'),
+)
+
+describe('the blocks of code on the pages', () => {
+  it('compile, each with what those before it on its page declare', () => {
+    // One program has one registered instance.
+    const unregistered = programs.map((block) => ({ ...block, text: block.text.replace(REGISTERED, '') }))
+    expect(compileBlocks('all', unregistered)).toEqual([])
+  }, 600_000)
+
+  it('compile where an instance is registered', () => {
+    const page = programs.filter(({ page }) => page === 'docs/getting-started.md')
+    expect(page.some(({ text }) => REGISTERED.test(text))).toBe(true)
+    expect(compileBlocks('registered', page)).toEqual([])
+  }, 600_000)
+
+  it('tell of a name that does not exist', () => {
+    const block = { page: 'docs/wrong.md', line: 1, language: 'ts', text: "await tokens.system.creat({ name: 'ERP' })\n" }
+    expect(compileBlocks('wrong', [block])).toEqual([expect.stringMatching(/^docs\/wrong\.md:1 .*'creat'.*'create'/)])
+  }, 600_000)
+
+  it('are commands that the command line has, with options that they take', () => {
+    const commands = blocks
+      .filter(({ language }) => language === 'sh')
+      .flatMap(({ page, text }) => text.split('\n').map((line) => ({ page, line })))
+      .flatMap(({ page, line }) => [...line.matchAll(/npx latchkey ([^|><&;#)]*)/g)].map(([, args = '']) => ({ page, args: args.trim() })))
+    expect(commands.length).toBeGreaterThan(20)
+    expect(commands.flatMap(({ page, args }) => whyRefused(args).map((why) => `${page}: npx latchkey ${args}: ${why}`))).toEqual([])
+  })
+
+  it('are JSON where they say so', () => {
+    const broken = blocks.filter(({ language, text }) => language === 'json' && !isJson(text))
+    expect(broken.map(({ page, line }) => `${page}:${line}`)).toEqual([])
+  })
+
+  it('are in a language that is checked, or in one that no program reads', () => {
+    const found = new Set(blocks.map(({ language }) => language))
+    expect([...found].sort()).toEqual(['http', 'js', 'json', 'regex', 'sh', 'sql', 'ts'])
+    // JavaScript is what the reader may write without types.
+    for (const { language, text, page, line } of blocks) {
+      if (language === 'js') expect([`${page}:${line}`, ...syntaxErrorsOf(text)]).toEqual([`${page}:${line}`])
+    }
+  })
+})
+
+function whyRefused(args: string): readonly string[] {
+  const program = new Command('latchkey').exitOverride().configureOutput({ writeErr: () => undefined, writeOut: () => undefined })
+  program.option('--config <file>').option('--as <name>').option('--json').option('--yes').option('-V, --version')
+  addInit(program, { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, cwd: '.' })
+  for (const add of COMMANDS) add(program, () => undefined)
+  for (const command of program.commands) command.exitOverride().action(() => undefined)
+  try {
+    program.parse(args.match(/"[^"]*"|'[^']*'|\S+/g) ?? [], { from: 'user' })
+    return []
+  } catch (error) {
+    return error instanceof CommanderError && error.exitCode === 0 ? [] : [String(error)]
+  }
+}
+
+function isJson(text: string): boolean {
+  try {
+    // An ellipsis stands for what is left out.
+    JSON.parse(text.replaceAll(/,? *…/g, ''))
+    return true
+  } catch {
+    return false
+  }
+}

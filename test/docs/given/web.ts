@@ -1,0 +1,1 @@
+export { authenticate, management, requireScopes } from 'latchkey/web'
