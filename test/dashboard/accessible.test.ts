@@ -24,10 +24,13 @@ async function findings(page: Page): Promise<readonly string[]> {
   })
 }
 
+const THEMES = ['light', 'dark'] as const
 const LOOKS: readonly Look[] = [
   { language: 'en', theme: 'light', width: 1440 },
-  { language: 'ar', theme: 'dark', width: 390 },
+  { language: 'ar', theme: 'light', width: 390 },
 ]
+/** What each state is then made as narrow and as wide as. */
+const WIDTHS = [320, 1920] as const
 
 describe.skipIf(skip !== undefined)(`axe-core finds nothing ${skip ?? ''}`, () => {
   const play = stage(path)
@@ -39,13 +42,22 @@ describe.skipIf(skip !== undefined)(`axe-core finds nothing ${skip ?? ''}`, () =
     await browser?.close()
   })
 
-  // Every state that has a picture, each in one of the looks.
+  // Every state that has a picture, in one of the languages, light and dark, and as narrow and as wide as it gets.
   it.each(Object.keys(SCENES).map((name, at) => ({ name, look: LOOKS[at % LOOKS.length] })))(
     'in the state $name',
     async ({ name, look }) => {
       const scene = SCENES[name]
       if (scene === undefined || look === undefined) throw new Error('no scene')
-      await showScene(browser, scene, look, async (page) => expect(await findings(page)).toEqual([]))
+      await showScene(browser, scene, look, async (page) => {
+        for (const colorScheme of THEMES) {
+          await page.emulateMedia({ colorScheme })
+          expect(await findings(page), colorScheme).toEqual([])
+        }
+        for (const width of WIDTHS) {
+          await page.setViewportSize({ width, height: 900 })
+          expect(await findings(page), `${width}`).toEqual([])
+        }
+      })
     },
     60_000,
   )

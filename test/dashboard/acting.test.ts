@@ -180,7 +180,7 @@ describe.skipIf(skip !== undefined)(`before a token is ended ${skip ?? ''}`, () 
         await page.getByRole('link', { name: 'ERP' }).click()
         await press(page, 'Remove 2 unused scopes')
         await confirm(page, 'Remove them')
-        await page.getByText('Its calls needed every scope that it has in the last 30 days.').waitFor()
+        await page.getByText('Its calls in the last 30 days needed all of its scopes.').waitFor()
         expect((await world.tokens.system.get(id))?.scopes).toEqual(['inventory:*', 'orders:read'])
       },
     )

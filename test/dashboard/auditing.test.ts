@@ -67,7 +67,7 @@ describe.skipIf(skip !== undefined)(`the audit log ${skip ?? ''}`, () => {
       await page.getByLabel('From', { exact: true }).fill(day)
       await expect.poll(() => lines(page)).toEqual(['ada@acme.example deactivated it'])
       await page.getByLabel('To', { exact: true }).fill(day)
-      await page.locator('.audit-log').getByText('No event fits these filters.').waitFor()
+      await page.locator('.audit-log').getByText('No events match these filters.').waitFor()
       await page.goto(`${world.url}?screen=audit&about=${ids.get('Support desk')}`)
       await page.getByRole('link', { name: 'Token Support desk' }).first().click()
       await page.getByRole('heading', { name: 'Support desk' }).waitFor()
@@ -128,7 +128,7 @@ describe.skipIf(skip !== undefined)(`the audit log ${skip ?? ''}`, () => {
 
   it('says what could not be loaded, and shows nobody what they may not see', () =>
     play({ before: seed, user: 'uma', at: '?screen=audit' }, async ({ page, world }) => {
-      await page.locator('.audit-log').getByText('No event fits these filters.').waitFor()
+      await page.locator('.audit-log').getByText('No events match these filters.').waitFor()
       await page.context().addCookies([{ name: 'user', value: 'ada', url: world.origin }])
       await page.reload()
       await page.locator('.audit-line').first().waitFor()

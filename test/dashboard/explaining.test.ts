@@ -33,7 +33,7 @@ describe.skipIf(skip !== undefined)(`why a token is refused ${skip ?? ''}`, () =
       expect(asked(world)).toEqual([])
       await summary(page).focus()
       await page.keyboard.press('Enter')
-      await expect.poll(() => verdict(page).textContent()).toContain('It is let in')
+      await expect.poll(() => verdict(page).textContent()).toContain('It is accepted')
       expect(asked(world)).toHaveLength(1)
       await page.getByLabel('Scope the route requires').selectOption('orders:read')
       await press(page, 'Explain')
@@ -44,11 +44,11 @@ describe.skipIf(skip !== undefined)(`why a token is refused ${skip ?? ''}`, () =
       expect(await wider(page.locator('main'))).toEqual([])
       await page.getByLabel('Scope the route requires').selectOption('inventory:read')
       await press(page, 'Explain')
-      await expect.poll(() => verdict(page).textContent()).toContain('It is let in')
+      await expect.poll(() => verdict(page).textContent()).toContain('It is accepted')
     })
   })
 
-  it('is not "let in" where the audit tells of a route, and is asked anew when the token changes', () => {
+  it('is not "accepted" where the audit tells of a route, and is asked anew when the token changes', () => {
     let id = ''
     const before = async ({ tokens, origin }: World): Promise<void> => {
       const { token, record } = await tokens.system.create({ name: 'ERP', scopes: ['orders:read'] })
@@ -59,7 +59,7 @@ describe.skipIf(skip !== undefined)(`why a token is refused ${skip ?? ''}`, () =
     return play({ before }, async ({ page, world }) => {
       await page.goto(`${world.url}?token=${id}`)
       await page.locator('.audit').getByRole('button', { name: 'Why was this refused?' }).click()
-      await expect.poll(() => verdict(page).textContent()).toContain('not known whether it is let in')
+      await expect.poll(() => verdict(page).textContent()).toContain('not known whether it is accepted')
       expect(await verdict(page).textContent()).toContain('Choose the scope that the route requires.')
       await page.getByLabel('Scope the route requires').selectOption('inventory:read')
       await press(page, 'Explain')
@@ -67,7 +67,7 @@ describe.skipIf(skip !== undefined)(`why a token is refused ${skip ?? ''}`, () =
       await page.getByLabel('Scope the route requires').selectOption('')
       await page.getByLabel('Time', { exact: true }).fill('')
       await press(page, 'Explain')
-      await expect.poll(() => verdict(page).textContent()).toContain('It is let in')
+      await expect.poll(() => verdict(page).textContent()).toContain('It is accepted')
       await press(page, 'Deactivate')
       await expect.poll(() => verdict(page).textContent()).toContain('Activate it.')
     })
@@ -92,7 +92,7 @@ describe.skipIf(skip !== undefined)(`why a token is refused ${skip ?? ''}`, () =
       await page.locator('.explain .error').waitFor()
       await page.getByLabel('Caller’s address').fill('192.0.2.1')
       await press(page, 'Explain')
-      await expect.poll(() => verdict(page).textContent()).toContain('It is let in')
+      await expect.poll(() => verdict(page).textContent()).toContain('It is accepted')
       await page.route(/\/explain/, (route) => route.fulfill({ status: 403, body: '{}' }))
       await press(page, 'Explain')
       await page.getByRole('alert').getByText('This server does not explain this token to you.').waitFor()

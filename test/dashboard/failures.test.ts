@@ -193,7 +193,7 @@ describe.skipIf(skip !== undefined)(`failures ${skip ?? ''}`, () => {
       }
       await page.route(/\/admin\/tokens\/[0-9A-Za-z]{16}/, lose)
       await confirm(page, 'Save changes')
-      await dialog.getByText('It may have been saved all the same.').waitFor()
+      await dialog.getByText('It may have been saved anyway.').waitFor()
       await page.unrouteAll()
       await dialog.getByLabel('Description').fill('Said later')
       await confirm(page, 'Save changes')

@@ -275,7 +275,7 @@ describe.skipIf(skip !== undefined)(`finding tokens ${skip ?? ''}`, () => {
       await page.getByRole('checkbox', { name: 'Select Token 3' }).check()
       await page.context().addCookies([{ name: 'user', value: 'uma', url: world.origin }])
       await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))
-      await page.getByText('You are signed in as uma@acme.example now').waitFor()
+      await page.getByText('You are now signed in as uma@acme.example').waitFor()
       await page.getByRole('heading', { name: 'No tokens yet' }).waitFor()
       await expect.poll(() => page.getByRole('region', { name: /selected/ }).count()).toBe(0)
     }))

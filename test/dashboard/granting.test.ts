@@ -22,10 +22,10 @@ describe.skipIf(skip !== undefined)(`what a token may do ${skip ?? ''}`, () => {
       await dialog.getByRole('checkbox', { name: /^@finance / }).check()
       await summary.getByText('See orders and their lines').waitFor()
       await summary.getByText('@finance').waitFor()
-      expect(await dialog.getByText('A wildcard also gives whatever is added later.').count()).toBe(0)
+      expect(await dialog.getByText('A wildcard also grants scopes that are added later.').count()).toBe(0)
       const wildcard = dialog.getByRole('checkbox', { name: /^billing:\* / })
       await wildcard.check()
-      await dialog.getByText('A wildcard also gives whatever is added later.').waitFor()
+      await dialog.getByText('A wildcard also grants scopes that are added later.').waitFor()
       const red = await dialog
         .locator('label[data-scope="billing:*"]')
         .evaluate((node) => (getComputedStyle(node).color.match(/\d+/g) ?? []).map(Number))
@@ -56,7 +56,7 @@ describe.skipIf(skip !== undefined)(`what a token may do ${skip ?? ''}`, () => {
     })
     return play({ user: 'uma', at: `?${wishes}` }, async ({ page, world }) => {
       const dialog = page.getByRole('dialog')
-      await dialog.getByText('It also asks for what you cannot grant: orders:read, nothing:such.').waitFor()
+      await dialog.getByText('It also asks for scopes that you cannot grant: orders:read, nothing:such.').waitFor()
       await expect.poll(() => page.title()).toBe('Create a token · API tokens')
       await confirm(page, 'Review')
       // A form that a link filled in closes unasked, but not while its token is under way.

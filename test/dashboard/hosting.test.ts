@@ -161,7 +161,7 @@ describe.skipIf(skip !== undefined)(`whose token it is ${skip ?? ''}`, () => {
       await confirm(page, 'Review')
       await dialog.getByText('Choose a tenant.').waitFor()
       await dialog.getByText('All tenants', { exact: true }).click()
-      await dialog.getByText('This token will work for every tenant, also for those that are added later.').waitFor()
+      await dialog.getByText('This token will work for every tenant, including those added later.').waitFor()
       await dialog.getByText('One tenant', { exact: true }).click()
       await dialog.getByLabel('Tenant', { exact: true }).selectOption({ label: 'Bolt Ltd (bolt)' })
       await confirm(page, 'Review')
@@ -175,7 +175,7 @@ describe.skipIf(skip !== undefined)(`whose token it is ${skip ?? ''}`, () => {
       await press(page, 'Create token')
       const dialog = page.getByRole('dialog')
       await dialog.getByLabel('Name').fill('Mine')
-      await dialog.getByText('Those of its owner', { exact: true }).click()
+      await dialog.getByText('Same as its owner', { exact: true }).click()
       await confirm(page, 'Review')
       await confirm(page, 'Create token')
       await page.locator('[data-token]:not(:empty)').waitFor()
@@ -186,9 +186,9 @@ describe.skipIf(skip !== undefined)(`whose token it is ${skip ?? ''}`, () => {
         ownerId: PEOPLE.uma?.id,
       })
       await keep(page)
-      await expect.poll(() => page.locator('td.col-scopes').allTextContents()).toEqual(['Those of its owner'])
+      await expect.poll(() => page.locator('td.col-scopes').allTextContents()).toEqual(['Same as its owner'])
       await page.getByRole('link', { name: 'Mine' }).click()
-      await page.locator('.facts').getByText('Those of its owner').waitFor()
+      await page.locator('.facts').getByText('Same as its owner').waitFor()
     }))
 
   it('ends with the person: all tokens of an owner are revoked at once', () =>

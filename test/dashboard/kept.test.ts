@@ -44,7 +44,7 @@ describe.skipIf(skip !== undefined)(`what is kept ${skip ?? ''}`, () => {
     play({}, async ({ page, world }) => {
       const token = await createByPage(page, 'ERP')
       await becomes(page, world, 'uma')
-      await page.getByRole('dialog').getByText('You are signed in as uma@acme.example now').waitFor()
+      await page.getByRole('dialog').getByText('You are now signed in as uma@acme.example').waitFor()
       await page.locator('.who-name', { hasText: 'uma@acme.example' }).waitFor()
       await page.evaluate(() => dispatchEvent(new Event('focus')))
       expect(await shown(page)).toBe(token)
@@ -59,7 +59,7 @@ describe.skipIf(skip !== undefined)(`what is kept ${skip ?? ''}`, () => {
       await press(page, 'Create token')
       await page.getByRole('dialog').getByLabel('Name').fill('ERP')
       await becomes(page, world, 'uma')
-      await page.getByText('You are signed in as uma@acme.example now').waitFor()
+      await page.getByText('You are now signed in as uma@acme.example').waitFor()
       expect(await page.getByRole('dialog').getByLabel('Name').inputValue()).toBe('ERP')
       await page.keyboard.press('Escape')
       await confirm(page, 'Discard')
@@ -105,10 +105,10 @@ describe.skipIf(skip !== undefined)(`what is kept ${skip ?? ''}`, () => {
       await page.getByRole('dialog').getByLabel('Name').fill('ERP of mine')
       await world.tokens.system.update(id, { name: 'ERP of theirs' })
       await confirm(page, 'Save changes')
-      await title(page, 'Somebody else changed this token').waitFor()
+      await title(page, 'Someone else changed this token').waitFor()
       await page.keyboard.press('Escape')
       await confirm(page, 'Keep editing')
-      await title(page, 'Somebody else changed this token').getByText('ERP of mine').waitFor()
+      await title(page, 'Someone else changed this token').getByText('ERP of mine').waitFor()
     }))
 
   it('is what was typed, in a conflict that names who changed the token, not who was refused later', () =>
@@ -123,7 +123,7 @@ describe.skipIf(skip !== undefined)(`what is kept ${skip ?? ''}`, () => {
       await world.tokens.flush()
       await expect.poll(async () => (await world.tokens.system.events({ action: 'token.refused' })).items.length).toBe(1)
       await confirm(page, 'Save changes')
-      await title(page, 'Somebody else changed this token').getByText('ada@acme.example').first().waitFor()
+      await title(page, 'Someone else changed this token').getByText('ada@acme.example').first().waitFor()
     }))
 
   it(
@@ -195,7 +195,7 @@ describe.skipIf(skip !== undefined)(`what is kept ${skip ?? ''}`, () => {
         await route.abort('connectionreset')
       })
       await askForToken(page, 'ERP')
-      await page.getByRole('dialog').getByText('It may have been created all the same.').waitFor()
+      await page.getByRole('dialog').getByText('It may have been created anyway.').waitFor()
       await page.unroute(match)
       await confirm(page, 'Create token')
       await title(page, 'The token was created, but not shown').waitFor()
@@ -212,7 +212,7 @@ describe.skipIf(skip !== undefined)(`what is kept ${skip ?? ''}`, () => {
         const stop = await loseAnswers(page, /\/admin\/tokens\/$/)
         await askForToken(page, 'ERP')
         await page.getByRole('dialog').getByText('The server cannot be reached').waitFor()
-        await page.getByRole('dialog').getByText('It may have been created all the same.').waitFor()
+        await page.getByRole('dialog').getByText('It may have been created anyway.').waitFor()
         await stop()
         await page.keyboard.press('Escape')
         await confirm(page, 'Discard')
@@ -245,8 +245,8 @@ describe.skipIf(skip !== undefined)(`what is kept ${skip ?? ''}`, () => {
   )
 
   it.each([
-    ['a rotation', 'Rotate', 'Rotate', /\/rotate$/, 'It may have been rotated all the same.', 'Open the successor'],
-    ['a revocation', 'Revoke', 'Revoke for good', /\/revoke$/, 'It may have been revoked all the same.', 'This cannot be undone.'],
+    ['a rotation', 'Rotate', 'Rotate', /\/rotate$/, 'It may have been rotated anyway.', 'Open the successor'],
+    ['a revocation', 'Revoke', 'Revoke for good', /\/revoke$/, 'It may have been revoked anyway.', 'This cannot be undone.'],
   ] as const)(
     'is told and shown where %s without an answer is given up',
     (_, act, confirmed, match, said, then) =>
@@ -271,7 +271,7 @@ describe.skipIf(skip !== undefined)(`what is kept ${skip ?? ''}`, () => {
       await dialog.getByText('Everywhere').click()
       await dialog.getByLabel(/^Type/).fill('revoke everything')
       await dialog.getByRole('button', { name: 'Revoke all of them' }).click()
-      await dialog.getByText('They may have been revoked all the same.').waitFor()
+      await dialog.getByText('They may have been revoked anyway.').waitFor()
       await confirm(page, 'Cancel')
       await confirm(page, 'Discard')
       await page.getByRole('row', { name: /ERP/ }).getByText('Revoked', { exact: true }).waitFor()

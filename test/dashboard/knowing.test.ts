@@ -101,7 +101,7 @@ describe.skipIf(skip !== undefined)(`what the page says it knows ${skip ?? ''}`,
         .getByRole('row', { name: /Rotating/ })
         .getByRole('link', { name: 'Refund bot' })
         .click()
-      await page.getByText(/Replaced, and works beside its successor .* It is not known whether it is in use/).waitFor()
+      await page.getByText(/Replaced. It works alongside its successor .* It is not known whether it is in use/).waitFor()
     }))
 
   it('is counted for the busiest tokens too', () => {
@@ -121,7 +121,7 @@ describe.skipIf(skip !== undefined)(`what the page says it knows ${skip ?? ''}`,
     }
     return play({ before: busy }, async ({ page }) => {
       await page.getByRole('link', { name: 'Gateway' }).click()
-      await page.getByText('Its calls needed every scope that it has in the last 30 days.').waitFor()
+      await page.getByText('Its calls in the last 30 days needed all of its scopes.').waitFor()
       for (const range of ['30 days', '90 days']) {
         await press(page, range)
         await expect.poll(() => page.locator('.legend strong').first().textContent()).toMatch(/^14,[34]/)
@@ -236,8 +236,8 @@ describe.skipIf(skip !== undefined)(`what the page says it knows ${skip ?? ''}`,
       const [{ id } = { id: '' }] = (await world.tokens.system.list()).items
       await world.tokens.as({ id: 'ada', tenants: '*', manages: 'all' }).revoke(id)
       await confirm(page, 'Save changes')
-      const conflict = page.getByRole('dialog', { name: 'Somebody else changed this token' })
-      await conflict.getByText(/It was revoked .* by ada, so nothing can be changed any more/).waitFor()
+      const conflict = page.getByRole('dialog', { name: 'Someone else changed this token' })
+      await conflict.getByText(/It was revoked .* by ada, so nothing can be changed anymore/).waitFor()
       await conflict.getByText('ERP of mine').waitFor()
       expect(await conflict.getByRole('button', { name: /Save/ }).count()).toBe(0)
       await conflict.getByRole('button', { name: 'Close' }).last().click()

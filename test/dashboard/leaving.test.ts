@@ -1,7 +1,7 @@
 import type { Page } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
 import { findChromium } from './support/browser.js'
-import { chooseEveryTenant, confirm, createByPage, holdBack, keep, press, stage, type Wanted } from './support/stage.js'
+import { chooseEveryTenant, confirm, createByPage, holdBack, keep, press, stage, type Wanted, wider } from './support/stage.js'
 
 const { path = '', skip } = findChromium()
 
@@ -80,6 +80,10 @@ describe.skipIf(skip !== undefined)(`leaving ${skip ?? ''}`, () => {
       await confirm(page, 'Copy token')
       await page.getByText('Could not copy. Select the text and copy it yourself.').waitFor()
       expect(await page.evaluate(() => getSelection()?.toString())).toBe(token)
+      for (const width of [320, 1440]) {
+        await page.setViewportSize({ width, height: 900 })
+        expect(await wider(page.getByRole('dialog')), `${width}`).toEqual([])
+      }
       expect(await asksOnReload(page)).toBe(true)
     }))
 

@@ -87,7 +87,7 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
       const [{ id } = { id: '' }] = (await world.tokens.system.list()).items
       await world.tokens.system.update(id, { name: 'ERP of theirs', description: 'theirs' })
       await confirm(page, 'Save changes')
-      const conflict = page.getByRole('dialog', { name: 'Somebody else changed this token' })
+      const conflict = page.getByRole('dialog', { name: 'Someone else changed this token' })
       await conflict.getByRole('row', { name: 'Name ERP ERP of theirs ERP of mine' }).waitFor()
       await conflict.getByRole('row', { name: 'Description none theirs unchanged' }).waitFor()
       await confirm(page, 'Save changes')
@@ -164,7 +164,7 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
         await expect
           .poll(() => dialog.locator(`label[data-scope="${name}"]`).getByRole('checkbox').isDisabled(), { message: name })
           .toBe(true)
-      await dialog.getByText('At most 60 days from its creation.').waitFor()
+      await dialog.getByText('At most 60 days after creation.').waitFor()
       await expect.poll(() => dialog.getByRole('radio', { name: '90 days', exact: true }).count()).toBe(0)
       await expect.poll(() => dialog.getByRole('radio', { name: 'Never' }).count()).toBe(0)
       await dialog.getByLabel('Name').fill('Mine')
@@ -197,7 +197,7 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
       const kinds = dialog.getByLabel('Kind')
       await dialog.getByLabel('Ids, separated by commas').fill('w1, w2')
       await confirm(page, 'Review')
-      await dialog.getByText('Say of which kind these ids are.').waitFor()
+      await dialog.getByText('Enter the kind of these ids.').waitFor()
       await expect.poll(() => kinds.evaluate((node) => node === document.activeElement)).toBe(true)
       await kinds.fill('warehouse')
       await confirm(page, 'Limit to a resource')

@@ -176,7 +176,7 @@ describe.skipIf(skip !== undefined)(`counts that are kept for a week ${skip ?? '
         await dialog.getByText('Calls in 7 days').waitFor()
         await page.keyboard.press('Escape')
         await page.goto(`${world.url}?token=${ids.get('Web shop')}`)
-        await page.getByText('No call needed these scopes in the last 7 days.').waitFor()
+        await page.getByText('No calls needed these scopes in the last 7 days.').waitFor()
         await page.getByText('Counts are kept for 7 days.').waitFor()
         expect(await page.locator('.segments').getByRole('button').allTextContents()).toEqual(['24 hours', '7 days'])
         await press(page, 'Revoke')

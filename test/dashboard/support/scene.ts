@@ -1,8 +1,8 @@
 import type { LatchkeyOptions } from 'latchkey'
 import { sha256Tokens } from 'latchkey/import'
-import type { Locator, Page } from 'playwright-core'
+import type { BrowserContextOptions, Locator, Page, Route } from 'playwright-core'
 import type { TextKey } from '../../../src/dashboard/texts.js'
-import type { World } from './host.js'
+import type { startWorld, World } from './host.js'
 
 /** The page in one of its languages, with tokens whose ids are known by name. */
 export type Stage = {
@@ -23,6 +23,9 @@ export type Scene = {
   readonly at?: (ids: ReadonlyMap<string, string>) => string
   readonly act?: (stage: Stage) => Promise<unknown>
   readonly whole?: true
+  /** How the host mounts the page. */
+  readonly start?: Parameters<typeof startWorld>[2]
+  readonly context?: BrowserContextOptions
 }
 
 /** States by name. */
@@ -51,6 +54,24 @@ export async function loseOne({ page }: Stage, match: RegExp): Promise<void> {
     await route.abort('connectionreset')
   })
 }
+
+/** Never answers. */
+export const hang = (_: Route): Promise<void> => new Promise(() => {})
+
+export const expectText = ({ page, t }: Stage, key: TextKey): Promise<void> => page.getByText(t(key)).first().waitFor()
+
+/** Somebody else signs in, in another tab. */
+export async function becomes({ page, world }: Stage, user: string): Promise<void> {
+  await page.context().addCookies([{ name: 'user', value: user, url: world.origin }])
+  await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))
+}
+
+/** The browser lets nothing be copied. */
+export const noClipboard = ({ page }: Stage): Promise<void> =>
+  page.evaluate(() => {
+    Object.defineProperty(navigator, 'clipboard', { value: undefined })
+    document.execCommand = () => false
+  })
 
 const old = sha256Tokens({ name: 'legacy-keys', prefix: 'sk_', length: 35 })
 export const imports: NonNullable<LatchkeyOptions['imports']> = { key: 'q9Zf2mT7xLw4Rb8uYc1Vn6Kd3Hs5Gj0P', formats: [old] }
@@ -97,9 +118,9 @@ export async function select({ page }: Stage): Promise<void> {
 }
 
 /** The list, where the server answers so. */
-export const answered = (status: number, headers: { [name: string]: string } = {}): Scene => ({
+export const answered = (status: number, headers: { [name: string]: string } = {}, body = '{}'): Scene => ({
   async act({ page }) {
-    await page.route(/\/\?limit=/, (route) => route.fulfill({ status, headers, body: '{}' }))
+    await page.route(/\/\?limit=/, (route) => route.fulfill({ status, headers, body }))
     await page.reload()
     await page.getByRole('alert').first().waitFor()
   },

@@ -14,6 +14,7 @@ export async function showScene(browser: Browser, scene: Scene, look: Look, see:
   const world = await startWorld(
     { allowWildcard: true, ...scene.options },
     { language, signIn: '/login', exampleUrl: 'https://api.example.com/stock' },
+    scene.start,
   )
   const context = await browser.newContext({
     viewport: { width, height: width < 700 ? 844 : 900 },
@@ -21,6 +22,7 @@ export async function showScene(browser: Browser, scene: Scene, look: Look, see:
     deviceScaleFactor: 1,
     locale: language === 'en' ? 'en-GB' : language,
     reducedMotion: 'reduce',
+    ...scene.context,
   })
   try {
     const ids = scene.empty ? new Map<string, string>() : await seed(world)

@@ -75,7 +75,7 @@ export function RevokeSelected(props: {
       onConfirm={() => props.onConfirm(reason)}
     >
       <Banner tone="danger">
-        <p>{t('revoke.text')}</p>
+        <p>{t('together.text')}</p>
         <Together tokens={data?.items} problem={problem} />
       </Banner>
       <ul class="plain-list">

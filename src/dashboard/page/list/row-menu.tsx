@@ -26,7 +26,8 @@ export function RowMenu({ token, onAct, onChanged }: Props): JSX.Element {
     }
     onChanged()
   }
-  const copy = async (): Promise<void> => say(t((await copyText(token.id)) ? 'action.copied' : 'action.copyFailed'))
+  const copy = async (): Promise<void> =>
+    say((await copyText(token.id)) ? t('action.copied') : t('action.copyFailedOf', { text: token.id }))
   return (
     <Menu
       label={t('list.menu', { name: token.name })}

@@ -27,7 +27,9 @@ export function CopyButton({ text, label, wide, first, onCopied, source }: Props
     if (done) onCopied?.()
     else select(source?.())
   }
-  const said = result === undefined ? '' : t(result === 'copied' ? 'action.copied' : 'action.copyFailed')
+  // What stands nowhere to be selected is shown.
+  const failed = source === undefined ? t('action.copyFailedOf', { text: text() }) : t('action.copyFailed')
+  const said = result === undefined ? '' : result === 'copied' ? t('action.copied') : failed
   return (
     <>
       <button

@@ -52,6 +52,7 @@ export const acts: DashboardTexts = {
   'revoke.confirm': 'إلغاء نهائي',
   'revoke.done': 'أُلغي الرمز',
   'revoke.selected': 'إلغاء الرموز المحددة ({count})؟',
+  'together.text': 'يُرفض كل استدعاء بها من الآن. لا يمكن التراجع عن ذلك.',
   'together.checking': 'جارٍ التحقق من آخر استخدام لها…',
   'together.unknown': 'تعذّر تحميل استخدامها. قد يعتمد عليها شيء.',
   'together.notCounted': 'لا تُعدّ الاستخدامات على هذا الخادم، فلا يُعرف هل يعتمد عليها شيء.',

@@ -31,6 +31,7 @@ export const app: DashboardTexts = {
   'action.copy': 'نسخ',
   'action.copied': 'تم النسخ',
   'action.copyFailed': 'تعذّر النسخ. حدّد النص وانسخه بنفسك.',
+  'action.copyFailedOf': 'تعذّر نسخ {text}. حدّده وانسخه بنفسك.',
   'action.copyOnlyId': 'نسخ المعرّف',
   'action.copyId': 'نسخ المعرّف {id}',
   'action.remove': 'إزالة',

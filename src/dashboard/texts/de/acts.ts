@@ -55,6 +55,7 @@ export const acts: DashboardTexts = {
   'revoke.done': 'Token widerrufen',
   'revoke.selected': '{count} Tokens widerrufen?',
   'revoke.selected.one': '1 Token widerrufen?',
+  'together.text': 'Jeder Aufruf damit wird ab jetzt abgelehnt. Dies kann nicht rückgängig gemacht werden.',
   'together.checking': 'Letzte Benutzung wird geprüft…',
   'together.unknown': 'Die Benutzung konnte nicht geladen werden. Etwas kann davon abhängen.',
   'together.notCounted': 'Aufrufe werden auf diesem Server nicht gezählt. Ob etwas davon abhängt, ist nicht bekannt.',

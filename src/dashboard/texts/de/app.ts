@@ -31,6 +31,7 @@ export const app: DashboardTexts = {
   'action.copy': 'Kopieren',
   'action.copied': 'Kopiert',
   'action.copyFailed': 'Kopieren nicht möglich. Markieren Sie den Text und kopieren Sie ihn selbst.',
+  'action.copyFailedOf': '{text} konnte nicht kopiert werden. Markieren Sie es und kopieren Sie es selbst.',
   'action.copyOnlyId': 'ID kopieren',
   'action.copyId': 'ID {id} kopieren',
   'action.remove': 'Entfernen',

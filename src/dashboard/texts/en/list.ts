@@ -69,7 +69,7 @@ export const list = {
   'list.select': 'Select {name}',
   'list.selectAll': 'Select all on this page',
   'list.selected': '{count} selected',
-  'list.sortNote': 'More than 1,000 tokens match: sorted are the newest 1,000. Narrow the filters to sort them all.',
+  'list.sortNote': 'More than 1,000 tokens match. Only the newest 1,000 are sorted; narrow the filters to sort all of them.',
   'list.loading': 'Loading tokens',
   'list.page': 'Page {page}',
   'list.previous': 'Previous',
@@ -82,9 +82,9 @@ export const list = {
   'list.shown.one': '1 token on this page',
 
   'empty.title': 'No tokens yet',
-  'empty.text': 'A token lets a program call your API. Give it a name, the scopes it needs and an end, and hand it over.',
+  'empty.text': 'A token lets a program call your API. Give it a name, the scopes it needs and an expiry.',
   'empty.none.title': 'Nothing matches',
-  'empty.none.text': 'No token fits these filters.',
+  'empty.none.text': 'No tokens match these filters.',
 
   'bulk.done': '{count} tokens changed',
   'bulk.done.one': '1 token changed',
@@ -92,7 +92,7 @@ export const list = {
   'bulk.failed.one': '1 token could not be changed',
   'bulk.changed': '{count} tokens were changed.',
   'bulk.changed.one': '1 token was changed.',
-  'bulk.stay': 'They stay selected, so that you can try again.',
+  'bulk.stay': 'They stay selected so that you can try again.',
   'bulk.working': '{done} of {count}',
   'bulk.clear': 'Clear selection',
   'bulk.leave.title': 'Stop the changes?',
@@ -102,7 +102,7 @@ export const list = {
 
   'lifecycle.deactivated': 'Token deactivated',
   'lifecycle.activated': 'Token activated',
-  'lifecycle.stale': 'Somebody else changed this token. It was loaded again; look at it before you go on.',
+  'lifecycle.stale': 'Someone else changed this token. It has been reloaded; review it before you continue.',
   'view.imported': 'Imported',
   'list.countedUntil': 'last known {time}',
   'list.outside': '{name} was found by its id. It does not match the filters.',

@@ -1,4 +1,4 @@
-import { dialogOf, fill, go, loseOne, pick, press, review, type Scenes, show, tokenOf } from '../scene.js'
+import { dialogOf, fill, go, loseOne, noClipboard, pick, press, review, type Scenes, show, tokenOf } from '../scene.js'
 
 /** The forms, and what comes of them. */
 export const form: Scenes = {
@@ -29,6 +29,53 @@ export const form: Scenes = {
       await pick(stage, 'form.ownersScopes')
     },
   },
+  'create-terms': {
+    async act(stage) {
+      await fill(stage)
+      const dialog = dialogOf(stage.page)
+      await pick(stage, 'form.never')
+      await dialog.locator('.resources .button').click()
+      await dialog.locator('.resource-row input').nth(1).fill('ham-1, rtm-2')
+      await dialog.getByLabel(stage.t('form.addresses')).fill('300.1.1.1')
+      await dialog.getByLabel(stage.t('form.metadata')).fill('{')
+      await go(stage)
+      await dialog.locator('.resources .error').scrollIntoViewIfNeeded()
+    },
+  },
+  'create-secret-cut': {
+    async act(stage) {
+      await fill(stage)
+      const field = dialogOf(stage.page).getByLabel(stage.t('form.metadata'))
+      await field.fill('{"key": "eyJhbGciOiJFZERTQSJ9.eyJqdGkiOiI0a1EwdFhiMkxyVm44WmNEIn0.c2ln"}')
+      await dialogOf(stage.page).locator('.toast').waitFor()
+    },
+  },
+  'create-refused': {
+    options: { maxTokens: { perTenant: 1 } },
+    empty: true,
+    async before({ world }) {
+      await world.tokens.system.create({ name: 'First', tenantId: 'acme', scopes: [] })
+    },
+    async act(stage) {
+      await press('action.create')(stage)
+      await dialogOf(stage.page).getByLabel(stage.t('form.name')).first().fill('Second')
+      await dialogOf(stage.page).getByLabel(stage.t('form.client'), { exact: true }).selectOption('acme')
+      await go(stage)
+      await dialogOf(stage.page).locator('.overview').waitFor()
+      await go(stage)
+      await stage.page.locator('.problem-line').waitFor()
+    },
+  },
+  'create-intercepted': {
+    async act(stage) {
+      await review(stage)
+      await stage.page.clock.install()
+      await stage.page.route(/\/admin\/tokens\/$/, (route) => route.fulfill({ status: 200, contentType: 'text/html', body: '' }))
+      await go(stage)
+      await stage.page.clock.runFor(10_000)
+      await stage.page.locator('.problem-line').waitFor()
+    },
+  },
   'create-leave': {
     async act(stage) {
       await fill(stage)
@@ -54,6 +101,22 @@ export const form: Scenes = {
     },
   },
   'create-shown-once': { act: show },
+  'create-copy-failed': {
+    async act(stage) {
+      await noClipboard(stage)
+      await show(stage)
+      await dialogOf(stage.page).locator('.secret .button').click()
+      await dialogOf(stage.page).locator('.copy-failed').waitFor()
+    },
+  },
+  'create-copied': {
+    context: { permissions: ['clipboard-read', 'clipboard-write'] },
+    async act(stage) {
+      await show(stage)
+      await dialogOf(stage.page).locator('.secret .button').click()
+      await dialogOf(stage.page).getByText(stage.t('action.copied')).first().waitFor()
+    },
+  },
   'create-uncopied': {
     async act(stage) {
       await show(stage)
@@ -75,6 +138,25 @@ export const form: Scenes = {
       await press('action.edit')(stage)
       await stage.page.locator('label[data-scope="inventory:write"] input').click()
       await stage.page.locator('.scope-change').scrollIntoViewIfNeeded()
+    },
+  },
+  'edit-refused': {
+    at: tokenOf('Warehouse scanner fleet'),
+    async act(stage) {
+      await press('action.edit')(stage)
+      await dialogOf(stage.page).getByLabel(stage.t('form.metadata')).fill('{"constructor": 1}')
+      await go(stage)
+      await dialogOf(stage.page).locator('.field .error').waitFor()
+    },
+  },
+  'edit-maybe': {
+    at: tokenOf('Warehouse scanner fleet'),
+    async act(stage) {
+      await press('action.edit')(stage)
+      await dialogOf(stage.page).getByLabel(stage.t('form.name')).first().fill('Scanners')
+      await stage.page.route(/\/[0-9A-Za-z]{16}$/, (route) => route.fulfill({ status: 503, body: '{"code":"store_unavailable"}' }))
+      await go(stage)
+      await stage.page.locator('.problem-line').waitFor()
     },
   },
   conflict: {

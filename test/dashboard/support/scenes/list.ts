@@ -1,4 +1,5 @@
-import { answered, bringIn, dialogOf, down, imports, press, type Scenes, select } from '../scene.js'
+import { expressWith } from '../host.js'
+import { answered, bringIn, dialogOf, down, hang, imports, press, type Scenes, select } from '../scene.js'
 
 /** The list, the audit log, and what stands in their place. */
 export const list: Scenes = {
@@ -25,6 +26,7 @@ export const list: Scenes = {
   },
   'list-limited': answered(429, { 'retry-after': '30' }),
   'list-error': answered(500),
+  'list-intercepted': answered(200, { 'content-type': 'text/html' }, '<h1>Sign in</h1>'),
   'list-offline': {
     async act({ page }) {
       await page.context().setOffline(true)
@@ -37,6 +39,31 @@ export const list: Scenes = {
       await page.route(/\/\?limit=/, (route) => route.abort('connectionrefused'))
       await page.reload()
       await page.getByRole('alert').first().waitFor()
+    },
+  },
+  'list-other-tenant': {
+    start: expressWith({ tenants: () => Array.from({ length: 1001 }, (_, at) => ({ id: `tenant-${at}` })) }),
+    async act({ page, t }) {
+      await page.getByRole('combobox', { name: t('list.client'), exact: true }).selectOption(t('list.clientOther'))
+      await page.locator('.client-filter').waitFor()
+    },
+  },
+  'list-sorted-in-part': {
+    async act({ page, world }) {
+      await page.route(/limit=1000/, async (route) => {
+        const response = await route.fetch()
+        await route.fulfill({ response, json: { ...(await response.json()), nextCursor: 'more' } })
+      })
+      await page.goto(`${world.url}?sort=name`)
+      await page.locator('.banner').waitFor()
+    },
+  },
+  'list-menu-of-a-revoked-one': { at: () => '?status=revoked', act: ({ page }) => page.locator('[aria-haspopup="menu"]').first().click() },
+  'list-done': {
+    async act({ page, t }) {
+      await page.locator('[aria-haspopup="menu"]').nth(2).click()
+      await page.getByRole('menuitem', { name: t('action.deactivate') }).click()
+      await page.locator('.toast').waitFor()
     },
   },
   'list-uncounted': { options: { usage: false } },
@@ -64,6 +91,13 @@ export const list: Scenes = {
       world.store.behave({ events: { do: 'fail', error: down } })
       await page.goto(`${world.url}?screen=audit`)
       await page.locator('.audit-log [role="alert"]').waitFor()
+    },
+  },
+  'audit-loading': {
+    async act({ page, world, t }) {
+      await page.route(/\/events\?/, hang)
+      await page.goto(`${world.url}?screen=audit`)
+      await page.getByText(t('use.loading')).waitFor()
     },
   },
   'audit-nothing': { at: () => '?screen=audit&actor=nobody' },

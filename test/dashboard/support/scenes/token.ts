@@ -11,6 +11,28 @@ export const token: Scenes = {
   'detail-revoked': { at: tokenOf('Contractor laptop') },
   'detail-imported': { options: { imports }, before: bringIn, at: tokenOf('Old CI key'), whole: true },
   'detail-uncounted': { options: { usage: false }, at: tokenOf('Web shop'), whole: true },
+  'detail-unused': { at: tokenOf('Staging smoke tests'), whole: true },
+  'detail-pending': {
+    async before({ world, ids }) {
+      const notBefore = new Date(Date.now() + 86_400_000)
+      ids.set('Soon', (await world.tokens.system.create({ name: 'Soon', tenantId: 'acme', scopes: ['orders:read'], notBefore })).record.id)
+    },
+    at: tokenOf('Soon'),
+  },
+  'detail-short-retention': { options: { retention: { usage: '7d' } }, at: tokenOf('Web shop'), whole: true },
+  'detail-changes': {
+    at: tokenOf('Warehouse scanner fleet'),
+    whole: true,
+    act: ({ page }) => page.locator('.audit summary').first().click(),
+  },
+  'detail-usage-down': {
+    whole: true,
+    async act({ page, world, ids }) {
+      await page.route(/\/usage\?/, (route) => route.fulfill({ status: 500, body: '' }))
+      await page.goto(`${world.url}?token=${ids.get('Web shop')}`)
+      await page.locator('.problem-line').first().waitFor()
+    },
+  },
   'detail-down': {
     async act({ page, world, ids }) {
       world.store.behave({ list: { do: 'fail', error: down }, find: { do: 'fail', error: down } })
