@@ -1,9 +1,9 @@
 import { type ServiceName, service } from '../test/support/services.js'
 
 // Answers with its exit code whether the named server can be used: `tsx .ci/probe.ts postgres`.
-const isServiceName = (name: string | undefined): name is ServiceName => name === 'postgres' || name === 'mysql' || name === 'redis'
+const isServiceName = (name: string | undefined): name is ServiceName => ['postgres', 'mysql', 'redis', 'nats'].includes(name ?? '')
 
 const [, , name] = process.argv
-if (!isServiceName(name)) throw new TypeError('usage: probe.ts postgres | mysql | redis')
+if (!isServiceName(name)) throw new TypeError('usage: probe.ts postgres | mysql | redis | nats')
 const found = await service(name)
 process.exit(found.url === undefined ? 1 : 0)

@@ -1,7 +1,7 @@
 # Finds, or starts and later stops, the servers that the stores are tested against. Sourced by .ci/run.
 #
-# A server that answers at LATCHKEY_TEST_POSTGRES_URL, LATCHKEY_TEST_MYSQL_URL or LATCHKEY_TEST_REDIS_URL, else at its default
-# loopback port, is used as it is. Otherwise one of our own is started on a free port, in a folder that goes away at the end;
+# A server that answers at LATCHKEY_TEST_POSTGRES_URL, LATCHKEY_TEST_MYSQL_URL, LATCHKEY_TEST_REDIS_URL or LATCHKEY_TEST_NATS_URL, else at
+# its default loopback port, is used as it is. Otherwise one of our own is started on a free port, in a folder that goes away at the end;
 # where its program is missing it is installed with apt-get, given the rights. LATCHKEY_CI_OWN_SERVICES=1 starts our own in any case.
 
 services_folder=''
@@ -103,6 +103,14 @@ start_redis() {
   export LATCHKEY_TEST_REDIS_URL="redis://127.0.0.1:$port"
 }
 
+start_nats() {
+  need_program nats-server nats-server || return 1
+  local port
+  port=$(free_port)
+  launch root "$services_folder/nats.log" "$(program nats-server)" --addr 127.0.0.1 --port "$port"
+  export LATCHKEY_TEST_NATS_URL="nats://127.0.0.1:$port"
+}
+
 find_or_start() {
   local name=$1 waited
   if [ "${LATCHKEY_CI_OWN_SERVICES:-}" != 1 ] && answers "$name"; then
@@ -157,8 +165,8 @@ start_services() {
   chmod 711 "$services_folder"
   # Some tests start a server of their own, whose settings are nobody else's.
   need_program initdb postgresql && need_program mariadbd mariadb-server && need_program mariadb-install-db mariadb-server &&
-    need_program redis-server redis-server && need_program pgbouncer pgbouncer && need_program openssl openssl || return 1
-  need_browser && need_promtool && find_or_start postgres && find_or_start mysql && find_or_start redis
+    need_program redis-server redis-server && need_program nats-server nats-server && need_program pgbouncer pgbouncer && need_program openssl openssl || return 1
+  need_browser && need_promtool && find_or_start postgres && find_or_start mysql && find_or_start redis && find_or_start nats
 }
 
 stop_services() {

@@ -10,6 +10,9 @@ const DEADLINE_SECONDS = 0.5
 /** Nothing disturbs the chief but the rest of the machine. */
 const CHIEF_DEADLINE_SECONDS = 10
 
+/** What carries the relay between the nodes. */
+export type Broker = { readonly kind: 'nats' | 'redis'; readonly url: string }
+
 /** Several nodes, each a process of its own, on one database; each reaches it through a proxy of its own. */
 export type Cluster = {
   readonly kind: Backend['kind']
@@ -26,12 +29,13 @@ let program: Promise<string> | undefined
 export async function startCluster(
   kind: Backend['kind'],
   url: string,
-  { nodes, maxStaleness, worker }: { nodes: number; maxStaleness: number; worker?: string },
+  { nodes, maxStaleness, worker, relay }: { nodes: number; maxStaleness: number; worker?: string; relay?: Broker },
 ): Promise<Cluster> {
   program ??= worker === undefined ? bundle(new URL('./worker.ts', import.meta.url)) : Promise.resolve(worker)
   const path = await program
   const place = kind === 'postgres' ? await createSchema(url) : newKeyPrefix()
   const started: ClusterNode[] = []
+  const channel = `latchkey.${place.replace(/[^a-z0-9]/gi, '')}`
   const close = async (): Promise<void> => {
     await Promise.allSettled(started.map((node) => node.close()))
     if (kind === 'postgres') await onPostgres(url, `drop schema ${place} cascade`)
@@ -40,10 +44,16 @@ export async function startCluster(
   try {
     for (let at = 0; at < nodes; at += 1) {
       const through = await StoreProxy.before(url, kind === 'postgres' ? 5432 : 6379)
-      const node = new ClusterNode(path, through.proxy)
+      const broker = relay && (await StoreProxy.before(relay.url, relay.kind === 'nats' ? 4222 : 6379))
+      const node = new ClusterNode(path, through.proxy, broker?.proxy)
       started.push(node)
       const deadline = at === 0 ? CHIEF_DEADLINE_SECONDS : DEADLINE_SECONDS
-      const options = { backend: { kind, url: through.url, place }, maxStaleness, deadline }
+      const options = {
+        backend: { kind, url: through.url, place },
+        maxStaleness,
+        deadline,
+        ...(relay && broker && { relay: { kind: relay.kind, url: broker.url, channel } }),
+      }
       await node.ask({ do: 'open', options })
     }
     const [chief, ...others] = started

@@ -5,10 +5,13 @@ import type { StoreProxy } from './proxy.js'
 /** A node of the cluster, seen from the test: its process, and the proxy between it and the database. */
 export class ClusterNode {
   readonly proxy: StoreProxy
+  /** The proxy between it and the broker of the relay, where there is one. */
+  readonly relay: StoreProxy | undefined
   readonly #child: Child<Command>
 
-  constructor(program: string, proxy: StoreProxy) {
+  constructor(program: string, proxy: StoreProxy, relay?: StoreProxy) {
     this.proxy = proxy
+    this.relay = relay
     this.#child = new Child(program)
   }
 
@@ -48,6 +51,11 @@ export class ClusterNode {
     await this.ask({ do: 'step', ms })
   }
 
+  /** Lets the broker lie to it, as far as somebody without the key can. */
+  async lieTo(on: boolean): Promise<void> {
+    await this.ask({ do: 'lie', on })
+  }
+
   /** Stops the process where it stands, as a debugger or an overloaded host does. */
   freeze(): void {
     this.#child.freeze()
@@ -60,5 +68,6 @@ export class ClusterNode {
   async close(): Promise<void> {
     await this.#child.close({ do: 'close' })
     await this.proxy.close()
+    await this.relay?.close()
   }
 }

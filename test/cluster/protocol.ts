@@ -1,8 +1,16 @@
 /** A database that a cluster runs on, in a place of its own. */
 export type Backend = { readonly kind: 'postgres' | 'redis'; readonly url: string; readonly place: string }
 
+/** A broker that the nodes of a cluster share, and what their channels' names begin with. */
+export type RelayPlace = { readonly kind: 'nats' | 'redis'; readonly url: string; readonly channel: string }
+
 /** How the nodes of a cluster are set up. */
-export type NodeOptions = { readonly backend: Backend; readonly maxStaleness: number; readonly deadline: number }
+export type NodeOptions = {
+  readonly backend: Backend
+  readonly maxStaleness: number
+  readonly deadline: number
+  readonly relay?: RelayPlace
+}
 
 /** What a node is asked to do. */
 export type Command =
@@ -15,6 +23,7 @@ export type Command =
   | { readonly do: 'revoke'; readonly id: string; readonly waitForNodes?: boolean }
   | { readonly do: 'revokeAll'; readonly tenantId: string }
   | { readonly do: 'step'; readonly ms: number }
+  | { readonly do: 'lie'; readonly on: boolean }
   | { readonly do: 'close' }
 
 /** A token with its id. */

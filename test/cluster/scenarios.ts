@@ -91,6 +91,16 @@ export function healthy(cluster: Cluster, trials: number): Promise<Finding> {
   return judge('nothing disturbed', trials, cluster.maxStalenessMs, run, only('token_revoked'))
 }
 
+/** What is judged of a number of revocations. */
+export type Judged = { readonly scenario: string; readonly trials: number; readonly codes: readonly string[] }
+
+/** Revokes tokens that all other nodes have in memory; `disturb` comes between the two. */
+export function judgeRevocations(cluster: Cluster, { scenario, trials, codes }: Judged, disturb: () => Promise<void>): Promise<Finding> {
+  const revoke = ({ id }: Made): Promise<Span> => cluster.chief.revoke(id)
+  const run = () => trial(cluster, { nodes: cluster.others, revoke, before: disturb })
+  return judge(scenario, trials, cluster.maxStalenessMs, run, only(...codes))
+}
+
 /** Everything at once is revoked. */
 export function bulk(cluster: Cluster, trials: number): Promise<Finding> {
   const revoke = (): Promise<Span> => cluster.chief.revokeAll('acme')

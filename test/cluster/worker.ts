@@ -1,15 +1,22 @@
+import { connect } from '@nats-io/transport-node'
+import { Redis } from 'ioredis'
 import { type Latchkey, latchkey } from 'latchkey'
+import { natsTransport, type RelayTransport, redisTransport, relayedStore } from 'latchkey/relay'
 import { postgresStore } from 'latchkey/stores/postgres'
 import { redisStore } from 'latchkey/stores/redis'
 import type { TokenStore } from '../../src/store/port.js'
 import { answerParent } from './child.js'
-import type { Backend, Command, Made, NodeOptions, Span } from './protocol.js'
+import { lyingTransport } from './lying-transport.js'
+import type { Backend, Command, Made, NodeOptions, RelayPlace, Span } from './protocol.js'
 import { Watcher } from './watcher.js'
 
 // One node of a cluster: does what its parent says, in a process of its own.
 const watchers = new Map<string, Watcher>()
 let tokens: Latchkey | undefined
 let stepped = 0
+let lies = false
+
+const RELAY_KEY = 'kB7w2nTq0sXz9fLr4vJc8mYd1hGp6eAu'
 
 const monotonic = (): number => Number(process.hrtime.bigint()) / 1e6
 
@@ -19,10 +26,27 @@ function openStore({ kind, url, place }: Backend): TokenStore {
     : redisStore({ url, keyPrefix: place, onWarning: () => {} })
 }
 
-function open({ backend, maxStaleness, deadline }: NodeOptions): void {
+async function openTransport({ kind, url }: RelayPlace): Promise<RelayTransport> {
+  if (kind === 'nats')
+    return natsTransport({ connection: await connect({ servers: url, maxReconnectAttempts: -1, reconnectTimeWait: 200, timeout: 5000 }) })
+  const client = new Redis(url, { enableOfflineQueue: false, retryStrategy: () => 200 })
+  client.on('error', () => {})
+  return redisTransport({ client })
+}
+
+async function open({ backend, maxStaleness, deadline, relay }: NodeOptions): Promise<void> {
+  const store = openStore(backend)
   tokens = latchkey({
     prefix: 'acme_test',
-    store: openStore(backend),
+    store:
+      relay === undefined
+        ? store
+        : relayedStore(store, {
+            transport: lyingTransport(await openTransport(relay), () => lies),
+            key: RELAY_KEY,
+            channel: relay.channel,
+            onWarning: () => {},
+          }),
     scopes: { 'stock:read': 'See stock' },
     cache: { maxStaleness },
     deadline,
@@ -80,6 +104,9 @@ async function perform(command: Command): Promise<unknown> {
       return timed(() => opened().system.revokeAll({ tenantId: command.tenantId }))
     case 'step':
       stepped = command.ms
+      return undefined
+    case 'lie':
+      lies = command.on
       return undefined
     case 'close':
       for (const watcher of watchers.values()) watcher.stop()

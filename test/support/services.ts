@@ -1,9 +1,10 @@
+import { connect } from '@nats-io/transport-node'
 import { Redis } from 'ioredis'
 import { createConnection } from 'mysql2/promise'
 import { Client } from 'pg'
 
 /** The servers that tests can run against. */
-export type ServiceName = 'redis' | 'postgres' | 'mysql'
+export type ServiceName = 'redis' | 'postgres' | 'mysql' | 'nats'
 
 /** Where a server answers, or why the tests that need it are skipped. */
 export type Service = { readonly url: string; readonly skip?: undefined } | { readonly url?: undefined; readonly skip: string }
@@ -14,6 +15,7 @@ const places: { readonly [name in ServiceName]: { readonly variable: string; rea
   redis: { variable: 'LATCHKEY_TEST_REDIS_URL', fallback: 'redis://127.0.0.1:6379' },
   postgres: { variable: 'LATCHKEY_TEST_POSTGRES_URL', fallback: 'postgres://postgres@127.0.0.1:5432/test' },
   mysql: { variable: 'LATCHKEY_TEST_MYSQL_URL', fallback: 'mysql://root@127.0.0.1:3306/test' },
+  nats: { variable: 'LATCHKEY_TEST_NATS_URL', fallback: 'nats://127.0.0.1:4222' },
 }
 
 const probes: { readonly [name in ServiceName]: (url: string) => Promise<unknown> } = {
@@ -43,6 +45,14 @@ const probes: { readonly [name in ServiceName]: (url: string) => Promise<unknown
       await connection.query('select 1')
     } finally {
       connection.destroy()
+    }
+  },
+  nats: async (url) => {
+    const connection = await connect({ servers: url, timeout: PROBE_MS, reconnect: false })
+    try {
+      await connection.flush()
+    } finally {
+      await connection.close()
     }
   },
 }

@@ -86,7 +86,7 @@ export class Reader {
       const page = readFeedPage(await this.#store.changes(after, PAGE), after)
       if (page === undefined) return this.#failed()
       tail.extend(after, page, this.#clock.now())
-      if (page.more) {
+      if (page.more || !tail.covers(page.cursor)) {
         // The next read begins later still.
         this.#asked = [...asked, ...this.#asked].slice(0, MAX_WAITING)
         this.#reads.request()

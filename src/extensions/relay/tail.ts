@@ -44,6 +44,11 @@ export class Tail {
     this.#forget(now)
   }
 
+  /** Is everything known up to there? */
+  covers(cursor: string): boolean {
+    return this.#reached(this.#end, cursor)
+  }
+
   /**
    * Answers who stands at `after`, with some entries more than it needs where it stands between two pages. `undefined`: not known here, so that it has to
    * ask the store.

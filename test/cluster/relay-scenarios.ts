@@ -1,0 +1,49 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Cluster } from './cluster.js'
+import type { LinkMode } from './proxy.js'
+import { type Finding, type Judged, judgeRevocations } from './scenarios.js'
+
+/** What is done to the broker of the relay. */
+export type RelayTrouble = 'cut' | 'silent' | 'late' | 'lying'
+
+/** Longer than any bound, and than any patience of the relay. */
+const LATE_MS = 10_000
+const MODES: { readonly [trouble in Exclude<RelayTrouble, 'lying'>]: LinkMode } = {
+  cut: 'cut',
+  silent: 'drop',
+  late: { delayMs: LATE_MS },
+}
+const NAMES: { readonly [trouble in RelayTrouble]: string } = {
+  cut: 'relay cut',
+  silent: 'relay frozen for good',
+  late: 'relay 10 s late',
+  lying: 'relay lying',
+}
+
+/** The broker fails for every node, or for one; the store is reachable, so nothing is answered 503. */
+export async function relayTrouble(cluster: Cluster, trials: number, trouble: RelayTrouble, whom: 'all' | 'one'): Promise<Finding> {
+  const nodes = whom === 'all' ? [cluster.chief, ...cluster.others] : cluster.others.slice(0, 1)
+  const set = async (on: boolean): Promise<void> => {
+    for (const node of nodes) {
+      if (trouble === 'lying') await node.lieTo(on)
+      else node.relay?.set('all', on ? MODES[trouble] : 'pass')
+    }
+  }
+  const judged: Judged = {
+    scenario: `${NAMES[trouble]} for ${whom === 'all' ? 'all nodes' : 'one node'}`,
+    trials,
+    codes: ['token_revoked'],
+  }
+  let disturbed = false
+  try {
+    return await judgeRevocations(cluster, judged, async () => {
+      // The first trial meets the moment at which it fails; the others what is left then.
+      if (!disturbed) await set(true)
+      disturbed = true
+    })
+  } finally {
+    await set(false)
+    // What was held up is still on its way.
+    await sleep(trouble === 'late' ? LATE_MS : 500)
+  }
+}

@@ -1,0 +1,47 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { service } from '../support/services.js'
+import { type Cluster, startCluster } from './cluster.js'
+import { line } from './print.js'
+import { type RelayTrouble, relayTrouble } from './relay-scenarios.js'
+import * as scenarios from './scenarios.js'
+
+// Few nodes and few trials; `npm run test:cluster -- --relay` has more of each.
+const NODES = 4
+const BOUND_SECONDS = 2
+
+for (const [kind, broker] of [
+  ['postgres', 'nats'],
+  ['redis', 'redis'],
+] as const) {
+  const [store, carrier] = [await service(kind), await service(broker)]
+  const skip = store.skip ?? carrier.skip
+
+  describe.skipIf(skip !== undefined)(
+    `several processes on ${kind}, with a relay over ${broker} ${skip ?? ''}`,
+    { timeout: 120_000 },
+    () => {
+      let cluster: Cluster
+      beforeAll(async () => {
+        const relay = { kind: broker, url: carrier.url ?? '' }
+        cluster = await startCluster(kind, store.url ?? '', { nodes: NODES, maxStaleness: BOUND_SECONDS, relay })
+      }, 60_000)
+      afterAll(async () => {
+        await cluster?.close()
+      }, 30_000)
+
+      const check = async (finding: Promise<scenarios.Finding>): Promise<void> => {
+        const found = await finding
+        console.log(`${kind}, relay over ${broker}: ${line(found)}`)
+        expect(found.violations).toEqual([])
+        expect(found.trials).toBeGreaterThan(0)
+      }
+
+      it('hear of a revocation while all is well', () => check(scenarios.healthy(cluster, 10)))
+      it('accept a token no more once waitForNodes has answered', () => check(scenarios.barrier(cluster, 3, 'none')))
+      for (const trouble of ['cut', 'silent', 'late', 'lying'] as const satisfies readonly RelayTrouble[]) {
+        it(`keep the bound with the relay ${trouble}`, () => check(relayTrouble(cluster, 2, trouble, 'all')))
+      }
+      it('keep the bound while the relay is cut for one of them', () => check(relayTrouble(cluster, 2, 'cut', 'one')))
+    },
+  )
+}

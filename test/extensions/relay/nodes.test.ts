@@ -1,0 +1,182 @@
+import { describe, expect, it } from 'vitest'
+import { BOUND_MS, bodyOf, changeAndJudge, only, readerOf, running } from './judge.js'
+import { createWorld, KEY } from './world.js'
+
+describe('with an honest broker', () => {
+  it('one node reads for all, and the others hear of a change at once', async () => {
+    const world = await running()
+    world.calls.length = 0
+    expect(await changeAndJudge(world, world.nodes)).toBeLessThan(100)
+    expect(new Set(world.others.map((one) => one.lastRead() < world.time.now() - 6_000))).toEqual(new Set([true]))
+  })
+
+  it('a change that the store wakes nobody for is told by the node that made it', async () => {
+    const world = createWorld()
+    const { subscribe: _, ...deaf } = world.memory
+    const nodes = [0, 1, 2].map(() => world.node({ store: deaf }))
+    for (const { follower } of nodes) follower.start()
+    await world.time.pass(3_000)
+    const [maker] = nodes.filter((one) => one !== readerOf(nodes))
+    const before = nodes.map(({ heard }) => heard.length)
+    const changed = world.time.now()
+    await maker?.store.commit({ ownersChanged: [{ ownerId: 'o' }], events: [] })
+    await world.time.pass(400)
+    for (const [at, { heard }] of nodes.entries()) expect((heard[before[at] ?? 0] ?? Number.POSITIVE_INFINITY) - changed).toBeLessThan(200)
+  })
+
+  it('leases stand in the store, as far as each node has read', async () => {
+    const world = await running(5)
+    await changeAndJudge(world, world.nodes)
+    const leases = await world.memory.leases(0)
+    const { cursor } = await world.memory.changes(undefined, 1)
+    expect(leases.map((lease) => [lease.nodeId, lease.cursor]).sort()).toEqual([1, 2, 3, 4, 5].map((at) => [`node${at}`, cursor]))
+  })
+
+  it('a node believes nothing before its lease stands in the store', async () => {
+    const world = await running()
+    world.broker.meddle = (message) => (['lease', 'renewed'].includes(bodyOf(message).kind) ? [] : [{ message, afterMs: 1 }])
+    const late = world.node()
+    late.follower.start()
+    for (let waited = 0; waited < 3_000; waited += 10) {
+      await world.time.pass(10)
+      if (late.follower.fresh) expect((await world.memory.leases(0)).map(({ nodeId }) => nodeId)).toContain('node4')
+    }
+    expect(late.follower.fresh).toBe(true)
+  })
+
+  it('a node that leaves hands the reading on', async () => {
+    const world = await running()
+    const left = world.reader.follower.stop()
+    await world.time.pass(200)
+    await left
+    await world.reader.store.close?.()
+    await world.time.pass(600)
+    expect(await changeAndJudge(world, world.others)).toBeLessThan(100)
+  })
+})
+
+describe('nodes that do not belong together', () => {
+  it('a node with another key reads for itself, and both kinds are told of it', async () => {
+    const world = await running()
+    const stranger = world.node({ key: 'Zq3xW8vN1mK5tR7yU0pL2sD4fG6hJ9aB' })
+    stranger.follower.start()
+    await world.time.pass(3_000)
+    expect(await changeAndJudge(world, [...world.nodes, stranger])).toBeLessThan(200)
+    for (const { faults } of [stranger, ...world.nodes])
+      expect(faults).toContainEqual(expect.objectContaining({ code: 'LATCHKEY_RELAY_REFUSED' }))
+  })
+
+  it('nodes on another store are never answered from this one', async () => {
+    const world = await running()
+    const elsewhere = createWorld()
+    const stranger = world.node({ store: elsewhere.memory })
+    stranger.follower.start()
+    await world.time.pass(3_000)
+    const before = stranger.heard.length
+    await changeAndJudge(world, world.nodes)
+    expect(stranger.heard.length).toBe(before)
+    await elsewhere.memory.commit({ ownersChanged: [{ ownerId: 'o' }], events: [] })
+    await world.time.pass(BOUND_MS)
+    expect(stranger.heard.length).toBe(before + 1)
+  })
+})
+
+describe('a reader', () => {
+  it('that dies is replaced, and nobody misses a change meanwhile', async () => {
+    const world = await running()
+    world.reader.die()
+    expect(await changeAndJudge(world, world.others)).toBeLessThan(BOUND_MS)
+  })
+
+  it('that stops between its read and its answer, and goes on later, makes nobody believe longer', async () => {
+    const world = await running()
+    const held: string[] = []
+    world.broker.meddle = only('answer', (message) => {
+      held.push(message)
+      return []
+    })
+    await world.time.pass(600)
+    const changing = changeAndJudge(world, world.nodes)
+    world.time.after(1_900, () => {
+      for (const message of held) world.broker.deliver(`latchkey.relay.to.${JSON.parse(message.slice(64)).to}`, message)
+    })
+    await changing
+  })
+
+  it('and a second one beside it are one soon, and do no harm before', async () => {
+    const world = await running()
+    world.broker.meddle = only('beat', () => [])
+    await world.time.pass(2_000)
+    await changeAndJudge(world, world.nodes)
+    world.broker.meddle = (message) => [{ message, afterMs: 1 }]
+    await world.time.pass(1_000)
+    world.calls.length = 0
+    await world.time.pass(3_000)
+    expect(world.nodes.filter((one) => one.lastRead() > world.time.now() - 2_000)).toHaveLength(1)
+  })
+
+  it('whose store fails makes way for another', async () => {
+    const world = createWorld()
+    let fails = false
+    const failing = {
+      ...world.memory,
+      changes: (after: string | undefined, limit: number) => {
+        if (fails) throw new Error('this node cannot reach it')
+        return world.memory.changes(after, limit)
+      },
+    }
+    const first = world.node({ store: failing })
+    first.follower.start()
+    await world.time.pass(2_000)
+    const others = [world.node(), world.node()]
+    for (const { follower } of others) follower.start()
+    await world.time.pass(2_000)
+    fails = true
+    const failed = world.time.now()
+    // Sooner than anybody would lose patience with it.
+    await world.time.pass(1_050)
+    expect(others.some((one) => one.lastRead() > failed)).toBe(true)
+    await world.time.pass(2_000)
+    expect(await changeAndJudge(world, others)).toBeLessThan(100)
+    expect(others.some((one) => one.lastRead() > world.time.now() - 2_000)).toBe(true)
+  })
+})
+
+it('A node whose wall clock is hours off follows as any other', async () => {
+  const world = createWorld()
+  const nodes = [world.node({ wallMs: 7 * 3_600_000 }), world.node({ wallMs: -7 * 3_600_000 }), world.node()]
+  for (const { follower } of nodes) follower.start()
+  await world.time.pass(3_000)
+  expect(await changeAndJudge(world, nodes)).toBeLessThan(100)
+})
+
+it('A close while a question is out answers it, and asks nothing more', async () => {
+  const world = await running()
+  world.broker.meddle = () => []
+  await world.time.pass(300)
+  const [node] = world.others
+  const { cursor } = await world.memory.changes(undefined, 1)
+  const out = Promise.resolve(node?.store.changes(cursor, 1000)).then(
+    () => 'answered',
+    (error: unknown) => (error as { code?: string }).code,
+  )
+  await node?.store.close?.()
+  expect(await out).toBe('store_unavailable')
+})
+
+it('A weak key, a channel that brokers do not take and an unknown option are refused by name', async () => {
+  const { relayedStore } = await import('latchkey/relay')
+  const { memory, broker } = createWorld()
+  const transport = broker.transport({ cut: false })
+  const why = (options: object): string => {
+    try {
+      relayedStore(memory, { transport, key: KEY, ...options } as never)
+      return 'taken'
+    } catch (error) {
+      return (error as { field?: string }).field ?? String(error)
+    }
+  }
+  expect(
+    [{ key: 'short' }, { key: 'a'.repeat(40) }, { channel: 'a b' }, { channel: '*' }, { transport: {} }, { subject: 'x' }, {}].map(why),
+  ).toEqual(['key', 'key', 'channel', 'channel', 'transport', 'subject', 'taken'])
+})
