@@ -12,10 +12,9 @@ import { holdsToken } from './token/redact.js'
 import { close } from './verbs/close.js'
 import { createTicket } from './verbs/create-ticket.js'
 import { createHandle } from './verbs/handle.js'
-import { health, readings } from './verbs/health.js'
+import { consumersOf, health, readings } from './verbs/health.js'
 import { publicActor, readActor, SYSTEM } from './verbs/lib/actor.js'
 import { noteAttempted } from './verbs/lib/attempts.js'
-import { consumersHealth } from './verbs/lib/consumers-health.js'
 import { follow } from './verbs/lib/follow.js'
 import { upkeepOf } from './verbs/upkeep.js'
 import { buildContext } from './verify/build-context.js'
@@ -91,7 +90,7 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     boundMs: settings.maxStalenessMs + settings.serveStaleMs,
     vitals: context.vitals,
     readings: () => readings(context),
-    consumers: async () => (closing === undefined && context.store.isUsed ? await consumersHealth(context) : []),
+    consumers: async () => (closing === undefined && context.store.isUsed ? await consumersOf(context) : []),
     watchStore: (watch) => {
       context.store.watchCall = watch
     },

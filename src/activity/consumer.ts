@@ -3,11 +3,11 @@ import type { GuardedStore } from '../store/guarded-store.js'
 import type { Report } from '../store/reporter.js'
 import { callHandler, type ListedEventHandler } from './call-handler.js'
 import { ConsumerClaim } from './consumer-claim.js'
-import type { ConsumerRows } from './consumer-rows.js'
 import { RetryLater } from './retry-later.js'
+import type { ConsumerReads } from './shared-read.js'
 
-/** How soon events of other nodes are looked for; those of this node wake the consumer. */
-const POLL_MS = 1_000
+/** A consumer that had nothing to do for so long is quiet. */
+const QUIET_AFTER_MS = 30_000
 /** The longest wait in one piece: whoever holds a consumer renews its claim in between. */
 const LONGEST_WAIT_MS = 2_000
 const PAGE = 100
@@ -30,9 +30,7 @@ export type ConsumerOptions = {
   readonly graceMs: number
   readonly monotonic: () => number
   readonly report: Report
-  readonly rows: ConsumerRows
-  /** Done before events are read. */
-  readonly prepare: () => Promise<void>
+  readonly reads: ConsumerReads
 }
 
 /**
@@ -51,6 +49,7 @@ export class Consumer {
   #woken = false
   #savedAt = Number.NEGATIVE_INFINITY
   #turnAt = Number.NEGATIVE_INFINITY
+  #busyAt: number
   #failures = 0
   #retryAt = Number.NEGATIVE_INFINITY
   #failedAt: number | undefined
@@ -60,7 +59,8 @@ export class Consumer {
     this.name = options.name
     this.#store = store
     this.#options = options
-    this.#claim = new ConsumerClaim(store, options)
+    this.#claim = new ConsumerClaim(store, { ...options, rows: options.reads.rows })
+    this.#busyAt = options.monotonic()
   }
 
   start(): void {
@@ -111,8 +111,12 @@ export class Consumer {
   }
 
   async #round(): Promise<void> {
-    if (!(await this.#claim.hold()) || this.#options.monotonic() < this.#retryAt) return
-    await this.#options.prepare()
+    const now = this.#options.monotonic()
+    if (!(await this.#claim.hold(now - this.#busyAt >= QUIET_AFTER_MS)) || this.#options.monotonic() < this.#retryAt) return
+    const woken = this.#woken
+    this.#woken = false
+    // Those of other nodes are looked for once a second; of those of this node it is told.
+    if (!woken && (await this.#options.reads.newest.recent()) <= this.#claim.position) return
     for (;;) {
       const page = await this.#store.events({
         prefix: this.#options.prefix,
@@ -129,6 +133,7 @@ export class Consumer {
   /** Answers whether to go on. */
   async #hand(event: ListedEvent): Promise<boolean> {
     await this.#giveWay()
+    this.#busyAt = this.#options.monotonic()
     if (this.#stopped || !(await this.#claim.hold())) return false
     // Another node held the claim in between, and went further.
     if (event.seq <= this.#claim.position) return true
@@ -171,16 +176,13 @@ export class Consumer {
   async #rest(): Promise<void> {
     const left = this.#retryAt - this.#options.monotonic()
     if (left > 0) await this.#wait(Math.min(left, LONGEST_WAIT_MS), false)
-    else if (this.#claim.held) await this.#wait(POLL_MS, true)
-    else await this.#wait(this.#options.rows.lookInMs, false)
+    else if (this.#claim.held) await this.#wait(this.#options.reads.newest.lookInMs, true)
+    else await this.#wait(this.#options.reads.rows.lookInMs, false)
   }
 
   // Its timer keeps the process alive: a process that does nothing but consume has nothing else that would.
   async #wait(ms: number, wakeable: boolean): Promise<void> {
-    if (this.#stopped || (wakeable && this.#woken)) {
-      this.#woken = false
-      return
-    }
+    if (this.#stopped || (wakeable && this.#woken)) return
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, ms)
       this.#wakeUp = () => {
@@ -190,7 +192,6 @@ export class Consumer {
       }
     })
     this.#wakeUp = undefined
-    if (wakeable) this.#woken = false
   }
 
   // A handler that answers at once would let nothing else of this process run between two events.

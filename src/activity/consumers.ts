@@ -1,13 +1,13 @@
 import type { Consumer } from './consumer.js'
-import type { ConsumerRows } from './consumer-rows.js'
+import type { ConsumerReads } from './shared-read.js'
 
 /** The consumers that run on this node. */
 export class Consumers {
-  readonly rows: ConsumerRows
+  readonly reads: ConsumerReads
   readonly #running: Set<Consumer> = new Set()
 
-  constructor(rows: ConsumerRows) {
-    this.rows = rows
+  constructor(reads: ConsumerReads) {
+    this.reads = reads
   }
 
   add(consumer: Consumer): void {

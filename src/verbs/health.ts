@@ -1,7 +1,6 @@
 import type { Health } from '../model/health.js'
 import type { Readings } from '../model/vitals.js'
 import type { Context } from '../verify/context.js'
-import { consumersHealth } from './lib/consumers-health.js'
 
 type Answers = { readonly answers: boolean; readonly consumers: Health['consumers'] }
 
@@ -26,6 +25,11 @@ export async function health(context: Context, closed: boolean): Promise<Health>
   }
 }
 
+/** How the consumers are doing, as far as the store says so within the deadline. Never rejects. */
+export async function consumersOf(context: Context): Promise<Health['consumers']> {
+  return (await import('./lib/consumers-health.js')).consumersHealth(context)
+}
+
 function probe(context: Context): Promise<Answers> {
   const underWay = probes.get(context)
   if (underWay !== undefined) return underWay
@@ -33,7 +37,7 @@ function probe(context: Context): Promise<Answers> {
     () => true,
     () => false,
   )
-  const started = Promise.all([answers, consumersHealth(context)])
+  const started = Promise.all([answers, consumersOf(context)])
     .then(([answers, consumers]) => ({ answers, consumers }))
     .finally(() => probes.delete(context))
   probes.set(context, started)

@@ -1,12 +1,12 @@
 import { createAnnouncer } from '../activity/announce.js'
 import { Attempts } from '../activity/attempts.js'
 import { CoalescedEvents } from '../activity/coalesced-events.js'
-import { ConsumerRows } from '../activity/consumer-rows.js'
 import { Consumers } from '../activity/consumers.js'
 import { Housekeeping } from '../activity/housekeeping.js'
 import { LineageRevoker } from '../activity/lineages.js'
 import { Outbox } from '../activity/outbox.js'
 import { Rehasher } from '../activity/rehash.js'
+import { SharedRead } from '../activity/shared-read.js'
 import { UsageRecorder } from '../activity/usage.js'
 import { Budget, type Rate } from '../cache/budget.js'
 import { createElapsedClock } from '../cache/elapsed.js'
@@ -50,7 +50,14 @@ export function buildContext(settings: Settings): Context {
   const report = createReporter({ ...settings.faults, onError: onFault }, monotonic)
   const moves = new MoveWatch(settings.store, { prefix, monotonic, maxAgeMs: maxStalenessMs / 2 })
   const store = new GuardedStore(settings.store, settings.deadlineMs, monotonic, report, moves)
-  const consumers = new Consumers(new ConsumerRows(store, prefix, monotonic))
+  const newestSeq = async (): Promise<number> => {
+    await outbox.place()
+    return (await store.events({ prefix, limit: 1 }))[0]?.seq ?? 0
+  }
+  const consumers = new Consumers({
+    rows: new SharedRead(() => store.consumers(prefix), monotonic),
+    newest: new SharedRead(newestSeq, monotonic),
+  })
   const tell = createAnnouncer(settings.onEvent, report)
   const announce: typeof tell = (events) => {
     tell(events)

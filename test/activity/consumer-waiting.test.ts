@@ -1,14 +1,14 @@
 import { memoryStore } from 'latchkey/stores/memory'
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
-import type { ConsumerState, TokenStore } from '../../src/store/port.js'
+import type { ConsumerState, EventQuery, TokenStore } from '../../src/store/port.js'
 import { instance, mint } from '../latchkey/harness.js'
 
 const NAMES = Array.from({ length: 20 }, (_, index) => `crm-${index}`)
 const SECONDS = 8
 
-/** A node's view of a store that others use too: counts how often it reads the consumers, and can be cut off. */
+/** A node's view of a store that others use too: counts how often it reads the consumers, what it asks for them, and can be cut off. */
 function nodeOf(store: TokenStore) {
-  const node = { reads: 0, cut: false }
+  const node = { reads: 0, asks: 0, saves: 0, cut: false }
   const reach = <T>(work: () => T): T => {
     if (node.cut) throw new Error('cut off')
     return work()
@@ -20,7 +20,24 @@ function nodeOf(store: TokenStore) {
         return reach(() => store.consumers(prefix))
       },
     },
-    saveConsumer: { value: (state: ConsumerState) => reach(() => store.saveConsumer(state)) },
+    saveConsumer: {
+      value: (state: ConsumerState) => {
+        node.saves += 1
+        return reach(() => store.saveConsumer(state))
+      },
+    },
+    events: {
+      value: (query: EventQuery) => {
+        node.asks += 1
+        return reach(() => store.events(query))
+      },
+    },
+    placeEvents: {
+      value: (prefix: string) => {
+        node.asks += 1
+        return reach(() => store.placeEvents?.(prefix) ?? [])
+      },
+    },
   })
   const seen: string[] = []
   // Without upkeep, which reads consumers too.
@@ -39,6 +56,9 @@ async function readerAndWaiting() {
   await vi.advanceTimersByTimeAsync(20_000)
   return { reader, waiting, held }
 }
+
+/** Past the half minute after which consumers that have nothing to do are quiet, and past their last short claims. */
+const quiet = () => vi.advanceTimersByTimeAsync(40_000)
 
 const all = NAMES.toSorted()
 
@@ -66,11 +86,57 @@ describe('consumers that wait for another node', () => {
 
   it('go on once the claims of a node that is cut off have run out, and not before', async () => {
     const { reader, waiting } = await readerAndWaiting()
+    await mint(reader.tokens)
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(reader.seen.toSorted()).toEqual(all)
     reader.node.cut = true
     await mint(waiting.tokens)
     await vi.advanceTimersByTimeAsync(3_000)
     expect(waiting.seen).toEqual([])
     await vi.advanceTimersByTimeAsync(5_000)
+    expect(waiting.seen.toSorted()).toEqual(all)
+  })
+})
+
+describe('consumers that have nothing to do', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+    onTestFinished(() => void vi.useRealTimers())
+  })
+
+  it('ask once a second, all of a node together, and renew their claims every ten seconds', async () => {
+    const { reader } = await readerAndWaiting()
+    await quiet()
+    const { asks, saves } = reader.node
+    await vi.advanceTimersByTimeAsync(60_000)
+    // Once for the place of what hosts committed, once for the newest event.
+    expect(reader.node.asks - asks).toBeGreaterThan(110)
+    expect(reader.node.asks - asks).toBeLessThan(130)
+    expect(reader.node.saves - saves).toBeGreaterThanOrEqual(6 * NAMES.length)
+    expect(reader.node.saves - saves).toBeLessThan(7 * NAMES.length + 10)
+  })
+
+  it('are given an event of their own node at once, and one of another node within a second', async () => {
+    const { reader, waiting } = await readerAndWaiting()
+    await quiet()
+    await mint(reader.tokens)
+    await vi.advanceTimersByTimeAsync(100)
+    expect(reader.seen.toSorted()).toEqual(all)
+    await quiet()
+    await mint(waiting.tokens)
+    await vi.advanceTimersByTimeAsync(1_100)
+    expect(reader.seen.length).toBe(2 * NAMES.length)
+    expect(waiting.seen).toEqual([])
+  })
+
+  it('are taken over once their longer claims have run out, and not before', async () => {
+    const { reader, waiting } = await readerAndWaiting()
+    await quiet()
+    reader.node.cut = true
+    await mint(waiting.tokens)
+    await vi.advanceTimersByTimeAsync(18_000)
+    expect(waiting.seen).toEqual([])
+    await vi.advanceTimersByTimeAsync(15_000)
     expect(waiting.seen.toSorted()).toEqual(all)
   })
 })

@@ -24,8 +24,7 @@ export function follow(
     graceMs: deadlineMs,
     monotonic,
     report: context.report,
-    rows: context.consumers.rows,
-    prepare: () => context.outbox.place(),
+    reads: context.consumers.reads,
   })
   context.consumers.add(consumer)
   return Object.freeze({ name, stop: () => context.consumers.stop(consumer) })

@@ -40,6 +40,8 @@ type ToVerify = NonNullable<Parameters<Latchkey['system']['verifyAudit']>[0]>
 export declare const head: NonNullable<ToVerify['head']>
 export declare const event: AuditEvent
 export declare const file: NodeJS.WritableStream
+export declare class NotAccepted extends Error {}
+export declare function setAside(event: AuditEvent): Promise<void>
 export declare const server: Server
 
 type ClientOf = Parameters<typeof introspection>[1]['client']
