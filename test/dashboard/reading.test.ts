@@ -80,6 +80,42 @@ describe.skipIf(skip !== undefined)(`for people who listen ${skip ?? ''}`, () =>
     }))
 })
 
+describe.skipIf(skip !== undefined)(`for people who listen, of several tokens at once ${skip ?? ''}`, () => {
+  const play = stage(path)
+  const check = (page: Page, message: string) => expect.poll(() => focusIsSomewhere(page), { message }).toBe(true)
+
+  it('tells what will break, how far a change is and how it ended, and keeps the focus', () =>
+    play({ before: seed }, async ({ page, world }) => {
+      const told = (text: RegExp | string) => page.getByRole('status').getByText(text).first().waitFor()
+      await page.route(/\/deactivate$/, () => new Promise(() => {}))
+      await page.getByRole('checkbox', { name: 'Select all on this page' }).check()
+      await page
+        .getByRole('region', { name: /selected/ })
+        .getByRole('button', { name: 'Deactivate' })
+        .click()
+      await page
+        .getByRole('status')
+        .getByText(/^0 of \d+$/)
+        .waitFor()
+      await page.getByRole('link', { name: 'Audit log' }).click()
+      await confirm(page, 'Stop and leave')
+      await expect.poll(() => heard(page)).toMatch(/^\d+ events shown$/)
+      await check(page, 'on another screen, once a change was stopped')
+      await page.unrouteAll({ behavior: 'ignoreErrors' })
+      await page.goto(world.url)
+      await press(page, 'Revoke all')
+      const dialog = page.getByRole('dialog')
+      await dialog.getByText('Everywhere').click()
+      await told('11 tokens will be revoked.')
+      await told('8 of them were used in the last 30 days. Calls with them will fail.')
+      await dialog.getByLabel(/^Type/).fill('revoke everything')
+      await dialog.getByRole('button', { name: 'Revoke all of them' }).click()
+      await told('11 tokens revoked')
+      await expect.poll(() => page.getByRole('dialog').count()).toBe(0)
+      await check(page, 'after all were revoked')
+    }))
+})
+
 describe.skipIf(skip !== undefined)(`in other languages ${skip ?? ''}`, () => {
   const play = stage(path)
 
