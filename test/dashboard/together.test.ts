@@ -160,6 +160,7 @@ describe.skipIf(skip !== undefined)(`several tokens at once ${skip ?? ''}`, () =
       letGo()
       const dialog = page.getByRole('dialog', { name: '1 token could not be changed' })
       await expect.poll(() => dialog.getByRole('listitem').allTextContents()).toEqual([expect.stringContaining('Price feed')])
+      await dialog.getByText('It may have been changed anyway.').waitFor()
     }))
 })
 

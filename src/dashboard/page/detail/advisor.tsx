@@ -1,15 +1,16 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
+import { holds } from '../form/differences.js'
 import { call } from '../lib/api.js'
 import { spanText } from '../lib/format.js'
-import { useLoad, useTask } from '../lib/hooks.js'
+import { useLoad, useMaybe, useTask } from '../lib/hooks.js'
 import { Problem } from '../lib/problem.js'
 import { MONTH_HOURS, sinceHours, useSpan } from '../lib/span.js'
 import { t } from '../lib/text.js'
 import type { Token, Usage } from '../lib/types.js'
 import { Button } from '../ui/button.js'
 import { Dialog } from '../ui/dialog.js'
-import { ProblemLine } from '../ui/problem.js'
+import { Maybe, ProblemLine } from '../ui/problem.js'
 import { say } from '../ui/toasts.js'
 import { Chips } from '../ui/token.js'
 
@@ -52,6 +53,7 @@ type RemoveProps = Props & { readonly unused: readonly string[]; readonly span: 
 
 function Remove({ token, unused, span, onClose, onChanged }: RemoveProps): JSX.Element {
   const { busy, problem, run } = useTask()
+  const close = useMaybe(problem, onChanged, onClose)
   const kept = token.scopes.filter((scope) => !unused.includes(scope))
   const remove = (): Promise<void> =>
     run(async () => {
@@ -60,7 +62,9 @@ function Remove({ token, unused, span, onClose, onChanged }: RemoveProps): JSX.E
         say(t('form.saved'))
       } catch (error) {
         if (Problem.of(error).status !== 412) throw error
-        say(t('lifecycle.stale'))
+        // Its own answer was lost before: the one change since then is the one that was asked for.
+        const now = await call<Token>('GET', token.id)
+        say(t(now.version === token.version + 1 && holds({ scopes: kept }, now) ? 'form.saved' : 'lifecycle.stale'))
       }
       onClose()
       onChanged()
@@ -68,10 +72,10 @@ function Remove({ token, unused, span, onClose, onChanged }: RemoveProps): JSX.E
   return (
     <Dialog
       title={t('advisor.remove', { count: unused.length })}
-      onClose={onClose}
+      onClose={close}
       footer={
         <>
-          <Button onClick={onClose}>{t('action.cancel')}</Button>
+          <Button onClick={close}>{t('action.cancel')}</Button>
           <Button kind="primary" busy={busy} onClick={() => void remove()}>
             {t('advisor.confirm')}
           </Button>
@@ -88,6 +92,7 @@ function Remove({ token, unused, span, onClose, onChanged }: RemoveProps): JSX.E
         <Chips items={kept} most={100} />
       </div>
       <ProblemLine problem={problem} />
+      <Maybe problem={problem} text="form.maybeSaved" />
     </Dialog>
   )
 }

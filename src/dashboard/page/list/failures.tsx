@@ -32,7 +32,7 @@ export function Failures({ done, failures, onClose }: Props): JSX.Element {
             </strong>{' '}
             <code>{token.hint}</code>
             <p class="error">
-              <ProblemText problem={problem} />
+              <ProblemText problem={problem} /> {problem.open && t('bulk.maybe')}
             </p>
           </li>
         ))}

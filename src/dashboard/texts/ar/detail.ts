@@ -54,7 +54,7 @@ export const detail: DashboardTexts = {
   'use.time': 'الوقت',
   'use.endpoints': 'حسب نقطة النهاية',
   'use.addresses': 'حسب العنوان',
-  'use.addressesNote': 'منذ إنشائه',
+  'use.addressesNote': 'بغض النظر عن المدة',
   'use.unknownEndpoint': 'غير معروفة',
   'advisor.title': 'أقل الصلاحيات',
   'advisor.noCalls': 'لا استدعاءات في {span}، فلا يُعرف ما يلزمه من نطاقات.',

@@ -93,6 +93,7 @@ export const list: DashboardTexts = {
   'bulk.done': 'الرموز التي تغيّرت: {count}',
   'bulk.failed': 'الرموز التي تعذّر تغييرها: {count}',
   'bulk.changed': 'الرموز التي تغيّرت: {count}.',
+  'bulk.maybe': 'ربما تغيّر رغم ذلك.',
   'bulk.stay': 'تبقى محدَّدة لتتمكن من إعادة المحاولة.',
   'bulk.working': '{done} من {count}',
   'bulk.clear': 'إلغاء التحديد',

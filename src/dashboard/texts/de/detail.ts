@@ -54,7 +54,7 @@ export const detail: DashboardTexts = {
   'use.time': 'Zeit',
   'use.endpoints': 'Nach Endpunkt',
   'use.addresses': 'Nach Adresse',
-  'use.addressesNote': 'seit der Erstellung',
+  'use.addressesNote': 'unabhängig vom Zeitraum',
   'use.unknownEndpoint': 'unbekannt',
   'advisor.title': 'Geringste Rechte',
   'advisor.noCalls': 'Keine Aufrufe über {span}. Welche Scopes es braucht, ist daher nicht bekannt.',

@@ -90,6 +90,7 @@ export const list: DashboardTexts = {
   'bulk.failed.one': '1 Token konnte nicht geändert werden',
   'bulk.changed': '{count} Tokens wurden geändert.',
   'bulk.changed.one': '1 Token wurde geändert.',
+  'bulk.maybe': 'Es wurde vielleicht trotzdem geändert.',
   'bulk.stay': 'Sie bleiben ausgewählt, damit Sie es erneut versuchen können.',
   'bulk.working': '{done} von {count}',
   'bulk.clear': 'Auswahl aufheben',

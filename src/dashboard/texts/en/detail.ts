@@ -53,7 +53,7 @@ export const detail = {
   'use.time': 'Time',
   'use.endpoints': 'By endpoint',
   'use.addresses': 'By address',
-  'use.addressesNote': 'since it was created',
+  'use.addressesNote': 'not limited to this range',
   'use.unknownEndpoint': 'unknown',
 
   'advisor.title': 'Least privilege',

@@ -92,6 +92,7 @@ export const list = {
   'bulk.failed.one': '1 token could not be changed',
   'bulk.changed': '{count} tokens were changed.',
   'bulk.changed.one': '1 token was changed.',
+  'bulk.maybe': 'It may have been changed anyway.',
   'bulk.stay': 'They stay selected so that you can try again.',
   'bulk.working': '{done} of {count}',
   'bulk.clear': 'Clear selection',
