@@ -1,28 +1,48 @@
 import type { RelayClock } from './clock.js'
 
-/** Does work at most once in each gap: what is asked for meanwhile is done together, in the next turn. */
+/** How often a lane works: once in each gap, and as often in a row as it has saved up. */
+export type LanePace = {
+  readonly gapMs: number
+  /** How many turns are saved up while it is idle. @default 1 */
+  readonly burst?: number
+  /** How long it waits for others that ask for the same, also where it has been idle. @default 0 */
+  readonly collectMs?: number
+}
+
+/** Does work at a bounded pace: what is asked for meanwhile is done together, in the next turn. */
 export class Lane {
   readonly #clock: RelayClock
   readonly #gapMs: number
+  readonly #burst: number
   readonly #collectMs: number
   readonly #work: () => void
-  #last = Number.NEGATIVE_INFINITY
+  #saved: number
+  #savedAt: number
+  #due = 0
   #cancel: (() => void) | undefined
 
-  /** Waits `collectMs` for others that ask, also where it has been idle. */
-  constructor(clock: RelayClock, gapMs: number, collectMs: number, work: () => void) {
+  constructor(clock: RelayClock, { gapMs, burst = 1, collectMs = 0 }: LanePace, work: () => void) {
     this.#clock = clock
     this.#gapMs = gapMs
+    this.#burst = burst
     this.#collectMs = collectMs
     this.#work = work
+    this.#saved = burst
+    this.#savedAt = clock.now()
   }
 
-  request(): void {
-    if (this.#cancel !== undefined) return
-    const wait = Math.max(this.#collectMs, this.#last + this.#gapMs - this.#clock.now())
-    this.#cancel = this.#clock.after(wait, () => {
+  /** Works soon, or once the lane has saved up all that it can: what can wait leaves the rest to what cannot. */
+  request(when: 'soon' | 'saved up' = 'soon'): void {
+    const now = this.#save()
+    const missing = (when === 'soon' ? 1 : this.#burst) - this.#saved
+    const due = now + Math.max(this.#collectMs, missing * this.#gapMs)
+    if (this.#cancel !== undefined && this.#due <= due) return
+    this.#cancel?.()
+    this.#due = due
+    this.#cancel = this.#clock.after(due - now, () => {
       this.#cancel = undefined
-      this.#last = this.#clock.now()
+      this.#save()
+      this.#saved -= 1
       this.#work()
     })
   }
@@ -30,5 +50,12 @@ export class Lane {
   stop(): void {
     this.#cancel?.()
     this.#cancel = undefined
+  }
+
+  #save(): number {
+    const now = this.#clock.now()
+    this.#saved = Math.min(this.#burst, this.#saved + (now - this.#savedAt) / this.#gapMs)
+    this.#savedAt = now
+    return now
   }
 }

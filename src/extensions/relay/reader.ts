@@ -5,11 +5,11 @@ import { Lane } from './lane.js'
 import type { Answer, Ask } from './messages.js'
 import { Tail } from './tail.js'
 
-/** With both gaps, all nodes together cost the store fewer than 18 queries a second. */
-const READ_GAP_MS = 75
-const LEASE_GAP_MS = 250
-/** How long an idle reader waits for others that ask for the same. */
-const COLLECT_MS = 5
+/** In any second that makes at most 16 reads and 4 renewals, however many nodes ask. */
+const READS = { gapMs: 80, burst: 3, collectMs: 5 } as const
+const RENEWALS = { gapMs: 300, collectMs: 5 } as const
+/** So long after the feed has grown, whoever asks does so for that. */
+const URGENT_MS = 100
 const PAGE = 1000
 const LEASES_AT_ONCE = 1000
 const MAX_WAITING = 20_000
@@ -33,6 +33,7 @@ export class Reader {
   #leases: Map<string, Waiting> = new Map()
   #tail: Tail | undefined
   #reading = 0
+  #urgentUntil = Number.NEGATIVE_INFINITY
 
   /** `start`: a cursor a little behind where the nodes stand, if one is known. */
   constructor(store: TokenStore, clock: RelayClock, start: string | undefined, failed: () => void) {
@@ -40,8 +41,8 @@ export class Reader {
     this.#clock = clock
     this.#failed = failed
     this.#tail = start === undefined ? undefined : this.#tailFrom(start)
-    this.#reads = new Lane(clock, READ_GAP_MS, COLLECT_MS, () => void this.#read())
-    this.#writes = new Lane(clock, LEASE_GAP_MS, COLLECT_MS, () => void this.#renew())
+    this.#reads = new Lane(clock, READS, () => void this.#read())
+    this.#writes = new Lane(clock, RENEWALS, () => void this.#renew())
   }
 
   ask(asked: Asked): void {
@@ -50,7 +51,8 @@ export class Reader {
       // Whoever is not answered asks the store after a while.
       if (this.#asked.length >= MAX_WAITING) return
       this.#asked.push(asked)
-      this.#reads.request()
+      // A node that only asks from time to time leaves the next reads to those that were woken.
+      this.#reads.request(this.#clock.now() < this.#urgentUntil ? 'soon' : 'saved up')
       return
     }
     const { lease, nonce } = ask
@@ -63,6 +65,12 @@ export class Reader {
     const answers = [...(before?.answers ?? []).slice(-7), (kind: 'renewed' | 'alone') => answer({ kind, nonce })]
     this.#leases.set(lease.nodeId, { lease, answers })
     this.#writes.request()
+  }
+
+  /** The feed has grown, and the nodes are woken. */
+  urge(): void {
+    this.#urgentUntil = this.#clock.now() + URGENT_MS
+    if (this.#asked.length > 0) this.#reads.request()
   }
 
   stop(): void {

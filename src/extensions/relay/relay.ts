@@ -13,7 +13,7 @@ import type { RelayTransport } from './transport.js'
 import { createWire } from './wire.js'
 
 /** How often the nodes are woken at the most, and how often the reader is told of this node's own changes. */
-const WAKE_GAP_MS = 75
+const WAKES = { gapMs: 80, burst: 3 } as const
 /** A reader that has not heard itself for so long speaks to nobody. */
 const DEAF_MS = 1_500
 /** When to ask again which store this is, where there was no answer. */
@@ -66,8 +66,8 @@ export class Relay {
       (kind) => this.#toAll(kind),
       (reader) => this.#readerChanged(reader),
     )
-    this.#waking = new Lane(clock, WAKE_GAP_MS, 0, () => this.#wakeAll())
-    this.#telling = new Lane(clock, WAKE_GAP_MS, 0, () => this.#toReader({ kind: 'wake' }))
+    this.#waking = new Lane(clock, WAKES, () => this.#wakeAll())
+    this.#telling = new Lane(clock, WAKES, () => this.#toReader({ kind: 'wake' }))
   }
 
   /** A page of the feed, as the store would answer it to a call that begins now. */
@@ -221,6 +221,7 @@ export class Relay {
 
   #wakeAll(): void {
     if (this.#reader === undefined) return
+    this.#reader.urge()
     this.#wakeOwn()
     this.#toAll('wake')
   }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { quantile } from '../../cluster/scenarios.js'
 import { BOUND_MS, bodyOf, changeAndJudge, only, readerOf, running } from './judge.js'
-import { createWorld, KEY } from './world.js'
+import { createWorld, KEY, mostInASecond } from './world.js'
 
 describe('with an honest broker', () => {
   it('one node reads for all, and the others hear of a change at once', async () => {
@@ -8,6 +9,24 @@ describe('with an honest broker', () => {
     world.calls.length = 0
     expect(await changeAndJudge(world, world.nodes)).toBeLessThan(100)
     expect(new Set(world.others.map((one) => one.lastRead() < world.time.now() - 6_000))).toEqual(new Set([true]))
+  })
+
+  it('changes without end cost no more than 20 queries a second either, and each is heard within 100 ms', async () => {
+    const { time, memory, nodes, calls } = await running(30)
+    const from = time.now()
+    const before = nodes.map(({ heard }) => heard.length)
+    const changed: number[] = []
+    for (let at = 0; at < 100; at += 1) {
+      await memory.commit({ ownersChanged: [{ ownerId: `o${at}` }], events: [] })
+      changed.push(time.now())
+      await time.pass(35)
+    }
+    await time.pass(200)
+    const late = nodes.flatMap(({ heard }, node) =>
+      changed.map((at, change) => (heard[(before[node] ?? 0) + change] ?? Number.POSITIVE_INFINITY) - at),
+    )
+    expect(quantile(late, 0.99)).toBeLessThanOrEqual(100)
+    expect(mostInASecond(calls, from, time.now())).toBeLessThanOrEqual(20)
   })
 
   it('a change that the store wakes nobody for is told by the node that made it', async () => {
