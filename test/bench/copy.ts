@@ -1,0 +1,105 @@
+/**
+ * How long a move to another store takes: `npm run bench:copy`, or `npm run bench:copy -- --tokens 10000 --route sqlite,postgres,mysql`.
+ *
+ * Each token has one audit event and one counter of usage. Wall time on one machine with its servers on it.
+ */
+import { cpus } from 'node:os'
+import { parseArgs } from 'node:util'
+import { latchkey } from 'latchkey'
+import { copy } from 'latchkey/copy'
+import type { TokenStore } from '../../src/store/port.js'
+import { table } from './paired.js'
+import { fill, idOf, PREFIX, START, tenantOf } from './stores/fill.js'
+import { type Subject, subjects } from './stores/subjects.js'
+
+const BATCH = 1_000
+const HOUR = 3_600_000
+
+const { values } = parseArgs({
+  options: { tokens: { type: 'string', default: '1000000' }, route: { type: 'string', default: 'sqlite,postgres,mysql' } },
+})
+const total = Number(values.tokens)
+const route = values.route.split(',')
+
+async function open(name: string): Promise<Subject> {
+  const make = subjects[name]
+  if (make === undefined) throw new Error(`no store is called ${name}: ${Object.keys(subjects).join(', ')} are`)
+  return make()
+}
+
+/** What the bulk of tokens lacks: a trail and a use of each. */
+async function live(store: TokenStore): Promise<void> {
+  for (let at = 0; at < total; at += BATCH) {
+    const indexes = Array.from({ length: Math.min(BATCH, total - at) }, (_, index) => at + index)
+    await store.commit({
+      events: indexes.map((index) => ({
+        ...{ id: `made-${index}`, at: START + index, action: 'token.updated', prefix: PREFIX, actorId: 'bench', count: 1 },
+        ...{ tokenId: idOf(index), tenantId: tenantOf(index), before: { name: 'an earlier name' }, after: { name: `token ${index}` } },
+      })),
+    })
+    await store.recordUsage({
+      nodeId: 'bench',
+      seq: at / BATCH + 1,
+      at: START,
+      counts: indexes.map((index) => ({
+        tokenId: idOf(index),
+        bucketAt: START - (START % HOUR),
+        endpoint: 'GET /api/stock',
+        scope: 'inventory:read',
+        outcome: 'allowed',
+        count: 1,
+      })),
+      addresses: [],
+      lastUses: indexes.map((index) => ({ tokenId: idOf(index), at: START + index })),
+    })
+  }
+}
+
+/** The most memory that this process held meanwhile, in MB. */
+async function watched<T>(work: () => Promise<T>): Promise<{ readonly value: T; readonly seconds: number; readonly memory: number }> {
+  let most = 0
+  const look = (): void => {
+    most = Math.max(most, process.memoryUsage.rss())
+  }
+  const timer = setInterval(look, 100)
+  const start = performance.now()
+  try {
+    const value = await work()
+    look()
+    return { value, seconds: (performance.now() - start) / 1_000, memory: most / 1_048_576 }
+  } finally {
+    clearInterval(timer)
+  }
+}
+
+const opened: Subject[] = []
+const rows: string[][] = []
+console.log(`Node ${process.version}, ${cpus().length} cores, ${cpus()[0]?.model ?? 'unknown CPU'}; ${total.toLocaleString('en')} tokens.`)
+try {
+  const first = await open(route[0] ?? '')
+  opened.push(first)
+  const filled = await watched(async () => {
+    await fill(first.store, 0, total)
+    await live(first.store)
+  })
+  console.log(`filled ${route[0]} in ${filled.seconds.toFixed(0)} s`)
+  for (const name of route.slice(1)) {
+    const [from, to] = [opened.at(-1), await open(name)]
+    if (from === undefined) throw new Error('a route has at least two stores')
+    opened.push(to)
+    const options = { prefix: PREFIX, scopes: { 'inventory:read': 'See stock', 'inventory:write': 'Change stock' }, logger: false } as const
+    const [old, now] = [latchkey({ ...options, store: from.store }), latchkey({ ...options, store: to.store })]
+    for (const step of ['copy', 'fence', 'open'] as const) {
+      const { value, seconds, memory } = await watched(() => copy(old, now, { step }))
+      const { tokens, events, usage } = value.parts ?? {}
+      const counts = [tokens, events, usage].map((part) => part?.count.toLocaleString('en') ?? '')
+      rows.push([`${route[opened.length - 2]} to ${name}`, step, ...counts, `${seconds.toFixed(0)} s`, `${memory.toFixed(0)} MB`])
+      console.log(rows.at(-1)?.join(', '))
+    }
+    // What they share stays open: the next part of the route begins with it.
+  }
+  console.log(`\n${table(['move', 'step', 'tokens', 'events', 'usage', 'time', 'memory'], rows)}`)
+} finally {
+  for (const subject of opened) await subject.remove()
+}
+process.exit()
