@@ -13,6 +13,7 @@ export const LONG: string[] = [
   'test/audit/seal-crash.test.ts',
   'test/cache/schedules.test.ts',
   'test/cli/doctor.test.ts',
+  'test/cli/import-table.test.ts',
   'test/cluster/**/*.test.ts',
   // The rest of that folder is played in a browser.
   'test/dashboard/!(served).test.ts',

@@ -1,12 +1,14 @@
 import type { Command } from 'commander'
-import type { ImportInput, ImportReport } from '../../model/import.js'
+import type { ImportInput, ImportProblem, ImportReport } from '../../model/import.js'
 import type { Perform } from '../lib/command.js'
 import { loadFunction } from '../lib/config.js'
-import { EXIT } from '../lib/fault.js'
+import { CommandError, EXIT } from '../lib/fault.js'
+import { Lines } from '../lib/lines.js'
 import { type Streams, say, writeFields, writeTable } from '../lib/output.js'
+import type { Row } from '../lib/row.js'
 import { readRows } from '../lib/rows.js'
 
-type Options = { readonly format: string; readonly map: string; readonly dryRun?: boolean }
+type Options = { readonly format: string; readonly map: string; readonly dryRun?: boolean; readonly delimiter?: string }
 
 /** Rows between two lines of progress. */
 const EVERY = 10_000
@@ -15,34 +17,52 @@ const EVERY = 10_000
 export function addImport(program: Command, perform: Perform): void {
   const command = program
     .command('import')
-    .summary('import the tokens of another system from a file of JSON lines')
+    .summary('import the tokens of another system from a file of CSV or JSON lines')
     .description(
-      'Makes records of tokens that another system made, one from each line of a file. Rows that were imported before are skipped.',
+      'Makes records of tokens that another system made, one from each row of a file. Rows that were imported before are skipped.',
     )
-    .argument('<file>', 'one JSON object on each line; - reads standard input')
+    .argument('<file>', 'a .csv or .tsv file with a header, or one JSON object on each line; - reads standard input')
     .requiredOption('--format <name>', 'name of a format of the option imports')
     .requiredOption('--map <file>', 'module that exports map(row), which returns the terms of the token, or nothing to leave the row out')
+    .option('--delimiter <character>', 'read a table with this between its cells (default: by the ending of the file)')
     .option('--dry-run', 'check everything and write nothing')
-  perform<Options>(command, async ({ handle, streams, answer }, { format, map, dryRun = false }, [file = '']) => {
+  perform<Options>(command, async ({ handle, streams, answer }, { format, map, dryRun = false, delimiter }, [file = '']) => {
+    if (delimiter !== undefined && !/^[^\r\n"]$/.test(delimiter)) throw new CommandError(EXIT.usage, '--delimiter must be one character')
     const terms = (await loadFunction(streams.cwd, '--map', map, 'map')) as ImportInput['map']
-    const report = await handle.import(readRows(streams, file), {
+    const lines = new Lines()
+    const report = await handle.import(valuesOf(readRows(streams, file, delimiter), lines), {
       format,
       map: terms,
       dryRun,
-      onProgress: async ({ rows }) => {
+      onProgress: async ({ rows, failed }) => {
+        lines.told({ rows, failed })
         if (rows % EVERY === 0) await say(streams, `${rows} rows`)
       },
     })
     // What map() threw may quote a row, and a row holds a secret.
-    const told = { ...report, problems: report.problems.map(({ cause: _, ...problem }) => problem) }
+    const told = {
+      ...report,
+      problems: report.problems.map(({ cause: _, ...problem }) => ({ ...problem, line: lines.lineOf(problem.row) })),
+    }
     await answer(told, () => writeReport(streams, told, dryRun))
     return report.failed > 0 ? EXIT.failed : EXIT.ok
   })
 }
 
-async function writeReport(streams: Streams, { problems, ...counts }: ImportReport, dryRun: boolean): Promise<void> {
+async function* valuesOf(rows: AsyncIterable<Row>, lines: Lines): AsyncGenerator<object> {
+  for await (const { value, line } of rows) {
+    lines.note(line)
+    yield value
+  }
+}
+
+type Told = Omit<ImportReport, 'problems'> & {
+  readonly problems: readonly (Pick<ImportProblem, 'row' | 'field' | 'message'> & { readonly line: number | undefined })[]
+}
+
+async function writeReport(streams: Streams, { problems, ...counts }: Told, dryRun: boolean): Promise<void> {
   await writeFields(streams, counts)
-  const rows = problems.map(({ row, field, message }) => [row, field, message])
-  if (rows.length > 0) await writeTable(streams, ['row', 'field', 'problem'], rows, { whole: true })
+  const rows = problems.map(({ line, field, message }) => [line, field, message])
+  if (rows.length > 0) await writeTable(streams, ['line', 'field', 'problem'], rows, { whole: true })
   if (dryRun) await say(streams, 'Nothing was written.')
 }

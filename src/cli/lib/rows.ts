@@ -1,30 +1,41 @@
 import { createReadStream, existsSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { extname, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { CommandError, EXIT } from './fault.js'
 import type { Streams } from './output.js'
+import { readTable } from './read-table.js'
+import { brokenLine, type Row } from './row.js'
 
-/** The objects of a file of JSON lines, read as they are asked for. Empty lines are left out. No message quotes a line, which may hold a secret. */
-export async function* readRows({ cwd, stdin }: Streams, name: string): AsyncGenerator<object> {
+/** The characters between the cells of tables, by the endings of their files. */
+const DELIMITERS: { readonly [ending: string]: string } = { '.csv': ',', '.tsv': '\t' }
+
+/**
+ * The rows of a file, read as they are asked for: of a table with a delimiter or an ending that names one, else of JSON lines. No message quotes a line,
+ * which may hold a secret.
+ */
+export function readRows({ cwd, stdin }: Streams, name: string, delimiter?: string): AsyncIterable<Row> {
   const file = resolve(cwd, name)
   if (name !== '-' && !existsSync(file)) throw new CommandError(EXIT.usage, `there is no file ${file}`)
-  const lines = createInterface({ input: name === '-' ? stdin : createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY })
+  const between = delimiter ?? DELIMITERS[extname(name).toLowerCase()]
+  const input = name === '-' ? stdin : createReadStream(file)
+  return between === undefined ? readLines(input) : readTable(input, between)
+}
+
+async function* readLines(input: NodeJS.ReadableStream): AsyncGenerator<Row> {
+  const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })
   let number = 0
   for await (const line of lines) {
     number += 1
-    if (line.trim() !== '') yield readRow(number === 1 ? line.replace(/^\uFEFF/, '') : line, number)
+    if (line.trim() !== '') yield { value: readObject(number === 1 ? line.replace(/^\uFEFF/, '') : line, number), line: number }
   }
 }
 
-function readRow(line: string, number: number): object {
+function readObject(line: string, number: number): object {
   try {
     const row: unknown = JSON.parse(line)
     if (typeof row === 'object' && row !== null && !Array.isArray(row)) return row
   } catch {
     // The parser's message quotes the line.
   }
-  throw new CommandError(
-    EXIT.usage,
-    `line ${number} is not a JSON object. What was imported before it stays; run it again once it is mended`,
-  )
+  throw brokenLine(number, 'is not a JSON object')
 }

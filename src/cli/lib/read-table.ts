@@ -1,0 +1,57 @@
+import { type CastingContext, CsvError, parse } from 'csv-parse'
+import { CommandError, EXIT } from './fault.js'
+import { brokenLine, type Row } from './row.js'
+
+/** A longer row is a quote that was never closed. */
+const LONGEST_ROW = 1_048_576
+
+/** What is wrong with a row, by the parser's code. Its message quotes the row. */
+const FAULTS: { readonly [code: string]: string } = {
+  CSV_RECORD_INCONSISTENT_COLUMNS: 'has more or fewer cells than the header',
+  CSV_INVALID_CLOSING_QUOTE: 'has text behind a closing quote',
+  INVALID_OPENING_QUOTE: 'has a quote in the middle of a cell that is not quoted',
+  CSV_QUOTE_NOT_CLOSED: 'has a quote that is never closed',
+  CSV_MAX_RECORD_SIZE: 'is longer than 1 MB: is there a quote that is never closed?',
+}
+
+/** The rows of a table whose first line names its columns (RFC 4180), read as they are asked for. An empty cell is absent, unless it is quoted. */
+export async function* readTable(input: NodeJS.ReadableStream, delimiter: string): AsyncGenerator<Row> {
+  const parser = parse({
+    bom: true,
+    delimiter,
+    info: true,
+    columns: readHeader,
+    cast: readCell,
+    skip_empty_lines: true,
+    max_record_size: LONGEST_ROW,
+  })
+  input.on('error', (error) => parser.destroy(error))
+  input.pipe(parser)
+  let line = 1
+  try {
+    for await (const { record, info } of parser as AsyncIterable<{ record: object; info: { lines: number } }>) {
+      yield { value: record, line: info.lines - breaksIn(record) }
+      line = info.lines
+    }
+  } catch (error) {
+    if (!(error instanceof CsvError)) throw error
+    const at: unknown = Reflect.get(error, 'lines')
+    throw brokenLine(typeof at === 'number' ? at : line + 1, FAULTS[error.code] ?? 'cannot be read as a row of a table')
+  }
+}
+
+function breaksIn(record: object): number {
+  return Object.values(record).reduce((sum: number, cell: unknown) => sum + (String(cell).match(/\r\n|\n|\r/g)?.length ?? 0), 0)
+}
+
+function readHeader(names: readonly (string | undefined)[]): string[] {
+  return names.map((name, index) => {
+    if (name === undefined || name === '') throw new CommandError(EXIT.usage, `column ${index + 1} of the header has no name`)
+    if (names.indexOf(name) !== index) throw new CommandError(EXIT.usage, `two columns of the header are called ${JSON.stringify(name)}`)
+    return name
+  })
+}
+
+function readCell(text: string, { quoting }: CastingContext): string | undefined {
+  return text === '' && !quoting ? undefined : text
+}

@@ -1,0 +1,99 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { IMPORT_KEY, oldToken } from '../imports/world.js'
+import { openShell, SCOPES, type Shell } from './support.js'
+
+let shell: Shell
+beforeAll(async () => {
+  shell = await openShell()
+})
+afterAll(() => shell.close())
+
+const CONFIG = `import { latchkey } from '$index'
+import { sha256Tokens } from '$import'
+import { sqliteStore } from '$sqlite'
+
+export const tokens = latchkey({
+  prefix: 'acme_live',
+  store: sqliteStore('$folder/table.db'),
+  scopes: ${JSON.stringify(SCOPES)},
+  imports: { key: '${IMPORT_KEY}', formats: [sha256Tokens({ prefix: 'sk_', length: 35 })] },
+})
+`
+
+describe('latchkey import of a table', () => {
+  const made = Array.from({ length: 130 }, (_, at) => oldToken(1000 + at))
+  const quoted = (text: unknown): string => `"${String(text).replaceAll('"', '""')}"`
+  const table = (columns: readonly string[], rows: readonly (readonly string[])[], delimiter = ','): string =>
+    [columns, ...rows].map((cells) => cells.join(delimiter)).join('\r\n')
+  const args = ['--config', 'table.config.mjs', '--format', 'sha256', '--map', 'table-map.mjs', '--json'] as const
+  const hashes = made.map(({ row }) => String(Reflect.get(row, 'hash')))
+
+  beforeAll(() => {
+    shell.write('table.config.mjs', CONFIG)
+    const map = "export const map = (row) => ({ name: row.label, scopes: ['inventory:read'], ownerId: row.owner, expiresAt: row.ends })\n"
+    shell.write('table-map.mjs', map)
+  })
+  const run = async (file: string, ...more: string[]) => {
+    const { code, stdout, stderr } = await shell.run('import', file, ...args, ...more)
+    return { code, stderr, report: stdout === '' ? undefined : JSON.parse(stdout) }
+  }
+
+  it('reads what databases and spreadsheets write: a byte order mark, quotes, line breaks, empty cells and semicolons', async () => {
+    const names = ['plain', 'with "quotes", and a comma', '  spaces  ', 'ünï']
+    const columns = ['label', 'hash', 'owner', 'ends', 'note']
+    const rows = names.map((name, at) => [quoted(name), hashes[at] ?? '', '', at === 0 ? '2999-01-01T00:00:00Z' : '', '"over\ntwo lines"'])
+    shell.write('keys.csv', `\uFEFF${table(columns, rows)}\r\n\r\n`)
+    expect(await run('keys.csv', '--dry-run')).toMatchObject({ code: 0, report: { rows: 4, imported: 4, problems: [] } })
+    expect(await run('keys.csv')).toMatchObject({ code: 0, report: { imported: 4 } })
+    const found = JSON.parse((await shell.run('list', '--config', 'table.config.mjs', '--json')).stdout)
+    const items: { name: string; ownerId?: string; expiresAt?: string }[] = found.items ?? found
+    expect(items.map(({ name }) => name).sort()).toEqual([...names].sort())
+    expect(items.filter(({ ownerId, expiresAt }) => ownerId !== undefined || expiresAt !== undefined)).toHaveLength(1)
+    shell.write('keys.txt', table(columns, rows, ';'))
+    expect(await run('keys.txt', '--delimiter', ';')).toMatchObject({ code: 0, report: { rows: 4, existing: 4 } })
+    shell.write('keys.TSV', table(columns, rows, '\t'))
+    expect(await run('keys.TSV')).toMatchObject({ code: 0, report: { rows: 4, existing: 4 } })
+  })
+
+  it('goes on where it broke off, and names bad rows by their line', async () => {
+    const rows = hashes.map((hash, at) => [
+      `key ${at}`,
+      at === 120 ? 'no hash' : hash,
+      'ada',
+      '',
+      at === 120 || at === 3 ? '"over\ntwo lines"' : '',
+    ])
+    const header = ['label', 'hash', 'owner', 'ends', 'note']
+    shell.write('long.csv', `${table(header, rows)}\r\n"half a sec`)
+    const broken = await run('long.csv')
+    expect(broken).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/line \d+ has a quote that is never closed\. What was imported before it stays/),
+    })
+    expect(broken.stderr).not.toContain('half a sec')
+    shell.write('long.csv', table(header, rows))
+    const again = await run('long.csv')
+    expect(again.report).toMatchObject({ rows: 130, failed: 1, problems: [{ row: 121, line: 123, field: 'hash' }] })
+    expect(again.report.existing).toBeGreaterThanOrEqual(100)
+  })
+
+  it.each([
+    ['a row with too many cells', 'label,hash\na,b\nc,d,half a sec\n', /line 3 has more or fewer cells than the header/],
+    ['text behind a quote', 'label,hash\na,"half a sec" x\n', /line 2 has text behind a closing quote/],
+    ['a quote in a cell', 'label,hash\na,half "a sec\n', /line 2 has a quote in the middle of a cell/],
+    ['two columns of one name', 'hash,hash\na,b\n', /two columns of the header are called "hash"/],
+    ['a column without a name', 'hash,\na,b\n', /column 2 of the header has no name/],
+  ])('refuses %s, and quotes no cell', async (_, text, message) => {
+    shell.write('broken.csv', text)
+    const { code, stderr } = await run('broken.csv')
+    expect([code, stderr]).toEqual([2, expect.stringMatching(message)])
+    expect(stderr).not.toContain('half')
+  })
+
+  it('refuses a delimiter that is none', async () => {
+    expect(await run('keys.csv', '--delimiter', ';;')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--delimiter must be one character'),
+    })
+  })
+})
