@@ -38,7 +38,9 @@ describe('the blocks of code on the pages', () => {
     const commands = blocks
       .filter(({ language }) => language === 'sh')
       .flatMap(({ page, text }) => text.split('\n').map((line) => ({ page, line })))
-      .flatMap(({ page, line }) => [...line.matchAll(/npx latchkey ((?:"[^"]*"|'[^']*'|[^|><&;#)'"])*)/g)].map(([, args = '']) => ({ page, args: args.trim() })))
+      .flatMap(({ page, line }) =>
+        [...line.matchAll(/npx latchkey ((?:"[^"]*"|'[^']*'|[^|><&;#)'"])*)/g)].map(([, args = '']) => ({ page, args: args.trim() })),
+      )
     expect(commands.length).toBeGreaterThan(20)
     expect(commands.flatMap(({ page, args }) => whyRefused(args).map((why) => `${page}: npx latchkey ${args}: ${why}`))).toEqual([])
   })

@@ -1,23 +1,28 @@
 import { execFileSync } from 'node:child_process'
-import { copyFileSync, readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { latchkey, type Minted } from 'latchkey'
+import { mysqlStore } from 'latchkey/stores/mysql'
 import { postgresStore } from 'latchkey/stores/postgres'
+import { redisStore } from 'latchkey/stores/redis'
 import { sqliteStore } from 'latchkey/stores/sqlite'
 import { expect, it, vi } from 'vitest'
 import { findDriver } from '../../adapters/stores/sql/dialects/sqlite-open.js'
 import type { TokenStore } from '../../src/store/port.js'
-import { ownFolder, ownSchema } from '../stores/sql/databases.js'
+import { ownDatabase, ownFolder, ownSchema } from '../stores/sql/databases.js'
+import { createRedisServer, redisServerMissing } from '../support/redis-server.js'
 import { service } from '../support/services.js'
 import { programOn } from './page.js'
 
 vi.setConfig({ testTimeout: 60_000 })
 
 const postgres = await service('postgres')
+const mysql = await service('mysql')
 const scopes = { 'inventory:read': 'See stock' }
 const open = (store: TokenStore) => latchkey({ prefix: 'acme_live', store, scopes, onReuse: 'revoke_lineage' })
 
 type Exporter = typeof import('./shapes.js')
-type Place = { store(): TokenStore; backup(): void; restore(): void; readonly exported: string; remove(): Promise<void> }
+type Place = { store(): TokenStore; backup(): unknown; restore(): unknown; readonly exported: string; remove(): Promise<void> }
 
 async function sqlitePlace(): Promise<Place> {
   const folder = await ownFolder()
@@ -56,9 +61,55 @@ async function postgresPlace(): Promise<Place> {
   }
 }
 
+async function mysqlPlace(): Promise<Place> {
+  const [folder, database] = [await ownFolder(), await ownDatabase(mysql.url ?? '')]
+  const { hostname, port, username, password, pathname } = new URL(database.url)
+  const server = ['--host', hostname, '--port', port || '3306', '--user', decodeURIComponent(username), '--protocol', 'tcp']
+  const env = { ...process.env, MYSQL_PWD: decodeURIComponent(password) }
+  const copy = folder.path('copy.sql')
+  return {
+    store: () => mysqlStore({ url: database.url }),
+    backup: () =>
+      void execFileSync('mysqldump', [...server, '--single-transaction', '--hex-blob', '--result-file', copy, pathname.slice(1)], { env }),
+    restore: () => void execFileSync('mysql', [...server, pathname.slice(1)], { env, stdio: [openSync(copy, 'r'), 'ignore', 'pipe'] }),
+    exported: folder.path('events.jsonl'),
+    async remove() {
+      await database.remove()
+      await folder.remove()
+    },
+  }
+}
+
+async function redisPlace(): Promise<Place> {
+  const folder = await ownFolder()
+  const copy = folder.path('copy.rdb')
+  const lost = await createRedisServer()
+  const fresh = await createRedisServer(['--dir', dirname(copy), '--dbfilename', 'copy.rdb', '--appendonly', 'no'])
+  await lost.start()
+  let { url } = lost
+  return {
+    store: () => redisStore({ url }),
+    backup: () => void execFileSync('redis-cli', ['-p', `${lost.port}`, '--rdb', copy], { stdio: 'ignore' }),
+    async restore() {
+      await lost.kill()
+      await fresh.start()
+      await fresh.ask('CONFIG', 'SET', 'appendonly', 'yes')
+      url = fresh.url
+    },
+    exported: folder.path('events.jsonl'),
+    async remove() {
+      await lost.dispose()
+      await fresh.dispose()
+      await folder.remove()
+    },
+  }
+}
+
 it.each([
   ['SQLite', sqlitePlace, undefined],
   ['Postgres', postgresPlace, postgres.skip],
+  ['MySQL or MariaDB', mysqlPlace, mysql.skip],
+  ['Redis', redisPlace, redisServerMissing()],
 ])('After a restore on %s, nothing works that was ended since the backup, and everything else does', async (_name, make, skip) => {
   if (skip !== undefined) return
   const { exportEvents } = await programOn<Exporter>('backup', 'export-events.ts')
@@ -102,7 +153,7 @@ it.each([
     const rotatedBefore = await create('rotated before')
     const successor = await before.system.rotate(rotatedBefore.record.id, { overlap: '1h' })
     await before.close()
-    place.backup()
+    await place.backup()
 
     const after = open(place.store())
     const consumer = exportEvents(after, place.exported)
@@ -124,7 +175,7 @@ it.each([
     await consumer.stop()
     await after.close()
 
-    place.restore()
+    await place.restore()
     const restored = open(place.store())
     expect(await restored.verify(ended[0]?.token ?? ''), 'without the procedure it works again').toMatchObject({ ok: true })
     const events = readFileSync(place.exported, 'utf8')
