@@ -47,7 +47,7 @@ const PACKAGES: { readonly [place: string]: readonly string[] } = {
   'src/extensions/jwt/': ['jose'],
   'src/extensions/otel/': ['@opentelemetry/api'],
   'src/extensions/webhooks/': ['node:', 'standardwebhooks', '@noble/hashes'],
-  'src/cli/': ['node:', 'commander', 'cli-table3', '@clack/prompts', 'jiti'],
+  'src/cli/': ['node:', 'commander', 'cli-table3', '@clack/prompts', 'csv-parse', 'jiti'],
   'src/testing/': ['node:', 'zod'],
   'src/testing/routes/': ['node:', 'hono'],
   'adapters/': ['node:'],
