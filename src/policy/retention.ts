@@ -20,8 +20,6 @@ export type Retention = {
   readonly usageMs?: number
   readonly addressesMs?: number
   readonly deadMs?: number
-  /** Is there anything to remove? */
-  readonly any: boolean
 }
 
 type Kept = { readonly [Name in 'events' | 'usage' | 'addresses' | 'dead']: number | false }
@@ -44,6 +42,5 @@ export function readRetention({ events, usage, addresses, dead }: Kept): Retenti
     ...(usage !== false && { usageMs: usage * 1000 }),
     ...(addresses !== false && { addressesMs: addresses * 1000 }),
     ...(dead !== false && { deadMs: dead * 1000 }),
-    any: [events, usage, addresses, dead].some((kept) => kept !== false),
   })
 }

@@ -15,24 +15,28 @@ import { prune } from './prune.js'
 const EVENTS_A_BATCH = 200
 const TOKENS_A_BATCH = 50
 
+/** Up to which event nothing is left to remove, ever: what stands before it has to stay. A node that starts looks at that once more. */
+const settled: WeakMap<Context, number> = new WeakMap()
+
 /**
- * Removes what the option `retention` says is too old, in small batches. What is left when `goOn` answers no is found again the next time.
+ * Removes the tokens and events that the option `retention` says are too old, in small batches. What is left when `goOn` answers no is found again the
+ * next time.
  *
  * `now` is the instant that is sure, not what the clock of this node says; 0 where none is.
  */
 export async function retain(context: Context, now: number, goOn: () => Promise<boolean>): Promise<void> {
   if (now === 0) return
-  const { deadMs, eventsMs, usageMs, addressesMs } = context.settings.retention
+  const { deadMs, eventsMs } = context.settings.retention
   if (deadMs !== undefined) await prune(context, SYSTEM, { before: Math.max(0, now - deadMs) }, goOn)
   if (eventsMs !== undefined) await removeEvents(context, now, now - eventsMs, goOn)
-  if (usageMs !== undefined || addressesMs !== undefined) await trimUsage(context, now, goOn)
 }
 
 async function removeEvents(context: Context, now: number, before: number, goOn: () => Promise<boolean>): Promise<void> {
   const { prefix } = context.settings
   // What goes was sealed, and the seals say that it went: verification then tells its removal from that of an event that somebody made disappear.
   const sealed = await sealFirst(context, goOn)
-  let after = 0
+  let after = settled.get(context) ?? 0
+  let isSettled = true
   while (await goOn()) {
     const page = await context.store.events({ prefix, order: 'oldest', after, limit: EVENTS_A_BATCH })
     const isOld = (event: ListedEvent): boolean => event.at < before && event.seq <= (sealed ?? Number.POSITIVE_INFINITY)
@@ -46,6 +50,9 @@ async function removeEvents(context: Context, now: number, before: number, goOn:
         old.map(({ id }) => id),
       )
     }
+    const removed = new Set(old)
+    isSettled &&= page.every((event) => removed.has(event) || mustStay(event))
+    if (isSettled && page.length > 0) settled.set(context, page.at(-1)?.seq ?? after)
     // What follows a young event is younger; one from the future comes of a clock that was wrong, and says nothing.
     const last = page.at(-1)
     if (last === undefined || page.length < EVENTS_A_BATCH || page.some(({ at }) => at >= before && at <= now)) return
@@ -101,7 +108,12 @@ function missed(row: ConsumerState, old: readonly ListedEvent[]): { readonly con
   return { consumer: row.name }
 }
 
-async function trimUsage(context: Context, now: number, goOn: () => Promise<boolean>): Promise<void> {
+/**
+ * Removes the usage that the option `retention` says is too old, of one small page of tokens after the other: it looks at every token. Answers whether
+ * it came to the end.
+ */
+export async function trimUsage(context: Context, now: number, goOn: () => Promise<boolean>): Promise<boolean> {
+  if (now === 0) return true
   const { prefix, retention } = context.settings
   const { usageMs, addressesMs } = retention
   let after: ListedToken | undefined
@@ -118,8 +130,9 @@ async function trimUsage(context: Context, now: number, goOn: () => Promise<bool
       ...(addressesMs !== undefined && { addressesBefore: now - addressesMs }),
     }
     do {
-      if (!(await goOn())) return
+      if (!(await goOn())) return false
     } while (page.length > 0 && (await context.store.trimUsage(trim)))
     after = page.length === TOKENS_A_BATCH ? page.at(-1) : undefined
   } while (after !== undefined)
+  return true
 }

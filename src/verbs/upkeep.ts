@@ -31,12 +31,23 @@ export async function isAlone({ store, nodeId }: Context): Promise<boolean> {
 export function upkeepTasks(context: Context): readonly UpkeepTask[] {
   const { retention, sealing, notices } = context.settings
   const tasks: UpkeepTask[] = []
-  if (retention.any) {
+  const { deadMs, eventsMs, usageMs, addressesMs } = retention
+  if (deadMs !== undefined || eventsMs !== undefined) {
     tasks.push({
       name: '.retention',
       place: 'retention',
       everyMs: HOUR_MS,
       run: async ({ sure }, goOn) => (await import('./retain.js')).retain(context, sure, goOn),
+    })
+  }
+  if (usageMs !== undefined || addressesMs !== undefined) {
+    const shortest = Math.min(usageMs ?? Number.POSITIVE_INFINITY, addressesMs ?? Number.POSITIVE_INFINITY)
+    tasks.push({
+      name: '.retention-usage',
+      place: 'retention',
+      // It looks at every token.
+      everyMs: Math.min(24 * HOUR_MS, Math.max(HOUR_MS, shortest / 24)),
+      run: async ({ sure }, goOn) => (await import('./retain.js')).trimUsage(context, sure, goOn),
     })
   }
   if (sealing !== undefined) {

@@ -43,7 +43,7 @@ export function node(options: Partial<LatchkeyOptions> = {}, clock: Clock = { no
   const handle = createHandle(() => context, SYSTEM)
   const { prefix, monotonic } = settings
   const upkeep = upkeepTasks(context)
-    .filter(({ name }) => name !== '.retention' || options.retention !== undefined)
+    .filter(({ name }) => !name.startsWith('.retention') || options.retention !== undefined)
     .map(
       (task) =>
         new Upkeep(context.store, task, {

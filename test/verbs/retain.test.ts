@@ -5,10 +5,12 @@ import { Upkeep } from '../../src/activity/upkeep.js'
 import { readOptions } from '../../src/options.js'
 import type { TokenStore } from '../../src/store/port.js'
 import { Background } from '../../src/store/timer.js'
+import { interceptStore } from '../../src/testing/faults/intercept.js'
 import { batch } from '../../src/testing/store-contract/build.js'
 import { createHandle } from '../../src/verbs/handle.js'
 import { SYSTEM } from '../../src/verbs/lib/actor.js'
-import { retain } from '../../src/verbs/retain.js'
+import { retain, trimUsage } from '../../src/verbs/retain.js'
+import { upkeepTasks } from '../../src/verbs/upkeep.js'
 import { buildContext } from '../../src/verify/build-context.js'
 import { instance, SCOPES, until } from '../latchkey/harness.js'
 
@@ -34,7 +36,10 @@ function node(options: Partial<LatchkeyOptions> = {}) {
     pass: (days: number) => {
       now += days * DAY
     },
-    sweep: (goOn: () => Promise<boolean> = async () => true) => retain(context, now, goOn),
+    sweep: async (goOn: () => Promise<boolean> = async () => true) => {
+      await retain(context, now, goOn)
+      await trimUsage(context, now, goOn)
+    },
   }
 }
 
@@ -87,6 +92,35 @@ describe('retention', () => {
     await sweep()
     const left = (await handle.events({ order: 'oldest' })).items.map(({ after }) => after?.name)
     expect(left).toEqual(['by a clock that was wrong', 'under a key', 'young'])
+  })
+
+  it('looks at what has to stay once, and at every token once a day unless something is kept for less', async () => {
+    const counted = { events: 0 }
+    const inner = memoryStore()
+    const store = interceptStore(inner, ({ method }, proceed) => {
+      if (method === 'events') counted.events += 1
+      return proceed()
+    })
+    const { make, pass, sweep, actions, context } = node({ ...kept({ events: '30d' }), store })
+    for (let index = 0; index < 450; index += 1) await make(`kept ${index}`, { idempotencyKey: `k${index}` })
+    await make('old')
+    pass(31)
+    await sweep()
+    counted.events = 0
+    for (let hour = 0; hour < 10; hour += 1) await sweep()
+    expect(counted.events).toBe(10)
+    await make('young')
+    pass(31)
+    await sweep()
+    expect(await actions()).toHaveLength(450)
+    const every = (retention: RetentionOptions) =>
+      upkeepTasks(node(kept(retention)).context).flatMap(({ name, everyMs }) => (name === '.retention-usage' ? everyMs / 3_600_000 : []))
+    expect([every({}), every({ usage: '2h' }), every({ usage: '3d', addresses: false })]).toEqual([[24], [1], [3]])
+    expect(
+      upkeepTasks(context)
+        .map(({ name }) => name)
+        .slice(0, 2),
+    ).toEqual(['.retention', '.retention-usage'])
   })
 
   it('never lets an idempotency key make a second token, however old its event and its token', async () => {
