@@ -176,6 +176,10 @@ describe.skipIf(skip !== undefined)(`what is kept ${skip ?? ''}`, () => {
         await reword('Third')
         await title(page, 'The token was created, but not shown').waitFor()
         expect((await world.tokens.system.list()).items.map(({ name }) => name)).toEqual(['Second'])
+        await dialog.getByText('It was created as you had written it before. Your later changes are not in it.').waitFor()
+        await confirm(page, 'Rotate it now')
+        await page.locator('[data-token]:not(:empty)').waitFor()
+        await expect.poll(() => page.locator('.reveal-name').textContent()).toBe('Second')
       }),
     30_000,
   )

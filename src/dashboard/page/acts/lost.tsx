@@ -13,13 +13,15 @@ import { StatusBadge } from '../ui/token.js'
 
 type Props = {
   readonly record: Token
+  /** It was made of what was sent before, in other words. */
+  readonly earlier?: boolean
   /** The token is kept as it is. */
   readonly onClose: () => void
   readonly onMade: (minted: Minted) => void
 }
 
 /** A token was made, but the answer with its text was lost: it can be seen, and rotated for a new text. */
-export function Lost({ record, onClose, onMade }: Props): JSX.Element {
+export function Lost({ record, earlier, onClose, onMade }: Props): JSX.Element {
   const [make] = useState(() => makeOnce<Minted>())
   const { busy, problem, run } = useTask()
   const close = useHeldClose(busy, onClose)
@@ -37,7 +39,10 @@ export function Lost({ record, onClose, onMade }: Props): JSX.Element {
         </>
       }
     >
-      <Banner tone="warn">{t('lost.text')}</Banner>
+      <Banner tone="warn">
+        <p>{t('lost.text')}</p>
+        {earlier && <p>{t('lost.earlier')}</p>}
+      </Banner>
       <p class="lost-token">
         <strong>
           <bdi>{record.name}</bdi>

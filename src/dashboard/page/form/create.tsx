@@ -23,8 +23,8 @@ import { isWished, notGrantable, wish } from './wishes.js'
 type Props = { readonly wishes: Place; readonly onClose: () => void; readonly onMade: () => void }
 type Step =
   | { readonly at: 'form' | 'review' }
-  | { readonly at: 'made'; readonly oldEndsAt?: null }
-  | { readonly at: 'lost'; readonly record: Token }
+  | { readonly at: 'made'; readonly name: string; readonly oldEndsAt?: null }
+  | { readonly at: 'lost'; readonly record: Token; readonly earlier: boolean }
 
 /** Makes a token: form, summary, and the text that is shown once. */
 export function Create({ wishes, onClose, onMade }: Props): JSX.Element {
@@ -51,8 +51,9 @@ export function Create({ wishes, onClose, onMade }: Props): JSX.Element {
   const made = (minted: Minted, oldEndsAt?: null): void => {
     onMade()
     secret.text = minted.token ?? ''
-    if (minted.token === undefined) setStep({ at: 'lost', record: minted.record })
-    else setStep({ at: 'made', ...(oldEndsAt === null && { oldEndsAt }) })
+    const { record, earlier = false } = minted
+    if (minted.token === undefined) setStep({ at: 'lost', record, earlier })
+    else setStep({ at: 'made', name: record.name, ...(oldEndsAt === null && { oldEndsAt }) })
   }
   const create = (): Promise<void> =>
     run(async () => {
@@ -64,8 +65,8 @@ export function Create({ wishes, onClose, onMade }: Props): JSX.Element {
       }
     })
 
-  if (step.at === 'made') return <Reveal key="made" secret={secret} name={draft.name} oldEndsAt={step.oldEndsAt} onDone={onClose} />
-  if (step.at === 'lost') return <Lost key="lost" record={step.record} onClose={onClose} onMade={(minted) => made(minted, null)} />
+  if (step.at === 'made') return <Reveal key="made" secret={secret} name={step.name} oldEndsAt={step.oldEndsAt} onDone={onClose} />
+  if (step.at === 'lost') return <Lost key="lost" {...step} onClose={onClose} onMade={(minted) => made(minted, null)} />
   const refused = problem !== undefined && problem.kind === 'refused'
   if (step.at === 'review' && !refused) {
     return (

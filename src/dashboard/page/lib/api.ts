@@ -73,9 +73,9 @@ type Open = { readonly key: string; readonly bodies: readonly unknown[] }
 /**
  * Makes the function that sends a change which makes a token, as often as people press its button. Its key is kept until an answer proves what became
  * of it, which a sign-in that ended or a limit does not: where every answer to an earlier wording was lost, and the server did it, that token is
- * answered, without its text.
+ * answered as an `earlier` one, without its text.
  */
-export function makeOnce<T>(): (path: string, body: unknown) => Promise<T> {
+export function makeOnce<T extends object>(): (path: string, body: unknown) => Promise<T & { readonly earlier?: true }> {
   let open: Open | undefined
   const send = async (path: string, key: string, body: unknown): Promise<T> => {
     const lost = (): void => {
@@ -108,7 +108,7 @@ export function makeOnce<T>(): (path: string, body: unknown) => Promise<T> {
       // The key is used: one of the earlier wordings was done.
       for (const before of isReused(error) ? earlier : []) {
         try {
-          return await send(path, key, before)
+          return { ...(await send(path, key, before)), earlier: true }
         } catch (next) {
           problem = next
           if (!isReused(next)) break

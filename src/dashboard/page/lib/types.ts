@@ -21,8 +21,8 @@ export type Resources = { readonly [dimension: string]: readonly string[] }
 
 export type Page<T> = { readonly items: readonly T[]; readonly nextCursor?: string }
 
-/** The answer to a creation or a rotation. Without `token` it is a repeated one. */
-export type Minted = { readonly token?: string; readonly record: Token }
+/** The answer to a creation or a rotation. Without `token` it is a repeated one; `earlier`: of what was sent before, in other words. */
+export type Minted = { readonly token?: string; readonly record: Token; readonly earlier?: true }
 
 export type Me = {
   readonly id: string

@@ -14,6 +14,7 @@ export const acts: DashboardTexts = {
   'reveal.done': 'حفظتُه',
   'lost.title': 'أُنشئ الرمز لكنه لم يُعرض',
   'lost.text': 'انقطع الاتصال قبل وصول الرمز، ولا يمكن عرضه مرة ثانية. دوِّره لتحصل على رمز جديد.',
+  'lost.earlier': 'أُنشئ كما كتبته سابقًا، وليست فيه تغييراتك اللاحقة.',
   'lost.rotate': 'دوِّره الآن',
   'lost.later': 'لاحقًا',
   'rotate.title': 'تدوير {name}',

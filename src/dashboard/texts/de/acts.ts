@@ -15,6 +15,7 @@ export const acts: DashboardTexts = {
   'lost.title': 'Das Token wurde erstellt, aber nicht angezeigt',
   'lost.text':
     'Die Verbindung brach ab, bevor das Token hier ankam, und es kann kein zweites Mal angezeigt werden. Rotieren Sie es, um ein neues zu erhalten.',
+  'lost.earlier': 'Es wurde so erstellt, wie Sie es zuvor geschrieben hatten. Ihre späteren Änderungen sind nicht darin.',
   'lost.rotate': 'Jetzt rotieren',
   'lost.later': 'Später',
   'rotate.title': '{name} rotieren',

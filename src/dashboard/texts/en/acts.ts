@@ -13,6 +13,7 @@ export const acts = {
 
   'lost.title': 'The token was created, but not shown',
   'lost.text': 'The connection dropped before the token reached your browser, and it cannot be shown again. Rotate it to get a new one.',
+  'lost.earlier': 'It was created as you had written it before. Your later changes are not in it.',
   'lost.rotate': 'Rotate it now',
   'lost.later': 'Later',
 
