@@ -4,6 +4,7 @@ import { isSafeAddress } from '../../policy/safe-address.js'
 import { callOut } from '../../store/deadline.js'
 import type { Report } from '../../store/reporter.js'
 import type { Jwk, JwkSet } from './jwk.js'
+import { decodeKey, whyWeak } from './key-strength.js'
 
 /** Finds the key that a token's header names; `undefined` where there is none. Throws `StoreUnavailableError` when it cannot know. */
 export type KeySource = (header: JWSHeaderParameters, token: FlattenedJWSInput) => Promise<CryptoKey | Uint8Array | undefined>
@@ -14,8 +15,8 @@ export type Fetch = (
   init: { readonly headers: Record<string, string>; readonly redirect: 'error'; readonly signal: AbortSignal },
 ) => Promise<Response>
 
-const LEAST_RSA_BITS = 2048
-const LEAST_HMAC_BITS = 256
+/** The one algorithm whose keys are shared secrets. */
+const SECRET = 'HS256'
 const DEADLINE_MS = 5000
 const MAX_BYTES = 256 * 1024
 /** How long fetched keys count without being fetched anew. */
@@ -28,15 +29,18 @@ const INTERVAL_MS = 30_000
 /**
  * Keys that are at hand.
  *
- * @throws InvalidInputError `invalid_input`, for RSA keys under 2048 bits and HMAC keys under 256 (RFC 7518 §3.2, §3.3)
+ * @throws InvalidInputError `invalid_input`, for a key that is too weak
  */
 export function localKeys(set: JwkSet): KeySource {
   for (const [at, jwk] of set.keys.entries()) {
-    const weakness = weaknessOf(jwk)
+    const weakness = whyWeak(jwk)
     if (weakness !== undefined) throw new InvalidInputError(['keys', at], weakness)
   }
-  const find = createLocalJWKSet(set)
+  const find = createLocalJWKSet({ keys: set.keys.filter(({ kty }) => kty !== 'oct') })
+  const secrets = set.keys.filter(({ kty, alg, use }) => kty === 'oct' && (alg ?? SECRET) === SECRET && (use ?? 'sig') === 'sig')
   return async (header, token) => {
+    // A set of jose finds no shared secrets.
+    if (header.alg === SECRET) return secretOf(secrets, header.kid)
     try {
       return await find(header, token)
     } catch (error) {
@@ -46,15 +50,9 @@ export function localKeys(set: JwkSet): KeySource {
   }
 }
 
-// RFC 7518 §3.2, §3.3.
-function weaknessOf({ kty, n, k }: Jwk): string | undefined {
-  if (kty === 'RSA' && bitsOf(n) < LEAST_RSA_BITS) return `RSA keys need ${LEAST_RSA_BITS} bits`
-  if (kty === 'oct' && bitsOf(k) < LEAST_HMAC_BITS) return `HMAC keys need ${LEAST_HMAC_BITS} bits`
-  return undefined
-}
-
-function bitsOf(value: unknown): number {
-  return typeof value === 'string' ? Math.floor((value.replace(/=+$/, '').length * 3) / 4) * 8 : 0
+function secretOf(secrets: readonly Jwk[], kid: string | undefined): Uint8Array | undefined {
+  const [found, ...others] = kid === undefined ? secrets : secrets.filter((jwk) => jwk.kid === kid)
+  return others.length === 0 ? decodeKey(found?.k) : undefined
 }
 
 /**
@@ -79,7 +77,7 @@ export function remoteKeys(
     const set = await fetchJson(await url())
     if (!isKeySet(set)) throw new StoreUnavailableError("the issuer's key address answered no keys")
     // What somebody else published is not ours to mend: a weak key verifies nothing, and the others go on.
-    const usable = set.keys.filter((jwk) => jwk.kty !== 'oct' && weaknessOf(jwk) === undefined)
+    const usable = set.keys.filter((jwk) => jwk.kty !== 'oct' && whyWeak(jwk) === undefined)
     if (usable.length === 0) throw new StoreUnavailableError("the issuer's key address answered no usable key")
     keys = localKeys({ keys: usable })
     fetchedAt = triedAt

@@ -1,6 +1,7 @@
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK } from 'jose'
 import { InvalidInputError } from '../../errors.js'
 import type { Jwk, WebCryptoKey } from './jwk.js'
+import { whyWeak } from './key-strength.js'
 
 /** The algorithms that signed tokens of this library come in. */
 export type SigningAlgorithm = 'ES256' | 'EdDSA'
@@ -71,10 +72,10 @@ export function algorithmOf(value: unknown): SigningAlgorithm | undefined {
   const { kty, crv, x, y } = Object(value) as { readonly [Name in keyof Jwk]?: unknown }
   if (!isCoordinate(x)) return undefined
   if (kty === 'EC' && crv === 'P-256' && isCoordinate(y)) return 'ES256'
-  return kty === 'OKP' && crv === 'Ed25519' ? 'EdDSA' : undefined
+  return kty === 'OKP' && crv === 'Ed25519' && whyWeak({ kty, crv, x }) === undefined ? 'EdDSA' : undefined
 }
 
-function isCoordinate(value: unknown): boolean {
+function isCoordinate(value: unknown): value is string {
   return typeof value === 'string' && COORDINATE.test(value)
 }
 
