@@ -7,6 +7,11 @@ export type Health = {
     readonly ok: boolean
     /** `open`: the store hangs, and reads are refused without asking it, but for a few that try whether it is back. */
     readonly breaker: 'closed' | 'open'
+    /**
+     * How far a move of the tokens has come. Out of this store: `leaving`, being copied while everything goes on; `fenced`, changes are refused; `left`, it
+     * decides nothing any more. Into it: `arriving`, it decides nothing yet; `ready`, changes are refused. Absent: there is no move, or it is not known.
+     */
+    readonly move?: 'leaving' | 'fenced' | 'left' | 'arriving' | 'ready'
   }
   readonly feed: {
     /** May cached records be believed now? Also yes before the first verification, when nothing is cached. Without it every verification reads the store. */

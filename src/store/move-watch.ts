@@ -47,6 +47,11 @@ export class MoveWatch {
     this.#maxAgeMs = maxAgeMs
   }
 
+  /** How far the move has come, as far as this node knows; absent where there is none. */
+  get state(): MoveState | undefined {
+    return this.#state
+  }
+
   /** Asks how far the move has come. */
   ask(): MaybePromise<void> {
     const began = this.monotonic()

@@ -4,6 +4,7 @@ import { type CallSite, callOut, DeadlineError, isThenable } from './deadline.js
 import type { FaultPlace } from './fault-places.js'
 import type { StoreMethod } from './methods.js'
 import type { MoveWatch } from './move-watch.js'
+import type { MoveState } from './moving.js'
 import type { TokenStore } from './port.js'
 import type { Report } from './reporter.js'
 
@@ -39,6 +40,11 @@ export class StoreCalls {
   /** Calls this once, when the store is used for the first time. */
   whenUsed(call: () => void): void {
     this.#onFirstUse = call
+  }
+
+  /** How far a move to or from another store has come, if there is one. */
+  get move(): MoveState | undefined {
+    return this.moves?.state
   }
 
   /** Was the store used? */

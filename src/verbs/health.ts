@@ -13,7 +13,7 @@ export async function health(context: Context, closed: boolean): Promise<Health>
   const { lagMs, fresh, wakeUps } = records.follower
   return {
     ok: answers,
-    store: { ok: answers, breaker: store.isBreakerOpen ? 'open' : 'closed' },
+    store: { ok: answers, breaker: store.isBreakerOpen ? 'open' : 'closed', ...(store.move !== undefined && { move: store.move }) },
     feed: {
       ok: settings.cache === undefined || fresh || lagMs === undefined,
       ...(lagMs !== undefined && { lagSeconds: lagMs / 1000 }),

@@ -40,10 +40,40 @@ function clockCheck(offsetMs: number, doubtMs: number): Check {
   }
 }
 
+/** What a move of the tokens out of this store, or into it, means for this node. */
+const MOVES: { readonly [State in NonNullable<Health['store']['move']>]: Check } = {
+  leaving: { name: 'move', detail: 'the tokens are being copied to another store, and everything goes on here' },
+  fenced: {
+    name: 'move',
+    ok: false,
+    detail: 'changes are refused here: the tokens are being moved to another store',
+    advice: 'Finish the move with copy --step open, or end it with copy --step cancel.',
+  },
+  left: {
+    name: 'move',
+    ok: false,
+    detail: 'the tokens were moved to another store: this one decides nothing any more',
+    advice: 'Send the traffic to nodes with the new store, and stop this one.',
+  },
+  arriving: {
+    name: 'move',
+    ok: false,
+    detail: 'the tokens are being copied into this store: it decides nothing before that is done',
+    advice: 'Go on with copy --step fence and copy --step open, with the configuration of the old store.',
+  },
+  ready: {
+    name: 'move',
+    ok: false,
+    detail: 'changes are refused here until the move into this store is finished',
+    advice: 'Finish it with copy --step open, with the configuration of the old store.',
+  },
+}
+
 /** What `health()` tells. */
 export function healthChecks({ store, feed, consumers, damagedEvents }: Health): readonly Check[] {
   return [
     { name: 'breaker', ok: store.breaker === 'closed', detail: store.breaker },
+    ...(store.move === undefined ? [] : [MOVES[store.move]]),
     {
       name: 'feed',
       ok: feed.ok,

@@ -8,6 +8,7 @@ import { sqliteStore } from 'latchkey/stores/sqlite'
 import { interceptStore } from 'latchkey/testing'
 import { Client } from 'pg'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { healthChecks } from '../../../src/cli/lib/checks.js'
 import { codeOf, mint, verdict } from '../../latchkey/harness.js'
 import { harness, superadmin } from '../../management/support.js'
 import { ownFolder, ownSchema } from '../../stores/sql/databases.js'
@@ -85,6 +86,40 @@ describe('while tokens are copied', () => {
     await copy(old, early, { step: 'open' })
     expect(await refusal(mint(early))).toBe('done')
     for (const node of [early, running]) expect(await verdict(node.verify(token))).toBe('ok')
+  })
+
+  it('health and doctor show on both sides how far the move has come, and what to do', async () => {
+    const [old, to] = [nodeOver(memoryStore()), nodeOver(memoryStore())]
+    await mint(old)
+    const seen = async () => {
+      const both = await Promise.all([old.health(), to.health()])
+      const checks = both.map((health) => healthChecks(health).find(({ name }) => name === 'move'))
+      return both.map(({ ok, store }, index) => [
+        ok,
+        store.move,
+        checks[index]?.ok ?? 'fine',
+        checks[index]?.advice?.match(/--step \w+|new store/)?.[0],
+      ])
+    }
+    expect(await seen()).toEqual([
+      [true, undefined, 'fine', undefined],
+      [true, undefined, 'fine', undefined],
+    ])
+    await copy(old, to)
+    await expect.poll(seen).toEqual([
+      [true, 'leaving', 'fine', undefined],
+      [false, 'arriving', false, '--step fence'],
+    ])
+    await copy(old, to, { step: 'fence' })
+    await expect.poll(seen).toEqual([
+      [true, 'fenced', false, '--step open'],
+      [true, 'ready', false, '--step open'],
+    ])
+    await copy(old, to, { step: 'open' })
+    await expect.poll(seen).toEqual([
+      [false, 'left', false, 'new store'],
+      [true, undefined, 'fine', undefined],
+    ])
   })
 
   it('the management API refuses changes with 503, a code of its own and Retry-After, and goes on reading', async () => {
