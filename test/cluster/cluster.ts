@@ -69,9 +69,18 @@ export async function startCluster(
 // The first call of a node sets the store up, which may take longer than the deadline of the next ones.
 async function warmUp(nodes: readonly ClusterNode[]): Promise<void> {
   for (const node of nodes) {
-    const [made] = await node.create(1)
+    const [made] = await createPatiently(node)
     await node.watch(made?.token ?? '')
     await node.watched(made?.token ?? '')
+  }
+}
+
+async function createPatiently(node: ClusterNode, tries = 20): Promise<Awaited<ReturnType<ClusterNode['create']>>> {
+  try {
+    return await node.create(1)
+  } catch (error) {
+    if (tries === 0) throw error
+    return createPatiently(node, tries - 1)
   }
 }
 

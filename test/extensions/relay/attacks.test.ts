@@ -62,6 +62,20 @@ describe('whatever the broker does, no node believes its cache past the bound:',
     })
   }
 
+  it('it answers with what it answered before the change, again and again', async () => {
+    const world = await running(2)
+    const old: string[] = []
+    let changed = false
+    world.broker.meddle = only('answer', (message) => {
+      if (!changed) old.push(message)
+      return changed ? old.map((kept) => ({ message: kept, afterMs: 1 })) : [{ message, afterMs: 1 }]
+    })
+    await world.time.pass(1_200)
+    expect(old.length).toBeGreaterThan(0)
+    changed = true
+    await changeAndJudge(world, world.nodes)
+  })
+
   it('it loses answers, so that each node soon reads for itself instead of waiting for them', async () => {
     const world = await running()
     world.broker.meddle = only('answer', () => [])
