@@ -6,7 +6,7 @@ import type { Answer, Ask } from './messages.js'
 import { Tail } from './tail.js'
 
 /** In any second that makes at most 16 reads and 4 renewals, however many nodes ask. */
-const READS = { gapMs: 80, burst: 3, collectMs: 5 } as const
+const READS = { gapMs: 80, burst: 3, collectMs: 10 } as const
 const RENEWALS = { gapMs: 300, collectMs: 5 } as const
 /** So long after the feed has grown, whoever asks does so for that. */
 const URGENT_MS = 100

@@ -13,7 +13,7 @@ import type { RelayTransport } from './transport.js'
 import { createWire } from './wire.js'
 
 /** How often the nodes are woken at the most, and how often the reader is told of this node's own changes. */
-const WAKES = { gapMs: 80, burst: 3 } as const
+const WAKES = { gapMs: 80, burst: 3, collectMs: 5 } as const
 /** A reader that has not heard itself for so long speaks to nobody. */
 const DEAF_MS = 1_500
 /** When to ask again which store this is, where there was no answer. */
