@@ -18,6 +18,7 @@ import type { Actor } from '../../src/model/actor.js'
 import type { MaybePromise } from '../../src/model/json.js'
 import type { Principal, ScopeName } from '../../src/model/principal.js'
 import { isThenable } from '../../src/store/deadline.js'
+import { hasBody, type Sent } from './node/has-body.js'
 
 declare module 'hono' {
   interface ContextVariableMap {
@@ -159,11 +160,20 @@ export function management(tokens: Latchkey, given: ManagementOptions): Hono {
       actor: () => actor(c),
       principal: admissionOf(c)?.principal,
       ip: () => ip?.(c),
+      ...arrivalOf(c.env),
       waitUntil: waitUntil && ((work: Promise<unknown>) => waitUntil(work, c)),
     }
     return api.fetch(c.req.raw, caller, basePath(c))
   }
   return new Hono().all('/*', markGuard(manageTokens))
+}
+
+// On Node, what the request was before a `Request` was made of it.
+function arrivalOf(env: unknown): { readonly target?: string; readonly bodyTaken?: boolean } {
+  const incoming: unknown = Reflect.get(Object(env), 'incoming')
+  const { url, readableDidRead } = Object(incoming) as { readonly url?: unknown; readonly readableDidRead?: unknown }
+  if (typeof url !== 'string') return {}
+  return { target: url, bodyTaken: readableDidRead === true && hasBody(incoming as Sent) }
 }
 
 // A handler answers long before a stream is over, and a socket (101) has no body that would tell.

@@ -23,11 +23,15 @@ export type Caller = {
   readonly ip?: string | undefined
   /** The body as parsed by the host's own body parser, if one ran before. */
   readonly parsedBody?: unknown
+  /** Had the body that was sent been read when the request came here, by whomever? */
+  readonly bodyTaken?: boolean | undefined
 }
 
 /** As an adapter hands it over: where finding the address is up to a function of the host's, that is asked with everything else that may fail. */
 export type Arriving = Omit<Caller, 'ip'> & {
   readonly ip?: Caller['ip'] | (() => string | undefined)
+  /** The request target as it came: what stood before here decided by it, and a `Request` no longer tells of `/x/../y`. */
+  readonly target?: string | undefined
   /** Takes what the request leaves to write. */
   readonly waitUntil?: WaitUntil | undefined
 }
@@ -65,8 +69,8 @@ type Seen = { readonly request: Request; readonly ip: string | undefined }
 
 /** Makes the access rules of one instance. */
 export function createAccess(tokens: Latchkey, settings: ManagementSettings): Access {
-  const carriesToken = createTokenDetector(tokens.prefix)
   const inside = internalsOf(tokens)
+  const carriesToken = createTokenDetector(tokens.prefix, inside)
   const site: CallSite = { what: 'the actor callback', where: 'actor', deadlineMs: settings.deadlineMs, report: inside.report }
   const guard = createGuard<Seen>(
     tokens,
@@ -78,7 +82,7 @@ export function createAccess(tokens: Latchkey, settings: ManagementSettings): Ac
       const { headers } = request
       const fields = new Set(['authorization', ...settings.credentialFields])
       const byToken = caller.principal !== undefined && !isSession(caller.principal)
-      if (byToken || [...fields].some((name) => carriesToken(headers.get(name)))) {
+      if (byToken || (await carriesToken([...fields].map((name) => headers.get(name))))) {
         throw new Refusal('token_cannot_manage', 'a request with a token can manage only /self: sign in as a person')
       }
       return readAnswer(inside, await ask(caller.actor, site), caller.ip)
@@ -116,17 +120,34 @@ function toResponse({ status, headers, body }: PlainResponse): Response {
   return new Response(body, { status, headers })
 }
 
-// Whatever the scheme, and however many stand in one field: a token of ours anywhere in it counts, good or bad.
-function createTokenDetector(prefix: string): (value: string | null) => boolean {
+/** How many words of a request's fields are looked up among imported tokens. */
+const MOST_WORDS = 32
+
+// Whatever the scheme, and however many stand in one field: a token of ours anywhere in it counts, good or bad. Imported ones have no form of their own, so
+// they count where they are in the store.
+function createTokenDetector(prefix: string, { imported, identify }: Internals): (fields: readonly (string | null)[]) => Promise<boolean> {
   const parse = createParser(prefix)
   const within = (text: string): boolean => (text.match(/[0-9A-Za-z_]+/g) ?? []).some((word) => parse(word) !== undefined)
-  return (value) => value !== null && (within(value) || within(decoded(value)))
+  return async (fields) => {
+    const texts = fields.filter((field) => field !== null).flatMap((field) => [field, ...pairsIn(field)])
+    if (texts.some(within)) return true
+    if (imported === undefined) return false
+    const words = texts.flatMap((text) => [text, ...text.split(/[\s,:]+/)])
+    for (const word of new Set(words.slice(0, MOST_WORDS))) {
+      if (imported.admits(word) && (await identify(word)) !== undefined) return true
+    }
+    return false
+  }
 }
 
-// RFC 7617: in Basic, user name and password are one word of base64.
-function decoded(value: string): string {
+// RFC 7617: in Basic, user name and password are one word of base64. A field may hold several.
+function pairsIn(value: string): readonly string[] {
+  return Array.from(value.matchAll(/basic +([0-9A-Za-z+/_=-]+)/gi), ([, word = '']) => decoded(word))
+}
+
+function decoded(word: string): string {
   try {
-    return /^basic /i.test(value) ? atob(value.slice('basic '.length).trim()) : ''
+    return atob(word)
   } catch {
     return ''
   }

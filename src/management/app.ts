@@ -16,6 +16,7 @@ import { problemResponse } from './problem-response.js'
 import { readQuery } from './query.js'
 import type { Call, Reply, Route } from './route.js'
 import { ROUTES } from './routes.js'
+import { isNormalTarget } from './target.js'
 import { createTrace } from './trace.js'
 
 type Env = { Bindings: { readonly caller: Caller; readonly mountPath: string; readonly path: string } }
@@ -97,12 +98,12 @@ export function createApp(
       id,
       headers: request.headers,
       query: route.query === undefined ? {} : readQuery(searchParams, route.query),
-      body: route.method === 'GET' ? {} : await bodyOf(route, request, here.env.caller.parsedBody),
+      body: route.method === 'GET' ? {} : await bodyOf(route, request, here.env.caller),
     }
   }
 
-  const bodyOf = async (route: Route, request: Request, parsed: unknown): Promise<unknown> => {
-    const body = await readBody(request, parsed, settings.maxBodyBytes)
+  const bodyOf = async (route: Route, request: Request, caller: Caller): Promise<unknown> => {
+    const body = await readBody(request, caller, settings.maxBodyBytes)
     if (body === undefined && route.bodyRequired === true) throw fault('body', [], 'a JSON body is required')
     if (body !== undefined) checkInstants(body)
     return body === undefined ? {} : body
@@ -165,7 +166,7 @@ export function createApp(
     try {
       const { ip } = arriving
       const caller = { ...arriving, ip: typeof ip === 'function' ? addressBy(ip) : ip }
-      const path = pathBelow(request, mount)
+      const path = arriving.target === undefined || isNormalTarget(arriving.target) ? pathBelow(request, mount) : NOWHERE
       if (path === NOWHERE) warnOutside(request, mount)
       const response = await app.fetch(request, { caller, mountPath: mount, path })
       return finish(response, request, settings)
@@ -177,13 +178,13 @@ export function createApp(
   }
 }
 
-// Hosts differ in whether the mount path keeps its slash at the end.
+// Hosts differ in whether the mount path keeps its slash at the end. No path of ours needs an encoded character: in its normal form it has none.
 function pathBelow(request: Request, mount: string): string {
   const { pathname } = new URL(request.url)
   if (!pathname.startsWith(mount)) return NOWHERE
   const path = pathname.slice(mount.length)
   if (path === '') return '/'
-  return path.startsWith('/') ? path : NOWHERE
+  return path.startsWith('/') && !path.includes('%') ? path : NOWHERE
 }
 
 // Callers choose the path, so one is told for each mount path.

@@ -20,22 +20,45 @@ export function checkMediaType(headers: Headers): void {
   if (coding !== null && coding.trim().toLowerCase() !== 'identity') throw unsupported('content-encoding', 'send the body uncompressed')
 }
 
+/** What a body that says something takes at least: `{"a":1}`. */
+const SHORTEST = 7
+const TAKEN = 'something read the body before latchkey: mount it before what reads bodies'
+
+/** What came before latchkey on the way: `parsedBody` is what the host's own body parser made of the body, `bodyTaken` that something had read it. */
+export type BodySource = { readonly parsedBody?: unknown; readonly bodyTaken?: boolean | undefined }
+
 /**
- * Reads the JSON body of a request, or `undefined` where there is none.
+ * Reads the JSON body of a request, or `undefined` where there is none. What was sent and lost on the way is not "none".
  *
- * `parsed` is what the host's own body parser made of it, where one came before; a string or bytes are still parsed here.
+ * Text or bytes that a body parser left are still parsed here.
  *
  * @throws RequestFault `payload_too_large`, before the whole body is read
  * @throws RequestFault `invalid_input`
  */
-export async function readBody(request: Request, parsed: unknown, maxBytes: number): Promise<unknown> {
-  checkMediaType(request.headers)
+export async function readBody(request: Request, { parsedBody: parsed, bodyTaken }: BodySource, maxBytes: number): Promise<unknown> {
+  const { headers } = request
+  checkMediaType(headers)
   const text = parsed === undefined ? await readText(request, maxBytes) : textOf(parsed, maxBytes)
-  if (text !== undefined) return text === '' ? undefined : checkDeclared(request.headers, parseStrictJson(text))
+  if (text === '') {
+    if (bodyTaken === true || parsed !== undefined || wasSent(headers)) throw fault('body', [], TAKEN)
+    return undefined
+  }
+  if (text !== undefined) return checkDeclared(headers, parseStrictJson(text))
+  // Body parsers leave an empty object, or null, where they parsed nothing.
+  if (isEmpty(parsed) && !(Number(headers.get('content-length') ?? SHORTEST) < SHORTEST)) throw fault('body', [], TAKEN)
   const size = sizeOf(parsed)
   if (size > maxBytes) throw tooLarge(maxBytes)
   checkParsed(parsed)
   return parsed
+}
+
+function wasSent(headers: Headers): boolean {
+  const length = headers.get('content-length')
+  return length === null ? headers.has('transfer-encoding') : Number(length) !== 0
+}
+
+function isEmpty(parsed: unknown): boolean {
+  return parsed === null || (typeof parsed === 'object' && Object.keys(parsed).length === 0)
 }
 
 const INSTANTS = fieldsWhere(({ kind, set }) => kind === 'instant' && set !== undefined)
@@ -59,7 +82,7 @@ function checkDeclared(headers: Headers, value: unknown): unknown {
 async function readText(request: Request, maxBytes: number): Promise<string | undefined> {
   const declared = request.headers.get('content-length')
   if (declared !== null && Number(declared) > maxBytes) throw tooLarge(maxBytes)
-  if (request.bodyUsed) throw fault('body', [], 'something read the body before latchkey')
+  if (request.bodyUsed) throw fault('body', [], TAKEN)
   if (request.body === null) return ''
   const reader = request.body.getReader()
   const chunks: Uint8Array[] = []

@@ -27,7 +27,7 @@ export function consume(context: Context, actor: ReadActor, name: unknown, handl
     throw new InvalidInputError('name', 'must be a name such as "siem": 1 to 60 letters, digits, "-", "_", "." and ":"')
   }
   if (typeof handler !== 'function') throw new InvalidInputError('handler', 'must be a function that takes one event')
-  const { from, timeout } = readOption(reader, options ?? {}, 'consume()')
+  const { from, timeout } = readOption(reader, options === undefined ? {} : options, 'consume()')
   const handle = handler as EventHandler
   return follow(context, name, (event, { signal }) => handle(viewEvent(event), { signal }), { from, timeoutMs: timeout * 1000 })
 }

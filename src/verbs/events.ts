@@ -68,7 +68,7 @@ export const tokenEventsShape: z.ZodType<Given> = z.strictObject(page)
  * @throws InvalidInputError `invalid_input`, also for a cursor of another query
  */
 export async function events(context: Context, actor: ReadActor, input: unknown): Promise<Page<AuditEvent>> {
-  const given = readShape(eventsShape, input ?? {}, 'events()')
+  const given = readShape(eventsShape, input === undefined ? {} : input, 'events()')
   if (given.from !== undefined && given.to !== undefined && !(given.from < given.to))
     throw new InvalidInputError('from', 'must lie before to')
   const limit = given.limit ?? DEFAULT_LIMIT

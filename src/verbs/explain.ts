@@ -85,7 +85,7 @@ function readIp(input: unknown): string {
 export async function explain(context: Context, actor: ReadActor, id: unknown, input: unknown): Promise<Explanation> {
   // The answer to another question would be taken for the answer to this one.
   refuseUndefined(input, Object.keys(explainFields), 'to ask without it')
-  const given = readShape(shape, input ?? {}, 'explain()')
+  const given = readShape(shape, input === undefined ? {} : input, 'explain()')
   const now = context.settings.clock()
   if (given.at !== undefined && given.at > now)
     throw new InvalidInputError('at', 'is in the future: only the past and the present can be explained')

@@ -83,7 +83,7 @@ export const listShape: z.ZodType<Given> = z.strictObject({
  * @throws InvalidInputError `invalid_input`, also for a cursor of another query
  */
 export async function list(context: Context, actor: ReadActor, input: unknown): Promise<Page<TokenRecord>> {
-  const given = readShape(listShape, input ?? {}, 'list()')
+  const given = readShape(listShape, input === undefined ? {} : input, 'list()')
   const limit = given.limit ?? DEFAULT_LIMIT
   const { limit: _, cursor, ...asked } = given
   const bound = ['list', context.settings.prefix, asked, actor.tenants, actor.manages === 'own' ? actor.id : null]

@@ -30,7 +30,7 @@ export async function proveEvent(context: Context, actor: ReadActor, id: unknown
   checkSeesAll(actor, 'a proof requires the whole audit')
   if (typeof id !== 'string') throw new InvalidInputError('id', 'must be the id of an event, a string')
   refuseUndefined(input, ['head', 'hide'])
-  const { head, hide = [] } = readShape(shape, input ?? {}, 'proveEvent()')
+  const { head, hide = [] } = readShape(shape, input === undefined ? {} : input, 'proveEvent()')
   const { prefix } = context.settings
   const [event] = await context.store.events({ prefix, id, limit: 1 })
   if (event === undefined) throw new InvalidInputError('id', 'is not the id of a stored event')

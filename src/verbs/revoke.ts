@@ -27,7 +27,7 @@ export const revokeShape: z.ZodType<Given> = z.strictObject(revocationFields).me
  * @throws NotFoundError `not_found`
  */
 export async function revoke(context: Context, actor: ReadActor, id: unknown, input: unknown): Promise<TokenRecord> {
-  const { reason, waitForNodes } = readShape(revokeShape, input ?? {}, 'revoke()')
+  const { reason, waitForNodes } = readShape(revokeShape, input === undefined ? {} : input, 'revoke()')
   const record = await changeToken(context, id, actor, undefined, (current, now) => {
     if (current.revokedAt !== undefined) return undefined
     const after = withChanges(current, now, {

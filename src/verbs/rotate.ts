@@ -47,7 +47,7 @@ export const rotateShape: z.ZodType<Given> = z
  *   many tokens of the line are in their overlap already
  */
 export async function rotate(context: Context, actor: ReadActor, id: unknown, input: unknown): Promise<Minted | Replayed> {
-  const { overlap = 0, idempotencyKey } = readShape(rotateShape, input ?? {}, 'rotate()')
+  const { overlap = 0, idempotencyKey } = readShape(rotateShape, input === undefined ? {} : input, 'rotate()')
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
     const old = await findVisible(context, id, actor)
     const now = context.settings.clock()

@@ -60,7 +60,7 @@ const hourOf = (at: number): number => Math.floor(at / HOUR_MS) * HOUR_MS
 type Range = { readonly from: number; readonly to: number | undefined; readonly end: number; readonly stepMs: number }
 
 function readRange(range: unknown, now: number): Range {
-  const { from, to, step = 3600 } = readShape(usageShape, range ?? {}, 'usage()')
+  const { from, to, step = 3600 } = readShape(usageShape, range === undefined ? {} : range, 'usage()')
   const end = to ?? now
   const stepMs = step * 1000
   // Steps are counted from where the range begins: from a whole hour, where nobody said.

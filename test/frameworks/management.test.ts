@@ -41,8 +41,8 @@ function instance() {
   })
 }
 
-/** Hosts that know a request by its URL, which is in its normal form always. */
-const NORMALISES = new Set(['Hono on Node', 'web requests'])
+/** Hosts that know a request by its URL alone, which is in its normal form always. */
+const NORMALISES = new Set(['web requests'])
 
 const INPUT = { name: 'ERP', tenantId: 'acme', scopes: ['inventory:read', 'tokens:rotate-self'] }
 
@@ -101,7 +101,7 @@ describe.each(Object.entries(managementHosts))('management on %s', (name, start)
     })
   })
 
-  it.each(['/AAAAAAAAAAAAAAAA/../revoke-all', '/./revoke-all', '/x/%2e%2e/revoke-all', '/x/.%2E/revoke-all'])(
+  it.each(['/AAAAAAAAAAAAAAAA/../revoke-all', '/./revoke-all', '/x/%2e%2e/revoke-all', '/x/.%2E/revoke-all', '/%72evoke-all'])(
     'knows no path that is not in its normal form: %s',
     async (path) => {
       await within(start, '/admin/tokens', async (call, host, tokens) => {
@@ -115,7 +115,7 @@ describe.each(Object.entries(managementHosts))('management on %s', (name, start)
           outgoing.end(body)
         })
         // A host that builds a URL before it routes has routed by the normal form already.
-        if (NORMALISES.has(name)) return expect(status).toBe(200)
+        if (NORMALISES.has(name) && /\/(?:\.|%2e)/i.test(path)) return expect(status).toBe(200)
         expect(status).toBe(404)
         expect(await tokens.verify(token)).toMatchObject({ ok: true })
       })

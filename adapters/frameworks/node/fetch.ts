@@ -1,7 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import type { Http2ServerRequest } from 'node:http2'
 import type { UnderlyingSource } from 'node:stream/web'
+import { isNormalPath } from '../../../src/management/target.js'
 import { startTimer } from '../../../src/store/timer.js'
+import { hasBody } from './has-body.js'
 
 /** A request of either protocol, as the frameworks hand it on. */
 type Incoming = IncomingMessage | Http2ServerRequest
@@ -65,11 +67,6 @@ function drain(incoming: Incoming): void {
   incoming.resume()
 }
 
-/** The path and query of a request target: in absolute form (RFC 9112 §3.2.2) it names an origin too. */
-export function pathIn(target: string): string {
-  return target.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '')
-}
-
 /** The parts of a request that `addressOf` reads. */
 export type Target = {
   readonly headers: Incoming['headers']
@@ -95,8 +92,7 @@ export function addressOf({ headers, protocol, hostname, path }: Target): URL {
   const url = new URL(URL.canParse(base) ? base : 'http://localhost')
   const query = path.indexOf('?')
   const wanted = (query === -1 ? path : path.slice(0, query)) || '/'
-  url.pathname = wanted
-  if (url.pathname !== wanted) url.pathname = NOWHERE
+  url.pathname = isNormalPath(wanted) ? wanted : NOWHERE
   url.search = query === -1 ? '' : path.slice(query)
   return url
 }
@@ -140,11 +136,4 @@ function streamOf(incoming: Incoming): { readonly stream: ReadableStream<Uint8Ar
     cancel: () => stop(),
   }
   return { stream: new ReadableStream<Uint8Array>(source, { highWaterMark: 0 }), stop: () => stop() }
-}
-
-// RFC 9112 §6.3; HTTP/2 has a body without either field.
-function hasBody({ headers, httpVersionMajor }: Incoming): boolean {
-  const length = headers['content-length']
-  if (length !== undefined) return length !== '0'
-  return headers['transfer-encoding'] !== undefined || httpVersionMajor > 1
 }

@@ -7,6 +7,7 @@ import { createManagement, type Management, type ManagementOptions as Options } 
 import type { Actor } from '../../../src/model/actor.js'
 import type { MaybePromise } from '../../../src/model/json.js'
 import { answerByFetch, type WholeResponse } from './fetch.js'
+import { hasBody } from './has-body.js'
 
 /** Says who is asking: an actor, or nothing where nobody is signed in. `R` is the framework's own request or context. */
 export type ActorOf<R> = (request: R) => MaybePromise<Actor | undefined | null | false>
@@ -38,7 +39,7 @@ export function manage<R extends object>(
   { incoming, url, mountPath, ip, parsedBody }: Arrival,
 ): Promise<WholeResponse> {
   // A parser that did not read the body, as one for forms, leaves an empty object all the same: that is not what was sent.
-  const parsed = incoming.readableDidRead ? parsedBody : undefined
+  const parsed = incoming.readableDidRead && hasBody(incoming) ? parsedBody : undefined
   const caller = { actor: () => api.actor(request), principal: admissionOf(request)?.principal, ip, parsedBody: parsed }
   return answerByFetch(incoming, url, (standard) => api.fetch(standard, caller, mountPath))
 }
