@@ -30,10 +30,10 @@ const run = async (
 }
 
 /** Runs one against a server that goes away before it ends, and does not come back. */
-const runAway = async (kind: string, url: string, port: number, name: string) => {
+const runAway = async (kind: string, url: string, port: number, name: string, last = 'linger', how: 'die' | 'forget' = 'die') => {
   const proxy = await proxyBefore(url, port)
   try {
-    return await run(kind, proxy.url, name, 'linger', () => proxy.die())
+    return await run(kind, proxy.url, name, last, () => proxy[how]())
   } finally {
     await proxy.close()
   }
@@ -79,6 +79,15 @@ describe.skipIf(postgres.skip)(`a script that does not close its store in postgr
       await place.remove()
     }
   })
+
+  it('ends after close() as its last line, over connections that died without a word', { timeout: 60_000 }, async () => {
+    const place = await ownSchema(postgres.url ?? '')
+    try {
+      expect(await runAway('postgres url', place.url, 5432, place.schema, 'linger and close', 'forget')).toEqual(closed)
+    } finally {
+      await place.remove()
+    }
+  })
 })
 
 const mysql = await service('mysql')
@@ -102,6 +111,15 @@ describe.skipIf(mysql.skip)(`a script that does not close its store in mysql ${m
       await place.remove()
     }
   })
+
+  it('ends after close() as its last line, over connections that died without a word', { timeout: 60_000 }, async () => {
+    const place = await ownDatabase(mysql.url ?? '')
+    try {
+      expect(await runAway('mysql url', place.url, 3306, '', 'linger and close', 'forget')).toEqual(closed)
+    } finally {
+      await place.remove()
+    }
+  })
 })
 
 const redis = await service('redis')
@@ -121,6 +139,7 @@ describe.skipIf(redis.skip)(`a script that does not close its store in redis ${r
     try {
       expect(await runAway('redis url', redis.url ?? '', 6379, keyPrefix)).toEqual(ended)
       expect(await run('redis url', redis.url ?? '', keyPrefix, 'close')).toEqual(closed)
+      expect(await runAway('redis url', redis.url ?? '', 6379, keyPrefix, 'linger and close', 'forget')).toEqual(closed)
       expect(await run('redis where only node-redis is installed', redis.url ?? '', keyPrefix)).toEqual({ code: 0, said: 'done\n' })
     } finally {
       await withRedis(redis.url ?? '', (client) => removeKeys(client, keyPrefix))

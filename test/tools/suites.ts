@@ -23,6 +23,7 @@ export const LONG: string[] = [
   'test/extensions/webhooks/crash.test.ts',
   'test/flood/**/*.test.ts',
   'test/operations/**/*.test.ts',
+  'test/stores/dead-links.test.ts',
   'test/stores/exit.test.ts',
   'test/stores/hand-over.test.ts',
   'test/stores/mysql-contended.test.ts',

@@ -16,6 +16,8 @@ export interface Engine {
   transaction<T>(steps: () => Steps<T>): MaybePromise<T>
   /** As `run`, for the one query that must be fast: reading tokens by their ids. */
   find?(query: CompiledQuery): MaybePromise<readonly unknown[]>
+  /** As `run`, for what follows the feed all the time: brief statements, which a server that hangs must not make many of. */
+  feed?<R>(query: CompiledQuery<R>): MaybePromise<QueryResult<R>>
   /** Creates or upgrades the tables under the server's own lock. */
   migrate(): MaybePromise<void>
   /** Told soon after another connection has changed something. */

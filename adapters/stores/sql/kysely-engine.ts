@@ -15,6 +15,8 @@ export type KyselyHandle = {
 /** Additions of a dialect to the engine. */
 export type KyselyEngineOptions = Pick<Engine, 'find' | 'subscribe'> & {
   close?(): Promise<void>
+  /** Where the statements of `feed` go. */
+  readonly feed?: KyselyHandle
   /** Looks at a connection before a transaction begins on it, and throws where it does not fit. */
   check?(connection: KyselyHandle): Promise<void>
 }
@@ -45,6 +47,7 @@ export const kyselyEngine = (given: KyselyHandle, quirks: Quirks, names: Names, 
       }
     })
 
+  const { feed } = options
   const again = <T>(work: () => Promise<T>): Promise<T> => patiently(quirks.faultOf, work)
   const queue = createQueue(quirks.faultOf)
 
@@ -86,6 +89,7 @@ export const kyselyEngine = (given: KyselyHandle, quirks: Quirks, names: Names, 
     },
     close: async () => options.close?.(),
     find: options.find ?? (async (query) => (await promptly(quirks.faultOf, () => db.executeQuery(query))).rows),
+    ...(feed === undefined ? {} : { feed: <R>(query: CompiledQuery<R>) => again(() => feed.executeQuery(query)) }),
     ...(options.subscribe === undefined ? {} : { subscribe: options.subscribe }),
   }
 }

@@ -5,6 +5,8 @@ const MOST_ATTEMPTS = 30
 /** The same for a read that a verification waits for, which never pauses: its deadline is short, and it holds no lock that could be in a way. */
 const MOST_READS = 5
 const LONGEST_PAUSE_MS = 100
+/** A connection that died while it was idle says so soon. One that says nothing for longer had work that may have been done, and a caller who has gone. */
+const SAYS_SO_WITHIN_MS = 1_000
 
 const pause = (attempt: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, Math.min(2 ** attempt, LONGEST_PAUSE_MS) * (0.5 + Math.random())))
@@ -27,8 +29,11 @@ type Manner = {
 const PROMPT: Manner = { most: MOST_READS, rest: () => undefined }
 const PATIENT: Manner = { most: MOST_ATTEMPTS, rest: pause }
 
+const saidSoon = (began: number): boolean => performance.now() - began < SAYS_SO_WITHIN_MS
+
 const repeat = async <T>(faultOf: FaultOf, { most, rest }: Manner, work: () => Promise<T>, lostBefore = false): Promise<T> => {
   let lost = lostBefore
+  const began = performance.now()
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await work()
@@ -36,7 +41,7 @@ const repeat = async <T>(faultOf: FaultOf, { most, rest }: Manner, work: () => P
       if (error instanceof Unrepeatable) throw error.cause
       const fault = faultOf(error)
       // A connection that died while it was idle says so at its next use: once.
-      const idleOneDied = fault === 'connection' && !lost
+      const idleOneDied = fault === 'connection' && !lost && saidSoon(began)
       if (attempt === most || (fault !== 'contention' && !idleOneDied)) throw error
       if (fault === 'connection') lost = true
       else await rest(attempt)
@@ -71,13 +76,14 @@ export const createQueue = (faultOf: FaultOf): (<T>(work: () => Promise<T>) => P
   }
   return async <T>(work: () => Promise<T>): Promise<T> => {
     if (waiting > 0) return await behind(work)
+    const began = performance.now()
     try {
       return await work()
     } catch (error) {
       if (error instanceof Unrepeatable) throw error.cause
       const fault = faultOf(error)
       if (fault === 'contention') return await behind(work)
-      if (fault === 'connection') return await repeat(faultOf, PATIENT, work, true)
+      if (fault === 'connection' && saidSoon(began)) return await repeat(faultOf, PATIENT, work, true)
       throw error
     }
   }

@@ -6,6 +6,8 @@ export type DatabaseProxy = {
   readonly url: string
   /** Closes every connection and refuses new ones. */
   die(): Promise<void>
+  /** Loses every connection without telling either side, and takes new ones. */
+  forget(): void
   /** Takes connections again, on the same port. */
   comeBack(): Promise<void>
   connections(): number
@@ -26,19 +28,23 @@ const listening = (server: Server, port: number): Promise<number> =>
 export const proxyBefore = async (url: string, defaultPort: number): Promise<DatabaseProxy> => {
   const target = new URL(url)
   const sockets = new Set<Socket>()
+  const farOf = new Map<Socket, Socket>()
+  const forgotten = new WeakSet<Socket>()
   let server: Server | undefined
   const make = (): Server =>
-    createServer((near) => {
+    createServer({ allowHalfOpen: true }, (near) => {
       const far = connect(Number(target.port || defaultPort), target.hostname)
       sockets.add(near)
+      farOf.set(near, far)
       for (const [from, to] of [
         [near, far],
         [far, near],
       ] as const) {
         from.on('error', () => to.destroy())
         from.on('close', () => {
-          to.destroy()
-          sockets.delete(near)
+          if (!forgotten.has(from)) to.destroy()
+          if (from === near) farOf.delete(near)
+          if (from === near || !forgotten.has(from)) sockets.delete(near)
         })
         from.pipe(to)
       }
@@ -58,6 +64,12 @@ export const proxyBefore = async (url: string, defaultPort: number): Promise<Dat
   return {
     url: through.href,
     die,
+    forget() {
+      for (const [near, far] of farOf) {
+        forgotten.add(far)
+        for (const socket of [near, far]) socket.unpipe().resume()
+      }
+    },
     async comeBack() {
       server = make()
       await listening(server, port)

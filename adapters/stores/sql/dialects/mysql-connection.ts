@@ -1,7 +1,9 @@
 import { CompiledQuery, type QueryResult } from 'kysely'
 import { StoreUnavailableError } from '../../../../src/errors.js'
 import { askRaw, driveAsync, type Steps } from '../engine.js'
+import { type Shares, sharesOf } from '../in-turn.js'
 import { differencesOf, KNOWN, refuseDifferences } from '../known-values.js'
+import { BRIEF_MS, Silence } from '../silence.js'
 import { mysqlQuirks } from './mysql-quirks.js'
 import { checkSession, SESSION_VARIABLES } from './mysql-session.js'
 
@@ -36,8 +38,10 @@ export type MysqlPromisePool = { readonly pool: MysqlPool }
 
 /** A connection while it is ours. */
 export type MysqlLease = {
-  ask(how: 'query' | 'execute', sql: string, values: readonly unknown[], timeout: number): Promise<unknown>
-  release(): void
+  /** Fails where there is no answer within the limit, in milliseconds. */
+  ask(how: 'query' | 'execute', sql: string, values: readonly unknown[], limitMs?: number): Promise<unknown>
+  /** Gives it back, or away for good: also where something went wrong on it. */
+  release(drop?: boolean): void
 }
 
 /** Answers the known values, and the bytes that the server has of the text, whatever character set they came in. */
@@ -46,8 +50,6 @@ const KNOWN_VALUES: CompiledQuery = CompiledQuery.raw(
   hex(convert(? using utf8mb4)) as known_bytes`,
   [KNOWN.int, KNOWN.text, KNOWN.json, KNOWN.empty, null, KNOWN.text],
 )
-
-const CHECK_TIMEOUT_MS = 10_000
 
 /** `mysql2`'s own default: utf8mb4_unicode_ci. */
 const DEFAULT_CHARSET = 224
@@ -83,7 +85,7 @@ export const queryOn = (connection: MysqlConnection, sql: string, values: readon
 
 type Stream = { ref?(): unknown; unref?(): unknown }
 
-const hold = (connection: MysqlConnection, own: boolean): MysqlLease => {
+const hold = (connection: MysqlConnection, own: boolean, silence: Silence): MysqlLease => {
   let broken = false
   // A connection of our own keeps the process alive while it is in use, and no longer.
   const stream: Stream = own ? Object(Reflect.get(connection, 'stream')) : {}
@@ -93,29 +95,26 @@ const hold = (connection: MysqlConnection, own: boolean): MysqlLease => {
   }
   connection.on('error', lost)
   return {
-    ask: (how, sql, values, timeout) =>
-      new Promise((answer, refuse) => {
-        const fail = (failure: unknown): void => {
-          clearTimeout(timer)
-          if (mysqlQuirks.faultOf(failure) === 'connection') broken = true
-          refuse(failure as Error)
-        }
+    async ask(how, sql, values, limitMs) {
+      if (broken) throw Object.assign(new Error('the connection was lost'), { code: 'ECONNRESET' })
+      const send = (): Promise<unknown> =>
+        new Promise((answer, refuse) => {
+          connection[how](plainQuery(connection, sql), values as never, (failure, result) =>
+            failure ? refuse(failure as Error) : answer(result),
+          )
+        })
+      try {
         // Not the driver's own timer, which outlives a connection that is lost.
-        const timer = setTimeout(() => fail(Object.assign(new Error('no answer'), { code: 'PROTOCOL_SEQUENCE_TIMEOUT' })), timeout)
-        try {
-          connection[how](plainQuery(connection, sql), values as never, (failure, result) => {
-            if (failure) return fail(failure)
-            clearTimeout(timer)
-            answer(result)
-          })
-        } catch (error) {
-          fail(error)
-        }
-      }),
-    release() {
+        return await silence.ask(connection, send, limitMs)
+      } catch (error) {
+        if (mysqlQuirks.faultOf(error) === 'connection') broken = true
+        throw error
+      }
+    },
+    release(drop = broken) {
       connection.removeListener('error', lost)
       stream.unref?.()
-      if (broken) connection.destroy()
+      if (drop || broken) connection.destroy()
       else connection.release()
     },
   }
@@ -151,7 +150,7 @@ const check = async (connection: MysqlConnection, lease: MysqlLease): Promise<vo
   const by =
     (how: 'query' | 'execute') =>
     async ({ sql, parameters }: CompiledQuery): Promise<QueryResult<unknown>> =>
-      resultOf(await lease.ask(how, sql, parameters, CHECK_TIMEOUT_MS))
+      resultOf(await lease.ask(how, sql, parameters, BRIEF_MS))
   await driveAsync(checkValues(options), by('query'))
   // Prepared statements come back in another encoding, by another parser.
   await driveAsync(checkKnown(options), by('execute'))
@@ -165,8 +164,13 @@ type OwnPool = { onConnection(connection: MysqlConnection): void }
  *
  * A pool that resets its connections undoes what the host set on them when they were made: there they are looked at once more.
  */
-export const leasesOf = (pool: MysqlPool, own?: OwnPool): (() => Promise<MysqlLease>) => {
-  const looks = (Reflect.get(pool, 'config') as { readonly resetOnRelease?: unknown } | undefined)?.resetOnRelease ? 2 : 1
+export const leasesOf = (pool: MysqlPool, own?: OwnPool): Shares<MysqlLease> => {
+  const silence = new Silence()
+  const { resetOnRelease, connectionLimit } = (Reflect.get(pool, 'config') ?? {}) as {
+    readonly resetOnRelease?: unknown
+    readonly connectionLimit?: unknown
+  }
+  const looks = resetOnRelease ? 2 : 1
   const looked = new WeakMap<MysqlConnection, number>()
   const look = async (connection: MysqlConnection, lease: MysqlLease): Promise<MysqlLease> => {
     try {
@@ -179,12 +183,16 @@ export const leasesOf = (pool: MysqlPool, own?: OwnPool): (() => Promise<MysqlLe
     own?.onConnection(connection)
     return lease
   }
-  return () =>
+  const connect = (): Promise<MysqlLease> =>
     new Promise((resolve, reject) => {
       pool.getConnection((error, connection) => {
         if (error) return reject(error as Error)
-        const lease = hold(connection, own !== undefined)
-        resolve((looked.get(connection) ?? 0) >= looks ? lease : look(connection, lease))
+        const lease = hold(connection, own !== undefined, silence)
+        if (silence.isSuspect(connection)) {
+          lease.release(true)
+          resolve(connect())
+        } else resolve((looked.get(connection) ?? 0) >= looks ? lease : look(connection, lease))
       })
     })
+  return sharesOf(connectionLimit, connect)
 }

@@ -3,10 +3,12 @@ import { exported, loadFailure } from '../../lib/package.js'
 import { type Transport, type TransportWarning, tellOnce, transportOf } from '../../lib/transport.js'
 import { driveAsync } from '../engine.js'
 import { unavailable } from '../faults.js'
+import type { Shares } from '../in-turn.js'
 import { type KyselyEngineOptions, type KyselyHandle, kyselyEngine } from '../kysely-engine.js'
 import type { Opened } from '../lazy.js'
 import { patiently, promptly } from '../retry.js'
 import type { Names } from '../schema/table-names.js'
+import { BRIEF_MS } from '../silence.js'
 import { openStore } from '../store.js'
 import { checkValues, leasesOf, type MysqlConnection, type MysqlLease, type MysqlPool, resultOf } from './mysql-connection.js'
 import { mysqlHost } from './mysql-host.js'
@@ -22,42 +24,44 @@ type OwnPool = MysqlPool & {
   on(event: 'connection', listener: (connection: { query(sql: string, callback: () => void): unknown }) => void): unknown
   end(callback: (error: unknown) => void): void
 }
+type Stream = { once(event: 'close', listener: () => void): unknown; destroy(): unknown }
 type Driver = { createPool(options: { readonly [option: string]: unknown }): OwnPool }
 
-/** Where a cable is cut nobody is told: what got no answer for so long frees its connection. Upgrades and bulk revocations take a while. */
-const TIMEOUT_MS = 90_000
-const READ_TIMEOUT_MS = 5_000
+/** How long the server may take to close connections that say goodbye. */
+const GOODBYE_MS = 500
 
 const report = (error: unknown): Error => unavailable('mysql', mysqlQuirks.faultOf, error)
 
 type Done = (error: unknown, result?: unknown) => void
 
 /** The pool as Kysely wants it. A connection that was lost is thrown away, instead of being handed to the next. */
-const forKysely = (take: () => Promise<MysqlLease>): KyselyPool =>
-  ({
+const kyselyOver = (take: () => Promise<MysqlLease>, limitMs?: number): KyselyHandle => {
+  const pool = {
     getConnection(done: Done): void {
       take().then(
         (lease) => {
           const query = (sql: string, values: readonly unknown[], answer: Done): void => {
-            lease.ask('query', sql, values, TIMEOUT_MS).then(
+            lease.ask('query', sql, values, limitMs).then(
               (result) => answer(null, result),
               (error: unknown) => answer(error),
             )
           }
-          done(null, { query, release: lease.release })
+          done(null, { query, release: () => lease.release() })
         },
         (error: unknown) => done(error),
       )
     },
     end: (done: Done): void => done(undefined),
-  }) as unknown as KyselyPool
+  }
+  return new Kysely<unknown>({ dialect: new MysqlDialect({ pool: pool as unknown as KyselyPool }) })
+}
 
 /** Reads by a statement that is prepared once a connection. */
 const executeThrough = (take: () => Promise<MysqlLease>): NonNullable<KyselyEngineOptions['find']> => {
   const once = async (sql: string, values: readonly unknown[]): Promise<readonly unknown[]> => {
     const lease = await take()
     try {
-      return (await lease.ask('execute', sql, values, READ_TIMEOUT_MS)) as readonly unknown[]
+      return (await lease.ask('execute', sql, values, BRIEF_MS)) as readonly unknown[]
     } finally {
       lease.release()
     }
@@ -70,10 +74,8 @@ const over = (kysely: KyselyHandle, names: Names, options: KyselyEngineOptions):
   unavailable: report,
 })
 
-const overPool = (take: () => Promise<MysqlLease>, names: Names, options: KyselyEngineOptions): Opened => {
-  const kysely = new Kysely<unknown>({ dialect: new MysqlDialect({ pool: forKysely(take) }) })
-  return over(kysely, names, { find: executeThrough(take), ...options })
-}
+const overPool = ({ any, feed, others }: Shares<MysqlLease>, names: Names, options: KyselyEngineOptions): Opened =>
+  over(kyselyOver(others), names, { find: executeThrough(any), feed: kyselyOver(feed, BRIEF_MS), ...options })
 
 const loadDriver = async (): Promise<Driver> => {
   try {
@@ -101,17 +103,26 @@ const openUrl = async ({ url, poolSize, warn }: MysqlUrl, names: Names): Promise
     enableKeepAlive: true,
     charset: 'utf8mb4',
   })
+  const streams = new Set<Stream>()
   pool.on('connection', (connection) => {
+    const stream = Reflect.get(connection, 'stream') as Stream
+    streams.add(stream)
+    stream.once('close', () => streams.delete(stream))
     // What fails here is found before the connection is used.
     for (const statement of SET_SESSION) connection.query(statement, () => {})
   })
   const close = async (): Promise<void> => {
     // Its idle connections would let the process end before they are closed.
-    const alive = setInterval(() => {}, 1_000)
+    const cutAll = setInterval(() => {
+      for (const stream of streams) stream.destroy()
+    }, GOODBYE_MS)
     try {
-      await new Promise<void>((resolve, reject) => pool.end((error) => (error ? reject(error as Error) : resolve())))
+      await new Promise<void>((resolve, reject) =>
+        // What was cut, or lost before, is closed too.
+        pool.end((error) => (error && mysqlQuirks.faultOf(error) !== 'connection' ? reject(error as Error) : resolve())),
+      )
     } finally {
-      clearInterval(alive)
+      clearInterval(cutAll)
     }
   }
   const tell = tellOnce('mysql', warn)

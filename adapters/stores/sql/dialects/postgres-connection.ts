@@ -2,7 +2,9 @@ import { CompiledQuery } from 'kysely'
 import { StoreUnavailableError } from '../../../../src/errors.js'
 import { isThenable } from '../../../../src/store/deadline.js'
 import { askRaw, driveAsync, type Steps } from '../engine.js'
+import { type Shares, sharesOf } from '../in-turn.js'
 import { differencesOf, KNOWN, refuseDifferences } from '../known-values.js'
+import { BRIEF_MS, Silence } from '../silence.js'
 import { postgresQuirks } from './postgres-quirks.js'
 
 type Parser = (value: unknown) => unknown
@@ -12,7 +14,6 @@ export type PostgresQuery = {
   readonly text: string
   readonly values: readonly unknown[]
   readonly name?: string
-  readonly query_timeout?: number
   readonly types?: { getTypeParser(oid: number, format?: string): Parser }
 }
 
@@ -35,8 +36,10 @@ export type PostgresResult = { readonly rows: unknown[] }
 
 /** A connection while it is ours. */
 export type PostgresLease = {
-  query(config: PostgresQuery): Promise<PostgresResult>
-  release(): void
+  /** Fails where there is no answer within the limit, in milliseconds. */
+  query(config: PostgresQuery, limitMs?: number): Promise<PostgresResult>
+  /** Gives it back, or away for good: also where something went wrong on it. */
+  release(drop?: boolean): void
 }
 
 /** Integers stay the digits that the server sends, text stays text, whatever parsers were set for the client or for the whole process. */
@@ -50,24 +53,29 @@ const KNOWN_VALUES: CompiledQuery = CompiledQuery.raw(
   [KNOWN.int, KNOWN.text, KNOWN.json, KNOWN.empty, null],
 )
 
-const hold = (client: PostgresClient): PostgresLease => {
+/** Ends a connection without a goodbye, which one that is dead would wait to be answered. */
+export const cut = (client: object): void => Object(Reflect.get(client, 'connection')).stream?.destroy?.()
+
+const hold = (client: PostgresClient, silence: Silence): PostgresLease => {
   let broken = false
   const lost = (): void => {
     broken = true
   }
   client.on('error', lost)
   return {
-    async query(config) {
+    async query(config, limitMs) {
+      if (broken) throw Object.assign(new Error('the connection was lost'), { code: 'ECONNRESET' })
       try {
-        return (await client.query({ ...config, types: asSentTypes } as never)) as PostgresResult
+        return (await silence.ask(client, () => client.query({ ...config, types: asSentTypes } as never), limitMs)) as PostgresResult
       } catch (error) {
         if (postgresQuirks.faultOf(error) === 'connection') broken = true
         throw error
       }
     },
-    release() {
+    release(drop = broken) {
       client.removeListener('error', lost)
-      client.release(broken)
+      client.release(drop || broken)
+      if (drop || broken) cut(client)
     },
   }
 }
@@ -98,7 +106,7 @@ export function* checkValues(options: readonly string[] = [], purpose: Purpose =
 }
 
 const check = (client: PostgresClient, lease: PostgresLease, purpose: Purpose): Promise<void> =>
-  driveAsync(checkValues(suspects(client), purpose), ({ sql, parameters }) => lease.query({ text: sql, values: parameters }))
+  driveAsync(checkValues(suspects(client), purpose), ({ sql, parameters }) => lease.query({ text: sql, values: parameters }, BRIEF_MS))
 
 /**
  * Hands out the connections of a pool, each looked at before its first use, and each with a listener for errors from its first moment on.
@@ -109,7 +117,8 @@ const check = (client: PostgresClient, lease: PostgresLease, purpose: Purpose): 
 export const leasesOf = (
   pool: PostgresPool,
   { onConnection, purpose = 'primary' }: { readonly onConnection?: (client: PostgresClient) => void; readonly purpose?: Purpose } = {},
-): (() => Promise<PostgresLease>) => {
+): Shares<PostgresLease> => {
+  const silence = new Silence()
   const checked = new WeakSet<PostgresClient>()
   const looked = async (client: PostgresClient, lease: PostgresLease): Promise<PostgresLease> => {
     try {
@@ -122,17 +131,21 @@ export const leasesOf = (
     onConnection?.(client)
     return lease
   }
-  return () =>
+  const connect = (): Promise<PostgresLease> =>
     new Promise((resolve, reject) => {
       let taken = false
       const take = (client: PostgresClient): void => {
         if (taken) return
         taken = true
-        const lease = hold(client)
-        resolve(checked.has(client) ? lease : looked(client, lease))
+        const lease = hold(client, silence)
+        if (silence.isSuspect(client)) {
+          lease.release(true)
+          resolve(connect())
+        } else resolve(checked.has(client) ? lease : looked(client, lease))
       }
       const answer: unknown = pool.connect((error, client) => (client === undefined || error ? reject(error as Error) : take(client)))
       // A pool that wraps the driver's may know promises only.
       if (isThenable(answer)) answer.then((client) => client && take(client as PostgresClient), reject)
     })
+  return sharesOf(pool.options?.max, connect)
 }

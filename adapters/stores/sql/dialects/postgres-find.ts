@@ -1,9 +1,8 @@
 import type { CompiledQuery } from 'kysely'
 import { promptly } from '../retry.js'
+import { BRIEF_MS } from '../silence.js'
 import type { PostgresLease, PostgresResult } from './postgres-connection.js'
 import { postgresQuirks, statementName } from './postgres-quirks.js'
-
-const READ_TIMEOUT_MS = 5_000
 
 /**
  * Statements by name are planned once a connection. A pooler in between may not know the name: then they go without.
@@ -20,11 +19,11 @@ export const findThrough = (lease: () => Promise<PostgresLease>): ((query: Compi
       name = statementName(query.sql)
       statements.set(query.sql, name)
     }
-    const config = { text: query.sql, values: query.parameters, query_timeout: READ_TIMEOUT_MS }
+    const config = { text: query.sql, values: query.parameters }
     const ask = async (): Promise<PostgresResult> => {
       const held = await lease()
       try {
-        return await held.query(named ? { name, ...config } : config)
+        return await held.query(named ? { name, ...config } : config, BRIEF_MS)
       } finally {
         held.release()
       }

@@ -4,14 +4,17 @@ import { type TransportWarning, tellOnce, transportOf } from '../../lib/transpor
 import type { Sql } from '../context.js'
 import { driveAsync, type Engine } from '../engine.js'
 import { unavailable } from '../faults.js'
+import type { Shares } from '../in-turn.js'
 import { type KyselyEngineOptions, type KyselyHandle, kyselyEngine } from '../kysely-engine.js'
 import type { Opened } from '../lazy.js'
 import { identityOf } from '../queries/identity.js'
 import { patiently } from '../retry.js'
 import type { Names } from '../schema/table-names.js'
+import { BRIEF_MS } from '../silence.js'
 import { openStore } from '../store.js'
 import {
   checkValues,
+  cut,
   leasesOf,
   type PostgresClient,
   type PostgresLease,
@@ -36,22 +39,24 @@ type Driver = {
   readonly Client: new (config: { readonly [option: string]: unknown }) => ListenClient
 }
 
-/** Where a cable is cut nobody is told: what got no answer for so long frees its connection. Upgrades and bulk revocations take a while. */
-const TIMEOUT_MS = 90_000
-/** Also how long a call waits for a connection of the pool to become free; latchkey's own deadline comes first for the caller. */
-const CONNECT_TIMEOUT_MS = 10_000
+const CONNECT_TIMEOUT_MS = 5_000
+/** How long the server may take to close connections that say goodbye. */
+const GOODBYE_MS = 500
 
 const report = (error: unknown): Error => unavailable('postgres', postgresQuirks.faultOf, error)
 
 /** The pool as Kysely wants it. A connection on which something went wrong is thrown away, instead of being handed to the next. */
-const forKysely = (lease: () => Promise<PostgresLease>): KyselyPool => ({
-  async connect() {
-    const { query, release } = await lease()
-    const ask = (text: string, values: readonly unknown[]): Promise<PostgresResult> => query({ text, values })
-    return { query: ask, release } as unknown as Awaited<ReturnType<KyselyPool['connect']>>
-  },
-  end: async () => {},
-})
+const kyselyOver = (lease: () => Promise<PostgresLease>, limitMs?: number): KyselyHandle => {
+  const pool: KyselyPool = {
+    async connect() {
+      const { query, release } = await lease()
+      const ask = (text: string, values: readonly unknown[]): Promise<PostgresResult> => query({ text, values }, limitMs)
+      return { query: ask, release: () => release() } as unknown as Awaited<ReturnType<KyselyPool['connect']>>
+    },
+    end: async () => {},
+  }
+  return new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) })
+}
 
 type OpenedPostgres = Opened & { identity(): Promise<string | undefined> }
 
@@ -60,18 +65,20 @@ const openedOver = (engine: Engine, names: Names): OpenedPostgres => {
   return { store: openStore(engine, postgresQuirks, names, postgresHost), unavailable: report, identity: () => identityOf(sql) }
 }
 
-const over = (lease: () => Promise<PostgresLease>, names: Names, options: KyselyEngineOptions): OpenedPostgres => {
-  const kysely = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: forKysely(lease) }) })
-  return openedOver(kyselyEngine(kysely, postgresQuirks, names, { find: findThrough(lease), ...options }), names)
+type Leases = Shares<PostgresLease>
+
+const over = ({ any, feed, others }: Leases, names: Names, options: KyselyEngineOptions): OpenedPostgres => {
+  const ways = { find: findThrough(any), feed: kyselyOver(feed, BRIEF_MS) }
+  return openedOver(kyselyEngine(kyselyOver(others), postgresQuirks, names, { ...ways, ...options }), names)
 }
 
 const listener =
-  (lease: () => Promise<PostgresLease>, names: Names, newClient: () => ListenClient): NonNullable<KyselyEngineOptions['subscribe']> =>
+  ({ feed }: Leases, names: Names, newClient: () => ListenClient): NonNullable<KyselyEngineOptions['subscribe']> =>
   (wake, lost) => {
     const send = async (text: string): Promise<void> => {
-      const held = await lease()
+      const held = await feed()
       try {
-        await held.query({ text: 'select pg_notify($1, $2)', values: [channelOf(names), text] })
+        await held.query({ text: 'select pg_notify($1, $2)', values: [channelOf(names), text] }, BRIEF_MS)
       } finally {
         held.release()
       }
@@ -90,25 +97,38 @@ const loadDriver = async (): Promise<Driver> => {
 const ownPool = async ({ url, poolSize, warn }: PostgresUrl, purpose: Purpose) => {
   const { Pool, Client } = await loadDriver()
   const config = { connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS, keepAlive: true, application_name: 'latchkey' }
-  const pool = new Pool({ ...config, max: poolSize, query_timeout: TIMEOUT_MS, idleTimeoutMillis: 30_000, allowExitOnIdle: true })
+  const clients = new Set<object>()
+  class Known extends Client {
+    constructor(options: { readonly [option: string]: unknown }) {
+      super(options)
+      clients.add(this)
+      this.on('end', () => clients.delete(this))
+    }
+  }
+  const pool = new Pool({ ...config, Client: Known, max: poolSize, idleTimeoutMillis: 30_000, allowExitOnIdle: true })
   // An idle connection that the server closes is told here, and replaced at the next call.
   pool.on('error', () => {})
   const tell = tellOnce('postgres', warn)
   const onConnection = (client: PostgresClient): void => tell(transportOf(Object(Reflect.get(client, 'connection')).stream))
-  return { pool, Client, config, lease: leasesOf(pool, { onConnection, purpose }) }
+  const close = async (): Promise<void> => {
+    const cutAll = setTimeout(() => clients.forEach(cut), GOODBYE_MS)
+    await pool.end()
+    clearTimeout(cutAll)
+  }
+  return { Client, config, close, leases: leasesOf(pool, { onConnection, purpose }) }
 }
 
 const openUrl = async (source: PostgresUrl, names: Names): Promise<OpenedPostgres> => {
-  const { pool, Client, config, lease } = await ownPool(source, 'primary')
-  return over(lease, names, { close: () => pool.end(), subscribe: listener(lease, names, () => new Client(config)) })
+  const { Client, config, close, leases } = await ownPool(source, 'primary')
+  return over(leases, names, { close, subscribe: listener(leases, names, () => new Client(config)) })
 }
 
 const overHostPool = (pool: PostgresPool, names: Names): OpenedPostgres => {
   const { Client, options } = pool as PostgresPool & { readonly Client?: new (options: unknown) => ListenClient }
   // Not one of the pool's connections: it may have few, and the host may end it while latchkey listens.
-  const lease = leasesOf(pool)
-  if (typeof Client !== 'function') return over(lease, names, {})
-  return over(lease, names, { subscribe: listener(lease, names, () => new Client(options)) })
+  const leases = leasesOf(pool)
+  if (typeof Client !== 'function') return over(leases, names, {})
+  return over(leases, names, { subscribe: listener(leases, names, () => new Client(options)) })
 }
 
 const overKysely = async (kysely: KyselyHandle, names: Names): Promise<OpenedPostgres> => {
@@ -128,9 +148,9 @@ const askReplica = async (source: PostgresSource): Promise<{ ask: ReplicaAsk; cl
     await driveAsync(checkValues([], 'replica'), (query) => kysely.executeQuery(query))
     return { ask: async (query) => (await kysely.executeQuery(query)).rows, close }
   }
-  if ('pool' in source) return { ask: findThrough(leasesOf(source.pool, { purpose: 'replica' })), close }
-  const { pool, lease } = await ownPool(source, 'replica')
-  return { ask: findThrough(lease), close: () => pool.end() }
+  if ('pool' in source) return { ask: findThrough(leasesOf(source.pool, { purpose: 'replica' }).any), close }
+  const own = await ownPool(source, 'replica')
+  return { ask: findThrough(own.leases.any), close: own.close }
 }
 
 const openPrimary = async (source: PostgresSource, names: Names): Promise<OpenedPostgres> => {

@@ -15,10 +15,10 @@ export const changes = async (sql: Sql, after: string | undefined, limit: number
   const known = positionOf(after)
   const nothing = { ids: [], owners: [], bulk: [], more: false }
   if (known === undefined) {
-    const { rows } = await engine.run(builder.selectFrom('feed').select(['head', 'run']).where('id', '=', 1).compile())
+    const { rows } = await (engine.feed ?? engine.run)(builder.selectFrom('feed').select(['head', 'run']).where('id', '=', 1).compile())
     return { cursor: cursorOf({ run: rows[0]?.run ?? '', at: wide(rows[0]?.head ?? 0) }), ...nothing, everything: after !== undefined }
   }
-  const { rows } = await engine.run(
+  const { rows } = await (engine.feed ?? engine.run)(
     builder
       .selectFrom('feed')
       .leftJoin('changes', (join) => join.on('changes.seq', '>', raw.val(known.at)))

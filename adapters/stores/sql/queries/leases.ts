@@ -16,10 +16,10 @@ export const renewLeases = async ({ builder, engine, names, quirks }: Sql, given
   const set = `feed_cursor = ${quirks.incoming('feed_cursor')}, expires_at = ${quirks.incoming('expires_at')}`
   const insert = `insert into ${quirks.table(names, 'leases')} (node_id, feed_cursor, expires_at) values ${rows}`
   const parameters = leases.flatMap(({ nodeId, cursor, expiresAt }) => [nodeId, cursor, expiresAt])
-  await engine.run(CompiledQuery.raw(`${insert} ${quirks.onClash(['node_id'], set)}`, parameters))
+  await (engine.feed ?? engine.run)(CompiledQuery.raw(`${insert} ${quirks.onClash(['node_id'], set)}`, parameters))
   // A node alone renews every second or so: tidying up at one renewal in many is enough.
   if (first.expiresAt % 64 === 0) {
-    await engine.run(
+    await (engine.feed ?? engine.run)(
       builder
         .deleteFrom('leases')
         .where('expires_at', '<', first.expiresAt - FORGET_AFTER_MS)
@@ -30,6 +30,6 @@ export const renewLeases = async ({ builder, engine, names, quirks }: Sql, given
 
 /** The leases that have not run out. */
 export const leases = async ({ builder, engine }: Sql, now: number): Promise<readonly NodeLease[]> => {
-  const { rows } = await engine.run(builder.selectFrom('leases').selectAll().where('expires_at', '>', now).compile())
+  const { rows } = await (engine.feed ?? engine.run)(builder.selectFrom('leases').selectAll().where('expires_at', '>', now).compile())
   return rows.map((row) => ({ nodeId: row.node_id, cursor: row.feed_cursor, expiresAt: wide(row.expires_at) }))
 }

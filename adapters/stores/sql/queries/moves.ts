@@ -12,7 +12,8 @@ const only = ({ builder }: Sql) => builder.selectFrom('moves').select('detail').
 
 /** The move that a prefix is part of. */
 export const readMove = async (sql: Sql, prefix: string): Promise<Move | undefined> => {
-  const { rows } = await sql.engine.run(only(sql).compile())
+  const { engine } = sql
+  const { rows } = await (engine.feed ?? engine.run)(only(sql).compile())
   return parse(rows[0]?.detail)[prefix]
 }
 

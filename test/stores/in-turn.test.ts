@@ -1,0 +1,104 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { inTurn, sharesOf } from '../../adapters/stores/sql/in-turn.js'
+
+beforeEach(() => {
+  vi.useFakeTimers()
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+/** A pool that hands out at once, and counts. */
+const pool = () => {
+  let out = 0
+  const released = vi.fn(() => {
+    out -= 1
+  })
+  const take = vi.fn(async () => {
+    out += 1
+    return { release: released }
+  })
+  return { take, released, out: () => out }
+}
+
+const settled = async (): Promise<void> => void (await vi.advanceTimersByTimeAsync(0))
+
+describe('calls that take turns at a pool', () => {
+  it('hold no more connections than they may, and go on in order', async () => {
+    const { take, out } = pool()
+    const turn = inTurn(2, take)
+    const order: number[] = []
+    const leases = [0, 1, 2, 3].map(async (number) => {
+      const lease = await turn()
+      order.push(number)
+      return lease
+    })
+    await settled()
+    expect(out()).toBe(2)
+    ;(await leases[0])?.release()
+    await settled()
+    expect(order).toEqual([0, 1, 2])
+    ;(await leases[1])?.release()
+    await settled()
+    expect(order).toEqual([0, 1, 2, 3])
+    expect(out()).toBe(2)
+  })
+
+  it('leave the pool alone once they have waited too long', async () => {
+    const { take } = pool()
+    const turn = inTurn(1, take)
+    const held = await turn()
+    const late = Array.from({ length: 50 }, () => turn().catch((error) => error.code))
+    await vi.advanceTimersByTimeAsync(5_001)
+    const fresh = turn()
+    expect(await Promise.all(late)).toEqual(late.map(() => 'ETIMEDOUT'))
+    expect(take).toHaveBeenCalledTimes(1)
+    held.release()
+    await fresh
+    expect(take).toHaveBeenCalledTimes(2)
+  })
+
+  it('give back untouched what the pool hands them too late', async () => {
+    const release = vi.fn()
+    const turn = inTurn(1, () => new Promise<{ release(drop?: boolean): void }>((resolve) => setTimeout(resolve, 6_000, { release })))
+    const late = turn().catch((error) => error.code)
+    const next = turn().catch((error) => error.code)
+    await vi.advanceTimersByTimeAsync(6_000)
+    expect(await late).toBe('ETIMEDOUT')
+    expect(await next).toBe('ETIMEDOUT')
+    expect(release.mock.calls).toEqual([[undefined]])
+  })
+
+  it('make room when the pool fails', async () => {
+    const take = vi.fn(async () => ({ release() {} })).mockRejectedValueOnce(new Error('down'))
+    const turn = inTurn(1, take)
+    const first = turn()
+    const second = turn()
+    await expect(first).rejects.toThrow('down')
+    await expect(second).resolves.toBeDefined()
+  })
+})
+
+describe('the shares of a pool', () => {
+  it('leave most of it to others than the feed, and always one to reads by key', async () => {
+    const { take, out } = pool()
+    const { any, feed, others } = sharesOf(10, take)
+    for (let call = 0; call < 20; call += 1) void feed()
+    await settled()
+    expect(out()).toBe(3)
+    for (let call = 0; call < 20; call += 1) void others()
+    await settled()
+    expect(out()).toBe(10)
+    const alone = sharesOf(4, pool().take)
+    for (let call = 0; call < 20; call += 1) void alone.others()
+    await expect(alone.any()).resolves.toBeDefined()
+    expect(any).toBeTypeOf('function')
+  })
+
+  it.each([1, 2, undefined])('let everybody have a turn where its size is %s', async (size) => {
+    const { take } = pool()
+    const { any, feed, others } = sharesOf(size, take)
+    for (const share of [any, feed, others, any, feed, others]) (await share()).release()
+    expect(take).toHaveBeenCalledTimes(6)
+  })
+})
