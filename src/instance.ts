@@ -206,6 +206,8 @@ export type Decider = {
   readonly looksUpForgeries?: boolean | undefined
   /** Resolves grants to scopes of the catalogue. */
   resolve?(grants: readonly string[]): ScopeSet
+  /** The scope that a misspelled one most likely meant. */
+  suggest?(scope: string): string | undefined
   /** Counts one use that `decide` allowed. `scope`: what the route required. A refusal that followed is named in `outcome`. */
   countUse(
     principal: Principal,

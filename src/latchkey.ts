@@ -6,6 +6,7 @@ import type { Verification } from './model/principal.js'
 import { countOne } from './model/vitals.js'
 import { type LatchkeyOptions, readOptions } from './options.js'
 import { normalizeIp } from './policy/network.js'
+import { closest } from './policy/suggest.js'
 import { copyFault } from './store/describe-fault.js'
 import { share } from './store/users.js'
 import { holdsToken } from './token/redact.js'
@@ -112,6 +113,7 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     isOwn: (credential) =>
       holdsToken(credential) || credential.toLowerCase().startsWith(`${prefix}_`) || (context.imported?.claims(credential).length ?? 0) > 0,
     resolve: (grants) => settings.catalogue.resolveFrom('the scopes of a session or a foreign principal', grants),
+    suggest: (scope) => closest(scope, settings.catalogue.names),
     standing: (id, ip) => standing(open(), id, ip),
     identify: async (token) => identify(open(), token),
     follow: (name, handler, options) => follow(open(), name, handler, options),

@@ -1,6 +1,5 @@
 import { aboutCopies, noteCopy } from '../model/copies.js'
 import type { MaybePromise } from '../model/json.js'
-import { closest } from '../policy/suggest.js'
 import { callOut, isThenable } from '../store/deadline.js'
 import type { Report } from '../store/reporter.js'
 import { heldScope, isKnown, reaches, resourceValues } from '../verify/route-check.js'
@@ -93,7 +92,7 @@ function check<R>(requirement: Requirement<R>, admission: Admission, request: R)
 }
 
 function meant({ decider }: Guard, scope: string): string {
-  const name = closest(scope, Object.keys(decider.catalogue ?? {}))
+  const name = decider.suggest?.(scope)
   return name === undefined ? '' : `; did you mean ${name}?`
 }
 

@@ -1,6 +1,7 @@
 import type { Definitions } from './definitions.js'
 import { covers, isGroupReference, isWildcard } from './scope.js'
 import { type ScopeSet, scopeSet } from './scope-set.js'
+import { tellOfAsked } from './why-not-grantable.js'
 
 /** Expands grants: plain names in the order given, then what wildcards and groups cover in the order of the catalogue, then implied scopes. */
 export function expand(definitions: Definitions, grants: readonly string[]): ScopeSet {
@@ -11,7 +12,7 @@ export function expand(definitions: Definitions, grants: readonly string[]): Sco
   }
   // A Set is walked in order of insertion, also what is added on the way: this closes over chains and cycles alike.
   for (const name of names) for (const implied of definitions.implies.get(name) ?? []) names.add(implied)
-  return scopeSet([...names], definitions)
+  return scopeSet([...names], (scope) => tellOfAsked(definitions, scope))
 }
 
 /** Grants, with the members of their groups beside them; what gives nothing here is left out. */

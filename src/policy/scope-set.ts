@@ -1,22 +1,19 @@
-import type { Definitions } from './definitions.js'
-import { tellOfAsked } from './why-not-grantable.js'
-
 /** The scopes in force: groups, wildcards and implied scopes resolved to names of the catalogue. */
 export type ScopeSet = {
   readonly names: readonly string[]
   has(scope: string): boolean
-  /** Where the names come from; absent where no catalogue is known. */
-  readonly definitions?: Definitions
+  /** Tells the developer of a scope that was asked for and does not exist; absent where no catalogue is known. */
+  readonly tell?: (scope: string) => void
 }
 
 /** Nothing at all. */
 export const NO_SCOPES: ScopeSet = Object.freeze({ names: Object.freeze([]), has: () => false })
 
 /** A set of names. Few names are searched in place: a `Set` for each of many tokens would cost more memory than it saves time. */
-export function scopeSet(names: readonly string[], definitions?: Definitions): ScopeSet {
+export function scopeSet(names: readonly string[], tell?: ScopeSet['tell']): ScopeSet {
   if (names.length === 0) return NO_SCOPES
   const kept = Object.freeze([...names])
-  const from = definitions && { definitions }
+  const from = tell && { tell }
   if (kept.length <= 8) return Object.freeze({ names: kept, has: (scope: string) => kept.includes(scope), ...from })
   const index = new Set(kept)
   return Object.freeze({ names: kept, has: (scope: string) => index.has(scope), ...from })
@@ -25,7 +22,7 @@ export function scopeSet(names: readonly string[], definitions?: Definitions): S
 /** Does the set hold the scope that a handler asks for? The developer is told of one that does not exist. */
 export function allowsScope(set: ScopeSet, scope: string): boolean {
   if (set.has(scope)) return true
-  if (set.definitions !== undefined) tellOfAsked(set.definitions, scope)
+  set.tell?.(scope)
   return false
 }
 
@@ -40,7 +37,7 @@ export function intersect(a: ScopeSet, b: ScopeSet): ScopeSet {
   const remembered = known.get(b)
   if (remembered !== undefined) return remembered
   const names = a.names.filter((name) => b.has(name))
-  const result = names.length === a.names.length ? a : scopeSet(names, a.definitions)
+  const result = names.length === a.names.length ? a : scopeSet(names, a.tell)
   known.set(b, result)
   return result
 }

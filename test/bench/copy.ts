@@ -76,24 +76,24 @@ const opened: Subject[] = []
 const rows: string[][] = []
 console.log(`Node ${process.version}, ${cpus().length} cores, ${cpus()[0]?.model ?? 'unknown CPU'}; ${total.toLocaleString('en')} tokens.`)
 try {
-  const first = await open(route[0] ?? '')
-  opened.push(first)
+  for (const name of route) opened.push(await open(name))
+  const [first] = opened
+  if (first === undefined) throw new Error('a route has at least two stores')
   const filled = await watched(async () => {
     await fill(first.store, 0, total)
     await live(first.store)
   })
   console.log(`filled ${route[0]} in ${filled.seconds.toFixed(0)} s`)
-  for (const name of route.slice(1)) {
-    const [from, to] = [opened.at(-1), await open(name)]
-    if (from === undefined) throw new Error('a route has at least two stores')
-    opened.push(to)
+  for (const [at, name] of route.entries()) {
+    const [from, to] = [opened[at - 1], opened[at]]
+    if (from === undefined || to === undefined) continue
     const options = { prefix: PREFIX, scopes: { 'inventory:read': 'See stock', 'inventory:write': 'Change stock' }, logger: false } as const
     const [old, now] = [latchkey({ ...options, store: from.store }), latchkey({ ...options, store: to.store })]
     for (const step of ['copy', 'fence', 'open'] as const) {
       const { value, seconds, memory } = await watched(() => copy(old, now, { step }))
       const { tokens, events, usage } = value.parts ?? {}
       const counts = [tokens, events, usage].map((part) => part?.count.toLocaleString('en') ?? '')
-      rows.push([`${route[opened.length - 2]} to ${name}`, step, ...counts, `${seconds.toFixed(0)} s`, `${memory.toFixed(0)} MB`])
+      rows.push([`${route[at - 1]} to ${name}`, step, ...counts, `${seconds.toFixed(0)} s`, `${memory.toFixed(0)} MB`])
       console.log(rows.at(-1)?.join(', '))
     }
     // What they share stays open: the next part of the route begins with it.

@@ -108,6 +108,12 @@ describe('init', () => {
     ])
   })
 
+  // As `npm install` in an empty folder leaves it.
+  it('has a prefix for a project without a name', async () => {
+    shell.write('package.json', JSON.stringify({ dependencies: { latchkey: '1' } }))
+    expect(JSON.parse((await shell.run('init', '--json')).stdout)).toMatchObject({ prefix: 'app_live' })
+  })
+
   it('overwrites nothing', async () => {
     project({ dependencies: { hono: '4' } })
     const kept = shell.write('latchkey.routes.mjs', 'mine')

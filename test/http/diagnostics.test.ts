@@ -117,7 +117,7 @@ describe('mistakes in the set-up', () => {
     const { told, onWarning } = collector()
     const request = withToken()
     await createGuard(
-      fakeTokens(() => allowing(fakePrincipal(['a:read']))),
+      fakeTokens(() => allowing(fakePrincipal(['a:read'])), { suggest: () => 'a:read' }),
       { onWarning },
       fakePlatform(),
     )(request)

@@ -45,8 +45,9 @@ function storeOf(packages: ReadonlySet<string>): StoreName {
 
 /** `@acme/shop-api` becomes `shop_api_live`. */
 function prefixOf(name: unknown): string {
+  const text = typeof name === 'string' ? name : 'app'
   const words =
-    String(name)
+    text
       .toLowerCase()
       .replace(/^@[^/]*\//, '')
       .match(/[a-z0-9]+/g) ?? []

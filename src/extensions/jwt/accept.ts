@@ -38,6 +38,7 @@ export function accept(tokens: Authenticator, ...verifiers: readonly Verifier[])
     flush: async () => own.flush?.(),
     isOwn: (credential) => (looksSigned(credential) && byIssuer.has(claimedIssuer(credential))) || own.isOwn?.(credential) !== false,
     ...(own.resolve !== undefined && { resolve: own.resolve }),
+    ...(own.suggest !== undefined && { suggest: own.suggest }),
     countUse(principal, use) {
       if (!(principal instanceof SignedPrincipal)) own.countUse(principal, use)
     },
