@@ -6,7 +6,7 @@ import { findChromium, launch } from './support/browser.js'
 import { SCENES } from './support/scenes.js'
 import { seed } from './support/seed.js'
 import { type Look, showScene } from './support/show.js'
-import { stage } from './support/stage.js'
+import { stage, wider } from './support/stage.js'
 
 const { path = '', skip } = findChromium()
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
@@ -28,6 +28,7 @@ const THEMES = ['light', 'dark'] as const
 const LOOKS: readonly Look[] = [
   { language: 'en', theme: 'light', width: 1440 },
   { language: 'ar', theme: 'light', width: 390 },
+  { language: 'de', theme: 'light', width: 1100 },
 ]
 /** What each state is then made as narrow and as wide as. */
 const WIDTHS = [320, 1920] as const
@@ -42,7 +43,7 @@ describe.skipIf(skip !== undefined)(`axe-core finds nothing ${skip ?? ''}`, () =
     await browser?.close()
   })
 
-  // Every state that has a picture, in one of the languages, light and dark, and as narrow and as wide as it gets.
+  // Every state that has a picture, in one of the languages, light and dark, and as narrow and as wide as it gets; nothing is wider than the window then.
   it.each(Object.keys(SCENES).map((name, at) => ({ name, look: LOOKS[at % LOOKS.length] })))(
     'in the state $name',
     async ({ name, look }) => {
@@ -56,6 +57,9 @@ describe.skipIf(skip !== undefined)(`axe-core finds nothing ${skip ?? ''}`, () =
         for (const width of WIDTHS) {
           await page.setViewportSize({ width, height: 900 })
           expect(await findings(page), `${width}`).toEqual([])
+          expect(await wider(page.locator((await page.locator('dialog[open]').count()) > 0 ? 'dialog[open] >> nth=-1' : 'body'))).toEqual(
+            [],
+          )
         }
       })
     },
