@@ -98,4 +98,6 @@ export function placeBelow(menu: HTMLElement, button: HTMLElement): void {
   const below = bottom + GAP + height <= innerHeight
   menu.style.left = `${Math.max(GAP, Math.min(start, innerWidth - width - GAP))}px`
   menu.style.top = `${below ? bottom + GAP : Math.max(GAP, top - GAP - height)}px`
+  // Where the window changes, its button is elsewhere.
+  addEventListener('resize', () => menu.matches(':popover-open') && menu.hidePopover(), { once: true })
 }
