@@ -24,7 +24,7 @@ const IN_MEMORY: StoreFinding = {
   advice: 'Outside of tests, use another store.',
 }
 
-/** A lease that ran out this long before the one being renewed is forgotten, in milliseconds. */
+/** A lease that was not renewed for so long, by this process's monotonic clock, is forgotten, in milliseconds. */
 const FORGET_LEASES_AFTER = 24 * 3_600_000
 
 /**
@@ -46,7 +46,8 @@ export function memoryStore(): TokenStore {
   const consumers = createConsumers()
   const seals = createSeals()
   const tickets = createTickets()
-  const leases = new Map<string, NodeLease>()
+  /** The ones renewed last come last. */
+  const leases = new Map<string, { readonly lease: NodeLease; readonly renewed: number }>()
   const moves = new Map<string, Move>()
 
   /** The first id that stands in the way of a change. */
@@ -128,9 +129,12 @@ export function memoryStore(): TokenStore {
   }
 
   function renewLease(lease: NodeLease): void {
-    leases.set(lease.nodeId, Object.freeze({ ...lease }))
-    for (const { nodeId, expiresAt } of leases.values()) {
-      if (expiresAt < lease.expiresAt - FORGET_LEASES_AFTER) leases.delete(nodeId)
+    const renewed = performance.now()
+    leases.delete(lease.nodeId)
+    leases.set(lease.nodeId, { lease: Object.freeze({ ...lease }), renewed })
+    for (const [nodeId, other] of leases) {
+      if (renewed - other.renewed < FORGET_LEASES_AFTER) break
+      leases.delete(nodeId)
     }
   }
 
@@ -189,7 +193,7 @@ export function memoryStore(): TokenStore {
       for (const lease of given) renewLease(lease)
     },
 
-    leases: (now) => [...leases.values()].filter(({ expiresAt }) => now < expiresAt),
+    leases: (now) => [...leases.values()].map(({ lease }) => lease).filter(({ expiresAt }) => now < expiresAt),
 
     consumers: (prefix) => consumers.of(prefix),
     saveConsumer: (state) => consumers.save(state),

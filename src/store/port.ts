@@ -250,7 +250,7 @@ export interface TokenStore {
   /** Counts a batch, all of it or nothing. Answers whether it was counted now: not where this number of this node, or a later one, was before. */
   recordUsage(batch: UsageBatch): MaybePromise<boolean>
   usage(query: UsageQuery): MaybePromise<UsageRows>
-  /** Registers or renews a node's lease. */
+  /** Registers or renews a node's lease. Whatever instants others write, it stays for hours after that. */
   renewLease(lease: NodeLease): MaybePromise<void>
   /** Registers or renews up to 1000 leases, each of another node, in one step: on behalf of the nodes that share a feed relay. */
   renewLeases?(leases: readonly NodeLease[]): MaybePromise<void>

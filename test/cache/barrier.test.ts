@@ -33,6 +33,8 @@ describe('revoke with waitForNodes', () => {
     ['an hour behind', -HOUR_MS],
     ['three hours behind', -3 * HOUR_MS],
     ['almost a day behind', -23 * HOUR_MS],
+    ['years behind', -30_000 * HOUR_MS],
+    ['years ahead', 30_000 * HOUR_MS],
     ['three hours ahead', 3 * HOUR_MS],
   ] as const) {
     it(`waits for a node whose clock is ${which}`, async () => {

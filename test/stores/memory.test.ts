@@ -1,6 +1,6 @@
 import { memoryStore } from 'latchkey/stores/memory'
 import { storeContract } from 'latchkey/testing'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { batch, insert, token } from '../../src/testing/store-contract/build.js'
 
 storeContract(
@@ -53,9 +53,16 @@ describe('the memory store', () => {
     const store = memoryStore()
     await store.recordUsage(batch({ counts: [{ tokenId: 'gone', bucketAt: 0, endpoint: '', outcome: 'allowed', scope: '', count: 1 }] }))
     expect(await store.usage({ tokenIds: ['gone'] })).toEqual({ counts: [], addresses: [] })
-    await store.renewLease({ nodeId: 'old', cursor: '', expiresAt: 1_000 })
-    await store.renewLease({ nodeId: 'new', cursor: '', expiresAt: 100_000_000 })
-    expect((await store.leases(0)).map(({ nodeId }) => nodeId)).toEqual(['new'])
+    vi.useFakeTimers({ toFake: ['performance'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const nodes = async (): Promise<string[]> => (await store.leases(0)).map(({ nodeId }) => nodeId)
+    for (const nodeId of ['old', 'kept']) await store.renewLease({ nodeId, cursor: '', expiresAt: 1_000 })
+    vi.advanceTimersByTime(23 * 3_600_000)
+    await store.renewLease({ nodeId: 'kept', cursor: '', expiresAt: 1_000 })
+    expect(await nodes()).toEqual(['old', 'kept'])
+    vi.advanceTimersByTime(3_600_000)
+    await store.renewLease({ nodeId: 'new', cursor: '', expiresAt: 1 })
+    expect(await nodes()).toEqual(['kept', 'new'])
   })
 
   it('answers at once, without promises', async () => {

@@ -23,9 +23,6 @@ const MAX_ADDRESSES = 1_000
 /** Ids reported in one script. */
 const REPORT_STEP = 50
 
-/** A lease that ran out this long before the one being renewed is forgotten, in milliseconds. */
-const FORGET_LEASES_AFTER = 24 * 3_600_000
-
 /** One page of the audit, from the smallest index that covers the query. */
 export async function readEvents(connection: Connection, query: EventQuery): Promise<readonly ListedEvent[]> {
   if (query.id !== undefined) return await readOne(connection, query, query.id)
@@ -191,10 +188,11 @@ function byBytes(a: string, b: string): number {
 }
 
 export async function renewLeases(connection: Connection, leases: readonly NodeLease[]): Promise<void> {
-  const [first] = leases
-  if (first === undefined) return
-  const given = leases.flatMap(({ nodeId, cursor, expiresAt }) => [nodeId, cursor, expiresAt])
-  await connection.run(scripts.renewLeases, [first.expiresAt - FORGET_LEASES_AFTER, ...given])
+  if (leases.length === 0) return
+  await connection.run(
+    scripts.renewLeases,
+    leases.flatMap(({ nodeId, cursor, expiresAt }) => [nodeId, cursor, expiresAt]),
+  )
 }
 
 export async function readLeases(connection: Connection, now: number): Promise<readonly NodeLease[]> {

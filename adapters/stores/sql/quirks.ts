@@ -75,6 +75,8 @@ export type Quirks = {
   incoming(column: string): string
   /** How to treat a row whose key already exists. */
   onClash(keys: readonly string[], assignments: string): string
+  /** The whole seconds of the database's own clock. It decides nothing but which rows have long been left alone. */
+  readonly seconds: string
   /** How a transaction begins. */
   readonly begin: readonly string[]
   /** The lock that keeps two processes from upgrading the schema at once. */

@@ -195,16 +195,26 @@ end
 return out
 `
 
-/** ARGV: the instant before which forgotten nodes ran out; then of each lease node, cursor, and the instant it runs out. */
+/**
+ * ARGV: of each lease node, cursor, and the instant it runs out.
+ *
+ * Forgets leases that 24 looks in a row, an hour apart, found not renewed. Neither the instants in them, which other wall clocks wrote, nor a server's
+ * clock that jumps remove the lease of a running node.
+ */
 export const renewLeases: string = `
-for i = 2, #ARGV, 3 do
+for i = 1, #ARGV, 3 do
   call('ZADD', P .. 'leases', ARGV[i + 2], ARGV[i])
   call('HSET', P .. 'leases:at', ARGV[i], ARGV[i + 1])
+  call('HDEL', P .. 'leases:missed', ARGV[i])
 end
-local forgotten = call('ZRANGEBYSCORE', P .. 'leases', '-inf', '(' .. ARGV[1], 'LIMIT', 0, 100)
-for _, node in ipairs(forgotten) do
-  call('ZREM', P .. 'leases', node)
-  call('HDEL', P .. 'leases:at', node)
+if call('SET', P .. 'leases:looked', '1', 'NX', 'EX', 3600) then
+  for _, node in ipairs(call('ZRANGE', P .. 'leases', 0, -1)) do
+    if call('HINCRBY', P .. 'leases:missed', node, 1) >= 24 then
+      call('ZREM', P .. 'leases', node)
+      call('HDEL', P .. 'leases:at', node)
+      call('HDEL', P .. 'leases:missed', node)
+    end
+  end
 end
 return 1
 `

@@ -108,6 +108,7 @@ export const mysqlQuirks: Quirks = {
   placeholder: () => '?',
   incoming: (column) => `values(${column})`,
   onClash: (_keys, assignments) => `on duplicate key update ${assignments}`,
+  seconds: 'unix_timestamp()',
   // Without the locks between rows that REPEATABLE READ takes: writers of new counters would deadlock by the dozen.
   begin: ['set transaction isolation level read committed', 'begin'],
   migrationLock: ({ tablePrefix }) => ({

@@ -92,6 +92,7 @@ export const postgresQuirks: Quirks = {
   placeholder: (position) => `$${position}`,
   incoming: (column) => `excluded.${column}`,
   onClash: (keys, assignments) => `on conflict (${keys.join(', ')}) do update set ${assignments}`,
+  seconds: 'floor(extract(epoch from clock_timestamp()))::bigint',
   begin: ['begin isolation level read committed'],
   migrationLock: ({ schema, tablePrefix }) => ({
     transactional: true,

@@ -105,6 +105,7 @@ export const sqliteQuirks: Quirks = {
   placeholder: () => '?',
   incoming: (column) => `excluded.${column}`,
   onClash: (keys, assignments) => `on conflict (${keys.join(', ')}) do update set ${assignments}`,
+  seconds: "cast(strftime('%s', 'now') as integer)",
   begin: ['begin immediate'],
   migrationLock: () => ({ transactional: true }),
   faultOf,

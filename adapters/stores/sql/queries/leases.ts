@@ -3,33 +3,46 @@ import type { NodeLease } from '../../../../src/store/port.js'
 import type { Sql } from '../context.js'
 import { wide } from '../schema/wide.js'
 
-/** Leases that ran out this long ago are removed by whoever renews one. */
-const FORGET_AFTER_MS = 24 * 3_600_000
+/** How far apart, by the database's clock, two looks at a lease are that has not been renewed. */
+const LOOK_EVERY_SECONDS = 3600
+/** A lease is removed when that many looks in a row found it not renewed. */
+const FORGET_AFTER_LOOKS = 24
 
-/** Registers or renews leases in one statement. */
-export const renewLeases = async ({ builder, engine, names, quirks }: Sql, given: readonly NodeLease[]): Promise<void> => {
+/**
+ * Registers or renews leases in one statement.
+ *
+ * Which leases are forgotten does not depend on the instants in them, which other wall clocks wrote. Looks are counted instead of hours, and a renewal
+ * begins the count anew, so that the database's clock removes no lease of a running node either when it jumps.
+ */
+export const renewLeases = async (sql: Sql, given: readonly NodeLease[]): Promise<void> => {
+  const { engine, names, quirks } = sql
   // Always in one order, so that two who renew the same leases at once do not wait for each other in a circle.
   const leases = given.toSorted((a, b) => (a.nodeId < b.nodeId ? -1 : 1))
   const [first] = leases
   if (first === undefined) return
-  const rows = leases.map((_, at) => `(${[1, 2, 3].map((column) => quirks.placeholder(at * 3 + column)).join(', ')})`).join(', ')
-  const set = `feed_cursor = ${quirks.incoming('feed_cursor')}, expires_at = ${quirks.incoming('expires_at')}`
-  const insert = `insert into ${quirks.table(names, 'leases')} (node_id, feed_cursor, expires_at) values ${rows}`
+  const row = (at: number): string => `(${[1, 2, 3].map((column) => quirks.placeholder(at * 3 + column)).join(', ')}, ${quirks.seconds}, 0)`
+  const rows = leases.map((_, at) => row(at)).join(', ')
+  const set = ['feed_cursor', 'expires_at', 'looked_at', 'missed'].map((column) => `${column} = ${quirks.incoming(column)}`).join(', ')
+  const insert = `insert into ${quirks.table(names, 'leases')} (node_id, feed_cursor, expires_at, looked_at, missed) values ${rows}`
   const parameters = leases.flatMap(({ nodeId, cursor, expiresAt }) => [nodeId, cursor, expiresAt])
   await (engine.feed ?? engine.run)(CompiledQuery.raw(`${insert} ${quirks.onClash(['node_id'], set)}`, parameters))
   // A node alone renews every second or so: tidying up at one renewal in many is enough.
-  if (first.expiresAt % 64 === 0) {
-    await (engine.feed ?? engine.run)(
-      builder
-        .deleteFrom('leases')
-        .where('expires_at', '<', first.expiresAt - FORGET_AFTER_MS)
-        .compile(),
-    )
-  }
+  if (first.expiresAt % 64 === 0) await forgetLeases(sql)
+}
+
+const forgetLeases = async ({ builder, engine, names, quirks }: Sql): Promise<void> => {
+  const now = quirks.seconds
+  // One from the future was looked at before the database's clock was set back.
+  const due = `looked_at < ${now} - ${LOOK_EVERY_SECONDS} or looked_at > ${now} + ${LOOK_EVERY_SECONDS}`
+  const run = engine.feed ?? engine.run
+  await run(CompiledQuery.raw(`update ${quirks.table(names, 'leases')} set missed = missed + 1, looked_at = ${now} where ${due}`))
+  await run(builder.deleteFrom('leases').where('missed', '>=', FORGET_AFTER_LOOKS).compile())
 }
 
 /** The leases that have not run out. */
 export const leases = async ({ builder, engine }: Sql, now: number): Promise<readonly NodeLease[]> => {
-  const { rows } = await (engine.feed ?? engine.run)(builder.selectFrom('leases').selectAll().where('expires_at', '>', now).compile())
+  const { rows } = await (engine.feed ?? engine.run)(
+    builder.selectFrom('leases').select(['node_id', 'feed_cursor', 'expires_at']).where('expires_at', '>', now).compile(),
+  )
   return rows.map((row) => ({ nodeId: row.node_id, cursor: row.feed_cursor, expiresAt: wide(row.expires_at) }))
 }

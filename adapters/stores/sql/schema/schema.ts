@@ -51,7 +51,8 @@ export type Tables = {
   usage_addresses: { token_id: string; ip: string; uses: Wide; last_at: Wide }
   last_uses: { token_id: string; last_used_at: Wide; last_used_ip: string | null }
   usage_sources: { node_id: string; seq: Wide; seen_at: Wide }
-  leases: { node_id: string; feed_cursor: string; expires_at: Wide }
+  /** With the seconds of the database's clock at the last renewal or look, and how many looks in a row found the lease not renewed. */
+  leases: { node_id: string; feed_cursor: string; expires_at: Wide; looked_at: Wide; missed: Wide }
   consumers: { prefix: string; name: string; version: Wide; position: Wide; holder: string | null }
   seals: { prefix: string; number: Wide; body: string }
   /** Events of transactions of the host's that have no place yet. */

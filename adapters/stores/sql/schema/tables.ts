@@ -177,6 +177,8 @@ export const SCHEMA_V1: readonly Table[] = [
       ['node_id', 'key'],
       ['feed_cursor', 'word'],
       ['expires_at', 'int'],
+      ['looked_at', 'int'],
+      ['missed', 'int'],
     ],
     key: ['node_id'],
     indexes: [],

@@ -74,5 +74,20 @@ export const leaseCases: StoreCases = {
         ensureEqual(await leases(stage, START + 29), of(START + 30, 0, 1000), 'all are renewed, also where two renew them at once')
       },
     },
+    {
+      title: 'a lease stays, however far behind or ahead the wall clocks of those who renew others are',
+      async run(stage) {
+        const { store, second, prefix } = stage
+        const { cursor } = await store.changes(undefined, 1)
+        const of = (name: string, expiresAt: number): NodeLease => ({ nodeId: `${prefix}-${name}`, cursor, expiresAt })
+        const year = 366 * 24 * 3_600_000
+        const [behind, right, ahead] = [of('a', START - year), of('b', START), of('c', START + 10 * year)]
+        for (const lease of [behind, right, ahead]) await store.renewLease(lease)
+        // Stores that tidy up now and then do so within these.
+        for (let turn = 1; turn <= 64; turn += 1) await second.renewLease({ ...ahead, expiresAt: ahead.expiresAt + turn })
+        if (store.renewLeases !== undefined) await store.renewLeases([right, of('c', ahead.expiresAt + 64)])
+        ensureEqual(await leases(stage, 0), [behind, right, of('c', ahead.expiresAt + 64)], 'nobody removed the lease of another')
+      },
+    },
   ],
 }
