@@ -1,5 +1,6 @@
 import { unlinkSync } from 'node:fs'
-import { copyFile, readFile, rename, unlink, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readFile, rename, symlink, unlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { Kysely } from 'kysely'
 import { sqliteStore } from 'latchkey/stores/sqlite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -91,6 +92,44 @@ describe('a sqlite file that is deleted or replaced while it is open', () => {
     await expect(async () => store.commit(change())).rejects.toThrow(/was deleted or replaced while it was open/)
     await refusesReads(store)
   })
+
+  const links = {
+    'the file': { below: '', target: 'tokens.db' },
+    'the folder above it': { below: '/tokens.db', target: '' },
+  } as const
+  const byLink = {
+    'a path': (path: string) => sqliteStore(path),
+    'a database of the host that tells its path, as better-sqlite3 does': async (path: string) => {
+      const Driver = await findDriver('libsql')
+      const database = new Driver(path)
+      cleanups.push(() => database.close())
+      database.exec('pragma journal_mode = wal')
+      return sqliteStore({ database: Object.assign(database, { name: path }) })
+    },
+  } as const
+
+  for (const [which, { below, target }] of Object.entries(links)) {
+    for (const [how, open] of Object.entries(byLink)) {
+      it(`acknowledges no change after a link to ${which} was switched, and goes on when it is switched back (${how})`, async () => {
+        const link = folder.path('current')
+        const switchTo = (release: string): Promise<void> =>
+          symlink(folder.path(join(release, target)), `${link}.new`).then(() => rename(`${link}.new`, link))
+        for (const release of ['r1', 'r2']) await mkdir(folder.path(release))
+        await writeFile(folder.path('r1/tokens.db'), '')
+        await switchTo('r1')
+        const store = await open(link + below)
+        cleanups.push(() => store.close())
+        await store.migrate()
+        await store.commit(change())
+        await copyFile(folder.path('r1/tokens.db'), folder.path('r2/tokens.db'))
+        await switchTo('r2')
+        await expect(async () => store.commit(change())).rejects.toThrow(/was deleted or replaced while it was open/)
+        await refusesReads(store)
+        await switchTo('r1')
+        expect(await store.commit(change())).toEqual({ ok: true })
+      })
+    }
+  }
 
   it.each(['-wal', '-shm'])('acknowledges no change after its %s file was deleted, which held the last changes', async (suffix) => {
     const store = await opened('a path')

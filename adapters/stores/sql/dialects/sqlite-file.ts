@@ -67,17 +67,25 @@ export const fileOf = async (engine: Engine): Promise<string | undefined> => {
  * The system keeps a deleted file alive for those who have it open: they would go on writing into it, and all of that would be gone with
  * the process. So a change is acknowledged only after one more look at the file.
  *
+ * `given` is the path that it was opened by, where that is known: it may lead through a link, and SQLite tells only where that led when it opened the file.
+ *
  * @throws StoreUnavailableError `store_unavailable`
  */
-export const guardFile = async (engine: Engine): Promise<Engine> => {
+export const guardFile = async (engine: Engine, given?: string): Promise<Engine> => {
   const path = await fileOf(engine)
   if (path === undefined) return engine
   const opened = identityOf(path)
+  const paths = [...new Set([path, given ?? path])]
+  const lookAtPaths = (): void => {
+    const elsewhere = paths.find((one) => identityOf(one) !== opened)
+    if (elsewhere !== undefined) throw gone(elsewhere)
+  }
   if (opened === undefined) throw gone(path)
+  lookAtPaths()
   const beside = new Beside(path)
   let lastLook = performance.now()
   const look = (): MaybePromise<void> => {
-    if (identityOf(path) !== opened) throw gone(path)
+    lookAtPaths()
     lastLook = performance.now()
     const changed = beside.changed()
     if (changed === undefined) return

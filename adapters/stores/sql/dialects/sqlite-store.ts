@@ -1,3 +1,4 @@
+import { isAbsolute, resolve } from 'node:path'
 import { CompiledQuery, type QueryResult } from 'kysely'
 import { StoreUnavailableError } from '../../../../src/errors.js'
 import type { MaybePromise } from '../../../../src/model/json.js'
@@ -44,7 +45,7 @@ const openPath = async (path: string, driver: SqliteDriver | undefined, names: N
   const handle = await openSqlite(path, driver)
   try {
     await setPragmas(handle, SQLITE_PRAGMAS)
-    return await guardFile(sqliteEngine(handle, names, { busyMs, owned: true }))
+    return await guardFile(sqliteEngine(handle, names, { busyMs, owned: true }), resolve(path))
   } catch (error) {
     handle.close()
     throw error
@@ -74,7 +75,14 @@ const openGiven = async (database: SyncDatabase | NodeDatabase | KyselyHandle, n
     : sqliteEngine(sqliteHandle(database), names, { busyMs, owned: false })
   if (isKysely) await refuseStale(engine)
   await check((query) => engine.run(query))
-  return await guardFile(engine)
+  return await guardFile(engine, nameOf(database))
+}
+
+/** The path that better-sqlite3 was given; the other drivers tell only where it led. */
+const nameOf = (database: object): string | undefined => {
+  const name: unknown = Reflect.get(database, 'name')
+  // Not a URI, and not a path relative to a folder that the process has left since.
+  return typeof name === 'string' && isAbsolute(name) ? name : undefined
 }
 
 /** Opens the store: the part that needs Kysely and a driver. */
