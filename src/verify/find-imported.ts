@@ -3,6 +3,7 @@ import { StoreUnavailableError } from '../errors.js'
 import type { ForeignShapes } from '../model/foreign-shapes.js'
 import type { VerifyContext } from '../model/principal.js'
 import type { StoredToken } from '../model/record.js'
+import { type Lifecycle, refusalOf } from '../policy/status.js'
 import { equalDigests } from '../token/compare.js'
 import { isPacked } from '../token/packed-digest.js'
 import type { Context } from './context.js'
@@ -12,7 +13,9 @@ import type { Claim, Imported } from './imported.js'
 export type Found = { readonly entry: Entry; readonly proven: boolean }
 
 /**
- * Looks up the claims one after the other: the first that is proven, else the first whose record exists.
+ * Looks up the claims one after the other: the first proven one whose status refuses it, else the first proven one, else the first whose record exists.
+ *
+ * The same secret may have been imported by several formats. What ended one of these tokens ended the credential, whichever format comes first.
  *
  * @throws StoreUnavailableError `store_unavailable`
  */
@@ -22,10 +25,14 @@ export async function findImported(
   claims: readonly Claim[],
   request: VerifyContext | undefined,
 ): Promise<Found | undefined> {
+  let good: Entry | undefined
   let other: Entry | undefined
   for (const claim of claims) {
-    const entry = await entryOf(context, claim.id, request)
+    const entry = await entryOf(context, claim.id, request, good !== undefined)
     if (entry === undefined) continue
+    const refused = isRefused(context, entry.lifecycle)
+    // Beside one that is proven, only one that would be refused matters: no slow hash is computed for another.
+    if (good !== undefined && !refused) continue
     const { importedFrom, importedHash } = entry.optional ?? {}
     if (
       await imported.proves(
@@ -34,21 +41,34 @@ export async function findImported(
         request?.ip,
       )
     ) {
-      return { entry, proven: true }
+      if (refused) return { entry, proven: true }
+      good = entry
+    } else if (good === undefined) {
+      context.records.noteGuess(request?.ip)
+      other ??= entry
     }
-    context.records.noteGuess(request?.ip)
-    other ??= entry
   }
+  if (good !== undefined) return { entry: good, proven: true }
   return other === undefined ? undefined : { entry: other, proven: false }
 }
 
-async function entryOf({ records, vitals }: Context, id: string, request: VerifyContext | undefined): Promise<Entry | undefined> {
+function isRefused({ settings }: Context, lifecycle: Lifecycle): boolean {
+  return refusalOf(lifecycle, settings.clock()) !== undefined
+}
+
+async function entryOf(
+  { records, vitals }: Context,
+  id: string,
+  request: VerifyContext | undefined,
+  proven: boolean,
+): Promise<Entry | undefined> {
   const entry = records.get(id)
   if (entry !== undefined || records.isKnownMissing(id)) {
     vitals.cacheHits += 1
     return entry
   }
-  if (records.isThrottled(request?.ip)) {
+  // Who has proven one secret does not guess.
+  if (!proven && records.isThrottled(request?.ip)) {
     vitals.throttled += 1
     throw new StoreUnavailableError('too many tokens that do not exist are asked about from this address')
   }
@@ -56,17 +76,22 @@ async function entryOf({ records, vitals }: Context, id: string, request: Verify
   return records.read(id, request?.ip)
 }
 
-/** The stored token behind a credential of another system's format, from the primary, proven. */
+/** The stored token behind a credential of another system's format, from the primary, proven: chosen as in `findImported`. */
 export async function findStoredImported(context: Context, token: unknown): Promise<StoredToken | undefined> {
   const { imported, store } = context
+  let good: StoredToken | undefined
   for (const claim of imported?.claims(token) ?? []) {
     const stored = (await store.find([claim.id])).get(claim.id)
     if (stored === undefined) continue
     const { id, importedFrom, importedHash } = stored
+    const refused = isRefused(context, stored)
+    if (good !== undefined && !refused) continue
     const provable = { id, hasDigest: (digest: string) => equalDigests(stored.digest, digest), importedFrom, importedHash }
-    if (await imported?.proves(claim, provable, undefined)) return stored
+    if (!(await imported?.proves(claim, provable, undefined))) continue
+    if (refused) return stored
+    good = stored
   }
-  return undefined
+  return good
 }
 
 /** How credentials look that only the option `imports` brings in. */

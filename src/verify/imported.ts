@@ -1,4 +1,5 @@
 import type { Rehasher } from '../activity/rehash.js'
+import { BoundedMap } from '../cache/bounded-map.js'
 import { StoreUnavailableError } from '../errors.js'
 import type { FormatClaim, TokenFormat } from '../model/format.js'
 import type { MaybePromise } from '../model/json.js'
@@ -11,6 +12,7 @@ import { askFormat, type SlowHashes } from './slow-hashes.js'
 
 /** Longer credentials are none, here as in a request. */
 const MAX_LENGTH = 8192
+const MAX_WRONG = 1000
 /** Visible ASCII but quotes and the comma, which would make a list of a header. */
 const CREDENTIAL = /^[!#-+\--~]+$/
 
@@ -46,6 +48,8 @@ export type ImportedOptions = {
 /** Knows the tokens that other systems made, in the formats of the option `imports`. */
 export class Imported {
   readonly #options: ImportedOptions
+  /** Credentials that a slow hash was not made from, by digests of both. */
+  readonly #wrong: BoundedMap<{ visited: boolean }> = new BoundedMap(MAX_WRONG)
 
   constructor(options: ImportedOptions) {
     this.#options = options
@@ -95,7 +99,10 @@ export class Imported {
     const digest = digestOf(body)
     if (rehasher.isProven(id, hash, digest)) return true
     const name = defaultEngine.sha256(`${id} ${digest} ${defaultEngine.sha256(hash)}`)
+    // A token of the same key in another format, whose secret is another one, is not compared anew with each request.
+    if (this.#wrong.get(name) !== undefined) return false
     return slow.compare(name, format, credential, hash, ip).then((same) => {
+      if (!same) this.#wrong.set(name, { visited: false })
       if (same) {
         rehasher.note(id, { hash, digest, pepperId })
         scheduleFlush()

@@ -1,7 +1,8 @@
 import type { Latchkey, LatchkeyOptions, TokenFormat } from 'latchkey'
 import { ownTokens, plainTokens, sanctumTokens, sha256Tokens } from 'latchkey/import'
 import { memoryStore } from 'latchkey/stores/memory'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { interceptStore } from 'latchkey/testing'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createImportKeys } from '../../src/token/import-keys.js'
 import { Imported, type ImportedOptions, type Provable } from '../../src/verify/imported.js'
 import { accepting, IMPORT_KEY, oldToken, type SCOPES, sha256 } from '../imports/world.js'
@@ -209,5 +210,91 @@ describe('what a claim is held against', () => {
     ['a record with another digest', { hasDigest: () => false }, false],
   ] as const)('%s: %s', async (_what, changes, proven) => {
     expect(await imported.proves(claim, { ...record, ...changes }, undefined)).toBe(proven)
+  })
+})
+
+describe('a secret that two formats imported', () => {
+  const plain = plainTokens({ name: 'plain', prefix: 'sk_', length: 35 })
+  const orders = [
+    ['first', [old, plain]],
+    ['last', [plain, old]],
+  ] as const
+
+  async function twins(formats: readonly TokenFormat[], options: Partial<LatchkeyOptions<Scope>> = {}) {
+    const tokens = accepting(formats, options)
+    const { token, row } = oldToken(1)
+    await tokens.system.import([row], { format: old, map })
+    await tokens.system.import([{ token }], { format: plain, map })
+    const { items } = await tokens.system.list()
+    const of = (name: string): string => items.find(({ importedFrom }) => importedFrom === name)?.id ?? ''
+    return { tokens, token, sha: of('sha256'), plain: of('plain') }
+  }
+
+  for (const [where, formats] of orders) {
+    it(`stays refused once the token of the format listed ${where} was revoked, whichever imports it again`, async () => {
+      const tokens = accepting(formats)
+      const { token, row } = oldToken(1)
+      await tokens.system.import([row], { format: old, map })
+      const [record] = (await tokens.system.list()).items
+      await tokens.system.revoke(record?.id ?? '', { reason: 'stolen' })
+      await tokens.system.import([{ token }], { format: plain, map })
+      expect(await verdict(tokens.verify(token))).toBe('token_revoked')
+      expect(await tokens.introspect(token)).toMatchObject({ active: false })
+    })
+
+    it(`is refused while the token of the format listed ${where} is inactive or expired, with the code of that`, async () => {
+      let now = 1_900_000_000_000
+      const { tokens, token, sha } = await twins(formats, { clock: () => now })
+      expect(await verdict(tokens.verify(token))).toBe('ok')
+      await tokens.system.deactivate(sha)
+      expect(await verdict(tokens.verify(token))).toBe('token_inactive')
+      await tokens.system.activate(sha)
+      expect(await verdict(tokens.verify(token))).toBe('ok')
+      await tokens.system.update(sha, { expiresAt: new Date(now + 1000) })
+      now += 1000
+      expect(await verdict(tokens.verify(token))).toBe('token_expired')
+      expect(await tokens.introspect(token)).toMatchObject({ active: false })
+    })
+  }
+
+  it('is the first of the good ones', async () => {
+    const { tokens, token } = await twins([plain, old])
+    expect((await tokens.introspect(token)).record?.importedFrom).toBe('plain')
+  })
+
+  it('is let in from memory also where somebody at its address guesses and the other format is looked up again', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const ip = '192.0.2.1'
+    let finds = 0
+    const store = interceptStore(memoryStore(), ({ method }, proceed) => {
+      if (method === 'find') finds += 1
+      return proceed()
+    })
+    const tokens = accepting([old, plain], { store, cache: { maxStaleness: 60 } })
+    const { token, row } = oldToken(1)
+    await tokens.system.import([row], { format: old, map })
+    await until(async () => {
+      const before = finds
+      expect(await verdict(tokens.verify(token, { ip }))).toBe('ok')
+      return finds === before
+    })
+    vi.advanceTimersByTime(501)
+    await Promise.all(Array.from({ length: 600 }, () => verdict(tokens.verify(oldToken(2).token, { ip }))))
+    expect(await verdict(tokens.verify(oldToken(2).token, { ip }))).toBe('store_unavailable')
+    expect(await verdict(tokens.verify(token, { ip }))).toBe('ok')
+  })
+
+  it('is not compared with a slow hash again where another secret has the same key and was revoked', async () => {
+    const first = slow()
+    const second = { ...slow().format, name: 'second' }
+    const tokens = accepting([second, first.format])
+    await tokens.system.import([{ key: 1, hash: 'one' }], { format: first.format, map })
+    await tokens.system.import([{ key: 1, hash: 'two' }], { format: second, map })
+    const { items } = await tokens.system.list()
+    await tokens.system.revoke(items.find(({ importedFrom }) => importedFrom === 'slow')?.id ?? '')
+    for (let times = 0; times < 30; times += 1) expect(await verdict(tokens.verify('k-1-two', { ip: '192.0.2.1' }))).toBe('ok')
+    expect(first.compared).toEqual(['k-1-two'])
+    expect(await verdict(tokens.verify('k-1-one'))).toBe('token_revoked')
   })
 })
