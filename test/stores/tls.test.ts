@@ -3,9 +3,13 @@ import { networkInterfaces } from 'node:os'
 import { mysqlStore } from 'latchkey/stores/mysql'
 import { postgresStore } from 'latchkey/stores/postgres'
 import { redisStore } from 'latchkey/stores/redis'
+import { createConnection } from 'mysql2'
+import { Client } from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { judgeTransport, tellOnce } from '../../adapters/stores/lib/transport.js'
 import { judgeUrl } from '../../adapters/stores/redis/open.js'
+import { mysqlTransport } from '../../adapters/stores/sql/dialects/mysql-store.js'
+import { postgresTransport } from '../../adapters/stores/sql/dialects/postgres-store.js'
 import type { TokenStore } from '../../src/store/port.js'
 import { createRedisServer, freePort, redisServerMissing } from '../support/redis-server.js'
 import { createSqlServer, type SqlServer, sqlServerMissing } from '../support/sql-server.js'
@@ -97,6 +101,19 @@ describe.skipIf(noPostgres)(`a postgres server that speaks TLS ${noPostgres ?? '
     ])
   })
 
+  it.each([
+    ['sslmode=verify-full&sslrootcert=', true],
+    ['sslmode=no-verify&sslrootcert=', false],
+    ['sslmode=verify-ca&uselibpqcompat=true&sslrootcert=', false],
+    ['sslmode=require&uselibpqcompat=true&sslrootcert=', false],
+    ['sslmode=prefer&uselibpqcompat=true&sslrootcert=', false],
+  ])('is known to be checked or not by %s, also while its certificate is sound', async (query, verified) => {
+    const client = new Client({ connectionString: `${base}?${query}${certificates.ca}` })
+    cleanups.push(() => client.end())
+    await client.connect()
+    expect(postgresTransport(client)).toMatchObject({ encrypted: true, verified })
+  })
+
   it('is told apart from a wrong password where it lets nobody in without TLS', async () => {
     await expect(open('', 'somebody').store.migrate()).rejects.toThrow(/encrypted connection failed.*demands TLS/)
   })
@@ -143,12 +160,24 @@ describe.skipIf(noMariadb)(`a mysql server that speaks TLS ${noMariadb ?? ''}`, 
     }
   })
 
+  it.each([
+    [{ verifyIdentity: true }, true],
+    [{}, false],
+    [{ verifyIdentity: true, rejectUnauthorized: false }, false],
+  ])('is known to be checked or not by %o, also while its certificate is sound', async (options, verified) => {
+    const ssl = { ca: await readFile(certificates.ca, 'utf8'), ...options }
+    const connection = createConnection({ uri: server.url.replace('127.0.0.1', 'localhost'), ssl })
+    cleanups.push(() => connection.destroy())
+    await connection.promise().query('select 1')
+    expect(mysqlTransport(connection)).toMatchObject({ encrypted: true, verified })
+  })
+
   it('is said to demand TLS, perhaps, where it lets nobody in without it', async () => {
     const ca = await readFile(certificates.ca, 'utf8')
     const admin = open({ ca })
     await admin.migrate()
-    const { createConnection } = await import('mysql2/promise')
-    const connection = await createConnection({ uri: server.url, ssl: { ca } })
+    const { createConnection: connect } = await import('mysql2/promise')
+    const connection = await connect({ uri: server.url, ssl: { ca } })
     await connection.query('set global require_secure_transport = on')
     cleanups.push(async () => {
       await connection.query('set global require_secure_transport = off')

@@ -11,7 +11,7 @@ export type Transport = {
   /** The server's address; absent for a socket of this machine. */
   readonly address?: string | undefined
   readonly encrypted: boolean
-  /** Was the server's certificate checked? */
+  /** Had the server's certificate to pass a check, of its name too? One that happens to be sound today says nothing of who answers tomorrow. */
   readonly verified: boolean
 }
 
@@ -43,16 +43,17 @@ export function judgeTransport(store: string, { address, encrypted, verified }: 
 }
 
 /** How a driver's socket reaches its server. */
-export function transportOf(stream: unknown): Transport {
-  const { remoteAddress, encrypted, authorized } = Object(stream) as {
+export function transportOf(stream: unknown, checksName: boolean): Transport {
+  const { remoteAddress, encrypted, authorized, _rejectUnauthorized } = Object(stream) as {
     readonly remoteAddress?: unknown
     readonly encrypted?: unknown
     readonly authorized?: unknown
+    readonly _rejectUnauthorized?: unknown
   }
   return {
     address: typeof remoteAddress === 'string' ? remoteAddress : undefined,
     encrypted: encrypted === true,
-    verified: authorized === true,
+    verified: authorized === true && _rejectUnauthorized !== false && checksName,
   }
 }
 

@@ -40,5 +40,7 @@ export async function diagnoseRedis(connection: Connection, transport: Transport
 /** How a client of the host's reaches its server: seen on one `ioredis` connection, and on no other client. */
 function wayOf(client: RedisClient): Transport | undefined {
   const stream: unknown = isIoredis(client) ? Reflect.get(client, 'stream') : undefined
-  return stream === undefined || stream === null ? undefined : transportOf(stream)
+  if (stream === undefined || stream === null) return undefined
+  const { tls } = Object(Reflect.get(client, 'options')) as { readonly tls?: unknown }
+  return transportOf(stream, Reflect.get(Object(tls), 'checkServerIdentity') === undefined)
 }

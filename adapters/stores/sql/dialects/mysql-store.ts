@@ -10,7 +10,7 @@ import { patiently, promptly } from '../retry.js'
 import type { Names } from '../schema/table-names.js'
 import { BRIEF_MS } from '../silence.js'
 import { openStore } from '../store.js'
-import { checkValues, leasesOf, type MysqlConnection, type MysqlLease, type MysqlPool, resultOf } from './mysql-connection.js'
+import { checkValues, leasesOf, type MysqlLease, type MysqlPool, resultOf } from './mysql-connection.js'
 import { mysqlHost } from './mysql-host.js'
 import { mysqlQuirks } from './mysql-quirks.js'
 import { SET_SESSION } from './mysql-session.js'
@@ -85,12 +85,10 @@ const loadDriver = async (): Promise<Driver> => {
   }
 }
 
-/** Unless it is told to, this driver does not compare the name in the certificate: any name of a public authority would do. */
-const transport = (connection: MysqlConnection): Transport => {
+/** Unless it is told to, this driver does not compare the name in the certificate: any other one of the same authority would do. */
+export const mysqlTransport = (connection: object): Transport => {
   const { ssl } = Object(Reflect.get(connection, 'config')) as { readonly ssl?: unknown }
-  const { verifyIdentity, ca } = Object(ssl) as { readonly verifyIdentity?: unknown; readonly ca?: unknown }
-  const seen = transportOf(Reflect.get(connection, 'stream'))
-  return { ...seen, verified: seen.verified && (verifyIdentity === true || ca !== undefined) }
+  return transportOf(Reflect.get(connection, 'stream'), Reflect.get(Object(ssl), 'verifyIdentity') === true)
 }
 
 const openUrl = async ({ url, poolSize, warn }: MysqlUrl, names: Names): Promise<Opened> => {
@@ -126,7 +124,7 @@ const openUrl = async ({ url, poolSize, warn }: MysqlUrl, names: Names): Promise
     }
   }
   const tell = tellOnce('mysql', warn)
-  return overPool(leasesOf(pool, { onConnection: (connection) => tell(transport(connection)) }), names, { close })
+  return overPool(leasesOf(pool, { onConnection: (connection) => tell(mysqlTransport(connection)) }), names, { close })
 }
 
 /** Which connection of its pool a Kysely instance takes is not to be seen: one is looked at here, and each again before it writes. */

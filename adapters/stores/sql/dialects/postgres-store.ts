@@ -1,6 +1,6 @@
 import { Kysely, type PostgresPool as KyselyPool, PostgresDialect } from 'kysely'
 import { exported, loadFailure } from '../../lib/package.js'
-import { type TransportWarning, tellOnce, transportOf } from '../../lib/transport.js'
+import { type Transport, type TransportWarning, tellOnce, transportOf } from '../../lib/transport.js'
 import type { Sql } from '../context.js'
 import { driveAsync, type Engine } from '../engine.js'
 import { unavailable } from '../faults.js'
@@ -86,6 +86,12 @@ const listener =
     return listen(channelOf(names), { wake, lost }, newClient, send)
   }
 
+/** Where a connection string asks for less than `verify-full`, this driver compares the name in the certificate with a function that allows any. */
+export const postgresTransport = (client: object): Transport => {
+  const { stream, ssl } = Object(Reflect.get(client, 'connection')) as { readonly stream?: unknown; readonly ssl?: unknown }
+  return transportOf(stream, Reflect.get(Object(ssl), 'checkServerIdentity') === undefined)
+}
+
 const loadDriver = async (): Promise<Driver> => {
   try {
     return exported(await import('pg')) as Driver
@@ -109,7 +115,7 @@ const ownPool = async ({ url, poolSize, warn }: PostgresUrl, purpose: Purpose) =
   // An idle connection that the server closes is told here, and replaced at the next call.
   pool.on('error', () => {})
   const tell = tellOnce('postgres', warn)
-  const onConnection = (client: PostgresClient): void => tell(transportOf(Object(Reflect.get(client, 'connection')).stream))
+  const onConnection = (client: PostgresClient): void => tell(postgresTransport(client))
   const close = async (): Promise<void> => {
     const cutAll = setTimeout(() => clients.forEach(cut), GOODBYE_MS)
     await pool.end()
