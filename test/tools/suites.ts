@@ -9,6 +9,7 @@ export const NOT_OURS: readonly string[] = ['test/consumer/fixtures/**', '**/nod
  */
 export const LONG: string[] = [
   'test/activity/consumer-crash.test.ts',
+  'test/activity/notices-crash.test.ts',
   'test/activity/usage-million.test.ts',
   'test/audit/seal-crash.test.ts',
   'test/cache/schedules.test.ts',

@@ -10,7 +10,8 @@ import type { TokenStore } from '../../../src/store/port.js'
 /** Where the processes of a test meet. */
 export type Place = { readonly kind: 'sqlite' | 'postgres' | 'mysql' | 'redis'; readonly at: string; readonly name: string }
 
-const storeAt = ({ kind, at, name }: Place): TokenStore => {
+/** The store there. */
+export const storeAt = ({ kind, at, name }: Place): TokenStore => {
   if (kind === 'sqlite') return sqliteStore({ path: at, busyTimeout: '20s' })
   if (kind === 'postgres') return postgresStore({ url: at, schema: name })
   if (kind === 'mysql') return mysqlStore({ url: at })
