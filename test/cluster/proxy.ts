@@ -18,7 +18,7 @@ type Link = { readonly near: Socket; readonly far: Socket; kind: LinkKind }
 /** A proxy before a database, of which the wake-up channel and the rest can be disturbed each on its own. */
 export class StoreProxy {
   readonly #host: string
-  readonly #port: number
+  #port: number
   readonly #server: Server
   readonly #links: Set<Link> = new Set()
   readonly #modes: { [kind in LinkKind]: LinkMode } = { bus: 'pass', data: 'pass' }
@@ -55,6 +55,12 @@ export class StoreProxy {
         if (mode === 'cut' || before === 'drop') destroy(link)
       }
     }
+  }
+
+  /** From now on it leads to another port, as an address does that moved to another server. */
+  aim(port: number): void {
+    this.#port = port
+    for (const link of this.#links) destroy(link)
   }
 
   async close(): Promise<void> {

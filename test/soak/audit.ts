@@ -1,15 +1,12 @@
-import type { OwnPlace } from '../stores/sql/databases.js'
 import type { History } from './history.js'
+import type { Pair } from './pair.js'
 
 const CHANGES = "'token.created', 'token.updated', 'token.rotated', 'token.revoked'"
 
 type Row = { readonly [column: string]: unknown }
 
 /** Compares the tokens with the audit: each change has one event and each event its change, and what was acknowledged is there. */
-export const auditProblems = async (
-  place: OwnPlace,
-  history: History,
-): Promise<{ readonly problems: string[]; readonly events: number }> => {
+export const auditProblems = async (place: Pair, history: History): Promise<{ readonly problems: string[]; readonly events: number }> => {
   const tokens = await place.query(`select t.id, t.version::int as version, t.revoked_at is not null as ended,
     (select count(*)::int from latchkey_events e where e.token_id = t.id and e.action in (${CHANGES})) as changes,
     (select count(*)::int from latchkey_events e where e.token_id = t.id and e.action in ('token.revoked', 'token.rotated')) as ends,

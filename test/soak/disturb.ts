@@ -1,12 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Dice } from '../../src/testing/random.js'
 import type { Fleet, Slot } from './fleet.js'
+import type { Pair } from './pair.js'
 
 const HOUR_MS = 3_600_000
 
 type Disturbance = { readonly name: string; run(fleet: Fleet, slot: Slot, dice: Dice): Promise<unknown> }
 
 const seconds = (dice: Dice): number => 1000 + dice.below(5000)
+
+/** The failover and the pause of the replica concern all nodes: they have lanes of their own. */
+const FAILOVER = 'primary killed, and its synchronous standby promoted'
+const PAUSE = 'replay of the replica paused'
 
 const DISTURBANCES: readonly Disturbance[] = [
   { name: 'node killed and started again', run: (fleet, slot) => fleet.kill(slot) },
@@ -29,13 +34,17 @@ const DISTURBANCES: readonly Disturbance[] = [
   },
 ]
 
+type Schedule = { readonly until: number; readonly lanes: number; readonly free: number; readonly failoverEveryMs: number }
+
 /** Disturbs one node after another until `until`, a lane of its own for each that goes on at the same time. Answers how often each happened. */
 export const disturb = async (
   fleet: Fleet,
   dice: Dice,
-  { until, lanes, free }: { readonly until: number; readonly lanes: number; readonly free: number },
+  pair: Pair,
+  { until, lanes, free, failoverEveryMs }: Schedule,
 ): Promise<ReadonlyMap<string, number>> => {
-  const happened = new Map<string, number>(DISTURBANCES.map(({ name }) => [name, 0]))
+  const happened = new Map<string, number>([...DISTURBANCES.map(({ name }) => name), PAUSE, FAILOVER].map((name) => [name, 0]))
+  const count = (name: string): void => void happened.set(name, (happened.get(name) ?? 0) + 1)
   const busy = new Set<Slot>()
   const lane = async (): Promise<void> => {
     while (performance.now() < until) {
@@ -46,11 +55,32 @@ export const disturb = async (
       if (slot === undefined || disturbance === undefined) continue
       busy.add(slot)
       await disturbance.run(fleet, slot, dice).catch(() => undefined)
-      happened.set(disturbance.name, (happened.get(disturbance.name) ?? 0) + 1)
+      count(disturbance.name)
       busy.delete(slot)
     }
   }
-  await Promise.all(Array.from({ length: lanes }, lane))
+  const failovers = async (): Promise<void> => {
+    for (let next = performance.now() + failoverEveryMs / 2; next < until - 10_000; next = performance.now() + failoverEveryMs) {
+      await sleep(Math.max(0, next - performance.now()))
+      await pair.failOver()
+      fleet.follow()
+      count(FAILOVER)
+      await pair.repair()
+      fleet.follow()
+    }
+  }
+  const pauses = async (): Promise<void> => {
+    while (performance.now() < until) {
+      await sleep(seconds(dice))
+      const { standby } = pair
+      // It may be on its way out, or no standby any more.
+      const paused = await standby.query('select pg_wal_replay_pause()').catch(() => undefined)
+      await sleep(seconds(dice))
+      await standby.query('select pg_wal_replay_resume()').catch(() => undefined)
+      if (paused !== undefined) count(PAUSE)
+    }
+  }
+  await Promise.all([...Array.from({ length: lanes }, lane), failovers(), pauses()])
   for (const { proxy } of fleet.slots) proxy.set('all', 'pass')
   return happened
 }

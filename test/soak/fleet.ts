@@ -1,17 +1,25 @@
 import { Child } from '../cluster/child.js'
 import { type LinkMode, StoreProxy } from '../cluster/proxy.js'
-import type { OwnPlace } from '../stores/sql/databases.js'
 import type { History } from './history.js'
+import type { Pair } from './pair.js'
 import type { Command, Done, Report, Target } from './protocol.js'
 
 /** The clock that all processes of this machine share, in milliseconds. */
 export const monotonic = (): number => Number(process.hrtime.bigint()) / 1e6
 
 /** A place for a node: when one is killed, the next one comes up behind the same proxy. */
-export type Slot = { readonly name: string; readonly url: string; readonly proxy: StoreProxy; child: Child<Command>; up: boolean }
+export type Slot = {
+  readonly name: string
+  readonly url: string
+  readonly read: string
+  readonly proxy: StoreProxy
+  readonly replica: StoreProxy
+  child: Child<Command>
+  up: boolean
+}
 
 /** What the nodes share. */
-export type Setting = { readonly program: string; readonly place: OwnPlace; readonly history: History; readonly maxStaleness: number }
+export type Setting = { readonly program: string; readonly pair: Pair; readonly history: History; readonly maxStaleness: number }
 
 /** The nodes, each a process of its own with a proxy between it and the database. */
 export class Fleet {
@@ -23,8 +31,10 @@ export class Fleet {
   }
 
   async add(name: string): Promise<void> {
-    const { proxy, url } = await StoreProxy.before(this.#setting.place.url, 5432)
-    const slot: Slot = { name, url, proxy, child: this.#start(name), up: false }
+    const { primary, standby } = this.#setting.pair
+    const { proxy, url } = await StoreProxy.before(primary.url, 5432)
+    const { proxy: replica, url: read } = await StoreProxy.before(standby.url, 5432)
+    const slot: Slot = { name, url, read, proxy, replica, child: this.#start(name), up: false }
     this.slots.push(slot)
     await this.#open(slot)
   }
@@ -53,13 +63,22 @@ export class Fleet {
     slot.proxy.set('all', 'pass')
   }
 
+  /** Leads all nodes to the servers as they are now. */
+  follow(): void {
+    const { primary, standby } = this.#setting.pair
+    for (const { proxy, replica } of this.slots) {
+      proxy.aim(primary.port)
+      replica.aim(standby.port)
+    }
+  }
+
   async patrol(add: readonly Target[], drop: readonly string[] = []): Promise<void> {
     await Promise.allSettled(this.slots.map(({ child }) => child.ask({ do: 'patrol', add, drop })))
   }
 
   async close(): Promise<void> {
     await Promise.allSettled(this.slots.map(({ child }) => child.close({ do: 'close' })))
-    await Promise.allSettled(this.slots.map(({ proxy }) => proxy.close()))
+    await Promise.allSettled(this.slots.flatMap(({ proxy, replica }) => [proxy.close(), replica.close()]))
   }
 
   #start(name: string): Child<Command> {
@@ -67,8 +86,8 @@ export class Fleet {
   }
 
   async #open(slot: Slot): Promise<void> {
-    const { place, history, maxStaleness } = this.#setting
-    await slot.child.ask({ do: 'open', url: slot.url, schema: place.schema, maxStaleness })
+    const { pair, history, maxStaleness } = this.#setting
+    await slot.child.ask({ do: 'open', url: slot.url, read: slot.read, schema: pair.schema, maxStaleness })
     await slot.child.ask({ do: 'patrol', add: history.watched(), drop: [] })
     slot.up = true
   }

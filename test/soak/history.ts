@@ -21,6 +21,8 @@ export class History {
   verifications = 0
   unavailable = 0
   unanswered = 0
+  /** How long each node answered 503 about a token, at most. */
+  readonly longestUnavailableMs: Map<string, number> = new Map()
   /** From the acknowledgement of an end to the last verification that was accepted, over all ends. */
   latestMs: number = Number.NEGATIVE_INFINITY
 
@@ -69,6 +71,7 @@ export class History {
   seen(node: string, report: Report): void {
     this.verifications += report.verifications
     this.unavailable += report.unavailable
+    this.longestUnavailableMs.set(node, Math.max(this.longestUnavailableMs.get(node) ?? 0, report.longestUnavailableMs))
     for (const [id, began] of report.accepted) {
       const life = this.lives.get(id)
       if (life === undefined || began <= life.lastAccepted) continue

@@ -16,6 +16,9 @@ export class Patrol {
   #again: Set<string> = new Set()
   #verifications = 0
   #unavailable = 0
+  /** Since when a token is answered 503. */
+  readonly #unavailableSince: Map<string, number> = new Map()
+  #longestUnavailableMs = 0
 
   constructor(tokens: Latchkey, monotonic: () => number, report: (report: Report) => void) {
     this.#tokens = tokens
@@ -28,6 +31,7 @@ export class Patrol {
     for (const target of add) this.#targets.set(target.id, target)
     for (const id of drop) {
       this.#targets.delete(id)
+      this.#unavailableSince.delete(id)
       this.#finally.delete(id)
     }
   }
@@ -44,13 +48,22 @@ export class Patrol {
     this.#verifications += 1
     try {
       const answer = await deciderOf(this.#tokens).decide(token)
+      this.#decided(id)
       if (!answer.ok) return this.#refuse(id, answer.code)
       this.#accepted.set(id, began)
       const ended = this.#finally.get(id)
       if (ended !== undefined && began > ended) this.#again.add(id)
     } catch {
       this.#unavailable += 1
+      if (!this.#unavailableSince.has(id)) this.#unavailableSince.set(id, began)
     }
+  }
+
+  #decided(id: string): void {
+    const since = this.#unavailableSince.get(id)
+    if (since === undefined) return
+    this.#unavailableSince.delete(id)
+    this.#longestUnavailableMs = Math.max(this.#longestUnavailableMs, this.#monotonic() - since)
   }
 
   #refuse(id: string, code: string): void {
@@ -67,6 +80,7 @@ export class Patrol {
       again: [...this.#again],
       verifications: this.#verifications,
       unavailable: this.#unavailable,
+      longestUnavailableMs: this.#longestUnavailableMs,
     }
     this.#accepted = new Map()
     this.#refused = []

@@ -3,7 +3,7 @@ export type Target = { readonly id: string; readonly token: string }
 
 /** What a node is asked to do. */
 export type Command =
-  | { readonly do: 'open'; readonly url: string; readonly schema: string; readonly maxStaleness: number }
+  | { readonly do: 'open'; readonly url: string; readonly read: string; readonly schema: string; readonly maxStaleness: number }
   | { readonly do: 'patrol'; readonly add: readonly Target[]; readonly drop: readonly string[] }
   | { readonly do: 'create'; readonly tenantId?: string }
   | { readonly do: 'update'; readonly id: string }
@@ -26,4 +26,6 @@ export type Report = {
   readonly again: readonly string[]
   readonly verifications: number
   readonly unavailable: number
+  /** How long a token was answered 503, at most, until it was decided about again. */
+  readonly longestUnavailableMs: number
 }

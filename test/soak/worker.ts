@@ -27,10 +27,10 @@ async function done(work: () => Promise<{ readonly token: string; readonly recor
 async function perform(command: Command): Promise<unknown> {
   switch (command.do) {
     case 'open': {
-      const { url, schema, maxStaleness } = command
+      const { url, read, schema, maxStaleness } = command
       tokens = latchkey({
         prefix: 'acme_test',
-        store: postgresStore({ url, schema, poolSize: 2 }),
+        store: postgresStore({ url, schema, poolSize: 2, read: { url: read, poolSize: 2 } }),
         scopes: { 'stock:read': 'See stock' },
         cache: { maxStaleness },
         deadline: '2s',

@@ -1,14 +1,15 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { appendFile, chmod, chown, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import { Client } from 'pg'
 import { freePort } from './redis-server.js'
 import { findProgram, idOf } from './sql-server.js'
 
-const PROGRAMS = ['postgres', 'initdb', 'pg_basebackup', 'pg_ctl'] as const
+const PROGRAMS = ['postgres', 'initdb', 'pg_basebackup'] as const
 
 /** Why no primary and standby can be started here, if that is so. With `LATCHKEY_REQUIRE_SERVICES=1` that is an error. */
 export const replicationMissing = (): string | undefined => {
@@ -42,7 +43,7 @@ export class PostgresServer {
   /** Starts an empty server. */
   static async primary(): Promise<PostgresServer> {
     return await PostgresServer.#made(async (server) => {
-      server.#run('initdb', ['-D', server.#data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C.UTF-8', '--no-sync'])
+      await server.#run('initdb', ['-D', server.#data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C.UTF-8', '--no-sync'])
     })
   }
 
@@ -50,7 +51,7 @@ export class PostgresServer {
   static async standby(primary: PostgresServer, name: string): Promise<PostgresServer> {
     return await PostgresServer.#made(async (server) => {
       const from = ['-h', '127.0.0.1', '-p', `${primary.port}`, '-U', 'postgres']
-      server.#run('pg_basebackup', [...from, '-D', server.#data, '-X', 'stream', '-c', 'fast', '--no-sync'])
+      await server.#run('pg_basebackup', [...from, '-D', server.#data, '-X', 'stream', '-c', 'fast', '--no-sync'])
       await server.#follow(primary, name)
     })
   }
@@ -75,9 +76,8 @@ export class PostgresServer {
     return join(this.#folder, 'data')
   }
 
-  #run(program: string, args: readonly string[]): void {
-    const made = spawnSync(findProgram(program) ?? program, args, { cwd: this.#folder, ...this.#ids, encoding: 'utf8' })
-    if (made.status !== 0) throw new Error(`${program} failed: ${made.stderr}${made.stdout}`.slice(0, 2_000))
+  async #run(program: string, args: readonly string[]): Promise<void> {
+    await promisify(execFile)(findProgram(program) ?? program, [...args], { cwd: this.#folder, ...this.#ids })
   }
 
   async #follow(primary: PostgresServer, name: string): Promise<void> {
@@ -111,8 +111,8 @@ export class PostgresServer {
     )
   }
 
-  async query(text: string): Promise<readonly { readonly [column: string]: unknown }[]> {
-    const client = new Client({ connectionString: this.url })
+  async query(text: string, schema = 'public'): Promise<readonly { readonly [column: string]: unknown }[]> {
+    const client = new Client({ connectionString: this.url, options: `-c search_path=${schema}` })
     client.on('error', () => {})
     try {
       await client.connect()
@@ -133,20 +133,36 @@ export class PostgresServer {
 
   /** Makes a standby the primary. */
   async promote(): Promise<void> {
-    await this.query('select pg_promote(true, 60)')
+    // A session that waited would hold up what is still to be replayed: that removes rows which its snapshot may see.
+    await this.query('select pg_promote(false)')
+    while (!(await this.#is('not pg_is_in_recovery()'))) await sleep(20)
   }
 
   /** No commit is acknowledged any more before the standby of this name has it, too. */
   async synchronize(name: string): Promise<void> {
+    // Before it streams, every commit would wait for it.
+    await this.#until(`select 1 from pg_stat_replication where application_name = '${name}' and state = 'streaming'`)
     await this.query(`alter system set synchronous_standby_names = '${name}'`)
     await this.query('select pg_reload_conf()')
     await this.#until(`select 1 from pg_stat_replication where application_name = '${name}' and sync_state = 'sync'`)
+  }
+
+  async desynchronize(): Promise<void> {
+    await this.query('alter system reset synchronous_standby_names')
+    await this.query('select pg_reload_conf()')
   }
 
   /** Waits until the standby has replayed whatever the primary has now. */
   async catchUp(standby: PostgresServer): Promise<void> {
     const [row] = await this.query('select pg_current_wal_lsn()::text as lsn')
     await standby.#until(`select 1 where pg_last_wal_replay_lsn() >= '${String(row?.lsn)}'`)
+  }
+
+  async #is(condition: string): Promise<boolean> {
+    return await this.query(`select 1 where ${condition}`).then(
+      (rows) => rows.length > 0,
+      () => false,
+    )
   }
 
   async #until(query: string): Promise<void> {

@@ -1,0 +1,64 @@
+import { PostgresServer } from '../support/postgres-server.js'
+
+const STANDBY = 'standby'
+const SCHEMA = 'soak'
+
+/** A primary and its synchronous standby, one of which takes the other's place. */
+export class Pair {
+  primary: PostgresServer
+  standby: PostgresServer
+  readonly schema: string = SCHEMA
+  /** How long it took, at most, until there was a primary again. */
+  longestFailoverMs = 0
+  #replaced: PostgresServer | undefined
+
+  private constructor(primary: PostgresServer, standby: PostgresServer) {
+    this.primary = primary
+    this.standby = standby
+  }
+
+  static async start(): Promise<Pair> {
+    const primary = await PostgresServer.primary()
+    try {
+      await primary.query(`create schema ${SCHEMA}`)
+      const pair = new Pair(primary, await PostgresServer.standby(primary, STANDBY))
+      await pair.#synchronize()
+      return pair
+    } catch (error) {
+      await primary.dispose()
+      throw error
+    }
+  }
+
+  async query(text: string): Promise<readonly { readonly [column: string]: unknown }[]> {
+    return await this.primary.query(text, SCHEMA)
+  }
+
+  /** Ends the primary as a power cut does, and makes its standby the primary. */
+  async failOver(): Promise<void> {
+    const began = performance.now()
+    this.#replaced = this.primary
+    await this.primary.kill()
+    await this.standby.promote()
+    this.primary = this.standby
+    // Until there is a standby again, nothing waits for one, as managers of clusters have it.
+    await this.primary.desynchronize()
+    this.longestFailoverMs = Math.max(this.longestFailoverMs, performance.now() - began)
+  }
+
+  /** Gives the primary a standby again, which then has everything that was acknowledged. */
+  async repair(): Promise<void> {
+    await this.#replaced?.dispose()
+    this.standby = await PostgresServer.standby(this.primary, STANDBY)
+    await this.#synchronize()
+  }
+
+  async dispose(): Promise<void> {
+    for (const server of new Set([this.#replaced, this.standby, this.primary])) await server?.dispose()
+  }
+
+  async #synchronize(): Promise<void> {
+    await this.primary.synchronize(STANDBY)
+    await this.primary.catchUp(this.standby)
+  }
+}
