@@ -10,7 +10,8 @@ export class Pair {
   readonly schema: string = SCHEMA
   /** How long it took, at most, until there was a primary again. */
   longestFailoverMs = 0
-  #replaced: PostgresServer | undefined
+  /** The primary that was killed last, until there is a standby again. */
+  replaced: PostgresServer | undefined
 
   private constructor(primary: PostgresServer, standby: PostgresServer) {
     this.primary = primary
@@ -37,7 +38,7 @@ export class Pair {
   /** Ends the primary as a power cut does, and makes its standby the primary. */
   async failOver(): Promise<void> {
     const began = performance.now()
-    this.#replaced = this.primary
+    this.replaced = this.primary
     await this.primary.kill()
     await this.standby.promote()
     this.primary = this.standby
@@ -48,13 +49,13 @@ export class Pair {
 
   /** Gives the primary a standby again, which then has everything that was acknowledged. */
   async repair(): Promise<void> {
-    await this.#replaced?.dispose()
+    await this.replaced?.dispose()
     this.standby = await PostgresServer.standby(this.primary, STANDBY)
     await this.#synchronize()
   }
 
   async dispose(): Promise<void> {
-    for (const server of new Set([this.#replaced, this.standby, this.primary])) await server?.dispose()
+    for (const server of new Set([this.replaced, this.standby, this.primary])) await server?.dispose()
   }
 
   async #synchronize(): Promise<void> {

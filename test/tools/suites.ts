@@ -28,6 +28,7 @@ export const LONG: string[] = [
   'test/stores/exit.test.ts',
   'test/stores/hand-over.test.ts',
   'test/stores/mysql-contended.test.ts',
+  'test/stores/postgres-failover.test.ts',
   'test/stores/postgres-pgbouncer.test.ts',
   'test/stores/postgres-replica.test.ts',
   'test/stores/postgres-serializable.test.ts',

@@ -1,9 +1,19 @@
 import type { Engine } from './engine.js'
+import type { Lineage } from './queries/lineage.js'
 import type { Builder, Quirks } from './quirks.js'
 import type { Names } from './schema/table-names.js'
 
 /** Context of every verb of a SQL store. */
-export type Sql = { readonly builder: Builder; readonly quirks: Quirks; readonly names: Names; readonly engine: Engine }
+export type Sql = {
+  readonly builder: Builder
+  readonly quirks: Quirks
+  readonly names: Names
+  readonly engine: Engine
+  readonly lineage?: Lineage
+}
+
+/** The context over an engine. */
+export const sqlOf = (engine: Engine, quirks: Quirks, names: Names): Sql => ({ builder: quirks.builder(names), quirks, names, engine })
 
 /** Rows to a statement: SQLite takes 32,766 parameters, the others twice as many. */
 const CHUNK = 500

@@ -23,7 +23,6 @@ import type {
 } from '../../../src/store/port.js'
 import type { Sql } from './context.js'
 import { diagnose } from './diagnose.js'
-import type { Engine } from './engine.js'
 import type { HostAccess } from './host-transaction.js'
 import { commit } from './queries/commit.js'
 import { commitIn } from './queries/commit-in.js'
@@ -41,9 +40,7 @@ import { revokeWhere } from './queries/revoke-where.js'
 import { saveSeal, seals } from './queries/seals.js'
 import { saveTicket, takeTicket } from './queries/tickets.js'
 import { recordUsage, usage } from './queries/usage.js'
-import type { Quirks } from './quirks.js'
 import { checkRoundTrip } from './round-trip.js'
-import type { Names } from './schema/table-names.js'
 import type { TokenRow } from './schema/token-columns.js'
 import { rowToToken } from './schema/token-row.js'
 
@@ -51,9 +48,8 @@ import { rowToToken } from './schema/token-row.js'
 export type OpenStore = Required<Omit<TokenStore, 'name' | 'subscribe' | 'reached' | 'usageRows'>> & Pick<TokenStore, 'subscribe'>
 
 /** Puts the verbs together: the same ones for every dialect. */
-export const openStore = (engine: Engine, quirks: Quirks, names: Names, host: HostAccess): OpenStore => {
-  const builder = quirks.builder(names)
-  const sql: Sql = { builder, quirks, names, engine }
+export const openStore = (sql: Sql, host: HostAccess): OpenStore => {
+  const { builder, quirks, engine } = sql
   const finder = quirks.finder(builder)
   return {
     async find(ids: readonly string[]): Promise<readonly StoredToken[]> {

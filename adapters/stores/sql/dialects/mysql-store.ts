@@ -1,6 +1,7 @@
 import { Kysely, type MysqlPool as KyselyPool, MysqlDialect } from 'kysely'
 import { exported, loadFailure } from '../../lib/package.js'
 import { type Transport, type TransportWarning, tellOnce, transportOf } from '../../lib/transport.js'
+import { sqlOf } from '../context.js'
 import { driveAsync } from '../engine.js'
 import { unavailable } from '../faults.js'
 import type { Shares } from '../in-turn.js'
@@ -70,7 +71,7 @@ const executeThrough = (take: () => Promise<MysqlLease>): NonNullable<KyselyEngi
 }
 
 const over = (kysely: KyselyHandle, names: Names, options: KyselyEngineOptions): Opened => ({
-  store: openStore(kyselyEngine(kysely, mysqlQuirks, names, options), mysqlQuirks, names, mysqlHost),
+  store: openStore(sqlOf(kyselyEngine(kysely, mysqlQuirks, names, options), mysqlQuirks, names), mysqlHost),
   unavailable: report,
 })
 

@@ -4,6 +4,8 @@ import { isThenable } from '../../../../src/store/deadline.js'
 import { askRaw, driveAsync, type Steps } from '../engine.js'
 import { type Shares, sharesOf } from '../in-turn.js'
 import { differencesOf, KNOWN, refuseDifferences } from '../known-values.js'
+import { type Lineage, ReplacedError } from '../queries/lineage.js'
+import type { Names } from '../schema/table-names.js'
 import { BRIEF_MS, Silence } from '../silence.js'
 import { postgresQuirks } from './postgres-quirks.js'
 
@@ -105,8 +107,21 @@ export function* checkValues(options: readonly string[] = [], purpose: Purpose =
     throw Object.assign(new Error('read-only'), { code: '25006' })
 }
 
-const check = (client: PostgresClient, lease: PostgresLease, purpose: Purpose): Promise<void> =>
-  driveAsync(checkValues(suspects(client), purpose), ({ sql, parameters }) => lease.query({ text: sql, values: parameters }, BRIEF_MS))
+function* check(client: PostgresClient, { purpose, lineage, names }: Access): Steps<void> {
+  yield* checkValues(suspects(client), purpose)
+  if (names !== undefined) yield* lineage?.check(postgresQuirks, names) ?? []
+}
+
+/** Is it the server that is wrong, and not what it was given? Then the next connection may lead to another one. */
+const isWrongServer = (error: unknown): boolean => postgresQuirks.faultOf(error) === 'read_only' || error instanceof ReplacedError
+
+/** What connections are for, and what they are looked at for, beside the values that they carry. */
+export type Access = {
+  readonly purpose?: Purpose
+  readonly lineage?: Lineage
+  readonly names?: Names
+  readonly onConnection?: (client: PostgresClient) => void
+}
 
 /**
  * Hands out the connections of a pool, each looked at before its first use, and each with a listener for errors from its first moment on.
@@ -114,21 +129,22 @@ const check = (client: PostgresClient, lease: PostgresLease, purpose: Purpose): 
  * The listener is attached within the pool's callback: an error event without one ends the process, and a server that closes the
  * connection may say so in the very packet that made the connection free.
  */
-export const leasesOf = (
-  pool: PostgresPool,
-  { onConnection, purpose = 'primary' }: { readonly onConnection?: (client: PostgresClient) => void; readonly purpose?: Purpose } = {},
-): Shares<PostgresLease> => {
+export const leasesOf = (pool: PostgresPool, access: Access = {}): Shares<PostgresLease> => {
+  const { lineage, onConnection } = access
   const silence = new Silence()
-  const checked = new WeakSet<PostgresClient>()
+  const checked = new WeakMap<PostgresClient, number>()
   const looked = async (client: PostgresClient, lease: PostgresLease): Promise<PostgresLease> => {
+    const isNew = !checked.has(client)
+    const age = lineage?.age ?? 0
     try {
-      await check(client, lease, purpose)
+      await driveAsync(check(client, access), ({ sql, parameters }) => lease.query({ text: sql, values: parameters }, BRIEF_MS))
     } catch (error) {
-      lease.release()
+      if (isWrongServer(error)) lease.release(true)
+      else lease.release()
       throw error
     }
-    checked.add(client)
-    onConnection?.(client)
+    checked.set(client, age)
+    if (isNew) onConnection?.(client)
     return lease
   }
   const connect = (): Promise<PostgresLease> =>
@@ -141,7 +157,7 @@ export const leasesOf = (
         if (silence.isSuspect(client)) {
           lease.release(true)
           resolve(connect())
-        } else resolve(checked.has(client) ? lease : looked(client, lease))
+        } else resolve(checked.get(client) === (lineage?.age ?? 0) ? lease : looked(client, lease))
       }
       const answer: unknown = pool.connect((error, client) => (client === undefined || error ? reject(error as Error) : take(client)))
       // A pool that wraps the driver's may know promises only.

@@ -1,18 +1,20 @@
 import { Kysely, type PostgresPool as KyselyPool, PostgresDialect } from 'kysely'
 import { exported, loadFailure } from '../../lib/package.js'
 import { type Transport, type TransportWarning, tellOnce, transportOf } from '../../lib/transport.js'
-import type { Sql } from '../context.js'
+import { type Sql, sqlOf } from '../context.js'
 import { driveAsync, type Engine } from '../engine.js'
 import { unavailable } from '../faults.js'
 import type { Shares } from '../in-turn.js'
 import { type KyselyEngineOptions, type KyselyHandle, kyselyEngine } from '../kysely-engine.js'
 import type { Opened } from '../lazy.js'
 import { identityOf } from '../queries/identity.js'
+import { Lineage } from '../queries/lineage.js'
 import { patiently } from '../retry.js'
 import type { Names } from '../schema/table-names.js'
 import { BRIEF_MS } from '../silence.js'
 import { openStore } from '../store.js'
 import {
+  type Access,
   checkValues,
   cut,
   leasesOf,
@@ -20,7 +22,6 @@ import {
   type PostgresLease,
   type PostgresPool,
   type PostgresResult,
-  type Purpose,
 } from './postgres-connection.js'
 import { findThrough } from './postgres-find.js'
 import { postgresHost } from './postgres-host.js'
@@ -60,16 +61,17 @@ const kyselyOver = (lease: () => Promise<PostgresLease>, limitMs?: number): Kyse
 
 type OpenedPostgres = Opened & { identity(): Promise<string | undefined> }
 
-const openedOver = (engine: Engine, names: Names): OpenedPostgres => {
-  const sql: Sql = { builder: postgresQuirks.builder(names), quirks: postgresQuirks, names, engine }
-  return { store: openStore(engine, postgresQuirks, names, postgresHost), unavailable: report, identity: () => identityOf(sql) }
+const openedOver = (engine: Engine, names: Names, lineage: Lineage): OpenedPostgres => {
+  const sql: Sql = { ...sqlOf(engine, postgresQuirks, names), lineage }
+  return { store: openStore(sql, postgresHost), unavailable: report, identity: () => identityOf(sql) }
 }
 
 type Leases = Shares<PostgresLease>
+type Tables = { readonly names: Names; readonly lineage: Lineage }
 
-const over = ({ any, feed, others }: Leases, names: Names, options: KyselyEngineOptions): OpenedPostgres => {
+const over = ({ any, feed, others }: Leases, { names, lineage }: Tables, options: KyselyEngineOptions): OpenedPostgres => {
   const ways = { find: findThrough(any), feed: kyselyOver(feed, BRIEF_MS) }
-  return openedOver(kyselyEngine(kyselyOver(others), postgresQuirks, names, { ...ways, ...options }), names)
+  return openedOver(kyselyEngine(kyselyOver(others), postgresQuirks, names, { ...ways, ...options }), names, lineage)
 }
 
 const listener =
@@ -100,7 +102,7 @@ const loadDriver = async (): Promise<Driver> => {
   }
 }
 
-const ownPool = async ({ url, poolSize, warn }: PostgresUrl, purpose: Purpose) => {
+const ownPool = async ({ url, poolSize, warn }: PostgresUrl, access: Access) => {
   const { Pool, Client } = await loadDriver()
   const config = { connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS, keepAlive: true, application_name: 'latchkey' }
   const clients = new Set<object>()
@@ -121,29 +123,29 @@ const ownPool = async ({ url, poolSize, warn }: PostgresUrl, purpose: Purpose) =
     await pool.end()
     clearTimeout(cutAll)
   }
-  return { Client, config, close, leases: leasesOf(pool, { onConnection, purpose }) }
+  return { Client, config, close, leases: leasesOf(pool, { ...access, onConnection }) }
 }
 
-const openUrl = async (source: PostgresUrl, names: Names): Promise<OpenedPostgres> => {
-  const { Client, config, close, leases } = await ownPool(source, 'primary')
-  return over(leases, names, { close, subscribe: listener(leases, names, () => new Client(config)) })
+const openUrl = async (source: PostgresUrl, tables: Tables): Promise<OpenedPostgres> => {
+  const { Client, config, close, leases } = await ownPool(source, tables)
+  return over(leases, tables, { close, subscribe: listener(leases, tables.names, () => new Client(config)) })
 }
 
-const overHostPool = (pool: PostgresPool, names: Names): OpenedPostgres => {
+const overHostPool = (pool: PostgresPool, tables: Tables): OpenedPostgres => {
   const { Client, options } = pool as PostgresPool & { readonly Client?: new (options: unknown) => ListenClient }
   // Not one of the pool's connections: it may have few, and the host may end it while latchkey listens.
-  const leases = leasesOf(pool)
-  if (typeof Client !== 'function') return over(leases, names, {})
-  return over(leases, names, { subscribe: listener(leases, names, () => new Client(options)) })
+  const leases = leasesOf(pool, tables)
+  if (typeof Client !== 'function') return over(leases, tables, {})
+  return over(leases, tables, { subscribe: listener(leases, tables.names, () => new Client(options)) })
 }
 
-const overKysely = async (kysely: KyselyHandle, names: Names): Promise<OpenedPostgres> => {
+const overKysely = async (kysely: KyselyHandle, { names, lineage }: Tables): Promise<OpenedPostgres> => {
   try {
     await patiently(postgresQuirks.faultOf, () => driveAsync(checkValues(), (query) => kysely.withoutPlugins().executeQuery(query)))
   } catch (error) {
     throw report(error)
   }
-  return openedOver(kyselyEngine(kysely, postgresQuirks, names, {}), names)
+  return openedOver(kyselyEngine(kysely, postgresQuirks, names, {}), names, lineage)
 }
 
 /** How a replica is asked, and how to let go of it. Opened at its first use: what is wrong with it must not keep the store from opening. */
@@ -155,14 +157,15 @@ const askReplica = async (source: PostgresSource): Promise<{ ask: ReplicaAsk; cl
     return { ask: async (query) => (await kysely.executeQuery(query)).rows, close }
   }
   if ('pool' in source) return { ask: findThrough(leasesOf(source.pool, { purpose: 'replica' }).any), close }
-  const own = await ownPool(source, 'replica')
+  const own = await ownPool(source, { purpose: 'replica' })
   return { ask: findThrough(own.leases.any), close: own.close }
 }
 
 const openPrimary = async (source: PostgresSource, names: Names): Promise<OpenedPostgres> => {
-  if ('url' in source) return openUrl(source, names)
-  if ('pool' in source) return overHostPool(source.pool, names)
-  return overKysely(source.kysely, names)
+  const tables = { names, lineage: new Lineage() }
+  if ('url' in source) return openUrl(source, tables)
+  if ('pool' in source) return overHostPool(source.pool, tables)
+  return overKysely(source.kysely, tables)
 }
 
 /** Opens the store: the part that needs Kysely and `pg`. */

@@ -2,6 +2,7 @@ import { isAbsolute, resolve } from 'node:path'
 import { CompiledQuery, type QueryResult } from 'kysely'
 import { StoreUnavailableError } from '../../../../src/errors.js'
 import type { MaybePromise } from '../../../../src/model/json.js'
+import { sqlOf } from '../context.js'
 import type { Engine } from '../engine.js'
 import { unavailable } from '../faults.js'
 import { differencesOf, refuseDifferences } from '../known-values.js'
@@ -90,7 +91,7 @@ export const openSqliteStore = async (source: SqliteSource, names: Names, busyMs
   try {
     const engine =
       'path' in source ? await openPath(source.path, source.driver, names, busyMs) : await openGiven(source.database, names, busyMs)
-    return { store: openStore(engine, sqliteQuirks, names, sqliteHost), unavailable: report }
+    return { store: openStore(sqlOf(engine, sqliteQuirks, names), sqliteHost), unavailable: report }
   } catch (error) {
     throw report(error)
   }

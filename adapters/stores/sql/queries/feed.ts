@@ -11,11 +11,14 @@ import { continues, cursorOf, FEED_COLUMNS, positionOf } from './feed-position.j
  * transactions that wrote the lines, so every line up to a head that is seen is seen too.
  */
 export const changes = async (sql: Sql, after: string | undefined, limit: number): Promise<FeedPage> => {
-  const { builder, engine } = sql
+  const { builder, engine, lineage } = sql
   const known = positionOf(after)
   const nothing = { ids: [], owners: [], bulk: [], more: false }
   if (known === undefined) {
-    const { rows } = await (engine.feed ?? engine.run)(builder.selectFrom('feed').select(['head', 'run']).where('id', '=', 1).compile())
+    const { rows } = await (engine.feed ?? engine.run)(
+      builder.selectFrom('feed').select(['head', 'run', 'run_before']).where('id', '=', 1).compile(),
+    )
+    if (rows[0] !== undefined) lineage?.note(rows[0])
     return { cursor: cursorOf({ run: rows[0]?.run ?? '', at: wide(rows[0]?.head ?? 0) }), ...nothing, everything: after !== undefined }
   }
   const { rows } = await (engine.feed ?? engine.run)(
@@ -30,6 +33,7 @@ export const changes = async (sql: Sql, after: string | undefined, limit: number
       .compile(),
   )
   const [feed] = rows
+  if (feed !== undefined) lineage?.note(feed)
   const run = feed?.run ?? ''
   const head = wide(feed?.head ?? 0)
   if (feed === undefined || !continues(feed, known)) return { cursor: cursorOf({ run, at: head }), ...nothing, everything: true }
