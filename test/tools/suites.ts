@@ -31,6 +31,7 @@ export const LONG: string[] = [
   'test/stores/postgres-failover.test.ts',
   'test/stores/postgres-pgbouncer.test.ts',
   'test/stores/postgres-replica.test.ts',
+  'test/stores/postgres-replica-contract.test.ts',
   'test/stores/postgres-serializable.test.ts',
   'test/stores/sqlite-processes.test.ts',
 ]
