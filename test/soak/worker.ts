@@ -30,7 +30,7 @@ async function perform(command: Command): Promise<unknown> {
       const { url, read, schema, maxStaleness } = command
       tokens = latchkey({
         prefix: 'acme_test',
-        store: postgresStore({ url, schema, poolSize: 2, read: { url: read, poolSize: 2 } }),
+        store: postgresStore({ url, schema, poolSize: 8, read: { url: read, poolSize: 2 } }),
         scopes: { 'stock:read': 'See stock' },
         cache: { maxStaleness },
         deadline: '2s',
