@@ -10,7 +10,8 @@ export const auditProblems = async (place: Pair, history: History): Promise<{ re
   const tokens = await place.query(`select t.id, t.version::int as version, t.revoked_at is not null as ended,
     (select count(*)::int from latchkey_events e where e.token_id = t.id and e.action in (${CHANGES})) as changes,
     (select count(*)::int from latchkey_events e where e.token_id = t.id and e.action in ('token.revoked', 'token.rotated')) as ends,
-    (select count(*)::int from latchkey_events e where e.tenant_id = t.tenant_id and e.action = 'tokens.revoked') as bulk
+    (select count(*)::int from latchkey_events e where e.tenant_id = t.tenant_id and e.action = 'tokens.revoked'
+      and e.seq > (select min(seq) from latchkey_events c where c.token_id = t.id and c.action in (${CHANGES}))) as bulk
     from latchkey_tokens t`)
   const problems: string[] = []
   const byId = new Map<unknown, Row>(tokens.map((row) => [row.id, row]))

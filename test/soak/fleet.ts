@@ -4,9 +4,6 @@ import type { History } from './history.js'
 import type { Pair } from './pair.js'
 import type { Command, Done, Report, Target } from './protocol.js'
 
-/** The clock that all processes of this machine share, in milliseconds. */
-export const monotonic = (): number => Number(process.hrtime.bigint()) / 1e6
-
 /** A place for a node: when one is killed, the next one comes up behind the same proxy. */
 export type Slot = {
   readonly name: string

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { History } from './history.js'
 import type { Report } from './protocol.js'
 
-const nothing: Report = { accepted: [], refused: [], again: [], verifications: 0, unavailable: 0, longestUnavailableMs: 0 }
+const nothing: Report = { accepted: [], refused: [], again: [], verifications: 0, unavailable: 0, outages: [] }
 const ended = { began: 900, ended: 1000 }
 
 function withToken(): History {

@@ -1,4 +1,4 @@
-import type { Done, Report, Target } from './protocol.js'
+import type { Done, Report, Span, Target } from './protocol.js'
 
 type Life = {
   readonly target: Target
@@ -21,8 +21,8 @@ export class History {
   verifications = 0
   unavailable = 0
   unanswered = 0
-  /** How long each node answered 503 about a token, at most. */
-  readonly longestUnavailableMs: Map<string, number> = new Map()
+  /** When each node answered 503 about a token. */
+  readonly outages: Map<string, Span[]> = new Map()
   /** From the acknowledgement of an end to the last verification that was accepted, over all ends. */
   latestMs: number = Number.NEGATIVE_INFINITY
 
@@ -71,7 +71,7 @@ export class History {
   seen(node: string, report: Report): void {
     this.verifications += report.verifications
     this.unavailable += report.unavailable
-    this.longestUnavailableMs.set(node, Math.max(this.longestUnavailableMs.get(node) ?? 0, report.longestUnavailableMs))
+    this.outages.set(node, [...(this.outages.get(node) ?? []), ...report.outages])
     for (const [id, began] of report.accepted) {
       const life = this.lives.get(id)
       if (life === undefined || began <= life.lastAccepted) continue
@@ -85,6 +85,12 @@ export class History {
       }
     }
     for (const id of report.again) this.violations.push(`${node} accepted ${id} again after it had refused it`)
+  }
+
+  /** How long a token was answered 503 at this node, at most, of what began in one of these times. */
+  longestOutageMs(node: string, times: readonly Span[]): number {
+    const begun = (this.outages.get(node) ?? []).filter(([from]) => times.some(([first, last]) => from >= first && from <= last))
+    return Math.max(0, ...begun.map(([from, to]) => to - from))
   }
 
   #judge({ target, endedAt, lastAccepted }: Life): void {

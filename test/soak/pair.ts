@@ -1,4 +1,6 @@
 import { PostgresServer } from '../support/postgres-server.js'
+import { monotonic } from './clock.js'
+import type { Span } from './protocol.js'
 
 const STANDBY = 'standby'
 const SCHEMA = 'soak'
@@ -8,8 +10,8 @@ export class Pair {
   primary: PostgresServer
   standby: PostgresServer
   readonly schema: string = SCHEMA
-  /** How long it took, at most, until there was a primary again. */
-  longestFailoverMs = 0
+  /** From the end of a primary to the next one. */
+  readonly failovers: Span[] = []
   /** The primary that was killed last, until there is a standby again. */
   replaced: PostgresServer | undefined
 
@@ -37,14 +39,14 @@ export class Pair {
 
   /** Ends the primary as a power cut does, and makes its standby the primary. */
   async failOver(): Promise<void> {
-    const began = performance.now()
+    const began = monotonic()
     this.replaced = this.primary
     await this.primary.kill()
     await this.standby.promote()
     this.primary = this.standby
     // Until there is a standby again, nothing waits for one, as managers of clusters have it.
     await this.primary.desynchronize()
-    this.longestFailoverMs = Math.max(this.longestFailoverMs, performance.now() - began)
+    this.failovers.push([began, monotonic()])
   }
 
   /** Gives the primary a standby again, which then has everything that was acknowledged. */

@@ -1,6 +1,6 @@
 import type { Latchkey } from 'latchkey'
 import { deciderOf } from '../../src/instance.js'
-import type { Report, Target } from './protocol.js'
+import type { Report, Span, Target } from './protocol.js'
 
 const PAUSE_MS = 20
 const REPORT_EVERY_MS = 100
@@ -18,7 +18,7 @@ export class Patrol {
   #unavailable = 0
   /** Since when a token is answered 503. */
   readonly #unavailableSince: Map<string, number> = new Map()
-  #longestUnavailableMs = 0
+  #outages: Span[] = []
 
   constructor(tokens: Latchkey, monotonic: () => number, report: (report: Report) => void) {
     this.#tokens = tokens
@@ -63,7 +63,7 @@ export class Patrol {
     const since = this.#unavailableSince.get(id)
     if (since === undefined) return
     this.#unavailableSince.delete(id)
-    this.#longestUnavailableMs = Math.max(this.#longestUnavailableMs, this.#monotonic() - since)
+    this.#outages.push([since, this.#monotonic()])
   }
 
   #refuse(id: string, code: string): void {
@@ -80,13 +80,14 @@ export class Patrol {
       again: [...this.#again],
       verifications: this.#verifications,
       unavailable: this.#unavailable,
-      longestUnavailableMs: this.#longestUnavailableMs,
+      outages: this.#outages,
     }
     this.#accepted = new Map()
     this.#refused = []
     this.#again = new Set()
     this.#verifications = 0
     this.#unavailable = 0
+    this.#outages = []
     return report
   }
 }

@@ -16,6 +16,9 @@ export type Command =
 /** When a change began and was acknowledged, on the monotonic clock that all processes of the machine share, and the token that it made. */
 export type Done = { readonly began: number; readonly ended: number; readonly made?: Target }
 
+/** From one instant to another, of the same clock. */
+export type Span = readonly [from: number, to: number]
+
 /** What a node saw since its last report: instants of its verifications, in milliseconds of the same clock. */
 export type Report = {
   /** By token, when the last accepted verification began. */
@@ -26,6 +29,6 @@ export type Report = {
   readonly again: readonly string[]
   readonly verifications: number
   readonly unavailable: number
-  /** How long a token was answered 503, at most, until it was decided about again. */
-  readonly longestUnavailableMs: number
+  /** Times in which a token was answered 503, until it was decided about again. */
+  readonly outages: readonly Span[]
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Dice } from '../../src/testing/random.js'
-import { type Fleet, monotonic, type Slot } from './fleet.js'
+import { monotonic } from './clock.js'
+import type { Fleet, Slot } from './fleet.js'
 import type { History } from './history.js'
 import type { Command, Done } from './protocol.js'
 
