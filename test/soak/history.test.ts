@@ -48,4 +48,18 @@ describe('the history of a soak', () => {
       'node 2 accepted a again after it had refused it',
     ])
   })
+
+  it('tells how long a token was answered 503 of what began while there was no primary', () => {
+    const history = new History(2000)
+    const outages = [
+      [0, 900],
+      [1000, 1400],
+      [1900, 2600],
+      [2500, 9000],
+    ] as const
+    history.seen('a', { ...nothing, outages })
+    history.seen('b', { ...nothing, outages: [[1000, 5000]] })
+    expect(history.longestOutageMs('a', [[1000, 2000]])).toBe(700)
+    expect(history.longestOutageMs('a', [])).toBe(0)
+  })
 })

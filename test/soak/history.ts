@@ -71,7 +71,9 @@ export class History {
   seen(node: string, report: Report): void {
     this.verifications += report.verifications
     this.unavailable += report.unavailable
-    this.outages.set(node, [...(this.outages.get(node) ?? []), ...report.outages])
+    const outages = this.outages.get(node) ?? []
+    outages.push(...report.outages)
+    this.outages.set(node, outages)
     for (const [id, began] of report.accepted) {
       const life = this.lives.get(id)
       if (life === undefined || began <= life.lastAccepted) continue
