@@ -190,8 +190,10 @@ export type Decider = {
   readonly resources?: ResourceMode | undefined
   /** Tells the host of a fault that was answered with 503 or swallowed. */
   readonly report: Report
-  /** As `verify`, but answers at once where no I/O is needed, and leaves the count of an allowed use to `countUse`. */
-  decide(token: unknown, context?: VerifyContext): MaybePromise<Verification>
+  /** As `verify`, but answers at once where no I/O is needed, and leaves the count of an allowed use to `countUse`. `deadlineMs`: how long that may take, where it has no deadline of its own. */
+  decide(token: unknown, context?: VerifyContext, deadlineMs?: number): MaybePromise<Verification>
+  /** How long a decision may take. Absent: it follows the deadline that `decide` is given. */
+  readonly deadlineMs?: number | undefined
   /** As `decide`, for a ticket, which is spent by it. Absent: it knows no tickets. */
   redeem?(ticket: string, context?: VerifyContext): MaybePromise<Verification>
   /** Where the principal, whose use was allowed, has no refusals left: what the route asks for is not looked into. */
@@ -231,7 +233,7 @@ export type Internals = Decider & {
   /** Tells of each call to the store, and of its end; `undefined` tells nobody. */
   watchStore(watch: ((method: StoreMethod) => (error?: unknown) => void) | undefined): void
   /** Returns the current permissions of the token with this id, whoever presents it. Answers from memory where `decide` would; counts nothing. */
-  standing(id: string, ip?: string): MaybePromise<Standing>
+  standing(id: string, ip?: string, leftMs?: number): MaybePromise<Standing>
   /** The verbs as this actor performs them, who acts from this address unless it names another; and the actor as it was read. */
   actAs(actor: unknown, ip: string | undefined): { readonly handle: TokenHandle; readonly actor: Actor }
   /** Makes a ticket of the token that a principal of this instance was made from. */

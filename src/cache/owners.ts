@@ -49,17 +49,17 @@ export class Owners {
   }
 
   /**
-   * The owner's permissions, or `null` when the owner is gone.
+   * The owner's permissions, or `null` when the owner is gone. `leftMs`: what earlier calls left of the deadline.
    *
    * @throws StoreUnavailableError `store_unavailable`, when the hook throws, hangs or answers anything else
    */
-  of(ownerId: string, tenantId: string | undefined): MaybePromise<Owned | null> {
-    if (this.#stalenessMs === 0) return this.#ask(ownerId, tenantId)
+  of(ownerId: string, tenantId: string | undefined, leftMs?: number): MaybePromise<Owned | null> {
+    if (this.#stalenessMs === 0) return this.#ask(ownerId, tenantId, leftMs)
     const slot = this.#slot(ownerId, tenantId)
     const { known } = slot
     const now = this.#monotonic()
     if (known !== undefined && now < known.until && this.#fresh()) return known.owned
-    const answer = this.#ask(ownerId, tenantId)
+    const answer = this.#ask(ownerId, tenantId, leftMs)
     const remember = (owned: Owned | null): Owned | null => {
       slot.known = { owned, until: now + this.#stalenessMs }
       return owned
@@ -100,10 +100,10 @@ export class Owners {
     return slot
   }
 
-  #ask(ownerId: string, tenantId: string | undefined): MaybePromise<Owned | null> {
+  #ask(ownerId: string, tenantId: string | undefined, leftMs: number | undefined): MaybePromise<Owned | null> {
     const owner = tenantId === undefined ? { ownerId } : { ownerId, tenantId }
     return callOut(
-      this.#site,
+      leftMs === undefined ? this.#site : { ...this.#site, leftMs },
       () => this.#hook(owner),
       (answer) => this.#read(answer),
     )

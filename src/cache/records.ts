@@ -1,5 +1,7 @@
+import type { MaybePromise } from '../model/json.js'
 import type { Catalogue } from '../policy/catalogue.js'
 import { compileFilter, type Filtered } from '../store/compile-filter.js'
+import { callOut } from '../store/deadline.js'
 import type { GuardedStore } from '../store/guarded-store.js'
 import type { OwnerChange, TokenFilter } from '../store/port.js'
 import type { Report } from '../store/reporter.js'
@@ -127,15 +129,16 @@ export class RecordCache {
   }
 
   /**
-   * The entry from the store, or `undefined` where there is no such token, which is charged to the address.
+   * The entry from the store, or `undefined` where there is no such token, which is charged to the address. `leftMs`: what earlier calls left of the
+   * deadline.
    *
    * @throws StoreUnavailableError `store_unavailable`
    */
-  async read(id: string, ip: string | undefined): Promise<Entry | undefined> {
+  async read(id: string, ip: string | undefined, leftMs?: number): Promise<Entry | undefined> {
     const fresh = this.#keeps && this.follower.fresh && !this.#isExpected(id)
     if (this.#keeps) this.follower.start()
     try {
-      const entry = await this.#loader.load(id, fresh)
+      const entry = await this.#inTime(this.#loader.load(id, fresh), leftMs)
       if (entry === undefined) this.noteGuess(ip)
       return entry
     } catch (error) {
@@ -147,8 +150,14 @@ export class RecordCache {
   }
 
   /** Reads the entry past everything that is cached or under way. */
-  readAgain(id: string): Promise<Entry | undefined> {
-    return this.#loader.load(id, false)
+  async readAgain(id: string, leftMs?: number): Promise<Entry | undefined> {
+    return await this.#inTime(this.#loader.load(id, false), leftMs)
+  }
+
+  // A read has a deadline of its own, which is that of a request that waited for nothing else.
+  #inTime(read: Promise<Entry | undefined>, leftMs: number | undefined): MaybePromise<Entry | undefined> {
+    const { deadlineMs, report } = this.#options
+    return leftMs === undefined ? read : callOut({ what: 'the store', where: 'store.find', deadlineMs, leftMs, report }, () => read)
   }
 
   /**

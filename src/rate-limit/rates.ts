@@ -1,7 +1,7 @@
 import { StoreUnavailableError } from '../errors.js'
 import type { MaybePromise } from '../model/json.js'
 import type { RateState } from '../model/principal.js'
-import { type CallSite, callOut, isThenable } from '../store/deadline.js'
+import { type CallSite, callOut, dueFrom, isThenable, leftUntil } from '../store/deadline.js'
 import type { Report } from '../store/reporter.js'
 import type { Taken } from './model.js'
 import { isPoints, type KeyOf, type ReadLimit, type ReadRateLimits } from './read-options.js'
@@ -16,7 +16,14 @@ export type Rated = { readonly states: readonly RateState[]; readonly refusedBy?
 /** One use that was taken from a limit. */
 type Spent = Taken & { readonly limit: ReadLimit; readonly key: string }
 
-type Walk = { readonly subject: object; readonly keyOf: KeyOf; readonly now: number; readonly taken: Spent[] }
+type Walk = {
+  readonly subject: object
+  readonly keyOf: KeyOf
+  readonly now: number
+  readonly taken: Spent[]
+  /** When all limits must have answered, on the monotonic clock. Absent: nothing was waited for yet. */
+  dueAt: number | undefined
+}
 
 /** Where a limit has no refusals left, and until when. */
 type Exhausted = { readonly state: RateState; readonly until: number }
@@ -26,7 +33,7 @@ const MAX_EXHAUSTED = 10_000
 /** Counts uses against the limits of the options. Keeps no counts of its own: those are the limiters'. */
 export class Rates {
   readonly #options: ReadRateLimits
-  readonly #deadlineMs: number
+  readonly #timing: { readonly deadlineMs: number; readonly monotonic: () => number }
   readonly #report: Report
   readonly #monotonic: () => number
   readonly #spent: WeakMap<object, Walk> = new WeakMap()
@@ -35,18 +42,20 @@ export class Rates {
 
   constructor(options: ReadRateLimits, settings: { deadlineMs: number; monotonic: () => number }, report: Report) {
     this.#options = options
-    this.#deadlineMs = settings.deadlineMs
+    this.#timing = settings
     this.#monotonic = settings.monotonic
     this.#report = report
   }
 
   /**
-   * Takes one use from every limit that `keyOf` names a key for, or from none. `subject` is who uses: what functions of `points` are given.
+   * Takes one use from every limit that `keyOf` names a key for, or from none. `subject` is who uses: what functions of `points` are given. `leftMs`:
+   * what earlier calls left of the deadline; the limits share it.
    *
    * @throws StoreUnavailableError `store_unavailable`, when a limiter cannot tell and the options say to refuse then
    */
-  take(subject: object, keyOf: KeyOf, now: number): MaybePromise<Rated> {
-    return this.#walk({ subject, keyOf, now, taken: [] }, 0)
+  take(subject: object, keyOf: KeyOf, now: number, leftMs?: number): MaybePromise<Rated> {
+    const dueAt = leftMs === undefined ? undefined : this.#timing.monotonic() + leftMs
+    return this.#walk({ subject, keyOf, now, taken: [], dueAt }, 0)
   }
 
   /** Gives back what this subject's use took: it came to nothing. Once only. */
@@ -136,9 +145,14 @@ export class Rates {
     }
     try {
       const what = `the rate limit ${limit.name}`
-      const site: CallSite = { what, where: 'rateLimit', deadlineMs: this.#deadlineMs, report: this.#report }
+      const { deadlineMs } = this.#timing
+      // Where a limiter that hangs is passed over, it must not take the others with it.
+      const leftMs = this.#options.onFailure === 'allow' ? undefined : leftUntil(walk.dueAt, this.#timing)
+      const site: CallSite = { what, where: 'rateLimit', deadlineMs, leftMs, report: this.#report }
       const taken = callOut(site, () => this.#ask(walk, limit, key), read)
-      return isThenable(taken) ? taken.catch(failed) : taken
+      if (!isThenable(taken)) return taken
+      walk.dueAt ??= dueFrom(this.#timing)
+      return taken.catch(failed)
     } catch (error) {
       return failed(error)
     }

@@ -16,6 +16,8 @@ export type CallSite = {
   readonly where: FaultPlace
   /** `Infinity`: none. */
   readonly deadlineMs: number
+  /** What earlier calls for the same request left of the deadline. @default all of it */
+  readonly leftMs?: number | undefined
   readonly report: Report
   /** A credential that the call gets, which no error may quote. Tokens of this library go without being named. */
   readonly secret?: string
@@ -32,8 +34,10 @@ export type CallSite = {
 export function callOut<T>(site: CallSite, call: () => MaybePromise<T>): MaybePromise<T>
 export function callOut<T>(site: CallSite, call: () => unknown, read: (answer: unknown) => T): MaybePromise<T>
 export function callOut(site: CallSite, call: () => unknown, read: (answer: unknown) => unknown = (answer) => answer): unknown {
+  const { leftMs = site.deadlineMs } = site
   let pending: Promise<unknown>
   try {
+    if (!(leftMs > 0)) throw late(site)
     const answer = call()
     if (!isThenable(answer)) return read(answer)
     // A foreign thenable may throw, or answer at once or twice: only a promise of our own is waited for.
@@ -41,7 +45,6 @@ export function callOut(site: CallSite, call: () => unknown, read: (answer: unkn
   } catch (error) {
     throw unavailable(site, error)
   }
-  const { what, deadlineMs } = site
   return new Promise<unknown>((resolve, reject) => {
     let open = true
     // What comes after the deadline was told as late already.
@@ -49,9 +52,7 @@ export function callOut(site: CallSite, call: () => unknown, read: (answer: unkn
       if (open) reject(unavailable(site, error))
       open = false
     }
-    const timer = Number.isFinite(deadlineMs)
-      ? setTimeout(() => fail(new DeadlineError(`${what} did not answer within ${deadlineMs / 1000} s`)), deadlineMs)
-      : undefined
+    const timer = Number.isFinite(leftMs) ? setTimeout(() => fail(late(site)), leftMs) : undefined
     pending.then(
       (value) => {
         clearTimeout(timer)
@@ -69,10 +70,27 @@ export function callOut(site: CallSite, call: () => unknown, read: (answer: unkn
   })
 }
 
+type Timing = { readonly monotonic: () => number; readonly deadlineMs: number }
+
+/** When what begins now must have been answered, on the monotonic clock. */
+export function dueFrom({ monotonic, deadlineMs }: Timing): number {
+  return monotonic() + deadlineMs
+}
+
+/** What is left until then; `undefined` where nothing was waited for yet. */
+export function leftUntil(dueAt: number | undefined, { monotonic }: Timing): number | undefined {
+  return dueAt === undefined ? undefined : dueAt - monotonic()
+}
+
 const PASSED: ReadonlySet<Code> = new Set(['store_unavailable', 'store_moving', 'closed', 'misconfigured'])
 
 /** The other side hung. */
 export class DeadlineError extends StoreUnavailableError {}
+
+function late({ what, deadlineMs, leftMs }: CallSite): DeadlineError {
+  const shared = leftMs === undefined ? '' : ', the calls before it included'
+  return new DeadlineError(`${what} did not answer within ${deadlineMs / 1000} s${shared}`)
+}
 
 function unavailable({ what, where, report, secret }: CallSite, error: unknown): LatchkeyError {
   const known = isLatchkeyError(error) && PASSED.has(error.code)

@@ -4,6 +4,7 @@ import type { ForeignShapes } from '../model/foreign-shapes.js'
 import type { VerifyContext } from '../model/principal.js'
 import type { StoredToken } from '../model/record.js'
 import { type Lifecycle, refusalOf } from '../policy/status.js'
+import { leftUntil } from '../store/deadline.js'
 import { equalDigests } from '../token/compare.js'
 import { isPacked } from '../token/packed-digest.js'
 import type { Context } from './context.js'
@@ -24,11 +25,13 @@ export async function findImported(
   imported: Imported,
   claims: readonly Claim[],
   request: VerifyContext | undefined,
+  dueAt: number,
 ): Promise<Found | undefined> {
   let good: Entry | undefined
   let other: Entry | undefined
   for (const claim of claims) {
-    const entry = await entryOf(context, claim.id, request, good !== undefined)
+    const leftMs = claim === claims[0] ? undefined : leftUntil(dueAt, context.settings)
+    const entry = await entryOf(context, claim.id, request, good !== undefined, leftMs)
     if (entry === undefined) continue
     const refused = isRefused(context, entry.lifecycle)
     // Beside one that is proven, only one that would be refused matters: no slow hash is computed for another.
@@ -39,6 +42,7 @@ export async function findImported(
         claim,
         { id: entry.id, hasDigest: (digest) => isPacked(entry.digest, digest), importedFrom, importedHash },
         request?.ip,
+        leftUntil(dueAt, context.settings),
       )
     ) {
       if (refused) return { entry, proven: true }
@@ -61,6 +65,7 @@ async function entryOf(
   id: string,
   request: VerifyContext | undefined,
   proven: boolean,
+  leftMs: number | undefined,
 ): Promise<Entry | undefined> {
   const entry = records.get(id)
   if (entry !== undefined || records.isKnownMissing(id)) {
@@ -73,7 +78,7 @@ async function entryOf(
     throw new StoreUnavailableError('too many tokens that do not exist are asked about from this address')
   }
   vitals.cacheMisses += 1
-  return records.read(id, request?.ip)
+  return records.read(id, request?.ip, leftMs)
 }
 
 /** The stored token behind a credential of another system's format, from the primary, proven: chosen as in `findImported`. */

@@ -90,7 +90,7 @@ export class Imported {
    *
    * @throws StoreUnavailableError `store_unavailable`, when a slow hash was not compared in time
    */
-  proves({ id, format, credential, body }: Claim, record: Provable, ip: string | undefined): MaybePromise<boolean> {
+  proves({ id, format, credential, body }: Claim, record: Provable, ip: string | undefined, leftMs?: number): MaybePromise<boolean> {
     if (record.id !== id || record.importedFrom !== format.name) return false
     const { digesters, rehasher, slow, scheduleFlush } = this.#options
     const { importedHash: hash } = record
@@ -101,7 +101,7 @@ export class Imported {
     const name = defaultEngine.sha256(`${id} ${digest} ${defaultEngine.sha256(hash)}`)
     // A token of the same key in another format, whose secret is another one, is not compared anew with each request.
     if (this.#wrong.get(name) !== undefined) return false
-    return slow.compare(name, format, credential, hash, ip).then((same) => {
+    return slow.compare(name, format, credential, hash, ip, leftMs).then((same) => {
       if (!same) this.#wrong.set(name, { visited: false })
       if (same) {
         rehasher.note(id, { hash, digest, pepperId })

@@ -1,5 +1,6 @@
 import type { Introspection } from '../model/principal.js'
 import { refusalOf } from '../policy/status.js'
+import { dueFrom, leftUntil } from '../store/deadline.js'
 import type { Context } from './context.js'
 import { findByToken } from './identify.js'
 import { intersectResources, scopesInForce } from './permissions.js'
@@ -13,11 +14,13 @@ import { viewRecord } from './view-record.js'
  * @throws StoreUnavailableError `store_unavailable`, when it cannot decide
  */
 export async function introspect(context: Context, token: unknown): Promise<Introspection> {
+  const dueAt = dueFrom(context.settings)
   const stored = await findByToken(context, token)
   if (stored === undefined) return { active: false }
   const { catalogue, clock } = context.settings
   const granted = catalogue.resolve(stored.scopes)
-  const owned = stored.ownerId === undefined ? undefined : await context.owners?.of(stored.ownerId, stored.tenantId)
+  const owned =
+    stored.ownerId === undefined ? undefined : await context.owners?.of(stored.ownerId, stored.tenantId, leftUntil(dueAt, context.settings))
   const now = clock()
   const code = refusalOf(stored, now)
   if (code !== undefined && stored.replacedById !== undefined) noteReuse(context, stored, { lifecycle: stored, code, now, ip: undefined })

@@ -1,5 +1,6 @@
 import { StoreUnavailableError } from '../errors.js'
 import type { Verification, VerifyContext } from '../model/principal.js'
+import { callOut, dueFrom, leftUntil } from '../store/deadline.js'
 import type { StoredTicket } from '../store/port.js'
 import { digestTicket, isTicket } from '../token/ticket.js'
 import type { Context } from './context.js'
@@ -22,21 +23,27 @@ export async function redeem(context: Context, ticket: unknown, request: VerifyC
     context.vitals.throttled += 1
     throw new StoreUnavailableError('too many tickets that do not exist are asked about from this address')
   }
-  const taken = await take(context, ticket)
+  const { settings } = context
+  const dueAt = dueFrom(settings)
+  const taken = await take(context, ticket, dueAt)
   if (taken === undefined) {
     context.records.noteGuess(request?.ip)
     return refuseUnknown(context)
   }
-  const left = taken.expiresAt - context.settings.clock()
+  const left = taken.expiresAt - settings.clock()
   // More than there can be, even where the clocks of two nodes differ, is a corrupt instant.
   if (!(left > 0 && left <= 2 * TICKET_MS)) return refuseUnknown(context)
-  const entry = await context.records.readAgain(taken.tokenId)
-  return entry === undefined ? refuseUnknown(context) : decideFor(context, entry, request)
+  const entry = await context.records.readAgain(taken.tokenId, leftUntil(dueAt, settings))
+  return entry === undefined ? refuseUnknown(context) : decideFor(context, entry, request, dueAt)
 }
 
-async function take({ settings, store }: Context, ticket: string): Promise<StoredTicket | undefined> {
+async function take({ settings, store, report }: Context, ticket: string, dueAt: number): Promise<StoredTicket | undefined> {
+  const { deadlineMs, prefix } = settings
   for (const digester of settings.digesters) {
-    const taken = await store.takeTicket(settings.prefix, digestTicket(digester, settings.prefix, ticket))
+    const leftMs = digester === settings.digesters[0] ? undefined : leftUntil(dueAt, settings)
+    const taken = await callOut({ what: 'the store', where: 'store.takeTicket', deadlineMs, leftMs, report }, () =>
+      store.takeTicket(prefix, digestTicket(digester, prefix, ticket)),
+    )
     if (taken !== 'none') return taken
   }
   return undefined

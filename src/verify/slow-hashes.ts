@@ -40,13 +40,20 @@ export class SlowHashes {
    *
    * @throws StoreUnavailableError `store_unavailable`, when that was not found out in time, or too many wait for it
    */
-  async compare(name: string, format: TokenFormat, credential: string, hash: string, ip: string | undefined): Promise<boolean> {
+  async compare(
+    name: string,
+    format: TokenFormat,
+    credential: string,
+    hash: string,
+    ip: string | undefined,
+    leftMs?: number,
+  ): Promise<boolean> {
     const known = this.#underWay.get(name)
     if (known !== undefined) return known
     const caller = callerOf(ip) ?? ''
     if (this.#guesses.spent(caller)) throw new StoreUnavailableError('too many wrong secrets of imported tokens came from this address')
     if (this.#waiting.size >= MAX_WAITING) this.#makeRoom(caller)
-    const found = this.#compare(format, credential, hash, caller)
+    const found = this.#compare(format, credential, hash, caller, leftMs)
     this.#underWay.set(name, found)
     try {
       const same = await found
@@ -57,7 +64,7 @@ export class SlowHashes {
     }
   }
 
-  async #compare(format: TokenFormat, credential: string, hash: string, caller: string): Promise<boolean> {
+  async #compare(format: TokenFormat, credential: string, hash: string, caller: string, leftMs: number | undefined): Promise<boolean> {
     let job: Job | undefined
     let started = false
     try {
@@ -66,6 +73,7 @@ export class SlowHashes {
           what: `the comparison of the format ${format.name}`,
           where: 'imports',
           deadlineMs: this.#deadlineMs,
+          leftMs,
           report: this.#report,
           secret: credential,
         },

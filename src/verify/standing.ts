@@ -3,30 +3,33 @@ import type { Owned } from '../cache/owners.js'
 import type { Standing } from '../cache/standing.js'
 import type { MaybePromise } from '../model/json.js'
 import { refusalOf } from '../policy/status.js'
-import { isThenable } from '../store/deadline.js'
+import { dueFrom, isThenable, leftUntil } from '../store/deadline.js'
 import type { Context } from './context.js'
 import { intersectResources, scopesInForce } from './permissions.js'
 
 /**
  * Returns the current permissions of the token with this id, whoever presents it, or why it would be refused. Answers from memory where `decide` would; counts nothing.
  *
- * For what was made from a token and must end, and be narrowed, with it. `ip` is whose read that is, where there is no such token any more.
+ * For what was made from a token and must end, and be narrowed, with it. `ip` is whose read that is, where there is no such token any more,
+ * and `leftMs` what earlier calls left of the deadline.
  *
  * @throws StoreUnavailableError `store_unavailable`, when it cannot decide (thrown or rejected)
  */
-export function standing(context: Context, id: string, ip?: string): MaybePromise<Standing> {
+export function standing(context: Context, id: string, ip?: string, leftMs?: number): MaybePromise<Standing> {
   const entry = context.records.get(id)
-  if (entry !== undefined) return judge(context, entry)
+  if (entry !== undefined) return judge(context, entry, leftMs)
   if (context.records.isKnownMissing(id)) return { code: 'token_unknown' }
-  return context.records.read(id, ip).then((read) => judge(context, read))
+  const { settings } = context
+  const dueAt = leftMs === undefined ? dueFrom(settings) : settings.monotonic() + leftMs
+  return context.records.read(id, ip, leftMs).then((read) => judge(context, read, leftUntil(dueAt, settings)))
 }
 
-function judge(context: Context, entry: Entry | undefined): MaybePromise<Standing> {
+function judge(context: Context, entry: Entry | undefined, leftMs: number | undefined): MaybePromise<Standing> {
   if (entry === undefined) return { code: 'token_unknown' }
   const code = refusalOf(entry.lifecycle, context.settings.clock())
   if (code !== undefined) return { code }
   if (context.owners === undefined || entry.ownerId === undefined) return standingOf(context, entry, undefined)
-  const owned = context.owners.of(entry.ownerId, entry.tenantId)
+  const owned = context.owners.of(entry.ownerId, entry.tenantId, leftMs)
   return isThenable(owned) ? owned.then((late) => standingOf(context, entry, late)) : standingOf(context, entry, owned)
 }
 

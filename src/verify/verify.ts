@@ -11,7 +11,8 @@ import { normalizeIp } from '../policy/network.js'
 import { refusalOf } from '../policy/status.js'
 import { limitKey } from '../rate-limit/key.js'
 import { NEVER_SECONDS, type Rated } from '../rate-limit/rates.js'
-import { isThenable } from '../store/deadline.js'
+import type { KeyOf } from '../rate-limit/read-options.js'
+import { dueFrom, isThenable, leftUntil } from '../store/deadline.js'
 import { checksumMatches } from '../token/checksum.js'
 import { isPacked } from '../token/packed-digest.js'
 
@@ -60,11 +61,12 @@ export function decide(context: Context, token: unknown, request: VerifyContext 
     return Promise.reject(new StoreUnavailableError(THROTTLED))
   }
   vitals.cacheMisses += 1
+  const dueAt = dueFrom(context.settings)
   return context.records.read(parsed.id, request?.ip).then((read) => {
     if (read === undefined) return refuseUnread(context, UNKNOWN)
     // A guess at the secret of a known id cost a read as well.
     if (!isPacked(read.digest, digest)) context.records.noteGuess(request?.ip)
-    return judge(context, read, digest, request)
+    return judge(context, read, digest, request, dueAt)
   })
 }
 
@@ -73,11 +75,12 @@ function decideImported(context: Context, token: unknown, request: VerifyContext
   const { imported } = context
   const claims = imported?.claims(token) ?? []
   if (imported === undefined || claims.length === 0) return refuseUnread(context, MALFORMED)
-  return findImported(context, imported, claims, request).then((found) => {
+  const dueAt = dueFrom(context.settings)
+  return findImported(context, imported, claims, request, dueAt).then((found) => {
     if (found === undefined) return refuseUnread(context, UNKNOWN)
     const { entry, proven } = found
     const now = context.settings.clock()
-    return proven ? judgeProven(context, entry, now, request) : refuseWrongSecret(context, entry, now, request)
+    return proven ? judgeProven(context, entry, now, request, dueAt) : refuseWrongSecret(context, entry, now, request)
   })
 }
 
@@ -105,24 +108,37 @@ export function digestOf(context: Context, token: string, body: string): string 
   return undefined
 }
 
-function judge(context: Context, entry: Entry, digest: string, request: VerifyContext | undefined): MaybePromise<Verification> {
+// `dueAt`, from here on: when a decision that waited for something must be made, on the monotonic clock. Absent: it waited for nothing yet.
+function judge(
+  context: Context,
+  entry: Entry,
+  digest: string,
+  request: VerifyContext | undefined,
+  dueAt?: number,
+): MaybePromise<Verification> {
   const now = context.settings.clock()
   if (!isPacked(entry.digest, digest)) return refuseWrongSecret(context, entry, now, request)
-  return judgeProven(context, entry, now, request)
+  return judgeProven(context, entry, now, request, dueAt)
 }
 
 function refuseWrongSecret(context: Context, entry: Entry, now: number, request: VerifyContext | undefined): Refused {
   return refuse(context, entry, 'secret_mismatch', now, request)
 }
 
-function judgeProven(context: Context, entry: Entry, now: number, request: VerifyContext | undefined): MaybePromise<Verification> {
+function judgeProven(
+  context: Context,
+  entry: Entry,
+  now: number,
+  request: VerifyContext | undefined,
+  dueAt: number | undefined,
+): MaybePromise<Verification> {
   if (entry.optional?.replaced === true) noteIfReused(context, entry, now, request)
-  return judgeHeld(context, entry, now, request)
+  return judgeHeld(context, entry, now, request, dueAt)
 }
 
 /** The rest of the decision, for somebody who has proved otherwise to hold this token. */
-export function decideFor(context: Context, entry: Entry, request: VerifyContext | undefined): MaybePromise<Verification> {
-  return judgeHeld(context, entry, context.settings.clock(), request)
+export function decideFor(context: Context, entry: Entry, request: VerifyContext | undefined, dueAt: number): MaybePromise<Verification> {
+  return judgeHeld(context, entry, context.settings.clock(), request, dueAt)
 }
 
 function noteIfReused(context: Context, entry: Entry, now: number, request: VerifyContext | undefined): void {
@@ -130,19 +146,26 @@ function noteIfReused(context: Context, entry: Entry, now: number, request: Veri
   if (ended !== undefined) noteReuse(context, entry, { lifecycle: entry.lifecycle, code: ended, now, ip: normalizeIp(request?.ip) })
 }
 
-function judgeHeld(context: Context, entry: Entry, now: number, request: VerifyContext | undefined): MaybePromise<Verification> {
+function judgeHeld(
+  context: Context,
+  entry: Entry,
+  now: number,
+  request: VerifyContext | undefined,
+  dueAt: number | undefined,
+): MaybePromise<Verification> {
   const code = refusalOf(entry.lifecycle, now)
   if (code !== undefined) return refuse(context, entry, code, now, request)
   const allowsIp = entry.optional?.allowsIp
   if (allowsIp !== undefined && !allowsIp(request?.ip)) return refuse(context, entry, 'ip_denied', now, request)
-  if (context.owners === undefined || entry.ownerId === undefined) return allow(context, entry, undefined, now, request)
+  if (context.owners === undefined || entry.ownerId === undefined) return allow(context, entry, undefined, now, request, dueAt)
   if (context.ownerRefusals.spent(entry.id)) {
     return { ...refuse(context, entry, 'rate_limited', now, request), retryAfterSeconds: THROTTLED_SECONDS }
   }
-  const owned = context.owners.of(entry.ownerId, entry.tenantId)
-  return isThenable(owned)
-    ? owned.then((late) => delegate(context, entry, late, now, request))
-    : delegate(context, entry, owned, now, request)
+  const { settings } = context
+  const owned = context.owners.of(entry.ownerId, entry.tenantId, leftUntil(dueAt, settings))
+  if (!isThenable(owned)) return delegate(context, entry, owned, now, request, dueAt)
+  const due = dueAt ?? dueFrom(settings)
+  return owned.then((late) => delegate(context, entry, late, now, request, due))
 }
 
 function delegate(
@@ -151,8 +174,9 @@ function delegate(
   owned: Owned | null,
   now: number,
   request: VerifyContext | undefined,
+  dueAt: number | undefined,
 ): MaybePromise<Verification> {
-  if (owned !== null) return allow(context, entry, owned, now, request)
+  if (owned !== null) return allow(context, entry, owned, now, request, dueAt)
   context.ownerRefusals.spend(entry.id)
   return refuse(context, entry, 'owner_denied', now, request)
 }
@@ -163,14 +187,16 @@ function allow(
   owned: Owned | undefined,
   now: number,
   request: VerifyContext | undefined,
+  dueAt: number | undefined,
 ): MaybePromise<Verification> {
   const principal = principalOf(context, entry, owned)
   const { rates } = context
   if (rates === undefined) return admit(context, entry, principal, now, request)
   // A second guard of the same request: it was counted by the first.
   if (TokenPrincipal.entryOf(request?.admitted)?.id === entry.id) return admit(context, entry, principal, now, request)
-  const { prefix } = context.settings
-  const rated = rates.take(principal, (limit) => limitKey(limit, prefix, principal, rootIdOf(entry)), now)
+  const { settings } = context
+  const keyOf: KeyOf = (limit) => limitKey(limit, settings.prefix, principal, rootIdOf(entry))
+  const rated = rates.take(principal, keyOf, now, leftUntil(dueAt, settings))
   const settle = ({ states, refusedBy }: Rated): Verification => {
     if (refusedBy === undefined) return { ...admit(context, entry, principal, now, request), ...(states.length > 0 && { rates: states }) }
     const { resetSeconds = NEVER_SECONDS } = refusedBy

@@ -3,7 +3,8 @@ import type { Mutant } from './mutants.js'
 const SECRET_CHECK = 'if (!isPacked(entry.digest, digest)) return refuseWrongSecret(context, entry, now, request)'
 const STATUS_CHECK = 'const code = refusalOf(entry.lifecycle, now)\n'
 const IP_CHECK = "if (allowsIp !== undefined && !allowsIp(request?.ip)) return refuse(context, entry, 'ip_denied', now, request)"
-const NO_OWNER = 'if (context.owners === undefined || entry.ownerId === undefined) return allow(context, entry, undefined, now, request)'
+const NO_OWNER =
+  'if (context.owners === undefined || entry.ownerId === undefined) return allow(context, entry, undefined, now, request, dueAt)'
 
 /** The decision, step by step: each step left out, weakened, and taken before the one that comes first. By file. */
 export const DECISION_MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
@@ -95,19 +96,25 @@ export const DECISION_MUTANTS: { readonly [file: string]: readonly Mutant[] } = 
     {
       find: NO_OWNER,
       become:
-        'if (context.owners === undefined || entry.ownerId === undefined || !request) return allow(context, entry, undefined, now, request)',
+        'if (context.owners === undefined || entry.ownerId === undefined || !request) return allow(context, entry, undefined, now, request, dueAt)',
     },
     { find: 'if (context.ownerRefusals.spent(entry.id)) {', become: 'if (false) {' },
     { find: 'context.ownerRefusals.spend(entry.id)', become: '' },
-    { find: 'context.owners.of(entry.ownerId, entry.tenantId)', become: 'context.owners.of(entry.ownerId, undefined)' },
+    { find: 'context.owners.of(entry.ownerId, entry.tenantId,', become: 'context.owners.of(entry.ownerId, undefined,' },
     {
-      find: '? owned.then((late) => delegate(context, entry, late, now, request))',
-      become: '? owned.then(() => allow(context, entry, undefined, now, request))',
+      find: 'owned.then((late) => delegate(context, entry, late, now, request, due))',
+      become: 'owned.then(() => allow(context, entry, undefined, now, request, due))',
     },
-    { find: ': delegate(context, entry, owned, now, request)', become: ': allow(context, entry, undefined, now, request)' },
     {
-      find: 'if (owned !== null) return allow(context, entry, owned, now, request)',
-      become: 'return allow(context, entry, owned ?? undefined, now, request)',
+      find: 'return delegate(context, entry, owned, now, request, dueAt)',
+      become: 'return allow(context, entry, undefined, now, request, dueAt)',
+    },
+    { find: 'const due = dueAt ?? dueFrom(settings)', become: 'const due = dueFrom(settings)' },
+    { find: 'entry.tenantId, leftUntil(dueAt, settings))', become: 'entry.tenantId, undefined)' },
+    { find: 'rates.take(principal, keyOf, now, leftUntil(dueAt, settings))', become: 'rates.take(principal, keyOf, now, undefined)' },
+    {
+      find: 'if (owned !== null) return allow(context, entry, owned, now, request, dueAt)',
+      become: 'return allow(context, entry, owned ?? undefined, now, request, dueAt)',
     },
     {
       find: 'if (TokenPrincipal.entryOf(request?.admitted)?.id === entry.id) return',

@@ -13,7 +13,7 @@ export const MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
     { find: 'return this.#guessing.spent(ip)', become: 'return false' },
     { find: 'if (entry === undefined) this.noteGuess(ip)', become: '' },
     { find: 'if (entry === undefined) this.noteGuess(ip)', become: 'this.noteGuess(ip)' },
-    { find: 'await this.#loader.load(id, fresh)', become: 'await this.#loader.load(id, true)' },
+    { find: '#loader.load(id, fresh)', become: '#loader.load(id, true)' },
     {
       find: 'this.follower.freshWithin(this.#options.serveStaleMs) ? this.#entries.get(id) : undefined',
       become: 'this.#entries.get(id)',
@@ -30,7 +30,7 @@ export const MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
     { find: 'this.#loader.outdateWhere(matches)', become: '' },
     { find: 'this.#listener.bulkChanged(matches)', become: '' },
     { find: 'if (distinct.length > MAX_FILTERS) return', become: 'if (distinct.length > 0) return' },
-    { find: 'return this.#loader.load(id, false)', become: 'return this.#loader.load(id, true)' },
+    { find: '#loader.load(id, false)', become: '#loader.load(id, true)' },
     { find: 'flat(load.id)', become: 'load.id' },
   ],
   'src/cache/loader.ts': [

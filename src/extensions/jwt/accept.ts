@@ -27,11 +27,12 @@ export function accept(tokens: Authenticator, ...verifiers: readonly Verifier[])
     catalogue: own.catalogue,
     report: own.report,
     resources: own.resources,
+    deadlineMs: own.deadlineMs,
     looksUpForgeries: own.looksUpForgeries,
     imported: own.imported,
     decide(token, context) {
       const verifier = looksSigned(token) ? byIssuer.get(claimedIssuer(token)) : undefined
-      return (verifier ?? own).decide(token, context)
+      return verifier === undefined ? own.decide(token, context) : verifier.decide(token, context, own.deadlineMs)
     },
     ...(own.redeem !== undefined && { redeem: own.redeem }),
     refusalsSpent: (principal) => own.refusalsSpent?.(principal),

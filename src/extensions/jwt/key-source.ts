@@ -5,9 +5,14 @@ import { callOut } from '../../store/deadline.js'
 import type { Report } from '../../store/reporter.js'
 import type { Jwk, JwkSet } from './jwk.js'
 import { decodeKey, whyWeak } from './key-strength.js'
+import { Refetch } from './refetch.js'
 
-/** Finds the key that a token's header names; `undefined` where there is none. Throws `StoreUnavailableError` when it cannot know. */
-export type KeySource = (header: JWSHeaderParameters, token: FlattenedJWSInput) => Promise<CryptoKey | Uint8Array | undefined>
+/** Finds the key that a token's header names; `undefined` where there is none. Throws `StoreUnavailableError` when it cannot know by `dueAt`, on the monotonic clock. */
+export type KeySource = (
+  header: JWSHeaderParameters,
+  token: FlattenedJWSInput,
+  dueAt: number,
+) => Promise<CryptoKey | Uint8Array | undefined>
 
 /** As the platform's `fetch`. */
 export type Fetch = (
@@ -17,14 +22,13 @@ export type Fetch = (
 
 /** The one algorithm whose keys are shared secrets. */
 const SECRET = 'HS256'
-const DEADLINE_MS = 5000
+/** How long an issuer may take, discovery included. Who waits for it waits no longer than its own request may take. */
+const FETCH_MS = 5000
 const MAX_BYTES = 256 * 1024
 /** How long fetched keys count without being fetched anew. */
 const FRESH_MS = 10 * 60_000
 /** How long they go on counting while they cannot be fetched anew. */
 const STALE_MS = 24 * 3_600_000
-/** An unknown `kid`, or a fetch that failed, makes the keys be fetched again no more often than this. */
-const INTERVAL_MS = 30_000
 
 /**
  * Keys that are at hand.
@@ -56,62 +60,48 @@ function secretOf(secrets: readonly Jwk[], kid: string | undefined): Uint8Array 
 }
 
 /**
- * Keys that an issuer publishes: fetched once, kept for ten minutes, and for a day while they cannot be fetched anew. A `kid` that is not known costs
- * one fetch in half a minute at most, however many tokens name it.
+ * Keys that an issuer publishes: fetched once, kept for ten minutes, and for a day while they cannot be fetched anew.
  *
- * `url` may be found out late, as by discovery.
+ * A `kid` that is not among them is no key's only where a fetch that began after it was presented says so. `url` may be found out late, as by discovery.
  */
 export function remoteKeys(
-  url: () => Promise<string>,
+  url: (dueAt: number) => Promise<string>,
   fetchJson: FetchJson,
   report: Report,
   monotonic: () => number = () => performance.now(),
 ): KeySource {
   let keys: KeySource | undefined
   let fetchedAt = Number.NEGATIVE_INFINITY
-  let triedAt = Number.NEGATIVE_INFINITY
-  let fetching: Promise<void> | undefined
   let failing = false
 
   async function load(): Promise<void> {
-    const set = await fetchJson(await url())
+    const begunAt = monotonic()
+    const dueAt = begunAt + FETCH_MS
+    failing = true
+    const set = await fetchJson(await url(dueAt), dueAt)
     if (!isKeySet(set)) throw new StoreUnavailableError("the issuer's key address answered no keys")
     // What somebody else published is not ours to mend: a weak key verifies nothing, and the others go on.
     const usable = set.keys.filter((jwk) => jwk.kty !== 'oct' && whyWeak(jwk) === undefined)
     if (usable.length === 0) throw new StoreUnavailableError("the issuer's key address answered no usable key")
     keys = localKeys({ keys: usable })
-    fetchedAt = triedAt
+    fetchedAt = begunAt
     failing = false
   }
+  const refetch = new Refetch(load, monotonic)
 
-  function refresh(): Promise<void> {
-    if (fetching === undefined) {
-      if (monotonic() - triedAt < INTERVAL_MS) return Promise.resolve()
-      triedAt = monotonic()
-      fetching = load().finally(() => {
-        fetching = undefined
-      })
-    }
-    return fetching
-  }
-
-  return async (header, token) => {
+  return async (header, token, dueAt) => {
+    const left = (): number => dueAt - monotonic()
+    const asked = refetch.now
     const age = monotonic() - fetchedAt
-    if (age >= FRESH_MS) {
-      const tried = refresh().catch((error: unknown) => {
-        failing = true
-        report('keys', error)
-        if (age >= STALE_MS) throw error
-      })
+    if (age >= STALE_MS) await refetch.wait(left())
+    else if (age >= FRESH_MS) {
+      const waits = !failing
+      const tried = refetch.begin()?.catch((error: unknown) => report('keys', error))
       // Once the issuer has failed, nobody waits for it while there are keys that count.
-      if (!failing || age >= STALE_MS) await tried
+      if (waits && tried !== undefined) await refetch.wait(left()).catch(ignored)
     }
-    if (keys === undefined || monotonic() - fetchedAt >= STALE_MS)
-      throw new StoreUnavailableError("the issuer's keys cannot be had at the moment")
-    const known = await keys(header, token)
-    if (known !== undefined) return known
-    await refresh()
-    return await keys(header, token)
+    const find = (): ReturnType<KeySource> | undefined => keys?.(header, token, dueAt)
+    return (await find()) ?? (await refetch.find(`${header.alg} ${header.kid ?? ''}`, asked, find, left))
   }
 }
 
@@ -120,11 +110,11 @@ export function remoteKeys(
  *
  * @throws StoreUnavailableError `store_unavailable`, also when the metadata is another issuer's (RFC 8414 §3.3)
  */
-export function discoverKeys(issuer: string, fetchJson: FetchJson): () => Promise<string> {
+export function discoverKeys(issuer: string, fetchJson: FetchJson): (dueAt: number) => Promise<string> {
   let known: string | undefined
-  return async () => {
+  return async (dueAt) => {
     if (known !== undefined) return known
-    const document = await fetchJson(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`)
+    const document = await fetchJson(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`, dueAt)
     const { issuer: named, jwks_uri: uri } = Object(document) as { issuer?: unknown; jwks_uri?: unknown }
     if (named !== issuer) throw new StoreUnavailableError("the issuer's metadata names another issuer")
     if (typeof uri !== 'string' || !isSafeAddress(uri)) throw new StoreUnavailableError("the issuer's metadata has no jwks_uri with https")
@@ -133,19 +123,20 @@ export function discoverKeys(issuer: string, fetchJson: FetchJson): () => Promis
   }
 }
 
-/** Fetches JSON from an issuer. */
-export type FetchJson = (url: string) => Promise<unknown>
+/** Fetches JSON from an issuer by `dueAt`, on the monotonic clock. */
+export type FetchJson = (url: string, dueAt: number) => Promise<unknown>
 
 /** Makes the way to an issuer: within a deadline and a size, and what fails is heard of. */
-export function createFetchJson(fetch: Fetch, report: Report): FetchJson {
-  return async function fetchJson(url) {
+export function createFetchJson(fetch: Fetch, report: Report, monotonic: () => number = () => performance.now()): FetchJson {
+  return async function fetchJson(url, dueAt) {
+    const leftMs = dueAt - monotonic()
     return await callOut(
-      { what: 'fetching from the issuer', where: 'keys', deadlineMs: DEADLINE_MS, report },
+      { what: 'fetching from the issuer', where: 'keys', deadlineMs: FETCH_MS, leftMs, report },
       async () => {
         const response = await fetch(url, {
           headers: { accept: 'application/json' },
           redirect: 'error',
-          signal: AbortSignal.timeout(DEADLINE_MS),
+          signal: AbortSignal.timeout(Math.ceil(leftMs)),
         })
         if (!response.ok) throw new StoreUnavailableError(`the issuer answered ${response.status}`)
         return await response.text()
@@ -161,4 +152,9 @@ export function createFetchJson(fetch: Fetch, report: Report): FetchJson {
 function isKeySet(value: unknown): value is JwkSet {
   const keys: unknown = Reflect.get(Object(value), 'keys')
   return Array.isArray(keys) && keys.length > 0 && keys.every((key) => typeof key === 'object' && key !== null)
+}
+
+// Told already.
+function ignored(): undefined {
+  return undefined
 }

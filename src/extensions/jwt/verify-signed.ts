@@ -23,7 +23,8 @@ import { type Claims, claimedIssuer, isGoodHeader, looksSigned, readClaims } fro
 import { type Identity, SignedPrincipal } from './signed-principal.js'
 
 const HOUR_SECONDS = 3600
-const DEADLINE_MS = 5000
+/** Where there is no instance whose deadline holds. */
+const DEADLINE_MS = 2000
 const DEFAULT_SKEW_SECONDS = 5
 const MAX_SKEW_SECONDS = 60
 const ALGORITHMS = ['ES256', 'ES384', 'ES512', 'EdDSA', 'RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'HS256'] as const
@@ -104,7 +105,9 @@ type Rules = {
   readonly maxLifetime: number
   readonly identify: (claims: Claims) => Identity | null
   /** Returns the current permissions of the API token that it was made from. Called last. */
-  readonly parent: ((identity: Identity, ip: string | undefined) => MaybePromise<Standing>) | undefined
+  readonly parent: ((identity: Identity, ip: string | undefined, leftMs: number) => MaybePromise<Standing>) | undefined
+  /** How long a decision may take, unless the authenticator that it is part of has a deadline. */
+  readonly deadlineMs: number
   /** Who is told of faults already; absent: a reporter of the verifier's own. */
   readonly report: Report | undefined
 }
@@ -131,7 +134,8 @@ export function verifySigned(options: VerifySignedOptions): Verifier {
     types: ['at+jwt'],
     maxLifetime: HOUR_SECONDS,
     identify: identityOf,
-    parent: strict === undefined ? undefined : (identity, ip) => strict.standing(identity.tokenId, ip),
+    parent: strict === undefined ? undefined : (identity, ip, leftMs) => strict.standing(identity.tokenId, ip, leftMs),
+    deadlineMs: strict?.deadlineMs ?? DEADLINE_MS,
     report: rest.onError === undefined && rest.logger === undefined ? strict?.report : undefined,
   })
 }
@@ -149,6 +153,7 @@ export function foreignTokens(options: ForeignTokenOptions): Verifier {
     maxLifetime: 24 * HOUR_SECONDS,
     identify: (claims) => principal(claims.all),
     parent: undefined,
+    deadlineMs: DEADLINE_MS,
     report: undefined,
   })
 }
@@ -158,12 +163,14 @@ function createVerifier(kind: 'signed' | 'foreign', options: Checked, rules: Rul
   const audiences = [options.audience].flat()
   const report = rules.report ?? createReporter(readFaults(options))
   const findKey = sourceOf(options, report)
-  const principalSite: CallSite = { what: 'the principal callback', where: 'foreign', deadlineMs: DEADLINE_MS, report }
+  const monotonic = (): number => performance.now()
+  const principalSite: CallSite = { what: 'the principal callback', where: 'foreign', deadlineMs: rules.deadlineMs, report }
 
-  async function decide(token: unknown, context?: VerifyContext): Promise<Verification> {
+  async function decide(token: unknown, context?: VerifyContext, deadlineMs?: number): Promise<Verification> {
     if (!looksSigned(token)) return refused('token_malformed')
     if (!isGoodHeader(token, rules.algorithms, rules.types)) return refused('token_malformed')
-    if (!(await isSigned(token, findKey, rules.algorithms))) return refused('secret_mismatch')
+    const dueAt = monotonic() + (deadlineMs ?? rules.deadlineMs)
+    if (!(await isSigned(token, findKey, rules.algorithms, dueAt))) return refused('secret_mismatch')
     const claims = readClaims(token)
     if (claims === undefined || claims.iss !== issuer || !claims.aud.some((audience) => audiences.includes(audience)))
       return refused('token_unknown')
@@ -171,10 +178,13 @@ function createVerifier(kind: 'signed' | 'foreign', options: Checked, rules: Rul
     if (!(now < claims.exp + skew)) return refused('token_expired')
     if (!(claims.iat <= now + skew) || !(claims.iat <= claims.exp) || !(claims.exp - claims.iat <= longest)) return refused('token_unknown')
     if (claims.nbf !== undefined && !(claims.nbf <= now + skew)) return refused('token_not_yet_valid')
-    const identity = kind === 'signed' ? rules.identify(claims) : await callOut(principalSite, () => rules.identify(claims))
+    const identity =
+      kind === 'signed'
+        ? rules.identify(claims)
+        : await callOut({ ...principalSite, leftMs: dueAt - monotonic() }, () => rules.identify(claims))
     if (identity === null) return refused('owner_denied')
     if (!isAllowedFrom(identity, context?.ip)) return refused('ip_denied')
-    const parent = await rules.parent?.(identity, context?.ip)
+    const parent = await rules.parent?.(identity, context?.ip, dueAt - monotonic())
     if (parent?.code !== undefined) return refused(parent.code)
     if (parent?.allowsIp !== undefined && !parent.allowsIp(context?.ip)) return refused('ip_denied')
     const narrowed = parent === undefined ? identity : narrowedBy(identity, parent)
@@ -219,13 +229,13 @@ function isKeysInput(keys: unknown): boolean {
   return ('keys' in keys && Array.isArray(keys.keys)) || ('url' in keys && typeof keys.url === 'string')
 }
 
-async function isSigned(token: string, findKey: KeySource, algorithms: readonly string[]): Promise<boolean> {
+async function isSigned(token: string, findKey: KeySource, algorithms: readonly string[], dueAt: number): Promise<boolean> {
   try {
     const options = { algorithms: [...algorithms] }
     await compactVerify(
       token,
       async (header: CompactJWSHeaderParameters, jws: FlattenedJWSInput) => {
-        const key = await findKey(header, jws)
+        const key = await findKey(header, jws, dueAt)
         if (key === undefined) throw new errors.JWKSNoMatchingKey()
         return key
       },
