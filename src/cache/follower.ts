@@ -7,8 +7,10 @@ import type { Background } from '../store/timer.js'
 const PAGE = 1000
 const LEASE_MS = 90_000
 const LEASE_RENEWAL_MS = 30_000
-/** How often a read that does not come back is tried anew within its deadline, and how soon at the soonest. */
-const ATTEMPTS = 8
+/** How many reads are under way at most where none comes back: each holds a connection. */
+const ATTEMPTS = 3
+/** After what part of the deadline a read is tried anew, and how soon at the soonest. */
+const PARTS = 8
 const RETRY_MS = 250
 
 /** Who is told what the feed says. */
@@ -71,7 +73,7 @@ export class Follower {
     this.#listener = listener
     this.#nodeId = options.nodeId
     this.#maxStalenessMs = options.maxStalenessMs
-    this.#retryMs = Math.max(RETRY_MS, options.deadlineMs / ATTEMPTS)
+    this.#retryMs = Math.max(RETRY_MS, options.deadlineMs / PARTS)
     this.#clock = options.clock
     this.#monotonic = options.monotonic
     this.#report = options.report

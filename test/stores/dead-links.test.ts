@@ -4,7 +4,11 @@ import { postgresStore } from 'latchkey/stores/postgres'
 import { redisStore } from 'latchkey/stores/redis'
 import { createPool } from 'mysql2'
 import { Pool } from 'pg'
+import * as nodeRedis from 'redis'
 import { afterEach, describe, expect, it } from 'vitest'
+import { ownConnection } from '../../adapters/stores/redis/connection.js'
+import { openNodeRedis } from '../../adapters/stores/redis/open.js'
+import { scripts } from '../../adapters/stores/redis/scripts.js'
 import type { TokenStore } from '../../src/store/port.js'
 import { newKeyPrefix, removeKeys, withRedis } from '../support/redis.js'
 import { service } from '../support/services.js'
@@ -21,8 +25,9 @@ type Over = { readonly store: TokenStore; readonly waiting?: () => number }
 /** Loses every connection of a warm pool at once, as a firewall that forgets them: nobody is told, and new connections work. */
 const proveItComesBack = async (url: string, port: number, over: (url: string) => Over): Promise<void> => {
   const proxy = await proxyBefore(url, port)
-  cleanups.push(() => proxy.close())
   const { store, waiting = () => 0 } = over(proxy.url)
+  // Before a pool of the host's is ended, which would wait for the dead ones to say goodbye.
+  cleanups.push(() => proxy.close())
   const tokens = latchkey({ prefix: 'acme_test', store, scopes: { 'inventory:read': 'See stock' }, cache: 'fresh', logger: false })
   cleanups.push(() => tokens.close())
   const create = () => tokens.system.create({ name: 'ERP', scopes: ['inventory:read'] })
@@ -74,5 +79,16 @@ describe.skipIf(redis.skip)(`redis over a connection that died without a word ${
     const keyPrefix = newKeyPrefix()
     cleanups.push(() => withRedis(redis.url ?? '', (client) => removeKeys(client, keyPrefix)))
     await proveItComesBack(redis.url ?? '', 6379, (url) => ({ store: redisStore({ url, keyPrefix, onWarning: () => {} }) }))
+  })
+
+  it('answers again over a new one where only node-redis is installed', LONG, async () => {
+    const proxy = await proxyBefore(redis.url ?? '', 6379)
+    cleanups.push(() => proxy.close())
+    const connection = ownConnection(() => openNodeRedis(nodeRedis, proxy.url), newKeyPrefix())
+    cleanups.push(() => connection.close())
+    const read = () => connection.run(scripts.readLeases, [0]).then(() => 'answered', String)
+    expect(await read()).toBe('answered')
+    proxy.forget()
+    await expect.poll(read, { timeout: 20_000 }).toBe('answered')
   })
 })

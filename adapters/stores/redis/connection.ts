@@ -53,9 +53,20 @@ export function ownConnection(openClient: () => Promise<OpenedClient>, root: str
     return runner
   }
 
+  /** A connection that says nothing may be dead, and not every client finds that out: the next call opens another. */
+  const send = async (ask: (runner: Runner) => Promise<unknown>): Promise<unknown> => {
+    const used = current ?? (await opened())
+    return guarded(ready(used), ask, () => {
+      if (current !== used) return
+      current = undefined
+      opening = undefined
+      used.close()
+    })
+  }
+
   return {
-    run: async (script, args) => guarded(ready(current ?? (await opened())), (runner) => runner.run(script, root, args.map(String))),
-    getMany: async (keys) => guarded(ready(current ?? (await opened())), (runner) => runner.getMany(keys.map((key) => root + key))),
+    run: (script, args) => send((runner) => runner.run(script, root, args.map(String))),
+    getMany: (keys) => send((runner) => runner.getMany(keys.map((key) => root + key))),
     setting: async (name) => guarded((await opened()).runner, (runner) => runner.setting(name)),
     client: async () => (await opened()).runner.client,
     close() {
@@ -91,19 +102,25 @@ export function givenConnection(client: RedisClient, root: string): Connection {
 }
 
 /** The answer, or the one error of this store, after the timeout at the latest. */
-async function guarded(runner: Runner, ask: (runner: Runner) => Promise<unknown>): Promise<unknown> {
+async function guarded(runner: Runner, ask: (runner: Runner) => Promise<unknown>, onSilence?: () => void): Promise<unknown> {
   const answer = start(() => ask(runner))
   return new Promise((resolve, reject) => {
+    let isOpen = true
     const timer = setTimeout(() => {
       // A process that was held up itself finds the timeout and the answer together: the answer, one turn later, counts.
-      setImmediate(() => reject(new StoreUnavailableError(LATE)))
+      setImmediate(() => {
+        reject(new StoreUnavailableError(LATE))
+        if (isOpen) onSilence?.()
+      })
     }, COMMAND_TIMEOUT)
     answer.then(
       (value) => {
+        isOpen = false
         clearTimeout(timer)
         resolve(value)
       },
       (error: unknown) => {
+        isOpen = false
         clearTimeout(timer)
         reject(redisFailure(error))
       },
