@@ -225,6 +225,7 @@ export type Internals = Decider & {
   >
   /** For how long a node may believe what it has read, in milliseconds, also while the store is away. */
   readonly boundMs: number
+  readonly deadlineMs: number
   readonly vitals: Vitals
   /** How the instance stands, as far as that is known here. */
   readings(): Readings

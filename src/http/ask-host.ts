@@ -38,7 +38,7 @@ export function askHost<R>({ session, foreign, onWarning }: AuthenticateOptions<
   const site = (where: 'session' | 'foreign'): CallSite => ({
     what: `the ${where} callback`,
     where,
-    deadlineMs: CALLBACK_DEADLINE_MS,
+    deadlineMs: decider.deadlineMs ?? CALLBACK_DEADLINE_MS,
     report,
   })
   const sessionSite = site('session')

@@ -1,7 +1,7 @@
+import type { Decider } from '../instance.js'
 import { aboutCopies, noteCopy } from '../model/copies.js'
 import type { MaybePromise } from '../model/json.js'
 import { callOut, isThenable } from '../store/deadline.js'
-import type { Report } from '../store/reporter.js'
 import { heldScope, isKnown, reaches, resourceValues } from '../verify/route-check.js'
 import { type Admission, admissionOf, type Guard } from './admission.js'
 import { warn } from './diagnostics.js'
@@ -79,9 +79,7 @@ function check<R>(requirement: Requirement<R>, admission: Admission, request: R)
   if (requirement.resources.length === 0) return undefined
   // What the host looks up to answer 403 once more is not looked up.
   if (admission.use?.refusalsSpent() !== undefined) return refusal('resource_denied', requirement, admission, request)
-  const found = requirement.resources.map(
-    ([dimension, source]) => [dimension, find(source, dimension, request, guard.decider.report)] as const,
-  )
+  const found = requirement.resources.map(([dimension, source]) => [dimension, find(source, dimension, request, guard.decider)] as const)
   const values = found.map(([, value]) => value)
   const finish = (settled: readonly unknown[]): PlainResponse | undefined => {
     const asked = found.map(([dimension], index) => [dimension, resourceValues(settled[index])] as const)
@@ -97,11 +95,12 @@ function meant({ decider }: Guard, scope: string): string {
 }
 
 // What is thrown becomes a rejection, so that another dimension's promise is never left without a listener.
-function find<R>(source: ResourceSource<R>, dimension: string, request: R, report: Report): unknown {
+function find<R>(source: ResourceSource<R>, dimension: string, request: R, decider: Decider): unknown {
   if (typeof source !== 'function') return source
   try {
     const what = `the resource function for ${dimension}`
-    return callOut<unknown>({ what, where: 'resources', deadlineMs: CALLBACK_DEADLINE_MS, report }, () => source(request))
+    const { report, deadlineMs = CALLBACK_DEADLINE_MS } = decider
+    return callOut<unknown>({ what, where: 'resources', deadlineMs, report }, () => source(request))
   } catch (error) {
     return Promise.reject(error)
   }

@@ -48,6 +48,7 @@ export function createApp(
   const answer = async (route: Route, here: Here): Promise<Response> => {
     const request = here.req.raw
     const { caller } = here.env
+    const dueAt = inside.settings.monotonic() + settings.deadlineMs
     let asking: Promise<Asking> | undefined
     try {
       if (route.method !== 'GET') refuseCrossSite(request, settings)
@@ -56,7 +57,7 @@ export function createApp(
       asking = access.actor(request, caller)
       if (choice === 'html' && settings.dashboard !== undefined) return settings.dashboard.page(request, await statusOf(asking))
       const actor = await asking
-      await limits.actor(actor.actor)
+      await limits.actor(actor.actor, dueAt - inside.settings.monotonic())
       return json(await route.run(await callOf(route, here), actor))
     } catch (error) {
       trace({ error, route, request, caller, asking })
@@ -124,10 +125,11 @@ export function createApp(
 
   // Whoever is nobody learns nothing, not even which paths there are.
   const elsewhere = async (here: Here, answerer: () => Response): Promise<Response> => {
+    const dueAt = inside.settings.monotonic() + settings.deadlineMs
     try {
       if (here.req.method !== 'GET' && here.req.method !== 'HEAD') refuseCrossSite(here.req.raw, settings)
       const { actor } = await access.actor(here.req.raw, here.env.caller)
-      await limits.actor(actor)
+      await limits.actor(actor, dueAt - inside.settings.monotonic())
       return answerer()
     } catch (error) {
       trace({ error, request: here.req.raw, caller: here.env.caller })

@@ -34,8 +34,8 @@ export type Management = {
  * ```
  */
 export function createManagement<S extends string>(tokens: Latchkey<S>, options: ManagementOptions = {}): Management {
-  const { report } = internalsOf(tokens)
-  const settings = readManagementOptions(options, report)
+  const { report, deadlineMs } = internalsOf(tokens)
+  const settings = readManagementOptions(options, report, deadlineMs)
   // The scopes of requests are text until the core has read them, so the names that are known at compile time do not help here.
   const plain = tokens as unknown as Latchkey
   const access = createAccess(plain, settings)

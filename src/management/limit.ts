@@ -10,8 +10,12 @@ import { holderActor } from './routes/self.js'
 
 /** Counts calls against the option `rateLimit`, before anything else is done for them. */
 export type CallLimits = {
-  /** @throws RateRefusal `rate_limited` */
-  actor(actor: Actor): Promise<void>
+  /**
+   * `leftMs`: what the `actor` callback left of the deadline.
+   *
+   * @throws RateRefusal `rate_limited`
+   */
+  actor(actor: Actor, leftMs: number): Promise<void>
   /** @throws RateRefusal `rate_limited` */
   holder(principal: Principal): Promise<void>
 }
@@ -20,8 +24,9 @@ export type CallLimits = {
 export function createCallLimits(tokens: Latchkey, inside: Internals, { rates }: ManagementSettings): CallLimits {
   const { prefix } = tokens
   return {
-    async actor(actor) {
-      if (rates !== undefined) refuseBeyond(await rates.take(actor, (limit) => actorKey(limit, prefix, actor), inside.settings.clock()))
+    async actor(actor, leftMs) {
+      if (rates === undefined) return
+      refuseBeyond(await rates.take(actor, (limit) => actorKey(limit, prefix, actor), inside.settings.clock(), leftMs))
     },
     async holder(principal) {
       const rootId = TokenPrincipal.rootIdOf(principal)

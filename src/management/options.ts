@@ -18,7 +18,7 @@ export type NamedId = { readonly id: string; readonly name?: string | undefined 
 export type ManagementOptions = {
   /** The largest body that is read, in bytes. @default 65536 */
   readonly maxBodyBytes?: number | undefined
-  /** How long the `actor` callback may take. @default '2s' */
+  /** How long the `actor` callback and the limits of `rateLimit` may take together. @default the `deadline` of the instance */
   readonly deadline?: Duration | undefined
   /** Origins whose pages may call the API, such as `https://admin.example.com`: they get CORS headers, and their changes are accepted. @default [] */
   readonly allowedOrigins?: readonly string[] | undefined
@@ -80,10 +80,10 @@ const schema = objectOf({
  *
  * @throws InvalidInputError `invalid_input`, with the option as `field`
  */
-export function readManagementOptions(options: unknown, report: Report): ManagementSettings {
+export function readManagementOptions(options: unknown, report: Report, instanceDeadlineMs: number): ManagementSettings {
   const given = readOption(schema, options, 'options')
   refuseUndefined(options, ['rateLimit'])
-  const deadlineMs = (given.deadline ?? 2) * 1000
+  const deadlineMs = given.deadline === undefined ? instanceDeadlineMs : given.deadline * 1000
   const credential = [(given.credential ?? 'bearer') as CredentialSource | readonly CredentialSource[]].flat()
   return Object.freeze({
     maxBodyBytes: given.maxBodyBytes ?? 65_536,

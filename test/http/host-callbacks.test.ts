@@ -123,7 +123,7 @@ describe('a session', () => {
   it('is told apart by what it is, not by what its principal says', async () => {
     const access = createAccess(
       tokens,
-      readManagementOptions({}, () => undefined),
+      readManagementOptions({}, () => undefined, 2000),
     )
     const { principal } = await decide(
       tokens,
@@ -216,7 +216,7 @@ describe('a foreign bearer', () => {
     expect((await tokens.system.usage(record.id)).total).toBe(0)
     const access = createAccess(
       tokens,
-      readManagementOptions({}, () => undefined),
+      readManagementOptions({}, () => undefined, 2000),
     )
     await expect(access.actor(request(), { actor: {}, principal })).rejects.toMatchObject({ code: 'token_cannot_manage' })
     const holder = await access.holder(request(), { actor: undefined, principal })

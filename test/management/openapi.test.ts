@@ -120,7 +120,7 @@ describe('the OpenAPI document', () => {
     const h = await harness()
     const route = openapiRoute(['bearer'])
     const documentAt = async (mountPath: string) => {
-      const settings = readManagementOptions({}, () => undefined)
+      const settings = readManagementOptions({}, () => undefined, 2000)
       const call = {
         tokens: h.tokens,
         inside: internalsOf(h.tokens),

@@ -23,11 +23,11 @@ const KEYS = 'must be a complete public JWK (P-256 or Ed25519) or a list of them
  */
 export function sealSigner(key: SigningKey): (hash: string) => Promise<string> {
   if (!isSigningKey(key)) throw new InvalidInputError('key', 'must come from signingKey() or generateSigningKey()')
-  return (hash) => signCompact(hash, TYPE, key, ignoreFault)
+  return (hash) => signCompact(hash, TYPE, key, UNTOLD)
 }
 
-// The option `sealing.sign` is told of it already.
-function ignoreFault(): void {}
+// The option `sealing.sign` has a deadline and is told of it already.
+const UNTOLD = { deadlineMs: Number.POSITIVE_INFINITY, report: () => undefined }
 
 /**
  * Verifies the signatures of seals, for `verifySignature`: by any of these public keys, also old ones that no longer sign.

@@ -68,7 +68,7 @@ export function exchange<S extends string>(tokens: Latchkey<S>, options: Exchang
   const { issuer, audiences, keys, expiresIn, ip, clock = () => Date.now() } = readOption(schema, options, 'options')
   const [key] = keys
 
-  const { report } = internalsOf(tokens)
+  const { report, deadlineMs } = internalsOf(tokens)
   return endpoint('exchange', report, async (request) => {
     const form = await readForm(request)
     const audience = readAudience(form, audiences)
@@ -109,7 +109,7 @@ export function exchange<S extends string>(tokens: Latchkey<S>, options: Exchang
         ...(resources !== undefined && { resources }),
       },
       key,
-      report,
+      { report, deadlineMs },
     )
     // RFC 8693 §2.2.1
     return answerJson(200, {

@@ -1,13 +1,13 @@
 import { StoreUnavailableError } from '../../errors.js'
 import { callOut } from '../../store/deadline.js'
 import type { Report } from '../../store/reporter.js'
+import { Refetch } from '../jwt/refetch.js'
 import { importPublicKey, type PublicKey } from './signature.js'
 
-const DEADLINE_MS = 5000
+/** How long the sender may take. Who waits for it waits no longer than its own request may take. */
+const FETCH_MS = 5000
 const MAX_KEYS = 100
 const MAX_BYTES = 256 * 1024
-/** A key that is not known is looked for again, but not more often than this. */
-const REFETCH_EVERY_MS = 60_000
 const FRESH_MS = 24 * 3_600_000
 
 /** As the platform's `fetch`. */
@@ -16,7 +16,7 @@ export type Fetch = (
   init: { readonly headers: Record<string, string>; readonly redirect: 'error'; readonly signal: AbortSignal },
 ) => Promise<Response>
 
-/** The sender's public keys: fetched once, kept for a day, looked up anew at most once a minute when a report names an unknown one. */
+/** The sender's public keys: fetched once, kept for a day, and fetched anew when a report names an unknown one. */
 export class KeyRing {
   readonly #url: string
   readonly #fetch: Fetch
@@ -24,14 +24,21 @@ export class KeyRing {
   readonly #monotonic: () => number
   #keys: ReadonlyMap<string, PublicKey> = new Map()
   #fetchedAt = Number.NEGATIVE_INFINITY
-  #triedAt = Number.NEGATIVE_INFINITY
-  #fetching: Promise<void> | undefined
+  readonly #deadlineMs: number
+  readonly #refetch: Refetch
 
-  constructor(url: string, fetch: Fetch, report: Report, monotonic: () => number = () => performance.now()) {
+  constructor(
+    url: string,
+    fetch: Fetch,
+    { report, deadlineMs }: { readonly report: Report; readonly deadlineMs: number },
+    monotonic: () => number = () => performance.now(),
+  ) {
     this.#url = url
     this.#fetch = fetch
     this.#report = report
+    this.#deadlineMs = deadlineMs
     this.#monotonic = monotonic
+    this.#refetch = new Refetch(() => this.#load(), monotonic)
   }
 
   /**
@@ -40,30 +47,17 @@ export class KeyRing {
    * @throws StoreUnavailableError `store_unavailable`, when the keys cannot be had, so that nothing can be said
    */
   async find(identifier: string): Promise<PublicKey | undefined> {
-    const known = this.#keys.get(identifier)
-    if (known !== undefined && this.#monotonic() - this.#fetchedAt < FRESH_MS) return known
-    await this.#refetch()
-    return this.#keys.get(identifier)
-  }
-
-  async #refetch(): Promise<void> {
-    if (this.#fetching === undefined) {
-      const now = this.#monotonic()
-      if (now - this.#triedAt < REFETCH_EVERY_MS) {
-        if (this.#triedAt > this.#fetchedAt) throw new StoreUnavailableError("the sender's public keys could not be fetched a moment ago")
-        return
-      }
-      this.#triedAt = now
-      this.#fetching = this.#load().finally(() => {
-        this.#fetching = undefined
-      })
-    }
-    await this.#fetching
+    const dueAt = this.#monotonic() + this.#deadlineMs
+    const left = (): number => dueAt - this.#monotonic()
+    const asked = this.#refetch.now
+    if (!(this.#monotonic() - this.#fetchedAt < FRESH_MS)) await this.#refetch.wait(left())
+    return await this.#refetch.find(identifier, asked, () => this.#keys.get(identifier), left)
   }
 
   async #load(): Promise<void> {
+    const begunAt = this.#monotonic()
     const text = await callOut(
-      { what: "fetching the sender's public keys", where: 'keys', deadlineMs: DEADLINE_MS, report: this.#report },
+      { what: "fetching the sender's public keys", where: 'keys', deadlineMs: FETCH_MS, report: this.#report },
       () => this.#read(),
       (answer) => String(answer),
     )
@@ -74,14 +68,14 @@ export class KeyRing {
     }
     if (keys.size === 0) throw new StoreUnavailableError("the answer at the sender's key address holds no usable public key")
     this.#keys = keys
-    this.#fetchedAt = this.#triedAt
+    this.#fetchedAt = begunAt
   }
 
   async #read(): Promise<string> {
     const response = await this.#fetch(this.#url, {
       headers: { accept: 'application/json' },
       redirect: 'error',
-      signal: AbortSignal.timeout(DEADLINE_MS),
+      signal: AbortSignal.timeout(FETCH_MS),
     })
     if (!response.ok) throw new StoreUnavailableError(`the sender's key address answered ${response.status}`)
     const text = await response.text()

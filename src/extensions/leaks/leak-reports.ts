@@ -72,8 +72,8 @@ export function leakReports<S extends string>(
   options: LeakReportOptions = {},
 ): (request: Request) => Promise<Response> {
   const { action, keysUrl, maxBytes, sender, identifierHeader, signatureHeader, fetch: given } = readOption(schema, options, 'options')
-  const { report } = internalsOf(tokens)
-  const ring = new KeyRing(keysUrl, given ?? ((url, init) => fetch(url, init)), report)
+  const { report, deadlineMs } = internalsOf(tokens)
+  const ring = new KeyRing(keysUrl, given ?? ((url, init) => fetch(url, init)), { report, deadlineMs })
   const reporter = tokens.as({ id: `leaks:${sender}`, tenants: '*', manages: 'all' })
 
   async function act(find: Find): Promise<boolean> {

@@ -1,4 +1,5 @@
 import { answerJson, answerProblem, readRawBody, TooLargeError } from '../../http/fetch-answer.js'
+import type { Internals } from '../../instance.js'
 import { callback, someText } from '../../policy/option-kinds.js'
 import type { OptionReader } from '../../policy/option-reader.js'
 import { type CallSite, callOut } from '../../store/deadline.js'
@@ -15,7 +16,6 @@ export type Client = {
 /** Says which client sends a request, by whatever credentials the host gave it; nothing for strangers. */
 export type ClientOf = (request: Request) => Client | undefined | null | false | Promise<Client | undefined | null | false>
 
-const DEADLINE_MS = 5000
 const MAX_BYTES = 16 * 1024
 const FORM = /^application\/x-www-form-urlencoded[ \t]*(?:;|$)/i
 
@@ -41,8 +41,13 @@ export function oauthError(status: number, error: string, description: string, h
  *
  * @throws Refused 401 `invalid_client` for strangers
  */
-export async function authenticateClient(clientOf: ClientOf, request: Request, realm: string, report: Report): Promise<Client> {
-  const site: CallSite = { what: 'the client callback', where: 'client', deadlineMs: DEADLINE_MS, report }
+export async function authenticateClient(
+  clientOf: ClientOf,
+  request: Request,
+  realm: string,
+  { report, deadlineMs }: Pick<Internals, 'report' | 'deadlineMs'>,
+): Promise<Client> {
+  const site: CallSite = { what: 'the client callback', where: 'client', deadlineMs, report }
   const client = await callOut(site, () => clientOf(request), readClient)
   // RFC 6749 §5.2, RFC 9110 §15.5.2: a 401 carries a challenge.
   if (client === undefined)

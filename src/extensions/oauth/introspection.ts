@@ -37,9 +37,9 @@ export function introspection<S extends string>(
   options: IntrospectionOptions,
 ): (request: Request) => Promise<Response> {
   const { client: clientOf, issuer, realm } = readOption(schema, options, 'options')
-  const { report } = internalsOf(tokens)
-  return endpoint('introspect', report, async (request) => {
-    const client = await authenticateClient(clientOf, request, realm, report)
+  const inside = internalsOf(tokens)
+  return endpoint('introspect', inside.report, async (request) => {
+    const client = await authenticateClient(clientOf, request, realm, inside)
     const token = await readTokenForm(request)
     const found = await tokens.introspect(token)
     if (!found.active || !mayKnow(client, found.record.tenantId)) return answerJson(200, { active: false })

@@ -29,9 +29,10 @@ const DONE = { status: 200, headers: { 'cache-control': 'no-store' } }
  */
 export function revocation<S extends string>(tokens: Latchkey<S>, options: RevocationOptions): (request: Request) => Promise<Response> {
   const { client: clientOf, realm } = readOption(schema, options, 'options')
-  const { identify, noteAttempt, report } = internalsOf(tokens)
-  return endpoint('revoke', report, async (request) => {
-    const client = await authenticateClient(clientOf, request, realm, report)
+  const inside = internalsOf(tokens)
+  const { identify, noteAttempt } = inside
+  return endpoint('revoke', inside.report, async (request) => {
+    const client = await authenticateClient(clientOf, request, realm, inside)
     const record = await identify(await readTokenForm(request))
     if (record === undefined) return new Response(null, DONE)
     // RFC 7009 §2.1: the client is told when the token is not its own; it holds it, so that gives nothing away.

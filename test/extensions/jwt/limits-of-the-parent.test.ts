@@ -88,7 +88,7 @@ describe('addresses', () => {
         allowed_ips: addresses,
       },
       key,
-      () => undefined,
+      { deadlineMs: 2000, report: () => undefined },
     )
     expect((await service({ strict: tokens }).verify(text, { ip: '192.0.2.1' })).ok).toBe(false)
     expect((await service().verify(text, { ip: '192.0.2.1' })).ok).toBe(false)
