@@ -83,7 +83,7 @@ export type LatchkeyOptions<S extends string = string> = FaultOptions & {
    * @default none: the event only
    */
   readonly onReuse?: 'revoke_lineage'
-  /** For each call to the store or a hook. @default '2s' */
+  /** For one decision with all that it waits for, and for each other call to the store or a hook. @default '2s' */
   readonly deadline?: Duration
   /**
    * Told of an audit event once it is durable, on the node that wrote it; its faults change nothing. It promises no more: a crash may lose
