@@ -71,6 +71,17 @@ export function callerOf(ip: unknown): string | undefined {
   return format({ address: masked(address, HOST_BITS), bits: HOST_BITS })
 }
 
+/** The networks that one customer is usually given: what a wide guess at who belongs together goes by. */
+const SITE_BITS = { ipv4: 24, ipv6: 48 } as const
+
+/** The network of an address that one site may have to itself: the /24 of an IPv4 address, the /48 of an IPv6 one; `undefined` for anything else. */
+export function siteOf(ip: unknown): string | undefined {
+  const address = parseClient(ip)
+  if (address === undefined) return undefined
+  const bits = SITE_BITS[address.kind()]
+  return format({ address: masked(address, bits), bits })
+}
+
 /**
  * Does every address that `inner` lets in also pass `outer`? Absent means from anywhere.
  *

@@ -101,7 +101,7 @@ export class Imported {
     const name = defaultEngine.sha256(`${id} ${digest} ${defaultEngine.sha256(hash)}`)
     // A token of the same key in another format, whose secret is another one, is not compared anew with each request.
     if (this.#wrong.get(name) !== undefined) return false
-    return slow.compare(name, format, credential, hash, ip, leftMs).then((same) => {
+    return slow.compare(name, id, format, credential, hash, ip, leftMs).then((same) => {
       if (!same) this.#wrong.set(name, { visited: false })
       if (same) {
         rehasher.note(id, { hash, digest, pepperId })

@@ -2,7 +2,7 @@ import { Budget, type Rate } from '../cache/budget.js'
 import { StoreUnavailableError } from '../errors.js'
 import type { TokenFormat } from '../model/format.js'
 import type { MaybePromise } from '../model/json.js'
-import { callerOf } from '../policy/network.js'
+import { callerOf, siteOf } from '../policy/network.js'
 import { callOut } from '../store/deadline.js'
 import type { Report } from '../store/reporter.js'
 
@@ -12,13 +12,18 @@ const MAX_WAITING = 64
 /** Wrong secrets that an address may have compared with a slow hash. */
 const GUESSES: Rate = { burst: 20, perSecond: 1 }
 
+/** What takes turns: tokens, networks, addresses. In this order: who knows the public part of one token, or has a network, has addresses in plenty. */
+type Party = { readonly token: string; readonly site: string; readonly caller: string }
+const TURNS = ['token', 'site', 'caller'] as const
+
 /** A comparison that waits, and for whom. */
-type Job = { readonly caller: string; readonly start: () => void; readonly refuse: (error: StoreUnavailableError) => void }
+type Job = { readonly party: Party; readonly start: () => void; readonly refuse: (error: StoreUnavailableError) => void }
 
 /**
  * Compares credentials with slow hashes: a few at a time, each one once however many requests bring it, and never for longer than the deadline.
  *
- * Addresses take turns, and the one that brings the most is the one that has to wait: whoever guesses holds up no first use from elsewhere.
+ * Tokens, networks and addresses take turns, and the one that brings the most is the one that has to wait: whoever guesses at one token, or from one
+ * network, holds up no first use of another from elsewhere.
  */
 export class SlowHashes {
   readonly #deadlineMs: number
@@ -26,8 +31,7 @@ export class SlowHashes {
   readonly #guesses: Budget
   readonly #underWay: Map<string, Promise<boolean>> = new Map()
   readonly #waiting: Set<Job> = new Set()
-  /** How many are being computed, by caller. */
-  readonly #running: Map<string, number> = new Map()
+  readonly #running: Set<Party> = new Set()
 
   constructor(deadlineMs: number, monotonic: () => number, report: Report) {
     this.#deadlineMs = deadlineMs
@@ -36,12 +40,13 @@ export class SlowHashes {
   }
 
   /**
-   * Is this the credential that the hash was made from? `name` stands for the two of them.
+   * Is this the credential that the hash of this token was made from? `name` stands for the two of them.
    *
    * @throws StoreUnavailableError `store_unavailable`, when that was not found out in time, or too many wait for it
    */
   async compare(
     name: string,
+    token: string,
     format: TokenFormat,
     credential: string,
     hash: string,
@@ -52,8 +57,9 @@ export class SlowHashes {
     if (known !== undefined) return known
     const caller = callerOf(ip) ?? ''
     if (this.#guesses.spent(caller)) throw new StoreUnavailableError('too many wrong secrets of imported tokens came from this address')
-    if (this.#waiting.size >= MAX_WAITING) this.#makeRoom(caller)
-    const found = this.#compare(format, credential, hash, caller, leftMs)
+    const party = { token, site: siteOf(ip) ?? '', caller }
+    if (this.#waiting.size >= MAX_WAITING) this.#makeRoom(party)
+    const found = this.#compare(format, credential, hash, party, leftMs)
     this.#underWay.set(name, found)
     try {
       const same = await found
@@ -64,7 +70,7 @@ export class SlowHashes {
     }
   }
 
-  async #compare(format: TokenFormat, credential: string, hash: string, caller: string, leftMs: number | undefined): Promise<boolean> {
+  async #compare(format: TokenFormat, credential: string, hash: string, party: Party, leftMs: number | undefined): Promise<boolean> {
     let job: Job | undefined
     let started = false
     try {
@@ -81,11 +87,11 @@ export class SlowHashes {
           new Promise<unknown>((resolve, reject) => {
             const start = (): void => {
               started = true
-              this.#count(caller, 1)
+              this.#running.add(party)
               new Promise<unknown>((done) => done(format.verify?.(credential, hash))).then(resolve, reject)
             }
-            job = { caller, start, refuse: reject }
-            if (sum(this.#running) < AT_ONCE) start()
+            job = { party, start, refuse: reject }
+            if (this.#running.size < AT_ONCE) start()
             else this.#waiting.add(job)
           }),
         readSame,
@@ -93,45 +99,48 @@ export class SlowHashes {
     } finally {
       // Also behind the deadline, so that one that hangs does not hold up the others for good.
       if (job !== undefined) this.#waiting.delete(job)
-      if (started) this.#free(caller)
+      if (started) this.#free(party)
     }
   }
 
-  #count(caller: string, by: number): void {
-    const count = (this.#running.get(caller) ?? 0) + by
-    if (count === 0) this.#running.delete(caller)
-    else this.#running.set(caller, count)
-  }
-
-  #free(caller: string): void {
-    this.#count(caller, -1)
-    const runs = (job: Job): number => this.#running.get(job.caller) ?? 0
-    const [first, ...others] = this.#waiting
+  #free(party: Party): void {
+    this.#running.delete(party)
+    const running = [...this.#running]
+    let next = [...this.#waiting]
+    for (const turn of TURNS) next = extreme(next, (job) => -countIn(running, turn, job.party))
+    const [first] = next
     if (first === undefined) return
-    const next = others.reduce((least, job) => (runs(job) < runs(least) ? job : least), first)
-    this.#waiting.delete(next)
-    next.start()
+    this.#waiting.delete(first)
+    first.start()
   }
 
   /**
    * Sends away the last one of whoever has the most waiting.
    *
-   * @throws StoreUnavailableError `store_unavailable`, when that is this caller
+   * @throws StoreUnavailableError `store_unavailable`, when that is the one who comes
    */
-  #makeRoom(caller: string): void {
-    const counts = new Map<string, number>()
-    for (const job of this.#waiting) counts.set(job.caller, (counts.get(job.caller) ?? 0) + 1)
-    const most = Math.max(...counts.values())
-    const last = [...this.#waiting].findLast((job) => counts.get(job.caller) === most)
+  #makeRoom(party: Party): void {
+    const all: (Job | { readonly party: Party })[] = [...this.#waiting, { party }]
+    const parties = all.map((one) => one.party)
+    let most = all
+    for (const turn of TURNS) most = extreme(most, (one) => countIn(parties, turn, one.party))
+    const last = most.at(-1)
     const refusal = new StoreUnavailableError('too many imported tokens wait for their first use')
-    if (last === undefined || most <= (counts.get(caller) ?? 0) + 1) throw refusal
+    if (last === undefined || !('refuse' in last)) throw refusal
     this.#waiting.delete(last)
     last.refuse(refusal)
   }
 }
 
-function sum(counts: ReadonlyMap<string, number>): number {
-  return [...counts.values()].reduce((total, count) => total + count, 0)
+function countIn(parties: readonly Party[], turn: (typeof TURNS)[number], party: Party): number {
+  return parties.filter((other) => other[turn] === party[turn]).length
+}
+
+/** Those of which this number is the greatest. */
+function extreme<T>(all: T[], measure: (one: T) => number): T[] {
+  const measures = all.map(measure)
+  const greatest = Math.max(...measures)
+  return all.filter((_, at) => measures[at] === greatest)
 }
 
 function readSame(answer: unknown): boolean {

@@ -172,6 +172,42 @@ it('an address that brings many guesses at once holds up no first use from anoth
   expect(calls.length).toBeLessThan(70)
 })
 
+const floods = {
+  'one token, from a network of its own': (at: number) => [`k-1-guess${at}`, `2001:db8:0:${at.toString(16)}::1`],
+  'one token, from everywhere': (at: number) => [`k-1-guess${at}`, `2001:db8:${at.toString(16)}::1`],
+  'many tokens, from one IPv6 network': (at: number) => [`k-${10 + at}-guess`, `2001:db8:0:${at.toString(16)}::1`],
+  'many tokens, from one IPv4 network': (at: number) => [`k-${10 + at}-guess`, `192.0.2.${at}`],
+} as const
+
+it.each(Object.entries(floods))('a flood of guesses at %s holds up no first use of another from elsewhere', async (_what, flood) => {
+  const { format, calls } = slowFormat()
+  const tokens = accepting([format], { logger: false })
+  const many = Array.from({ length: 210 }, (_, key) => ({ key, hash: `hash of ${key}` }))
+  await tokens.system.import(many, { format, map })
+  const guesses = Array.from({ length: 200 }, (_, at) => {
+    const [credential = '', ip = ''] = flood(at)
+    return verdict(tokens.verify(credential, { ip }))
+  })
+  await until(() => calls.length === 4)
+  const refused = (await Promise.race([...guesses, pause(5000)])) as string
+  expect(refused).toBe('store_unavailable')
+  const good = [2, 3].map((key) => verdict(tokens.verify(`k-${key}-secret`, { ip: '198.51.100.7' })))
+  for (let at = 0; at < 4; at += 1) {
+    await pause(10)
+    calls[at]?.answer(false)
+  }
+  // The first places that become free are theirs, though a long queue was there before them.
+  await until(() => calls.length === 8)
+  for (const { credential, answer } of [...calls]) answer(credential.endsWith('secret'))
+  expect(await Promise.all(good)).toEqual(['ok', 'ok'])
+  expect(calls.slice(4, 8).filter(({ credential }) => credential.endsWith('secret'))).toHaveLength(2)
+  for (let at = 8; at < 70; at += 1) {
+    await until(() => calls.length > at || at > 67)
+    calls[at]?.answer(false)
+  }
+  await Promise.all(guesses)
+})
+
 it('a token whose end bcrypt does not read keeps its holder, whatever was appended at its first use', async () => {
   const long = `sk_${'a'.repeat(80)}`
   const format = bcryptTokens({ compare: async (text) => text.slice(0, 72) === long.slice(0, 72), prefix: 'sk_', keyLength: 8 })
