@@ -1,21 +1,20 @@
 import { InvalidInputError, LatchkeyError } from '../errors.js'
 import { TICKET_PROTOCOL, type Ticket } from '../model/ticket.js'
+import { refusalOf } from '../policy/status.js'
 import { generateSecret } from '../token/generate.js'
 import { digestTicket } from '../token/ticket.js'
 import type { Context } from '../verify/context.js'
 import { TokenPrincipal } from '../verify/principal.js'
-import { TICKET_MS } from '../verify/redeem.js'
+import { FORGET_AFTER_MS, TICKET_MS } from '../verify/redeem.js'
 
 /** Live tickets of one token. More at once than a service that asks for its users' needs. */
 const MAX_TICKETS = 1000
-/** Nodes whose clocks are behind may still take what has run out here; it is forgotten when none of them does. */
-const FORGET_AFTER_MS = 60_000
 
 /**
  * Makes a ticket of the token behind a principal. The store keeps its digest only.
  *
  * @throws InvalidInputError `invalid_input`, for a principal that this instance did not make from an API token
- * @throws LatchkeyError `rate_limited`, for a token that has too many tickets
+ * @throws LatchkeyError `rate_limited`, for a token that has too many tickets; `token_revoked` and the like, for one that would be refused now
  */
 export async function createTicket(context: Context, principal: unknown): Promise<Ticket> {
   const { settings, store } = context
@@ -26,8 +25,12 @@ export async function createTicket(context: Context, principal: unknown): Promis
       'must be the principal of an API token from authenticate(): sessions and signed tokens get no tickets',
     )
   }
+  // What the principal was made from may be long past: a ticket for a token that is refused would be worth nothing.
+  const present = await context.records.readAgain(entry.id)
   const now = settings.clock()
   if (!Number.isSafeInteger(now)) throw new InvalidInputError('clock', 'must answer whole milliseconds')
+  const code = present === undefined ? 'token_unknown' : refusalOf(present.lifecycle, now)
+  if (code !== undefined) throw new LatchkeyError(code, 'the token of this principal is no longer valid')
   const ticket = generateSecret(settings.random)
   const [digester] = settings.digesters
   const expiresAt = now + TICKET_MS

@@ -9,6 +9,9 @@ import { decideFor, refuseUnknown } from './verify.js'
 /** How long a ticket is good. */
 export const TICKET_MS = 30_000
 
+/** Nodes whose clocks are behind may still take what has run out here; it is forgotten when none of them does. */
+export const FORGET_AFTER_MS = 60_000
+
 /**
  * Spends a ticket: of all who present it, on any node, one gets what the token is good for now. One that is used up, has run out or never was is the same
  * to whoever presents it.
@@ -33,8 +36,20 @@ export async function redeem(context: Context, ticket: unknown, request: VerifyC
   const left = taken.expiresAt - settings.clock()
   // More than there can be, even where the clocks of two nodes differ, is a corrupt instant.
   if (!(left > 0 && left <= 2 * TICKET_MS)) return refuseUnknown(context)
-  const entry = await context.records.readAgain(taken.tokenId, leftUntil(dueAt, settings))
-  return entry === undefined ? refuseUnknown(context) : decideFor(context, entry, request, dueAt)
+  try {
+    const entry = await context.records.readAgain(taken.tokenId, leftUntil(dueAt, settings))
+    return entry === undefined ? refuseUnknown(context) : await decideFor(context, entry, request, dueAt)
+  } catch (error) {
+    // 503 asks its holder to come again with it, and does not wait for that.
+    void context.background.run(() => giveBack(context, taken))
+    throw error
+  }
+}
+
+/** Where this fails too, the ticket is lost: nobody was let in by it, and it is never good twice. */
+async function giveBack({ settings, store }: Context, taken: StoredTicket): Promise<void> {
+  const now = settings.clock()
+  await store.saveTicket(taken, { max: Number.MAX_SAFE_INTEGER, now, forgetBefore: now - FORGET_AFTER_MS }).catch(() => undefined)
 }
 
 async function take({ settings, store, report }: Context, ticket: string, dueAt: number): Promise<StoredTicket | undefined> {

@@ -1,0 +1,84 @@
+import type { Principal, Verification } from 'latchkey'
+import { memoryStore } from 'latchkey/stores/memory'
+import { interceptStore } from 'latchkey/testing'
+import { createTicket } from 'latchkey/ws'
+import { expect, it } from 'vitest'
+import { internalsOf } from '../../src/instance.js'
+import { instance, mint, verdict } from '../latchkey/harness.js'
+
+const HOUR_MS = 3_600_000
+
+async function world(options: Parameters<typeof instance>[0] = {}) {
+  const down: string[] = []
+  const calls: string[] = []
+  const store = interceptStore(memoryStore(), ({ method }, proceed) => {
+    calls.push(method)
+    if (down.includes(method)) throw new Error('down')
+    return proceed()
+  })
+  const tokens = instance({ store, ...options })
+  const { token, record } = await mint(tokens, { ownerId: 'ada' })
+  const verification = await tokens.verify(token)
+  if (!verification.ok) throw new Error(verification.code)
+  const principal: Principal = verification.principal
+  const redeem = (ticket: string) => verdict(internalsOf(tokens).redeem?.(ticket, {}) as Promise<Verification>)
+  return { tokens, id: record.id, principal, down, calls, redeem }
+}
+
+it('a ticket is not used up by a redemption that could not be decided', async () => {
+  const { tokens, principal, down, redeem } = await world()
+  const { ticket } = await createTicket(tokens, principal)
+  down.push('find')
+  for (let times = 0; times < 3; times += 1) expect(await redeem(ticket)).toBe('store_unavailable')
+  down.length = 0
+  const many = await Promise.all(Array.from({ length: 10 }, () => redeem(ticket)))
+  expect(many.toSorted()).toEqual(['ok', ...Array.from({ length: 9 }, () => 'token_unknown')].toSorted())
+})
+
+it('a ticket is not used up either when the owner of its token cannot be asked', async () => {
+  let down = false
+  const { tokens, principal, redeem } = await world({
+    owner: () => {
+      if (down) throw new Error('down')
+      return { scopes: ['stock:read'] }
+    },
+    cache: 'fresh',
+  })
+  const { ticket } = await createTicket(tokens, principal)
+  await tokens.system.ownerChanged({ ownerId: 'ada' })
+  down = true
+  expect(await redeem(ticket)).toBe('store_unavailable')
+  down = false
+  expect([await redeem(ticket), await redeem(ticket)]).toEqual(['ok', 'token_unknown'])
+})
+
+it('a ticket that cannot be given back either is lost, and lets nobody in', async () => {
+  const { tokens, principal, down, redeem } = await world()
+  const { ticket } = await createTicket(tokens, principal)
+  down.push('find', 'saveTicket')
+  expect(await redeem(ticket)).toBe('store_unavailable')
+  down.length = 0
+  expect(await redeem(ticket)).toBe('token_unknown')
+})
+
+it.each([
+  ['token_revoked', (tokens, id) => tokens.system.revoke(id)],
+  ['token_inactive', (tokens, id) => tokens.system.deactivate(id)],
+] as [string, (tokens: ReturnType<typeof instance>, id: string) => Promise<unknown>][])(
+  'no ticket is made for a token that is refused by now: %s',
+  async (code, end) => {
+    const { tokens, id, principal, calls } = await world()
+    await end(tokens, id)
+    await expect(createTicket(tokens, principal)).rejects.toMatchObject({ code })
+    expect(calls).not.toContain('saveTicket')
+  },
+)
+
+it('no ticket is made for a token that has expired since', async () => {
+  let now = 1_900_000_000_000
+  const { tokens, id, principal } = await world({ clock: () => now })
+  await tokens.system.update(id, { expiresAt: new Date(now + HOUR_MS) })
+  expect(await createTicket(tokens, principal)).toHaveProperty('ticket')
+  now += HOUR_MS
+  await expect(createTicket(tokens, principal)).rejects.toMatchObject({ code: 'token_expired' })
+})
