@@ -22,7 +22,7 @@ async function provision(request: Request): Promise<Response> {
   if (change === 'unknown') return Response.json({ status: '501', detail: 'This change is not supported.' }, { status: 501 })
   if (change === 'leaves') {
     const ownerId = decodeURIComponent(new URL(request.url).pathname.split('/').at(-1) ?? '')
-    const directory = tokens.as({ id: `token:${principal.tokenId}`, tenants: [principal.tenantId], manages: 'all' })
+    const directory = tokens.as({ id: `directory:${principal.tokenId}`, tenants: [principal.tenantId], manages: 'all' })
     const { count } = await directory.ownerGone({ ownerId, tenantId: principal.tenantId, reason: 'deactivated by the directory' })
     console.log(`${ownerId} left, tokens ended: ${count}`)
   }

@@ -187,6 +187,15 @@ describe('an actor that is absent or incomplete', () => {
     ['an empty id', { ...good, id: '' }, 'actor.id'],
     ['a number for an id', { ...good, id: 7 }, 'actor.id'],
     ['the name of the application', { ...good, id: 'system' }, 'actor.id'],
+    ['the name of the holder of a token', { ...good, id: `token:${'A'.repeat(16)}` }, 'actor.id'],
+    ['the name of a client', { ...good, id: 'client:x' }, 'actor.id'],
+    ['the name of a user of the command line', { ...good, id: 'cli:root' }, 'actor.id'],
+    ['the name of nobody', { ...good, id: 'anonymous' }, 'actor.id'],
+    [
+      'the name of a user of the command line, with marks from JSON',
+      JSON.parse('{"id":"cli:root","tenants":"*","manages":"all","latchkey.actor":true,"Symbol(latchkey.actor)":true}'),
+      'actor.id',
+    ],
     ['an id with a control character', { ...good, id: 'an\u0000n' }, 'actor.id'],
     ['an id with half of a character', { ...good, id: 'ann\ud83d' }, 'actor.id'],
     ['an id that is read in another direction', { ...good, id: '\u202enna' }, 'actor.id'],
@@ -210,6 +219,10 @@ describe('an actor that is absent or incomplete', () => {
       expect(() => tokens.as(actor as Actor)).toThrow(expect.objectContaining({ code: 'invalid_input', field }))
     })
   }
+
+  it('may have an id that only begins like one that latchkey writes', () => {
+    for (const id of ['tokens:1', 'client', 'anonymous2', 'cli', 'clients:x']) expect(() => tokens.as({ ...good, id })).not.toThrow()
+  })
 
   it('is never text: a user whose id is "system" is nobody special', () => {
     for (const word of ['system', 'admin', '*']) expect(() => tokens.as(word as never)).toThrow(expect.objectContaining({ field: 'actor' }))

@@ -1,9 +1,9 @@
 import { userInfo } from 'node:os'
-import type { Actor } from '../../model/actor.js'
+import { type Actor, ownActor } from '../../model/actor.js'
 
 /** Who acts: `cli:` and the user of the system, or the name that was given. Whoever can read the configuration can do everything. */
 export function cliActor(name: string | undefined): Actor {
-  return { id: `cli:${name ?? systemUser()}`, tenants: '*', manages: 'all' }
+  return ownActor({ id: `cli:${name ?? systemUser()}`, tenants: '*', manages: 'all' })
 }
 
 function systemUser(): string {

@@ -1,6 +1,7 @@
 import { Budget } from '../../cache/budget.js'
 import { answerProblem } from '../../http/fetch-answer.js'
 import { internalsOf, type Latchkey } from '../../instance.js'
+import { ownActor } from '../../model/actor.js'
 import { callerOf } from '../../policy/network.js'
 import { callback, wholeNumber } from '../../policy/option-kinds.js'
 import { objectOf, readOption } from '../../policy/option-reader.js'
@@ -40,7 +41,9 @@ export function revocation<S extends string>(tokens: Latchkey<S>, options: Revoc
       noteAttempt({ attempt: 'revoke', code: 'not_found', actor: { id: `client:${client.id}`, tenants: client.tenants, manages: 'all' } })
       throw oauthError(400, 'unauthorized_client', 'this token is not one of yours')
     }
-    await tokens.as({ id: `client:${client.id}`, tenants: '*', manages: 'all' }).revoke(record.id, { reason: 'revoked by a client' })
+    await tokens
+      .as(ownActor({ id: `client:${client.id}`, tenants: '*', manages: 'all' }))
+      .revoke(record.id, { reason: 'revoked by a client' })
     return new Response(null, DONE)
   })
 }
@@ -78,7 +81,7 @@ export function revocationByPossession<S extends string>(
     budget.spend(caller)
     const record = await identify(await readTokenForm(request))
     if (record !== undefined) {
-      const holder = tokens.as({ id: `token:${record.id}`, tenants: '*', manages: 'all' })
+      const holder = tokens.as(ownActor({ id: `token:${record.id}`, tenants: '*', manages: 'all' }))
       await holder.revoke(record.id, { reason: 'reported by a holder of the token' })
     }
     return new Response(null, DONE)

@@ -1,5 +1,5 @@
 import { NotFoundError } from '../../errors.js'
-import type { Actor } from '../../model/actor.js'
+import { type Actor, ownActor } from '../../model/actor.js'
 import type { Principal } from '../../model/principal.js'
 import { Refusal } from '../fault.js'
 import { refuseIfMatch } from '../preconditions.js'
@@ -67,5 +67,5 @@ export const rotateSelf: Route = {
 
 /** The actor that a token is for itself: in its own tenant, and for nothing but what it has. */
 export function holderActor({ tokenId, tenantId }: Pick<Principal, 'tokenId' | 'tenantId'>): Actor {
-  return { id: `token:${tokenId}`, tenants: tenantId === undefined ? '*' : [tenantId], manages: 'all' }
+  return ownActor({ id: `token:${tokenId}`, tenants: tenantId === undefined ? '*' : [tenantId], manages: 'all' })
 }

@@ -1,5 +1,5 @@
 import { GrantDeniedError, InvalidInputError } from '../../errors.js'
-import type { Actor } from '../../model/actor.js'
+import { type Actor, isOwnActor } from '../../model/actor.js'
 import { ERASED } from '../../model/event.js'
 import type { Resources } from '../../model/json.js'
 import type { Reach, StoredToken } from '../../model/record.js'
@@ -53,6 +53,9 @@ const READER = objectOf(
   { others: 'drop' },
 )
 
+/** Ids that latchkey itself writes into the audit: of a token's holder, an OAuth client, a user of the command line, and nobody in particular. */
+const RESERVED = /^(?:token|client|cli):|^anonymous$/
+
 /**
  * Reads an actor, once. Absent or incomplete is an error, never "unrestricted", and text is never an actor.
  *
@@ -67,6 +70,12 @@ export function readActor(input: unknown): ReadActor {
   reading('actor', () => refuseLostLimits(input))
   const { id, tenants, manages, scopes, resources, ip } = readPart('actor', READER, input)
   if (id === 'system') throw new InvalidInputError('actor.id', '"system" is the application itself, which acts through tokens.system')
+  if (RESERVED.test(id) && !isOwnActor(input)) {
+    throw new InvalidInputError(
+      'actor.id',
+      'is reserved: latchkey writes "token:", "client:", "cli:" and "anonymous" itself; use another prefix',
+    )
+  }
   if (id === ERASED) throw new InvalidInputError('actor.id', `"${ERASED}" stands for whoever was erased`)
   return Object.freeze({
     id,
