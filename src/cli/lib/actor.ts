@@ -1,5 +1,6 @@
 import { userInfo } from 'node:os'
-import { type Actor, ownActor } from '../../model/actor.js'
+import type { Actor } from '../../model/actor.js'
+import { ownActor } from '../../model/own-actor.js'
 
 /** Who acts: `cli:` and the user of the system, or the name that was given. Whoever can read the configuration can do everything. */
 export function cliActor(name: string | undefined): Actor {

@@ -1,7 +1,7 @@
 import { Budget } from '../../cache/budget.js'
 import { answerProblem } from '../../http/fetch-answer.js'
 import { internalsOf, type Latchkey } from '../../instance.js'
-import { ownActor } from '../../model/actor.js'
+import { ownActor } from '../../model/own-actor.js'
 import { callerOf } from '../../policy/network.js'
 import { callback, wholeNumber } from '../../policy/option-kinds.js'
 import { objectOf, readOption } from '../../policy/option-reader.js'

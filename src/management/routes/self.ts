@@ -1,5 +1,6 @@
 import { NotFoundError } from '../../errors.js'
-import { type Actor, ownActor } from '../../model/actor.js'
+import type { Actor } from '../../model/actor.js'
+import { ownActor } from '../../model/own-actor.js'
 import type { Principal } from '../../model/principal.js'
 import { Refusal } from '../fault.js'
 import { refuseIfMatch } from '../preconditions.js'
