@@ -1,9 +1,9 @@
 import { cpus } from 'node:os'
-import type { Result } from './result.js'
+import type { Dated, Result } from './result.js'
 import { show, verdictTable } from './show.js'
 
 /** A section of the benchmark by its name, and what it found. */
-export type Measured = { readonly name: string; readonly result: Result }
+export type Measured = { readonly name: string; readonly result: Dated }
 
 /** The page `docs/performance.md`, made from results alone. */
 export function page(measured: readonly Measured[]): string {
@@ -18,7 +18,7 @@ export function page(measured: readonly Measured[]): string {
     verdictTable(verdicts),
     ...(missed.length === 0 ? [] : ['## What misses its aim, and what may be behind it', missed.map(reason).join('\n')]),
     '## Figures',
-    ...measured.map(({ name, result }) => `By \`npm run bench -- --only=${name}\`:\n\n${show(result, false).trim()}`),
+    ...measured.map(({ name, result }) => `By \`npm run bench -- --only=${name}\`, on ${result.on}:\n\n${show(result, false).trim()}`),
   ]
   return `${parts.join('\n\n')}\n`
 }

@@ -14,6 +14,9 @@ export type Verdict = {
 /** What a section of the benchmark found. */
 export type Result = { readonly tables: readonly Table[]; readonly verdicts: readonly Verdict[]; readonly notes?: readonly string[] }
 
+/** What a section found on a day, as YYYY-MM-DD. */
+export type Dated = Result & { readonly on: string }
+
 /** A section: `quick` is a smoke run whose figures mean little; `worker` the program of a cluster's node; `builds` what `requests` runs. */
 export type Section = (options: { readonly quick: boolean; readonly worker: string; readonly builds: string }) => Promise<Result>
 

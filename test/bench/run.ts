@@ -4,13 +4,14 @@ import { fileURLToPath } from 'node:url'
 import { bundle } from '../support/bundle.js'
 import { type Measured, page } from './page.js'
 import { buildRequests } from './requests/build.js'
-import type { Result } from './result.js'
+import type { Dated, Result } from './result.js'
 import { show } from './show.js'
 
 // npm run bench -- [--quick] [--only=verify,http] [--write]
 const FOLDER = fileURLToPath(new URL('.', import.meta.url))
 const PAGE = fileURLToPath(new URL('../../docs/performance.md', import.meta.url))
-const KEPT = `${FOLDER}node_modules/.cache/results.json`
+/** What the sections found when they were last measured, for the page. */
+const KEPT = `${FOLDER}results.json`
 const SECTIONS = [
   'verify',
   'peers',
@@ -37,16 +38,16 @@ if (!existsSync(`${FOLDER}node_modules/autocannon`)) {
 const program = await bundle(new URL('./program.ts', import.meta.url), `${FOLDER}node_modules/.cache`)
 const builds = chosen.some((name) => name === 'requests') ? await buildRequests(`${FOLDER}node_modules/.cache/requests`) : {}
 const worker = await bundle(new URL('../cluster/worker.ts', import.meta.url), `${FOLDER}node_modules/.cache`)
-// Sections can be measured one by one: what earlier runs on this machine found stays on the page.
-const results: { [section: string]: Result } = has('write') && existsSync(KEPT) ? JSON.parse(readFileSync(KEPT, 'utf8')) : {}
+// Sections can be measured one by one: what earlier runs found stays on the page, with its date.
+const results: { [section: string]: Dated } = has('write') && existsSync(KEPT) ? JSON.parse(readFileSync(KEPT, 'utf8')) : {}
 
 for (const name of chosen) {
   try {
     const result = await runSection(name)
-    results[name] = result
+    results[name] = { ...result, on: new Date().toISOString().slice(0, 10) }
     console.log(show(result))
     if (!has('write') || has('quick')) continue
-    writeFileSync(KEPT, JSON.stringify(results))
+    writeFileSync(KEPT, `${JSON.stringify(results, null, 1)}\n`)
     writeFileSync(PAGE, page(SECTIONS.flatMap(measured)))
   } catch (error) {
     console.error(`${name}: ${error instanceof Error ? error.message : String(error)}`)

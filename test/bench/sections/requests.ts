@@ -41,8 +41,8 @@ export const requests: Section = async ({ quick, builds }) => {
 
 type Variant = { readonly name: string; readonly arguments: readonly string[] }
 
-const GENERATIONS = 11
-const REQUESTS = 12_000
+const GENERATIONS = 9
+const REQUESTS = 10_000
 
 /** The CPU time of one request in a fresh process, warmed up, in microseconds. */
 async function cost(cannon: Cannon, server: string, given: readonly string[], amount: number): Promise<number> {
