@@ -42,6 +42,6 @@ it('a route without a guard is named on Hono', async () => {
 
 it('a web request, whose route nobody tells, is named by the scopes', async () => {
   const told = listen()
-  expect((await onWeb('a:read')(new Request('http://a.test/web/1')))?.status).toBe(500)
-  expect(told()).toEqual(['a route that requires a:read'])
+  expect((await onWeb('web-alone:read')(new Request('http://a.test/web/1')))?.status).toBe(500)
+  expect(told()).toEqual(['a route that requires web-alone:read'])
 })
