@@ -67,7 +67,13 @@ describe.skipIf(mysql.skip)(`mysql over connections that died without a word ${m
     await proveItComesBack(url, 3306, (through) => {
       if (kind === 'url') return { store: mysqlStore({ url: through }) }
       const pool = createPool({ uri: through, connectionLimit: 10 })
-      cleanups.push(() => pool.promise().end())
+      // Its connections are cut by then, which mysql2 answers with an error.
+      cleanups.push(() =>
+        pool
+          .promise()
+          .end()
+          .catch(() => undefined),
+      )
       return { store: mysqlStore({ pool }) }
     })
   })
