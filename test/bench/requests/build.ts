@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { bundle } from '../../support/bundle.js'
 import { buildCommit, buildStart } from '../start/build.js'
 
-/** The last commit before the round of changes that made admissions, principals and counting what they are. */
+/** The last commit of 0.1.0. */
 export const BEFORE = '3b4a9f6'
 
-/** What the section `requests` runs: its server, the build of these sources, and the one from before this round. */
+/** What the section `requests` runs: its server, the build of these sources, and the one of 0.1.0. */
 export type RequestBuilds = { readonly server: string; readonly here: string; readonly before: string }
 
 /** Builds all three into a folder. */

@@ -21,7 +21,7 @@ const { latchkey } = (await load('index')) as { latchkey: (options: object) => I
 const { memoryStore } = (await load('memory')) as { memoryStore: () => { find(ids: readonly string[]): readonly StoredToken[] } }
 const store = memoryStore()
 const tokens = latchkey({ prefix: PREFIX, store, scopes: { 'stock:read': 'See stock' } })
-// Before this round the verbs stood on the instance, and were told who asks.
+// In 0.1.0 the verbs stood on the instance, and were told who asks.
 const creator = tokens.system ?? tokens
 const BY = tokens.system === undefined ? [{ actor: 'system' }] : []
 const records = new Map<string, HandRecord>()
