@@ -60,8 +60,8 @@ class Mark {
     return typeof value === 'object' && value !== null && #request in value && value.#request === request
   }
 
-  static read(value: unknown, request: object): Admission | undefined {
-    return Mark.isOf(value, request) ? value.#admission : undefined
+  static read(mark: Mark): Admission | undefined {
+    return mark.#admission
   }
 
   /** What is forgotten stays forgotten, also where somebody kept the mark. */
@@ -106,7 +106,7 @@ export function admit(request: object, admission: Admission | undefined): void {
 /** The admission of a request, if a guard of this library gave one. */
 export function admissionOf(request: object): Admission | undefined {
   const mark = carrierOf(request)?.[MARK]
-  return Mark.isOf(mark, request) ? Mark.read(mark, request) : admissions.get(request)
+  return Mark.isOf(mark, request) ? Mark.read(mark) : admissions.get(request)
 }
 
 /** Starts a use of a token. */

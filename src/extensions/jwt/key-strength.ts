@@ -1,4 +1,5 @@
 import { base64url } from 'jose'
+import { bytesToHex } from '../../audit/hash.js'
 import type { Jwk } from './jwk.js'
 
 const LEAST_RSA_BITS = 2048
@@ -73,5 +74,5 @@ function integerOf(text: unknown): bigint | undefined {
 }
 
 function integer(bytes: Uint8Array): bigint {
-  return BigInt(`0x${Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')}`)
+  return BigInt(`0x${bytesToHex(bytes)}`)
 }

@@ -1,3 +1,4 @@
+import { bytesToHex } from '../../audit/hash.js'
 import { StoreUnavailableError } from '../../errors.js'
 import type { FeedPage, NodeLease, TokenStore } from '../../store/port.js'
 import { platformRandom } from '../../token/random.js'
@@ -137,9 +138,5 @@ function isSame(a: Ask, b: Ask): boolean {
 }
 
 function newNonce(): string {
-  return toHex(platformRandom(12))
-}
-
-export function toHex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+  return bytesToHex(platformRandom(12))
 }

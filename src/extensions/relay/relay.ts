@@ -1,6 +1,7 @@
+import { bytesToHex } from '../../audit/hash.js'
 import type { FeedPage, NodeLease, TokenStore } from '../../store/port.js'
 import { platformRandom } from '../../token/random.js'
-import { Asks, toHex } from './asks.js'
+import { Asks } from './asks.js'
 import type { RelayClock } from './clock.js'
 import { Cursors } from './cursors.js'
 import { Election } from './election.js'
@@ -34,7 +35,7 @@ export type RelaySetUp = {
 export class Relay {
   readonly #store: TokenStore
   readonly #setUp: RelaySetUp
-  readonly #id: string = toHex(platformRandom(16))
+  readonly #id: string = bytesToHex(platformRandom(16))
   readonly #asks: Asks
   readonly #election: Election
   readonly #cursors: Cursors
